@@ -1,0 +1,120 @@
+"""The application: everything built from the settings, and joined."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import FastAPI
+
+from atrium import health, http, migrate
+from atrium.metrics import Metrics
+from atrium.settings import Settings
+from graph import schema
+from graph.context import Context
+from models.database import Database, Identity
+from services import security
+from services.access import Actor
+from services.sessions import Door
+
+__all__ = ["Parts", "build", "door_of", "signing_keys"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an application is made of."""
+
+    settings: Settings
+    database: Database
+    door: Door
+    schema: schema.Schema
+
+    def context(self, call: http.Call) -> Context:
+        """The context of one operation; whoever brings no valid token is nobody."""
+        identity, bad_token, expires_at = Identity(), False, None
+        if call.authorization:
+            try:
+                claims = self.door.tokens.read(call.authorization.removeprefix("Bearer ").strip())
+            except security.InvalidToken:
+                bad_token = True
+            else:
+                expires_at = claims.expires_at
+                identity = Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id)
+        record = call.record
+        actor = Actor.of(identity.asking(record.request_id, record.client_address or "", record.user_agent or ""))
+        return Context(
+            self.database,
+            actor,
+            self.door,
+            invitation_lifetime=timedelta(days=self.settings.invitation_days),
+            bad_token=bad_token,
+            expires_at=expires_at,
+            trace=record,
+        )
+
+
+def build(settings: Settings, *, database_url: str) -> FastAPI:
+    """The application that serves `settings` on the database at this URL, as the runtime role."""
+    keys = signing_keys(settings)
+    parts = Parts(
+        settings=settings,
+        database=Database(database_url, pool_size=settings.pool_size, wait=settings.admission_wait_seconds),
+        door=door_of(settings, keys),
+        schema=schema.build(settings.limits, introspection=settings.introspection_enabled),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await parts.database.close()
+        parts.door.passwords.close()
+
+    app = FastAPI(title="Atrium", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.parts = parts
+    metrics = Metrics(lambda: {"primary": {"size": settings.pool_size, "in_use": parts.database.in_use}})
+
+    async def context(call: http.Call) -> Context:
+        return parts.context(call)
+
+    async def migrated() -> None:
+        if await migrate.pending(database_url):
+            raise RuntimeError("migrations are pending: run atrium migrate")
+
+    http.install(
+        app,
+        settings=settings,
+        schema=parts.schema,
+        get_context=context,
+        key_set=keys.jwks(),
+        observe=metrics.observe,
+    )
+    checks = {"database": parts.database.ping, "migrations": migrated}
+    app.router.routes.extend([*health.routes(checks, reveal=not settings.is_production), metrics.route()])
+    return app
+
+
+def door_of(settings: Settings, keys: security.SigningKeys) -> Door:
+    """How people get in, by the settings."""
+    return Door(
+        passwords=security.Passwords(workers=settings.password_hash_workers),
+        tokens=security.Tokens(
+            keys,
+            issuer=settings.issuer,
+            audience=settings.audience,
+            lifetime=timedelta(minutes=settings.access_token_minutes),
+        ),
+        pepper=keys.derive("door"),
+        session_lifetime=timedelta(days=settings.refresh_token_days),
+        refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
+        account_attempts=settings.login_attempts_per_account,
+        address_attempts=settings.login_attempts_per_address,
+        window=timedelta(minutes=settings.login_window_minutes),
+    )
+
+
+def signing_keys(settings: Settings) -> security.SigningKeys:
+    """The keys that access tokens are signed with: the ones given, or derived from the secret."""
+    if settings.signing_keys:
+        return security.SigningKeys.from_pems([key.get_secret_value() for key in settings.signing_keys])
+    assert settings.secret_key is not None, "the command line gives development its own"
+    return security.SigningKeys.from_secret(settings.secret_key.get_secret_value())

@@ -1,0 +1,175 @@
+"""The front door over HTTP: everything between the socket and the schema.
+
+`install` joins the parts on a FastAPI application. The way of a GraphQL request is short and passes FastAPI's
+routing by: CORS, the request's record and time limit, the endpoint.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from strawberry.schema import BaseSchema
+
+from atrium import graphiql
+from atrium.http.answers import RequestRefused
+from atrium.http.calls import Call, ContextGetter
+from atrium.http.endpoint import GraphQLEndpoint, record_of
+from atrium.http.requests import RequestMiddleware
+from atrium.logs import RequestRecord, log_request
+from atrium.settings import Settings
+
+__all__ = ["GRAPHQL_PATH", "Call", "ContextGetter", "RequestRefused", "install", "server_options"]
+
+GRAPHQL_PATH = "/graphql"
+ALLOWED_HEADERS = ("authorization", "content-type", "x-request-id")
+EXPOSED_HEADERS = ("x-request-id",)
+PREFLIGHT_SECONDS = 600
+KEY_SET_SECONDS = 300
+
+
+class CrossOrigin:
+    """CORS for requests that name an origin; the others have no use for it and are spared its cost."""
+
+    def __init__(self, app: ASGIApp, *, rules: Mapping[str, Any]) -> None:
+        self._app = app
+        self._with_cors = CORSMiddleware(app, **rules)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one WebSocket."""
+        named = any(name == b"origin" for name, _ in scope.get("headers", ()))
+        await (self._with_cors if named else self._app)(scope, receive, send)
+
+
+class GraphQLFirst:
+    """Sends requests for the endpoint straight to it, and all others on to the application."""
+
+    def __init__(self, app: ASGIApp, *, endpoint: ASGIApp) -> None:
+        self._app = app
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one WebSocket."""
+        app = self._endpoint if scope.get("path") == GRAPHQL_PATH else self._app
+        await app(scope, receive, send)
+
+
+def install(
+    app: FastAPI,
+    *,
+    settings: Settings,
+    schema: BaseSchema,
+    get_context: ContextGetter,
+    key_set: Mapping[str, Any],
+    observe: Callable[[RequestRecord], None],
+) -> None:
+    """Serve a schema with all that belongs to it.
+
+    Adds the endpoint, GraphiQL and `/schema.graphql` where the settings have them on, and
+    `/.well-known/jwks.json` with `key_set`; gives every request a record, which is logged and, for each
+    operation, handed to `observe`; and gives every error the shape of a GraphQL answer.
+    """
+
+    def finish_operation(record: RequestRecord) -> None:
+        log_request(record)
+        observe(record)
+
+    def finish(record: RequestRecord) -> None:
+        is_operation = record.path == GRAPHQL_PATH and record.method != "WEBSOCKET"
+        (finish_operation if is_operation else log_request)(record)
+
+    endpoint = GraphQLEndpoint(
+        schema,
+        get_context=get_context,
+        body_limit=settings.body_limit_bytes,
+        graphiql=settings.graphiql_enabled,
+        allows_origin=_origin_rule(settings),
+        on_finish=finish_operation,
+    )
+    # The last one added is the first to see a request.
+    app.add_middleware(GraphQLFirst, endpoint=endpoint)
+    app.add_middleware(
+        RequestMiddleware,
+        trusted_proxies=settings.trusted_proxies,
+        timeout=settings.request_timeout_seconds,
+        on_finish=finish,
+    )
+    app.add_middleware(CrossOrigin, rules=_cors_rules(settings))
+    app.add_exception_handler(HTTPException, _refuse)
+    app.add_exception_handler(RequestValidationError, _refuse)
+    app.router.routes.append(_key_set_route(key_set))
+    if settings.introspection_enabled:
+        app.router.routes.append(_schema_route(schema))
+    if settings.graphiql_enabled:
+        app.router.routes.extend(graphiql.routes(demo=not settings.is_production))
+
+
+def server_options(settings: Settings) -> dict[str, Any]:
+    """Arguments for `uvicorn.Config` that this module counts on.
+
+    Logging is Atrium's own. The peer's address is left as it is, since `trusted_proxies` decides whom to believe.
+    """
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "log_config": None,
+        "access_log": False,
+        "proxy_headers": False,
+        "server_header": False,
+        "ws_max_size": settings.body_limit_bytes,
+        "ws_per_message_deflate": False,
+    }
+
+
+def _cors_rules(settings: Settings) -> dict[str, Any]:
+    return {
+        "allow_origins": settings.cors_origins or (),
+        "allow_origin_regex": settings.cors_origin_pattern,
+        "allow_methods": ("GET", "POST"),
+        "allow_headers": ALLOWED_HEADERS,
+        "expose_headers": EXPOSED_HEADERS,
+        "max_age": PREFLIGHT_SECONDS,
+    }
+
+
+def _origin_rule(settings: Settings) -> Callable[[str], bool]:
+    origins = frozenset(settings.cors_origins or ())
+    pattern = re.compile(settings.cors_origin_pattern) if settings.cors_origin_pattern else None
+
+    def allows(origin: str) -> bool:
+        return "*" in origins or origin in origins or (pattern is not None and bool(pattern.fullmatch(origin)))
+
+    return allows
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        refusal = RequestRefused.of_status(error.status_code, str(error.detail), error.headers)
+    else:
+        refusal = RequestRefused("BAD_REQUEST", "The request is not valid.")
+    return refusal.response(record_of(request).request_id, request.headers.get("accept"))
+
+
+def _schema_route(schema: BaseSchema) -> Route:
+    text: list[str] = []  # printed at first need, once
+
+    async def schema_graphql(_request: Request) -> Response:
+        if not text:
+            text.append(schema.as_str())
+        return PlainTextResponse(text[0])
+
+    return Route("/schema.graphql", schema_graphql, methods=["GET"])
+
+
+def _key_set_route(key_set: Mapping[str, Any]) -> Route:
+    async def jwks(_request: Request) -> Response:
+        return JSONResponse(dict(key_set), headers={"cache-control": f"public, max-age={KEY_SET_SECONDS}"})
+
+    return Route("/.well-known/jwks.json", jwks, methods=["GET"])

@@ -1,0 +1,154 @@
+"""What is logged: one line per request and one per event, on standard error, as JSON.
+
+A line never holds variables, tokens or other secrets: a request leaves only what `RequestRecord` names. On a
+terminal in development the same lines are written for people to read.
+"""
+
+import json
+import logging
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+from urllib.parse import quote
+
+import orjson
+
+NAME_LENGTH = 100  # characters of an operation's name that are kept
+
+_QUIET_PATHS = ("/healthz", "/readyz", "/metrics", "/graphiql/")
+_SERVER_ERROR = 500
+_request_logger = logging.getLogger("atrium.request")
+
+OperationType = Literal["query", "mutation", "subscription"]
+Outcome = Literal["ok", "error", "refused", "timeout", "internal", "abandoned"]
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """What one request, or one operation on a WebSocket, leaves in the log and in the metrics.
+
+    The HTTP layer creates it. Whoever runs the operation fills in `operation_name`, `operation_type`,
+    `tenant_id`, `user_id` and `statements` (how many the database was sent). `outcome` is `ok` for an answer
+    without errors, `error` for one with data and errors, `refused` where nothing was executed, `timeout`,
+    `internal` for a fault of Atrium's, `abandoned` when the client went away. `duration` is in seconds.
+    """
+
+    request_id: str
+    method: str = ""
+    path: str = ""
+    client_address: str | None = None
+    user_agent: str | None = None
+    operation_name: str | None = None
+    operation_type: OperationType | None = None
+    tenant_id: object = None
+    user_id: object = None
+    statements: int = 0
+    status: int = 0
+    outcome: Outcome = "ok"
+    started: float = field(default_factory=time.perf_counter)
+    duration: float = 0.0
+
+    def finish(self) -> None:
+        """Fix the duration: the time since the record was made."""
+        self.duration = time.perf_counter() - self.started
+
+    def fields(self) -> dict[str, object]:
+        """What is logged of this request; what is not known is left out."""
+        known = {
+            "request_id": self.request_id,
+            "status": self.status or None,
+            "outcome": self.outcome,
+            "duration_ms": round(self.duration * 1000, 2),
+            "operation_type": self.operation_type,
+            "operation_name": self.operation_name[:NAME_LENGTH] if self.operation_name else None,
+            "statements": self.statements if self.operation_type else None,
+            "tenant_id": str(self.tenant_id) if self.tenant_id else None,
+            "user_id": str(self.user_id) if self.user_id else None,
+            "client_address": self.client_address,
+        }
+        return {name: value for name, value in known.items() if value is not None}
+
+
+def log_request(record: RequestRecord) -> None:
+    """Write the line of a finished request: a warning for a fault, and at debug level a probe or a file of GraphiQL."""
+    level = logging.DEBUG if record.path.startswith(_QUIET_PATHS) else logging.INFO
+    if record.status >= _SERVER_ERROR or record.outcome == "internal":
+        level = logging.WARNING
+    if _request_logger.isEnabledFor(level):
+        message = f"{record.method} {quote(record.path, safe='/.')}"
+        line = _request_logger.makeRecord(
+            _request_logger.name, level, "", 0, message, (), None, extra={"fields": record.fields()}
+        )
+        _request_logger.handle(line)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line: time, level, logger, message, the fields of a request, an exception's trace."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of one record."""
+        line: dict[str, object] = {
+            "time": _when(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        try:
+            return orjson.dumps(line).decode()
+        except TypeError:  # half a surrogate pair in a message: ASCII with escapes can still carry it
+            return json.dumps(line, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """The same lines for a person at a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of one record."""
+        fields = dict(getattr(record, "fields", {}))
+        words = [_when(record).astimezone().strftime("%H:%M:%S"), record.levelname.lower().ljust(7)]
+        words.append(record.getMessage())
+        words += [f"{name}={value}" for name, value in fields.items()]
+        text = " ".join(words)
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def _when(record: logging.LogRecord) -> datetime:
+    return datetime.fromtimestamp(record.created, UTC)
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    # The server's line of a handshake holds the query string, which may hold anything. The socket's own line
+    # says the rest.
+    message = str(record.msg)
+    return not message.startswith('%s - "WebSocket') and message not in {"connection open", "connection closed"}
+
+
+def configure(level: str, *, production: bool, stream: TextIO | None = None) -> None:
+    """Send all logging to standard error (or `stream`), the server's included, from `level` upwards.
+
+    Lines are JSON, or text where the stream is a terminal and this is not production. The server is to be
+    started with `log_config=None` and `access_log=False`, so that it leaves this alone.
+    """
+    stream = stream or sys.stderr
+    # Nothing prints these, and gathering them costs more than the rest of a line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    handler = logging.StreamHandler(stream)
+    readable = not production and stream.isatty()
+    handler.setFormatter(TextFormatter() if readable else JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    logging.getLogger("uvicorn.access").disabled = True
+    server = logging.getLogger("uvicorn.error")
+    if _is_worth_a_line not in server.filters:
+        server.addFilter(_is_worth_a_line)
+    logging.captureWarnings(capture=True)

@@ -1,0 +1,99 @@
+"""What is measured, for Prometheus: operations, their time, their statements, and the pools.
+
+Each application has its own registry, so two of them in one process (tests, say) count apart.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import get_args
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from atrium.logs import OperationType, Outcome, RequestRecord
+
+UNKNOWN = "unknown"
+
+PoolUsage = Callable[[], Mapping[str, Mapping[str, float]]]
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_STATEMENTS = (0, 1, 2, 4, 8, 16, 32, 64)
+
+
+class Metrics:
+    """The registry of one application.
+
+    `pool_usage` is asked whenever the metrics are read, and answers per pool how many connections are in which
+    state: `{"primary": {"size": 10, "in_use": 3}}`.
+    """
+
+    def __init__(self, pool_usage: PoolUsage | None = None) -> None:
+        self.registry = CollectorRegistry()
+        operations = Counter(
+            "atrium_operations",
+            "GraphQL operations by type and outcome.",
+            ("type", "outcome"),
+            registry=self.registry,
+        )
+        seconds = Histogram(
+            "atrium_operation_seconds",
+            "Time from request to answer; of a subscription or a socket's operation, its whole life.",
+            ("type",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        statements = Histogram(
+            "atrium_operation_statements",
+            "Database statements of one operation.",
+            ("type",),
+            buckets=_STATEMENTS,
+            registry=self.registry,
+        )
+        # Looked up once: every series exists from the start, and counting one costs little.
+        kinds = (*get_args(OperationType), UNKNOWN)
+        self._counts = {(kind, how): operations.labels(kind, how) for kind in kinds for how in get_args(Outcome)}
+        self._histograms = {kind: (seconds.labels(kind), statements.labels(kind)) for kind in kinds}
+        if pool_usage is not None:
+            self.registry.register(_PoolCollector(pool_usage))
+
+    def observe(self, record: RequestRecord) -> None:
+        """Count one finished operation.
+
+        Its type is one of three, or unknown where nothing was executed.
+        """
+        kind = record.operation_type or UNKNOWN
+        self._counts[kind, record.outcome].inc()
+        seconds, statements = self._histograms[kind]
+        seconds.observe(record.duration)
+        statements.observe(record.statements)
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def route(self) -> Route:
+        """`GET /metrics`."""
+
+        async def metrics(_request: Request) -> Response:
+            return Response(self.text(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+        return Route("/metrics", metrics, methods=["GET"])
+
+
+class _PoolCollector(Collector):
+    """Reads the pools when the metrics are read."""
+
+    def __init__(self, pool_usage: PoolUsage) -> None:
+        self._pool_usage = pool_usage
+
+    def collect(self) -> Iterator[Metric]:
+        """The connections of each pool by state."""
+        gauge = GaugeMetricFamily("atrium_pool_connections", "Connections by pool and state.", labels=("pool", "state"))
+        for pool, states in self._pool_usage().items():
+            for state, count in states.items():
+                gauge.add_metric((pool, state), count)
+        yield gauge

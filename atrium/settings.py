@@ -1,0 +1,266 @@
+"""Every setting of Atrium, read once at the start and handed down as values.
+
+`load` reads environment variables that begin with `ATRIUM_` and a `.env` file; no other module looks at the
+environment. `Settings(...)` builds the same object from values alone, for tests and scripts.
+"""
+
+import re
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from graph.limits import Limits
+
+PREFIX = "ATRIUM_"
+LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
+MIN_SECRET_LENGTH = 32
+MIN_SECRET_ALPHABET = 8
+
+_DRIVER = "postgresql+asyncpg"
+_PEM = re.compile(r"-----BEGIN [^-]+-----.+?-----END [^-]+-----", re.DOTALL)
+_LIMITS = Limits()
+
+Network = IPv4Network | IPv6Network
+
+
+class SettingsError(Exception):
+    """The settings do not allow a start; the message is one sentence per fault, without any value."""
+
+
+def _reveal(value: object) -> object:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _database_url(value: object) -> object:
+    """A PostgreSQL URL in the form the asyncpg driver takes, `sslmode` included."""
+    text = _reveal(value)
+    if text is None or text == "":
+        return None
+    if not isinstance(text, str):
+        raise ValueError("must be a URL")  # noqa: TRY004  pydantic turns a ValueError into a message
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError("is not a URL of the form postgresql://user:password@host:port/database") from None
+    if url.drivername.partition("+")[0] not in {"postgres", "postgresql"}:
+        raise ValueError("must be a PostgreSQL URL, postgresql://…")
+    if sslmode := url.query.get("sslmode"):
+        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
+    return url.set(drivername=_DRIVER).render_as_string(hide_password=False)
+
+
+def _split(value: object) -> object:
+    """The items of a list written with commas or line breaks between them."""
+    if isinstance(value, str):
+        return tuple(item.strip() for item in re.split(r"[,\n]", value) if item.strip())
+    return value
+
+
+def _split_keys(value: object) -> object:
+    """Signing keys written one after the other: PEM blocks as they are, anything else by comma or line break."""
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\\n", "\n")
+    seeds = _split(_PEM.sub(",", text))
+    return (*_PEM.findall(text), *(seeds if isinstance(seeds, tuple) else ()))
+
+
+DatabaseUrl = Annotated[SecretStr, BeforeValidator(_database_url)]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseModel):
+    """The whole configuration. Each field is the variable `ATRIUM_` plus its name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    environment: Literal["development", "production"] = Field(
+        "development", description="`production` refuses a start with weak keys and closes what helps an attacker."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    data_dir: Path = Field(
+        Path(".atrium"), description="Folder of the embedded database and the development signing key."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe messages that are logged; requests are logged at `info`."
+    )
+
+    database_url: Annotated[SecretStr | None, BeforeValidator(_database_url)] = Field(
+        None,
+        description="PostgreSQL 15 or later, as the runtime role. Unset: the embedded database is started.",
+    )
+    database_owner_url: Annotated[SecretStr | None, BeforeValidator(_database_url)] = Field(
+        None, description="The same database as the owner role, which migrates it. Set both or neither."
+    )
+    database_replica_urls: Annotated[tuple[DatabaseUrl, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="Read replicas, as the runtime role, separated by commas."
+    )
+    pool_size: int = Field(10, ge=1, le=1000, description="Connections per database in one process.")
+    admission_wait_seconds: float = Field(
+        2.0, gt=0, le=60, description="How long an operation waits for a connection before it is turned away."
+    )
+
+    secret_key: SecretStr | None = Field(
+        None,
+        description="At least 32 random characters; keys are derived from it. "
+        "Unset in development: one is made in the data folder.",
+    )
+    signing_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_keys)] = Field(
+        (),
+        description="Ed25519 keys that sign access tokens, PEM or base64 seeds, by comma or line break. "
+        "The first signs, all verify.",
+    )
+    issuer: str = Field("atrium", min_length=1, description="`iss` of access tokens.")
+    audience: str = Field("atrium", min_length=1, description="`aud` of access tokens.")
+    access_token_minutes: int = Field(30, ge=1, le=1440, description="Lifetime of an access token.")
+    refresh_token_days: int = Field(30, ge=1, le=365, description="Lifetime of a refresh token.")
+    refresh_grace_seconds: int = Field(
+        10, ge=0, le=60, description="How long a used refresh token answers again, for a lost answer."
+    )
+    login_attempts_per_account: int = Field(5, ge=1, description="Failed logins per account in one window.")
+    login_attempts_per_address: int = Field(50, ge=1, description="Failed logins per address in one window.")
+    login_window_minutes: int = Field(15, ge=1, le=1440, description="Length of the login window.")
+    password_hash_workers: int = Field(
+        2, ge=1, le=64, description="Threads that hash passwords; one hash takes 19 MiB."
+    )
+    invitation_days: int = Field(7, ge=1, le=90, description="How long an invitation can be accepted.")
+
+    request_timeout_seconds: float = Field(
+        30.0, gt=0, le=3600, description="Longest time to the beginning of an answer; then it is cancelled."
+    )
+    body_limit_bytes: int = Field(
+        262_144, ge=1024, description="Largest request body and largest WebSocket message."
+    )
+    limit_depth: int = Field(_LIMITS.depth, ge=1, description="Deepest nesting of fields in a document.")
+    limit_aliases: int = Field(_LIMITS.aliases, ge=0, description="Most aliases in a document.")
+    limit_directives: int = Field(_LIMITS.directives, ge=0, description="Most directives in a document.")
+    limit_root_fields: int = Field(_LIMITS.root_fields, ge=1, description="Most fields at a document's root.")
+    limit_tokens: int = Field(_LIMITS.tokens, ge=1, description="Most tokens in a document.")
+    limit_cost: int = Field(_LIMITS.cost, ge=1, description="Largest estimated cost of an operation.")
+    limit_characters: int = Field(_LIMITS.characters, ge=1, description="Longest document.")
+
+    introspection: bool | None = Field(
+        None, description="Whether the schema can be read. Unset: in development only."
+    )
+    graphiql: bool | None = Field(None, description="Whether GraphiQL is served. Unset: in development only.")
+    cors_origins: Origins | None = Field(
+        None,
+        description="Origins whose pages may call, separated by commas. "
+        "Unset: any port of localhost in development, none in production.",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="Networks whose `X-Forwarded-For` is believed, separated by commas."
+    )
+
+    @property
+    def is_production(self) -> bool:
+        """Whether this is production."""
+        return self.environment == "production"
+
+    @property
+    def introspection_enabled(self) -> bool:
+        """Whether the schema can be read: as set, else in development only."""
+        return not self.is_production if self.introspection is None else self.introspection
+
+    @property
+    def graphiql_enabled(self) -> bool:
+        """Whether GraphiQL is served: as set, else in development only."""
+        return not self.is_production if self.graphiql is None else self.graphiql
+
+    @property
+    def cors_origin_pattern(self) -> str | None:
+        """The pattern of further allowed origins: those of this machine in development, unless any are set."""
+        return LOCAL_ORIGIN if self.cors_origins is None and not self.is_production else None
+
+    @property
+    def limits(self) -> Limits:
+        """The budget of one document."""
+        return Limits(
+            depth=self.limit_depth,
+            aliases=self.limit_aliases,
+            directives=self.limit_directives,
+            root_fields=self.limit_root_fields,
+            tokens=self.limit_tokens,
+            cost=self.limit_cost,
+            characters=self.limit_characters,
+        )
+
+    def checked_for_serving(self) -> Self:
+        """These settings, if a server may start with them.
+
+        Raises:
+            SettingsError: one database URL without the other, or a missing or weak key in production.
+        """
+        if (self.database_url is None) != (self.database_owner_url is None):
+            raise SettingsError(
+                f"Set both {PREFIX}DATABASE_URL and {PREFIX}DATABASE_OWNER_URL, or neither: "
+                "the one runs, the other migrates."
+            )
+        if self.database_url is None and self.database_replica_urls:
+            raise SettingsError(f"{PREFIX}DATABASE_REPLICA_URLS needs {PREFIX}DATABASE_URL, their primary.")
+        if self.is_production and self.secret_key is None and not self.signing_keys:
+            raise SettingsError(
+                f"In production set {PREFIX}SECRET_KEY ({MIN_SECRET_LENGTH} random characters or more) "
+                f"or {PREFIX}SIGNING_KEYS."
+            )
+        if self.is_production and self.secret_key is not None and is_weak(self.secret_key.get_secret_value()):
+            raise SettingsError(
+                f"{PREFIX}SECRET_KEY is too weak for production: "
+                f"it takes {MIN_SECRET_LENGTH} random characters or more."
+            )
+        return self
+
+
+class _FromEnvironment(BaseSettings, Settings):
+    """The same settings, filled from the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore"
+    )
+
+
+def is_weak(secret: str) -> bool:
+    """Whether a secret is too short or too uniform to have been made at random."""
+    return len(secret) < MIN_SECRET_LENGTH or len(set(secret)) < MIN_SECRET_ALPHABET
+
+
+def load(env_file: Path | None = Path(".env")) -> Settings:
+    """The settings of this process, from the environment and then from `env_file`, if there is one.
+
+    Raises:
+        SettingsError: one line per faulty variable, with its name and without its value.
+    """
+    try:
+        return _FromEnvironment(_env_file=env_file)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_faults(error))) from None
+
+
+def _faults(error: ValidationError) -> list[str]:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    first = {str(fault["loc"][0]).upper(): fault["msg"] for fault in reversed(faults)}
+    return [f"{PREFIX}{name}: {_sentence(message)}" for name, message in reversed(first.items())]
+
+
+def _sentence(message: str) -> str:
+    return message.removeprefix("Value error, ").rstrip(".") + "."
+
+
+def settings_table() -> str:
+    """All settings as a Markdown table: variable, default, meaning."""
+    rows = ["| Variable | Default | Meaning |", "| --- | --- | --- |"]
+    rows += [
+        f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def _default(value: Any) -> str:
+    return "unset" if value is None or value == () else f"`{value}`"

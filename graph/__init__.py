@@ -1,0 +1,1 @@
+"""The face of Atrium: its GraphQL schema, which translates and decides nothing."""

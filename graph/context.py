@@ -1,0 +1,158 @@
+"""What every resolver gets: who asks, and how to open the database. Never a session itself.
+
+Strawberry resolves the fields of a query concurrently, and a session is no place to meet. So a query opens one
+read unit at its first need, whose statements take turns: the whole answer is one snapshot. A mutation field opens one
+write unit; what its answer shows is read after it committed, in a fresh read unit.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeAlias, TypeVar
+from uuid import UUID
+
+import strawberry
+from sqlalchemy.exc import DBAPIError
+from strawberry.fastapi import BaseContext
+
+from graph.loaders import Loaders
+from models.database import Database, Identity, NotLive, Overloaded, ReadSession, Unreachable, WriteSession
+from services.access import Actor
+from services.errors import Unauthenticated, Unavailable
+from services.sessions import Door
+
+__all__ = ["Context", "Info"]
+
+Result = TypeVar("Result")
+
+RETRIED = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL asks to try again
+TRIES = 4
+
+
+class Trace(Protocol):
+    """What the log wants to know of an operation."""
+
+    operation_type: Any
+    operation_name: str | None
+    tenant_id: object
+    user_id: object
+    statements: int
+
+
+class Context(BaseContext):
+    """One operation's context."""
+
+    def __init__(
+        self,
+        database: Database,
+        actor: Actor,
+        door: Door,
+        *,
+        invitation_lifetime: timedelta,
+        bad_token: bool = False,
+        expires_at: datetime | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        """Prepare it; nothing is opened yet.
+
+        Args:
+            database: where everything is.
+            actor: who asks.
+            door: how people get in.
+            invitation_lifetime: how long an invitation is good.
+            bad_token: whether a token came along that is not valid; the actor is nobody then.
+            expires_at: when the token ends, and with it a WebSocket.
+            trace: where to note what was done, for the log.
+        """
+        super().__init__()
+        self.bad_token = bad_token
+        self.expires_at = expires_at
+        self.trace = trace
+        self.database = database
+        self.actor = actor
+        self.door = door
+        self.invitation_lifetime = invitation_lifetime
+        self.loaders = Loaders(self.read, actor)
+        self.shown_once: dict[UUID, str] = {}
+        """Secrets that this operation made, by the id of what they belong to."""
+        self.statements = 0
+        self._opening = asyncio.Lock()
+        self._open: AsyncExitStack | None = None
+        self._session: ReadSession | None = None
+
+    async def read(self) -> ReadSession:
+        """The operation's read unit, opened at the first need.
+
+        Raises:
+            Unauthenticated: the session is no longer live.
+            Unavailable: no connection came free in time, or the database is away.
+        """
+        async with self._opening:
+            if self._session is None:
+                stack = AsyncExitStack()
+                with _translated():
+                    self._session = await stack.enter_async_context(self.database.read(self.actor.identity))
+                self._open = stack
+            return self._session
+
+    def require_good_token(self) -> None:
+        """Refuse a token that is not valid where nobody may ask, but nobody was not meant.
+
+        Raises:
+            Unauthenticated: it came along.
+        """
+        if self.bad_token:
+            raise Unauthenticated("This access token is not valid, or no longer: refresh or log in again.")
+
+    def become(self, identity: Identity) -> None:
+        """Go on as somebody who has just logged in, or entered a tenant."""
+        self.actor = Actor.of(identity)
+        self.loaders = Loaders(self.read, self.actor)
+
+    async def write(
+        self, work: Callable[[WriteSession], Awaitable[Result]], identity: Identity | None = None
+    ) -> Result:
+        """Do one thing in one transaction on the primary; it is committed when this returns.
+
+        When PostgreSQL asks for it (a deadlock, a serialization failure), it is done again from the start.
+
+        Raises:
+            Unauthenticated: the session is no longer live.
+            Unavailable: no connection came free in time, or the database is away.
+        """
+        await self.close()
+        for attempt in range(1, TRIES + 1):
+            try:
+                with _translated():
+                    async with self.database.write(identity or self.actor.identity) as session:
+                        result = await work(session)
+                    self.statements += session.statements + 1
+                    return result
+            except DBAPIError as error:
+                if attempt == TRIES or getattr(error.orig, "sqlstate", None) not in RETRIED:
+                    raise
+        raise AssertionError  # the loop returns or raises
+
+    async def close(self) -> None:
+        """End the read unit and forget what was loaded; the next need opens a new one."""
+        stack, session = self._open, self._session
+        self._open = self._session = None
+        self.loaders = Loaders(self.read, self.actor)
+        if stack is not None and session is not None:
+            self.statements += session.statements + 1
+            with _translated():
+                await stack.aclose()
+
+
+Info: TypeAlias = strawberry.Info[Context, None]
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except NotLive:
+        raise Unauthenticated("This session has ended, or your role has changed: refresh or log in again.") from None
+    except (Overloaded, Unreachable):
+        raise Unavailable from None

@@ -1,0 +1,84 @@
+"""Descriptions from docstrings: what is written beside the code is what schema.graphql says."""
+
+import ast
+import inspect
+import textwrap
+from enum import EnumMeta
+from functools import cache
+from typing import TypeVar, dataclass_transform
+
+import strawberry
+from strawberry.types.field import StrawberryField
+from strawberry.types.union import StrawberryUnion
+
+__all__ = ["describe", "enum", "input_type", "interface", "output", "result", "summary"]
+
+ClassType = TypeVar("ClassType", bound=type)
+EnumType = TypeVar("EnumType", bound=EnumMeta)
+
+
+def summary(thing: object) -> str | None:
+    """A docstring without what is meant for Python readers: the sections on arguments and errors."""
+    text = inspect.getdoc(thing)
+    if text is None:
+        return None
+    for section in ("\nArgs:", "\nReturns:", "\nRaises:"):
+        text = text.partition(section)[0]
+    return text.strip()
+
+
+@cache
+def attribute_docstrings(cls: type) -> dict[str, str]:
+    """The string literals that follow a class's attributes, by attribute."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for statement, after in zip(body.body, body.body[1:], strict=False):
+        if (
+            isinstance(statement, ast.AnnAssign)
+            and isinstance(statement.target, ast.Name)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+            and isinstance(after.value.value, str)
+        ):
+            found[statement.target.id] = inspect.cleandoc(after.value.value)
+    return found
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field,))
+def output(cls: ClassType) -> ClassType:
+    """A GraphQL object type, described by the class's docstrings."""
+    return strawberry.type(describe(cls), description=summary(cls))
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field,))
+def input_type(cls: ClassType) -> ClassType:
+    """A GraphQL input type, described by the class's docstrings."""
+    return strawberry.input(describe(cls), description=summary(cls))
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field,))
+def interface(cls: ClassType) -> ClassType:
+    """A GraphQL interface, described by the class's docstrings."""
+    return strawberry.interface(describe(cls), description=summary(cls))
+
+
+def enum(cls: EnumType) -> EnumType:
+    """A GraphQL enum, described by the class's docstring."""
+    return strawberry.enum(cls, description=summary(cls))
+
+
+def result(name: str) -> StrawberryUnion:
+    """The union that a mutation answers, to annotate it with."""
+    return strawberry.union(f"{name}Result", description="The thing itself, or why not.")
+
+
+def describe(cls: ClassType) -> ClassType:
+    """Give each attribute its docstring as description."""
+    for name, text in attribute_docstrings(cls).items():
+        value = cls.__dict__.get(name)
+        if not isinstance(value, StrawberryField):
+            value = strawberry.field(default=value) if name in cls.__dict__ else strawberry.field()
+            setattr(cls, name, value)
+        value.description = value.description or text
+    return cls

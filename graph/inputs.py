@@ -1,0 +1,45 @@
+"""Inputs: from GraphQL's input objects to the values that services take."""
+
+import dataclasses
+from dataclasses import MISSING
+from typing import Any
+
+import strawberry
+from strawberry import UNSET
+from strawberry.types.maybe import Some
+
+from graph.scalars import read_id
+
+__all__ = ["ref", "values"]
+
+
+def ref(type_name: str, default: Any = MISSING) -> Any:
+    """An input field that holds the id of a certain type; services get its UUID."""
+    return strawberry.field(default=default, metadata={"ref": type_name})
+
+
+def values(given: Any, path: str = "") -> dict[str, Any]:
+    """What an input object says, by the services' names: absent fields are absent, ids are UUIDs.
+
+    Raises:
+        InvalidInput: an id that is none, or of another type.
+    """
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(given):
+        value = getattr(given, field.name)
+        if value is UNSET or (value is None and field.default is None):
+            continue
+        value = value.value if isinstance(value, Some) else value
+        where = f"{path}.{field.name}" if path else field.name
+        found[field.name] = _read(value, field.metadata.get("ref"), where)
+    return found
+
+
+def _read(value: Any, type_name: str | None, path: str) -> Any:
+    if isinstance(value, list):
+        return [_read(item, type_name, f"{path}.{index}") for index, item in enumerate(value)]
+    if dataclasses.is_dataclass(value):
+        return values(value, path)
+    if type_name and value is not None:
+        return read_id(value, type_name, path)
+    return value

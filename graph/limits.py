@@ -1,0 +1,328 @@
+"""The document budget: how much one operation may ask for, decided before validation and execution.
+
+A document of a few hundred bytes can stand for millions of fields, because fragments spread fragments. So
+nothing here expands one: each fragment is measured once, bottom-up, and whoever spreads it adds its figures.
+All but the cost follows from the text alone, the cost from the text and the lengths of lists: `outline` reads
+the text, once if the caller keeps the result, and `Outline.measure` fills in the variables.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from graphlib import CycleError, TopologicalSorter
+from typing import NamedTuple
+
+import graphql
+from graphql.language.parser import MAX_NESTING_DEPTH
+
+Variables = Mapping[str, object] | None
+
+CODE = "DOCUMENT_TOO_COMPLEX"
+CEILING = 1_000_000_000  # figures stop growing here; it fits a GraphQL Int and no sensible limit is higher
+DEFAULT_PAGE = 20
+MAX_PAGE = 100
+COUNT_COST = 10  # totalCount looks at every row of its list, not at one page
+INTROSPECTION_PAGE = 8  # the fields of a type, the arguments of a field: short lists, read from memory
+INTROSPECTION_DEPTH = 16  # GraphiQL asks for 15: the type of an argument of a field, unwrapped nine times
+
+_UNITS = {
+    "characters": "characters; values belong in its variables",
+    "tokens": "tokens",
+    "nesting": "levels of braces and brackets",
+    "depth": "levels of fields",
+    "aliases": "aliases, those of a fragment counted at every spread",
+    "directives": "directives, those of a fragment counted at every spread",
+    "root_fields": "fields at its root",
+    "cost": "points of cost; ask for smaller pages or fewer lists within lists",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that one document may ask for; each figure is the largest that still passes.
+
+    `characters` and `tokens` bound the work of the parser. `cost` estimates the fields of the answer: one point
+    for a field, as often as the lists around it are long, and ten more for a `totalCount`. 100,000 points are
+    about a second of one core where every field is resolved in Python: a page of 100 within a page of 100, with
+    eight fields in each inner row, still fits, and a page of 100 within those two never does. GraphiQL's
+    introspection costs nearly 30,000: a lower limit shuts it out.
+    """
+
+    depth: int = 15
+    aliases: int = 50
+    directives: int = 50
+    root_fields: int = 50
+    tokens: int = 4_000
+    cost: int = 100_000
+    characters: int = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What one operation asks for, its fragments expanded: upper bounds, since `@skip` is not looked at.
+
+    `tokens` counts the whole document, comments included. Introspection up to `INTROSPECTION_DEPTH` levels deep
+    counts as one level of `depth`. No figure is larger than `CEILING`.
+    """
+
+    tokens: int
+    depth: int
+    aliases: int
+    directives: int
+    root_fields: int
+    cost: int
+
+    def refusal(self, limits: Limits) -> graphql.GraphQLError | None:
+        """Return a `DOCUMENT_TOO_COMPLEX` error about the first limit that a figure exceeds, or None."""
+        pairs = ((name.name, getattr(limits, name.name), getattr(self, name.name)) for name in fields(self))
+        return next((_error(name, allowed, found) for name, allowed, found in pairs if found > allowed), None)
+
+
+# A cost is a sum of steps: the number of a step, to how often it counts. Step 0 is one point; the others are
+# lists whose length waits for the variables. Spreading a fragment twice doubles figures and adds no terms.
+_Cost = dict[int, int]
+
+# What tells the length of a list: values of arguments, with a variable standing for its later value.
+_Length = tuple[object, ...]
+
+
+class _Step(NamedTuple):
+    """What a list of a length yet unknown costs `once`, and for `each` of its items."""
+
+    length: _Length
+    once: _Cost
+    each: _Cost
+
+
+@dataclass(slots=True)
+class _Summary:
+    """What a selection set asks for; `each` is the cost per item of the lists that its parent field sizes."""
+
+    depth: int = 0
+    aliases: int = 0
+    directives: int = 0
+    fields: int = 0
+    once: _Cost = field(default_factory=dict)
+    each: _Cost = field(default_factory=dict)
+
+    def add(self, other: "_Summary") -> None:
+        self.depth = max(self.depth, other.depth)
+        self.aliases = min(CEILING, self.aliases + other.aliases)
+        self.directives = min(CEILING, self.directives + other.directives)
+        self.fields = min(CEILING, self.fields + other.fields)
+        _add(self.once, other.once)
+        _add(self.each, other.each)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a text says about one operation. It holds no value of a variable, so it may be kept with the text."""
+
+    tokens: int
+    total: _Summary
+    steps: tuple[_Step, ...]
+    defaults: Mapping[str, object]
+
+    def measure(self, variables: Variables) -> Measure:
+        """Return the figures for these variables, as the client sent them; absent ones take their defaults."""
+        given = {**self.defaults, **(variables or {})}
+        values = [1]
+
+        def value(cost: _Cost) -> int:
+            return min(CEILING, sum(count * values[step] for step, count in cost.items()))
+
+        for step in self.steps:
+            values += [min(CEILING, value(step.once) + _count(step.length, given) * value(step.each))]
+        total = self.total
+        return Measure(self.tokens, total.depth, total.aliases, total.directives, total.fields, cost=value(total.once))
+
+
+class _Reader:
+    """One pass over a document: each fragment after those it spreads, so that none is read twice."""
+
+    def __init__(self, schema: graphql.GraphQLSchema, nodes: Mapping[str, graphql.FragmentDefinitionNode]) -> None:
+        self.schema = schema
+        self.steps: list[_Step] = []
+        self.fragments: dict[str, _Summary] = {}
+        for name in TopologicalSorter({name: _spreads(node) for name, node in nodes.items()}).static_order():
+            if name in nodes:  # a spread of no fragment is for validation to answer
+                on = schema.get_type(nodes[name].type_condition.name.value)
+                self.fragments[name] = self.selections(nodes[name].selection_set, on)
+                self.fragments[name].directives += len(nodes[name].directives or ())
+
+    def operation(self, node: graphql.OperationDefinitionNode) -> _Summary:
+        summary = self.selections(node.selection_set, self.schema.get_root_type(node.operation))
+        summary.directives += len(node.directives or ())
+        summary.directives += sum(len(variable.directives or ()) for variable in node.variable_definitions or ())
+        summary.once = self.total((), summary.once, summary.each)
+        return summary
+
+    def selections(self, node: graphql.SelectionSetNode, parent: graphql.GraphQLNamedType | None) -> _Summary:
+        """Add up a selection set; this recurs only as deep as one definition nests, which the parser bounds."""
+        summary = _Summary()
+        for selection in node.selections:
+            summary.directives += len(selection.directives or ())
+            if isinstance(selection, graphql.FieldNode):
+                summary.add(self.field(selection, parent))
+            elif isinstance(selection, graphql.FragmentSpreadNode):
+                summary.add(self.fragments.get(selection.name.value, _Summary()))
+            elif isinstance(selection, graphql.InlineFragmentNode):
+                condition = selection.type_condition
+                on = self.schema.get_type(condition.name.value) if condition else parent
+                summary.add(self.selections(selection.selection_set, on))
+        return summary
+
+    def field(self, node: graphql.FieldNode, parent: graphql.GraphQLNamedType | None) -> _Summary:
+        """Read one field. What is below a list counts as often as its `ids`, else its parent's page, says."""
+        name = node.name.value
+        aliases, once = int(node.alias is not None), {0: 1 + COUNT_COST * (name == "totalCount")}
+        if not node.selection_set:
+            return _Summary(1, aliases, 0, 1, once)
+        known = self.schema.get_field(parent, name) if graphql.is_composite_type(parent) else None
+        type_ = graphql.get_named_type(known.type) if known else None
+        inner = self.selections(node.selection_set, type_)
+        depth = inner.depth + 1
+        if name in {"__schema", "__type"} and depth <= INTROSPECTION_DEPTH:
+            depth = 1
+        summary = _Summary(depth, inner.aliases + aliases, inner.directives, 1, once)
+        cost, ids = self.total(_page(node, type_), inner.once, inner.each), _arguments(node, "ids")
+        if not known or not graphql.is_list_type(graphql.get_nullable_type(known.type)):
+            _add(summary.once, cost)
+        elif ids:
+            _add(summary.once, self.total(ids, {}, cost))
+        else:
+            summary.each = cost
+        return summary
+
+    def total(self, length: _Length, once: _Cost, each: _Cost) -> _Cost:
+        if each and any(isinstance(value, graphql.VariableNode) for value in length):
+            self.steps.append(_Step(length, once, each))
+            return {len(self.steps): 1}
+        cost = dict(once)
+        _add(cost, each, times=_count(length, {}))
+        return cost
+
+
+def _add(to: _Cost, cost: _Cost, times: int = 1) -> None:
+    for step, count in cost.items():
+        to[step] = min(CEILING, to.get(step, 0) + count * times)
+
+
+def _count(length: _Length, variables: Mapping[str, object]) -> int:
+    """Return the largest size asked for; one that its field will refuse later counts as the largest page."""
+
+    def size(value: object) -> int:
+        if isinstance(value, list):
+            return len(value)
+        return value if type(value) is int and 1 <= value <= MAX_PAGE else MAX_PAGE
+
+    values = (variables.get(v.name.value) if isinstance(v, graphql.VariableNode) else v for v in length)
+    return max((size(value) for value in values if value is not None), default=DEFAULT_PAGE)
+
+
+def _page(node: graphql.FieldNode, type_: graphql.GraphQLNamedType | None) -> _Length:
+    """Return what sizes the lists right below a field; lists that nothing sizes count as a default page."""
+    if type_ and type_.name.endswith("Connection"):
+        return _arguments(node, "first", "last")
+    return (INTROSPECTION_PAGE,) if type_ and type_.name.startswith("__") else ()
+
+
+def _arguments(node: graphql.FieldNode, *names: str) -> _Length:
+    return tuple(_constant(argument.value) for argument in node.arguments or () if argument.name.value in names)
+
+
+def _constant(node: graphql.ValueNode) -> object:
+    """Return as much of a literal's value as tells a length; a variable, and any other literal, as it is."""
+    if isinstance(node, graphql.NullValueNode):
+        return None
+    if isinstance(node, graphql.ListValueNode):
+        return list(node.values)
+    # int() refuses some thousand digits, and no valid size has more than the largest page.
+    if isinstance(node, graphql.IntValueNode) and len(node.value) <= len(str(MAX_PAGE)):
+        return int(node.value)
+    return node
+
+
+def _spreads(fragment: graphql.FragmentDefinitionNode) -> set[str]:
+    names, waiting = set(), [fragment.selection_set]
+    while waiting:
+        for node in waiting.pop().selections:
+            if isinstance(node, graphql.FragmentSpreadNode):
+                names.add(node.name.value)
+            elif isinstance(node, graphql.FieldNode | graphql.InlineFragmentNode) and node.selection_set:
+                waiting.append(node.selection_set)
+    return names
+
+
+def parse(source: str, limits: Limits) -> graphql.DocumentNode:
+    """Parse a document within its budget of characters, tokens and nesting.
+
+    Raises:
+        GraphQLError: coded `DOCUMENT_TOO_COMPLEX`, when it is larger.
+        GraphQLSyntaxError: when it is no GraphQL.
+    """
+    if len(source) > limits.characters:
+        raise _error("characters", limits.characters, len(source))
+    try:
+        return graphql.parse(source, max_tokens=limits.tokens)
+    except graphql.GraphQLSyntaxError as error:
+        # The parser gives up at the first token too many, and says so in words only.
+        for limit, allowed, words in (
+            ("tokens", limits.tokens, f"Document contains more than {limits.tokens} tokens."),
+            ("nesting", MAX_NESTING_DEPTH, "Document is nested too deeply."),
+        ):
+            if error.message == f"Syntax Error: {words} Parsing aborted.":
+                raise _error(limit, allowed, allowed + 1) from None
+        raise
+
+
+def outline(schema: graphql.GraphQLSchema, document: graphql.DocumentNode, operation_name: str | None) -> Outline:
+    """Read what the text says about the operation of this name, or about all operations when none has it.
+
+    An unknown field costs one point and an unknown fragment nothing: validation, which comes after, answers them.
+
+    Raises:
+        GraphQLError: coded `DOCUMENT_TOO_COMPLEX`, when a fragment spreads itself.
+    """
+    definitions = document.definitions
+    fragments = {f.name.value: f for f in definitions if isinstance(f, graphql.FragmentDefinitionNode)}
+    every = [node for node in definitions if isinstance(node, graphql.OperationDefinitionNode)]
+    chosen = [node for node in every if node.name and node.name.value == operation_name] or every
+    try:
+        reader = _Reader(schema, fragments)
+    except CycleError as error:
+        raise graphql.GraphQLError(
+            f"The fragment {error.args[1][0]} spreads itself, directly or through others.",
+            extensions={"code": CODE, "limit": "cycles", "allowed": 0, "found": 1},
+        ) from None
+    total = _Summary()
+    for node in chosen:
+        total.add(reader.operation(node))
+    variables = [variable for node in chosen for variable in node.variable_definitions or ()]
+    defaults = {v.variable.name.value: _constant(v.default_value) for v in variables if v.default_value}
+    return Outline(document.token_count, total, tuple(reader.steps), defaults)
+
+
+def measure(
+    schema: graphql.GraphQLSchema, document: graphql.DocumentNode, operation_name: str | None, variables: Variables
+) -> Measure:
+    """Return what an operation asks for; raises what `outline` raises."""
+    return outline(schema, document, operation_name).measure(variables)
+
+
+def refuse(
+    schema: graphql.GraphQLSchema,
+    document: graphql.DocumentNode,
+    operation_name: str | None,
+    variables: Variables,
+    limits: Limits,
+) -> graphql.GraphQLError | None:
+    """Return a `DOCUMENT_TOO_COMPLEX` error when the operation asks for more than the limits, else None."""
+    try:
+        return measure(schema, document, operation_name, variables).refusal(limits)
+    except graphql.GraphQLError as cycle:
+        return cycle
+
+
+def _error(limit: str, allowed: int, found: int) -> graphql.GraphQLError:
+    extensions = {"code": CODE, "limit": limit, "allowed": allowed, "found": found}
+    return graphql.GraphQLError(f"The document has more than {allowed} {_UNITS[limit]}.", extensions=extensions)

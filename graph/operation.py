@@ -1,0 +1,143 @@
+"""One operation from its text to its answer: parsed, measured and validated once per text, masked, and closed.
+
+What a text says never changes, so everything that depends on the text alone is kept, in a bounded cache. The budget is
+checked before validation, which is the dearer of the two.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from graphql import DocumentNode, GraphQLError, GraphQLSchema
+from graphql import ExecutionResult as GraphQLExecutionResult
+from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRule
+from graphql.validation.rules import overlapping_fields_can_be_merged
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import validate_document
+from strawberry.types.execution import ExecutionResult, StreamExecutionResult
+
+from graph.context import Context
+from graph.errors import present
+from graph.limits import Limits, Outline, outline, parse
+
+__all__ = ["Operation", "Texts"]
+
+TEXTS_KEPT = 500
+
+# graphql-core compares fields that share a response name pairwise. Its own bound lets one text cost most of a second.
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
+
+
+@dataclass(slots=True)
+class Text:
+    """What is known of one text."""
+
+    document: DocumentNode
+    outlines: dict[str | None, Outline] = field(default_factory=dict)
+    faults: list[GraphQLError] | None = None
+
+
+class Texts:
+    """The texts that were seen lately."""
+
+    def __init__(self, limits: Limits, *, introspection: bool) -> None:
+        self.limits = limits
+        self._rules = () if introspection else (NoSchemaIntrospectionCustomRule,)
+        self._read: Callable[[str], Text] = lru_cache(TEXTS_KEPT)(lambda source: Text(parse(source, limits)))
+
+    def document(self, source: str) -> DocumentNode:
+        """The parsed text.
+
+        Raises:
+            GraphQLError: it is no GraphQL, or too large.
+        """
+        return self._read(source).document
+
+    def faults(
+        self,
+        schema: GraphQLSchema,
+        source: str,
+        operation_name: str | None,
+        variables: dict[str, Any],
+        rules: tuple[type[ASTValidationRule], ...],
+    ) -> list[GraphQLError]:
+        """Why an operation is not executed: it asks for too much, or is not valid."""
+        text = self._read(source)
+        try:
+            if operation_name not in text.outlines:
+                text.outlines[operation_name] = outline(schema, text.document, operation_name)
+            refusal = text.outlines[operation_name].measure(variables).refusal(self.limits)
+        except GraphQLError as cycle:
+            refusal = cycle
+        if refusal is not None:
+            return [refusal]
+        if text.faults is None:
+            text.faults = validate_document(schema, text.document, (*rules, *self._rules))
+        return text.faults
+
+
+class Operation(SchemaExtension):
+    """What surrounds the execution of every operation."""
+
+    def __init__(self, texts: Texts, *, suggestions: bool) -> None:
+        super().__init__()
+        self._texts = texts
+        self._suggestions = suggestions
+
+    @property
+    def _context(self) -> Context:
+        context: Context = self.execution_context.context
+        return context
+
+    async def on_operation(self) -> AsyncIterator[None]:
+        """Close what the operation opened, and show its errors as a client may see them."""
+        try:
+            yield
+        finally:
+            await self._context.close()
+            self._trace()
+        result = self.execution_context.result
+        if isinstance(result, ExecutionResult | GraphQLExecutionResult) and result.errors:
+            result.errors = self._presented(result.errors)
+
+    def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
+        """The same for each event of a subscription."""
+        if isinstance(result, ExecutionResult | GraphQLExecutionResult) and result.errors:
+            result.errors = self._presented(result.errors)
+        yield
+
+    def on_parse(self) -> Iterator[None]:
+        """Parse, or remember."""
+        if self.execution_context.query:
+            self.execution_context.graphql_document = self._texts.document(self.execution_context.query)
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Measure and validate, or remember."""
+        context = self.execution_context
+        context.pre_execution_errors = self._texts.faults(
+            context.schema._schema,  # noqa: SLF001  # the way Strawberry's own extensions reach it
+            context.query or "",
+            context._provided_operation_name,  # noqa: SLF001  # likewise; unlike its public twin it never raises
+            context.variables or {},
+            context.validation_rules,
+        )
+        yield
+
+    def _presented(self, errors: list[GraphQLError]) -> list[GraphQLError]:
+        request_id = self._context.actor.identity.request_id
+        return [present(error, request_id, suggestions=self._suggestions) for error in errors]
+
+    def _trace(self) -> None:
+        trace, context = self._context.trace, self._context
+        if trace is None or self.execution_context.graphql_document is None:
+            return
+        try:
+            trace.operation_type = self.execution_context.operation_type.value
+            trace.operation_name = self.execution_context.operation_name
+        except RuntimeError:
+            return  # no operation of that name; there is nothing to tell
+        trace.tenant_id = context.actor.identity.tenant_id
+        trace.user_id = context.actor.identity.user_id
+        trace.statements = context.statements

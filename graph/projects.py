@@ -1,0 +1,179 @@
+"""Projects in GraphQL."""
+
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+from strawberry import UNSET
+
+import models
+from graph.connection import Connection, OrderDirection
+from graph.described import enum, input_type, output, result
+from graph.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
+from graph.fields import Node, listing, many, node, single
+from graph.inputs import ref, values
+from graph.mutations import mutation
+from models.database import WriteSession
+from services import projects
+from services.access import Actor
+
+if TYPE_CHECKING:
+    from graph.tasks import Task
+
+__all__ = ["MUTATIONS", "Project", "ProjectFilter", "ProjectOrder", "Queries"]
+
+
+@node(projects.PROJECTS)
+class Project(Node):
+    """What tasks are grouped by. Archived, it leaves the default lists; deleted, it takes its tasks to the trash."""
+
+    name: str
+    """What it is called."""
+    is_archived: bool
+    """Whether it was taken out of the default lists."""
+    archived_at: datetime | None
+    """When it was archived."""
+    deleted_at: datetime | None
+    """When it went to the trash."""
+    created_at: datetime
+    """When it was started."""
+    updated_at: datetime
+    """When it last changed."""
+    version: int
+    """How often it changed; for `expectedVersion`."""
+    tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = many("project_id")
+    """Its tasks."""
+
+
+@input_type
+class ProjectFilter:
+    """Which projects are listed. Without `archived` and `deleted`: the live ones."""
+
+    text: str | None = UNSET
+    """Those whose name holds this, in any case."""
+    archived: bool | None = UNSET
+    """Those that are archived, or those that are not (the default)."""
+    deleted: bool | None = UNSET
+    """Those that are in the trash, or those that are not (the default)."""
+
+
+@enum
+class ProjectOrderField(Enum):
+    """What projects can be sorted by."""
+
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
+    NAME = "name"
+
+
+@input_type
+class ProjectOrder:
+    """How projects are sorted; by default the newest first."""
+
+    field: ProjectOrderField
+    """By what."""
+    direction: OrderDirection = OrderDirection.ASC
+    """Which way."""
+
+
+@output
+class Queries:
+    """Projects at the root."""
+
+    project: Project | None = single()
+    """One project by its id; null when there is none, or it is in the trash."""
+    projects: Connection[Project] = listing()
+    """The tenant's projects."""
+
+
+@input_type
+class CreateProjectInput:
+    """What a new project is."""
+
+    name: str
+    """What it is called: 1 to 200 characters."""
+    idempotency_key: str | None = UNSET
+    """A key of your own, 1 to 255 characters: the same call with the same key makes one project only."""
+
+
+@input_type
+class UpdateProjectInput:
+    """What changes about a project."""
+
+    id: strawberry.ID = ref("Project")
+    """Which project."""
+    name: str
+    """What it is called: 1 to 200 characters."""
+    expected_version: int | None = UNSET
+    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+
+
+@input_type
+class ArchiveProjectInput:
+    """Which project leaves the default lists, or returns."""
+
+    id: strawberry.ID = ref("Project")
+    """Which project."""
+    archived: bool = True
+    """Whether it is archived afterwards."""
+    expected_version: int | None = UNSET
+    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+
+
+@input_type
+class DeleteProjectInput:
+    """Which project goes to the trash."""
+
+    id: strawberry.ID = ref("Project")
+    """Which project."""
+    expected_version: int | None = UNSET
+    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+
+
+@input_type
+class RestoreProjectInput:
+    """Which project comes back from the trash."""
+
+    id: strawberry.ID = ref("Project")
+    """Which project."""
+
+
+CreateProjectResult = Annotated[Project | InvalidInput | IdempotencyConflict, result("CreateProject")]
+UpdateProjectResult = Annotated[Project | NotFound | InvalidInput | VersionConflict, result("UpdateProject")]
+ArchiveProjectResult = Annotated[Project | NotFound | VersionConflict, result("ArchiveProject")]
+DeleteProjectResult = Annotated[Project | NotFound | VersionConflict, result("DeleteProject")]
+RestoreProjectResult = Annotated[Project | NotFound, result("RestoreProject")]
+
+
+@mutation(CreateProjectResult)
+async def create_project(session: WriteSession, actor: Actor, input: CreateProjectInput) -> models.Project:
+    """Start a project. For admins and owners."""
+    return await projects.create(session, actor, **values(input))
+
+
+@mutation(UpdateProjectResult)
+async def update_project(session: WriteSession, actor: Actor, input: UpdateProjectInput) -> models.Project:
+    """Rename a project. For admins and owners."""
+    return await projects.rename(session, actor, **values(input))
+
+
+@mutation(ArchiveProjectResult)
+async def archive_project(session: WriteSession, actor: Actor, input: ArchiveProjectInput) -> models.Project:
+    """Take a project out of the default lists, or put it back. For admins and owners."""
+    return await projects.archive(session, actor, **values(input))
+
+
+@mutation(DeleteProjectResult)
+async def delete_project(session: WriteSession, actor: Actor, input: DeleteProjectInput) -> models.Project:
+    """Move a project and its tasks to the trash, as one set. For admins and owners."""
+    return await projects.delete(session, actor, **values(input))
+
+
+@mutation(RestoreProjectResult)
+async def restore_project(session: WriteSession, actor: Actor, input: RestoreProjectInput) -> models.Project:
+    """Bring a project back from the trash, with the tasks that went there with it. For admins and owners."""
+    return await projects.restore(session, actor, **values(input))
+
+
+MUTATIONS = [create_project, update_project, archive_project, delete_project, restore_project]

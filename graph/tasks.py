@@ -1,0 +1,184 @@
+"""Tasks in GraphQL."""
+
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, cast
+
+import strawberry
+from strawberry import UNSET
+
+import models
+from graph.connection import Connection, OrderDirection
+from graph.described import enum, input_type, output, result
+from graph.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
+from graph.fields import Node, listing, node, one, single
+from graph.inputs import ref, values
+from graph.mutations import mutation
+from models import TaskStatus
+from models.database import WriteSession
+from services import tasks
+from services.access import Actor
+
+if TYPE_CHECKING:
+    from graph.projects import Project
+    from graph.tenants import User
+
+__all__ = ["MUTATIONS", "Queries", "Task", "TaskFilter", "TaskOrder"]
+
+enum(TaskStatus)
+
+
+@node(tasks.TASKS)
+class Task(Node):
+    """What is to be done, by whom and until when."""
+
+    title: str
+    """What is to be done, in 1 to 200 characters."""
+    description: str | None
+    """More about it, in up to 2,000 characters."""
+    status: TaskStatus
+    """How far it has come."""
+    due_date: datetime | None
+    """Until when."""
+    project: Annotated["Project", strawberry.lazy("graph.projects")] | None = one("project_id")
+    """What it belongs to."""
+    assignee: Annotated["User", strawberry.lazy("graph.tenants")] | None = one("assignee_id", key="user_id")
+    """Who does it; still there when they have left the tenant."""
+    creator: Annotated["User", strawberry.lazy("graph.tenants")] = one("created_by", key="user_id")
+    """Who noted it."""
+    created_at: datetime
+    """When it was noted."""
+    updated_at: datetime
+    """When it last changed."""
+    version: int
+    """How often it changed; for `expectedVersion`."""
+
+
+@input_type
+class TaskFilter:
+    """Which tasks are listed."""
+
+    status: TaskStatus | None = UNSET
+    """Those that have come this far."""
+    due_from: datetime | None = UNSET
+    """Those due at this moment or later."""
+    due_before: datetime | None = UNSET
+    """Those due before this moment."""
+    project_id: strawberry.ID | None = ref("Project", default=UNSET)
+    """Those of this project."""
+    assignee_id: strawberry.ID | None = ref("User", default=UNSET)
+    """Those of this person."""
+    text: str | None = UNSET
+    """Those whose title or description holds this, in any case."""
+
+
+@enum
+class TaskOrderField(Enum):
+    """What tasks can be sorted by."""
+
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
+    DUE_DATE = "due_date"
+    TITLE = "title"
+
+
+@input_type
+class TaskOrder:
+    """How tasks are sorted; by default the newest first."""
+
+    field: TaskOrderField
+    """By what."""
+    direction: OrderDirection = OrderDirection.ASC
+    """Which way."""
+
+
+@output
+class Queries:
+    """Tasks at the root."""
+
+    task: Task | None = single()
+    """One task by its id; null when there is none."""
+    tasks: Connection[Task] = listing()
+    """The tenant's tasks."""
+
+
+@input_type
+class CreateTaskInput:
+    """What a new task is."""
+
+    title: str
+    """What is to be done: 1 to 200 characters."""
+    description: str | None = UNSET
+    """More about it, in up to 2,000 characters."""
+    status: TaskStatus = TaskStatus.TODO
+    """How far it has come."""
+    due_date: datetime | None = UNSET
+    """Until when."""
+    project_id: strawberry.ID | None = ref("Project", default=UNSET)
+    """What it belongs to."""
+    assignee_id: strawberry.ID | None = ref("User", default=UNSET)
+    """Who does it: an active member."""
+    idempotency_key: str | None = UNSET
+    """A key of your own, 1 to 255 characters: the same call with the same key makes one task only."""
+
+
+@input_type
+class UpdateTaskInput:
+    """What changes about a task. What is absent stays as it is; null empties it."""
+
+    id: strawberry.ID = ref("Task")
+    """Which task."""
+    title: strawberry.Maybe[str]
+    """What is to be done: 1 to 200 characters."""
+    description: strawberry.Maybe[str | None]
+    """More about it, in up to 2,000 characters."""
+    status: strawberry.Maybe[TaskStatus]
+    """How far it has come."""
+    due_date: strawberry.Maybe[datetime | None]
+    """Until when."""
+    project_id: strawberry.Maybe[strawberry.ID | None] = ref("Project", default=None)
+    """What it belongs to."""
+    assignee_id: strawberry.Maybe[strawberry.ID | None] = ref("User", default=None)
+    """Who does it: an active member."""
+    expected_version: int | None = UNSET
+    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+
+
+@input_type
+class DeleteTaskInput:
+    """Which task is deleted."""
+
+    id: strawberry.ID = ref("Task")
+    """Which task."""
+
+
+CreateTaskResult = Annotated[Task | InvalidInput | IdempotencyConflict, result("CreateTask")]
+UpdateTaskResult = Annotated[Task | NotFound | InvalidInput | VersionConflict, result("UpdateTask")]
+DeleteTaskResult = Annotated[Task | NotFound, result("DeleteTask")]
+
+
+@mutation(CreateTaskResult)
+async def create_task(session: WriteSession, actor: Actor, input: CreateTaskInput) -> models.Task:
+    """Note a task."""
+    given = values(input)
+    key = given.pop("idempotency_key", None)
+    return await tasks.create(session, actor, values=cast("tasks.TaskChanges", given), idempotency_key=key)
+
+
+@mutation(UpdateTaskResult)
+async def update_task(session: WriteSession, actor: Actor, input: UpdateTaskInput) -> models.Task:
+    """Change a task: only the fields that are given."""
+    given = values(input)
+    task_id, version = given.pop("id"), given.pop("expected_version", None)
+    return await tasks.change(
+        session, actor, id=task_id, changes=cast("tasks.TaskChanges", given), expected_version=version
+    )
+
+
+@mutation(DeleteTaskResult)
+async def delete_task(session: WriteSession, actor: Actor, input: DeleteTaskInput) -> models.Task:
+    """Delete a task for good; answers it as it was."""
+    return await tasks.delete(session, actor, **values(input))
+
+
+MUTATIONS = [create_task, update_task, delete_task]

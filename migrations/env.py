@@ -1,0 +1,32 @@
+"""What Alembic runs: the migrations, one transaction, on the connection it is handed."""
+
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Column, Connection
+
+from models import Model
+
+__all__: list[str] = []
+
+
+def comparable(thing: Any, _name: str | None, kind: str, _reflected: bool, _compared_to: Any) -> bool:
+    """Say what is compared with the models: all but indexes over expressions, which only the migrations know."""
+    return kind != "index" or all(isinstance(part, Column) for part in thing.expressions)
+
+
+def run(connection: Connection) -> None:
+    """Run whatever the command asks for."""
+    context.configure(
+        connection=connection,
+        target_metadata=Model.metadata,
+        include_object=comparable,
+        compare_type=True,
+        compare_server_default=True,
+        transaction_per_migration=False,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+run(context.config.attributes["connection"])

@@ -1,0 +1,58 @@
+"""Accounts: people, their login sessions, and the throttle that slows guessing."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Index, Text, text
+from sqlmodel import Field
+
+from models.base import Model, Timed, moment, new_id, now
+
+__all__ = ["LoginSession", "Throttle", "User"]
+
+
+class User(Timed, table=True):
+    """One person's account; it belongs to no tenant. Memberships connect it to tenants."""
+
+    __tablename__ = "users"
+
+    id: UUID = Field(primary_key=True, default_factory=new_id)
+    email: str = Field(sa_type=Text, unique=True)  # lower case
+    full_name: str = Field(sa_type=Text)
+    password_hash: str | None = Field(default=None, sa_type=Text)
+    is_active: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
+    is_superuser: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    last_login: datetime | None = moment(default=None)
+
+
+class LoginSession(Model, table=True):
+    """One login on one device: a family of refresh tokens, of which only the newest is good."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index(None, "user_id", "created_at", "id"),)
+
+    id: UUID = Field(primary_key=True, default_factory=new_id)
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    tenant_id: UUID | None = Field(default=None, foreign_key="tenants.id")  # the tenant last switched to
+    refresh_digest: str = Field(sa_type=Text)
+    previous_digest: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime = moment(
+        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
+    )
+    rotated_at: datetime = moment(
+        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
+    )
+    expires_at: datetime = moment(nullable=False)
+    revoked_at: datetime | None = moment(default=None)
+    ip: str | None = Field(default=None, sa_type=Text)
+    user_agent: str | None = Field(default=None, sa_type=Text)
+
+
+class Throttle(Model, table=True):
+    """How often something was tried within a window; reached only through `atrium_throttle`."""
+
+    __tablename__ = "throttles"
+
+    key: str = Field(primary_key=True, sa_type=Text)  # a digest; no address or e-mail is stored in clear
+    attempts: int
+    started_at: datetime = moment(nullable=False)

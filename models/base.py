@@ -1,0 +1,160 @@
+"""The columns and types that all tables share."""
+
+from collections import namedtuple
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, ClassVar, Self, cast
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Computed, DateTime, Index, Integer, Table, Text, text
+from sqlmodel import Field, SQLModel
+from uuid_utils.compat import uuid7
+
+__all__ = [
+    "Model",
+    "Owned",
+    "Row",
+    "Timed",
+    "check_in",
+    "flag",
+    "indexes",
+    "moment",
+    "new_id",
+    "now",
+    "row_class",
+    "sort_key",
+    "table_of",
+    "trigrams",
+]
+
+SQLModel.metadata.naming_convention = {
+    "pk": "%(table_name)s_pkey",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+}
+
+
+def new_id() -> UUID:
+    """A UUIDv7 (RFC 9562): ordered by the time it was made, so that new rows land at the end of their index."""
+    return uuid7()
+
+
+def now() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(UTC)
+
+
+def moment(**options: Any) -> Any:
+    """A column for a point in time, kept with its time zone."""
+    return Field(sa_type=cast("Any", DateTime(timezone=True)), **options)
+
+
+def sort_key(of: str) -> Any:
+    """A text column's twin to sort by: lower case, in byte order, kept by the database.
+
+    It is stored and not computed in the query, because `lower()` is not leakproof: under row-level security
+    an expression over it would never reach an index condition.
+    """
+    return Field(
+        default=None,
+        nullable=False,
+        sa_type=cast("Any", Text(collation="C")),
+        sa_column_args=(Computed(f"lower({of})", persisted=True),),
+    )
+
+
+def flag(when: str) -> Any:
+    """A boolean column that says whether an expression holds, kept by the database.
+
+    A filter on it is an equality, so one index serves the filter and the order together.
+    """
+    return Field(default=None, nullable=False, sa_column_args=(Computed(when, persisted=True),))
+
+
+def indexes(table: str, *keys: tuple[str, ...], where: str | None = None) -> Iterator[Index]:
+    """One index per list of columns, each within its tenant and ending in the id, as a keyset page needs it."""
+    for key in keys:
+        condition = text(where) if where else None
+        yield Index(f"{table}_by_{'_'.join(key)}", "tenant_id", *key, "id", postgresql_where=condition)
+
+
+def trigrams(table: str, column: str) -> Index:
+    """An index for substrings of a column, within its tenant."""
+    return Index(
+        f"{table}_by_text",
+        "tenant_id",
+        column,
+        postgresql_using="gist",
+        postgresql_ops={column: "gist_trgm_ops"},
+    )
+
+
+def check_in(column: str, choices: type[StrEnum]) -> CheckConstraint:
+    """A CHECK that a text column holds one of an enum's values.
+
+    Text and not a PostgreSQL enum: comparing enums is not leakproof, so under row-level security no index
+    would serve a filter on one.
+    """
+    values = ", ".join(f"'{choice.value}'" for choice in choices)
+    return CheckConstraint(f"{column} IN ({values})", name=column)
+
+
+class Model(SQLModel):
+    """Any table's row."""
+
+    __tablename__: ClassVar[Any]
+
+
+class Owned(Model):
+    """A row that belongs to one tenant: its key starts with the tenant's, and so does every reference to it."""
+
+    tenant_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True, default_factory=new_id)
+
+
+class Timed(Model):
+    """A row that changes: when it was made, when it last changed, and how often.
+
+    `updated_at` and `version` are moved by the database (trigger `atrium_touch`), whoever writes: bulk
+    statements and raw SQL too.
+    """
+
+    created_at: datetime = moment(
+        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
+    )
+    updated_at: datetime = moment(
+        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
+    )
+    version: int = Field(default=1, sa_type=Integer, nullable=False, sa_column_kwargs={"server_default": text("1")})
+
+
+class Row(tuple[Any, ...]):
+    """A row that was read: the columns of one model as attributes, immutable, outside any session.
+
+    Reading gives these and not instances of the model, which cost five times as much to make.
+    """
+
+    __slots__ = ()
+    model: ClassVar[type[Model]]
+
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> Self:
+        """A row from its values, in the order of the table's columns."""
+        return tuple.__new__(cls, values)
+
+
+def table_of(model: type[Model]) -> Table:
+    """A model's table."""
+    return cast("Table", model.__table__)  # type: ignore[attr-defined]  # SQLModel adds it to tables only
+
+
+@cache
+def row_class(model: type[Model]) -> type[Row]:
+    """The class that rows read from a model's table carry."""
+    names = table_of(model).columns.keys()
+    fields = namedtuple(model.__name__, names)  # type: ignore[misc]  # noqa: PYI024  # names come from the table
+    return type(f"{model.__name__}Row", (fields, Row), {"__slots__": (), "model": model})

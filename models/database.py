@@ -1,0 +1,281 @@
+"""The database: engines, sessions, and the units of work that enter a tenant's walls.
+
+A unit is one connection and one transaction. Its first statement, `atrium_enter`, says who is asking and for which
+tenant; the policies of every table read that, and it ends with the transaction. Nothing is ever set on a connection
+for longer, so a pooled connection carries nothing from one person to the next.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, NewType, TypeVar, cast
+from uuid import UUID
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql.selectable import TypedReturnsRows
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.base import Model, row_class
+
+__all__ = [
+    "NOBODY",
+    "Database",
+    "Identity",
+    "NotLive",
+    "Overloaded",
+    "ReadSession",
+    "Session",
+    "Unreachable",
+    "WriteSession",
+    "assume",
+    "fetch",
+]
+
+IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
+
+ENTER = text("SELECT 1 FROM atrium_enter(:tenant_id, :user_id, :role, :session_id, :request_id, :ip, :user_agent)")
+ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
+
+
+class NotLive(Exception):
+    """Whoever asks is no longer let in: session revoked, person or tenant inactive, role changed, or removed."""
+
+
+class Overloaded(Exception):
+    """No connection came free within the time that a caller is made to wait."""
+
+
+class Unreachable(Exception):
+    """The database does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks, for which tenant, and from where; `NOBODY` is an unknown person."""
+
+    tenant_id: UUID | None = None
+    user_id: UUID | None = None
+    role: str | None = None
+    session_id: UUID | None = None
+    request_id: str = ""
+    ip: str = ""
+    user_agent: str = ""
+
+    def asking(self, request_id: str, ip: str, user_agent: str) -> "Identity":
+        """The same person, asking from somewhere."""
+        return replace(self, request_id=request_id, ip=ip, user_agent=user_agent)
+
+    def origin(self) -> "Identity":
+        """Where it asks from, without who."""
+        return Identity(request_id=self.request_id, ip=self.ip, user_agent=self.user_agent)
+
+
+NOBODY = Identity()
+
+
+class Session(AsyncSession):
+    """A session whose statements take turns.
+
+    Fields of one operation resolve concurrently, and one connection runs one statement at a time. The lock covers a
+    single statement, never an await of anything else, so no two fields can wait for each other.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(bind=connection, expire_on_commit=False, autoflush=False)
+        self._turn = asyncio.Lock()
+        self.statements = 2  # BEGIN and the entry
+
+    async def exec(self, statement: Any, *, params: Any = None, **options: Any) -> Any:
+        """Run one statement, when it is its turn."""
+        async with self._turn:
+            self.statements += 1
+            return await super().exec(statement, params=params, **options)
+
+
+ReadSession = NewType("ReadSession", Session)
+"""A session inside a read-only snapshot."""
+
+WriteSession = NewType("WriteSession", Session)
+"""A session inside a transaction on the primary; every rule that changes something asks for one."""
+
+ModelType = TypeVar("ModelType", bound=Model)
+
+
+async def fetch(
+    session: ReadSession | WriteSession,
+    model: type[ModelType],
+    statement: TypedReturnsRows[Any],
+    params: Mapping[str, Any] | None = None,
+) -> list[ModelType]:
+    """Run a statement that returns exactly the columns of a model's table; give its rows.
+
+    They are typed as the model, and have its attributes, but are immutable rows outside any session
+    (`models.base.Row`).
+    """
+    result: CursorResult[Any] = await session.exec(statement, params=params)
+    make = row_class(model).of
+    return cast("list[ModelType]", [make(values) for values in result])
+
+
+async def assume(
+    session: WriteSession,
+    *,
+    tenant_id: UUID | None = None,
+    user_id: UUID | None = None,
+    email: str | None = None,
+    presented: UUID | None = None,
+) -> None:
+    """Widen what the rest of this transaction may reach, by what a rule has just proved or is about to check.
+
+    Args:
+        session: the transaction.
+        tenant_id: a tenant that the person was found to belong to, or is founding.
+        user_id: a person who has proved who they are.
+        email: an address whose account is being looked for.
+        presented: the id of a token in hand, whose secret is about to be compared.
+    """
+    given = {"tenant_id": tenant_id, "user_id": user_id, "email": email, "presented": presented}
+    for name, value in given.items():
+        if value is not None:
+            await session.exec(ASSUME, params={"name": name, "value": str(value)})
+
+
+class Database:
+    """One PostgreSQL server, as the runtime role sees it: a pool of connections and the units that run on them."""
+
+    def __init__(self, url: str, *, pool_size: int = 10, wait: float = 2.0, recycle: float = 1800.0) -> None:
+        """Prepare the pool; nothing connects yet.
+
+        Args:
+            url: `postgresql+asyncpg://…` with the runtime role.
+            pool_size: connections at most; as many units run at once.
+            wait: seconds that a unit waits for a free connection before `Overloaded`.
+            recycle: seconds after which an idle connection is replaced.
+        """
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=wait,
+            pool_recycle=recycle,
+            connect_args={
+                "server_settings": {"timezone": "UTC", "application_name": "atrium", "jit": "off"},
+                "prepared_statement_cache_size": 500,
+                "timeout": 5,
+            },
+        )
+        self._admission = asyncio.Semaphore(pool_size)
+        self._wait = wait
+        self.in_use = 0
+        self.pool_size = pool_size
+        event.listen(self.engine.sync_engine, "checkin", _note_idle)
+        event.listen(self.engine.sync_engine, "checkout", _ping_if_idle)
+
+    @asynccontextmanager
+    async def read(self, identity: Identity) -> AsyncIterator[ReadSession]:
+        """One consistent, read-only picture of the database, entered as `identity`.
+
+        Raises:
+            NotLive, Overloaded, Unreachable.
+        """
+        async with self._unit("REPEATABLE READ", read_only=True) as connection:
+            await _enter(connection, identity)
+            yield ReadSession(Session(connection))
+
+    @asynccontextmanager
+    async def write(self, identity: Identity) -> AsyncIterator[WriteSession]:
+        """One transaction, entered as `identity`; committed at the end, rolled back when anything is raised.
+
+        Raises:
+            NotLive, Overloaded, Unreachable.
+        """
+        async with self._unit("READ COMMITTED", read_only=False) as connection:
+            await _enter(connection, identity)
+            yield WriteSession(Session(connection))
+
+    @asynccontextmanager
+    async def maintain(self, tenant_id: UUID | None = None) -> AsyncIterator[WriteSession]:
+        """One transaction of the operator's, inside one tenant's walls and nobody in particular's name."""
+        async with self._unit("READ COMMITTED", read_only=False) as connection:
+            await connection.execute(ASSUME, {"name": "tenant_id", "value": str(tenant_id or "")})
+            yield WriteSession(Session(connection))
+
+    async def ping(self) -> None:
+        """One round trip, outside any tenant.
+
+        Raises:
+            Overloaded, Unreachable.
+        """
+        async with self._unit("READ COMMITTED", read_only=True) as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def _unit(self, isolation: str, *, read_only: bool) -> AsyncIterator[AsyncConnection]:
+        try:
+            await asyncio.wait_for(self._admission.acquire(), self._wait)
+        except TimeoutError:
+            raise Overloaded from None
+        self.in_use += 1
+        try:
+            async with self._connect() as connection:
+                await connection.execution_options(isolation_level=isolation, postgresql_readonly=read_only)
+                async with connection.begin():
+                    yield connection
+        finally:
+            self.in_use -= 1
+            self._admission.release()
+
+    @asynccontextmanager
+    async def _connect(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            connection = await self.engine.connect()
+        except (OSError, TimeoutError, InterfaceError, OperationalError, DBAPIError) as error:
+            raise Unreachable from error
+        try:
+            yield connection
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Unreachable from error
+            raise
+        finally:
+            await connection.close()
+
+
+async def _enter(connection: AsyncConnection, identity: Identity) -> None:
+    entered = await connection.execute(
+        ENTER,
+        {
+            "tenant_id": identity.tenant_id,
+            "user_id": identity.user_id,
+            "role": identity.role,
+            "session_id": identity.session_id,
+            "request_id": identity.request_id,
+            "ip": identity.ip,
+            "user_agent": identity.user_agent,
+        },
+    )
+    if entered.first() is None:
+        raise NotLive
+
+
+def _note_idle(_connection: Any, record: Any) -> None:
+    record.info["idle_since"] = time.monotonic()
+
+
+def _ping_if_idle(connection: Any, record: Any, _proxy: Any) -> None:
+    idle_since = record.info.get("idle_since")
+    if idle_since is None or time.monotonic() - idle_since < IDLE_BEFORE_PING:
+        return
+    try:
+        connection.ping()
+    except Exception as error:
+        raise DisconnectionError from error

@@ -1,0 +1,28 @@
+"""Idempotency keys: which call was already answered, and with what."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Index, Text, text
+from sqlmodel import Field
+
+from models.base import Model, moment, now
+
+__all__ = ["IdempotencyKey"]
+
+
+class IdempotencyKey(Model, table=True):
+    """One key that one person used for one mutation, and the thing that it made."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (Index(None, "tenant_id", "created_at"),)
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    user_id: UUID = Field(primary_key=True)
+    mutation: str = Field(primary_key=True, sa_type=Text)
+    key: str = Field(primary_key=True, sa_type=Text)
+    input_digest: str = Field(sa_type=Text)
+    outcome_id: UUID | None = Field(default=None)
+    created_at: datetime = moment(
+        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
+    )

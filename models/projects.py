@@ -1,0 +1,38 @@
+"""Projects: what a tenant's tasks are grouped by."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Text
+from sqlmodel import Field
+
+from models.base import Owned, Timed, flag, indexes, moment, sort_key, trigrams
+
+__all__ = ["Project"]
+
+
+class Project(Owned, Timed, table=True):
+    """One project. Archived, it leaves the default lists; deleted, it goes to the trash with its tasks."""
+
+    __tablename__ = "projects"
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    name: str = Field(sa_type=Text)
+    name_key: str = sort_key("name")
+    archived_at: datetime | None = moment(default=None)
+    deleted_at: datetime | None = moment(default=None)
+    deleted_by: UUID | None = None
+    is_archived: bool = flag("archived_at IS NOT NULL AND deleted_at IS NULL")
+    is_deleted: bool = flag("deleted_at IS NOT NULL")
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "deleted_by"], ["memberships.tenant_id", "memberships.user_id"]),
+        *indexes(
+            "projects",
+            ("is_deleted", "is_archived", "created_at"),
+            ("created_at",),
+            ("updated_at",),
+            ("name_key",),
+        ),
+        trigrams("projects", "name_key"),
+    )

@@ -1,0 +1,54 @@
+"""Tasks: what is to be done, by whom and until when."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Text, text
+from sqlmodel import Field
+
+from models.base import Owned, Timed, check_in, indexes, moment, sort_key
+
+__all__ = ["Task", "TaskStatus"]
+
+
+class TaskStatus(StrEnum):
+    """How far a task has come."""
+
+    TODO = "TODO"
+    IN_PROGRESS = "IN_PROGRESS"
+    DONE = "DONE"
+
+
+class Task(Owned, Timed, table=True):
+    """One task."""
+
+    __tablename__ = "tasks"
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    title: str = Field(sa_type=Text)
+    title_key: str = sort_key("title")
+    description: str | None = Field(default=None, sa_type=Text)
+    status: str = Field(default=TaskStatus.TODO, sa_type=Text, sa_column_kwargs={"server_default": text("'TODO'")})
+    due_date: datetime | None = moment(default=None)
+    project_id: UUID | None = None
+    assignee_id: UUID | None = None  # the account of a member, who may have left since
+    created_by: UUID
+    deleted_at: datetime | None = moment(default=None)  # in the trash, together with its project
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "project_id"], ["projects.tenant_id", "projects.id"]),
+        ForeignKeyConstraint(["tenant_id", "assignee_id"], ["memberships.tenant_id", "memberships.user_id"]),
+        ForeignKeyConstraint(["tenant_id", "created_by"], ["memberships.tenant_id", "memberships.user_id"]),
+        *indexes(
+            "tasks",
+            ("created_at",),
+            ("updated_at",),
+            ("title_key",),
+            ("status", "created_at"),
+            ("project_id", "created_at"),
+            ("assignee_id", "created_at"),
+            where="deleted_at IS NULL",
+        ),
+        check_in("status", TaskStatus),
+    )

@@ -1,0 +1,95 @@
+"""Tenants: the organisations that share one Atrium, who belongs to them, and who is invited."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlmodel import Field
+
+from models.base import Owned, Timed, check_in, flag, indexes, moment, new_id, now, sort_key, trigrams
+
+__all__ = ["Invitation", "Membership", "Role", "Tenant"]
+
+
+class Role(StrEnum):
+    """What a member may do; the table of permissions is in services/access.py."""
+
+    OWNER = "OWNER"
+    ADMIN = "ADMIN"
+    MEMBER = "MEMBER"
+
+
+class Tenant(Timed, table=True):
+    """One organisation. Everything it owns is walled off from every other."""
+
+    __tablename__ = "tenants"
+
+    id: UUID = Field(primary_key=True, default_factory=new_id)
+    name: str = Field(sa_type=Text)
+    name_key: str = sort_key("name")
+    slug: str = Field(sa_type=Text, unique=True)  # lower case
+    is_active: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
+
+    __table_args__ = (UniqueConstraint("name_key"),)
+
+
+class Membership(Owned, Timed, table=True):
+    """One person in one tenant. Never deleted, only ended, so that their work keeps a name.
+
+    `full_name` and `email` are copies of the account's, kept by the database (trigger `users_spread`): with
+    them a tenant's people can be listed, sorted and searched inside its own walls.
+    """
+
+    __tablename__ = "memberships"
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    user_id: UUID = Field(foreign_key="users.id")
+    role: str = Field(default=Role.MEMBER, sa_type=Text, sa_column_kwargs={"server_default": text("'MEMBER'")})
+    is_active: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
+    ended_at: datetime | None = moment(default=None)
+    is_former: bool = flag("ended_at IS NOT NULL")
+    full_name: str = Field(default="", sa_type=Text)
+    name_key: str = sort_key("full_name")
+    email: str = Field(default="", sa_type=Text)
+
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "user_id"),
+        Index(None, "user_id"),
+        *indexes(
+            "memberships",
+            ("created_at",),
+            ("name_key",),
+            ("is_former", "name_key"),
+            ("is_former", "role", "name_key"),
+            ("is_former", "is_active", "name_key"),
+            ("email",),
+        ),
+        trigrams("memberships", "name_key"),
+        check_in("role", Role),
+    )
+
+
+class Invitation(Owned, table=True):
+    """An offer to join a tenant, sent to an e-mail address; good once, until it expires."""
+
+    __tablename__ = "invitations"
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    email: str = Field(sa_type=Text)  # lower case
+    role: str = Field(sa_type=Text)
+    digest: str = Field(sa_type=Text)
+    invited_by: UUID
+    created_at: datetime = moment(
+        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
+    )
+    expires_at: datetime = moment(nullable=False)
+    accepted_at: datetime | None = moment(default=None)
+    revoked_at: datetime | None = moment(default=None)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "invited_by"], ["memberships.tenant_id", "memberships.user_id"]),
+        *indexes("invitations", ("created_at",)),
+        Index(None, "email"),
+        check_in("role", Role),
+    )

@@ -1,0 +1,98 @@
+"""Who may do what: the permissions, the table of roles, and the actor who asks.
+
+Four questions, one place each. May this role do this: `Actor.require`, from the table here. Which rows and columns of
+the tenant may it see: each collection's `visible`. Which tenant: the policies in the database. Is this session still
+live: `atrium_enter` in the database.
+"""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sqlalchemy import Uuid, bindparam
+
+from models.database import NOBODY, Identity
+from models.tenants import Role
+from services.errors import Forbidden, Unauthenticated
+
+__all__ = ["ROLES", "TENANT_ID", "USER_ID", "Actor", "Permission", "permitted"]
+
+TENANT_ID = bindparam("tenant_id", type_=Uuid())
+"""The actor's tenant, in a statement; whoever runs it binds the value."""
+
+USER_ID = bindparam("user_id", type_=Uuid())
+"""The actor's account, likewise."""
+
+
+class Permission(StrEnum):
+    """What a role can allow."""
+
+    ACCOUNT = "ACCOUNT"  # one's own account and sessions; needs no tenant
+    TENANT_READ = "TENANT_READ"
+    TENANT_WRITE = "TENANT_WRITE"
+    MEMBERS_READ = "MEMBERS_READ"  # names; e-mail addresses need MEMBERS_WRITE
+    MEMBERS_WRITE = "MEMBERS_WRITE"
+    OWNERS_WRITE = "OWNERS_WRITE"  # making and unmaking owners
+    PROJECTS_READ = "PROJECTS_READ"
+    PROJECTS_WRITE = "PROJECTS_WRITE"
+    TASKS_READ = "TASKS_READ"
+    TASKS_WRITE = "TASKS_WRITE"
+
+
+_ANYBODY = {Permission.ACCOUNT}
+_MEMBER = _ANYBODY | {
+    Permission.TENANT_READ,
+    Permission.MEMBERS_READ,
+    Permission.PROJECTS_READ,
+    Permission.TASKS_READ,
+    Permission.TASKS_WRITE,
+}
+_ADMIN = _MEMBER | {Permission.TENANT_WRITE, Permission.MEMBERS_WRITE, Permission.PROJECTS_WRITE}
+
+ROLES: dict[Role | None, frozenset[Permission]] = {
+    None: frozenset(_ANYBODY),
+    Role.MEMBER: frozenset(_MEMBER),
+    Role.ADMIN: frozenset(_ADMIN),
+    Role.OWNER: frozenset(_ADMIN | {Permission.OWNERS_WRITE}),
+}
+"""What each role allows; None is a person who has logged in but entered no tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Whoever asks: an identity, and what its role allows."""
+
+    identity: Identity = NOBODY
+    permissions: AbstractSet[Permission] = field(default=frozenset())
+
+    @classmethod
+    def of(cls, identity: Identity) -> "Actor":
+        """The actor for an identity; nobody has no permissions at all."""
+        if identity.user_id is None:
+            return cls(identity)
+        return cls(identity, ROLES[Role(identity.role) if identity.role else None])
+
+    def require(self, permission: Permission) -> None:
+        """Refuse, unless the role allows it.
+
+        Raises:
+            Unauthenticated: nobody asks.
+            Forbidden: somebody does, without this permission.
+        """
+        permitted(self.permissions, permission)
+
+
+def permitted(permissions: AbstractSet[Permission], permission: Permission) -> None:
+    """Refuse, unless the permission is among these; the same as `Actor.require` for a set.
+
+    Raises:
+        Unauthenticated: the set is empty, so nobody asks.
+        Forbidden: it lacks this permission.
+    """
+    if permission in permissions:
+        return
+    if not permissions:
+        raise Unauthenticated
+    if Permission.TENANT_READ not in permissions:
+        raise Forbidden("Choose a tenant first, with switchTenant or by logging in with its slug.")
+    raise Forbidden

@@ -1,0 +1,133 @@
+"""The rules of accounts: who a person is, their name and their password."""
+
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import Select, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from models import LoginSession, User
+from models.base import new_id, now, table_of
+from models.database import Identity, WriteSession, assume, fetch
+from services import security
+from services.access import USER_ID, Actor, Permission, permitted
+from services.errors import AlreadyExists, InvalidCredentials
+from services.pagination import Collection, Order
+from services.rows import changed
+from services.sessions import (
+    LONGEST_EMAIL,
+    Door,
+    Opened,
+    Units,
+    count_try,
+    forgive,
+    hash_password,
+    open_session,
+    revoke,
+    verify_password,
+)
+from services.validation import Checks, checking
+
+__all__ = ["VIEWERS", "change_password", "email_address", "register", "rename"]
+
+LONGEST_NAME = 100
+
+
+def viewers(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """The actor's own account."""
+    permitted(permissions, Permission.ACCOUNT)
+    return select(*table_of(User).c).where(col(User.id) == USER_ID)
+
+
+VIEWERS = Collection(
+    model=User,
+    visible=viewers,
+    filters={},
+    orders={"created_at": Order.by(col(User.created_at))},
+    default_order=("created_at", False),
+)
+
+
+def email_address(checks: Checks, path: str, value: str) -> str:
+    """An e-mail address in the form in which it is stored and compared: lower case."""
+    try:
+        checked = validate_email(value.strip(), check_deliverability=False, test_environment=True)
+    except (EmailNotValidError, UnicodeError):
+        checks.problem(path, "This is not an e-mail address.")
+        return ""
+    return checks.text(path, checked.normalized.lower(), least=1, most=LONGEST_EMAIL)
+
+
+async def register(units: Units, door: Door, origin: Identity, *, email: str, full_name: str, password: str) -> Opened:
+    """Make an account and log it in, as yet without a tenant. Open to everybody.
+
+    Raises:
+        InvalidInput: no e-mail address, an empty name or one of more than 100 characters, a weak password.
+        AlreadyExists: there is an account with this e-mail.
+        RateLimited: too many tries from this address.
+    """
+    with checking() as checks:
+        email = email_address(checks, "email", email)
+        full_name = checks.text("full_name", full_name, least=1, most=LONGEST_NAME)
+        for sentence in security.weaknesses(password):
+            checks.problem("password", sentence)
+    await count_try(units, door, origin)
+    hashed = await hash_password(door, password)
+    user_id = new_id()
+
+    async def work(session: WriteSession) -> Opened:
+        await assume(session, user_id=user_id)
+        values = {"id": user_id, "email": email, "full_name": full_name, "password_hash": hashed, "last_login": now()}
+        made = insert(User).values(**values).on_conflict_do_nothing(index_elements=["email"])
+        if not (await session.exec(made.returning(col(User.id)))).all():
+            raise AlreadyExists("email", "There is an account with this e-mail already.")
+        return await open_session(session, door, origin, user_id, None)
+
+    return await units.write(work, origin)
+
+
+async def rename(session: WriteSession, actor: Actor, *, full_name: str, expected_version: int | None = None) -> User:
+    """Change the actor's own name.
+
+    Raises:
+        InvalidInput: an empty name, or one of more than 100 characters.
+        VersionConflict: the account is not at the expected version.
+    """
+    actor.require(Permission.ACCOUNT)
+    with checking() as checks:
+        full_name = checks.text("full_name", full_name, least=1, most=LONGEST_NAME)
+    return await changed(
+        session, User, col(User.id) == actor.identity.user_id, {"full_name": full_name}, expected_version
+    )
+
+
+async def change_password(units: Units, door: Door, actor: Actor, *, current_password: str, new_password: str) -> int:
+    """Set a new password; every other session of the actor ends. Says how many ended.
+
+    Raises:
+        InvalidCredentials: the current password is wrong.
+        InvalidInput: the new password is weak.
+        RateLimited: too many tries.
+    """
+    actor.require(Permission.ACCOUNT)
+    with checking() as checks:
+        for sentence in security.weaknesses(new_password):
+            checks.problem("new_password", sentence)
+
+    async def mine(session: WriteSession) -> User:
+        return (await fetch(session, User, viewers(actor.permissions), {"user_id": actor.identity.user_id}))[0]
+
+    account = await units.write(mine)
+    await count_try(units, door, actor.identity, account.email)
+    if not (await verify_password(door, current_password, account.password_hash)).ok:
+        raise InvalidCredentials("The current password is wrong.")
+    hashed = await hash_password(door, new_password)
+
+    async def work(session: WriteSession) -> int:
+        await session.exec(update(User).where(col(User.id) == account.id).values(password_hash=hashed))
+        await forgive(session, door, actor.identity, account.email)
+        return await revoke(session, actor, col(LoginSession.id) != actor.identity.session_id)
+
+    return await units.write(work)

@@ -1,0 +1,366 @@
+"""Reading: one row by a key, a page of rows, and the same for many parents at once.
+
+A `Collection` says once what may be read of a table: who sees which rows, by what they are filtered and ordered, what
+can be computed of them. Everything that reads starts from it: the functions here, and the compiler in graph.
+
+Pages are keyset pages: a cursor names the last row seen by its order key and id, so that a deep page costs what the
+first one does, and rows that come and go in between move nothing else.
+"""
+
+import hashlib
+import json
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+    select,
+    table,
+    true,
+    tuple_,
+)
+from sqlalchemy import column as named
+
+from models.base import Model, Row, row_class, table_of
+from models.database import ReadSession, WriteSession
+from services.access import Actor, Permission, permitted
+from services.errors import InvalidInput
+
+__all__ = [
+    "DEFAULT_PAGE",
+    "MOST",
+    "Collection",
+    "Edge",
+    "Order",
+    "Page",
+    "PageRequest",
+    "by_keys",
+    "containing",
+    "count",
+    "counts",
+    "cursor_of",
+    "expression",
+    "order_keys",
+    "page",
+    "related",
+    "seek",
+]
+
+DEFAULT_PAGE = 20
+MOST = 100
+
+Session = ReadSession | WriteSession
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a collection can be sorted by.
+
+    The two expressions differ only where nulls are possible, since nulls come last in both directions. Each has an
+    index (tenant_id, expression, id).
+    """
+
+    ascending: ColumnElement[Any]
+    descending: ColumnElement[Any]
+
+    @classmethod
+    def by(cls, expression: Any) -> "Order":
+        """Sort by something that is never null."""
+        return cls(expression, expression)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Collection:
+    """What can be read of one table, and by whom; each is one of a kind, and fit to be a key."""
+
+    model: type[Model]
+    visible: Callable[[AbstractSet[Permission]], Select[Any]]
+    """The rows, with their columns in the table's order, that these permissions let one see, over the binds
+    `tenant_id` and `user_id`. Raises Forbidden when there is nothing to see."""
+    filters: Mapping[str, ColumnElement[bool]]
+    """By name, over one bind of the same name."""
+    orders: Mapping[str, Order]
+    default_order: tuple[str, bool]
+    """Its name, and whether descending."""
+    expressions: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
+    """What can be computed of a row, by name."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Filters that a list applies when it is not told otherwise."""
+    live: ColumnElement[bool] = field(default_factory=true)
+    """What holds for every row that can be reached by other ways than a list."""
+    guarded: Mapping[str, Permission] = field(default_factory=dict)
+    """Filters over columns that not everybody sees, and what it takes to use them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which rows of a list are wanted; checked, and fit to be a key."""
+
+    limit: int
+    backwards: bool
+    order: str
+    descending: bool
+    filters: tuple[tuple[str, Any], ...]
+    cursor: tuple[str, UUID] | None
+    fingerprint: str
+
+    @classmethod
+    def of(
+        cls,
+        collection: Collection,
+        name: str,
+        *,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        order: tuple[str, bool] | None = None,
+        filters: Mapping[str, Any] | None = None,
+    ) -> "PageRequest":
+        """Check what a client asks for.
+
+        Args:
+            collection: what is listed.
+            name: the list's own name; a cursor is good for one list only.
+            first: rows after `after`, 1 to 100; 20 when neither `first` nor `last` is given.
+            after: a cursor of this list, or none for its beginning.
+            last: rows before `before`, 1 to 100.
+            before: a cursor of this list, or none for its end.
+            order: a name of the collection's orders, and whether descending.
+            filters: values by names of the collection's filters; None does not filter.
+
+        Raises:
+            InvalidInput: out of range, both directions at once, or another list's cursor.
+        """
+        backwards = last is not None
+        if backwards and (first is not None or after is not None):
+            raise InvalidInput.of("last", "Use `first` with `after`, or `last` with `before`, not both.")
+        if before is not None and not backwards:
+            raise InvalidInput.of("before", "Use `before` together with `last`.")
+        size = last if last is not None else DEFAULT_PAGE if first is None else first
+        if not 1 <= size <= MOST:
+            raise InvalidInput.of("last" if backwards else "first", f"A page has 1 to {MOST} rows.")
+        order = order or collection.default_order
+        given = {key: value for key, value in (filters or {}).items() if value is not None}
+        values = tuple(sorted({**collection.defaults, **given}.items()))
+        fingerprint = _fingerprint(name, order, values)
+        token = before if backwards else after
+        cursor = None if token is None else _parse(token, collection.orders[order[0]], fingerprint)
+        return cls(size, backwards, *order, values, cursor, fingerprint)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A row and its place in the list."""
+
+    node: Any
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a list, in its order."""
+
+    edges: Sequence[Edge]
+    has_next_page: bool
+    has_previous_page: bool
+
+
+async def page(session: Session, actor: Actor, collection: Collection, request: PageRequest) -> Page:
+    """One page of everything that the actor sees of a collection."""
+    rows = collection.visible(actor.permissions)
+    result = await session.exec(_paged(rows, collection, request, actor), params=_values(actor, request))
+    return _page([tuple(row) for row in result], collection, request)
+
+
+async def count(session: Session, actor: Actor, collection: Collection, request: PageRequest) -> int:
+    """How many rows the whole list has."""
+    rows = collection.visible(actor.permissions)
+    statement = select(func.count()).select_from(_filtered(rows, collection, request, actor).subquery())
+    result = await session.exec(statement, params=_values(actor, request))
+    return int(result.scalar_one())
+
+
+async def related(
+    session: Session,
+    actor: Actor,
+    collection: Collection,
+    request: PageRequest,
+    key: str,
+    parents: Sequence[UUID],
+) -> dict[UUID, Page]:
+    """The same page under each of many parents, whose ids are in the rows' column `key`; one statement."""
+    rows = collection.visible(actor.permissions)
+    parents_ids = func.unnest(bindparam("parents", type_=ARRAY(Uuid())))
+    parent = parents_ids.table_valued(named("id", Uuid()), name="parent").render_derived()
+    beneath = rows.where(_column(collection, key) == parent.c.id)
+    sort, _row_id, downwards = order_keys(collection, request)
+    inner = _paged(beneath.add_columns(sort.label("sort")), collection, request, actor).lateral("page")
+    *columns, outer_sort, cursor = inner.c
+    outer_keys = (outer_sort, inner.c["id"])
+    statement = (
+        select(parent.c.id.label("parent_id"), *columns, cursor)
+        .select_from(parent.join(inner, true()))
+        .order_by(*_directed(outer_keys, downwards=downwards))
+    )
+    result = await session.exec(statement, params={**_values(actor, request), "parents": list(parents)})
+    found: dict[UUID, list[tuple[Any, ...]]] = {parent_id: [] for parent_id in parents}
+    for parent_id, *row in result:
+        found[parent_id].append(tuple(row))
+    return {parent_id: _page(rows_, collection, request) for parent_id, rows_ in found.items()}
+
+
+async def counts(
+    session: Session,
+    actor: Actor,
+    collection: Collection,
+    request: PageRequest,
+    key: str,
+    parents: Sequence[UUID],
+) -> dict[UUID, int]:
+    """How many rows the whole list has under each of many parents; one statement."""
+    rows = collection.visible(actor.permissions)
+    parent = _column(collection, key)
+    among = _filtered(rows.where(_any(parent)), collection, request, actor).subquery()
+    statement = select(among.c[key], func.count()).group_by(among.c[key])
+    result = await session.exec(statement, params={**_values(actor, request), "ids": list(parents)})
+    found = dict(tuple(row) for row in result)
+    return {parent_id: found.get(parent_id, 0) for parent_id in parents}
+
+
+async def by_keys(
+    session: Session, actor: Actor, collection: Collection, key: str, ids: Sequence[UUID]
+) -> dict[UUID, Row]:
+    """The rows whose column `key`, unique in the tenant, is one of these; what is not visible is not there."""
+    rows = collection.visible(actor.permissions)
+    statement = rows.where(collection.live, _any(_column(collection, key)))
+    result = await session.exec(statement, params={**_values(actor), "ids": list(ids)})
+    make = row_class(collection.model).of
+    return {getattr(row, key): row for row in map(make, result)}
+
+
+async def expression(
+    session: Session, actor: Actor, collection: Collection, name: str, ids: Sequence[UUID]
+) -> dict[UUID, Any]:
+    """What a named expression gives for the rows with these ids; one statement."""
+    rows = collection.visible(actor.permissions)
+    key = _column(collection, "id")
+    statement = rows.with_only_columns(key, collection.expressions[name], maintain_column_froms=True)
+    result = await session.exec(statement.where(_any(key)), params={**_values(actor), "ids": list(ids)})
+    return dict(tuple(row) for row in result)
+
+
+def containing(view: str, row_id: Any) -> ColumnElement[bool]:
+    """The rows whose text holds the bind `text`, in any case; as a filter over a view (tenant_id, id, text).
+
+    The view reads with its owner's rights, since no policy lets LIKE reach an index.
+    """
+    texts = table(view, named("id", Uuid()), named("text", Text()))
+    wanted = func.lower(bindparam("text", type_=Text()))
+    for special in ("\\", "%", "_"):
+        wanted = func.replace(wanted, special, f"\\{special}")
+    pattern = func.concat("%", wanted, "%", type_=Text())
+    matching: ColumnElement[bool] = row_id.in_(select(texts.c.id).where(texts.c.text.like(pattern)))
+    return matching
+
+
+def order_keys(collection: Collection, request: PageRequest) -> tuple[ColumnElement[Any], ColumnElement[Any], bool]:
+    """What a page is sorted by: its key, the id that breaks ties, and whether it is walked downwards."""
+    order = collection.orders[request.order]
+    key = order.descending if request.descending else order.ascending
+    return key, _column(collection, "id"), request.descending != request.backwards
+
+
+def cursor_of(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnElement[str]:
+    """The cursor of a row, as SQL, over the bind `fingerprint`: base64url of a JSON array."""
+    fingerprint = bindparam("fingerprint", type_=Text())
+    array = func.json_build_array(fingerprint, cast(key, Text), row_id)
+    encoded = func.encode(func.convert_to(cast(array, Text), "UTF8"), "base64")
+    return func.translate(encoded, "+/=\n", "-_")
+
+
+def seek(collection: Collection, request: PageRequest) -> ColumnElement[bool]:
+    """The rows beyond the cursor, as SQL, over the binds `after_key` and `after_id`."""
+    key, row_id, downwards = order_keys(collection, request)
+    here = tuple_(key, row_id)
+    there = tuple_(cast(bindparam("after_key", type_=Text()), key.type), bindparam("after_id", type_=Uuid()))
+    return here < there if downwards else here > there
+
+
+def _column(collection: Collection, name: str) -> ColumnElement[Any]:
+    return table_of(collection.model).c[name]
+
+
+def _any(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    return column == func.any(bindparam("ids", type_=ARRAY(Uuid())))
+
+
+def _filtered(rows: Select[Any], collection: Collection, request: PageRequest, actor: Actor) -> Select[Any]:
+    for name, _value in request.filters:
+        if name in collection.guarded:
+            permitted(actor.permissions, collection.guarded[name])
+        rows = rows.where(collection.filters[name])
+    return rows
+
+
+def _paged(rows: Select[Any], collection: Collection, request: PageRequest, actor: Actor) -> Select[Any]:
+    key, row_id, downwards = order_keys(collection, request)
+    rows = _filtered(rows, collection, request, actor).add_columns(cursor_of(key, row_id).label("cursor"))
+    if request.cursor:
+        rows = rows.where(seek(collection, request))
+    return rows.order_by(*_directed((key, row_id), downwards=downwards)).limit(bindparam("limit", type_=Integer()))
+
+
+def _directed(keys: Iterable[ColumnElement[Any]], *, downwards: bool) -> list[ColumnElement[Any]]:
+    return [key.desc() if downwards else key.asc() for key in keys]
+
+
+def _values(actor: Actor, request: PageRequest | None = None) -> dict[str, Any]:
+    values: dict[str, Any] = {"tenant_id": actor.identity.tenant_id, "user_id": actor.identity.user_id}
+    if request is None:
+        return values
+    values |= dict(request.filters)
+    values |= {"limit": request.limit + 1, "fingerprint": request.fingerprint}
+    if request.cursor:
+        values["after_key"], values["after_id"] = request.cursor
+    return values
+
+
+def _page(rows: Sequence[tuple[Any, ...]], collection: Collection, request: PageRequest) -> Page:
+    make = row_class(collection.model).of
+    more = len(rows) > request.limit
+    edges = [Edge(make(row[:-1]), row[-1]) for row in rows[: request.limit]]
+    if request.backwards:
+        return Page(edges[::-1], has_next_page=request.cursor is not None, has_previous_page=more)
+    return Page(edges, has_next_page=more, has_previous_page=request.cursor is not None)
+
+
+def _fingerprint(name: str, order: tuple[str, bool], values: Iterable[tuple[str, Any]]) -> str:
+    text = json.dumps([name, order, list(values)], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _parse(token: str, order: Order, fingerprint: str) -> tuple[str, UUID]:
+    try:
+        padded = token.encode("ascii") + b"=" * (-len(token) % 4)
+        mark, key, row_id = json.loads(urlsafe_b64decode(padded))
+        if mark == fingerprint and isinstance(key, str) and "\0" not in key:
+            if order.ascending.type.python_type is datetime and not key.endswith("infinity"):
+                datetime.fromisoformat(key)
+            return key, UUID(row_id)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        pass
+    raise InvalidInput.of("cursor", "This cursor does not belong to this list.")

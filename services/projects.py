@@ -1,0 +1,143 @@
+"""The rules of projects: what a tenant's tasks are grouped by."""
+
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Select, and_, bindparam, select, update
+from sqlmodel import col
+
+from models import Project, Task
+from models.base import now, table_of
+from models.database import WriteSession
+from services.access import TENANT_ID, Actor, Permission, permitted
+from services.idempotency import once
+from services.pagination import Collection, Order, containing
+from services.rows import found, inserted, updated
+from services.validation import checking
+
+__all__ = ["PROJECTS", "archive", "create", "delete", "rename", "restore", "visible"]
+
+LONGEST_NAME = 200
+
+LIVE = col(Project.is_deleted).is_(False)
+
+
+def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """All of the tenant's projects, those in the trash too."""
+    permitted(permissions, Permission.PROJECTS_READ)
+    return select(*table_of(Project).c).where(col(Project.tenant_id) == TENANT_ID)
+
+
+PROJECTS = Collection(
+    model=Project,
+    visible=visible,
+    filters={
+        "text": containing("projects_text", col(Project.id)),
+        "archived": col(Project.is_archived) == bindparam("archived", type_=Boolean()),
+        "deleted": col(Project.is_deleted) == bindparam("deleted", type_=Boolean()),
+    },
+    orders={
+        "created_at": Order.by(col(Project.created_at)),
+        "updated_at": Order.by(col(Project.updated_at)),
+        "name": Order.by(col(Project.name_key)),
+    },
+    default_order=("created_at", True),
+    defaults={"archived": False, "deleted": False},
+    live=LIVE,
+)
+
+
+async def create(session: WriteSession, actor: Actor, *, name: str, idempotency_key: str | None = None) -> Project:
+    """Start a project.
+
+    Raises:
+        InvalidInput: the name is empty or longer than 200 characters.
+        IdempotencyConflict: see `services.idempotency`.
+    """
+    actor.require(Permission.PROJECTS_WRITE)
+    with checking() as checks:
+        name = checks.text("name", name, least=1, most=LONGEST_NAME)
+
+    async def make() -> UUID:
+        return (await inserted(session, actor, Project, {"name": name})).id
+
+    project_id = await once(session, actor, "createProject", idempotency_key, {"name": name}, make)
+    return await found(session, actor, Project, project_id)
+
+
+async def rename(
+    session: WriteSession, actor: Actor, *, id: UUID, name: str, expected_version: int | None = None
+) -> Project:
+    """Give a project another name.
+
+    Raises:
+        NotFound: no such project, or it is in the trash.
+        InvalidInput: the name is empty or longer than 200 characters.
+        VersionConflict: it is not at the expected version.
+    """
+    actor.require(Permission.PROJECTS_WRITE)
+    with checking() as checks:
+        name = checks.text("name", name, least=1, most=LONGEST_NAME)
+    return await updated(session, actor, Project, id, {"name": name}, expected_version=expected_version, only=LIVE)
+
+
+async def archive(
+    session: WriteSession, actor: Actor, *, id: UUID, archived: bool, expected_version: int | None = None
+) -> Project:
+    """Take a project out of the default lists, or put it back. Its tasks stay as they are.
+
+    Raises:
+        NotFound: no such project, or it is in the trash.
+        VersionConflict: it is not at the expected version.
+    """
+    actor.require(Permission.PROJECTS_WRITE)
+    changes = {"archived_at": now() if archived else None}
+    return await updated(session, actor, Project, id, changes, expected_version=expected_version, only=LIVE)
+
+
+async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_version: int | None = None) -> Project:
+    """Move a project and its tasks to the trash, as one set. Deleting it again changes nothing.
+
+    Raises:
+        NotFound: no such project.
+        VersionConflict: it is not at the expected version.
+    """
+    actor.require(Permission.PROJECTS_WRITE)
+    project = await found(session, actor, Project, id, expected_version=expected_version)
+    if project.is_deleted:
+        return project
+    moment = now()
+    changes = {"deleted_at": moment, "deleted_by": actor.identity.user_id}
+    project = await updated(session, actor, Project, id, changes, expected_version=expected_version)
+    await _move_tasks(session, actor, id, {"deleted_at": moment}, deleted_at=None)
+    return project
+
+
+async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Project:
+    """Bring a project back from the trash, with the tasks that went there with it. A live one stays as it is.
+
+    Raises:
+        NotFound: no such project.
+    """
+    actor.require(Permission.PROJECTS_WRITE)
+    project = await found(session, actor, Project, id)
+    if not project.is_deleted:
+        return project
+    await _move_tasks(session, actor, id, {"deleted_at": None}, deleted_at=project.deleted_at)
+    return await updated(session, actor, Project, id, {"deleted_at": None, "deleted_by": None})
+
+
+async def _move_tasks(
+    session: WriteSession,
+    actor: Actor,
+    project_id: UUID,
+    changes: dict[str, Any],
+    *,
+    deleted_at: datetime | None,
+) -> None:
+    """Change the project's tasks that went to the trash at that moment, or those that are not there."""
+    theirs = and_(col(Task.tenant_id) == actor.identity.tenant_id, col(Task.project_id) == project_id)
+    then = col(Task.deleted_at).is_not_distinct_from(deleted_at)
+    await session.exec(update(Task).where(theirs, then).values(**changes))

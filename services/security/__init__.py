@@ -1,0 +1,24 @@
+"""The security primitives: passwords, access tokens, and opaque tokens. No database, no settings.
+
+`passwords` says what a new password must be and computes argon2id hashes off the event loop; `tokens` holds
+the signing keys and issues and reads access tokens (JWT); `secrets` makes the opaque tokens whose secret is
+stored only as a digest, and the keys under which attempts are counted.
+"""
+
+from services.security.passwords import HashingBusy, Passwords, Verified, weaknesses
+from services.security.secrets import OpaqueToken, throttle_key
+from services.security.tokens import Claims, InvalidToken, SigningKeys, Tokens, WeakKey
+
+__all__ = [
+    "Claims",
+    "HashingBusy",
+    "InvalidToken",
+    "OpaqueToken",
+    "Passwords",
+    "SigningKeys",
+    "Tokens",
+    "Verified",
+    "WeakKey",
+    "throttle_key",
+    "weaknesses",
+]

@@ -1,0 +1,400 @@
+"""The rules of login sessions: opening, renewing and ending them, and entering a tenant.
+
+Work around a password takes a hundred times as long as a statement, on purpose, and no connection may wait for it. So
+these functions open their own units: one that counts the try and finds the account, none while the password is
+checked, and one for what follows.
+"""
+
+from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Select, and_, case, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from models import LoginSession, Membership, Tenant, User
+from models.base import new_id, now, table_of
+from models.database import Identity, WriteSession, assume, fetch
+from services import security
+from services.access import USER_ID, Actor, Permission, permitted
+from services.errors import (
+    InvalidCredentials,
+    InvalidInput,
+    InvalidToken,
+    NotFound,
+    RateLimited,
+    Unavailable,
+)
+from services.pagination import Collection, Order
+
+__all__ = [
+    "SESSIONS",
+    "Door",
+    "Opened",
+    "Units",
+    "count_try",
+    "forgive",
+    "hash_password",
+    "login",
+    "logout",
+    "logout_everywhere",
+    "open_session",
+    "refresh",
+    "revoke",
+    "revoke_session",
+    "switch_tenant",
+    "verify_password",
+]
+
+LONGEST_EMAIL = 255
+LONGEST_NAME = 100
+REFRESH = "rt"
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What it takes to let people in: keys, clocks and counters, made once from the settings."""
+
+    passwords: security.Passwords
+    tokens: security.Tokens
+    pepper: bytes
+    """From which a refresh token's successor is derived, and throttle keys are made."""
+    session_lifetime: timedelta = timedelta(days=30)
+    """How long a session lasts after it was last refreshed."""
+    refresh_grace: timedelta = timedelta(seconds=10)
+    """How long the refresh token before the newest is still answered, for clients that lost the answer."""
+    account_attempts: int = 5
+    """Failed logins on one account within the window."""
+    address_attempts: int = 50
+    """Failed logins from one address within the window."""
+    window: timedelta = timedelta(minutes=15)
+
+
+class Units(Protocol):
+    """Whoever opens transactions; the graph's context does."""
+
+    async def write(
+        self, work: Callable[[WriteSession], Awaitable[Result]], identity: Identity | None = None
+    ) -> Result:
+        """Run the work in one transaction, in the actor's name or another's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that was just opened or renewed. Without a refresh token, the one that the client has stays good."""
+
+    access_token: str
+    refresh_token: str | None
+    expires_at: datetime
+    identity: Identity
+
+
+def visible_sessions(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """The actor's own live sessions."""
+    permitted(permissions, Permission.ACCOUNT)
+    live = and_(col(LoginSession.revoked_at).is_(None), col(LoginSession.expires_at) > func.now())
+    return select(*table_of(LoginSession).c).where(col(LoginSession.user_id) == USER_ID, live)
+
+
+SESSIONS = Collection(
+    model=LoginSession,
+    visible=visible_sessions,
+    filters={},
+    orders={"created_at": Order.by(col(LoginSession.created_at))},
+    default_order=("created_at", True),
+)
+
+
+async def login(
+    units: Units, door: Door, origin: Identity, *, email: str, password: str, tenant: str | None = None
+) -> Opened:
+    """Open a session, in the tenant with this slug or in the only one that the person belongs to. Open to everybody.
+
+    An unknown e-mail, a wrong password and an inactive account get the same answer for the same work.
+
+    Raises:
+        InvalidCredentials: the e-mail or the password is wrong.
+        InvalidInput: the person does not belong to the tenant that was named.
+        RateLimited: too many failed logins on this account, or from this address.
+        Unavailable: too many passwords are waiting to be checked.
+    """
+    email = email.strip().lower()[:LONGEST_EMAIL]
+    account = await _find(units, door, origin, email)
+    verified = await verify_password(door, password, account.password_hash if account else None)
+    if account is None or not verified.ok or not account.is_active:
+        raise InvalidCredentials
+
+    async def work(session: WriteSession) -> Opened:
+        await assume(session, user_id=account.id)
+        changes: dict[str, Any] = {"last_login": now()}
+        if verified.needs_rehash:
+            changes["password_hash"] = rehashed
+        await session.exec(update(User).where(col(User.id) == account.id).values(**changes))
+        await forgive(session, door, origin, email)
+        return await open_session(session, door, origin, account.id, await _membership(session, account.id, tenant))
+
+    rehashed = await hash_password(door, password) if verified.needs_rehash else None
+    return await units.write(work, origin)
+
+
+async def refresh(units: Units, door: Door, origin: Identity, *, refresh_token: str) -> Opened:
+    """Exchange a refresh token for a new pair. Open to whoever holds the token.
+
+    A token is good once. One that was replaced more than the grace ago is a copy in the wrong hands: the whole
+    session ends. Within the grace the answer is the same as the first time, since the successor is derived from its
+    predecessor, and a client that lost the answer gets the very same pair again.
+
+    Raises:
+        InvalidToken: unknown, replaced, over, or the account is inactive.
+    """
+    presented = security.OpaqueToken.parse(refresh_token, REFRESH)
+    if presented is None:
+        raise InvalidToken
+    successor = presented.successor(door.pepper)
+
+    async def work(session: WriteSession) -> Opened | None:
+        row = await _rotate(session, door, presented, successor)
+        if row is None or row.revoked_at is not None or row.refresh_digest != successor.digest:
+            return None  # not raised in here, which would take the revocation back
+        await assume(session, user_id=row.user_id)
+        membership = await _membership_in(session, row.user_id, row.tenant_id)
+        opened = _opened(door, origin, row, membership, successor.text)
+        return opened if await _is_active(session, row.user_id) else None
+
+    opened = await units.write(work, origin)
+    if opened is None:
+        raise InvalidToken
+    return opened
+
+
+async def logout(session: WriteSession, actor: Actor) -> int:
+    """End the session that asks; its tokens stop working at once. Says how many sessions ended."""
+    actor.require(Permission.ACCOUNT)
+    return await revoke(session, actor, col(LoginSession.id) == actor.identity.session_id)
+
+
+async def logout_everywhere(session: WriteSession, actor: Actor) -> int:
+    """End all sessions of the actor. Says how many ended."""
+    actor.require(Permission.ACCOUNT)
+    return await revoke(session, actor)
+
+
+async def revoke_session(session: WriteSession, actor: Actor, *, id: UUID) -> int:
+    """End one session of the actor's own.
+
+    Raises:
+        NotFound: no such live session.
+    """
+    actor.require(Permission.ACCOUNT)
+    ended = await revoke(session, actor, col(LoginSession.id) == id)
+    if not ended:
+        raise NotFound
+    return ended
+
+
+async def switch_tenant(session: WriteSession, actor: Actor, door: Door, *, tenant: str) -> Opened:
+    """A new access token for another tenant of the actor's, by its slug; the refresh token stays good.
+
+    Raises:
+        InvalidInput: the actor does not belong to such a tenant.
+    """
+    actor.require(Permission.ACCOUNT)
+    identity = actor.identity
+    assert identity.user_id is not None
+    membership = await _membership(session, identity.user_id, tenant)
+    mine = col(LoginSession.id) == identity.session_id
+    moved = update(LoginSession).where(mine).values(tenant_id=membership.tenant_id if membership else None)
+    row = (await fetch(session, LoginSession, moved.returning(*table_of(LoginSession).c)))[0]
+    return _opened(door, identity, row, membership, None)
+
+
+def _keys(door: Door, origin: Identity, email: str | None) -> tuple[str, str]:
+    """The keys under which tries on an account and from an address are counted."""
+    return (
+        security.throttle_key("account", email or origin.ip, pepper=door.pepper),
+        security.throttle_key("address", origin.ip, pepper=door.pepper),
+    )
+
+
+async def count_try(units: Units, door: Door, origin: Identity, email: str | None = None) -> None:
+    """Count a try, which stays counted whatever becomes of it."""
+
+    async def work(session: WriteSession) -> int:
+        return await _throttled(session, door, origin, email)
+
+    if seconds := await units.write(work, origin.origin()):
+        raise RateLimited(seconds)
+
+
+async def forgive(session: WriteSession, door: Door, origin: Identity, email: str) -> None:
+    """After a success: forget the tries on the account, and do not charge the address for this one."""
+    await session.exec(select(func.atrium_forgive(*_keys(door, origin, email))))
+
+
+async def _find(units: Units, door: Door, origin: Identity, email: str) -> User | None:
+    """Count a try on an account, and find it."""
+
+    async def work(session: WriteSession) -> tuple[int, User | None]:
+        seconds = await _throttled(session, door, origin, email)
+        if seconds or "\0" in email or not email:
+            return seconds, None
+        await assume(session, email=email)
+        rows = await fetch(session, User, select(*table_of(User).c).where(col(User.email) == email))
+        return 0, rows[0] if rows else None
+
+    seconds, account = await units.write(work, origin.origin())
+    if seconds:
+        raise RateLimited(seconds)
+    return account
+
+
+async def _throttled(session: WriteSession, door: Door, origin: Identity, email: str | None) -> int:
+    """Seconds to wait, or 0."""
+    account, address = _keys(door, origin, email)
+    counted = [func.atrium_throttle(address, door.address_attempts, door.window)]
+    if email:
+        counted.append(func.atrium_throttle(account, door.account_attempts, door.window))
+    return int(max((await session.exec(select(*counted))).one()))
+
+
+async def verify_password(door: Door, password: str, stored: str | None) -> security.Verified:
+    """Compare a password with its stored hash, or with a dummy where there is none; holds no connection.
+
+    Raises:
+        Unavailable: too many passwords are waiting to be checked.
+    """
+    try:
+        return await door.passwords.verify(password, stored)
+    except security.HashingBusy:
+        raise Unavailable from None
+
+
+async def hash_password(door: Door, password: str) -> str:
+    """The hash of a new password; holds no connection.
+
+    Raises:
+        Unavailable: too many passwords are waiting to be hashed.
+    """
+    try:
+        return await door.passwords.hash(password)
+    except security.HashingBusy:
+        raise Unavailable from None
+
+
+async def open_session(
+    session: WriteSession, door: Door, origin: Identity, user_id: UUID, membership: Membership | None
+) -> Opened:
+    """Open a session for somebody who has proved who they are, inside their own transaction."""
+    token = security.OpaqueToken.make(REFRESH, user_id, new_id())
+    values = {
+        "id": token.id,
+        "user_id": user_id,
+        "tenant_id": membership.tenant_id if membership else None,
+        "refresh_digest": token.digest,
+        "expires_at": now() + door.session_lifetime,
+        "ip": origin.ip or None,
+        "user_agent": origin.user_agent or None,
+    }
+    made = insert(LoginSession).values(**values).returning(*table_of(LoginSession).c)
+    row = (await fetch(session, LoginSession, made))[0]
+    return _opened(door, origin, row, membership, token.text)
+
+
+def _opened(
+    door: Door, origin: Identity, row: LoginSession, membership: Membership | None, refresh_token: str | None
+) -> Opened:
+    identity = replace(
+        origin,
+        user_id=row.user_id,
+        session_id=row.id,
+        tenant_id=membership.tenant_id if membership else None,
+        role=membership.role if membership else None,
+    )
+    access_token, expires_at = door.tokens.issue(
+        user_id=row.user_id, tenant_id=identity.tenant_id, role=identity.role, session_id=row.id
+    )
+    return Opened(access_token, refresh_token, expires_at, identity)
+
+
+async def _rotate(
+    session: WriteSession, door: Door, presented: security.OpaqueToken, successor: security.OpaqueToken
+) -> LoginSession | None:
+    """Replace the presented token by its successor, or revoke the session if it was replaced before; one statement."""
+    await assume(session, presented=presented.id)
+    newest = col(LoginSession.refresh_digest) == presented.digest
+    lost = and_(
+        col(LoginSession.previous_digest) == presented.digest,
+        col(LoginSession.rotated_at) > func.clock_timestamp() - door.refresh_grace,
+    )
+    statement = (
+        update(LoginSession)
+        .where(
+            col(LoginSession.id) == presented.id,
+            col(LoginSession.user_id) == presented.owner,
+            col(LoginSession.revoked_at).is_(None),
+            col(LoginSession.expires_at) > func.clock_timestamp(),
+        )
+        .values(
+            refresh_digest=case((newest, successor.digest), else_=col(LoginSession.refresh_digest)),
+            previous_digest=case((newest, presented.digest), else_=col(LoginSession.previous_digest)),
+            rotated_at=case((newest, func.clock_timestamp()), else_=col(LoginSession.rotated_at)),
+            expires_at=case(
+                (newest, func.clock_timestamp() + door.session_lifetime), else_=col(LoginSession.expires_at)
+            ),
+            revoked_at=case((or_(newest, lost), None), else_=func.clock_timestamp()),
+        )
+    )
+    rows = await fetch(session, LoginSession, statement.returning(*table_of(LoginSession).c))
+    return rows[0] if rows else None
+
+
+async def revoke(session: WriteSession, actor: Actor, *which: Any) -> int:
+    """End those of the actor's own sessions for which the conditions hold. Says how many ended."""
+    actor.require(Permission.ACCOUNT)
+    mine = and_(col(LoginSession.user_id) == actor.identity.user_id, col(LoginSession.revoked_at).is_(None))
+    ended = update(LoginSession).where(mine, *which).values(revoked_at=func.clock_timestamp())
+    return len((await session.exec(ended.returning(col(LoginSession.id)))).all())
+
+
+def _live(user_id: UUID) -> Select[Any]:
+    """The live memberships of a person, in live tenants."""
+    return (
+        select(*table_of(Membership).c)
+        .join(Tenant, col(Tenant.id) == col(Membership.tenant_id))
+        .where(
+            col(Membership.user_id) == user_id,
+            col(Membership.is_active),
+            col(Membership.is_former).is_(False),
+            col(Tenant.is_active),
+        )
+    )
+
+
+async def _membership(session: WriteSession, user_id: UUID, slug: str | None) -> Membership | None:
+    """The membership to enter with: the named tenant's, or the only one."""
+    if slug is None:
+        rows = await fetch(session, Membership, _live(user_id).limit(2))
+        return rows[0] if len(rows) == 1 else None
+    named = _live(user_id).where(col(Tenant.slug) == slug.strip().lower().replace("\0", ""))
+    rows = await fetch(session, Membership, named)
+    if not rows:
+        raise InvalidInput.of("tenant", "You do not belong to such a tenant.")
+    return rows[0]
+
+
+async def _membership_in(session: WriteSession, user_id: UUID, tenant_id: UUID | None) -> Membership | None:
+    if tenant_id is None:
+        return None
+    rows = await fetch(session, Membership, _live(user_id).where(col(Membership.tenant_id) == tenant_id))
+    return rows[0] if rows else None
+
+
+async def _is_active(session: WriteSession, user_id: UUID) -> bool:
+    active = select(col(User.is_active)).where(col(User.id) == user_id)
+    return bool((await session.exec(active)).scalar_one())

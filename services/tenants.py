@@ -1,0 +1,218 @@
+"""The rules of tenants: founding one, who belongs to it and as what."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Select, Text, and_, bindparam, case, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from models import Membership, Role, Tenant
+from models.base import new_id, now, table_of
+from models.database import WriteSession, assume, fetch
+from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
+from services.errors import IllegalTransition
+from services.pagination import Collection, Order, containing
+from services.rows import changed, found, taken, updated
+from services.validation import Checks, checking
+
+__all__ = [
+    "MEMBERSHIPS",
+    "OWN_TENANTS",
+    "TENANTS",
+    "USERS",
+    "change_role",
+    "create",
+    "leave",
+    "remove",
+    "update",
+]
+
+LONGEST_NAME = 100
+LONGEST_SLUG = 50
+
+LIVE = and_(col(Membership.is_former).is_(False), col(Membership.is_active))
+TAKEN = {"tenants_name_key_key": "name", "tenants_slug_key": "slug"}
+
+
+def visible_tenants(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """The tenant that the actor has entered."""
+    permitted(permissions, Permission.TENANT_READ)
+    return select(*table_of(Tenant).c).where(col(Tenant.id) == TENANT_ID)
+
+
+def visible_users(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """The tenant's people, former ones too. Of others' e-mail addresses only who manages members sees any."""
+    permitted(permissions, Permission.MEMBERS_READ)
+    email: Any = col(Membership.email)
+    if Permission.MEMBERS_WRITE not in permissions:
+        email = case((col(Membership.user_id) == USER_ID, email)).label("email")
+    columns = [email if column.name == "email" else column for column in table_of(Membership).c]
+    return select(*columns).where(col(Membership.tenant_id) == TENANT_ID)
+
+
+def visible_memberships(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """The actor's own live memberships, in all tenants."""
+    permitted(permissions, Permission.ACCOUNT)
+    return select(*table_of(Membership).c).where(col(Membership.user_id) == USER_ID, LIVE)
+
+
+def own_tenants(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """The tenants that the actor belongs to."""
+    permitted(permissions, Permission.ACCOUNT)
+    mine = select(col(Membership.tenant_id)).where(col(Membership.user_id) == USER_ID, LIVE)
+    return select(*table_of(Tenant).c).where(col(Tenant.id).in_(mine))
+
+
+TENANTS = Collection(
+    model=Tenant,
+    visible=visible_tenants,
+    filters={},
+    orders={"created_at": Order.by(col(Tenant.created_at))},
+    default_order=("created_at", False),
+)
+
+OWN_TENANTS = replace(TENANTS, visible=own_tenants)
+
+MEMBERSHIPS = Collection(
+    model=Membership,
+    visible=visible_memberships,
+    filters={},
+    orders={"created_at": Order.by(col(Membership.created_at))},
+    default_order=("created_at", False),
+)
+
+USERS = Collection(
+    model=Membership,
+    visible=visible_users,
+    filters={
+        "text": containing("memberships_text", col(Membership.id)),
+        "email": col(Membership.email) == func.lower(bindparam("email", type_=Text())),
+        "role": col(Membership.role) == bindparam("role", type_=Text()),
+        "is_active": col(Membership.is_active) == bindparam("is_active", type_=Boolean()),
+        "is_former": col(Membership.is_former) == bindparam("is_former", type_=Boolean()),
+    },
+    orders={
+        "created_at": Order.by(col(Membership.created_at)),
+        "full_name": Order.by(col(Membership.name_key)),
+    },
+    default_order=("full_name", False),
+    defaults={"is_former": False},
+    guarded={"email": Permission.MEMBERS_WRITE},
+)
+
+
+async def create(session: WriteSession, actor: Actor, *, name: str, slug: str) -> Tenant:
+    """Found a tenant, with the actor as its owner.
+
+    Raises:
+        InvalidInput: an empty name or one of more than 100 characters; a slug that is not 1 to 50 of a-z, 0-9 and
+            hyphens, with no hyphen at either end.
+        AlreadyExists: the name or the slug is taken, whatever its case.
+    """
+    actor.require(Permission.ACCOUNT)
+    with checking() as checks:
+        name = checks.text("name", name, least=1, most=LONGEST_NAME)
+        slug = _slug(checks, slug)
+    tenant_id = new_id()
+    await assume(session, tenant_id=tenant_id)
+    async with taken(TAKEN):
+        made = insert(Tenant).values(id=tenant_id, name=name, slug=slug).returning(*table_of(Tenant).c)
+        tenant = (await fetch(session, Tenant, made))[0]
+    owner = {"tenant_id": tenant_id, "id": new_id(), "user_id": actor.identity.user_id, "role": Role.OWNER}
+    await session.exec(insert(Membership).values(**owner, full_name="", email=""))
+    return tenant
+
+
+async def update(session: WriteSession, actor: Actor, *, name: str, expected_version: int | None = None) -> Tenant:
+    """Rename the tenant. Its slug stays, since links hold it.
+
+    Raises:
+        InvalidInput: an empty name or one of more than 100 characters.
+        AlreadyExists: the name is taken, whatever its case.
+        VersionConflict: it is not at the expected version.
+    """
+    actor.require(Permission.TENANT_WRITE)
+    with checking() as checks:
+        name = checks.text("name", name, least=1, most=LONGEST_NAME)
+    async with taken(TAKEN):
+        mine = col(Tenant.id) == actor.identity.tenant_id
+        return await changed(session, Tenant, mine, {"name": name}, expected_version)
+
+
+async def change_role(
+    session: WriteSession, actor: Actor, *, id: UUID, role: Role, expected_version: int | None = None
+) -> Membership:
+    """Give a member another role. Their tokens stop working, and the next refresh brings the new role.
+
+    Raises:
+        Forbidden: making or unmaking an owner is for owners.
+        NotFound: no such live member.
+        IllegalTransition: they are the last owner.
+        VersionConflict: the membership is not at the expected version.
+    """
+    actor.require(Permission.MEMBERS_WRITE)
+    member = await _member(session, actor, id)
+    await _keep_an_owner(session, actor, member, stays=role is Role.OWNER)
+    if Role.OWNER in {role, member.role}:
+        actor.require(Permission.OWNERS_WRITE)
+    return await updated(session, actor, Membership, id, {"role": role}, expected_version=expected_version)
+
+
+async def remove(session: WriteSession, actor: Actor, *, id: UUID) -> Membership:
+    """End somebody's membership. What they did stays, under their name; their tokens stop working at once.
+
+    Raises:
+        Forbidden: removing an owner is for owners.
+        NotFound: no such member.
+        IllegalTransition: they are the last owner.
+    """
+    actor.require(Permission.MEMBERS_WRITE)
+    member = await _member(session, actor, id)
+    if member.role == Role.OWNER:
+        actor.require(Permission.OWNERS_WRITE)
+    await _keep_an_owner(session, actor, member, stays=False)
+    return await updated(session, actor, Membership, id, {"ended_at": now()})
+
+
+async def leave(session: WriteSession, actor: Actor) -> Membership:
+    """End the actor's own membership.
+
+    Raises:
+        IllegalTransition: they are the last owner.
+    """
+    actor.require(Permission.TENANT_READ)
+    mine = and_(
+        col(Membership.tenant_id) == actor.identity.tenant_id, col(Membership.user_id) == actor.identity.user_id
+    )
+    member = await changed(session, Membership, mine, {})
+    await _keep_an_owner(session, actor, member, stays=False)
+    return await updated(session, actor, Membership, member.id, {"ended_at": now()})
+
+
+async def _member(session: WriteSession, actor: Actor, member_id: UUID) -> Membership:
+    return await found(session, actor, Membership, member_id, only=col(Membership.is_former).is_(False))
+
+
+async def _keep_an_owner(session: WriteSession, actor: Actor, member: Membership, *, stays: bool) -> None:
+    """Refuse to take the last owner away. Locking all owners makes two who leave at once take turns."""
+    if stays or member.role != Role.OWNER:
+        return
+    owners = (
+        select(col(Membership.id))
+        .where(col(Membership.tenant_id) == actor.identity.tenant_id, col(Membership.role) == Role.OWNER, LIVE)
+        .order_by(col(Membership.id))
+        .with_for_update()
+    )
+    if set((await session.exec(owners)).scalars()) <= {member.id}:
+        raise IllegalTransition("A tenant keeps at least one owner.")
+
+
+def _slug(checks: Checks, value: str) -> str:
+    slug = value.strip().lower()
+    allowed = slug.isascii() and slug.replace("-", "a").isalnum() and slug[0] != "-" != slug[-1]
+    if not allowed or len(slug) > LONGEST_SLUG:
+        checks.problem("slug", "A slug is 1 to 50 of a-z, 0-9 and hyphens, with no hyphen at either end.")
+    return slug

@@ -1,0 +1,43 @@
+"""Checks that many rules share: lengths, blank texts, what PostgreSQL cannot store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from services.errors import FieldProblem, InvalidInput
+
+__all__ = ["Checks", "checking"]
+
+
+class Checks:
+    """Collects what is wrong with an input, so that a client learns all of it at once."""
+
+    def __init__(self) -> None:
+        self.problems: list[FieldProblem] = []
+
+    def problem(self, path: str, message: str) -> None:
+        """Note one problem."""
+        self.problems.append(FieldProblem(path, message))
+
+    def text(self, path: str, value: str, *, least: int = 0, most: int) -> str:
+        """A text of `least` to `most` characters, stripped; "blank" counts as empty."""
+        stripped = value.strip()
+        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            self.problem(path, "This holds characters that cannot be stored.")
+        elif len(stripped) < least:
+            self.problem(path, "This must not be empty." if least == 1 else f"This needs {least} characters or more.")
+        elif len(stripped) > most:
+            self.problem(path, f"This may have {most} characters at most.")
+        return stripped
+
+
+@contextmanager
+def checking() -> Iterator[Checks]:
+    """Check an input; at the end, refuse with everything that was found.
+
+    Raises:
+        InvalidInput: with all problems.
+    """
+    checks = Checks()
+    yield checks
+    if checks.problems:
+        raise InvalidInput(checks.problems)
