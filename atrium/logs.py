@@ -148,6 +148,7 @@ def configure(level: str, *, production: bool, stream: TextIO | None = None) -> 
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # the readiness check would log two lines each time
     server = logging.getLogger("uvicorn.error")
     if _is_worth_a_line not in server.filters:
         server.addFilter(_is_worth_a_line)

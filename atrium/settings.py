@@ -134,9 +134,7 @@ class Settings(BaseModel):
     request_timeout_seconds: float = Field(
         30.0, gt=0, le=3600, description="Longest time to the beginning of an answer; then it is cancelled."
     )
-    body_limit_bytes: int = Field(
-        262_144, ge=1024, description="Largest request body and largest WebSocket message."
-    )
+    body_limit_bytes: int = Field(262_144, ge=1024, description="Largest request body and largest WebSocket message.")
     limit_depth: int = Field(_LIMITS.depth, ge=1, description="Deepest nesting of fields in a document.")
     limit_aliases: int = Field(_LIMITS.aliases, ge=0, description="Most aliases in a document.")
     limit_directives: int = Field(_LIMITS.directives, ge=0, description="Most directives in a document.")
@@ -145,9 +143,7 @@ class Settings(BaseModel):
     limit_cost: int = Field(_LIMITS.cost, ge=1, description="Largest estimated cost of an operation.")
     limit_characters: int = Field(_LIMITS.characters, ge=1, description="Longest document.")
 
-    introspection: bool | None = Field(
-        None, description="Whether the schema can be read. Unset: in development only."
-    )
+    introspection: bool | None = Field(None, description="Whether the schema can be read. Unset: in development only.")
     graphiql: bool | None = Field(None, description="Whether GraphiQL is served. Unset: in development only.")
     cors_origins: Origins | None = Field(
         None,

@@ -85,9 +85,12 @@ class Context(BaseContext):
         """The operation's read unit, opened at the first need.
 
         Raises:
-            Unauthenticated: the session is no longer live.
+            Unauthenticated: nobody asks, or the session is no longer live.
             Unavailable: no connection came free in time, or the database is away.
         """
+        if self.actor.identity.user_id is None:
+            self.require_good_token()
+            raise Unauthenticated
         async with self._opening:
             if self._session is None:
                 stack = AsyncExitStack()

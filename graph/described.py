@@ -2,9 +2,10 @@
 
 import ast
 import inspect
-import textwrap
 from enum import EnumMeta
 from functools import cache
+from itertools import pairwise
+from pathlib import Path
 from typing import TypeVar, dataclass_transform
 
 import strawberry
@@ -27,13 +28,11 @@ def summary(thing: object) -> str | None:
     return text.strip()
 
 
-@cache
 def attribute_docstrings(cls: type) -> dict[str, str]:
     """The string literals that follow a class's attributes, by attribute."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-    assert isinstance(body, ast.ClassDef)
+    body = _classes(inspect.getsourcefile(cls) or "")[cls.__qualname__].body
     found = {}
-    for statement, after in zip(body.body, body.body[1:], strict=False):
+    for statement, after in pairwise(body):
         if (
             isinstance(statement, ast.AnnAssign)
             and isinstance(statement.target, ast.Name)
@@ -43,6 +42,13 @@ def attribute_docstrings(cls: type) -> dict[str, str]:
         ):
             found[statement.target.id] = inspect.cleandoc(after.value.value)
     return found
+
+
+@cache
+def _classes(path: str) -> dict[str, ast.ClassDef]:
+    """A module's classes. `inspect.getsource` would parse the whole module again for each of them."""
+    module = ast.parse(Path(path).read_text(encoding="utf-8"))
+    return {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field,))

@@ -80,6 +80,10 @@ class Declared(StrawberryField):
     definition: NodeDefinition
     """The type that it belongs to; the root's fields have none."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.init = self.repr = self.compare = False  # it is answered, never given to an instance
+
     @property
     def is_basic_field(self) -> bool:
         """Whether it can be answered without knowing who asks; only columns can."""

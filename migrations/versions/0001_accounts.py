@@ -92,6 +92,7 @@ $$
 def upgrade() -> None:
     """Make what a person needs to log in."""
     op.execute(f"GRANT USAGE ON SCHEMA public TO {runtime_role()}")
+    op.execute(f"GRANT SELECT ON alembic_version TO {runtime_role()}")  # to refuse a start with migrations pending
     op.execute(TOUCH)
     op.execute(USERS)
     op.execute(SESSIONS)
@@ -115,4 +116,5 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION atrium_throttle, atrium_forgive")
     op.execute("DROP TABLE throttles, sessions, users")
     op.execute("DROP FUNCTION atrium_touch")
+    op.execute(f"REVOKE SELECT ON alembic_version FROM {runtime_role()}")
     op.execute(f"REVOKE USAGE ON SCHEMA public FROM {runtime_role()}")

@@ -148,6 +148,16 @@ class Toy:
         headers = {"content-type": "application/json", **_named(headers)}
         return await self.send("POST", URL, content=body, headers=headers)
 
+    async def until(self, reached: Callable[[], object]) -> None:
+        """Wait for what the server does after its client has left."""
+        async with asyncio.timeout(10):
+            while not reached():  # noqa: ASYNC110  seen from outside, it is no event
+                await asyncio.sleep(0.005)
+
+    async def until_ended(self, name: str) -> None:
+        """Wait until a resolver has ended."""
+        await self.until(lambda: name in self.ended)
+
     @staticmethod
     def error(response: httpx.Response) -> dict[str, Any]:
         """The only error of an answer, after a check of the shape that all have."""
@@ -171,13 +181,15 @@ class Toy:
             await task
 
     @asynccontextmanager
-    async def socket(self, **headers: str) -> AsyncIterator[websockets.ClientConnection]:
+    async def socket(
+        self, protocol: str = "graphql-transport-ws", **headers: str
+    ) -> AsyncIterator[websockets.ClientConnection]:
         """A WebSocket to a real server."""
         async with (
             self.serving() as port,
             websockets.connect(
                 f"ws://127.0.0.1:{port}{URL}",
-                subprotocols=["graphql-transport-ws"],
+                subprotocols=[protocol],
                 additional_headers=_named(headers),
                 compression=None,
             ) as socket,

@@ -203,6 +203,7 @@ async def test_begun_stream_outlives_the_limit(make_toy: Any) -> None:
             assert await anext(lines) == "event: next"
             with pytest.raises(TimeoutError):  # neither ended nor broken off
                 await asyncio.wait_for(_until(lines, "event: complete"), 0.2)
+        await toy.until_ended("endless")
 
 
 async def _until(lines: AsyncIterator[str], last: str) -> None:

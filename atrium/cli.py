@@ -1,0 +1,159 @@
+"""The command line: `atrium serve` and the work of operators."""
+
+import asyncio
+import gc
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from rich.console import Console
+
+from atrium import app as application
+from atrium import demo as demo_data
+from atrium import http, logs, migrate, operators, start
+from atrium.settings import Settings, SettingsError, load
+from graph import schema as graphql_schema
+
+__all__ = ["main"]
+
+SCHEMA = Path(__file__).parent.parent / "schema.graphql"
+
+main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+console = Console(stderr=True, highlight=False)
+
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+
+
+@main.command()
+def serve(port: Port = None, host: Host = None) -> None:
+    """Serve. In development: start the embedded database if no other is given, migrate, and load the demo data once."""
+    changes = {name: value for name, value in (("port", port), ("host", host)) if value is not None}
+    with _prepared(serving=True, **changes) as (settings, urls):
+        if not settings.is_production:
+            migrate.upgrade(urls.owner, urls.runtime)
+        asyncio.run(start.check_database(urls))
+        if urls.embedded:
+            demo_data.load_once(urls.runtime, settings)
+        logs.configure(settings.log_level, production=settings.is_production)
+        app = application.build(settings, database_url=urls.runtime)
+        # What lives from here on lives for good; the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 50, 50)
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="on", **http.server_options(settings)))
+        _welcome(settings, embedded=urls.embedded)
+        server.run()
+
+
+@main.command(name="migrate")
+def migrate_() -> None:
+    """Bring the database up to date."""
+    with _prepared() as (_settings, urls), console.status("Migrating"):
+        migrate.upgrade(urls.owner, urls.runtime)
+    console.print("The database is up to date.")
+
+
+@main.command()
+def demo(
+    scale: Annotated[float, typer.Option(help="1: 2,000 people, 5,000 tasks in acme.", min=0.001)] = 0.01,
+) -> None:
+    """Load the demo data: two tenants, acme and globex, with people, projects and tasks."""
+    with _prepared() as (settings, urls):
+        migrate.upgrade(urls.owner, urls.runtime)
+        demo_data.load(urls.runtime, settings, scale=scale, console=console)
+
+
+@main.command()
+def schema(
+    *, check: Annotated[bool, typer.Option(help="Write nothing; fail if schema.graphql says something else.")] = False
+) -> None:
+    """Write schema.graphql."""
+    text = graphql_schema.build().as_str() + "\n"
+    if not check:
+        SCHEMA.write_text(text)
+    elif not SCHEMA.exists() or SCHEMA.read_text() != text:
+        console.print("schema.graphql is not what the code says: run `atrium schema`.")
+        raise typer.Exit(1)
+
+
+@main.command()
+def token(
+    email: Annotated[str, typer.Option(help="Whose.")],
+    tenant: Annotated[str | None, typer.Option(help="The slug of the tenant to enter.")] = None,
+) -> None:
+    """Print an access token for somebody, as their login would give it."""
+    with _prepared() as (settings, urls):
+        print(asyncio.run(operators.token(urls.owner, settings, email=email, tenant=tenant)))  # noqa: T201  # for a shell
+
+
+@main.command()
+def suspend(
+    email: Annotated[str | None, typer.Option(help="A person, in every tenant.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="A tenant, by its slug.")] = None,
+) -> None:
+    """Put a person or a tenant out, at once; nothing is deleted."""
+    _set_active(email, tenant, active=False)
+
+
+@main.command()
+def resume(
+    email: Annotated[str | None, typer.Option(help="A person.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="A tenant, by its slug.")] = None,
+) -> None:
+    """Let a person or a tenant in again."""
+    _set_active(email, tenant, active=True)
+
+
+@main.command()
+def doctor() -> None:
+    """Look at the settings and the database, and say what is wrong and what to do about it."""
+    with _prepared() as (_settings, urls):
+        asyncio.run(start.check_database(urls))
+    console.print("All well.")
+
+
+def _set_active(email: str | None, tenant: str | None, *, active: bool) -> None:
+    if (email is None) == (tenant is None):
+        raise typer.BadParameter("Name a person or a tenant.")
+    with _prepared() as (_settings, urls):
+        if not asyncio.run(operators.set_active(urls.owner, email=email, tenant=tenant, active=active)):
+            console.print("There is no such person or tenant.")
+            raise typer.Exit(1)
+
+
+@contextmanager
+def _prepared(*, serving: bool = False, **changes: Any) -> Iterator[tuple[Settings, start.Urls]]:
+    """The settings and a database that runs; a fault of either ends the command with one sentence."""
+    try:
+        settings = start.with_key(_settings(serving=serving, **changes))
+        with console.status("Starting the database"):
+            opened = start.databases(settings)
+            urls = opened.__enter__()
+        try:
+            yield settings, urls
+        finally:
+            opened.__exit__(None, None, None)
+    except SettingsError as error:
+        console.print(str(error), style="red", soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def _settings(*, serving: bool, **changes: Any) -> Settings:
+    settings = load().model_copy(update=changes)
+    return settings.checked_for_serving() if serving else settings
+
+
+def _welcome(settings: Settings, *, embedded: bool) -> None:
+    address = f"http://{settings.host}:{settings.port}"
+    lines = [f"Atrium serves {address}/graphql"]
+    if settings.graphiql_enabled:
+        lines.append(f"GraphiQL       {address}/graphiql")
+    if embedded:
+        lines.append(f"Log in as      {demo_data.OWNER}, password {demo_data.PASSWORD}, tenant {demo_data.TENANT}")
+    console.print("\n".join(lines))

@@ -1,0 +1,94 @@
+"""How tests speak GraphQL: the application in this process, and clients that send it operations over HTTP."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import httpx
+from fastapi import FastAPI
+
+from atrium.app import Parts, build
+from atrium.settings import Settings
+
+__all__ = ["App", "Client", "Refused", "running"]
+
+SECRET = "a-secret-for-tests-only-0123456789abcdef"
+
+
+class Refused(AssertionError):
+    """An operation that was expected to succeed answered with errors."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+        self.codes = [error["extensions"]["code"] for error in errors]
+
+
+class HasRuntime(Protocol):
+    """An address of a database as the runtime role."""
+
+    @property
+    def runtime(self) -> str: ...
+
+
+@dataclass
+class Client:
+    """Somebody who sends operations; nobody in particular without a token."""
+
+    http: httpx.AsyncClient
+    token: str | None = None
+
+    async def send(self, query: str, /, **variables: Any) -> dict[str, Any]:
+        """The whole answer, errors and all."""
+        headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        answer = await self.http.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def run(self, query: str, /, **variables: Any) -> dict[str, Any]:
+        """The data of an operation that must succeed."""
+        answer = await self.send(query, **variables)
+        if answer.get("errors"):
+            raise Refused(answer["errors"])
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    async def do(self, mutation: str, fields: str, /, **given: Any) -> dict[str, Any]:
+        """Run one mutation with this input; `fields` are selected of whatever it answers."""
+        name = mutation[0].upper() + mutation[1:] + "Input"
+        query = f"mutation Do($input: {name}!) {{ {mutation}(input: $input) {{ __typename {fields} }} }}"
+        answer: dict[str, Any] = (await self.run(query, input=given))[mutation]
+        return answer
+
+    async def codes(self, query: str, /, **variables: Any) -> list[str]:
+        """The codes of an operation's errors."""
+        return [error["extensions"]["code"] for error in (await self.send(query, **variables)).get("errors", [])]
+
+
+@dataclass
+class App:
+    """The application under test."""
+
+    fastapi: FastAPI
+    http: httpx.AsyncClient
+    parts: Parts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parts = self.fastapi.state.parts
+
+    def client(self, token: str | None = None) -> Client:
+        """A client with this token."""
+        return Client(self.http, token)
+
+
+@asynccontextmanager
+async def running(urls: HasRuntime, **settings: Any) -> AsyncIterator[App]:
+    """The application on a database, for as long as this lasts; called in this process, without a network."""
+    fastapi = build(Settings(**{"secret_key": SECRET, **settings}), database_url=urls.runtime)
+    transport = httpx.ASGITransport(fastapi, client=("127.0.0.1", 4000))
+    async with (
+        fastapi.router.lifespan_context(fastapi),
+        httpx.AsyncClient(transport=transport, base_url="http://atrium.test") as http,
+    ):
+        yield App(fastapi, http)

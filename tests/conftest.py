@@ -1,0 +1,162 @@
+"""The ground for all tests: a real PostgreSQL, a template built by the migrations, and a database for each test.
+
+The process that was started runs the server; the workers of xdist get its address. ATRIUM_TEST_DATABASE_URL, the
+address of a superuser, makes the tests use another server, such as another PostgreSQL version.
+"""
+
+import asyncio
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy import make_url
+
+from atrium import migrate
+from atrium.postgres import OWNER, RUNTIME, Server
+from tests.client import App, running
+from tests.factories import World, found_world
+
+TEMPLATE = "atrium_template"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A server to test on."""
+
+    superuser_url: str
+    owner_url: str
+    runtime_url: str
+
+    def of(self, role_url: str, database: str) -> str:
+        return make_url(role_url).set(database=database).render_as_string(hide_password=False)
+
+    async def admin(self, *statements: str) -> None:
+        connection = await asyncpg.connect(self.of(self.superuser_url, "postgres").replace("+asyncpg", ""))
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@dataclass(frozen=True)
+class Urls:
+    """One database, by role."""
+
+    superuser: str
+    owner: str
+    runtime: str
+
+    def plain(self, role: str) -> str:
+        """The address as asyncpg itself takes it."""
+        url: str = getattr(self, role)
+        return url.replace("+asyncpg", "")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    if given := os.environ.get("ATRIUM_TEST_DATABASE_URL"):
+        cluster = _given(given)
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="atrium-tests-"))
+        server = Server.start(folder, fast=True)
+        config.add_cleanup(lambda: (server.stop(), shutil.rmtree(folder, ignore_errors=True)))
+        cluster = Cluster(server.superuser_url, server.owner_url, server.runtime_url)
+    owner, runtime = cluster.of(cluster.owner_url, TEMPLATE), cluster.of(cluster.runtime_url, TEMPLATE)
+    asyncio.run(
+        cluster.admin(
+            f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)",
+            f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}",
+        )
+    )
+    migrate.upgrade(owner, runtime)
+    config.stash[CLUSTER] = cluster
+
+
+CLUSTER = pytest.StashKey[Cluster]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    cluster = node.config.stash[CLUSTER]  # type: ignore[attr-defined]  # xdist's own
+    node.workerinput["cluster"] = [cluster.superuser_url, cluster.owner_url, cluster.runtime_url]  # type: ignore[attr-defined]  # likewise
+
+
+def _given(superuser_url: str) -> Cluster:
+    url = make_url(superuser_url).set(drivername="postgresql+asyncpg")
+    superuser = url.render_as_string(hide_password=False)
+    password = "only-for-tests"
+    roles = {role: url.set(username=role, password=password) for role in (OWNER, RUNTIME)}
+    urls = {role: address.render_as_string(hide_password=False) for role, address in roles.items()}
+    cluster = Cluster(superuser, urls[OWNER], urls[RUNTIME])
+    make = "DO $$ BEGIN CREATE ROLE {0}; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+    login = "ALTER ROLE {0} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '{1}'"
+    asyncio.run(cluster.admin(*(s.format(role, password) for role in roles for s in (make, login))))
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    workerinput = getattr(request.config, "workerinput", None)
+    return Cluster(*workerinput["cluster"]) if workerinput else request.config.stash[CLUSTER]
+
+
+@pytest.fixture(scope="session")
+def make_database(cluster: Cluster, worker_id: str) -> Callable[[], Awaitable[Urls]]:
+    """A new database, as the migrations make it, in some milliseconds."""
+    numbers = itertools.count()
+
+    async def make() -> Urls:
+        name = f"test_{worker_id}_{next(numbers)}"
+        await cluster.admin(
+            f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
+            f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER}",
+        )
+        urls = (cluster.superuser_url, cluster.owner_url, cluster.runtime_url)
+        return Urls(*(cluster.of(url, name) for url in urls))
+
+    return make
+
+
+@pytest.fixture
+async def urls(make_database: Callable[[], Awaitable[Urls]], cluster: Cluster) -> AsyncIterator[Urls]:
+    """An empty database of the test's own."""
+    made = await make_database()
+    yield made
+    await cluster.admin(f"DROP DATABASE {make_url(made.owner).database} WITH (FORCE)")
+
+
+@pytest.fixture
+async def app(urls: Urls) -> AsyncIterator[App]:
+    """The application on the test's own database, called without a network."""
+    async with running(urls) as app:
+        yield app
+
+
+@pytest.fixture
+async def owner_connection(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as the owner role, which sees every tenant."""
+    connection = await asyncpg.connect(urls.plain("owner"))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def world(app: App, owner_connection: asyncpg.Connection) -> World:
+    """Two tenants, acme and globex, with somebody in every role, and somebody in none."""
+    return await found_world(app, owner_connection)
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of the machine do not reach the tests."""
+    for name in list(os.environ):
+        if name.startswith("ATRIUM_") and name != "ATRIUM_TEST_DATABASE_URL":
+            monkeypatch.delenv(name)
