@@ -69,7 +69,14 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
         await parts.database.close()
         parts.door.passwords.close()
 
-    app = FastAPI(title="Atrium", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="Atrium",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # logs and metrics are our own
+    )
     app.state.parts = parts
     metrics = Metrics(lambda: {"primary": {"size": settings.pool_size, "in_use": parts.database.in_use}})
 

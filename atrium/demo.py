@@ -1,6 +1,7 @@
 """Demo data: two tenants with enough in them that every page of an app has something to show."""
 
 from rich.console import Console
+
 from atrium.settings import Settings
 
 OWNER, PASSWORD, TENANT = "owner@acme.example.com", "Atrium-demo-1!", "acme"

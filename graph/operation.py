@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode
 from graphql import ExecutionResult as GraphQLExecutionResult
 from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRule
 from graphql.validation.rules import overlapping_fields_can_be_merged
@@ -64,6 +64,11 @@ class Texts:
     ) -> list[GraphQLError]:
         """Why an operation is not executed: it asks for too much, or is not valid."""
         text = self._read(source)
+        if (
+            operation_name is None
+            and sum(isinstance(d, OperationDefinitionNode) for d in text.document.definitions) > 1
+        ):
+            return [GraphQLError("Say which operation is meant, in operationName.")]
         try:
             if operation_name not in text.outlines:
                 text.outlines[operation_name] = outline(schema, text.document, operation_name)

@@ -10,7 +10,7 @@ from models import Model
 __all__: list[str] = []
 
 
-def comparable(thing: Any, _name: str | None, kind: str, _reflected: bool, _compared_to: Any) -> bool:
+def comparable(thing: Any, _name: str | None, kind: str, *_: Any) -> bool:
     """Say what is compared with the models: all but indexes over expressions, which only the migrations know."""
     return kind != "index" or all(isinstance(part, Column) for part in thing.expressions)
 

@@ -163,8 +163,14 @@ class Database:
             max_overflow=0,
             pool_timeout=wait,
             pool_recycle=recycle,
+            hide_parameters=True,  # they are people's data, and exceptions reach the log
             connect_args={
-                "server_settings": {"timezone": "UTC", "application_name": "atrium", "jit": "off"},
+                "server_settings": {
+                    "timezone": "UTC",
+                    "application_name": "atrium",
+                    "jit": "off",
+                    "statement_timeout": "30s",
+                },
                 "prepared_statement_cache_size": 500,
                 "timeout": 5,
             },

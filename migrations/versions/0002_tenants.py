@@ -149,12 +149,9 @@ def upgrade() -> None:
         run(script)
     for function in (COPY_ACCOUNT, SPREAD_ACCOUNT, ENTER):
         op.execute(function)
+    op.execute("ALTER TABLE sessions ADD CONSTRAINT sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants")
     op.execute(
-        "ALTER TABLE sessions ADD CONSTRAINT sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants"
-    )
-    op.execute(
-        "CREATE TRIGGER copy_account BEFORE INSERT ON memberships"
-        " FOR EACH ROW EXECUTE FUNCTION atrium_copy_account()"
+        "CREATE TRIGGER copy_account BEFORE INSERT ON memberships FOR EACH ROW EXECUTE FUNCTION atrium_copy_account()"
     )
     op.execute(
         "CREATE TRIGGER spread_account AFTER UPDATE OF full_name, email ON users"

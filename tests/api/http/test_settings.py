@@ -12,12 +12,6 @@ from graph.limits import Limits
 GOOD_KEY = "k3Jd9-fZq8LmX2_vTn7Bw5RsYh4Gc6Pa"
 
 
-@pytest.fixture(autouse=True)
-def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"ATRIUM_{name.upper()}", raising=False)
-
-
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

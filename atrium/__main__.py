@@ -1,0 +1,5 @@
+"""`python -m atrium` is `atrium`."""
+
+from atrium.cli import main
+
+main()
