@@ -37,7 +37,7 @@ def serve(port: Port = None, host: Host = None) -> None:
             migrate.upgrade(urls.owner, urls.runtime)
         asyncio.run(start.check_database(urls))
         if urls.embedded:
-            demo_data.load_once(urls.runtime, settings)
+            demo_data.load_once(urls.owner, settings)
         logs.configure(settings.log_level, production=settings.is_production)
         app = application.build(settings, database_url=urls.runtime)
         # What lives from here on lives for good; the collector need not look at it again and again.
@@ -64,7 +64,7 @@ def demo(
     """Load the demo data: two tenants, acme and globex, with people, projects and tasks."""
     with _prepared() as (settings, urls):
         migrate.upgrade(urls.owner, urls.runtime)
-        demo_data.load(urls.runtime, settings, scale=scale, console=console)
+        demo_data.load(urls.owner, settings, scale=scale, console=console)
 
 
 @main.command()
@@ -152,6 +152,6 @@ def _welcome(settings: Settings, *, embedded: bool) -> None:
     lines = [f"Atrium serves {address}/graphql"]
     if settings.graphiql_enabled:
         lines.append(f"GraphiQL       {address}/graphiql")
-    if embedded:
+    if embedded and not settings.is_production:
         lines.append(f"Log in as      {demo_data.OWNER}, password {demo_data.PASSWORD}, tenant {demo_data.TENANT}")
     console.print("\n".join(lines))
