@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from atrium import health, http, migrate
 from atrium.metrics import Metrics
-from atrium.settings import Settings
+from atrium.settings import Settings, SettingsError
 from graph import schema
 from graph.context import Context
 from models.database import Database, Identity
@@ -120,8 +120,16 @@ def door_of(settings: Settings, keys: security.SigningKeys) -> Door:
 
 
 def signing_keys(settings: Settings) -> security.SigningKeys:
-    """The keys that access tokens are signed with: the ones given, or derived from the secret."""
-    if settings.signing_keys:
-        return security.SigningKeys.from_pems([key.get_secret_value() for key in settings.signing_keys])
-    assert settings.secret_key is not None, "the command line gives development its own"
-    return security.SigningKeys.from_secret(settings.secret_key.get_secret_value())
+    """The keys that access tokens are signed with: the ones given, or derived from the secret.
+
+    Raises:
+        SettingsError: there is none, or one is unreadable or easy to guess.
+    """
+    try:
+        if settings.signing_keys:
+            return security.SigningKeys.from_pems([key.get_secret_value() for key in settings.signing_keys])
+        if settings.secret_key:
+            return security.SigningKeys.from_secret(settings.secret_key.get_secret_value())
+    except security.WeakKey as error:
+        raise SettingsError(str(error)) from None
+    raise SettingsError("Set ATRIUM_SECRET_KEY or ATRIUM_SIGNING_KEYS.")

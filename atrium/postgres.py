@@ -75,7 +75,7 @@ _LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"
 # Runs between fork and the server. A change of user clears the death signal, so the order matters; a parent that
 # died before the signal was set is known by its absence. The watchdog is the server's child, so it never signals a
 # stranger that got the server's number.
-_LAUNCHER = """\
+LAUNCHER = """\
 import ctypes, os, signal, sys
 parent, watchdog, user, group, *command = sys.argv[1:]
 server = os.getpid()
@@ -124,7 +124,7 @@ class _Home:
     ) -> subprocess.Popen[bytes]:
         """Run a program on `pgdata`: as the right user, no longer than this process, its output in the log."""
         account = map(str, self.account or ("", ""))
-        launcher = (sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), "1" * watchdog, *account)
+        launcher = (sys.executable, "-I", "-S", "-c", LAUNCHER, str(os.getpid()), "1" * watchdog, *account)
         kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # no secret of Atrium, no variable of libpq
         environment = {name: os.environ[name] for name in kept if name in os.environ}
         with (self.path / "log").open("ab") as log:
@@ -328,8 +328,8 @@ def _initialise(home: _Home, leash: int, *, fast: bool) -> None:
         os.chown(pgdata, *home.account)
     passwords = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, OWNER, RUNTIME)}
     options = [*_LOCALE, "--encoding=UTF8", f"--username={SUPERUSER}", "--auth=reject", *(["--no-sync"] * fast)]
-    single = ["--single", "-c", "exit_on_error=on", "-c", "log_min_error_statement=panic", "postgres"]
-    for program, arguments, text in (("initdb", options, ""), ("postgres", single, _roles(passwords))):
+    single = ["--single", "--exit_on_error=on", "--log_min_error_statement=panic", f"--fsync={'off' if fast else 'on'}"]
+    for program, arguments, text in (("initdb", options, ""), ("postgres", [*single, "postgres"], _roles(passwords))):
         process = home.spawn(leash, pgdata, program, *arguments)
         process.communicate(text.encode())
         if process.returncode:
@@ -337,13 +337,13 @@ def _initialise(home: _Home, leash: int, *, fast: bool) -> None:
     (pgdata / "pg_hba.conf").write_text(_HOST_RULES)
     credentials.touch(mode=0o600)
     credentials.write_text(json.dumps(passwords))
-    _sync(pgdata / "pg_hba.conf", credentials, new)
+    _sync(pgdata / "pg_hba.conf", credentials, new, fast=fast)
     new.rename(home.cluster)
-    _sync(home.path)
+    _sync(home.path, fast=fast)
 
 
-def _sync(*paths: Path) -> None:
-    for path in paths:
+def _sync(*paths: Path, fast: bool) -> None:
+    for path in () if fast else paths:
         descriptor = os.open(path, os.O_RDONLY)
         os.fsync(descriptor)
         os.close(descriptor)

@@ -60,7 +60,7 @@ def databases(settings: Settings) -> Iterator[Urls]:
 
 def with_key(settings: Settings) -> Settings:
     """These settings with a key to sign with: in development one that is kept in the data directory."""
-    if settings.secret_key or settings.signing_keys:
+    if settings.secret_key or settings.signing_keys or settings.is_production:
         return settings
     return settings.model_copy(update={"secret_key": SecretStr(_development_key(settings.data_dir))})
 

@@ -7,17 +7,16 @@ write unit; what its answer shows is read after it committed, in a fresh read un
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import strawberry
-from sqlalchemy.exc import DBAPIError
 from strawberry.fastapi import BaseContext
 
 from graph.loaders import Loaders
-from models.database import Database, Identity, NotLive, Overloaded, ReadSession, Unreachable, WriteSession
+from models.database import Database, Identity, NotLive, Overloaded, ReadSession, Retry, Unreachable, WriteSession
 from services.access import Actor
 from services.errors import Unauthenticated, Unavailable
 from services.sessions import Door
@@ -26,7 +25,6 @@ __all__ = ["Context", "Info"]
 
 Result = TypeVar("Result")
 
-RETRIED = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL asks to try again
 TRIES = 4
 
 
@@ -73,31 +71,10 @@ class Context(BaseContext):
         self.actor = actor
         self.door = door
         self.invitation_lifetime = invitation_lifetime
-        self.loaders = Loaders(self.read, actor)
         self.shown_once: dict[UUID, str] = {}
         """Secrets that this operation made, by the id of what they belong to."""
         self.statements = 0
-        self._opening = asyncio.Lock()
-        self._open: AsyncExitStack | None = None
-        self._session: ReadSession | None = None
-
-    async def read(self) -> ReadSession:
-        """The operation's read unit, opened at the first need.
-
-        Raises:
-            Unauthenticated: nobody asks, or the session is no longer live.
-            Unavailable: no connection came free in time, or the database is away.
-        """
-        if self.actor.identity.user_id is None:
-            self.require_good_token()
-            raise Unauthenticated
-        async with self._opening:
-            if self._session is None:
-                stack = AsyncExitStack()
-                with _translated():
-                    self._session = await stack.enter_async_context(self.database.read(self.actor.identity))
-                self._open = stack
-            return self._session
+        self._renew()
 
     def require_good_token(self) -> None:
         """Refuse a token that is not valid where nobody may ask, but nobody was not meant.
@@ -111,7 +88,7 @@ class Context(BaseContext):
     def become(self, identity: Identity) -> None:
         """Go on as somebody who has just logged in, or entered a tenant."""
         self.actor = Actor.of(identity)
-        self.loaders = Loaders(self.read, self.actor)
+        self._renew()
 
     async def write(
         self, work: Callable[[WriteSession], Awaitable[Result]], identity: Identity | None = None
@@ -132,20 +109,64 @@ class Context(BaseContext):
                         result = await work(session)
                     self.statements += session.statements + 1
                     return result
-            except DBAPIError as error:
-                if attempt == TRIES or getattr(error.orig, "sqlstate", None) not in RETRIED:
+            except Retry:
+                if attempt == TRIES:
                     raise
         raise AssertionError  # the loop returns or raises
 
     async def close(self) -> None:
         """End the read unit and forget what was loaded; the next need opens a new one."""
-        stack, session = self._open, self._session
-        self._open = self._session = None
-        self.loaders = Loaders(self.read, self.actor)
-        if stack is not None and session is not None:
-            self.statements += session.statements + 1
+        await self.end()
+        self._renew()
+
+    async def end(self) -> None:
+        """End the read unit for good. What is still on its way from a field that nobody waits for gets no other."""
+        self.statements += await asyncio.shield(self._unit.end())
+
+    def _renew(self) -> None:
+        self._unit = unit = ReadUnit(self.database, self.actor.identity)
+
+        async def read() -> ReadSession:
+            if self.actor.identity.user_id is None:
+                self.require_good_token()
+                raise Unauthenticated
             with _translated():
-                await stack.aclose()
+                return await unit.session()
+
+        self.loaders = Loaders(read, self.actor)
+
+
+class ReadUnit:
+    """The read unit that the fields of an operation share: opened once, at the first need."""
+
+    def __init__(self, database: Database, identity: Identity) -> None:
+        self._unit = database.read(identity)
+        self._opening: asyncio.Future[ReadSession] | None = None
+        self._ended = False
+
+    async def session(self) -> ReadSession:
+        """Its session; when it cannot be opened, every field learns the same.
+
+        Raises:
+            NotLive, Overloaded, Unreachable, Retry.
+        """
+        if self._ended:
+            raise asyncio.CancelledError  # the operation is over, and nobody waits any more
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._unit.__aenter__())
+        return await asyncio.shield(self._opening)
+
+    async def end(self) -> int:
+        """Close it, if it was opened. Says how many statements it took."""
+        self._ended = True
+        if self._opening is None:
+            return 0
+        await asyncio.wait([self._opening])
+        if self._opening.cancelled() or self._opening.exception() is not None:
+            return 0
+        with suppress(Exception):  # what was read is read, however its transaction ends
+            await self._unit.__aexit__(None, None, None)
+        return self._opening.result().statements + 1
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

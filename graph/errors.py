@@ -176,7 +176,7 @@ def present(error: GraphQLError, request_id: str, *, suggestions: bool) -> Graph
         message = cause.message
         extensions |= _details(cause)
     elif extensions["code"] == "INTERNAL":
-        log.error("unexpected error", exc_info=cause or error, extra={"request_id": request_id})
+        log.error("unexpected error", exc_info=cause or error, extra={"fields": {"request_id": request_id}})
         message = "Something went wrong. Quote the request id when you report it."
         extensions["requestId"] = request_id
     elif not suggestions:

@@ -100,7 +100,7 @@ class Operation(SchemaExtension):
         try:
             yield
         finally:
-            await self._context.close()
+            await self._context.end()
             self._trace()
         result = self.execution_context.result
         if isinstance(result, ExecutionResult | GraphQLExecutionResult) and result.errors:

@@ -29,6 +29,7 @@ __all__ = [
     "NotLive",
     "Overloaded",
     "ReadSession",
+    "Retry",
     "Session",
     "Unreachable",
     "WriteSession",
@@ -36,7 +37,9 @@ __all__ = [
     "fetch",
 ]
 
+PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
 IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
+RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
 
 ENTER = text("SELECT 1 FROM atrium_enter(:tenant_id, :user_id, :role, :session_id, :request_id, :ip, :user_agent)")
 ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
@@ -52,6 +55,10 @@ class Overloaded(Exception):
 
 class Unreachable(Exception):
     """The database does not answer."""
+
+
+class Retry(Exception):
+    """The unit met another one, and was rolled back; PostgreSQL asks to run it again from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +95,33 @@ class Session(AsyncSession):
     def __init__(self, connection: AsyncConnection) -> None:
         super().__init__(bind=connection, expire_on_commit=False, autoflush=False)
         self._turn = asyncio.Lock()
+        self._running: asyncio.Future[Any] | None = None
+        self._ended = False
         self.statements = 2  # BEGIN and the entry
 
     async def exec(self, statement: Any, *, params: Any = None, **options: Any) -> Any:
-        """Run one statement, when it is its turn."""
-        async with self._turn:
-            self.statements += 1
-            return await super().exec(statement, params=params, **options)
+        """Run one statement, when it is its turn.
+
+        Whoever waits for it is cancelled when a neighbouring field fails. The statement goes on nevertheless: one that
+        is broken off takes the connection along, and with it the fields that are still wanted.
+        """
+        await self._turn.acquire()
+        if self._ended:
+            self._turn.release()
+            raise asyncio.CancelledError  # its operation is over, and nobody waits any more
+        self.statements += 1
+        self._running = asyncio.ensure_future(super().exec(statement, params=params, **options))
+        self._running.add_done_callback(lambda _: self._turn.release())
+        return await asyncio.shield(self._running)
+
+    async def end(self) -> None:
+        """Begin no further statement; give the one under way some time, then break it off."""
+        self._ended = True
+        if self._running is not None and not self._running.done():
+            _, late = await asyncio.wait([self._running], timeout=PATIENCE)
+            for statement in late:
+                statement.cancel()
+                await asyncio.wait([statement])
 
 
 ReadSession = NewType("ReadSession", Session)
@@ -187,29 +214,32 @@ class Database:
         """One consistent, read-only picture of the database, entered as `identity`.
 
         Raises:
-            NotLive, Overloaded, Unreachable.
+            NotLive, Overloaded, Retry, Unreachable.
         """
         async with self._unit("REPEATABLE READ", read_only=True) as connection:
             await _enter(connection, identity)
-            yield ReadSession(Session(connection))
+            async with _session(connection) as session:
+                yield ReadSession(session)
 
     @asynccontextmanager
     async def write(self, identity: Identity) -> AsyncIterator[WriteSession]:
         """One transaction, entered as `identity`; committed at the end, rolled back when anything is raised.
 
         Raises:
-            NotLive, Overloaded, Unreachable.
+            NotLive, Overloaded, Retry, Unreachable.
         """
         async with self._unit("READ COMMITTED", read_only=False) as connection:
             await _enter(connection, identity)
-            yield WriteSession(Session(connection))
+            async with _session(connection) as session:
+                yield WriteSession(session)
 
     @asynccontextmanager
     async def maintain(self, tenant_id: UUID | None = None) -> AsyncIterator[WriteSession]:
         """One transaction of the operator's, inside one tenant's walls and nobody in particular's name."""
         async with self._unit("READ COMMITTED", read_only=False) as connection:
             await connection.execute(ASSUME, {"name": "tenant_id", "value": str(tenant_id or "")})
-            yield WriteSession(Session(connection))
+            async with _session(connection) as session:
+                yield WriteSession(session)
 
     async def ping(self) -> None:
         """One round trip, outside any tenant.
@@ -251,9 +281,20 @@ class Database:
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise Unreachable from error
+            if getattr(error.orig, "sqlstate", None) in RETRIED:
+                raise Retry from error
             raise
         finally:
             await connection.close()
+
+
+@asynccontextmanager
+async def _session(connection: AsyncConnection) -> AsyncIterator[Session]:
+    session = Session(connection)
+    try:
+        yield session
+    finally:
+        await session.end()
 
 
 async def _enter(connection: AsyncConnection, identity: Identity) -> None:
@@ -273,8 +314,10 @@ async def _enter(connection: AsyncConnection, identity: Identity) -> None:
         raise NotLive
 
 
-def _note_idle(_connection: Any, record: Any) -> None:
+def _note_idle(connection: Any, record: Any) -> None:
     record.info["idle_since"] = time.monotonic()
+    if connection is not None and connection.driver_connection.is_in_transaction():
+        record.invalidate()  # its transaction could not be ended, and must meet nobody else
 
 
 def _ping_if_idle(connection: Any, record: Any, _proxy: Any) -> None:

@@ -11,6 +11,8 @@ from models.base import Owned, Timed, check_in, flag, indexes, moment, new_id, n
 
 __all__ = ["Invitation", "Membership", "Role", "Tenant"]
 
+OPEN = "accepted_at IS NULL AND revoked_at IS NULL"  # what lists of invitations show; the rest is history
+
 
 class Role(StrEnum):
     """What a member may do; the table of permissions is in services/access.py."""
@@ -55,7 +57,7 @@ class Membership(Owned, Timed, table=True):
 
     __table_args__ = (
         UniqueConstraint("tenant_id", "user_id"),
-        Index(None, "user_id"),
+        Index(None, "user_id", "created_at", "id"),
         *indexes(
             "memberships",
             ("created_at",),
@@ -89,7 +91,7 @@ class Invitation(Owned, table=True):
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "invited_by"], ["memberships.tenant_id", "memberships.user_id"]),
-        *indexes("invitations", ("created_at",)),
-        Index(None, "email"),
+        *indexes("invitations", ("created_at",), where=OPEN),
+        Index(None, "email", "created_at", "id", postgresql_where=text(OPEN)),
         check_in("role", Role),
     )

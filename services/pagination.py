@@ -13,7 +13,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -358,9 +358,14 @@ def _parse(token: str, order: Order, fingerprint: str) -> tuple[str, UUID]:
         padded = token.encode("ascii") + b"=" * (-len(token) % 4)
         mark, key, row_id = json.loads(urlsafe_b64decode(padded))
         if mark == fingerprint and isinstance(key, str) and "\0" not in key:
-            if order.ascending.type.python_type is datetime and not key.endswith("infinity"):
-                datetime.fromisoformat(key)
-            return key, UUID(row_id)
-    except (ValueError, TypeError, AttributeError, RecursionError):
+            return _key(key, order), UUID(row_id)
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         pass
     raise InvalidInput.of("cursor", "This cursor does not belong to this list.")
+
+
+def _key(text: str, order: Order) -> str:
+    """A key of an order, as it stood in a cursor; what PostgreSQL could not read raises ValueError or its like."""
+    if order.ascending.type.python_type is datetime and text not in {"infinity", "-infinity"}:
+        return datetime.fromisoformat(text).astimezone(UTC).isoformat()
+    return text.encode().decode()  # half of a surrogate pair is refused here

@@ -14,7 +14,7 @@ from models.database import WriteSession
 from services.access import TENANT_ID, Actor, Permission, permitted
 from services.idempotency import once
 from services.pagination import Collection, Order, containing
-from services.rows import found, inserted, updated
+from services.rows import found, inserted, locked, updated
 from services.validation import checking
 
 __all__ = ["PROJECTS", "archive", "create", "delete", "rename", "restore", "visible"]
@@ -105,6 +105,7 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_vers
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.PROJECTS_WRITE)
+    await locked(session, actor, Project, id, to_change=True)
     project = await found(session, actor, Project, id, expected_version=expected_version)
     if project.is_deleted:
         return project
@@ -122,6 +123,7 @@ async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Project:
         NotFound: no such project.
     """
     actor.require(Permission.PROJECTS_WRITE)
+    await locked(session, actor, Project, id, to_change=True)
     project = await found(session, actor, Project, id)
     if not project.is_deleted:
         return project

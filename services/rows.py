@@ -129,9 +129,13 @@ async def locked(
     row_id: UUID,
     *,
     only: ColumnElement[bool] | None = None,
+    to_change: bool = False,
 ) -> RowType | None:
-    """Read a row that another is about to point at, and keep it from changing until the transaction ends."""
-    statement = select(*table_of(model).c).where(_is(actor, model, row_id, only)).with_for_update(read=True)
+    """Read a row and keep it from changing until the transaction ends: another is about to point at it.
+
+    With `to_change` nobody else may read it like this either: it is about to change, by what it says now.
+    """
+    statement = select(*table_of(model).c).where(_is(actor, model, row_id, only)).with_for_update(read=not to_change)
     rows = await fetch(session, model, statement)
     return rows[0] if rows else None
 

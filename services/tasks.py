@@ -93,9 +93,9 @@ async def create(
         IdempotencyConflict: see `services.idempotency`.
     """
     actor.require(Permission.TASKS_WRITE)
-    checked = await _checked(session, actor, values)
 
     async def make() -> UUID:
+        checked = await _checked(session, actor, values)  # in here, so that a replay is answered whatever became of it
         row = {"status": TaskStatus.TODO, **checked, "created_by": actor.identity.user_id}
         return (await inserted(session, actor, Task, row)).id
 

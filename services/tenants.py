@@ -155,9 +155,9 @@ async def change_role(
     """
     actor.require(Permission.MEMBERS_WRITE)
     member = await _member(session, actor, id)
-    await _keep_an_owner(session, actor, member, stays=role is Role.OWNER)
     if Role.OWNER in {role, member.role}:
         actor.require(Permission.OWNERS_WRITE)
+    await _keep_an_owner(session, actor, member, stays=role is Role.OWNER)
     return await updated(session, actor, Membership, id, {"role": role}, expected_version=expected_version)
 
 
@@ -184,6 +184,7 @@ async def leave(session: WriteSession, actor: Actor) -> Membership:
         IllegalTransition: they are the last owner.
     """
     actor.require(Permission.TENANT_READ)
+    await _take_turns(session, actor)
     mine = and_(
         col(Membership.tenant_id) == actor.identity.tenant_id, col(Membership.user_id) == actor.identity.user_id
     )
@@ -192,20 +193,23 @@ async def leave(session: WriteSession, actor: Actor) -> Membership:
     return await updated(session, actor, Membership, member.id, {"ended_at": now()})
 
 
+async def _take_turns(session: WriteSession, actor: Actor) -> None:
+    """Wait for whoever else is changing the roles of the tenant's people, so that each decides by what came before."""
+    tenant = select(col(Tenant.id)).where(col(Tenant.id) == actor.identity.tenant_id)
+    await session.exec(tenant.with_for_update(key_share=True))
+
+
 async def _member(session: WriteSession, actor: Actor, member_id: UUID) -> Membership:
+    await _take_turns(session, actor)
     return await found(session, actor, Membership, member_id, only=col(Membership.is_former).is_(False))
 
 
 async def _keep_an_owner(session: WriteSession, actor: Actor, member: Membership, *, stays: bool) -> None:
-    """Refuse to take the last owner away. Locking all owners makes two who leave at once take turns."""
+    """Refuse to take the last owner away."""
     if stays or member.role != Role.OWNER:
         return
-    owners = (
-        select(col(Membership.id))
-        .where(col(Membership.tenant_id) == actor.identity.tenant_id, col(Membership.role) == Role.OWNER, LIVE)
-        .order_by(col(Membership.id))
-        .with_for_update()
-    )
+    here = col(Membership.tenant_id) == actor.identity.tenant_id
+    owners = select(col(Membership.id)).where(here, col(Membership.role) == Role.OWNER, LIVE)
     if set((await session.exec(owners)).scalars()) <= {member.id}:
         raise IllegalTransition("A tenant keeps at least one owner.")
 

@@ -64,7 +64,7 @@ CREATE TABLE invitations (
 """
 
 INDEXES = """
-CREATE INDEX memberships_user_id_idx ON memberships (user_id);
+CREATE INDEX memberships_user_id_created_at_id_idx ON memberships (user_id, created_at, id);
 CREATE INDEX memberships_by_created_at ON memberships (tenant_id, created_at, id);
 CREATE INDEX memberships_by_name_key ON memberships (tenant_id, name_key, id);
 CREATE INDEX memberships_by_is_former_name_key ON memberships (tenant_id, is_former, name_key, id);
@@ -73,8 +73,10 @@ CREATE INDEX memberships_by_is_former_is_active_name_key ON memberships
     (tenant_id, is_former, is_active, name_key, id);
 CREATE INDEX memberships_by_email ON memberships (tenant_id, email, id);
 CREATE INDEX memberships_by_text ON memberships USING gist (tenant_id, name_key gist_trgm_ops);
-CREATE INDEX invitations_email_idx ON invitations (email);
+CREATE INDEX invitations_email_created_at_id_idx ON invitations (email, created_at, id)
+    WHERE accepted_at IS NULL AND revoked_at IS NULL;
 CREATE INDEX invitations_by_created_at ON invitations (tenant_id, created_at, id)
+    WHERE accepted_at IS NULL AND revoked_at IS NULL
 """
 
 # A membership carries a copy of its account's name and e-mail. Both functions must see accounts and memberships

@@ -151,7 +151,7 @@ class Toy:
     async def until(self, reached: Callable[[], object]) -> None:
         """Wait for what the server does after its client has left."""
         async with asyncio.timeout(10):
-            while not reached():  # noqa: ASYNC110  seen from outside, it is no event
+            while not reached():
                 await asyncio.sleep(0.005)
 
     async def until_ended(self, name: str) -> None:
@@ -172,7 +172,7 @@ class Toy:
         options = {**http.server_options(self.settings), "port": 0}
         server = uvicorn.Server(uvicorn.Config(self.app, lifespan="off", **options))
         task = asyncio.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110  the server announces its start in no other way
+        while not server.started:
             await asyncio.sleep(0)
         try:
             yield server.servers[0].sockets[0].getsockname()[1]

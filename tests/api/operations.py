@@ -1,0 +1,235 @@
+"""Every operation of the schema, with things of a tenant to try it on.
+
+Each root field has at least one case here, and each id that a field takes has a case that gives one; a test compares
+both with the schema. A case says what it gives. The document is made from the schema and selects every field of the
+answer, so a new field is tried without another word.
+"""
+
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import asyncpg
+import graphql
+
+from graph.schema import build
+from tests.api import things
+from tests.api.things import Maker, Name, Stage
+from tests.client import running
+from tests.factories import World, found_world
+
+__all__ = [
+    "OPERATIONS",
+    "SCHEMA",
+    "Name",
+    "Operation",
+    "Stage",
+    "field_of",
+    "filled",
+    "founded",
+    "names",
+    "outcome",
+    "put",
+]
+
+SCHEMA = build()._schema  # noqa: SLF001  # the way Strawberry's own tools reach it
+ROOTS = {"query": SCHEMA.query_type, "mutation": SCHEMA.mutation_type}
+Path = tuple[str | int, ...]
+
+
+class Urls(Protocol):
+    """The addresses of a database."""
+
+    @property
+    def runtime(self) -> str: ...
+
+    def plain(self, role: str) -> str: ...
+
+
+EVERYTHING_NAMED: dict[str, Maker] = {
+    "Task": things.task,
+    "Project": things.project,
+    "User": things.member,
+    "Tenant": things.tenant,
+    "Invitation": things.invitation,
+    "LoginSession": things.session,
+}
+"""For each type with an id, something of it."""
+
+PAGE = {"first": 2}
+"""A page of a list that other things made before may be in front of."""
+
+CASES: dict[str, Any] = {
+    "viewer": {},
+    "tenant": {},
+    **{f"node: {name}": {"id": maker} for name, maker in EVERYTHING_NAMED.items()},
+    "nodes": {"ids": list(EVERYTHING_NAMED.values())},
+    "project": {"id": things.project},
+    "projects": {"orderBy": {"field": "NAME"}},
+    "projects: holding a text": {"filter": {"text": things.archived, "archived": True}},
+    "projects: after": {**PAGE, "after": things.cursor_in("projects", things.project)},
+    "task": {"id": things.task},
+    "tasks": {"orderBy": {"field": "DUE_DATE"}},
+    "tasks: holding a text": {"filter": {"text": things.noted}},
+    "tasks: of a project": {"filter": {"projectId": things.project}},
+    "tasks: of somebody": {"filter": {"assigneeId": things.member}},
+    "tasks: after": {**PAGE, "after": things.cursor_in("tasks", things.task)},
+    "users": {"orderBy": {"field": "CREATED_AT"}},
+    "users: by address": {"filter": {"email": things.known_address, "isFormer": None}},
+    "users: after": {**PAGE, "after": things.cursor_in("users", things.member)},
+    "invitations": PAGE,
+    "invitations: after": {**PAGE, "after": things.cursor_in("invitations", things.invitation)},
+    "register": {"input": {"email": things.new_address, "fullName": things.secret, "password": things.password}},
+    "login": {"input": {"email": things.email, "password": things.password}},
+    "login: to a tenant": {"input": {"email": things.email, "password": things.password, "tenant": things.slug}},
+    "refresh": {"input": {"refreshToken": things.refresh_token}},
+    "logout": {},
+    "logoutEverywhere": {},
+    "switchTenant": {"input": {"tenant": things.slug}},
+    "changePassword": {"input": {"currentPassword": things.password, "newPassword": "An0ther-one!"}},
+    "updateViewer": {"input": {"fullName": things.secret}},
+    "revokeSession": {"input": {"id": things.session}},
+    "createTenant": {"input": {"name": things.new_name, "slug": things.new_slug}},
+    "updateTenant": {"input": {"name": things.new_name}},
+    "inviteMember": {"input": {"email": things.new_address}},
+    "inviteMember: an owner": {"input": {"email": things.new_address, "role": "OWNER"}},
+    "revokeInvitation": {"input": {"id": things.invitation}},
+    "acceptInvitation": {"input": {"token": things.invited_elsewhere}},
+    "acceptInvitation: of this tenant": {"input": {"token": things.invited_here}},
+    "changeMemberRole": {"input": {"id": things.member, "role": "ADMIN"}},
+    "changeMemberRole: to owner": {"input": {"id": things.member, "role": "OWNER"}},
+    "changeMemberRole: of an owner": {"input": {"id": things.owner, "role": "MEMBER"}},
+    "removeMember": {"input": {"id": things.member}},
+    "removeMember: an owner": {"input": {"id": things.owner}},
+    "leaveTenant": {},
+    "leaveTenant: alone": things.alone,
+    "createProject": {"input": {"name": things.secret, "idempotencyKey": things.new_name}},
+    "updateProject": {"input": {"id": things.project, "name": things.secret, "expectedVersion": 1}},
+    "archiveProject": {"input": {"id": things.project}},
+    "deleteProject": {"input": {"id": things.project}},
+    "restoreProject": {"input": {"id": things.trashed}},
+    "createTask": {"input": {"title": things.secret, "projectId": things.project, "assigneeId": things.member}},
+    "updateTask": {
+        "input": {"id": things.task, "title": things.secret, "projectId": things.project, "assigneeId": things.member}
+    },
+    "updateTask: at a version": {"input": {"id": things.task, "status": "DONE", "expectedVersion": 1}},
+    "deleteTask": {"input": {"id": things.task}},
+}
+"""By root field, and what is special about it, the arguments; whatever is callable is made for the occasion."""
+
+
+def field_of(case: str) -> str:
+    """The root field that a case is about."""
+    return case.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One case."""
+
+    case: str
+
+    @property
+    def field(self) -> str:
+        """Its root field."""
+        return field_of(self.case)
+
+    @property
+    def is_mutation(self) -> bool:
+        """Whether it changes anything."""
+        return self.field in ROOTS["mutation"].fields
+
+    async def arguments(self, stage: Stage) -> dict[str, Any]:
+        """Make what it needs; give its arguments."""
+        made: dict[str, Any] = await filled(CASES[self.case], stage)
+        return made
+
+    def body(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The request that gives these arguments and selects everything."""
+        kind = "mutation" if self.is_mutation else "query"
+        field = ROOTS[kind].fields[self.field]
+        declared = ", ".join(f"${name}: {field.args[name].type}" for name in arguments)
+        given = ", ".join(f"{name}: ${name}" for name in arguments)
+        head = f"{kind} Case({declared})" if arguments else kind
+        call = f"{self.field}({given})" if arguments else self.field
+        # whoever leaves may read nothing more, so only what is on the row itself is asked for
+        depth = 0 if self.field == "leaveTenant" else 2
+        return {"query": f"{head} {{ {call} {everything(field.type, depth)} }}", "variables": arguments}
+
+
+OPERATIONS = [Operation(case) for case in CASES]
+
+
+def everything(type_: graphql.GraphQLOutputType, depth: int) -> str:
+    """Select all fields of a type, down to `depth` further types; pages are small."""
+    named = graphql.get_named_type(type_)
+    if graphql.is_leaf_type(named):
+        return ""
+    if not graphql.is_abstract_type(named):
+        return f"{{ __typename {' '.join(_fields(named, depth))} }}"
+    members = SCHEMA.get_possible_types(named)
+    shapes: dict[str, set[str]] = {}
+    for member_ in members:
+        for name, field in member_.fields.items():
+            shapes.setdefault(name, set()).add(str(field.type))
+    differing = {name for name, found in shapes.items() if len(found) > 1}
+    inner = (f"... on {m.name} {{ {' '.join(_fields(m, depth, differing))} }}" for m in members)
+    return f"{{ __typename {' '.join(inner)} }}"
+
+
+def _fields(type_: Any, depth: int, differing: Collection[str] = ()) -> Iterator[str]:
+    for name, field in type_.fields.items():
+        named = graphql.get_named_type(field.type)
+        alias = f"{type_.name}_{name}: " if name in differing else ""
+        if graphql.is_leaf_type(named):
+            yield f"{alias}{name}"
+        elif depth and name != "node":  # an edge's row is among the connection's nodes
+            page = "(first: 2)" if "first" in field.args else ""
+            further = depth if named.name.endswith(("Connection", "Edge")) else depth - 1
+            yield f"{alias}{name}{page} {everything(named, further)}"
+
+
+def outcome(answer: dict[str, Any], field: str) -> str:
+    """How an operation went: `ok`, `null`, or the code of the refusal, be it typed or not."""
+    if errors := answer.get("errors"):
+        return "+".join(sorted({error["extensions"]["code"] for error in errors}))
+    found = answer["data"][field]
+    return "null" if found is None else str(found.get("code", "ok")) if isinstance(found, dict) else "ok"
+
+
+def names(value: Any, path: Path = ()) -> Iterator[tuple[Path, Name]]:
+    """Where the arguments name something of a tenant's."""
+    if isinstance(value, Name):
+        yield path, value
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from names(item, (*path, key))
+
+
+def put(value: Any, path: Path, new: Any) -> Any:
+    """The same arguments with something else in one place."""
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = put(copy[path[0]], path[1:], new)
+    return copy
+
+
+@asynccontextmanager
+async def founded(urls: Urls, **settings: Any) -> AsyncIterator[World]:
+    """The two tenants, in an application on this database."""
+    connection = await asyncpg.connect(urls.plain("owner"))
+    async with running(urls, **settings) as app:
+        yield await found_world(app, connection)
+    await connection.close()
+
+
+async def filled(value: Any, stage: Stage) -> Any:
+    """What a case gives, with everything made that is to be made."""
+    if callable(value):
+        return await value(stage)
+    if isinstance(value, dict):
+        return {name: await filled(item, stage) for name, item in value.items()}
+    if isinstance(value, list):
+        return [await filled(item, stage) for item in value]
+    return value

@@ -1,0 +1,309 @@
+"""What belongs to one tenant does not exist for another, whatever the operation, whatever it is asked by.
+
+For every operation of the schema somebody of globex names acme's things, one at a time, and gets, byte for byte, what
+they get for things that there are not. Nothing of acme is in any answer, nothing of acme changes, and then acme
+succeeds with the very same names, which shows that they were good.
+
+The same once more with the predicates about tenants taken out of every statement, so that the policies alone hold.
+And once more like that, as a role that no policy binds: there acme must leak, or all of this proves nothing.
+"""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import graphql
+import pytest
+import pytest_asyncio
+from sqlalchemy import BinaryExpression, BindParameter, ClauseElement, Column, event, make_url, true
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql import visitors
+
+from tests.api import things
+from tests.api.operations import (
+    CASES,
+    EVERYTHING_NAMED,
+    OPERATIONS,
+    ROOTS,
+    SCHEMA,
+    Operation,
+    field_of,
+    filled,
+    founded,
+    names,
+    outcome,
+    put,
+)
+from tests.api.things import Stage, digests, enter
+from tests.factories import World
+
+in_module = pytest.mark.asyncio(loop_scope="module")
+each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.case)
+
+
+OUTCOMES = {"acceptInvitation: of this tenant": "ALREADY_EXISTS", "leaveTenant: alone": "ILLEGAL_TRANSITION"}
+"""What an owner gets, where it is not what they asked for."""
+
+
+ELSEWHERE = {
+    **dict.fromkeys(
+        (
+            "viewer",
+            "tenant",
+            "switchTenant",
+            "updateViewer",
+            "updateTenant",
+            "logout",
+            "leaveTenant",
+            "leaveTenant: alone",
+        ),
+        "is about what the token itself names",
+    ),
+    **dict.fromkeys(
+        ("login", "login: to a tenant", "refresh", "acceptInvitation", "acceptInvitation: of this tenant"),
+        "finds nothing without a secret",
+    ),
+    **dict.fromkeys(
+        ("register", "createTenant", "inviteMember", "inviteMember: an owner", "createProject"),
+        "names nothing that there is",
+    ),
+    **dict.fromkeys(("projects: holding a text", "tasks: holding a text"), "reads a view that is a wall itself"),
+}
+"""Why some operations leak nothing even without the policies."""
+
+
+class Leak(AssertionError):
+    """Something of one tenant was visible to another, or was changed by it."""
+
+
+def test_every_root_field_has_a_case() -> None:
+    assert {field_of(case) for case in CASES} == {name for root in ROOTS.values() for name in root.fields}
+
+
+def test_every_id_is_given_by_a_case() -> None:
+    given = {(field_of(case), *path) for case, value in CASES.items() for path in _made(value)}
+    assert set(_ids()) - given == set()
+
+
+def test_every_type_with_an_id_has_a_maker() -> None:
+    assert {type_.name for type_ in SCHEMA.get_possible_types(SCHEMA.type_map["Node"])} == set(EVERYTHING_NAMED)
+
+
+def _ids() -> Iterator[tuple[str, ...]]:
+    """Where the root fields take ids: in arguments, and in inputs within them."""
+
+    def within(type_: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        named = graphql.get_named_type(type_)
+        if named.name == "ID":
+            yield path
+        for name, field in getattr(named, "fields", {}).items():
+            yield from within(field.type, (*path, name))
+
+    for root in ROOTS.values():
+        for name, field in root.fields.items():
+            for argument, declared in field.args.items():
+                yield from within(declared.type, (name, argument))
+
+
+def _made(given: Any) -> Iterator[tuple[str, ...]]:
+    """Where a case makes something for the occasion."""
+    if callable(given) or (isinstance(given, list) and all(map(callable, given))):
+        yield ()
+    for name, value in given.items() if isinstance(given, dict) else ():
+        yield from ((name, *path) for path in _made(value))
+
+
+async def ask(stage: Stage, body: dict[str, Any]) -> bytes:
+    """An answer, to the byte; the request's id is always the same."""
+    headers = {"authorization": f"Bearer {stage.client.token}", "x-request-id": "leaks"}
+    return (await stage.client.http.post("/graphql", json=body, headers=headers)).content
+
+
+async def succeed(stage: Stage, operation: Operation, arguments: dict[str, Any]) -> bytes:
+    """An answer that is no refusal, and shows something."""
+    answer = await ask(stage, operation.body(arguments))
+    body = json.loads(answer)
+    assert outcome(body, operation.field) == OUTCOMES.get(operation.case, "ok"), body
+    found = body["data"][operation.field]
+    rows = found.get("nodes", [found]) if isinstance(found, dict) else found
+    assert rows, body
+    assert None not in rows, body
+    return answer
+
+
+async def walled(world: World, operation: Operation) -> None:
+    """Globex tries an operation on its own things, and on acme's.
+
+    Raises:
+        Leak: it found something.
+    """
+    acme, globex = await enter(world, world.acme, "owner"), await enter(world, world.globex, "owner")
+    theirs, ours = await operation.arguments(acme), await operation.arguments(globex)
+    before = await digests(world.connection, acme.tenant.tenant_id)
+    await _alike(globex, operation, theirs, ours)
+    own = await ask(globex, operation.body(ours))
+    if b"acme" in own:
+        raise Leak(own)
+    _same(await digests(world.connection, acme.tenant.tenant_id), before)
+    await succeed(acme, operation, theirs)
+
+
+async def _alike(stage: Stage, operation: Operation, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
+    """Whoever asks cannot tell their things, named one at a time among our own, from things that there are not."""
+    before = await digests(stage.world.connection, stage.world.acme.tenant_id)
+    for path, name in names(theirs):
+        nothing = name.unknown()
+        of_nothing = await ask(stage, operation.body(put(ours, path, nothing)))
+        of_theirs = await ask(stage, operation.body(put(ours, path, name)))
+        _same(of_nothing.replace(nothing.encode(), b"it"), of_theirs.replace(name.encode(), b"it"))
+        _same(await digests(stage.world.connection, stage.world.acme.tenant_id), before)
+
+
+def _same(found: Any, expected: Any) -> None:
+    if found != expected:
+        raise Leak(found, expected)
+
+
+def bare(engine: AsyncEngine) -> None:
+    """Take every predicate about the tenant, or about whose a login session is, out of every statement."""
+
+    def without(element: Any, **_options: Any) -> Any:
+        if not isinstance(element, BinaryExpression) or not isinstance(element.right, BindParameter):
+            return None
+        column, bind = element.left, element.right
+        scoped = isinstance(column, Column) and (column.name == "tenant_id" or str(column) == "sessions.user_id")
+        return true() if scoped or bind.key in {"tenant_id", "user_id"} else None
+
+    def strip(_connection: Any, statement: Any, multiparams: Any, params: Any, _options: Any) -> Any:
+        if isinstance(statement, ClauseElement):
+            statement = visitors.replacement_traverse(statement, {}, without)
+        return statement, multiparams, params
+
+    event.listen(engine.sync_engine, "before_execute", strip, retval=True)
+
+
+Made = Callable[[], Awaitable[Any]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(make_database: Made) -> AsyncIterator[World]:
+    async with founded(await make_database()) as world:
+        yield world
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bare_world(make_database: Made) -> AsyncIterator[World]:
+    """The same, where no statement says for which tenant it is."""
+    async with founded(await make_database()) as world:
+        bare(world.app.parts.database.engine)
+        yield world
+
+
+@in_module
+@each_operation
+async def test_nothing_leaks(world: World, operation: Operation) -> None:
+    await walled(world, operation)
+
+
+@in_module
+@each_operation
+async def test_the_policies_alone_hold(bare_world: World, operation: Operation) -> None:
+    await walled(bare_world, operation)
+
+
+NESTED = """query($first: Int, $after: String, $filter: TaskFilter) {
+    projects { nodes { name tasks(first: $first, after: $after, filter: $filter) { nodes { title } totalCount } } }
+    users { nodes { fullName tasks(first: $first, after: $after, filter: $filter) { nodes { title } totalCount } } }
+}"""
+
+
+@in_module
+@pytest.mark.parametrize("which", ["world", "bare_world"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"filter": {"projectId": things.project}},
+        {"filter": {"assigneeId": things.member}},
+        {"filter": {"text": things.noted}},
+    ],
+    ids=lambda given: next(iter(given["filter"])),
+)
+async def test_lists_within_lists_leak_nothing(
+    request: pytest.FixtureRequest, which: str, given: dict[str, Any]
+) -> None:
+    found = request.getfixturevalue(which)
+    acme, globex = await enter(found, found.acme, "owner"), await enter(found, found.globex, "owner")
+    await things.task(globex)
+    theirs = await filled(given, acme)
+    assert b"acme secret" in await ask(acme, {"query": NESTED, "variables": theirs})
+    answer = await ask(globex, {"query": NESTED, "variables": theirs})
+    assert b"errors" not in answer
+    assert b"acme" not in answer
+    for path, name in names(theirs):
+        _same(answer, await ask(globex, {"query": NESTED, "variables": put(theirs, path, name.unknown())}))
+
+
+WITHIN = """query($after: String) {
+    projects(first: 1) { nodes { tasks(first: 1, after: $after) { nodes { id } pageInfo { endCursor } } } }
+}"""
+
+
+@in_module
+@pytest.mark.parametrize("which", ["world", "bare_world"])
+async def test_a_cursor_within_a_list_leads_nowhere_else(request: pytest.FixtureRequest, which: str) -> None:
+    found = request.getfixturevalue(which)
+    acme, globex = await enter(found, found.acme, "owner"), await enter(found, found.globex, "owner")
+    for stage in (acme, globex):
+        await things.project(stage)
+
+    async def tasks(stage: Stage, after: str | None) -> Any:
+        body = json.loads(await ask(stage, {"query": WITHIN, "variables": {"after": after}}))
+        return body["data"]["projects"]["nodes"][0]["tasks"]
+
+    first = await tasks(acme, None)
+    cursor = first["pageInfo"]["endCursor"]
+    assert (await tasks(acme, cursor))["nodes"]
+    theirs, nowhere = await tasks(globex, cursor), await tasks(globex, things.forged(cursor))
+    assert theirs == nowhere
+
+
+@in_module
+@pytest.mark.parametrize(
+    "operation",
+    [o for o in OPERATIONS if o.field not in {"login", "switchTenant"}],  # with these they may enter the other one
+    ids=lambda o: o.case,
+)
+async def test_who_belongs_to_both_reaches_the_one_that_they_entered(world: World, operation: Operation) -> None:
+    here, there = await enter(world, world.globex, "owner"), await enter(world, world.acme, "owner")
+    assert here.actor is not None
+    await there.add("memberships", user_id=here.actor.user_id, role="OWNER", full_name="", email="")
+    theirs, ours = await operation.arguments(there), await operation.arguments(here)
+    await _alike(here, operation, theirs, ours)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def unbound_world(make_database: Made, cluster: Any, worker_id: str) -> AsyncIterator[World]:
+    """The same as a role that no policy binds."""
+    urls, role = await make_database(), f"unbound_{worker_id}"
+    runtime = make_url(urls.runtime)
+    await cluster.admin(
+        f"DROP ROLE IF EXISTS {role}",
+        f"CREATE ROLE {role} LOGIN BYPASSRLS PASSWORD '{runtime.password}' IN ROLE {runtime.username}",
+    )
+    unbound = runtime.set(username=role).render_as_string(hide_password=False)
+    async with founded(replace(urls, runtime=unbound)) as world:
+        bare(world.app.parts.database.engine)
+        yield world
+    await cluster.admin(f"DROP ROLE {role}")
+
+
+def test_what_cannot_leak_is_a_case() -> None:
+    assert set(ELSEWHERE) <= set(CASES)
+
+
+@in_module
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.case not in ELSEWHERE], ids=lambda o: o.case)
+async def test_without_walls_it_leaks(unbound_world: World, operation: Operation) -> None:
+    with pytest.raises(Leak):
+        await walled(unbound_world, operation)

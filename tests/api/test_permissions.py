@@ -1,0 +1,132 @@
+"""Who may do what, as one table: every operation for everybody who may try it.
+
+`removed` was a member and has a token from before; `outsider` has logged in and entered no tenant; `nobody` brings no
+token. A refusal changes nothing in the database.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.api.operations import CASES, Operation, founded, outcome
+from tests.api.things import digests, enter
+from tests.factories import World
+
+MATRIX = """
+                                  owner      admin      member     removed    outsider   nobody
+
+viewer                            ok         ok         ok         U          ok         null
+tenant                            ok         ok         ok         U          null       null
+node: Task                        ok         ok         ok         U          F          U
+node: Project                     ok         ok         ok         U          F          U
+node: User                        ok         ok         ok         U          F          U
+node: Tenant                      ok         ok         ok         U          F          U
+node: Invitation                  ok         ok         F          U          F          U
+node: LoginSession                ok         ok         ok         U          ok         U
+nodes                             ok         ok         F          U          F          U
+project                           ok         ok         ok         U          F          U
+projects                          ok         ok         ok         U          F          U
+projects: holding a text          ok         ok         ok         U          F          U
+projects: after                   ok         ok         ok         U          F          U
+task                              ok         ok         ok         U          F          U
+tasks                             ok         ok         ok         U          F          U
+tasks: holding a text             ok         ok         ok         U          F          U
+tasks: of a project               ok         ok         ok         U          F          U
+tasks: of somebody                ok         ok         ok         U          F          U
+tasks: after                      ok         ok         ok         U          F          U
+users                             ok         ok         ok         U          F          U
+users: by address                 ok         ok         F          U          F          U
+users: after                      ok         ok         ok         U          F          U
+invitations                       ok         ok         F          U          F          U
+invitations: after                ok         ok         F          U          F          U
+
+register                          ok         ok         ok         ok         ok         ok
+login                             ok         ok         ok         ok         ok         CREDENTIALS
+login: to a tenant                ok         ok         ok         INPUT      INPUT      CREDENTIALS
+refresh                           ok         ok         ok         ok         ok         TOKEN
+logout                            ok         ok         ok         U          ok         U
+logoutEverywhere                  ok         ok         ok         U          ok         U
+switchTenant                      ok         ok         ok         U          INPUT      U
+changePassword                    ok         ok         ok         U          ok         U
+updateViewer                      ok         ok         ok         U          ok         U
+revokeSession                     ok         ok         ok         U          ok         U
+
+createTenant                      ok         ok         ok         U          ok         U
+updateTenant                      ok         ok         F          U          F          U
+inviteMember                      ok         ok         F          U          F          U
+inviteMember: an owner            ok         F          F          U          F          U
+revokeInvitation                  ok         ok         F          U          F          U
+acceptInvitation                  ok         ok         ok         U          ok         U
+acceptInvitation: of this tenant  EXISTS     EXISTS     EXISTS     U          ok         U
+changeMemberRole                  ok         ok         F          U          F          U
+changeMemberRole: to owner        ok         F          F          U          F          U
+changeMemberRole: of an owner     ok         F          F          U          F          U
+removeMember                      ok         ok         F          U          F          U
+removeMember: an owner            ok         F          F          U          F          U
+leaveTenant                       ok         ok         ok         U          F          U
+leaveTenant: alone                ILLEGAL    ok         ok         U          F          U
+
+createProject                     ok         ok         F          U          F          U
+updateProject                     ok         ok         F          U          F          U
+archiveProject                    ok         ok         F          U          F          U
+deleteProject                     ok         ok         F          U          F          U
+restoreProject                    ok         ok         F          U          F          U
+createTask                        ok         ok         ok         U          F          U
+updateTask                        ok         ok         ok         U          F          U
+updateTask: at a version          ok         ok         ok         U          F          U
+deleteTask                        ok         ok         ok         U          F          U
+"""
+
+SHORT = {
+    "U": "UNAUTHENTICATED",
+    "F": "FORBIDDEN",
+    "CREDENTIALS": "INVALID_CREDENTIALS",
+    "INPUT": "BAD_USER_INPUT",
+    "TOKEN": "INVALID_TOKEN",
+    "EXISTS": "ALREADY_EXISTS",
+    "ILLEGAL": "ILLEGAL_TRANSITION",
+}
+
+HEAD, *LINES = [line.rsplit(maxsplit=6) for line in MATRIX.strip().splitlines() if line]
+EXPECTED = {case: {who: SHORT.get(word, word) for who, word in zip(HEAD, words, strict=True)} for case, *words in LINES}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(make_database: Callable[[], Awaitable[Any]]) -> AsyncIterator[World]:
+    async with founded(await make_database()) as world:
+        yield world
+
+
+def test_every_operation_is_in_the_table() -> None:
+    assert set(EXPECTED) == set(CASES)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("case", EXPECTED)
+async def test_who_may(world: World, case: str) -> None:
+    operation, found = Operation(case), {}
+    for who in HEAD:
+        stage = await enter(world, world.acme, who)
+        body = operation.body(await operation.arguments(stage))
+        before = await digests(world.connection)
+        answer = await stage.client.send(body["query"], **body["variables"])
+        found[who] = outcome(answer, operation.field)
+        if found[who] != "ok":
+            assert await digests(world.connection) == before, f"refused, but something changed: {who}"
+    assert found == EXPECTED[case]
+
+
+ADDRESSES = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on User { email } } }"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("who", "sees_others"), [("owner", True), ("admin", True), ("member", False)])
+async def test_addresses_are_for_who_manages_members(world: World, who: str, *, sees_others: bool) -> None:
+    stage, other = await enter(world, world.acme, who), await enter(world, world.acme, "member")
+    assert stage.actor is not None
+    assert other.actor is not None
+    own, others = (await stage.client.run(ADDRESSES, ids=[stage.actor.id, other.actor.id]))["nodes"]
+    assert own["email"] == stage.actor.email
+    assert others["email"] == (other.actor.email if sees_others else None)

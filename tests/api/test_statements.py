@@ -1,0 +1,322 @@
+"""What an operation costs the database: how many statements, how many connections, and what it leaves behind.
+
+Statements are counted at the driver, so BEGIN, the entry and COMMIT are among them. Their number depends on the text
+of an operation, never on how many rows it finds.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+from asyncpg.prepared_stmt import PreparedStatement
+
+from models.database import Database
+from tests.client import App, Client, running
+from tests.factories import Tenant, World, found_world
+
+TASKS = """query($first: Int!) {
+    tasks(first: $first) { nodes { title project { name } assignee { fullName } creator { fullName } } totalCount }
+}"""
+PROJECTS = """query($first: Int!) {
+    projects(first: $first) { nodes { name tasks(first: 3) { nodes { title assignee { fullName } } totalCount } } }
+}"""
+USERS = """query($first: Int!) {
+    users(first: $first) {
+        nodes { fullName tasks(first: 3, orderBy: {field: DUE_DATE}) { nodes { title project { name } } totalCount } }
+        totalCount
+    }
+}"""
+TWENTY = """query($task: ID!, $project: ID!) {
+    viewer { email sessions { nodes { id } totalCount } memberships { nodes { tenant { name } } } }
+    tenant { name }
+    users { nodes { fullName tasks { nodes { title } } } }
+    invitations { nodes { email } }
+    a: task(id: $task) { title project { name } }
+    b: project(id: $project) { name tasks { totalCount } }
+    c: node(id: $task) { id }
+    d: nodes(ids: [$task, $project]) { id }
+    e: tasks { totalCount }
+    f: tasks(last: 3) { nodes { title assignee { email } } }
+    g: tasks(filter: {status: TODO}) { nodes { title } }
+    h: tasks(filter: {text: "task"}) { nodes { title } totalCount }
+    i: tasks(orderBy: {field: TITLE}) { nodes { creator { fullName } } }
+    j: projects { nodes { name } }
+    k: projects(filter: {archived: true}) { nodes { name } }
+    l: projects(filter: {deleted: true}) { totalCount }
+    m: users(filter: {isFormer: true}) { nodes { fullName } }
+    n: users(filter: {role: ADMIN}) { nodes { email } }
+    o: users(orderBy: {field: CREATED_AT, direction: DESC}) { nodes { id } }
+    p: viewer { invitations { totalCount } }
+}"""
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Everything that the driver sends from here on."""
+    sent: list[str] = []
+    execute, fetch = asyncpg.Connection.execute, PreparedStatement.fetch
+
+    async def counted_execute(self: Any, query: str, *args: Any, **options: Any) -> Any:
+        sent.append(query)
+        return await execute(self, query, *args, **options)
+
+    async def counted_fetch(self: Any, *args: Any, **options: Any) -> Any:
+        sent.append(self.get_query())
+        return await fetch(self, *args, **options)
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", counted_execute)
+    monkeypatch.setattr(PreparedStatement, "fetch", counted_fetch)
+    return sent
+
+
+async def furnish(world: World, tenant: Tenant, *, parents: int, rows: int) -> None:
+    """As many projects and members more, and as many tasks under each pair of them."""
+    await world.connection.execute(
+        """
+        WITH n AS (SELECT n, gen_random_uuid() AS person FROM generate_series(1, $2) n),
+        u AS (INSERT INTO users (id, email, full_name) SELECT person, person || '@example.com', 'A' || n FROM n),
+        p AS (
+            INSERT INTO projects (tenant_id, id, name) SELECT $1, gen_random_uuid(), 'project' FROM n RETURNING id
+        ),
+        q AS (SELECT id, row_number() OVER () AS n FROM p)
+        INSERT INTO tasks (tenant_id, id, title, created_by, project_id)
+        SELECT $1, gen_random_uuid(), 'task', $4, q.id FROM q, generate_series(1, $3)
+        """,
+        tenant.tenant_id,
+        parents,
+        rows,
+        tenant.owner.user_id,
+    )
+    await world.connection.execute(
+        """
+        INSERT INTO memberships (tenant_id, id, user_id, full_name, email)
+        SELECT $1, gen_random_uuid(), id, '', '' FROM users WHERE full_name ~ '^A[0-9]' AND id NOT IN (
+            SELECT user_id FROM memberships
+        )
+        """,
+        tenant.tenant_id,
+    )
+    await world.connection.execute(
+        """
+        UPDATE tasks t SET assignee_id = m.user_id FROM
+            (SELECT user_id, row_number() OVER (ORDER BY id) AS n FROM memberships
+                WHERE tenant_id = $1 AND full_name ~ '^A[0-9]') m,
+            (SELECT id, row_number() OVER (ORDER BY id) AS n FROM projects WHERE tenant_id = $1) p
+        WHERE m.n = p.n AND t.project_id = p.id
+        """,
+        tenant.tenant_id,
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "listed", "nested"),
+    [(TASKS, "tasks", ()), (PROJECTS, "projects", ("tasks",)), (USERS, "users", ("tasks",))],
+    ids=["tasks", "projects", "users"],
+)
+async def test_statements_do_not_depend_on_rows(
+    world: World, statements: list[str], query: str, listed: str, nested: tuple[str, ...]
+) -> None:
+    await furnish(world, world.acme, parents=1, rows=1)
+    await furnish(world, world.globex, parents=50, rows=100)
+    few, many = world.acme.owner.client, world.globex.owner.client
+    for client in (few, many):  # the driver looks types up once per connection
+        await client.run(query, first=1)
+
+    async def sent(client: Client, first: int) -> tuple[list[str], list[dict[str, Any]]]:
+        statements.clear()
+        nodes = (await client.run(query, first=first))[listed]["nodes"]
+        return list(statements), nodes
+
+    once, rows = await sent(few, 1)
+    assert len(rows) == 1
+    often, rows = await sent(many, 100 if listed == "tasks" else 50)
+    assert len(rows) == (100 if listed == "tasks" else 50)
+    for name in nested:
+        assert all(len(row[name]["nodes"]) == 3 and row[name]["totalCount"] == 100 for row in rows)
+    assert often == once
+    assert once[0].startswith("BEGIN")
+    assert "atrium_enter" in once[1]
+    assert once[-1].startswith("COMMIT")
+
+
+async def test_twenty_root_fields_on_a_cold_process(urls: Any, owner_connection: asyncpg.Connection) -> None:
+    for pool_size in (1, 10):
+        async with running(urls, pool_size=pool_size) as app:
+            if pool_size == 1:
+                world = await found_world(app, owner_connection)
+                await furnish(world, world.acme, parents=2, rows=3)
+            task, project = await owner_connection.fetchrow(
+                "SELECT id, project_id FROM tasks WHERE tenant_id = $1", world.acme.tenant_id
+            )
+            client = app.client(world.acme.owner.client.token)
+            data = await client.run(TWENTY, task=f"Task:{task}", project=f"Project:{project}")
+            assert data["e"]["totalCount"] == data["h"]["totalCount"] == 6
+            assert data["b"]["tasks"]["totalCount"] == 3
+            assert app.parts.database.engine.pool.checkedin() == 1  # one operation, one connection
+
+
+class Held:
+    """Units that hold connections until they are told to let go."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._free = asyncio.Event()
+
+    @asynccontextmanager
+    async def all_connections(self) -> AsyncIterator[None]:
+        entered = [asyncio.Event() for _ in range(self._database.pool_size)]
+        holders = [asyncio.create_task(self._hold(event)) for event in entered]
+        await asyncio.gather(*(event.wait() for event in entered))
+        try:
+            yield
+        finally:
+            self._free.set()
+            await asyncio.gather(*holders)
+
+    async def _hold(self, entered: asyncio.Event) -> None:
+        async with self._database.maintain():
+            entered.set()
+            await self._free.wait()
+
+
+async def returned(app: App) -> None:
+    """Wait until every connection is back in the pool."""
+    async with asyncio.timeout(20):
+        while app.parts.database.in_use:  # seen from outside, it is no event
+            await asyncio.sleep(0.005)
+
+
+async def test_more_at_once_than_connections(urls: Any, owner_connection: asyncpg.Connection) -> None:
+    async with running(urls, pool_size=2) as app:
+        world = await found_world(app, owner_connection)
+        await furnish(world, world.acme, parents=5, rows=5)
+        client = world.acme.owner.client
+        answers = await asyncio.gather(*(client.send(USERS, first=20) for _ in range(20)))
+        codes = [error["extensions"]["code"] for answer in answers for error in answer.get("errors", [])]
+        assert set(codes) <= {"SERVICE_UNAVAILABLE"}
+        assert sum(answer["data"] is not None for answer in answers) >= 2
+        assert app.parts.database.in_use == 0
+
+
+async def test_overload_is_said_and_is_over_when_it_is_over(urls: Any, owner_connection: asyncpg.Connection) -> None:
+    async with running(urls, pool_size=2, admission_wait_seconds=0.1) as app:
+        world = await found_world(app, owner_connection)
+        client = world.acme.owner.client
+        async with Held(app.parts.database).all_connections():
+            assert await client.codes("{ tasks { totalCount } }") == ["SERVICE_UNAVAILABLE"]
+            assert await client.codes('mutation { createTask(input: {title: "t"}) { __typename } }') == [
+                "SERVICE_UNAVAILABLE"
+            ]
+            assert await client.codes('mutation { login(input: {email: "a@b.c", password: "x"}) { __typename } }') == [
+                "SERVICE_UNAVAILABLE"
+            ]
+        assert (await client.run("{ tasks { totalCount } }"))["tasks"]["totalCount"] == 0
+
+
+async def test_an_overloaded_operation_waits_once(
+    urls: Any, owner_connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(urls, pool_size=1, admission_wait_seconds=0.1) as app:
+        world = await found_world(app, owner_connection)
+        waits, read = [], app.parts.database.read
+        monkeypatch.setattr(app.parts.database, "read", lambda identity: waits.append(identity) or read(identity))
+        fields = " ".join(f"t{number}: tenant {{ name }}" for number in range(20))
+        async with Held(app.parts.database).all_connections():
+            codes = await world.acme.owner.client.codes(f"{{ {fields} }}")
+        assert set(codes) == {"SERVICE_UNAVAILABLE"}
+        assert len(waits) == 1
+
+
+async def test_what_needs_no_connection_waits_for_none(urls: Any, owner_connection: asyncpg.Connection) -> None:
+    async with running(urls, pool_size=1, admission_wait_seconds=60) as app:
+        world = await found_world(app, owner_connection)
+        client = world.acme.owner.client
+        async with Held(app.parts.database).all_connections():
+            waiting = asyncio.create_task(client.run("{ tasks { totalCount } }"))
+            assert await client.run("{ __typename }") == {"__typename": "Query"}
+            assert not waiting.done()
+        assert (await waiting)["tasks"]["totalCount"] == 0
+
+
+UNWANTED = [
+    # a field that is refused at once, while its neighbour has only just asked its loader
+    """{ task(id: "Task:01a20fde-f7ff-7215-86f0-0ceedb365d65") { id } tasks(first: -1) { totalCount } }""",
+    """{ viewer { memberships { nodes { tenant { name } } } sessions(first: 0) { totalCount } } }""",
+    """{ a: tasks { totalCount } b: users { totalCount } c: projects(filter: {text: "x"}, last: 0) { totalCount } }""",
+]
+
+
+@pytest.mark.parametrize("query", UNWANTED)
+async def test_a_refused_field_keeps_no_connection(urls: Any, owner_connection: asyncpg.Connection, query: str) -> None:
+    async with running(urls, pool_size=2, admission_wait_seconds=0.5) as app:
+        client = (await found_world(app, owner_connection)).acme.owner.client
+        for _ in range(3):
+            assert await client.codes(query) == ["BAD_USER_INPUT"]
+        assert (await client.run("{ tasks { totalCount } }"))["tasks"]["totalCount"] == 0
+        await returned(app)
+
+
+async def test_a_refused_field_harms_no_neighbour(world: World) -> None:
+    answer = await world.acme.owner.client.send(
+        "{ viewer { memberships { totalCount } sessions(first: 0) { totalCount } } tasks { totalCount }"
+        " users { nodes { tasks { totalCount } } } }"
+    )
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["BAD_USER_INPUT"]
+    assert answer["data"]["viewer"] is None
+    assert answer["data"]["tasks"] == {"totalCount": 0}
+    assert len(answer["data"]["users"]["nodes"]) == 3
+
+
+async def settings_left(app: App) -> set[Any]:
+    """What is set on the pool's connections outside of any transaction, and whether one is open."""
+    names = ("tenant_id", "user_id", "session_id", "email", "presented", "request_id", "ip", "user_agent")
+    shown = ", ".join(f"nullif(current_setting('app.{name}', true), '')" for name in names)
+    connections = [await app.parts.database.engine.connect() for _ in range(app.parts.database.pool_size)]
+    found: set[Any] = set()
+    for connection in connections:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        found |= {driver.is_in_transaction(), *await driver.fetchrow(f"SELECT {shown}")}
+        await connection.close()
+    return found - {None, False}
+
+
+CREATE = 'mutation { createTask(input: {title: "t"}) { ... on Task { id project { name } } } }'
+LOGIN = 'mutation { login(input: {email: "owner@acme.example.com", password: "Passw0rd!"}) { ... on Session { viewer { id } } } }'
+
+
+@pytest.mark.parametrize(
+    "query", ["{ viewer { email } tasks { totalCount } users { nodes { email } } }", CREATE, LOGIN]
+)
+async def test_nothing_outlives_a_transaction(urls: Any, owner_connection: asyncpg.Connection, query: str) -> None:
+    async with running(urls, pool_size=2) as app:
+        client = (await found_world(app, owner_connection)).acme.owner.client
+        await client.run(query)
+        assert await settings_left(app) == set()
+        for turns in range(0, 120, 2):  # an operation that is cancelled ever later
+            operation = asyncio.create_task(client.send(query))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            operation.cancel()
+            await asyncio.wait([operation])
+        await returned(app)
+        assert await settings_left(app) == set()
+        await client.run(query)
+
+
+async def test_a_late_operation_gives_its_connection_back(urls: Any, owner_connection: asyncpg.Connection) -> None:
+    async with running(urls, pool_size=1, request_timeout_seconds=0.2) as app:
+        world = await found_world(app, owner_connection)
+        client = world.acme.owner.client
+        task = await world.add("tasks", tenant_id=world.acme.tenant_id, title="t", created_by=world.acme.owner.user_id)
+        update = f'mutation {{ updateTask(input: {{id: "Task:{task}", title: "u"}}) {{ __typename }} }}'
+        async with owner_connection.transaction():
+            await owner_connection.execute("SELECT FROM tasks WHERE id = $1 FOR UPDATE", task)
+            assert await client.codes(update) == ["TIMEOUT"]
+        await returned(app)
+        assert await settings_left(app) == set()
+        assert await owner_connection.fetchval("SELECT title FROM tasks WHERE id = $1", task) == "t"
+        assert (await client.run(update))["updateTask"]["__typename"] == "Task"

@@ -1,0 +1,279 @@
+"""What operations are tried on: things of a tenant, made by its owner role as a case needs them."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+from uuid import UUID
+
+import asyncpg
+
+from models.base import new_id, now
+from services import security
+from tests.client import Client
+from tests.factories import PASSWORD, Person, Tenant, World, person
+
+OFFERED = timedelta(days=1)
+
+
+class Name(str):
+    """What names something of a tenant's: an id, a slug, a token, a cursor; and how to name nothing likewise."""
+
+    __slots__ = ("unknown",)
+
+    def __new__(cls, text: str, unknown: Callable[[], str]) -> Self:
+        """Name something; `unknown` gives something of the same form that there is not."""
+        made = super().__new__(cls, text)
+        made.unknown = unknown  # type: ignore[attr-defined]  # a slot
+        return made
+
+
+@dataclass
+class Stage:
+    """Where a case makes its things: the tenant, and who is about to ask. Nobody has no person behind them."""
+
+    world: World
+    tenant: Tenant
+    actor: Person | None
+
+    @property
+    def client(self) -> Client:
+        """Whoever asks."""
+        return self.actor.client if self.actor else self.world.nobody
+
+    async def add(self, table: str, **values: Any) -> UUID:
+        """Insert a row into the tenant."""
+        return await self.world.add(table, tenant_id=self.tenant.tenant_id, **values)
+
+
+async def enter(world: World, tenant: Tenant, role: str) -> Stage:
+    """A stage on which somebody new is about to ask: an owner, admin or member, one removed, outsider, or nobody."""
+    stage = Stage(world, tenant, None)
+    if role != "nobody":
+        belonging = () if role == "outsider" else (tenant.tenant_id, role)
+        stage.actor = await person(world.app, world.connection, address(stage), *belonging)
+    if role == "removed":
+        await world.connection.execute("UPDATE memberships SET ended_at = now() WHERE id = $1", stage.actor.member_id)
+    return stage
+
+
+Maker = Callable[[Stage], Awaitable[Any]]
+
+
+UNOWNED = {"alembic_version", "throttles"}
+"""Tables whose rows nobody owns."""
+
+OWNED = {
+    "tenants": "id = $1",
+    "users": "id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
+    "sessions": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
+}
+"""Which rows are a tenant's, where it is not in their key."""
+
+
+async def digests(connection: asyncpg.Connection, tenant_id: UUID | None = None) -> dict[str, str]:
+    """By table, a digest of all its rows, or of one tenant's."""
+    found = {}
+    for (table,) in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+        if table not in UNOWNED:
+            where = OWNED.get(table, "tenant_id = $1") if tenant_id else "$1::uuid IS NULL"
+            text = "md5(string_agg(t::text, chr(10) ORDER BY t::text))"
+            found[table] = await connection.fetchval(f"SELECT {text} FROM {table} t WHERE {where}", tenant_id)
+    return found
+
+
+def _global(type_name: str, row_id: UUID) -> Name:
+    return Name(f"{type_name}:{row_id}", lambda: f"{type_name}:{new_id()}")
+
+
+async def secret(stage: Stage) -> str:
+    """A text that gives away which tenant it is of."""
+    return f"{stage.tenant.slug} secret"
+
+
+async def project(stage: Stage, **values: Any) -> Name:
+    """A live project with two tasks, one of them a member's."""
+    made = await stage.add("projects", name=await secret(stage), **values)
+    for assignee in (None, stage.tenant.member.user_id):
+        await _task(stage, project_id=made, assignee_id=assignee)
+    return _global("Project", made)
+
+
+async def trashed(stage: Stage) -> Name:
+    """A project in the trash, with its tasks."""
+    made = await project(stage, deleted_at=now())
+    await stage.world.connection.execute(
+        "UPDATE tasks SET deleted_at = p.deleted_at FROM projects p WHERE p.id = project_id AND p.id = $1",
+        UUID(made.partition(":")[2]),
+    )
+    return made
+
+
+async def archived(stage: Stage) -> str:
+    """A text in the name of a project that is archived."""
+    await project(stage, archived_at=now())
+    return await secret(stage)
+
+
+async def _task(stage: Stage, **values: Any) -> UUID:
+    given = {"title": await secret(stage), "description": await secret(stage), "due_date": now(), **values}
+    return await stage.add("tasks", **given, created_by=stage.tenant.owner.user_id)
+
+
+async def task(stage: Stage) -> Name:
+    """A task in a project, assigned to a member."""
+    made = await stage.add("projects", name=await secret(stage))
+    return _global("Task", await _task(stage, project_id=made, assignee_id=stage.tenant.member.user_id))
+
+
+async def noted(stage: Stage) -> str:
+    """A text in the title of a task."""
+    await task(stage)
+    return await secret(stage)
+
+
+async def member(stage: Stage) -> Name:
+    """A new member, with a task."""
+    return await _member(stage, "member")
+
+
+async def owner(stage: Stage) -> Name:
+    """A new owner."""
+    return await _member(stage, "owner")
+
+
+async def _member(stage: Stage, role: str) -> Name:
+    made = await person(stage.world.app, stage.world.connection, address(stage), stage.tenant.tenant_id, role)
+    await _task(stage, assignee_id=made.user_id)
+    assert made.member_id is not None
+    return _global("User", made.member_id)
+
+
+def address(stage: Stage) -> str:
+    """An e-mail address that nobody has."""
+    return f"{new_id()}@{stage.tenant.slug}.example.com"
+
+
+async def new_address(stage: Stage) -> str:
+    """The same, as a case gives it."""
+    return address(stage)
+
+
+async def known_address(stage: Stage) -> Name:
+    """A new member's e-mail address."""
+    email_ = address(stage)
+    await person(stage.world.app, stage.world.connection, email_, stage.tenant.tenant_id, "member")
+    return Name(email_, lambda: address(stage))
+
+
+async def new_name(stage: Stage) -> str:
+    """A name that no tenant has."""
+    return f"{stage.tenant.slug} {new_id()}"
+
+
+async def new_slug(stage: Stage) -> str:
+    """A slug that no tenant has."""
+    return f"{stage.tenant.slug}-{new_id()}"
+
+
+async def invitation(stage: Stage) -> Name:
+    """An open invitation to somebody."""
+    return _global("Invitation", (await _invited(stage, stage.tenant.tenant_id, address(stage))).id)
+
+
+async def invited_elsewhere(stage: Stage) -> Name:
+    """The token of an invitation to another tenant, for whoever asks."""
+    founded_now = await stage.world.add("tenants", name=str(new_id()), slug=str(new_id()))
+    founder = stage.tenant.owner
+    await stage.world.add(
+        "memberships", tenant_id=founded_now, user_id=founder.user_id, role="OWNER", full_name="", email=""
+    )
+    return await _token(stage, founded_now)
+
+
+async def invited_here(stage: Stage) -> Name:
+    """The token of an invitation to this tenant, for whoever asks."""
+    return await _token(stage, stage.tenant.tenant_id)
+
+
+async def _token(stage: Stage, tenant_id: UUID) -> Name:
+    to = stage.actor.email if stage.actor else address(stage)
+    made = await _invited(stage, tenant_id, to)
+    return Name(made.text, lambda: security.OpaqueToken.make("inv", new_id(), new_id()).text)
+
+
+async def _invited(stage: Stage, tenant_id: UUID, email: str) -> security.OpaqueToken:
+    token = security.OpaqueToken.make("inv", tenant_id, new_id())
+    by = stage.tenant.owner.user_id
+    row = {"id": token.id, "tenant_id": tenant_id, "email": email, "role": "MEMBER", "digest": token.digest}
+    await stage.world.add("invitations", **row, invited_by=by, expires_at=now() + OFFERED)
+    return token
+
+
+async def session(stage: Stage) -> Name:
+    """Another session of whoever asks."""
+    return _global("LoginSession", (await _opened(stage)).id)
+
+
+async def refresh_token(stage: Stage) -> str:
+    """What another session of whoever asks is renewed with."""
+    return (await _opened(stage)).text
+
+
+async def _opened(stage: Stage) -> security.OpaqueToken:
+    if stage.actor is None:
+        return security.OpaqueToken.make("rt", stage.tenant.owner.user_id, new_id())
+    token = security.OpaqueToken.make("rt", stage.actor.user_id, new_id())
+    row = {"id": token.id, "user_id": token.owner, "refresh_digest": token.digest, "expires_at": now() + OFFERED}
+    await stage.add("sessions", **row)
+    return token
+
+
+async def tenant(stage: Stage) -> Name:
+    """The tenant."""
+    return _global("Tenant", stage.tenant.tenant_id)
+
+
+async def slug(stage: Stage) -> Name:
+    """The tenant's slug."""
+    return Name(stage.tenant.slug, lambda: f"none-{new_id()}")
+
+
+async def email(stage: Stage) -> str:
+    """The address of whoever asks."""
+    return stage.actor.email if stage.actor else address(stage)
+
+
+async def password(stage: Stage) -> str:
+    """The password of whoever asks, and of everybody else."""
+    assert stage
+    return PASSWORD
+
+
+async def alone(stage: Stage) -> dict[str, Any]:
+    """Whoever asks is the only owner, if they are one; nothing is given."""
+    others = "UPDATE memberships SET role = 'ADMIN' WHERE tenant_id = $1 AND role = 'OWNER' AND user_id <> $2"
+    if stage.actor:
+        await stage.world.connection.execute(others, stage.tenant.tenant_id, stage.actor.user_id)
+    return {}
+
+
+def cursor_in(listing: str, maker: Maker) -> Maker:
+    """The cursor of the first row of one of the actor's lists, of which this maker makes two."""
+
+    async def make(stage: Stage) -> Name:
+        for _ in range(2):
+            await maker(stage)
+        answer = await stage.client.send(f"{{ {listing}(first: 1) {{ pageInfo {{ endCursor }} }} }}")
+        found = (answer.get("data") or {}).get(listing, {}).get("pageInfo", {}).get("endCursor", "")
+        return Name(found, lambda: forged(found))
+
+    return make
+
+
+def forged(cursor: str) -> str:
+    """The same place in the same list, of a row that there is not."""
+    mark, key, _row_id = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    return urlsafe_b64encode(json.dumps([mark, key, str(new_id())]).encode()).decode().rstrip("=")

@@ -1,0 +1,76 @@
+"""Three tenants as large as the demo data at scale 1, made in seconds with nothing but SQL."""
+
+import asyncpg
+
+from models.database import Identity
+
+__all__ = ["TENANTS", "fill", "owner_of"]
+
+TENANTS = ("acme", "globex", "initech")
+
+# The shares are what a tenant of some years looks like: most people are active members, most tasks are done.
+_STATEMENTS = """
+    INSERT INTO tenants (id, name, slug) SELECT gen_random_uuid(), initcap(slug), slug FROM unnest($1::text[]) slug;
+
+    INSERT INTO users (id, email, full_name, created_at)
+    SELECT gen_random_uuid(), format('person%s@%s.example.com', n, slug),
+        format('%s %s', (ARRAY['Ada', 'Grace', 'Alan', 'Edsger', 'Barbara'])[1 + n % 5], md5(slug || n)),
+        now() - n * interval '1 hour'
+    FROM tenants, generate_series(1, 2000) n;
+
+    INSERT INTO memberships (tenant_id, id, user_id, role, is_active, ended_at, full_name, email, created_at)
+    SELECT t.id, gen_random_uuid(), u.id,
+        CASE WHEN n <= 3 THEN 'OWNER' WHEN n % 50 = 0 THEN 'ADMIN' ELSE 'MEMBER' END,
+        n % 40 <> 39, CASE WHEN n % 20 = 19 THEN now() END, '', '', u.created_at
+    FROM users u, LATERAL (SELECT substring(email FROM '\\d+')::int, substring(email FROM '@(\\w+)')) p (n, slug)
+        JOIN tenants t USING (slug);
+
+    INSERT INTO sessions (id, user_id, tenant_id, refresh_digest, created_at, expires_at)
+    SELECT gen_random_uuid(), user_id, tenant_id, '', now() - n * interval '1 hour', now() + interval '30 days'
+    FROM memberships, generate_series(1, 3) n;
+
+    INSERT INTO invitations (tenant_id, id, email, role, digest, invited_by, created_at, expires_at, accepted_at)
+    SELECT t.id, gen_random_uuid(), format('guest%s@example.com', n), 'MEMBER', '', m.user_id,
+        now() - n * interval '1 hour', now() + interval '7 days', CASE WHEN n % 5 > 0 THEN now() END
+    FROM tenants t JOIN memberships m ON m.tenant_id = t.id AND m.email LIKE 'person1@%', generate_series(1, 100) n;
+
+    INSERT INTO projects (tenant_id, id, name, archived_at, deleted_at, created_at, updated_at)
+    SELECT id, gen_random_uuid(), 'Project ' || md5(slug || n), CASE WHEN n % 10 = 1 THEN now() END,
+        CASE WHEN n % 20 = 2 THEN now() END, now() - n * interval '1 day', now() - n * interval '1 hour'
+    FROM tenants, generate_series(1, 300) n;
+
+    INSERT INTO tasks (tenant_id, id, title, description, status, due_date, project_id, assignee_id, created_by,
+        created_at, updated_at, deleted_at)
+    SELECT t.id, gen_random_uuid(), 'Task ' || md5(slug || n),
+        CASE WHEN n % 3 = 0 THEN repeat('What is to be done about it. ', 1 + n % 20) END,
+        CASE WHEN n % 20 = 0 THEN 'IN_PROGRESS' WHEN n % 10 = 1 THEN 'TODO' ELSE 'DONE' END,
+        CASE WHEN n % 5 > 0 THEN now() + (n - 4500) * interval '1 hour' END,
+        CASE WHEN n % 10 > 0 THEN p.ids[1 + n % 300] END, CASE WHEN n % 4 > 0 THEN m.ids[1 + n % 200] END, m.ids[1],
+        now() - n * interval '1 hour', now() - n * interval '1 minute', CASE WHEN n % 50 = 7 THEN now() END
+    FROM tenants t
+        JOIN (SELECT tenant_id, array_agg(id) FROM projects GROUP BY 1) p (tenant_id, ids) ON p.tenant_id = t.id
+        JOIN (SELECT tenant_id, array_agg(user_id) FROM memberships GROUP BY 1) m (tenant_id, ids)
+            ON m.tenant_id = t.id,
+        generate_series(1, 5000) n
+"""
+
+
+async def fill(connection: asyncpg.Connection) -> None:
+    """Make them, as a superuser, and let the planner know."""
+    for number, statement in enumerate(_STATEMENTS.split(";\n")):
+        arguments: list[object] = [TENANTS] if number == 0 else []
+        await connection.execute(statement, *arguments)
+    await connection.execute("ANALYZE")
+
+
+async def owner_of(connection: asyncpg.Connection, slug: str) -> Identity:
+    """An owner of one of them, logged in."""
+    row = await connection.fetchrow(
+        """
+        SELECT m.tenant_id, m.user_id, m.role, s.id FROM memberships m
+            JOIN tenants t ON t.id = m.tenant_id JOIN sessions s USING (user_id)
+        WHERE t.slug = $1 AND m.role = 'OWNER' ORDER BY m.email LIMIT 1
+        """,
+        slug,
+    )
+    return Identity(*row)

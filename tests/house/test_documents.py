@@ -1,0 +1,168 @@
+"""The documents for people: what they name exists, and what they quote is what the code says."""
+
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from graphql import GraphQLSchema, build_schema, parse, validate
+from typer.core import TyperGroup
+
+from atrium import cli
+from atrium.http.answers import STATUS
+from atrium.settings import PREFIX, Settings, settings_table
+from graph import limits
+from models import Model
+from services.errors import DomainError
+from tests.house.sources import ROOT, sources
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+QUERY = re.compile(r'"query":\s*("(?:[^"\\]|\\.)*")')
+
+
+def text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def fences(page: Path, *languages: str) -> Iterator[str]:
+    return (found[2] for found in FENCE.finditer(text(page)) if found[1] in languages)
+
+
+def between(page: Path, mark: str) -> str:
+    return text(page).partition(f"<!-- {mark} -->\n")[2].partition(f"<!-- /{mark} -->")[0]
+
+
+def anchors(page: Path) -> set[str]:
+    """What can be linked to on a page: its headings, in lower case, with hyphens for spaces and no punctuation."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text(page)), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_settings_table_is_current() -> None:
+    assert between(ROOT / "README.md", "settings") == settings_table()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(FENCE.sub("", text(page))):
+        if re.match(r"https?://", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), target
+        if anchor:
+            assert anchor in anchors(there), target
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """The commands that a page tells to run: in blocks for a shell, and in the text."""
+    lines = [line for block in fences(page, "sh") for line in block.splitlines()]
+    spans = re.findall(r"`([^`\n]+)`", FENCE.sub("", text(page)))
+    for line in (*lines, *spans):
+        if line.startswith(("uv run ", "atrium ")):
+            words = shlex.split(line, comments=True)
+            yield words[2:] if words[0] == "uv" else words
+
+
+def fault(command: list[str]) -> str | None:
+    """Why a command could not be run; None if it could."""
+    name, *arguments = command
+    if name == "atrium":
+        return atrium_fault(*arguments)
+    tools = {re.split("[=;<>]", tool)[0] for tool in declared()["dependency-groups"]["dev"]}
+    if name not in tools:
+        return f"{name} is no tool of this project"
+    paths = [argument for argument in arguments if "/" in argument]
+    return next((f"there is no {path}" for path in paths if not (ROOT / path).exists()), None)
+
+
+def atrium_fault(subcommand: str, *arguments: str) -> str | None:
+    group = typer.main.get_command(cli.main)
+    assert isinstance(group, TyperGroup)
+    if subcommand not in group.commands:
+        return f"atrium has no {subcommand}"
+    options = {option for parameter in group.commands[subcommand].params for option in parameter.opts}
+    unknown = [argument for argument in arguments if argument.startswith("--") and argument not in options]
+    return f"atrium {subcommand} has no {unknown}" if unknown else None
+
+
+def declared() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_exist(page: Path) -> None:
+    assert [found for command in commands(page) if (found := fault(command))] == []
+
+
+def test_commands_are_found_and_checked() -> None:
+    assert sum(1 for page in PAGES for _ in commands(page)) > len(PAGES)
+    faulty = (["atrium", "fly"], ["atrium", "serve", "--fast"], ["cobol"], ["pytest", "tests/none.py"])
+    assert all(map(fault, faulty))
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {"ATRIUM_TEST_DATABASE_URL"}
+    named = {name for page in PAGES for name in re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]\b", text(page))}
+    assert named <= known
+
+
+def codes() -> set[str]:
+    """Every code that an error can carry."""
+    raised = {kind.code for kind in DomainError.__subclasses__()}
+    written = {
+        code for source in sources("graph", "atrium") for code in re.findall(r'"(GRAPHQL_[A-Z]+_FAILED)"', source.text)
+    }
+    return raised | written | set(STATUS) | {limits.CODE}
+
+
+def test_all_codes_are_documented() -> None:
+    rows = text(ROOT / "docs/clients.md").partition("## Errors")[2].partition("## Pages")[0]
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", rows, re.MULTILINE)) == codes()
+
+
+def test_types_of_errors_are_documented() -> None:
+    schema = build_schema((ROOT / "schema.graphql").read_text())
+    kinds = {kind.name for kind in schema.get_implementations(schema.type_map["Error"]).objects}  # type: ignore[arg-type]  # it is one
+    rows = re.findall(r"^\| `[A-Z_]+` \| `(\w+)` \|", text(ROOT / "docs/clients.md"), re.MULTILINE)
+    assert set(rows) == kinds
+
+
+def test_documented_limits_are_the_defaults() -> None:
+    rows = re.findall(rf"^\| .* \| ([\d.]+) \| `{PREFIX}(\w+)` \|$", text(ROOT / "docs/clients.md"), re.MULTILINE)
+    assert rows
+    for figure, name in rows:
+        assert figure == str(Settings.model_fields[name.lower()].default), name
+
+
+def test_every_table_is_in_the_picture() -> None:
+    picture = next(block for block in fences(ROOT / "docs/architecture.md", "mermaid") if block.startswith("erDiagram"))
+    assert set(re.findall(r"^    (\w+)(?: \{)?$", picture, re.MULTILINE)) == set(Model.metadata.tables)
+
+
+@pytest.fixture(scope="module")
+def schema() -> GraphQLSchema:
+    return build_schema((ROOT / "schema.graphql").read_text())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_operations_fit_the_schema(page: Path, schema: GraphQLSchema) -> None:
+    if page.name == "CONTRIBUTING.md":
+        pytest.skip("its operations are about a domain that is yet to be added; test_walkthrough.py runs them")
+    inline = [json.loads(quoted) for block in fences(page, "sh") for quoted in QUERY.findall(block)]
+    for operation in (*fences(page, "graphql"), *inline):
+        assert validate(schema, parse(operation)) == []
+
+
+def test_every_decision_is_listed() -> None:
+    folder = ROOT / "docs/decisions"
+    listed = re.findall(r"^\d+\. \[.+\]\((\d{4}-[a-z0-9-]+\.md)\)$", text(folder / "README.md"), re.MULTILINE)
+    assert listed == sorted(path.name for path in folder.glob("0*.md"))
+    assert [int(name[:4]) for name in listed] == list(range(1, len(listed) + 1))

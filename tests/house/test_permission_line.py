@@ -1,0 +1,95 @@
+"""Every rule begins with its permission."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.house.sources import sources
+
+ROW = "for the rules, which have asked before they come here; nothing in graph may import services.rows"
+DOOR = "a step of opening a session, for people whom no permission is known of yet"
+
+# The public functions of services that ask for no permission themselves, and why.
+OPEN_TO_ALL = {
+    "services/accounts.py:register": "anybody may; nobody is known yet",
+    "services/sessions.py:login": "anybody may; the password decides",
+    "services/sessions.py:refresh": "anybody may; the refresh token decides",
+    "services/sessions.py:count_try": DOOR,
+    "services/sessions.py:forgive": DOOR,
+    "services/sessions.py:hash_password": "reads and writes nothing",
+    "services/sessions.py:verify_password": "reads and writes nothing",
+    "services/sessions.py:open_session": DOOR,
+    "services/idempotency.py:once": "keeps the keys of whatever rule calls it, which has asked",
+    "services/rows.py:inserted": ROW,
+    "services/rows.py:updated": ROW,
+    "services/rows.py:changed": ROW,
+    "services/rows.py:removed": ROW,
+    "services/rows.py:found": ROW,
+    "services/rows.py:locked": ROW,
+    "services/rows.py:taken": "turns one error into another, and touches no row",
+}
+
+
+def public(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            yield node
+
+
+def first_statement(function: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
+    """The first one behind the docstring."""
+    return function.body[0 if ast.get_docstring(function) is None else 1]
+
+
+def called(statement: ast.stmt) -> str:
+    """What a statement calls, if it is but a call, or the assignment of one."""
+    value = statement.value if isinstance(statement, ast.Expr | ast.Assign | ast.Return) else None
+    return ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+
+
+def asks(function: ast.AsyncFunctionDef) -> bool:
+    """Whether a rule begins with its permission: `actor.require(…)` or what the actor's permissions let one see."""
+    parameters = {argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)}
+    if "actor" not in parameters:
+        return False
+    call = called(first_statement(function))
+    return call == "actor.require" or call.rpartition(".")[2].startswith("visible")
+
+
+def test_every_rule_begins_with_its_permission() -> None:
+    rules = {
+        f"{source.name}:{function.name}": asks(function)
+        for source in sources("services")
+        for function in public(source.tree)
+        if isinstance(function, ast.AsyncFunctionDef)
+    }
+    assert {name for name, has_asked in rules.items() if not has_asked} == set(OPEN_TO_ALL)
+
+
+def test_what_may_be_seen_begins_with_its_permission() -> None:
+    seen = [
+        (f"{source.name}:{function.name}", called(first_statement(function)))
+        for source in sources("services")
+        for function in public(source.tree)
+        if [argument.arg for argument in function.args.args] == ["permissions"]
+    ]
+    assert seen
+    assert [name for name, call in seen if call != "permitted"] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("async def f(session, actor):\n    'Says.'\n    actor.require(P.X)\n    await go()", True),
+        ("async def f(session, actor):\n    rows = collection.visible(actor.permissions)", True),
+        ("async def f(session, actor):\n    return visible(actor.permissions)", True),
+        ("async def f(session, actor):\n    await go()\n    actor.require(P.X)", False),
+        ("async def f(session, actor):\n    if ready:\n        actor.require(P.X)", False),
+        ("async def f(session, somebody):\n    actor.require(P.X)", False),
+    ],
+)
+def test_only_the_first_line_counts(code: str, expected: bool) -> None:  # noqa: FBT001  # a table of cases
+    function = ast.parse(code).body[0]
+    assert isinstance(function, ast.AsyncFunctionDef)
+    assert asks(function) is expected

@@ -1,0 +1,212 @@
+"""Every filter is looked up in an index, and no order is sorted: with full tables, the planner left alone."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import ColumnElement, create_engine
+from sqlalchemy.pool import NullPool
+from strawberry.types.base import StrawberryObjectDefinition
+
+from graph import schema
+from graph.fields import Listing, Many
+from models.base import now, table_of
+from models.database import Database, Identity
+from services import pagination
+from services.access import Actor
+from services.pagination import Collection, PageRequest
+from tests.conftest import Urls
+from tests.house.plans import Plan, Planner, planning
+from tests.house.scale import fill, owner_of
+
+SCHEMA = schema.build()
+LISTS: dict[str, Listing] = {
+    f"{definition.name}.{field.python_name}": field
+    for name in SCHEMA._schema.type_map  # noqa: SLF001  # the way Strawberry's own extensions reach it
+    if isinstance(definition := SCHEMA.get_type_by_name(name), StrawberryObjectDefinition)
+    for field in definition.fields
+    if isinstance(field, Listing)
+}
+ROOTS = {name: field.target.collection for name, field in LISTS.items() if not isinstance(field, Many)}
+NESTED = {name: field for name, field in LISTS.items() if isinstance(field, Many)}
+
+# For each filter a value as people use it, which finds few rows; or a query for one.
+SELECTIVE: dict[str, Any] = {
+    "Query.users text": "ada 3f2",
+    "Query.users email": "person77@acme.example.com",
+    "Query.users role": "OWNER",
+    "Query.users is_active": False,
+    "Query.users is_former": True,
+    "Query.projects text": "3f2a",
+    "Query.projects archived": True,
+    "Query.projects deleted": True,
+    "Query.tasks status": "IN_PROGRESS",
+    "Query.tasks due_from": now() + timedelta(days=20),
+    "Query.tasks due_before": now() - timedelta(days=180),
+    "Query.tasks project_id": "SELECT project_id FROM tasks WHERE tenant_id = $1 AND project_id IS NOT NULL LIMIT 1",
+    "Query.tasks assignee_id": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
+    "(SELECT assignee_id FROM tasks WHERE tenant_id = $1) LIMIT 1",
+    "Query.tasks text": "3f2a",
+}
+
+# Lists of so few rows that the planner sorts them, as it should; only when it must not it shows that it need not.
+SHORT = {
+    "Query.invitations": "those that nobody has answered yet",
+    "Viewer.sessions": "one for each device of a person",
+}
+
+DIALECT = create_engine("postgresql+asyncpg://", poolclass=NullPool).dialect
+
+DIRECTIONS = list(product((False, True), (False, True)))
+"""Descending or not, and backwards or not."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The full database, and who asks."""
+
+    urls: Urls
+    identity: Identity
+
+    @property
+    def actor(self) -> Actor:
+        return Actor.of(self.identity)
+
+
+@pytest.fixture(scope="module")
+def ground(make_database: Callable[[], Awaitable[Urls]]) -> Ground:
+    async def make() -> Ground:
+        urls = await make_database()
+        connection = await asyncpg.connect(urls.plain("superuser"))
+        await fill(connection)
+        identity = await owner_of(connection, "acme")
+        await connection.close()
+        return Ground(urls, identity)
+
+    return asyncio.run(make())
+
+
+@pytest.fixture
+async def planner(ground: Ground) -> AsyncIterator[Planner]:
+    database = Database(ground.urls.runtime)
+    async with planning(database, ground.identity) as planner:
+        yield planner
+    await database.close()
+
+
+@pytest.fixture
+async def superuser(ground: Ground) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(ground.urls.plain("superuser"))
+    yield connection
+    await connection.close()
+
+
+def sql(expression: ColumnElement[Any]) -> str:
+    return str(expression.compile(dialect=DIALECT))
+
+
+def columns_of(expression: ColumnElement[Any]) -> set[str]:
+    """The columns that an expression over one table is made of."""
+    return set(re.findall(r"\b[a-z]+\.(\w+)", sql(expression)))
+
+
+def looked_up(filter_: ColumnElement[Any]) -> str:
+    """What the index condition of a filter must hold: its column, or the operator that finds a text in a view."""
+    (column, *_rest) = re.findall(r"\b[a-z]+\.(\w+)", sql(filter_))
+    return "~~" if column == "id" else str(column)
+
+
+async def plan_of(planner: Planner, ground: Ground, collection: Collection, request: PageRequest) -> Plan:
+    planner.forget()
+    await pagination.page(planner.session, ground.actor, collection, request)
+    return await planner.plan()
+
+
+async def deep_cursor(planner: Planner, ground: Ground, collection: Collection, **options: Any) -> str:
+    """The cursor of a row in the middle of a list."""
+    request = PageRequest.of(collection, "list", **options)
+    key, row_id, _ = pagination.order_keys(collection, request)
+    rows = collection.visible(ground.actor.permissions)
+    values = {
+        "tenant_id": ground.identity.tenant_id,
+        "user_id": ground.identity.user_id,
+        "fingerprint": request.fingerprint,
+    }
+    result = await planner.session.exec(
+        rows.with_only_columns(pagination.cursor_of(key, row_id)).order_by(key, row_id), params=values
+    )
+    cursors = result.scalars().all()
+    return str(cursors[len(cursors) // 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "filter_name"), [(name, key) for name, collection in ROOTS.items() for key in collection.filters]
+)
+async def test_a_filter_is_looked_up_in_an_index(
+    name: str, filter_name: str, planner: Planner, ground: Ground, superuser: asyncpg.Connection
+) -> None:
+    collection, value = ROOTS[name], SELECTIVE[f"{name} {filter_name}"]
+    if isinstance(value, str) and value.startswith("SELECT"):
+        value = await superuser.fetchval(value, ground.identity.tenant_id)
+    request = PageRequest.of(collection, "list", filters={filter_name: value})
+    plan = await plan_of(planner, ground, collection, request)
+    assert looked_up(collection.filters[filter_name]) in plan.conditions, plan
+
+
+@pytest.mark.parametrize(
+    ("name", "order"), [(name, key) for name, collection in ROOTS.items() for key in collection.orders]
+)
+async def test_an_order_is_read_from_an_index(name: str, order: str, planner: Planner, ground: Ground) -> None:
+    collection = ROOTS[name]
+    if name in SHORT:
+        await planner.never_sort()
+    for descending, backwards in DIRECTIONS:
+        size, place = ("last", "before") if backwards else ("first", "after")
+        options: dict[str, Any] = {size: 20, "order": (order, descending)}
+        plan = await plan_of(planner, ground, collection, PageRequest.of(collection, "list", **options))
+        assert not plan.sorts, plan
+        cursor = await deep_cursor(planner, ground, collection, **options)
+        request = PageRequest.of(collection, "list", **{**options, place: cursor})
+        plan = await plan_of(planner, ground, collection, request)
+        assert not plan.sorts, plan
+        key, _row_id, _ = pagination.order_keys(collection, request)
+        assert "ROW(" in plan.conditions, plan
+        assert all(column in plan.conditions for column in columns_of(key)), plan
+
+
+async def parents_of(superuser: asyncpg.Connection, field: Many, ground: Ground) -> list[Any]:
+    """The keys of fifty rows that have something beneath them."""
+    table, parent_table = (table_of(c.model).name for c in (field.target.collection, field.definition.collection))
+    query = f"""
+        SELECT {field.key} FROM {parent_table} p WHERE tenant_id = $1 AND EXISTS (
+            SELECT FROM {table} c WHERE c.tenant_id = p.tenant_id AND c.{field.column} = p.{field.key}
+        ) LIMIT 50
+    """
+    return [row[0] for row in await superuser.fetch(query, ground.identity.tenant_id)]
+
+
+@pytest.mark.parametrize(
+    ("name", "order"), [(name, key) for name, field in NESTED.items() for key in field.target.collection.orders]
+)
+async def test_a_nested_page_is_read_from_an_index(
+    name: str, order: str, planner: Planner, ground: Ground, superuser: asyncpg.Connection
+) -> None:
+    field = NESTED[name]
+    collection = field.target.collection
+    parents = await parents_of(superuser, field, ground)
+    assert len(parents) == 50
+    for descending, backwards in DIRECTIONS:
+        size = "last" if backwards else "first"
+        request = PageRequest.of(collection, "list", **{size: 5, "order": (order, descending)})
+        planner.forget()
+        await pagination.related(planner.session, ground.actor, collection, request, field.column, parents)
+        plan = await planner.plan()
+        (page,) = plan.pages
+        assert field.column in page.conditions, plan
+        assert not page.sorts, plan

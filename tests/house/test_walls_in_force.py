@@ -1,0 +1,97 @@
+"""The walls, run into: what the runtime role gets out of context, and what it cannot get around."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from models.base import now
+from tests.conftest import Urls
+from tests.factories import World
+
+
+@pytest.fixture
+async def runtime(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as the runtime role, in no context."""
+    connection = await asyncpg.connect(urls.plain("runtime"))
+    yield connection
+    await connection.close()
+
+
+async def readable(connection: asyncpg.Connection) -> set[str]:
+    """The tables and views that a connection may read, but for Alembic's."""
+    names = await connection.fetch(
+        """
+        SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')
+            AND has_table_privilege(oid, 'SELECT') AND relname <> 'alembic_version'
+        """
+    )
+    return {name for (name,) in names}
+
+
+async def rows(connection: asyncpg.Connection, names: set[str]) -> dict[str, int]:
+    return {name: await connection.fetchval(f"SELECT count(*) FROM {name}") for name in sorted(names)}
+
+
+async def fill(world: World) -> None:
+    """One row more in every table that the world leaves empty."""
+    acme = world.acme
+    ours = {"tenant_id": acme.tenant_id}
+    await world.add("projects", **ours, name="Plans")
+    await world.add("tasks", **ours, title="Plan", created_by=acme.member.user_id)
+    await world.add(
+        "invitations",
+        **ours,
+        email="guest@example.com",
+        role="MEMBER",
+        digest="none",
+        invited_by=acme.owner.user_id,
+        expires_at=now() + timedelta(days=1),
+    )
+    await world.connection.execute(
+        "INSERT INTO idempotency_keys (tenant_id, user_id, mutation, key, input_digest) VALUES ($1, $2, '', '', '')",
+        acme.tenant_id,
+        acme.member.user_id,
+    )
+    await world.connection.execute("INSERT INTO throttles VALUES ('key', 1, now())")
+
+
+async def test_out_of_context_nothing_is_seen(world: World, runtime: asyncpg.Connection) -> None:
+    await fill(world)
+    everything = await readable(world.connection)
+    assert {name for name, count in (await rows(world.connection, everything)).items() if count == 0} == {
+        f"{table}_text" for table in ("memberships", "projects", "tasks")
+    }  # views keep the tenant's wall for their owner too
+    seen = await readable(runtime)
+    assert everything - seen == {"throttles"}
+    assert set((await rows(runtime, seen)).values()) == {0}
+
+    member = world.acme.member
+    async with runtime.transaction():
+        entered = "SELECT count(*) FROM atrium_enter($1, $2, 'MEMBER', $3, '', '', '')"
+        assert await runtime.fetchval(entered, world.acme.tenant_id, member.user_id, member.session_id) == 1
+        assert 0 not in (await rows(runtime, seen)).values()
+    assert set((await rows(runtime, seen)).values()) == {0}
+
+
+async def test_the_throttle_is_out_of_reach(runtime: asyncpg.Connection) -> None:
+    for statement in ("SELECT FROM throttles", "DELETE FROM throttles", "INSERT INTO throttles VALUES ('', 1, now())"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await runtime.execute(statement)
+
+
+@pytest.mark.parametrize("role", ["owner", "runtime"])
+async def test_copy_does_not_climb_the_walls(role: str, urls: Urls) -> None:
+    connection = await asyncpg.connect(urls.plain(role))
+    tables = await connection.fetch(
+        """
+        SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+            AND relrowsecurity AND has_table_privilege(oid, 'INSERT')
+        """
+    )
+    assert len(tables) >= 7
+    for (table,) in tables:
+        with pytest.raises(asyncpg.FeatureNotSupportedError, match="row-level security"):
+            await connection.copy_records_to_table(table, records=[])
+    await connection.close()

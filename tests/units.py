@@ -1,0 +1,98 @@
+"""How tests call rules: as somebody of the world, in units of work of their own, without GraphQL."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import asyncpg
+
+from models.database import NOBODY, Database, Identity, NotLive, WriteSession
+from services import pagination, sessions
+from services.access import Actor
+from services.pagination import Collection, Page, PageRequest
+from services.sessions import Door, Opened
+from tests.factories import PASSWORD, Person
+
+__all__ = ["HERE", "Rules", "Units", "until_blocked"]
+
+Result = TypeVar("Result")
+
+HERE = Identity(request_id="1", ip="203.0.113.9", user_agent="a browser")
+"""Nobody yet, at some address."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """Opens transactions in somebody's name, as the rules around passwords ask for."""
+
+    database: Database
+    identity: Identity = NOBODY
+
+    async def write(
+        self, work: Callable[[WriteSession], Awaitable[Result]], identity: Identity | None = None
+    ) -> Result:
+        async with self.database.write(identity or self.identity) as session:
+            return await work(session)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules on a test's own database."""
+
+    database: Database
+    door: Door
+
+    def identity(self, person: Person) -> Identity:
+        """Who a person is by their token."""
+        assert person.client.token
+        claims = self.door.tokens.read(person.client.token)
+        return Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id)
+
+    def actor(self, person: Person) -> Actor:
+        return Actor.of(self.identity(person))
+
+    def units(self, person: Person | None = None) -> Units:
+        return Units(self.database, self.identity(person) if person else NOBODY)
+
+    async def enter(
+        self, email: str, password: str = PASSWORD, *, tenant: str | None = None, origin: Identity = HERE
+    ) -> Opened:
+        """Log in."""
+        return await sessions.login(self.units(), self.door, origin, email=email, password=password, tenant=tenant)
+
+    async def is_live(self, identity: Identity) -> bool:
+        """Whether somebody is still let in."""
+        try:
+            async with self.database.read(identity):
+                return True
+        except NotLive:
+            return False
+
+    async def do(self, person: Person, rule: Callable[..., Awaitable[Result]], **given: Any) -> Result:
+        """Apply a rule that writes, in one transaction."""
+        actor = self.actor(person)
+        async with self.database.write(actor.identity) as session:
+            return await rule(session, actor, **given)
+
+    async def page(self, person: Person, collection: Collection, **wanted: Any) -> Page:
+        """A page of a list, read in a unit of its own."""
+        actor = self.actor(person)
+        request = PageRequest.of(collection, "a list", **wanted)
+        async with self.database.read(actor.identity) as session:
+            return await pagination.page(session, actor, collection, request)
+
+    async def listed(self, person: Person, collection: Collection, **wanted: Any) -> list[Any]:
+        """The rows of a page."""
+        return [edge.node for edge in (await self.page(person, collection, **wanted)).edges]
+
+
+async def until_blocked(connection: asyncpg.Connection, units: int = 1) -> None:
+    """Wait until that many units of this database wait for another one's lock; PostgreSQL announces it in no way."""
+    waiting = (
+        "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE NOT granted AND datname = current_database()"
+    )
+    async with asyncio.timeout(10):
+        while await connection.fetchval(waiting) < units:  # likewise
+            await asyncio.sleep(0)
