@@ -10,7 +10,7 @@ import asyncpg
 from models.base import new_id, now
 from tests.client import App, Client
 
-__all__ = ["PASSWORD", "PASSWORD_HASH", "Person", "World", "found_world", "insert"]
+__all__ = ["PASSWORD", "PASSWORD_HASH", "Person", "Tenant", "World", "found_world", "insert", "person"]
 
 PASSWORD = "Passw0rd!"
 # argon2id of PASSWORD, made with the cost that Atrium uses
@@ -81,14 +81,14 @@ async def found_world(app: App, connection: asyncpg.Connection) -> World:
     """Found the two tenants."""
     acme = await _tenant(app, connection, "acme")
     globex = await _tenant(app, connection, "globex")
-    outsider = await _person(app, connection, "outsider@example.com")
+    outsider = await person(app, connection, "outsider@example.com")
     return World(acme, globex, outsider, app.client(), app, connection)
 
 
 async def _tenant(app: App, connection: asyncpg.Connection, slug: str) -> Tenant:
     tenant_id = await insert(connection, "tenants", name=slug.title(), slug=slug)
     people = {
-        role: await _person(app, connection, f"{role}@{slug}.example.com", tenant_id, role)
+        role: await person(app, connection, f"{role}@{slug}.example.com", tenant_id, role)
         for role in ("owner", "admin", "member", "removed")
     }
     ended = "UPDATE memberships SET ended_at = now() WHERE tenant_id = $1 AND id = $2"
@@ -96,7 +96,7 @@ async def _tenant(app: App, connection: asyncpg.Connection, slug: str) -> Tenant
     return Tenant(tenant_id, slug, **people)
 
 
-async def _person(
+async def person(
     app: App, connection: asyncpg.Connection, email: str, tenant_id: UUID | None = None, role: str = ""
 ) -> Person:
     user_id = await insert(
