@@ -72,7 +72,7 @@ class Feed:
         while True:
             try:
                 await self._serve()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # noqa: BLE001  # whatever a dying connection raises, the feed goes on
                 log.warning("the feed lost its connection and tries again: %s", type(error).__name__)
             await asyncio.sleep(RETRY)
 
