@@ -1,0 +1,215 @@
+"""Demo data: a few companies in which every page of an app has something to show, or as much as measuring takes.
+
+Everything is loaded as the owner role: accounts belong to no tenant, so the runtime role's walls would let it make
+one of them at a time. What is loaded stays inside its tenant all the same, by the foreign keys, and each tenant is
+filled under its own `app.tenant_id`, as in all maintenance.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from itertools import islice
+from operator import itemgetter
+from random import Random
+from typing import Any
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from atrium.demo import parts, shop
+from atrium.demo.parts import COMPANIES, OWNER, Company, Part, Person, Row, Stage
+from atrium.settings import Settings, SettingsError
+from models import Model
+from models.base import new_id
+from services.security import Passwords
+
+__all__ = ["OWNER", "PASSWORD", "TENANT", "load", "load_once"]
+
+TENANT = "acme"
+PASSWORD = "Atrium-demo-1!"  # noqa: S105  # public on purpose, hence never in production
+
+PARTS = (*parts.PARTS, *shop.PARTS)
+
+BATCH = 1_000  # rows
+WORTH_ANALYZING = 0.1  # the scale from which on the planner should know at once what has come
+
+# One at a time; whoever waited sees what the other has loaded.
+LOCK = text("SELECT pg_advisory_xact_lock(hashtext('atrium demo'))")
+
+STANDS = text("""
+    SELECT EXISTS (SELECT FROM tenants WHERE slug = :slug OR name_key = lower(:name))
+        OR EXISTS (SELECT FROM users WHERE email = :owner)
+""")
+
+# Nobody outside the demo has the owner's address, so a tenant with this member is the demo's own.
+OURS = text("""
+    SELECT t.id FROM tenants t JOIN memberships m ON m.tenant_id = t.id WHERE t.slug = :slug AND m.email = :owner
+""")
+
+FOUND = text("INSERT INTO tenants (id, slug, name, created_at) VALUES (:id, :slug, :name, now() - interval '2 years')")
+
+ENTER = text("SELECT set_config('app.tenant_id', :tenant_id, true)")
+
+TAKEN = text("SELECT email FROM users WHERE email LIKE '%@' || :domain")
+
+SOLD = text("SELECT id, price_minor FROM products WHERE tenant_id = :tenant_id AND currency = 'EUR' ORDER BY id")
+
+PEOPLE = text("""
+    SELECT user_id, is_former FROM memberships WHERE tenant_id = :tenant_id AND email LIKE '%@' || :domain
+    ORDER BY array_position(CAST(:logins AS text[]), email), email
+""")
+
+
+def load_once(owner_url: str, settings: Settings) -> None:
+    """Load the smallest set, unless any of its tenants or owners are there already; in production nothing.
+
+    All or nothing, also when killed; of processes that try it together one loads.
+    """
+    if not settings.is_production:
+        asyncio.run(_load(owner_url, COMPANIES, scale=0, console=Console(quiet=True), once=True))
+
+
+def load(owner_url: str, settings: Settings, *, scale: float, console: Console, others: Sequence[str] = ()) -> None:
+    """Top the demo's tenants up to the size of a scale, or to the smallest set if that is more.
+
+    Adds what is missing and changes nothing that is there: new tasks go to new projects and to people of the demo.
+    Nothing is taken away when there is more. All or nothing, also when killed.
+
+    Args:
+        owner_url: the database, as the owner role.
+        settings: to refuse production.
+        scale: 1 for 2,000 live members, 300 projects, 5,000 tasks, 500 products and 5,000 orders in acme, and half
+            of that in globex.
+        console: where progress is shown.
+        others: slugs of further tenants, each of acme's size.
+
+    Raises:
+        SettingsError: in production, or when a tenant or an owner's account of these names is not the demo's.
+    """
+    if settings.is_production:
+        raise SettingsError("Everybody may know the password of the demo's people, so there are none in production.")
+    companies = (*COMPANIES, *map(Company, others))
+    asyncio.run(_load(owner_url, companies, scale=scale, console=console, once=False))
+
+
+async def _load(owner_url: str, companies: Sequence[Company], *, scale: float, console: Console, once: bool) -> None:
+    engine = create_async_engine(owner_url, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(LOCK)
+            if once and await _any_stands(connection, companies):
+                return
+            grown = await _fill_all(connection, companies, scale, console)
+        if grown and scale >= WORTH_ANALYZING:
+            async with engine.begin() as connection:
+                await connection.execute(text(f"ANALYZE {', '.join(sorted(grown))}"))
+    finally:
+        await engine.dispose()
+    if not grown:
+        console.print("There is as much already; nothing was added.")
+
+
+async def _any_stands(connection: AsyncConnection, companies: Iterable[Company]) -> bool:
+    """Whether there is a tenant or an owner's account of one of these names, the demo's or not."""
+    for company in companies:
+        if await connection.scalar(STANDS, {"name": company.name, **_identity(company)}):
+            return True
+    return False
+
+
+async def _fill_all(
+    connection: AsyncConnection, companies: Iterable[Company], scale: float, console: Console
+) -> set[str]:
+    """Add what is missing everywhere; the names of the tables that grew."""
+    password_hash, grown = await _password_hash(), set[str]()
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=console) as progress:
+        for company in companies:
+            stage = await _staged(connection, company, password_hash)
+            for part in PARTS:
+                grown |= await _fill(connection, stage, part, scale, progress)
+    return grown
+
+
+async def _fill(connection: AsyncConnection, stage: Stage, part: Part, scale: float, progress: Progress) -> set[str]:
+    """Add what is missing of one part; the names of the tables that grew."""
+    numbers = range(await _counted(connection, stage, part), part.wanted(stage.company, scale))
+    if not numbers:
+        return set()
+    stage.people = await _people_of(connection, stage)
+    stage.random = Random(f"{stage.company.slug} {part.table} {numbers}")  # noqa: S311  # the same each time
+    grown = {part.table}
+    bar = progress.add_task(f"{stage.company.slug}: {part.table}", total=len(numbers))
+    async for model, rows in _inserted(connection, part.rows(stage, numbers)):
+        grown.add(str(model.__tablename__))
+        progress.advance(bar, rows if model is part.model else 0)
+    progress.update(bar, completed=len(numbers))  # not all rows are counted
+    return grown
+
+
+async def _staged(connection: AsyncConnection, company: Company, password_hash: str) -> Stage:
+    """Enter the company's tenant, found if there is none.
+
+    Raises:
+        SettingsError: somebody else has its name, or its owner's address.
+    """
+    tenant_id = await connection.scalar(OURS, _identity(company))
+    if tenant_id is None:
+        if await _any_stands(connection, [company]):
+            raise SettingsError(f"There is a tenant {company.slug}, or its owner's account, that is not the demo's.")
+        tenant_id = new_id()
+        await connection.execute(FOUND, {"id": tenant_id, "name": company.name, "slug": company.slug})
+    await connection.execute(ENTER, {"tenant_id": str(tenant_id)})
+    taken = await connection.scalars(TAKEN, {"domain": company.domain})
+    sold = [dict(row) for row in (await connection.execute(SOLD, {"tenant_id": tenant_id})).mappings()]
+    return Stage(company, tenant_id, password_hash, taken=set(taken), products=sold)
+
+
+async def _people_of(connection: AsyncConnection, stage: Stage) -> list[Person]:
+    given = {"tenant_id": stage.tenant_id, "domain": stage.company.domain, "logins": stage.company.login_emails}
+    return [Person(*row) for row in await connection.execute(PEOPLE, given)]
+
+
+async def _counted(connection: AsyncConnection, stage: Stage, part: Part) -> int:
+    statement = f"SELECT count(*) FROM {part.table} WHERE tenant_id = :tenant_id AND {part.counted}"  # noqa: S608  # our names
+    return await connection.scalar(text(statement), {"tenant_id": stage.tenant_id}) or 0
+
+
+async def _inserted(connection: AsyncConnection, rows: Iterator[Row]) -> AsyncIterator[tuple[type[Model], int]]:
+    """Insert rows, some at a time; say how many of which model it were."""
+    batch: dict[type[Model], list[dict[str, Any]]] = {}  # in the order in which models first came
+    while some := list(islice(rows, BATCH)):
+        for model, values in some:
+            batch.setdefault(model, []).append(values)
+        for model, several in batch.items():
+            if several:
+                await _copy(connection, str(model.__tablename__), several)
+                yield model, len(several)
+                several.clear()
+
+
+async def _copy(connection: AsyncConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows with the same columns by way of a temporary table, since COPY takes no table with walls."""
+    names = list(rows[0])
+    columns, place = ", ".join(names), f"demo_{table}"
+    await connection.execute(
+        text(f"CREATE TEMPORARY TABLE {place} AS SELECT {columns} FROM {table} WITH NO DATA")  # noqa: S608  # our names
+    )
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    await driver.copy_records_to_table(place, columns=names, records=map(itemgetter(*names), rows))
+    await connection.execute(text(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {place}"))  # noqa: S608  # likewise
+    await connection.execute(text(f"DROP TABLE {place}"))
+
+
+async def _password_hash() -> str:
+    """One for all: thousands of hashes would take minutes."""
+    passwords = Passwords()
+    try:
+        return await passwords.hash(PASSWORD)
+    finally:
+        passwords.close()
+
+
+def _identity(company: Company) -> dict[str, str]:
+    return {"slug": company.slug, "owner": company.login_emails[0]}
