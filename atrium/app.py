@@ -15,6 +15,7 @@ from graph.context import Context
 from models.database import Database, Identity
 from services import security
 from services.access import Actor
+from services.feed import Feed
 from services.sessions import Door
 
 __all__ = ["Parts", "build", "door_of", "signing_keys"]
@@ -27,6 +28,7 @@ class Parts:
     settings: Settings
     database: Database
     door: Door
+    feed: Feed
     schema: schema.Schema
 
     def context(self, call: http.Call) -> Context:
@@ -46,6 +48,7 @@ class Parts:
             self.database,
             actor,
             self.door,
+            self.feed,
             invitation_lifetime=timedelta(days=self.settings.invitation_days),
             bad_token=bad_token,
             expires_at=expires_at,
@@ -60,12 +63,15 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
         settings=settings,
         database=Database(database_url, pool_size=settings.pool_size, wait=settings.admission_wait_seconds),
         door=door_of(settings, keys),
+        feed=Feed(database_url),
         schema=schema.build(settings.limits, introspection=settings.introspection_enabled),
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        parts.feed.start()
         yield
+        await parts.feed.stop()
         await parts.database.close()
         parts.door.passwords.close()
 

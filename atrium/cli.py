@@ -4,16 +4,18 @@ import asyncio
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import uvicorn
 from rich.console import Console
+from rich.progress import Progress
 
 from atrium import app as application
 from atrium import demo as demo_data
-from atrium import http, logs, migrate, operators, start
+from atrium import http, logs, maintenance, migrate, operators, start
 from atrium.settings import Settings, SettingsError, load
 from graph import schema as graphql_schema
 
@@ -114,6 +116,29 @@ def doctor() -> None:
     with _prepared() as (_settings, urls):
         asyncio.run(start.check_database(urls))
     console.print("All well.")
+
+
+@main.command()
+def replay(
+    *, repair: Annotated[bool, typer.Option(help="Set right what differs; without it, only compare.")] = False
+) -> None:
+    """Make all orders anew from their events and hold them against the tables, while the server runs."""
+    with _prepared() as (_settings, urls), Progress(console=console) as progress:
+        different = asyncio.run(maintenance.replay(urls.runtime, urls.owner, progress, repair=repair))
+    for slug, order_id in different:
+        console.print(f"{slug}: Order:{order_id} {'was' if repair else 'is'} not what its events say")
+    console.print("Every order is what its events say." if not different or repair else "Run it with --repair.")
+    if different and not repair:
+        raise typer.Exit(1)
+
+
+@main.command()
+def purge() -> None:
+    """Forget what has had its time: idempotency keys that have expired."""
+    with _prepared() as (settings, urls):
+        lifetime = timedelta(hours=settings.idempotency_key_hours)
+        count = asyncio.run(maintenance.purge(urls.owner, keys_older_than=lifetime))
+    console.print(f"{count} idempotency keys purged.")
 
 
 def _set_active(email: str | None, tenant: str | None, *, active: bool) -> None:

@@ -131,6 +131,10 @@ class Settings(BaseModel):
     )
     invitation_days: int = Field(7, ge=1, le=90, description="How long an invitation can be accepted.")
 
+    idempotency_key_hours: int = Field(
+        24, ge=1, le=8760, description="How long an idempotency key is kept at least; `atrium purge` removes older ones."
+    )
+
     request_timeout_seconds: float = Field(
         30.0, gt=0, le=3600, description="Longest time to the beginning of an answer; then it is cancelled."
     )

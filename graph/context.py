@@ -19,6 +19,7 @@ from graph.loaders import Loaders
 from models.database import Database, Identity, NotLive, Overloaded, ReadSession, Retry, Unreachable, WriteSession
 from services.access import Actor
 from services.errors import Unauthenticated, Unavailable
+from services.feed import Feed
 from services.sessions import Door
 
 __all__ = ["Context", "Info"]
@@ -46,6 +47,7 @@ class Context(BaseContext):
         database: Database,
         actor: Actor,
         door: Door,
+        feed: Feed,
         *,
         invitation_lifetime: timedelta,
         bad_token: bool = False,
@@ -58,6 +60,7 @@ class Context(BaseContext):
             database: where everything is.
             actor: who asks.
             door: how people get in.
+            feed: what subscriptions follow.
             invitation_lifetime: how long an invitation is good.
             bad_token: whether a token came along that is not valid; the actor is nobody then.
             expires_at: when the token ends, and with it a WebSocket.
@@ -70,6 +73,7 @@ class Context(BaseContext):
         self.database = database
         self.actor = actor
         self.door = door
+        self.feed = feed
         self.invitation_lifetime = invitation_lifetime
         self.shown_once: dict[UUID, str] = {}
         """Secrets that this operation made, by the id of what they belong to."""

@@ -8,7 +8,9 @@ client gets `INTERNAL` and the request's id, the log gets the trace.
 import logging
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 import strawberry
 from graphql import GraphQLError, GraphQLSyntaxError
@@ -31,6 +33,7 @@ __all__ = [
     "InvalidInput",
     "InvalidToken",
     "NotFound",
+    "OutOfStock",
     "RateLimited",
     "VersionConflict",
     "present",
@@ -101,6 +104,39 @@ class VersionConflict(Error):
 class IllegalTransition(Error):
     """The thing is not in a state that allows this."""
 
+    current: str | None
+    """The state that it is in."""
+    allowed: list[str]
+    """The states that it may go to from there."""
+
+
+async def _product(root: "Shortage", info: Info) -> Node | None:
+    row: Node | None = await info.context.loaders.one(NODES["Product"].collection, "id", root.product_id)
+    return row
+
+
+@output
+class Shortage:
+    """One product of which there is not enough."""
+
+    product: Node | None = strawberry.field(resolver=_product)
+    """The product."""
+    name: str
+    """What it is called."""
+    requested: int
+    """How many were asked for."""
+    available: int
+    """How many there are."""
+    product_id: strawberry.Private[UUID]
+
+
+@output
+class OutOfStock(Error):
+    """There is not enough of some products; nothing was ordered."""
+
+    lines: list[Shortage]
+    """Every one of them."""
+
 
 @output
 class IdempotencyConflict(Error):
@@ -154,7 +190,12 @@ HANDLERS = (
     Handler(errors.InvalidInput, InvalidInput, lambda e: {"fields": _problems(e)}),
     Handler(errors.AlreadyExists, AlreadyExists, lambda e: {"field": api_path(e.field)}),
     Handler(errors.VersionConflict, VersionConflict, lambda e: {"current_version": e.version, "refused": e}),
-    Handler(errors.IllegalTransition, IllegalTransition, lambda _: {}),
+    Handler(
+        errors.IllegalTransition,
+        IllegalTransition,
+        lambda e: {"current": e.current, "allowed": list(e.allowed)},
+    ),
+    Handler(errors.OutOfStock, OutOfStock, lambda e: {"lines": [Shortage(**asdict(s)) for s in e.shortages]}),
     Handler(errors.IdempotencyConflict, IdempotencyConflict, lambda _: {}),
     Handler(errors.InvalidCredentials, InvalidCredentials, lambda _: {}),
     Handler(errors.InvalidToken, InvalidToken, lambda _: {}),

@@ -31,6 +31,7 @@ from strawberry.types.lazy_type import LazyType, StrawberryLazyReference
 from graph.connection import Connection, connect
 from graph.described import describe, interface, summary
 from graph.inputs import values
+from graph.money import Money
 from graph.scalars import read_id, write_id
 from models.base import Model, row_class
 from services.pagination import Collection, Page, PageRequest
@@ -41,6 +42,7 @@ __all__ = [
     "Declared",
     "Listing",
     "Many",
+    "MoneyField",
     "Node",
     "NodeDefinition",
     "One",
@@ -52,6 +54,7 @@ __all__ = [
     "definition_of",
     "listing",
     "many",
+    "money",
     "node",
     "one",
     "own",
@@ -147,6 +150,22 @@ class Sql(Declared):
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Compute it, together with those of all the other rows."""
         return info.context.loaders.expression(self.definition.collection, self.expression, source.id)
+
+
+class MoneyField(Declared):
+    """An amount in minor units, by a column or a named expression, and the column of its currency."""
+
+    minor: str
+    currency: str
+    computed: bool
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
+        """Put the two together."""
+        currency = getattr(source, self.currency)
+        if not self.computed:
+            return Money.of(getattr(source, self.minor), currency)
+        minor = info.context.loaders.expression(self.definition.collection, self.minor, source.id)
+        return _as_money(minor, currency)
 
 
 class Single(Declared):
@@ -263,6 +282,11 @@ def sql(name: str) -> Any:
     return _with(Sql(), expression=name)
 
 
+def money(minor: str, currency: str = "currency", *, computed: bool = False) -> Any:
+    """An amount: the column of its minor units, or if `computed` the expression of that name; and its currency's."""
+    return _with(MoneyField(), minor=minor, currency=currency, computed=computed)
+
+
 def single() -> Any:
     """One thing of the annotated type, by its id."""
     return Single()
@@ -330,6 +354,10 @@ def _with(field: Any, **attributes: Any) -> Any:
     for name, value in attributes.items():
         setattr(field, name, value)
     return field
+
+
+async def _as_money(minor: Awaitable[int], currency: str) -> Money:
+    return Money.of(await minor, currency)
 
 
 def _accepts(model: type[Model]) -> Callable[[Any, Any], bool]:

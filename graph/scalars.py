@@ -1,6 +1,7 @@
 """Scalars and ids: how points in time, roles and things are written in GraphQL."""
 
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -9,14 +10,16 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from graph.described import enum
-from models import Role
+from models import Currency, Role
 from services.errors import InvalidInput
 
 __all__ = ["SCALARS", "read_id", "split_id", "write_id"]
 
 LONGEST_ID = 100
+LONGEST_DECIMAL = 40
 
 enum(Role)
+enum(Currency)
 
 
 def _write_moment(value: datetime) -> str:
@@ -33,7 +36,28 @@ def _read_moment(value: Any) -> datetime:
         ) from error
 
 
+def _read_decimal(value: Any) -> Decimal:
+    try:
+        if (
+            isinstance(value, str | int | Decimal)
+            and not isinstance(value, bool)
+            and len(str(value)) <= LONGEST_DECIMAL
+        ):
+            decimal = Decimal(value)
+            if decimal.is_finite() and abs(decimal.adjusted()) <= LONGEST_DECIMAL:
+                return decimal
+    except (InvalidOperation, ValueError):
+        pass
+    raise GraphQLError('A Decimal is a number of up to 40 digits; written as a string, such as "19.90", it is exact.')
+
+
 SCALARS: dict[object, ScalarDefinition] = {
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description='An exact decimal number, answered as a string: `"19.90"`. Input may be a string or a number.',
+        serialize=str,
+        parse_value=_read_decimal,
+    ),
     datetime: strawberry.scalar(
         name="DateTime",
         description="A point in time in ISO 8601, always answered in UTC with microseconds:"

@@ -8,7 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 from strawberry.types import ExecutionContext
 
-from graph import accounts, nodes, projects, tasks, tenants
+from graph import accounts, nodes, orders, products, projects, tasks, tenants
 from graph.errors import HANDLERS
 from graph.limits import Limits
 from graph.operation import Operation, Texts
@@ -16,7 +16,7 @@ from graph.scalars import SCALARS
 
 __all__ = ["Schema", "build"]
 
-DOMAINS: tuple[Any, ...] = (accounts, tenants, projects, tasks)
+DOMAINS: tuple[Any, ...] = (accounts, tenants, projects, tasks, products, orders)
 
 
 class Schema(strawberry.Schema):
@@ -38,6 +38,7 @@ def build(limits: Limits | None = None, *, introspection: bool = True) -> Schema
     texts = Texts(limits or Limits(), introspection=introspection)
     return Schema(
         query=strawberry.type(queries, description="Everything that can be read."),
+        subscription=orders.Subscriptions,
         mutation=create_type("Mutation", mutations, description="Everything that can be done."),
         extensions=[lambda: Operation(texts, suggestions=introspection)],
         config=StrawberryConfig(scalar_map=SCALARS),

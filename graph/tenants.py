@@ -21,6 +21,7 @@ from services import invitations, tenants
 from services.access import Actor
 
 if TYPE_CHECKING:
+    from graph.orders import Order
     from graph.tasks import Task
 
 __all__ = [
@@ -130,6 +131,8 @@ class User(Node):
     """How often it changed; for `expectedVersion`."""
     tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = many("assignee_id", key="user_id")
     """The tasks that are assigned to them."""
+    orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = many("user_id", key="user_id")
+    """What they ordered; only your own, unless you manage orders."""
 
 
 @input_type

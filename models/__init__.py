@@ -5,17 +5,28 @@ Rows only: no rule lives here. `models.Task` is the row, `services.tasks` its ru
 
 from models.accounts import LoginSession, Throttle, User
 from models.base import Model, Row, row_class
+from models.events import Event, FeedEntry, Unsealed
 from models.idempotency import IdempotencyKey
+from models.money import Currency
+from models.orders import Order, OrderItem, OrderStatus
+from models.products import Product
 from models.projects import Project
 from models.tasks import Task, TaskStatus
 from models.tenants import Invitation, Membership, Role, Tenant
 
 __all__ = [
+    "Currency",
+    "Event",
+    "FeedEntry",
     "IdempotencyKey",
     "Invitation",
     "LoginSession",
     "Membership",
     "Model",
+    "Order",
+    "OrderItem",
+    "OrderStatus",
+    "Product",
     "Project",
     "Role",
     "Row",
@@ -23,6 +34,7 @@ __all__ = [
     "TaskStatus",
     "Tenant",
     "Throttle",
+    "Unsealed",
     "User",
     "row_class",
 ]

@@ -37,6 +37,11 @@ class Permission(StrEnum):
     PROJECTS_WRITE = "PROJECTS_WRITE"
     TASKS_READ = "TASKS_READ"
     TASKS_WRITE = "TASKS_WRITE"
+    PRODUCTS_READ = "PRODUCTS_READ"
+    PRODUCTS_WRITE = "PRODUCTS_WRITE"
+    ORDERS_READ = "ORDERS_READ"  # one's own; everybody's need ORDERS_WRITE
+    ORDERS_PLACE = "ORDERS_PLACE"  # placing orders, and cancelling one's own
+    ORDERS_WRITE = "ORDERS_WRITE"  # moving anybody's order on
 
 
 _ANYBODY = {Permission.ACCOUNT}
@@ -46,8 +51,17 @@ _MEMBER = _ANYBODY | {
     Permission.PROJECTS_READ,
     Permission.TASKS_READ,
     Permission.TASKS_WRITE,
+    Permission.PRODUCTS_READ,
+    Permission.ORDERS_READ,
+    Permission.ORDERS_PLACE,
 }
-_ADMIN = _MEMBER | {Permission.TENANT_WRITE, Permission.MEMBERS_WRITE, Permission.PROJECTS_WRITE}
+_ADMIN = _MEMBER | {
+    Permission.TENANT_WRITE,
+    Permission.MEMBERS_WRITE,
+    Permission.PROJECTS_WRITE,
+    Permission.PRODUCTS_WRITE,
+    Permission.ORDERS_WRITE,
+}
 
 ROLES: dict[Role | None, frozenset[Permission]] = {
     None: frozenset(_ANYBODY),

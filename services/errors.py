@@ -8,6 +8,7 @@
     ├── AlreadyExists         a value that must be unique is taken
     ├── VersionConflict       the thing changed since it was read
     ├── IllegalTransition     the thing is not in a state that allows this
+    ├── OutOfStock            there is not enough of some products; says of which, and how much there is
     ├── IdempotencyConflict   the key was used before, with another input
     ├── InvalidCredentials    the e-mail or the password is wrong; never says which
     ├── InvalidToken          a token from elsewhere (refresh, invitation) is unknown, used, or over
@@ -34,7 +35,9 @@ __all__ = [
     "InvalidInput",
     "InvalidToken",
     "NotFound",
+    "OutOfStock",
     "RateLimited",
+    "Shortage",
     "Unauthenticated",
     "Unavailable",
     "VersionConflict",
@@ -140,6 +143,34 @@ class IllegalTransition(DomainError):
 
     code = "ILLEGAL_TRANSITION"
     sentence = "That is not possible in its present state."
+
+    def __init__(self, message: str | None = None, *, current: str | None = None, allowed: Sequence[str] = ()) -> None:
+        """Args: current: the state it is in; allowed: the states that it may go to from there."""
+        super().__init__(message)
+        self.current = current
+        self.allowed = tuple(allowed)
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """One product of which there is not enough."""
+
+    product_id: UUID
+    name: str
+    requested: int
+    available: int
+
+
+class OutOfStock(DomainError):
+    """There is not enough of some products; nothing was reserved."""
+
+    code = "OUT_OF_STOCK"
+    sentence = "There is not enough in stock."
+
+    def __init__(self, shortages: Sequence[Shortage]) -> None:
+        first = shortages[0]
+        super().__init__(f"There are {first.available} of {first.name}, and {first.requested} were asked for.")
+        self.shortages = tuple(shortages)
 
 
 class IdempotencyConflict(DomainError):

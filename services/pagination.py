@@ -102,7 +102,11 @@ class Collection:
     live: ColumnElement[bool] = field(default_factory=true)
     """What holds for every row that can be reached by other ways than a list."""
     guarded: Mapping[str, Permission] = field(default_factory=dict)
-    """Filters over columns that not everybody sees, and what it takes to use them."""
+    """Filters and expressions over what not everybody sees, and what it takes to use them."""
+    prepare: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    """Turns what a client filters by into the values of the binds; may raise InvalidInput."""
+    links: Mapping[str, Callable[[ColumnElement[Any]], ColumnElement[bool]]] = field(default_factory=dict)
+    """How rows are found under a parent that is in none of their columns: a condition over the parent's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,7 @@ class PageRequest:
             raise InvalidInput.of("last" if backwards else "first", f"A page has 1 to {MOST} rows.")
         order = order or collection.default_order
         given = {key: value for key, value in (filters or {}).items() if value is not None}
-        values = tuple(sorted({**collection.defaults, **given}.items()))
+        values = tuple(sorted({**collection.defaults, **collection.prepare(given)}.items()))
         fingerprint = _fingerprint(name, order, values)
         token = before if backwards else after
         cursor = None if token is None else _parse(token, collection.orders[order[0]], fingerprint)
@@ -204,9 +208,8 @@ async def related(
 ) -> dict[UUID, Page]:
     """The same page under each of many parents, whose ids are in the rows' column `key`; one statement."""
     rows = collection.visible(actor.permissions)
-    parents_ids = func.unnest(bindparam("parents", type_=ARRAY(Uuid())))
-    parent = parents_ids.table_valued(named("id", Uuid()), name="parent").render_derived()
-    beneath = rows.where(_column(collection, key) == parent.c.id)
+    parent = _parents()
+    beneath = rows.where(_under(collection, key, parent.c.id))
     sort, _row_id, downwards = order_keys(collection, request)
     inner = _paged(beneath.add_columns(sort.label("sort")), collection, request, actor).lateral("page")
     *columns, outer_sort, cursor = inner.c
@@ -233,12 +236,12 @@ async def counts(
 ) -> dict[UUID, int]:
     """How many rows the whole list has under each of many parents; one statement."""
     rows = collection.visible(actor.permissions)
-    parent = _column(collection, key)
-    among = _filtered(rows.where(_any(parent)), collection, request, actor).subquery()
-    statement = select(among.c[key], func.count()).group_by(among.c[key])
-    result = await session.exec(statement, params={**_values(actor, request), "ids": list(parents)})
-    found = dict(tuple(row) for row in result)
-    return {parent_id: found.get(parent_id, 0) for parent_id in parents}
+    parent = _parents()
+    beneath = _filtered(rows.where(_under(collection, key, parent.c.id)), collection, request, actor)
+    each = select(func.count()).select_from(beneath.correlate(parent).subquery()).scalar_subquery()
+    values = {**_values(actor, request), "parents": list(parents)}
+    result = await session.exec(select(parent.c.id, each).select_from(parent), params=values)
+    return dict(tuple(row) for row in result)
 
 
 async def by_keys(
@@ -257,6 +260,8 @@ async def expression(
 ) -> dict[UUID, Any]:
     """What a named expression gives for the rows with these ids; one statement."""
     rows = collection.visible(actor.permissions)
+    if name in collection.guarded:
+        permitted(actor.permissions, collection.guarded[name])
     key = _column(collection, "id")
     statement = rows.with_only_columns(key, collection.expressions[name], maintain_column_froms=True)
     result = await session.exec(statement.where(_any(key)), params={**_values(actor), "ids": list(ids)})
@@ -298,6 +303,17 @@ def seek(collection: Collection, request: PageRequest) -> ColumnElement[bool]:
     here = tuple_(key, row_id)
     there = tuple_(cast(bindparam("after_key", type_=Text()), key.type), bindparam("after_id", type_=Uuid()))
     return here < there if downwards else here > there
+
+
+def _parents() -> Any:
+    """The ids in the bind `parents`, as a table."""
+    ids = func.unnest(bindparam("parents", type_=ARRAY(Uuid())))
+    return ids.table_valued(named("id", Uuid()), name="parent").render_derived()
+
+
+def _under(collection: Collection, key: str, parent: ColumnElement[Any]) -> ColumnElement[bool]:
+    link = collection.links.get(key)
+    return link(parent) if link else _column(collection, key) == parent
 
 
 def _column(collection: Collection, name: str) -> ColumnElement[Any]:
@@ -366,6 +382,9 @@ def _parse(token: str, order: Order, fingerprint: str) -> tuple[str, UUID]:
 
 def _key(text: str, order: Order) -> str:
     """A key of an order, as it stood in a cursor; what PostgreSQL could not read raises ValueError or its like."""
-    if order.ascending.type.python_type is datetime and text not in {"infinity", "-infinity"}:
+    kind = order.ascending.type.python_type
+    if kind is datetime and text not in {"infinity", "-infinity"}:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
+    if kind is int and not -(2**63) <= int(text) < 2**63:
+        raise ValueError
     return text.encode().decode()  # half of a surrogate pair is refused here

@@ -26,6 +26,8 @@ class Person:
     client: Client
     member_id: UUID | None = None
     session_id: UUID | None = None
+    tenant_id: UUID | None = None
+    role: str | None = None
 
     @property
     def id(self) -> str:
@@ -110,4 +112,4 @@ async def person(
     session = {"user_id": user_id, "tenant_id": tenant_id, "refresh_digest": "none"}
     session_id = await insert(connection, "sessions", **session, expires_at=now() + timedelta(days=1))
     token, _ = app.parts.door.tokens.issue(user_id=user_id, tenant_id=tenant_id, role=claimed, session_id=session_id)
-    return Person(user_id, email, app.client(token), member_id, session_id)
+    return Person(user_id, email, app.client(token), member_id, session_id, tenant_id, claimed)

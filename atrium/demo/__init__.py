@@ -18,7 +18,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from atrium.demo.parts import COMPANIES, OWNER, PARTS, Company, Part, Person, Row, Stage
+from atrium.demo import parts, shop
+from atrium.demo.parts import COMPANIES, OWNER, Company, Part, Person, Row, Stage
 from atrium.settings import Settings, SettingsError
 from models import Model
 from models.base import new_id
@@ -28,6 +29,8 @@ __all__ = ["OWNER", "PASSWORD", "TENANT", "load", "load_once"]
 
 TENANT = "acme"
 PASSWORD = "Atrium-demo-1!"  # noqa: S105  # public on purpose, hence never in production
+
+PARTS = (*parts.PARTS, *shop.PARTS)
 
 BATCH = 1_000  # rows
 WORTH_ANALYZING = 0.1  # the scale from which on the planner should know at once what has come
@@ -50,6 +53,8 @@ FOUND = text("INSERT INTO tenants (id, slug, name, created_at) VALUES (:id, :slu
 ENTER = text("SELECT set_config('app.tenant_id', :tenant_id, true)")
 
 TAKEN = text("SELECT email FROM users WHERE email LIKE '%@' || :domain")
+
+SOLD = text("SELECT id, price_minor FROM products WHERE tenant_id = :tenant_id AND currency = 'EUR' ORDER BY id")
 
 PEOPLE = text("""
     SELECT user_id, is_former FROM memberships WHERE tenant_id = :tenant_id AND email LIKE '%@' || :domain
@@ -75,7 +80,8 @@ def load(owner_url: str, settings: Settings, *, scale: float, console: Console, 
     Args:
         owner_url: the database, as the owner role.
         settings: to refuse production.
-        scale: 1 for 2,000 live members, 300 projects and 5,000 tasks in acme, and half of that in globex.
+        scale: 1 for 2,000 live members, 300 projects, 5,000 tasks, 500 products and 5,000 orders in acme, and half
+            of that in globex.
         console: where progress is shown.
         others: slugs of further tenants, each of acme's size.
 
@@ -156,7 +162,8 @@ async def _staged(connection: AsyncConnection, company: Company, password_hash: 
         await connection.execute(FOUND, {"id": tenant_id, "name": company.name, "slug": company.slug})
     await connection.execute(ENTER, {"tenant_id": str(tenant_id)})
     taken = await connection.scalars(TAKEN, {"domain": company.domain})
-    return Stage(company, tenant_id, password_hash, taken=set(taken))
+    sold = [dict(row) for row in (await connection.execute(SOLD, {"tenant_id": tenant_id})).mappings()]
+    return Stage(company, tenant_id, password_hash, taken=set(taken), products=sold)
 
 
 async def _people_of(connection: AsyncConnection, stage: Stage) -> list[Person]:

@@ -92,6 +92,8 @@ class Stage:
     """The demo's, logins first, the owner before all; nobody until they have been loaded."""
     projects: list[dict[str, Any]] = field(default_factory=list)
     """Those of this run that are not in the trash."""
+    products: list[dict[str, Any]] = field(default_factory=list)
+    """Those of this run, and those that were there before."""
 
     def ago(self, least: float, most: float) -> datetime:
         """Some moment between so many days ago."""

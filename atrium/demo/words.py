@@ -69,6 +69,23 @@ SENTENCES = (
     "A colleague has done something similar in another project.",
 )
 
+KINDS = (
+    "Oak",
+    "Linen",
+    "Copper",
+    "Ceramic",
+    "Woollen",
+    "Glass",
+    "Cork",
+    "Enamel",
+    "Walnut",
+    "Cotton",
+    "Brass",
+    "Slate",
+)
+GOODS = ("Teapot", "Blanket", "Lamp", "Bowl", "Chair", "Notebook", "Vase", "Tray", "Cushion", "Clock", "Basket", "Mug")
+STREETS = ("Harbour Street", "Mill Lane", "Station Road", "Orchard Way", "Bridge Street", "Garden Row", "Hill Crescent")
+
 
 def named(number: int) -> tuple[str, str]:
     """The name of the person of this number, and the part of their address before the @; no two are the same."""

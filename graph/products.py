@@ -1,0 +1,194 @@
+"""Products in GraphQL."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, cast
+
+import strawberry
+from strawberry import UNSET
+
+import models
+from graph.connection import Connection, OrderDirection
+from graph.described import enum, input_type, output, result
+from graph.errors import AlreadyExists, IdempotencyConflict, InvalidInput, NotFound, VersionConflict
+from graph.fields import Node, listing, many, money, node, single, sql
+from graph.inputs import ref, values
+from graph.money import Money, MoneyInput
+from graph.mutations import mutation
+from models import Currency
+from models.database import WriteSession
+from services import products
+from services.access import Actor
+
+if TYPE_CHECKING:
+    from graph.orders import Order
+
+__all__ = ["MUTATIONS", "Product", "ProductFilter", "ProductOrder", "Queries"]
+
+
+@node(products.PRODUCTS)
+class Product(Node):
+    """Something that is sold."""
+
+    sku: str
+    """Its own number in the tenant, unique whatever its case."""
+    name: str
+    """What it is called."""
+    description: str | None
+    """More about it."""
+    price: Money = money("price_minor")
+    """What one of it costs now."""
+    stock_quantity: int
+    """How many there are; what is in open orders is already taken out."""
+    is_active: bool
+    """Whether it can be ordered."""
+    created_at: datetime
+    """When it was first offered."""
+    updated_at: datetime
+    """When it last changed."""
+    version: int
+    """How often it changed; for `expectedVersion`."""
+    units_sold: int | None = sql("units_sold")
+    """How many were ordered, cancelled orders aside. For admins and owners."""
+    revenue: Money | None = money("revenue_minor", computed=True)
+    """What they brought in its present currency, cancelled orders aside. For admins and owners."""
+    orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = many("product_id")
+    """The orders that it is in; your own, unless you manage orders."""
+
+
+@input_type
+class ProductFilter:
+    """Which products are listed."""
+
+    text: str | None = UNSET
+    """Those whose name holds this, in any case."""
+    sku: str | None = UNSET
+    """The one with this number, in any case."""
+    is_active: bool | None = UNSET
+    """Those that can be ordered, or those that cannot."""
+    in_stock: bool | None = UNSET
+    """Those of which there are any, or those of which there are none."""
+    currency: Currency | None = UNSET
+    """Those with a price in this currency."""
+    price_from: Decimal | None = UNSET
+    """Those that cost at least this, in `currency`, which must be given too."""
+    price_to: Decimal | None = UNSET
+    """Those that cost at most this, in `currency`, which must be given too."""
+
+
+@enum
+class ProductOrderField(Enum):
+    """What products can be sorted by."""
+
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
+    NAME = "name"
+    PRICE = "price"
+    STOCK_QUANTITY = "stock_quantity"
+
+
+@input_type
+class ProductOrder:
+    """How products are sorted; by default by name."""
+
+    field: ProductOrderField
+    """By what. PRICE compares minor units, so filter by currency with it."""
+    direction: OrderDirection = OrderDirection.ASC
+    """Which way."""
+
+
+@output
+class Queries:
+    """Products at the root."""
+
+    product: Product | None = single()
+    """One product by its id; null when there is none."""
+    products: Connection[Product] = listing()
+    """The tenant's products."""
+
+
+@input_type
+class CreateProductInput:
+    """A new product."""
+
+    sku: str
+    """Its own number, 1 to 64 characters, unique in the tenant whatever its case."""
+    name: str
+    """What it is called: 1 to 200 characters."""
+    description: str | None = UNSET
+    """More about it, in up to 2,000 characters."""
+    price: MoneyInput
+    """What one of it costs: 0 or more, ten digits at most."""
+    stock_quantity: int = 0
+    """How many there are: 0 or more."""
+    is_active: bool = True
+    """Whether it can be ordered."""
+    idempotency_key: str | None = UNSET
+    """A key of your own, 1 to 255 characters: the same call with the same key makes one product only."""
+
+
+@input_type
+class UpdateProductInput:
+    """What changes about a product. What is absent stays as it is; null empties it."""
+
+    id: strawberry.ID = ref("Product")
+    """Which product."""
+    sku: strawberry.Maybe[str]
+    """Its own number, 1 to 64 characters, unique in the tenant whatever its case."""
+    name: strawberry.Maybe[str]
+    """What it is called: 1 to 200 characters."""
+    description: strawberry.Maybe[str | None]
+    """More about it, in up to 2,000 characters."""
+    price: strawberry.Maybe[MoneyInput]
+    """What one of it costs: 0 or more, ten digits at most."""
+    is_active: strawberry.Maybe[bool]
+    """Whether it can be ordered."""
+    expected_version: int | None = UNSET
+    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+
+
+@input_type
+class RestockProductInput:
+    """How many of a product arrived."""
+
+    id: strawberry.ID = ref("Product")
+    """Which product."""
+    quantity: int
+    """How many: 1 or more."""
+    idempotency_key: str | None = UNSET
+    """A key of your own, 1 to 255 characters: the same call with the same key counts once."""
+
+
+CreateProductResult = Annotated[Product | InvalidInput | AlreadyExists | IdempotencyConflict, result("CreateProduct")]
+UpdateProductResult = Annotated[
+    Product | NotFound | InvalidInput | AlreadyExists | VersionConflict, result("UpdateProduct")
+]
+RestockProductResult = Annotated[Product | NotFound | InvalidInput | IdempotencyConflict, result("RestockProduct")]
+
+
+@mutation(CreateProductResult)
+async def create_product(session: WriteSession, actor: Actor, input: CreateProductInput) -> models.Product:
+    """Offer a product. For admins and owners."""
+    given = values(input)
+    key, stock = given.pop("idempotency_key", None), given.pop("stock_quantity")
+    changes = cast("products.ProductChanges", given)
+    return await products.create(session, actor, values=changes, stock_quantity=stock, idempotency_key=key)
+
+
+@mutation(UpdateProductResult)
+async def update_product(session: WriteSession, actor: Actor, input: UpdateProductInput) -> models.Product:
+    """Change a product: only the fields that are given. Placed orders keep their prices. For admins and owners."""
+    given = values(input)
+    product_id, version = given.pop("id"), given.pop("expected_version", None)
+    changes = cast("products.ProductChanges", given)
+    return await products.change(session, actor, id=product_id, changes=changes, expected_version=version)
+
+
+@mutation(RestockProductResult)
+async def restock_product(session: WriteSession, actor: Actor, input: RestockProductInput) -> models.Product:
+    """Add to a product's stock. For admins and owners."""
+    return await products.restock(session, actor, **values(input))
+
+
+MUTATIONS = [create_product, update_product, restock_product]

@@ -1,0 +1,72 @@
+"""Orders: what was bought. These tables are a projection; what is true is in the events."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Text
+from sqlmodel import Field
+
+from models.base import Owned, check_in, indexes, moment
+
+__all__ = ["Order", "OrderItem", "OrderStatus"]
+
+
+class OrderStatus(StrEnum):
+    """How far an order has come."""
+
+    PENDING = "PENDING"
+    CONFIRMED = "CONFIRMED"
+    SHIPPED = "SHIPPED"
+    DELIVERED = "DELIVERED"
+    CANCELLED = "CANCELLED"
+
+
+class Order(Owned, table=True):
+    """One purchase, as its events left it. `version` is that of its newest event."""
+
+    __tablename__ = "orders"
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    user_id: UUID  # the account of the member who bought
+    status: str = Field(sa_type=Text)
+    total_minor: int = Field(sa_type=BigInteger)
+    currency: str = Field(sa_type=Text)
+    shipping_address: str = Field(sa_type=Text)
+    created_at: datetime = moment(nullable=False)
+    updated_at: datetime = moment(nullable=False)
+    version: int
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "user_id"], ["memberships.tenant_id", "memberships.user_id"]),
+        *indexes(
+            "orders",
+            ("created_at",),
+            ("updated_at",),
+            ("total_minor",),
+            ("status", "created_at"),
+            ("user_id", "created_at"),
+        ),
+        check_in("status", OrderStatus),
+    )
+
+
+class OrderItem(Owned, table=True):
+    """One line of an order, at the price of its day."""
+
+    __tablename__ = "order_items"
+
+    order_id: UUID
+    product_id: UUID
+    line: int  # its place in the order, from 1
+    quantity: int
+    unit_price_minor: int = Field(sa_type=BigInteger)
+    subtotal_minor: int = Field(sa_type=BigInteger)
+    currency: str = Field(sa_type=Text)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
+        CheckConstraint("quantity >= 1", name="quantity"),
+        *indexes("order_items", ("order_id", "line"), ("product_id",)),
+    )

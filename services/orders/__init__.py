@@ -1,0 +1,9 @@
+"""Orders, from what one can do to who may do it.
+
+`machine` is what an order can do, purely; `projection` its rows; `rules` who may do what, and see it; `replay` makes
+the rows anew from the events.
+"""
+
+from services.orders.rules import EVENTS, ITEMS, ORDERS, Item, as_of, move, place
+
+__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "move", "place"]

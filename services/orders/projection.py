@@ -1,0 +1,61 @@
+"""The projection of orders: the rows that a state amounts to, and how they are written."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, insert, update
+from sqlmodel import col
+
+from models import Order, OrderItem
+from models.base import table_of
+from models.database import WriteSession, fetch
+from services.orders.machine import State
+
+__all__ = ["item_rows", "order_row", "write"]
+
+
+def order_row(tenant_id: UUID, state: State) -> dict[str, Any]:
+    """The row of `orders` that a state amounts to."""
+    return {
+        "tenant_id": tenant_id,
+        "id": state.order_id,
+        "user_id": state.user_id,
+        "status": state.status,
+        "total_minor": state.total_minor,
+        "currency": state.currency,
+        "shipping_address": state.shipping_address,
+        "created_at": state.created_at,
+        "updated_at": state.updated_at,
+        "version": state.version,
+    }
+
+
+def item_rows(tenant_id: UUID, state: State) -> list[dict[str, Any]]:
+    """The rows of `order_items` that a state amounts to."""
+    return [
+        {
+            "tenant_id": tenant_id,
+            "id": line.item_id,
+            "order_id": state.order_id,
+            "product_id": line.product_id,
+            "line": number,
+            "quantity": line.quantity,
+            "unit_price_minor": line.unit_price_minor,
+            "subtotal_minor": line.subtotal_minor,
+            "currency": state.currency,
+        }
+        for number, line in enumerate(state.lines, 1)
+    ]
+
+
+async def write(session: WriteSession, tenant_id: UUID, state: State) -> Order:
+    """Bring the projection to a state that was just reached; give the order's row. Items never change once written."""
+    row = order_row(tenant_id, state)
+    columns = table_of(Order).c
+    if state.version == 1:
+        order = await fetch(session, Order, insert(Order).values(**row).returning(*columns))
+        await session.exec(insert(OrderItem).values(item_rows(tenant_id, state)))
+        return order[0]
+    mine = and_(col(Order.tenant_id) == tenant_id, col(Order.id) == state.order_id)
+    moved = {name: row[name] for name in ("status", "updated_at", "version")}
+    return (await fetch(session, Order, update(Order).where(mine).values(**moved).returning(*columns)))[0]

@@ -1,0 +1,308 @@
+"""What may be done with orders, and who may see them."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from itertools import takewhile
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ARRAY, DateTime, Integer, Select, Text, Uuid, and_, bindparam, case, cast, func, select, update
+from sqlalchemy import column as named
+from sqlalchemy.dialects.postgresql import array
+from sqlmodel import col
+
+from models import Event, Membership, Order, OrderItem, OrderStatus, Product
+from models.base import new_id, row_class, table_of
+from models.database import ReadSession, WriteSession, fetch
+from services import events
+from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
+from services.errors import NotFound, OutOfStock, Shortage, VersionConflict
+from services.idempotency import once
+from services.orders.machine import STREAM, TRANSITIONS, Line, Move, Place, State, decide, fold
+from services.orders.projection import order_row, write
+from services.pagination import Collection
+from services.pagination import Order as SortOrder
+from services.rows import found
+from services.validation import Checks, checking
+
+__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "move", "place"]
+
+MOST_LINES = 100
+MOST_OF_ONE = 2**31 - 1
+HIGHEST_TOTAL = 999_999_999_999  # minor units: twelve digits
+LONGEST_ADDRESS = 500
+LONGEST_REASON = 500
+
+
+class Item(NamedTuple):
+    """How many of which product."""
+
+    product_id: UUID
+    quantity: int
+
+
+def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """The actor's own orders; all of the tenant's for who manages them."""
+    permitted(permissions, Permission.ORDERS_READ)
+    return select(*table_of(Order).c).where(col(Order.tenant_id) == TENANT_ID, *_own(permissions, col(Order.user_id)))
+
+
+def visible_items(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """The items of the orders that are visible."""
+    permitted(permissions, Permission.ORDERS_READ)
+    items = select(*table_of(OrderItem).c).where(col(OrderItem.tenant_id) == TENANT_ID)
+    return items if Permission.ORDERS_WRITE in permissions else items.where(_of_own(col(OrderItem.order_id)))
+
+
+def visible_events(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """The events of the orders that are visible."""
+    permitted(permissions, Permission.ORDERS_READ)
+    theirs = select(*table_of(Event).c).where(col(Event.tenant_id) == TENANT_ID, col(Event.stream_type) == STREAM)
+    return theirs if Permission.ORDERS_WRITE in permissions else theirs.where(_of_own(col(Event.stream_id)))
+
+
+def _own(permissions: AbstractSet[Permission], user_id: Any) -> list[Any]:
+    return [] if Permission.ORDERS_WRITE in permissions else [user_id == USER_ID]
+
+
+def _of_own(order_id: Any) -> Any:
+    own = select(col(Order.id)).where(col(Order.tenant_id) == TENANT_ID, col(Order.user_id) == USER_ID)
+    return order_id.in_(own)
+
+
+def _with_product(product_id: Any) -> Any:
+    """The orders that have an item of a product."""
+    items = select(col(OrderItem.order_id)).where(
+        col(OrderItem.tenant_id) == col(Order.tenant_id), col(OrderItem.product_id) == product_id
+    )
+    return col(Order.id).in_(items.correlate_except(table_of(OrderItem)))
+
+
+def _user_of(member: str) -> Any:
+    """The account of a member, by the bind of that name."""
+    same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam(member, type_=Uuid()))
+    return select(col(Membership.user_id)).where(same).scalar_subquery()
+
+
+NEXT_STATUSES = case(
+    *(
+        (col(Order.status) == status, cast(array([str(s) for s in allowed], type_=Text()), ARRAY(Text())))
+        for status, allowed in TRANSITIONS.items()
+    )
+)
+
+ORDERS = Collection(
+    model=Order,
+    visible=visible,
+    filters={
+        "status": col(Order.status) == bindparam("status", type_=Text()),
+        "placed_by": col(Order.user_id) == _user_of("placed_by"),
+        "created_from": col(Order.created_at) >= bindparam("created_from", type_=DateTime(timezone=True)),
+        "created_before": col(Order.created_at) < bindparam("created_before", type_=DateTime(timezone=True)),
+        "product_id": _with_product(bindparam("product_id", type_=Uuid())),
+    },
+    orders={
+        "created_at": SortOrder.by(col(Order.created_at)),
+        "updated_at": SortOrder.by(col(Order.updated_at)),
+        "total_amount": SortOrder.by(col(Order.total_minor)),
+    },
+    default_order=("created_at", True),
+    expressions={"next_statuses": NEXT_STATUSES},
+    links={"product_id": _with_product},
+)
+
+ITEMS = Collection(
+    model=OrderItem,
+    visible=visible_items,
+    filters={},
+    orders={"line": SortOrder.by(col(OrderItem.line))},
+    default_order=("line", False),
+)
+
+EVENTS = Collection(
+    model=Event,
+    visible=visible_events,
+    filters={},
+    orders={"created_at": SortOrder.by(col(Event.created_at))},
+    default_order=("created_at", False),
+    expressions={"reason": col(Event.payload)["reason"].astext},
+)
+
+
+async def place(
+    session: WriteSession,
+    actor: Actor,
+    *,
+    items: Sequence[Item],
+    shipping_address: str,
+    idempotency_key: str | None = None,
+) -> Order:
+    """Place an order: all of it or nothing. The same product twice is one line; prices are frozen.
+
+    Raises:
+        InvalidInput: no items, more than 100 products, a quantity below 1, an unknown or inactive product, mixed
+            currencies, a total of more than twelve digits, an address that is empty or longer than 500 characters.
+        OutOfStock: there is not enough of some products; names every one of them.
+        IdempotencyConflict: see `services.idempotency`.
+    """
+    actor.require(Permission.ORDERS_PLACE)
+    with checking() as checks:
+        shipping_address = checks.text("shipping_address", shipping_address, least=1, most=LONGEST_ADDRESS)
+        wanted = _merged(checks, items)
+
+    async def make() -> UUID:
+        lines, currency = await _reserved(session, actor, items, wanted)
+        assert actor.identity.user_id is not None
+        command = Place(actor.identity.user_id, lines, currency, shipping_address)
+        return (await _carry_out(session, actor, new_id(), None, command)).id
+
+    values = {"items": {str(key): value for key, value in wanted.items()}, "shipping_address": shipping_address}
+    order_id = await once(session, actor, "placeOrder", idempotency_key, values, make)
+    return await found(session, actor, Order, order_id)
+
+
+async def move(
+    session: WriteSession,
+    actor: Actor,
+    *,
+    id: UUID,
+    status: OrderStatus,
+    reason: str | None = None,
+    expected_version: int | None = None,
+) -> Order:
+    """Move an order to another status. Cancelling returns its stock; members may cancel their own.
+
+    Raises:
+        NotFound: no such order, or not one's own.
+        IllegalTransition: it may not become that now.
+        InvalidInput: a reason longer than 500 characters.
+        VersionConflict: it is not at the expected version.
+    """
+    actor.require(Permission.ORDERS_PLACE if status is OrderStatus.CANCELLED else Permission.ORDERS_WRITE)
+    with checking() as checks:
+        reason = checks.text("reason", reason, most=LONGEST_REASON) if reason else None
+    mine = visible(actor.permissions).where(col(Order.id) == bindparam("order_id", type_=Uuid())).with_for_update()
+    order = await fetch(session, Order, mine, {**_me(actor), "order_id": id})
+    if not order:
+        raise NotFound
+    if expected_version is not None and order[0].version != expected_version:
+        raise VersionConflict(Order, id, order[0].version)
+    state = fold(await events.stream(session, actor, id))
+    moved = await _carry_out(session, actor, id, state, Move(status, reason))
+    if status is OrderStatus.CANCELLED and state is not None:
+        await _return_stock(session, actor, state)
+    return moved
+
+
+async def as_of(session: ReadSession | WriteSession, actor: Actor, *, id: UUID, moment: datetime) -> Order | None:
+    """The order as it was at a moment; None if there was none then, or it is not visible."""
+    rows = visible(actor.permissions).where(col(Order.id) == bindparam("order_id", type_=Uuid()))
+    if not await fetch(session, Order, rows, {**_me(actor), "order_id": id}):
+        return None
+    until = takewhile(lambda event: event.created_at <= moment, await events.stream(session, actor, id))
+    state = fold(until)
+    if state is None or actor.identity.tenant_id is None:
+        return None
+    row = order_row(actor.identity.tenant_id, state)
+    return row_class(Order).of(row[column.name] for column in table_of(Order).c)  # type: ignore[return-value]  # a row
+
+
+def _me(actor: Actor) -> dict[str, Any]:
+    return {"tenant_id": actor.identity.tenant_id, "user_id": actor.identity.user_id}
+
+
+def _merged(checks: Checks, items: Sequence[Item]) -> dict[UUID, int]:
+    """How many of which product."""
+    wanted: dict[UUID, int] = {}
+    for number, item in enumerate(items):
+        if item.quantity < 1:
+            checks.problem(f"items.{number}.quantity", "A quantity is 1 or more.")
+        wanted[item.product_id] = wanted.get(item.product_id, 0) + item.quantity
+        if wanted[item.product_id] > MOST_OF_ONE:
+            checks.problem(f"items.{number}.quantity", "That is more than can be ordered of one product.")
+    if not 1 <= len(wanted) <= MOST_LINES:
+        checks.problem("items", f"An order has 1 to {MOST_LINES} products.")
+    return wanted
+
+
+async def _reserved(
+    session: WriteSession, actor: Actor, items: Sequence[Item], wanted: Mapping[UUID, int]
+) -> tuple[list[Line], str]:
+    """Take what is wanted out of the stock, and say at which prices."""
+    products = {product.id: product for product in await _locked(session, actor, wanted)}
+    with checking() as checks:
+        for number, item in enumerate(items):
+            product = products.get(item.product_id)
+            if product is None or not product.is_active:
+                checks.problem(f"items.{number}.product_id", "There is no such product for sale.")
+        currencies = {product.currency for product in products.values()}
+        if len(currencies) > 1:
+            checks.problem("items", "All products of an order have the same currency.")
+        lines = [
+            Line(new_id(), product_id, quantity, products[product_id].price_minor)
+            for product_id, quantity in wanted.items()
+            if product_id in products
+        ]
+        if sum(line.subtotal_minor for line in lines) > HIGHEST_TOTAL:
+            checks.problem("items", "The total may have twelve digits at most.")
+    taken = await _take(session, actor, wanted)
+    short = [
+        Shortage(product_id, products[product_id].name, quantity, products[product_id].stock_quantity)
+        for product_id, quantity in wanted.items()
+        if product_id not in taken
+    ]
+    if short:
+        raise OutOfStock(short)
+    return lines, currencies.pop()
+
+
+async def _locked(session: WriteSession, actor: Actor, wanted: Mapping[UUID, int]) -> list[Product]:
+    """The products, locked in the order of their ids, so that no two orders ever wait for each other."""
+    statement = (
+        select(*table_of(Product).c)
+        .where(col(Product.tenant_id) == actor.identity.tenant_id, col(Product.id).in_(list(wanted)))
+        .order_by(col(Product.id))
+        .with_for_update(key_share=True)
+    )
+    return await fetch(session, Product, statement)
+
+
+def enough(quantity: Any) -> Any:
+    """The condition under which stock is taken."""
+    return col(Product.stock_quantity) >= quantity
+
+
+async def _take(session: WriteSession, actor: Actor, wanted: Mapping[UUID, int]) -> set[UUID]:
+    """Take stock, each product only if there is enough of it; one statement. Says of which there was."""
+    ids, quantities = bindparam("ids", type_=ARRAY(Uuid())), bindparam("quantities", type_=ARRAY(Integer()))
+    asked = func.unnest(ids, quantities).table_valued(named("id", Uuid()), named("n", Integer()), name="asked")
+    asked = asked.render_derived()
+    which = and_(col(Product.tenant_id) == actor.identity.tenant_id, col(Product.id) == asked.c.id, enough(asked.c.n))
+    taken = update(Product).where(which).values(stock_quantity=col(Product.stock_quantity) - asked.c.n)
+    values = {"ids": list(wanted), "quantities": list(wanted.values())}
+    return set((await session.exec(taken.returning(col(Product.id)), params=values)).scalars())
+
+
+async def _return_stock(session: WriteSession, actor: Actor, state: State) -> None:
+    """Put the stock of a cancelled order back; its row is locked, so this happens once."""
+    wanted = {line.product_id: line.quantity for line in state.lines}
+    await _locked(session, actor, wanted)
+    ids, quantities = bindparam("ids", type_=ARRAY(Uuid())), bindparam("quantities", type_=ARRAY(Integer()))
+    back = func.unnest(ids, quantities).table_valued(named("id", Uuid()), named("n", Integer()), name="back")
+    back = back.render_derived()
+    which = and_(col(Product.tenant_id) == actor.identity.tenant_id, col(Product.id) == back.c.id)
+    returned = update(Product).where(which).values(stock_quantity=col(Product.stock_quantity) + back.c.n)
+    await session.exec(returned, params={"ids": list(wanted), "quantities": list(wanted.values())})
+
+
+async def _carry_out(
+    session: WriteSession, actor: Actor, order_id: UUID, state: State | None, command: Place | Move
+) -> Order:
+    """Decide, append, and bring the projection to the new state."""
+    version = state.version if state else 0
+    written = await events.append(session, actor, STREAM, order_id, version, decide(state, command))
+    reached = fold(written, state)
+    assert reached is not None
+    assert actor.identity.tenant_id is not None
+    return await write(session, actor.identity.tenant_id, reached)

@@ -1,0 +1,110 @@
+"""Orders through HTTP: the walk of a sale."""
+
+import asyncio
+from typing import Any
+
+from tests.factories import World
+
+PRODUCT = """
+... on Product { id sku name price { amount currency } stockQuantity version unitsSold revenue { amount currency } }
+... on Error { message code } ... on InvalidInput { fields { path message } }
+"""
+FIELDS = """
+... on Order {
+    id status nextStatuses totalAmount { amount currency } version shippingAddress user { fullName }
+    items { nodes { line quantity unitPrice { amount } subtotal { amount } product { name } } }
+    events { nodes { type version reason actor { fullName } } }
+}
+... on Error { message code } ... on InvalidInput { fields { path message } }
+"""
+ORDER = FIELDS + "... on OutOfStock { lines { name requested available product { id } } }"
+MOVED = FIELDS + "... on IllegalTransition { current allowed }"
+
+
+async def product(world: World, sku: str, amount: str = "19.90", stock: int = 10, **more: Any) -> dict[str, Any]:
+    price = {"amount": amount, "currency": more.pop("currency", "EUR")}
+    return await world.acme.admin.client.do(
+        "createProduct", PRODUCT, sku=sku, name=sku.title(), price=price, stockQuantity=stock, **more
+    )
+
+
+async def test_a_sale_from_the_shelf_to_the_door(world: World) -> None:
+    admin, member = world.acme.admin.client, world.acme.member.client
+    tea, cup = await product(world, "tea"), await product(world, "cup", "5")
+    assert cup["price"] == {"amount": "5.00", "currency": "EUR"}
+
+    items = [{"productId": tea["id"], "quantity": 2}, {"productId": cup["id"], "quantity": 1}]
+    items.append({"productId": tea["id"], "quantity": 1})
+    order = await member.do("placeOrder", ORDER, items=items, shippingAddress="1 Main Street")
+    assert order["totalAmount"] == {"amount": "64.70", "currency": "EUR"}
+    assert [(i["quantity"], i["subtotal"]["amount"]) for i in order["items"]["nodes"]] == [(3, "59.70"), (1, "5.00")]
+    assert order["nextStatuses"] == ["CONFIRMED", "CANCELLED"]
+
+    confirmed = await admin.do("confirmOrder", MOVED, id=order["id"], reason="paid")
+    assert (confirmed["status"], confirmed["version"]) == ("CONFIRMED", 2)
+    assert (await admin.do("shipOrder", MOVED, id=order["id"]))["status"] == "SHIPPED"
+    refused = await member.do("cancelOrder", MOVED, id=order["id"])
+    assert (refused["code"], refused["current"], refused["allowed"]) == ("ILLEGAL_TRANSITION", "SHIPPED", ["DELIVERED"])
+    done = await admin.do("deliverOrder", MOVED, id=order["id"])
+    assert [event["type"] for event in done["events"]["nodes"]] == ["PLACED", "CONFIRMED", "SHIPPED", "DELIVERED"]
+    assert done["events"]["nodes"][1]["reason"] == "paid"
+
+    shelf = await admin.run("query($id: ID!) { product(id: $id) { stockQuantity unitsSold revenue { amount } } }", id=tea["id"])
+    assert shelf["product"] == {"stockQuantity": 7, "unitsSold": 3, "revenue": {"amount": "59.70"}}
+
+
+async def test_short_stock_names_every_product_and_takes_none(world: World) -> None:
+    tea, cup, pot = await product(world, "tea", stock=1), await product(world, "cup", stock=0), await product(world, "pot")
+    items = [{"productId": p["id"], "quantity": 2} for p in (tea, cup, pot)]
+    short = await world.acme.member.client.do("placeOrder", ORDER, items=items, shippingAddress="x")
+    assert short["code"] == "OUT_OF_STOCK"
+    assert [(i["name"], i["requested"], i["available"]) for i in short["lines"]] == [("Tea", 2, 1), ("Cup", 2, 0)]
+    left = await world.acme.member.client.run("{ products { nodes { stockQuantity } } orders { totalCount } }")
+    assert [p["stockQuantity"] for p in left["products"]["nodes"]] == [0, 10, 1]
+    assert left["orders"]["totalCount"] == 0
+
+
+async def test_one_unit_goes_to_one_of_many_buyers(world: World) -> None:
+    tea = await product(world, "tea", stock=3)
+    item = [{"productId": tea["id"], "quantity": 1}]
+    answers = await asyncio.gather(
+        *(world.acme.member.client.do("placeOrder", ORDER, items=item, shippingAddress="x") for _ in range(8))
+    )
+    assert sorted(a["__typename"] for a in answers) == ["Order"] * 3 + ["OutOfStock"] * 5
+
+
+async def test_fifty_cancels_return_the_stock_once(world: World) -> None:
+    tea = await product(world, "tea", stock=5)
+    item = [{"productId": tea["id"], "quantity": 4}]
+    order = await world.acme.member.client.do("placeOrder", ORDER, items=item, shippingAddress="x")
+    answers = await asyncio.gather(*(world.acme.member.client.do("cancelOrder", MOVED, id=order["id"]) for _ in range(8)))
+    assert sorted(a["__typename"] for a in answers) == ["IllegalTransition"] * 7 + ["Order"]
+    stock = await world.acme.member.client.run("{ products { nodes { stockQuantity } } }")
+    assert stock["products"]["nodes"] == [{"stockQuantity": 5}]
+
+
+async def test_an_order_as_it_was(world: World) -> None:
+    tea = await product(world, "tea")
+    item = [{"productId": tea["id"], "quantity": 4}]
+    order = await world.acme.member.client.do("placeOrder", ORDER, items=item, shippingAddress="x", idempotencyKey="1")
+    again = await world.acme.member.client.do("placeOrder", ORDER, items=item, shippingAddress="x", idempotencyKey="1")
+    assert again["id"] == order["id"]
+    await world.acme.member.client.do("cancelOrder", MOVED, id=order["id"])
+    query = "query($id: ID!, $at: DateTime) { order(id: $id, asOf: $at) { status version createdAt updatedAt } }"
+    now = (await world.acme.member.client.run(query, id=order["id"]))["order"]
+    assert (now["status"], now["version"]) == ("CANCELLED", 2)
+    then = (await world.acme.member.client.run(query, id=order["id"], at=now["createdAt"]))["order"]
+    assert (then["status"], then["version"]) == ("PENDING", 1)
+    before = await world.acme.member.client.run(query, id=order["id"], at="2020-01-01")
+    assert before["order"] is None
+
+
+async def test_others_do_not_see_it(world: World) -> None:
+    tea = await product(world, "tea")
+    item = [{"productId": tea["id"], "quantity": 1}]
+    order = await world.acme.owner.client.do("placeOrder", ORDER, items=item, shippingAddress="x")
+    query = "query($id: ID!) { order(id: $id) { id } orders { totalCount } }"
+    assert await world.acme.member.client.run(query, id=order["id"]) == {"order": None, "orders": {"totalCount": 0}}
+    assert (await world.acme.admin.client.run(query, id=order["id"]))["orders"]["totalCount"] == 1
+    refused = await world.acme.member.client.do("cancelOrder", MOVED, id=order["id"])
+    assert refused["code"] == "NOT_FOUND"

@@ -1,0 +1,114 @@
+"""The feed misses nothing and repeats nothing, whoever seals and whoever dies."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from graph import live
+from graph.context import Context
+from models.base import new_id
+from models.database import Identity
+from services import events, orders
+from services.access import Actor, Permission
+from services.events import Fact
+from services.feed import Feed
+from services.orders.machine import STREAM
+from tests.conftest import Urls
+from tests.factories import World
+
+KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'atrium feed'"
+
+
+@pytest.fixture
+async def sealers(urls: Urls, world: World) -> AsyncIterator[list[Feed]]:
+    """Three processes' worth of feeds, the application's own among them."""
+    others = [Feed(urls.runtime) for _ in range(2)]
+    for feed in others:
+        feed.start()
+    yield [world.app.parts.feed, *others]
+    for feed in others:
+        await feed.stop()
+
+
+def actor(world: World) -> Actor:
+    owner = world.acme.owner
+    return Actor.of(Identity(owner.tenant_id, owner.user_id, owner.role, owner.session_id))
+
+
+async def write(world: World, streams: list[UUID], count: int, seed: int) -> None:
+    """Write events in transactions that overlap: each holds its own open for a while before it commits."""
+    dice = random.Random(seed)
+    versions = dict.fromkeys(streams, 0)
+    database, tenant_id = world.app.parts.database, world.acme.tenant_id
+    for _ in range(count):
+        stream = dice.choice(streams)
+        async with database.maintain(tenant_id) as session:
+            await events.append(session, actor(world), STREAM, stream, versions[stream], [Fact("OrderConfirmed", {})])
+            for _ in range(dice.randrange(5)):
+                await asyncio.sleep(0)  # lets others write and commit meanwhile
+        versions[stream] += 1
+
+
+async def read(world: World, feeds: list[Feed], count: int, cuts: int) -> list[tuple[int, Any]]:
+    """Read `count` entries, cut off and resumed at random places, each time through another process's feed."""
+    dice, found, after = random.Random(7), list[tuple[int, Any]](), "0"
+    places = sorted(dice.sample(range(1, count), cuts)) + [count]
+    parts = world.app.parts
+    for turn, place in enumerate(places):
+        feed = feeds[turn % len(feeds)]
+        context = Context(parts.database, actor(world), parts.door, feed, invitation_lifetime=timedelta(days=1))
+        entries = live.entries(context, Permission.ORDERS_READ, orders.EVENTS, after)
+        async for cursor, entry in entries:
+            found.append((int(cursor), entry))
+            after = cursor
+            if len(found) == place:
+                break
+        await entries.aclose()
+        await context.close()
+    return found
+
+
+async def test_a_subscriber_cut_off_sees_all_of_it_once_and_in_order(
+    world: World, sealers: list[Feed], owner_connection: asyncpg.Connection, urls: Urls
+) -> None:
+    total, writers = 1000, 5
+    superuser = await asyncpg.connect(urls.plain("superuser"))
+
+    async def kill_sealers() -> None:
+        for part in range(1, 6):
+            while await owner_connection.fetchval("SELECT count(*) FROM events") < part * total // 6:
+                await asyncio.sleep(0.01)
+            await superuser.execute(KILL)
+
+    streams = [[new_id() for _ in range(10)] for _ in range(writers)]
+    writing = [write(world, streams[n], total // writers, n) for n in range(writers)]
+    reading = asyncio.create_task(read(world, sealers, total, cuts=20))
+    await asyncio.gather(kill_sealers(), *writing)
+    found = await asyncio.wait_for(reading, 60)
+    await superuser.close()
+
+    assert [position for position, _ in found] == list(range(1, total + 1))
+    assert len({entry.id for _, entry in found}) == total
+    for stream in {entry.stream_id for _, entry in found}:
+        versions = [entry.version for _, entry in found if entry.stream_id == stream]
+        assert versions == list(range(1, len(versions) + 1))
+    assert await owner_connection.fetchval("SELECT count(*) FROM unsealed") == 0
+
+
+async def test_what_commits_late_comes_late_and_is_not_missed(world: World, urls: Urls) -> None:
+    database, tenant_id = world.app.parts.database, world.acme.tenant_id
+    fact = [Fact("OrderConfirmed", {})]
+    early, late = new_id(), new_id()
+    async with database.maintain(tenant_id) as slow:
+        await events.append(slow, actor(world), STREAM, late, 0, fact)
+        async with database.maintain(tenant_id) as fast:
+            await events.append(fast, actor(world), STREAM, early, 0, fact)
+        feeds = [world.app.parts.feed]
+        assert [(p, e.stream_id) for p, e in await read(world, feeds, 1, cuts=0)] == [(1, early)]
+    assert [(p, e.stream_id) for p, e in await read(world, feeds, 2, cuts=0)] == [(1, early), (2, late)]

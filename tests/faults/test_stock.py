@@ -1,0 +1,105 @@
+"""Nothing is oversold: many buyers at once, over HTTP, on a real database."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import true
+
+from services.orders import rules
+from tests.api.test_orders import MOVED, ORDER, product
+from tests.client import App, Client, running
+from tests.conftest import Urls
+from tests.factories import World, found_world
+
+# What is on the shelf and in open orders together; it never changes while nobody restocks or delivers.
+SUM = """
+SELECT (SELECT sum(stock_quantity) FROM products) + coalesce((
+    SELECT sum(i.quantity) FROM order_items i JOIN orders o USING (tenant_id) WHERE o.id = i.order_id
+    AND o.status <> 'CANCELLED'), 0) AS total, (SELECT count(*) FROM orders) AS orders
+"""
+
+
+@pytest.fixture
+async def shop(urls: Urls, owner_connection: asyncpg.Connection) -> AsyncIterator[World]:
+    """A world whose application lets everybody wait for their turn."""
+    async with running(urls, pool_size=20, admission_wait_seconds=60) as app:
+        yield await found_world(app, owner_connection)
+
+
+async def buy(client: Client, *products: dict[str, Any], key: str | None = None) -> dict[str, Any]:
+    items = [{"productId": p["id"], "quantity": 1} for p in products]
+    given = {"items": items, "shippingAddress": "x", **({"idempotencyKey": key} if key else {})}
+    return await client.do("placeOrder", ORDER, **given)
+
+
+@pytest.mark.parametrize(("buyers", "stock"), [(300, 50), (200, 1), (100, 7)])
+async def test_as_many_orders_as_there_are(shop: World, buyers: int, stock: int) -> None:
+    tea = await product(shop, "tea", stock=stock)
+    answers = await asyncio.gather(*(buy(shop.acme.member.client, tea) for _ in range(buyers)))
+    kinds = [answer["__typename"] for answer in answers]
+    assert kinds.count("Order") == stock
+    assert kinds.count("OutOfStock") == buyers - stock
+    assert await shop.connection.fetchval("SELECT stock_quantity FROM products") == 0
+    assert await shop.connection.fetchval("SELECT count(*) FROM orders") == stock
+
+
+async def test_without_the_condition_it_would_oversell(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "enough", lambda _quantity: true())
+    await shop.connection.execute("ALTER TABLE products DROP CONSTRAINT products_stock_quantity_check")
+    tea = await product(shop, "tea", stock=1)
+    answers = await asyncio.gather(*(buy(shop.acme.member.client, tea) for _ in range(20)))
+    assert [answer["__typename"] for answer in answers].count("Order") > 1
+    assert await shop.connection.fetchval("SELECT stock_quantity FROM products") < 0
+
+
+async def test_baskets_never_deadlock_and_stock_is_conserved(shop: World) -> None:
+    shelf = [await product(shop, f"p{n}", stock=100_000) for n in range(8)]
+    stop = asyncio.Event()
+    samples: list[tuple[int, int]] = []
+
+    async def shopper(seed: int) -> None:
+        dice, client = random.Random(seed), shop.acme.member.client
+        while not stop.is_set():
+            order = await buy(client, *dice.sample(shelf, 5))
+            assert order["__typename"] == "Order"
+            if dice.random() < 0.3:
+                assert (await client.do("cancelOrder", MOVED, id=order["id"]))["status"] == "CANCELLED"
+
+    async def sampler() -> None:
+        while sum(orders > 0 for _, orders in samples) < 200:
+            samples.append(tuple(await shop.connection.fetchrow(SUM)))
+        stop.set()
+
+    before = (await shop.connection.fetchrow(SUM))["total"]
+    await asyncio.gather(sampler(), *(shopper(seed) for seed in range(20)))
+    assert {total for total, _ in samples} == {before}
+    at_last = (await shop.connection.fetchrow(SUM))["orders"]
+    assert sum(0 < orders < at_last for _, orders in samples) >= 100, "half of them while orders were committed"
+
+
+async def test_fifty_cancels_and_twenty_writers(shop: World) -> None:
+    tea = await product(shop, "tea", stock=5)
+    order = await buy(shop.acme.member.client, tea)
+    cancels = await asyncio.gather(
+        *(shop.acme.member.client.do("cancelOrder", MOVED, id=order["id"]) for _ in range(50))
+    )
+    assert [c["__typename"] for c in cancels].count("Order") == 1
+    assert await shop.connection.fetchval("SELECT stock_quantity FROM products") == 5
+    order = await buy(shop.acme.member.client, tea)
+    conflict = MOVED + "... on VersionConflict { currentVersion }"
+    writers = await asyncio.gather(
+        *(shop.acme.admin.client.do("confirmOrder", conflict, id=order["id"], expectedVersion=1) for _ in range(20))
+    )
+    kinds = [w["__typename"] for w in writers]
+    assert (kinds.count("Order"), kinds.count("VersionConflict")) == (1, 19)
+
+
+async def test_twins_with_one_key_order_once(app: App, world: World) -> None:
+    tea = await product(world, "tea", stock=100)
+    twins = await asyncio.gather(*(buy(world.acme.member.client, tea, key="same") for _ in range(10)))
+    assert len({twin["id"] for twin in twins}) == 1
+    assert await world.connection.fetchval("SELECT stock_quantity FROM products") == 99

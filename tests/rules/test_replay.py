@@ -1,0 +1,59 @@
+"""Replay: the projection of orders is what their events say, and can be made anew."""
+
+from typing import Any
+
+from services.orders import replay
+from tests.api.test_orders import MOVED, ORDER, product
+from tests.factories import World
+
+
+async def sold(world: World) -> dict[str, Any]:
+    tea = await product(world, "tea", stock=100)
+    items = [{"productId": tea["id"], "quantity": 2}]
+    order = await world.acme.member.client.do("placeOrder", ORDER, items=items, shippingAddress="x")
+    return await world.acme.admin.client.do("confirmOrder", MOVED, id=order["id"])
+
+
+async def run(world: World, *, repair: bool) -> replay.Batch:
+    async with world.app.parts.database.maintain(world.acme.tenant_id) as session:
+        return await replay.batch(session, world.acme.tenant_id, None, repair=repair)
+
+
+async def test_an_untouched_projection_is_what_its_events_say(world: World) -> None:
+    await sold(world)
+    found = await run(world, repair=False)
+    assert (found.orders, found.events, found.different) == (1, 2, [])
+
+
+async def test_what_was_tampered_with_is_found_and_set_right(world: World) -> None:
+    order = await sold(world)
+    before = await snapshot(world)
+    await world.connection.execute("UPDATE orders SET total_minor = 1, status = 'PENDING'")
+    await world.connection.execute("UPDATE order_items SET quantity = 9")
+    assert [f"Order:{o}" for o in (await run(world, repair=False)).different] == [order["id"]]
+    assert [f"Order:{o}" for o in (await run(world, repair=True)).different] == [order["id"]]
+    assert await snapshot(world) == before
+    assert (await run(world, repair=False)).different == []
+
+
+async def test_lost_rows_come_back(world: World) -> None:
+    await sold(world)
+    before = await snapshot(world)
+    await world.connection.execute("DELETE FROM orders")
+    assert await snapshot(world) != before
+    await run(world, repair=True)
+    assert await snapshot(world) == before
+
+
+async def test_another_tenant_is_not_touched(world: World) -> None:
+    await sold(world)
+    async with world.app.parts.database.maintain(world.globex.tenant_id) as session:
+        found = await replay.batch(session, world.globex.tenant_id, None, repair=True)
+    assert (found.orders, found.last) == (0, None)
+
+
+async def snapshot(world: World) -> list[Any]:
+    return [
+        [tuple(row) for row in await world.connection.fetch(f"SELECT * FROM {table} ORDER BY id")]
+        for table in ("orders", "order_items")
+    ]
