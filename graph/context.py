@@ -131,12 +131,19 @@ class Context(BaseContext):
         self._unit = unit = ReadUnit(self.database, self.actor.identity)
 
         async def read() -> ReadSession:
+            """Give the session of the operation's read unit, which is opened at the first need.
+
+            Raises:
+                Unauthenticated: nobody asks, or the session is no longer live.
+                Unavailable: no connection came free in time, or the database is away.
+            """
             if self.actor.identity.user_id is None:
                 self.require_good_token()
                 raise Unauthenticated
             with _translated():
                 return await unit.session()
 
+        self.read = read
         self.loaders = Loaders(read, self.actor)
 
 

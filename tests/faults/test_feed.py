@@ -58,7 +58,7 @@ async def write(world: World, streams: list[UUID], count: int, seed: int) -> Non
 async def read(world: World, feeds: list[Feed], count: int, cuts: int) -> list[tuple[int, Any]]:
     """Read `count` entries, cut off and resumed at random places, each time through another process's feed."""
     dice, found, after = random.Random(7), list[tuple[int, Any]](), "0"
-    places = sorted(dice.sample(range(1, count), cuts)) + [count]
+    places = [*sorted(dice.sample(range(1, count), cuts)), count]
     parts = world.app.parts
     for turn, place in enumerate(places):
         feed = feeds[turn % len(feeds)]
