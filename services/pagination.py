@@ -62,6 +62,7 @@ __all__ = [
 
 DEFAULT_PAGE = 20
 MOST = 100
+LONGEST_FILTER = 255  # characters; a pattern is matched against every row that the index cannot rule out
 
 Session = ReadSession | WriteSession
 
@@ -145,7 +146,7 @@ class PageRequest:
 
         Raises:
             InvalidInput: out of range, both directions at once, another list's cursor, or a filter by what no text
-                can hold.
+                can hold, or by more than 255 characters.
         """
         backwards = last is not None
         if backwards and (first is not None or after is not None):
@@ -160,6 +161,8 @@ class PageRequest:
         for key, value in given.items():
             if isinstance(value, str) and not storable(value):
                 raise InvalidInput.of(f"filter.{key}", "This holds characters that can be found nowhere.")
+            if isinstance(value, str) and len(value) > LONGEST_FILTER:
+                raise InvalidInput.of(f"filter.{key}", f"This may have {LONGEST_FILTER} characters at most.")
         values = tuple(sorted({**collection.defaults, **given}.items()))
         fingerprint = _fingerprint(name, order, values)
         token = before if backwards else after

@@ -113,12 +113,12 @@ def sql(expression: ColumnElement[Any]) -> str:
 
 def columns_of(expression: ColumnElement[Any]) -> set[str]:
     """The columns that an expression over one table is made of."""
-    return set(re.findall(r"\b[a-z]+\.(\w+)", sql(expression)))
+    return set(re.findall(r"\b[a-z_]+\.(\w+)", sql(expression)))
 
 
 def looked_up(filter_: ColumnElement[Any]) -> str:
     """What the index condition of a filter must hold: its column, or the operator that finds a text in a view."""
-    (column, *_rest) = re.findall(r"\b[a-z]+\.(\w+)", sql(filter_))
+    (column, *_rest) = re.findall(r"\b[a-z_]+\.(\w+)", sql(filter_))
     return "~~" if column == "id" else str(column)
 
 
