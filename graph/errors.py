@@ -14,7 +14,6 @@ from uuid import UUID
 
 import strawberry
 from graphql import GraphQLError, GraphQLSyntaxError
-from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
@@ -40,6 +39,9 @@ __all__ = [
 ]
 
 log = logging.getLogger("atrium.graph")
+
+NULLED = re.compile(r"Expected value of type '.*', found null\..*", re.DOTALL)
+"""What Strawberry says of a `Maybe` that cannot be null; it speaks of Python's types."""
 
 
 @interface
@@ -84,7 +86,10 @@ class AlreadyExists(Error):
 
 
 async def _current(root: "VersionConflict", info: Info) -> Node | None:
-    collection = next(node.collection for node in NODES.values() if node.collection.model is root.refused.model)
+    nodes = (node.collection for node in NODES.values() if node.collection.model is root.refused.model)
+    collection = next(nodes, None)
+    if collection is None:
+        return None  # what is no Node, as the viewer
     row: Node | None = await info.context.loaders.one(collection, "id", root.refused.row_id)
     return row
 
@@ -220,8 +225,12 @@ def present(error: GraphQLError, request_id: str, *, suggestions: bool) -> Graph
         log.error("unexpected error", exc_info=cause or error, extra={"fields": {"request_id": request_id}})
         message = "Something went wrong. Quote the request id when you report it."
         extensions["requestId"] = request_id
-    elif not suggestions:
-        message = re.sub(r" Did you mean .*\?", "", message, flags=re.DOTALL)
+    elif _is_unreadable(error, cause):
+        message = "A value in the document cannot be read."
+    else:
+        message = NULLED.sub("A field that may be left out was null: leave it out, or give it a value.", message)
+        if not suggestions:
+            message = re.sub(r" Did you mean .*\?", "", message, flags=re.DOTALL)
     return GraphQLError(
         message,
         nodes=error.nodes,
@@ -242,8 +251,8 @@ def _cause(error: GraphQLError) -> BaseException | None:
 def _code(error: GraphQLError, cause: BaseException | None) -> str:
     if isinstance(cause, errors.DomainError):
         return cause.code
-    if isinstance(cause, StrawberryInputCoercionError):
-        return "BAD_USER_INPUT"
+    if _is_unreadable(error, cause):
+        return "GRAPHQL_VALIDATION_FAILED"
     if cause is not None:
         return "INTERNAL"
     if isinstance(error, GraphQLSyntaxError):
@@ -251,6 +260,11 @@ def _code(error: GraphQLError, cause: BaseException | None) -> str:
     if error.path is None:
         return "BAD_USER_INPUT" if error.message.startswith("Variable ") else "GRAPHQL_VALIDATION_FAILED"
     return "INTERNAL" if error.message.startswith("Cannot return null") else "BAD_USER_INPUT"
+
+
+def _is_unreadable(error: GraphQLError, cause: BaseException | None) -> bool:
+    """Whether validation met a literal that Python itself refuses to read: a number of thousands of digits."""
+    return error.path is None and bool(error.nodes) and isinstance(cause, ValueError)
 
 
 def _details(error: errors.DomainError) -> dict[str, Any]:

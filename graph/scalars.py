@@ -1,5 +1,6 @@
 """Scalars and ids: how points in time, roles and things are written in GraphQL."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -18,22 +19,27 @@ __all__ = ["SCALARS", "read_id", "split_id", "write_id"]
 LONGEST_ID = 100
 LONGEST_DECIMAL = 40
 
+INFINITE = {datetime.min, datetime.max}  # noqa: DTZ901  # compared without a time zone
+"""What the driver takes for the infinities of PostgreSQL, which are no points in time."""
+
 enum(Role)
 enum(Currency)
 
 
 def _write_moment(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _read_moment(value: Any) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError) as error:
+    moment = None
+    with suppress(TypeError, ValueError, OverflowError):
+        given = datetime.fromisoformat(value)
+        moment = (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
+    if moment is None or moment.replace(tzinfo=None) in INFINITE:
         raise GraphQLError(
             "A DateTime is written in ISO 8601, such as 2026-01-31T09:30:00Z, or 2026-01-31 for its first moment."
-        ) from error
+        )
+    return moment
 
 
 def _read_decimal(value: Any) -> Decimal:

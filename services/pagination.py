@@ -38,6 +38,7 @@ from models.base import Model, Row, row_class, table_of
 from models.database import ReadSession, WriteSession
 from services.access import Actor, Permission, permitted
 from services.errors import InvalidInput
+from services.validation import storable
 
 __all__ = [
     "DEFAULT_PAGE",
@@ -61,6 +62,7 @@ __all__ = [
 
 DEFAULT_PAGE = 20
 MOST = 100
+LONGEST_FILTER = 255  # characters; a pattern is matched against every row that the index cannot rule out
 
 Session = ReadSession | WriteSession
 
@@ -147,7 +149,8 @@ class PageRequest:
             filters: values by names of the collection's filters; None does not filter.
 
         Raises:
-            InvalidInput: out of range, both directions at once, or another list's cursor.
+            InvalidInput: out of range, both directions at once, another list's cursor, or a filter by what no text
+                can hold, or by more than 255 characters.
         """
         backwards = last is not None
         if backwards and (first is not None or after is not None):
@@ -159,6 +162,11 @@ class PageRequest:
             raise InvalidInput.of("last" if backwards else "first", f"A page has 1 to {MOST} rows.")
         order = order or collection.default_order
         given = {key: value for key, value in (filters or {}).items() if value is not None}
+        for key, value in given.items():
+            if isinstance(value, str) and not storable(value):
+                raise InvalidInput.of(f"filter.{key}", "This holds characters that can be found nowhere.")
+            if isinstance(value, str) and len(value) > LONGEST_FILTER:
+                raise InvalidInput.of(f"filter.{key}", f"This may have {LONGEST_FILTER} characters at most.")
         values = tuple(sorted({**collection.defaults, **collection.prepare(given)}.items()))
         fingerprint = _fingerprint(name, order, values)
         token = before if backwards else after
@@ -186,6 +194,8 @@ class Page:
 async def page(session: Session, actor: Actor, collection: Collection, request: PageRequest) -> Page:
     """One page of everything that the actor sees of a collection."""
     rows = collection.visible(actor.permissions)
+    sort, row_id, _downwards = order_keys(collection, request)
+    rows = rows.add_columns(cursor_of(sort, row_id).label("cursor"))
     result = await session.exec(_paged(rows, collection, request, actor), params=_values(actor, request))
     return _page([tuple(row) for row in result], collection, request)
 
@@ -212,10 +222,10 @@ async def related(
     beneath = rows.where(_under(collection, key, parent.c.id))
     sort, _row_id, downwards = order_keys(collection, request)
     inner = _paged(beneath.add_columns(sort.label("sort")), collection, request, actor).lateral("page")
-    *columns, outer_sort, cursor = inner.c
+    *columns, outer_sort = inner.c
     outer_keys = (outer_sort, inner.c["id"])
-    statement = (
-        select(parent.c.id.label("parent_id"), *columns, cursor)
+    statement = (  # a cursor costs more to make than its row to read, so none is made for rows beyond the limit
+        select(parent.c.id.label("parent_id"), *columns, cursor_of(*outer_keys))
         .select_from(parent.join(inner, true()))
         .order_by(*_directed(outer_keys, downwards=downwards))
     )
@@ -334,7 +344,7 @@ def _filtered(rows: Select[Any], collection: Collection, request: PageRequest, a
 
 def _paged(rows: Select[Any], collection: Collection, request: PageRequest, actor: Actor) -> Select[Any]:
     key, row_id, downwards = order_keys(collection, request)
-    rows = _filtered(rows, collection, request, actor).add_columns(cursor_of(key, row_id).label("cursor"))
+    rows = _filtered(rows, collection, request, actor)
     if request.cursor:
         rows = rows.where(seek(collection, request))
     return rows.order_by(*_directed((key, row_id), downwards=downwards)).limit(bindparam("limit", type_=Integer()))
@@ -373,7 +383,7 @@ def _parse(token: str, order: Order, fingerprint: str) -> tuple[str, UUID]:
     try:
         padded = token.encode("ascii") + b"=" * (-len(token) % 4)
         mark, key, row_id = json.loads(urlsafe_b64decode(padded))
-        if mark == fingerprint and isinstance(key, str) and "\0" not in key:
+        if mark == fingerprint and isinstance(key, str) and storable(key):
             return _key(key, order), UUID(row_id)
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         pass
@@ -387,4 +397,4 @@ def _key(text: str, order: Order) -> str:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
     if kind is int and not -(2**63) <= int(text) < 2**63:
         raise ValueError
-    return text.encode().decode()  # half of a surrogate pair is refused here
+    return text

@@ -5,7 +5,12 @@ from contextlib import contextmanager
 
 from services.errors import FieldProblem, InvalidInput
 
-__all__ = ["Checks", "checking"]
+__all__ = ["Checks", "checking", "storable"]
+
+
+def storable(text: str) -> bool:
+    """Whether PostgreSQL can hold a text: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 class Checks:
@@ -21,7 +26,7 @@ class Checks:
     def text(self, path: str, value: str, *, least: int = 0, most: int) -> str:
         """A text of `least` to `most` characters, stripped; "blank" counts as empty."""
         stripped = value.strip()
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if not storable(value):
             self.problem(path, "This holds characters that cannot be stored.")
         elif len(stripped) < least:
             self.problem(path, "This must not be empty." if least == 1 else f"This needs {least} characters or more.")

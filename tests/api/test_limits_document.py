@@ -60,7 +60,7 @@ UNBOUNDED = Limits(
     depth=CEILING, aliases=CEILING, directives=CEILING, root_fields=CEILING, tokens=CEILING, cost=CEILING
 )
 # A refusal may cost 80 ms of process CPU; tests run beside others on unknown machines, so thrice that.
-CPU_SECONDS = 3 * 0.080
+CPU_SECONDS = 0.75  # a quarter of a second, with threefold slack for a shared machine
 
 
 def measured(text: str, variables: Mapping[str, object] | None = None, name: str | None = None) -> Measure:

@@ -5,13 +5,15 @@ of an operation, never on how many rows it finds.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 import pytest
 from asyncpg.prepared_stmt import PreparedStatement
+from sqlalchemy import event
 
 from models.database import Database
 from tests.client import App, Client, running
@@ -53,23 +55,43 @@ TWENTY = """query($task: ID!, $project: ID!) {
 }"""
 
 
+@dataclass
+class Statements:
+    """What the driver sends."""
+
+    sent: list[str] = field(default_factory=list)
+    doomed: asyncio.Task[Any] | None = None
+    countdown: int = 0
+
+    def interrupt(self, task: asyncio.Task[Any], number: int) -> None:
+        """Cancel a task once this many statements were sent, while the next is on its way."""
+        self.doomed, self.countdown = task, number
+
+    def note(self, query: str) -> None:
+        self.sent.append(query)
+        self.countdown -= 1
+        if self.doomed is not None and self.countdown < 0:
+            asyncio.get_running_loop().call_soon(self.doomed.cancel)
+            self.doomed = None
+
+
 @pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
     """Everything that the driver sends from here on."""
-    sent: list[str] = []
+    noted = Statements()
     execute, fetch = asyncpg.Connection.execute, PreparedStatement.fetch
 
-    async def counted_execute(self: Any, query: str, *args: Any, **options: Any) -> Any:
-        sent.append(query)
+    async def noted_execute(self: Any, query: str, *args: Any, **options: Any) -> Any:
+        noted.note(query)
         return await execute(self, query, *args, **options)
 
-    async def counted_fetch(self: Any, *args: Any, **options: Any) -> Any:
-        sent.append(self.get_query())
+    async def noted_fetch(self: Any, *args: Any, **options: Any) -> Any:
+        noted.note(self.get_query())
         return await fetch(self, *args, **options)
 
-    monkeypatch.setattr(asyncpg.Connection, "execute", counted_execute)
-    monkeypatch.setattr(PreparedStatement, "fetch", counted_fetch)
-    return sent
+    monkeypatch.setattr(asyncpg.Connection, "execute", noted_execute)
+    monkeypatch.setattr(PreparedStatement, "fetch", noted_fetch)
+    return noted
 
 
 async def furnish(world: World, tenant: Tenant, *, parents: int, rows: int) -> None:
@@ -117,7 +139,7 @@ async def furnish(world: World, tenant: Tenant, *, parents: int, rows: int) -> N
     ids=["tasks", "projects", "users"],
 )
 async def test_statements_do_not_depend_on_rows(
-    world: World, statements: list[str], query: str, listed: str, nested: tuple[str, ...]
+    world: World, statements: Statements, query: str, listed: str, nested: tuple[str, ...]
 ) -> None:
     await furnish(world, world.acme, parents=1, rows=1)
     await furnish(world, world.globex, parents=50, rows=100)
@@ -126,9 +148,9 @@ async def test_statements_do_not_depend_on_rows(
         await client.run(query, first=1)
 
     async def sent(client: Client, first: int) -> tuple[list[str], list[dict[str, Any]]]:
-        statements.clear()
+        statements.sent.clear()
         nodes = (await client.run(query, first=first))[listed]["nodes"]
-        return list(statements), nodes
+        return list(statements.sent), nodes
 
     once, rows = await sent(few, 1)
     assert len(rows) == 1
@@ -223,7 +245,7 @@ async def test_an_overloaded_operation_waits_once(
         world = await found_world(app, owner_connection)
         waits, read = [], app.parts.database.read
         monkeypatch.setattr(app.parts.database, "read", lambda identity: waits.append(identity) or read(identity))
-        fields = " ".join(f"t{number}: tenant {{ name }}" for number in range(20))
+        fields = " ".join(f"t{number}: tasks {{ totalCount }}" for number in range(20))
         async with Held(app.parts.database).all_connections():
             codes = await world.acme.owner.client.codes(f"{{ {fields} }}")
         assert set(codes) == {"SERVICE_UNAVAILABLE"}
@@ -241,22 +263,35 @@ async def test_what_needs_no_connection_waits_for_none(urls: Any, owner_connecti
         assert (await waiting)["tasks"]["totalCount"] == 0
 
 
-UNWANTED = [
-    # a field that is refused at once, while its neighbour has only just asked its loader
-    """{ task(id: "Task:01a20fde-f7ff-7215-86f0-0ceedb365d65") { id } tasks(first: -1) { totalCount } }""",
-    """{ viewer { memberships { nodes { tenant { name } } } sessions(first: 0) { totalCount } } }""",
-    """{ a: tasks { totalCount } b: users { totalCount } c: projects(filter: {text: "x"}, last: 0) { totalCount } }""",
-]
-
-
-@pytest.mark.parametrize("query", UNWANTED)
-async def test_a_refused_field_keeps_no_connection(urls: Any, owner_connection: asyncpg.Connection, query: str) -> None:
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        # refused before its neighbours' loaders have begun
+        (
+            '{ task(id: "Task:01a20fde-f7ff-7215-86f0-0ceedb365d65") { id } tasks(first: -1) { totalCount } }',
+            "BAD_USER_INPUT",
+        ),
+        (
+            "{ viewer { memberships { nodes { tenant { name } } } sessions(first: 0) { totalCount } } }",
+            "BAD_USER_INPUT",
+        ),
+        ("{ a: tasks { totalCount } b: users { totalCount } c: projects(last: 0) { totalCount } }", "BAD_USER_INPUT"),
+        # and while they wait for the connection, or for each other
+        ("{ a: tasks { totalCount } invitations { totalCount } b: users { totalCount } tenant { name } }", "FORBIDDEN"),
+    ],
+)
+async def test_a_refused_field_keeps_no_connection(
+    urls: Any, owner_connection: asyncpg.Connection, query: str, code: str
+) -> None:
     async with running(urls, pool_size=2, admission_wait_seconds=0.5) as app:
-        client = (await found_world(app, owner_connection)).acme.owner.client
-        for _ in range(3):
-            assert await client.codes(query) == ["BAD_USER_INPUT"]
+        opened: list[Any] = []
+        event.listen(app.parts.database.engine.sync_engine, "connect", lambda *arguments: opened.append(arguments))
+        client = (await found_world(app, owner_connection)).acme.member.client
+        for _ in range(5):
+            assert await client.codes(query) == [code]
         assert (await client.run("{ tasks { totalCount } }"))["tasks"]["totalCount"] == 0
         await returned(app)
+        assert len(opened) <= 2
 
 
 async def test_a_refused_field_harms_no_neighbour(world: World) -> None:
@@ -284,39 +319,43 @@ async def settings_left(app: App) -> set[Any]:
     return found - {None, False}
 
 
-CREATE = 'mutation { createTask(input: {title: "t"}) { ... on Task { id project { name } } } }'
-LOGIN = 'mutation { login(input: {email: "owner@acme.example.com", password: "Passw0rd!"}) { ... on Session { viewer { id } } } }'
+READ = "{ viewer { email } tasks { totalCount } users { nodes { email tasks { totalCount } } } }"
+CREATE = 'mutation { createTask(input: {title: "t"}) { ... on Task { id creator { fullName } } } }'
+LOGIN = """mutation {
+    login(input: {email: "owner@acme.example.com", password: "Passw0rd!"}) { ... on Session { viewer { id } } }
+}"""
 
 
-@pytest.mark.parametrize(
-    "query", ["{ viewer { email } tasks { totalCount } users { nodes { email } } }", CREATE, LOGIN]
-)
-async def test_nothing_outlives_a_transaction(urls: Any, owner_connection: asyncpg.Connection, query: str) -> None:
-    async with running(urls, pool_size=2) as app:
+@pytest.mark.parametrize("query", [READ, CREATE, LOGIN], ids=["read", "create", "login"])
+async def test_nothing_outlives_a_transaction(
+    urls: Any, owner_connection: asyncpg.Connection, statements: Statements, query: str
+) -> None:
+    async with running(urls, pool_size=2, login_attempts_per_account=100) as app:
         client = (await found_world(app, owner_connection)).acme.owner.client
         await client.run(query)
         assert await settings_left(app) == set()
-        for turns in range(0, 120, 2):  # an operation that is cancelled ever later
+        statements.sent.clear()
+        await client.run(query)
+        for number in range(len(statements.sent)):  # an operation that is given up while its nth statement runs
             operation = asyncio.create_task(client.send(query))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            operation.cancel()
+            statements.interrupt(operation, number)
             await asyncio.wait([operation])
-        await returned(app)
-        assert await settings_left(app) == set()
+            assert operation.cancelled()
+            await returned(app)
+            assert await settings_left(app) == set()
         await client.run(query)
 
 
-async def test_a_late_operation_gives_its_connection_back(urls: Any, owner_connection: asyncpg.Connection) -> None:
-    async with running(urls, pool_size=1, request_timeout_seconds=0.2) as app:
-        world = await found_world(app, owner_connection)
-        client = world.acme.owner.client
-        task = await world.add("tasks", tenant_id=world.acme.tenant_id, title="t", created_by=world.acme.owner.user_id)
-        update = f'mutation {{ updateTask(input: {{id: "Task:{task}", title: "u"}}) {{ __typename }} }}'
+async def test_a_late_operation_gives_its_connection_back(
+    world: World, urls: Any, owner_connection: asyncpg.Connection
+) -> None:
+    task = await world.add("tasks", tenant_id=world.acme.tenant_id, title="t", created_by=world.acme.owner.user_id)
+    update = f'mutation {{ updateTask(input: {{id: "Task:{task}", title: "u"}}) {{ __typename }} }}'
+    async with running(urls, pool_size=1, request_timeout_seconds=0.5) as app:
         async with owner_connection.transaction():
             await owner_connection.execute("SELECT FROM tasks WHERE id = $1 FOR UPDATE", task)
-            assert await client.codes(update) == ["TIMEOUT"]
+            assert await app.client(world.acme.owner.client.token).codes(update) == ["TIMEOUT"]
         await returned(app)
         assert await settings_left(app) == set()
-        assert await owner_connection.fetchval("SELECT title FROM tasks WHERE id = $1", task) == "t"
-        assert (await client.run(update))["updateTask"]["__typename"] == "Task"
+    assert await owner_connection.fetchval("SELECT title FROM tasks WHERE id = $1", task) == "t"
+    assert (await world.acme.owner.client.run(update))["updateTask"]["__typename"] == "Task"

@@ -34,6 +34,11 @@ _STATEMENTS = """
         now() - n * interval '1 hour', now() + interval '7 days', CASE WHEN n % 5 > 0 THEN now() END
     FROM tenants t JOIN memberships m ON m.tenant_id = t.id AND m.email LIKE 'person1@%', generate_series(1, 100) n;
 
+    INSERT INTO invitations (tenant_id, id, email, role, digest, invited_by, expires_at)
+    SELECT t.id, gen_random_uuid(), guest.email, 'MEMBER', '', host.user_id, now() + interval '7 days'
+    FROM tenants t JOIN memberships host ON host.tenant_id = t.id AND host.role = 'OWNER'
+        JOIN memberships guest ON guest.tenant_id <> t.id AND guest.role = 'OWNER';
+
     INSERT INTO projects (tenant_id, id, name, archived_at, deleted_at, created_at, updated_at)
     SELECT id, gen_random_uuid(), 'Project ' || md5(slug || n), CASE WHEN n % 10 = 1 THEN now() END,
         CASE WHEN n % 20 = 2 THEN now() END, now() - n * interval '1 day', now() - n * interval '1 hour'
@@ -57,10 +62,10 @@ _STATEMENTS = """
 
 async def fill(connection: asyncpg.Connection) -> None:
     """Make them, as a superuser, and let the planner know."""
-    for number, statement in enumerate(_STATEMENTS.split(";\n")):
-        arguments: list[object] = [TENANTS] if number == 0 else []
-        await connection.execute(statement, *arguments)
-    await connection.execute("ANALYZE")
+    tenants, *others = _STATEMENTS.split(";\n")
+    await connection.execute(tenants, TENANTS)
+    for statement in (*others, "ANALYZE"):
+        await connection.execute(statement)
 
 
 async def owner_of(connection: asyncpg.Connection, slug: str) -> Identity:
@@ -73,4 +78,5 @@ async def owner_of(connection: asyncpg.Connection, slug: str) -> Identity:
         """,
         slug,
     )
-    return Identity(*row)
+    assert row is not None
+    return Identity(*row.values())

@@ -141,7 +141,7 @@ def unexplained(text: str) -> Iterator[int]:
     """The lines with an exception to a rule of the linters that says not which rule, or not why."""
     for number, comment in comments(text):
         reason = CODES.sub("", comment)
-        if EXCEPTION.search(comment) and (EXCEPTION.search(reason) or not re.search(r"[a-z]{4}", reason)):
+        if EXCEPTION.search(comment) and (EXCEPTION.search(reason) or not re.search(r"[a-z]{4}|[a-z]+ [a-z]+", reason)):
             yield number
 
 

@@ -22,12 +22,7 @@ from tests.house.sources import ROOT
 REVISIONS = sorted(path.stem for path in (ROOT / "migrations" / "versions").glob("*.py"))
 NUMBERS = [name[:4] for name in REVISIONS]
 
-# What only the migrations know: views, indexes over expressions, and checks of what the rules check before.
-VIEWED = {
-    (f"{table}_text", column)
-    for table in ("memberships", "projects", "tasks")
-    for column in ("tenant_id", "id", "text")
-}
+# What only the migrations know, besides views: indexes over expressions, and checks of what the rules check before.
 EXPRESSION_INDEXES = {"tasks_by_due_date_asc", "tasks_by_due_date_desc", "tasks_by_text"}
 OTHER_CHECKS = {"tenants_slug_check"}
 
@@ -117,7 +112,8 @@ async def test_what_alembic_does_not_compare_is_the_same_too(
     said, made = await made_by_models(empty), await snapshot(urls.plain("owner"))
     for kind in ("column", "constraint", "index"):
         assert said[kind] - made[kind] == set(), kind
-    assert {row[:2] for row in made["column"] - said["column"]} - VIEWED == {("alembic_version", "version_num")}
+    views = {row[0] for row in made["view"]}
+    assert {row[0] for row in made["column"] - said["column"]} - views == {"alembic_version"}
     assert {row[0] for row in made["index"] - said["index"]} == {*EXPRESSION_INDEXES, "alembic_version_pkc"}
     more = {row for row in made["constraint"] - said["constraint"] if row[0] != "alembic_version"}
     assert {row[1] for row in more if "char_length" not in str(row[2])} == OTHER_CHECKS

@@ -3,24 +3,24 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import product
 from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import ColumnElement, create_engine
+from sqlalchemy import ColumnElement, Integer, bindparam, create_engine
 from sqlalchemy.pool import NullPool
 from strawberry.types.base import StrawberryObjectDefinition
 
 from graph import schema
-from graph.fields import Listing, Many
+from graph.fields import NODES, Listing, Many
 from models.base import now, table_of
 from models.database import Database, Identity
 from services import pagination
 from services.access import Actor
-from services.pagination import Collection, PageRequest
+from services.pagination import Collection, Order, PageRequest
 from tests.conftest import Urls
 from tests.house.plans import Plan, Planner, planning
 from tests.house.scale import fill, owner_of
@@ -113,12 +113,12 @@ def sql(expression: ColumnElement[Any]) -> str:
 
 def columns_of(expression: ColumnElement[Any]) -> set[str]:
     """The columns that an expression over one table is made of."""
-    return set(re.findall(r"\b[a-z]+\.(\w+)", sql(expression)))
+    return set(re.findall(r"\b[a-z_]+\.(\w+)", sql(expression)))
 
 
 def looked_up(filter_: ColumnElement[Any]) -> str:
     """What the index condition of a filter must hold: its column, or the operator that finds a text in a view."""
-    (column, *_rest) = re.findall(r"\b[a-z]+\.(\w+)", sql(filter_))
+    (column, *_rest) = re.findall(r"\b[a-z_]+\.(\w+)", sql(filter_))
     return "~~" if column == "id" else str(column)
 
 
@@ -203,10 +203,36 @@ async def test_a_nested_page_is_read_from_an_index(
     assert len(parents) == 50
     for descending, backwards in DIRECTIONS:
         size = "last" if backwards else "first"
-        request = PageRequest.of(collection, "list", **{size: 5, "order": (order, descending)})
+        options: dict[str, Any] = {size: 5, "order": (order, descending)}
+        request = PageRequest.of(collection, "list", **options)
         planner.forget()
         await pagination.related(planner.session, ground.actor, collection, request, field.column, parents)
         plan = await planner.plan()
         (page,) = plan.pages
         assert field.column in page.conditions, plan
-        assert not page.sorts, plan
+        assert not page.sorts or order != collection.default_order[0], plan
+
+
+async def test_what_has_no_index_is_seen(planner: Planner, ground: Ground) -> None:
+    tasks = ROOTS["Query.tasks"]
+    version = table_of(tasks.model).c.version
+    by_version = replace(
+        tasks,
+        filters={"version": version == bindparam("version", type_=Integer())},
+        orders={"version": Order.by(version)},
+        default_order=("version", False),
+    )
+    plan = await plan_of(planner, ground, by_version, PageRequest.of(by_version, "list"))
+    assert plan.sorts
+    request = PageRequest.of(by_version, "list", filters={"version": 7})
+    plan = await plan_of(planner, ground, by_version, request)
+    assert looked_up(by_version.filters["version"]) == "version"
+    assert "version" not in plan.conditions
+
+
+def test_every_list_and_every_filter_has_its_turn() -> None:
+    filters = {f"{name} {key}" for name, collection in ROOTS.items() for key in collection.filters}
+    assert filters == set(SELECTIVE)
+    assert set(SHORT) <= set(ROOTS)
+    listed = list(ROOTS.values())
+    assert [node.name for node in NODES.values() if node.collection.filters and node.collection not in listed] == []

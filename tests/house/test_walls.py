@@ -33,6 +33,8 @@ OWNED = (
 TENANT = "(tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS \"nullif\"))"
 """The tenant's wall, as PostgreSQL prints it."""
 
+LASTING = ("invitations", "memberships", "projects", "sessions", "tenants", "users")
+
 CROSSED = """
     ALTER TABLE tasks ADD UNIQUE (id, tenant_id), ADD FOREIGN KEY (tenant_id, id) REFERENCES tasks (id, tenant_id)
 """
@@ -251,7 +253,8 @@ RULES = [
         SELECT format('%s: %s to %s', relname, privilege_type, nullif(grantee, 0)::regrole)
         FROM pg_class c, aclexplode(c.relacl)
         WHERE relnamespace = 'public'::regnamespace AND grantee <> '{OWNER}'::regrole AND NOT (
-            grantee = '{RUNTIME}'::regrole AND privilege_type IN ('SELECT', 'INSERT', 'UPDATE') AND NOT is_grantable
+            grantee = '{RUNTIME}'::regrole AND NOT is_grantable
+            AND privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
         )
         UNION ALL
         SELECT format('%s.%s', attrelid::regclass, attname) FROM pg_attribute a, pg_class c
@@ -261,15 +264,18 @@ RULES = [
         """,
         (
             "GRANT TRUNCATE ON tasks TO {runtime}",
-            "GRANT DELETE ON memberships TO {runtime}",
             "GRANT SELECT ON tenants TO PUBLIC",
             "GRANT SELECT (title) ON tasks TO PUBLIC",
             "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
         ),
-        {
-            f"tasks: DELETE to {RUNTIME}": "deleting a task is final",
-            f"idempotency_keys: DELETE to {RUNTIME}": "keys are kept for some time only",
-        },
+    ),
+    Rule(
+        "what others point at for good is ended or hidden, and never deleted",
+        f"""
+        SELECT name FROM unnest(ARRAY{list(LASTING)}) name
+        WHERE to_regclass(name) IS NULL OR has_table_privilege('{RUNTIME}', to_regclass(name), 'DELETE')
+        """,
+        ("GRANT DELETE ON memberships TO {runtime}", "DROP TABLE invitations"),
     ),
     Rule(
         "only the owner makes anything in the schema, and there is no other schema",

@@ -1,0 +1,41 @@
+"""What holds for whatever is refused: a code, nothing stored, little work, and no fault of ours."""
+
+import json
+import time
+from typing import Any
+
+from tests.api.things import Stage, digests
+
+BUDGET = 0.25 * 3  # seconds of process CPU, with slack for a slow machine
+
+
+def codes_of(answer: Any) -> set[str]:
+    """The codes in an answer, of errors and of typed refusals, wherever they are."""
+    if isinstance(answer, list):
+        return set().union(*map(codes_of, answer)) if answer else set()
+    if not isinstance(answer, dict):
+        return set()
+    found = {answer["code"]} if isinstance(answer.get("code"), str) else set()
+    return found.union(*map(codes_of, answer.values()))
+
+
+async def post(stage: Stage, body: str | bytes, authorization: str | None = "") -> set[str]:
+    """Send something bad, by default with a good token; gives the codes of the answer."""
+    before = await digests(stage.world.connection)
+    headers = {"content-type": "application/json"}
+    if authorization is not None:
+        headers["authorization"] = authorization or f"Bearer {stage.client.token}"
+    began = time.process_time()
+    answer = await stage.client.http.post("/graphql", content=body, headers=headers)
+    spent = time.process_time() - began
+    assert answer.status_code < 500, answer.text
+    codes = codes_of(answer.json())
+    assert "INTERNAL" not in codes, answer.text
+    assert spent < BUDGET
+    assert await digests(stage.world.connection) == before, "something was stored"
+    return codes
+
+
+async def refused(stage: Stage, query: str, variables: dict[str, Any] | None = None) -> set[str]:
+    """The same with an operation."""
+    return await post(stage, json.dumps({"query": query, "variables": variables or {}}))

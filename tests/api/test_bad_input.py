@@ -1,0 +1,391 @@
+"""What bad input gets: a clear coded refusal, nothing stored, and little work. Never a 500, never `INTERNAL`."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from models.base import new_id
+from tests.api.operations import CASES, OPERATIONS, Operation, founded, names, put
+from tests.api.refusals import codes_of, post, refused
+from tests.api.things import Stage, enter
+from tests.factories import PASSWORD
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(make_database: Callable[[], Awaitable[Any]]) -> AsyncIterator[Stage]:
+    """Somebody who may do everything in acme."""
+    async with founded(await make_database()) as world:
+        stage = await enter(world, world.acme, "owner")
+        await stage.client.run("{ tasks { totalCount } }")  # the first request pays for imports and caches
+        yield stage
+
+
+BAD_IDS = [
+    "",
+    ":",
+    "Task",
+    "Task:",
+    "Task:1",
+    f"Nothing:{new_id()}",
+    f"Task{new_id()}",
+    "x" * 10_000,
+    "😀:😀",
+    "Task:\x01",
+]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.case)
+async def test_malformed_ids(stage: Stage, operation: Operation) -> None:
+    given = await operation.arguments(stage)
+    for path, name in names(given):
+        if ":" in name:
+            other = "Project" if name.startswith("Task:") else "Task"
+            for bad in (*BAD_IDS, f"{other}:{name.partition(':')[2]}", name.lower()):
+                if operation.field in {"node", "nodes"} and bad.startswith(f"{other}:0"):
+                    continue  # any type will do there
+                body = operation.body(put(given, path, bad))
+                assert await refused(stage, body["query"], body["variables"]) == {"BAD_USER_INPUT"}, bad
+
+
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.is_mutation], ids=lambda operation: operation.case)
+async def test_unknown_ids(stage: Stage, operation: Operation) -> None:
+    given = await operation.arguments(stage)
+    for path, name in names(given):
+        if ":" in name:
+            body = operation.body(put(given, path, name.unknown()))
+            code = "NOT_FOUND" if path[-1] == "id" else "BAD_USER_INPUT"
+            assert await refused(stage, body["query"], body["variables"]) == {code}
+
+
+LISTS = {
+    "tasks": "{{ tasks({}) {{ totalCount }} }}",
+    "projects": "{{ projects({}) {{ totalCount }} }}",
+    "users": "{{ users({}) {{ totalCount }} }}",
+    "invitations": "{{ invitations({}) {{ totalCount }} }}",
+    "a project's tasks": "{{ projects {{ nodes {{ tasks({}) {{ totalCount }} }} }} }}",
+    "a person's tasks": "{{ users {{ nodes {{ tasks({}) {{ totalCount }} }} }} }}",
+    "the viewer's sessions": "{{ viewer {{ sessions({}) {{ totalCount }} }} }}",
+    "the viewer's memberships": "{{ viewer {{ memberships({}) {{ totalCount }} }} }}",
+    "the viewer's invitations": "{{ viewer {{ invitations({}) {{ totalCount }} }} }}",
+}
+PAGES = [
+    "first: -1",
+    "first: 0",
+    "first: 101",
+    "last: -1",
+    "last: 0",
+    "last: 101",
+    "first: 1, last: 1",
+    'last: 1, after: "x"',
+    'before: "x"',
+    'first: 1, before: "x"',
+    'after: "x"',
+    'last: 1, before: "x"',
+]
+
+
+@pytest.mark.parametrize("query", LISTS.values(), ids=LISTS)
+async def test_pages_out_of_range(stage: Stage, query: str) -> None:
+    await CASES["project"]["id"](stage)
+    for page in PAGES:
+        assert await refused(stage, query.format(page)) == {"BAD_USER_INPUT"}, page
+    for page in ("first: 2147483648", 'first: "1"', "first: 1.5", "first: " + "9" * 10_000):
+        assert await refused(stage, query.format(page)) == {"GRAPHQL_VALIDATION_FAILED"}, page[:20]
+
+
+def encoded(value: str | bytes) -> str:
+    """A cursor that holds this."""
+    return urlsafe_b64encode(value.encode() if isinstance(value, str) else value).decode().rstrip("=")
+
+
+GARBAGE = [
+    "x",
+    "====",
+    "é",
+    "😀",
+    "x" * 100_000,
+    *map(encoded, ("null", "1", '"x"', "[]", "{}", "[1,2,3]", '["a","b"]', '["a","b","c","d"]')),
+    *map(encoded, (b"\xff\xfe", "[" * 50_000, "9" * 10_000, "NaN", '{"a":' * 5_000, b"\0")),
+]
+
+AFTER = "query($after: String, $order: TaskOrder) { tasks(after: $after, orderBy: $order) { nodes { id } } }"
+CURSOR = "query($order: TaskOrder) { tasks(first: 1, orderBy: $order) { pageInfo { endCursor } } }"
+
+
+@pytest.mark.parametrize("cursor", GARBAGE, ids=range(len(GARBAGE)))
+async def test_garbage_cursors(stage: Stage, cursor: str) -> None:
+    assert await refused(stage, AFTER, {"after": cursor}) == {"BAD_USER_INPUT"}
+
+
+@pytest.mark.parametrize("field", ["CREATED_AT", "UPDATED_AT", "DUE_DATE"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "nonsense",
+        "xinfinity",
+        "epoch",
+        "now",
+        "2026-13-01 00:00:00+00",
+        "2026-01-01 00:00:00+99",
+        "2026-01-01' OR true --",
+        "\0",
+        "\ud800",
+        "2026-01-01 00:00:00+00\0",
+        "9" * 10_000,
+        None,
+        5,
+        [],
+        {},
+        True,
+    ],
+    ids=repr,
+)
+async def test_forged_keys_of_moments(stage: Stage, field: str, key: Any) -> None:
+    cursor = await _cursor(stage, field)
+    mark, _key, row_id = json.loads(urlsafe_b64decode(cursor + "=="))
+    forged = {"after": encoded(json.dumps([mark, key, row_id])), "order": {"field": field}}
+    assert await refused(stage, AFTER, forged) == {"BAD_USER_INPUT"}
+
+
+@pytest.mark.parametrize("key", ["", "nonsense", "x" * 10_000, "' OR true --", "😀", "\x01\x7f"], ids=range(6))
+async def test_forged_keys_of_texts_lead_somewhere(stage: Stage, key: str) -> None:
+    cursor = await _cursor(stage, "TITLE")
+    mark, _key, row_id = json.loads(urlsafe_b64decode(cursor + "=="))
+    forged = {"after": encoded(json.dumps([mark, key, row_id])), "order": {"field": "TITLE"}}
+    assert await refused(stage, AFTER, forged) == set()
+
+
+@pytest.mark.parametrize("row_id", ["", "x", None, 5, [], "0" * 10_000, "\0"], ids=range(7))
+async def test_forged_ids(stage: Stage, row_id: Any) -> None:
+    cursor = await _cursor(stage, "TITLE")
+    mark, key, _row_id = json.loads(urlsafe_b64decode(cursor + "=="))
+    forged = {"after": encoded(json.dumps([mark, key, row_id])), "order": {"field": "TITLE"}}
+    assert await refused(stage, AFTER, forged) == {"BAD_USER_INPUT"}
+
+
+async def _cursor(stage: Stage, field: str) -> str:
+    await CASES["task"]["id"](stage)
+    found = await stage.client.run(CURSOR, order={"field": field})
+    return str(found["tasks"]["pageInfo"]["endCursor"])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        'tasks(after: "{}", orderBy: {{field: TITLE}})',
+        'tasks(after: "{}", orderBy: {{field: CREATED_AT, direction: ASC}})',
+        'tasks(after: "{}", filter: {{status: TODO}})',
+        'tasks(last: 1, before: "{}", filter: {{text: "x"}})',
+        'projects(after: "{}")',
+        'users(after: "{}")',
+        'projects {{ nodes {{ tasks(after: "{}") {{ totalCount }} }} }} x: tasks',
+        'viewer {{ sessions(after: "{}") {{ totalCount }} }} x: tasks',
+    ],
+)
+async def test_cursors_of_other_lists(stage: Stage, other: str) -> None:
+    await CASES["task"]["id"](stage)
+    cursor = (await stage.client.run(CURSOR))["tasks"]["pageInfo"]["endCursor"]
+    assert await refused(stage, AFTER, {"after": cursor}) == set()
+    assert await refused(stage, f"{{ {other.format(cursor)} {{ totalCount }} }}") == {"BAD_USER_INPUT"}
+
+
+def _rule(operation: str, path: str, *values: Any) -> Iterator[Any]:
+    for number, value in enumerate(values):
+        yield pytest.param(operation, path, value, id=f"{operation}.{path}-{number}")
+
+
+@pytest.mark.parametrize(
+    ("case", "path", "value"),
+    [
+        *_rule("createTask", "title", "", " \t\n", "x" * 201, "\0"),
+        *_rule("createTask", "description", "x" * 2001, "a\0b"),
+        *_rule("createTask", "idempotencyKey", "", "x" * 256, "\0"),
+        *_rule("updateTask", "title", "", " ", "x" * 201),
+        *_rule("updateTask", "description", "x" * 2001),
+        *_rule("createProject", "name", "", "\u2003", "x" * 201, "\0"),
+        *_rule("updateProject", "name", "", "x" * 201),
+        *_rule("createTenant", "name", "", " ", "x" * 101),
+        *_rule("createTenant", "slug", "", "-", "-a", "a-", "a b", "a_b", "é", "x" * 51, "a.b", "\0", "²"),
+        *_rule("updateTenant", "name", "", "x" * 101),
+        *_rule("updateViewer", "fullName", "", " ", "x" * 101, "\0"),
+        *_rule("register", "fullName", "", "x" * 101),
+        *_rule("register", "email", "", "x", "x@", "@x.com", "a b@example.com", "x" * 250 + "@example.com", "\0@x.com"),
+        *_rule("register", "password", "", "Sh0rt!", "n0-upper!", "No-digit!", "N0symbol", "Aa1!" * 33, "Passw0rd!\0"),
+        *_rule("changePassword", "newPassword", "", "Sh0rt!", "n0-upper!", "No-digit!", "N0symbol", "Aa1!" * 33),
+        *_rule("inviteMember", "email", "", "x", "x@", "a@b@example.com", "\0@example.com"),
+        *_rule("switchTenant", "tenant", "", "nowhere", "\0", "x" * 10_000),
+        *_rule("login: to a tenant", "tenant", "", "nowhere", "\0"),
+    ],
+)
+async def test_broken_rules(stage: Stage, case: str, path: str, value: Any) -> None:
+    operation = Operation(case)
+    given = await operation.arguments(stage)
+    assert await _literally(stage, operation, {**given["input"], path: value}) == {"BAD_USER_INPUT"}
+
+
+@pytest.mark.parametrize(
+    ("case", "path", "value"),
+    [
+        *_rule("createTask", "title", "x" * 200, " " * 300 + "x", "😀" * 200, "\u200b"),
+        *_rule("createTask", "description", "x" * 2000, "😀" * 2000, "", None),
+        *_rule("createTask", "idempotencyKey", "x" * 255, "😀" * 255),
+        *_rule("createTask", "dueDate", "0001-01-02", "9999-12-31", "2026-01-31T09:30:00+14:00"),
+        *_rule("updateTask", "title", "x" * 200),
+        *_rule("createProject", "name", "x" * 200),
+        *_rule("createTenant", "name", "x" * 100),
+        *_rule("createTenant", "slug", "x" * 50),
+        *_rule("updateViewer", "fullName", "x" * 100),
+        *_rule("changePassword", "newPassword", "Aa1!" * 32),
+    ],
+)
+async def test_limits_are_exact(stage: Stage, case: str, path: str, value: Any) -> None:
+    fresh = await enter(stage.world, stage.tenant, "owner")
+    operation = Operation(case)
+    given = await operation.arguments(fresh)
+    body = operation.body({"input": {**given["input"], path: value}})
+    answer = await fresh.client.run(body["query"], **body["variables"])
+    assert codes_of(answer) == set(), answer
+
+
+async def _literally(stage: Stage, operation: Operation, given: dict[str, Any]) -> set[str]:
+    """Send an input within the document, where strings have escapes that JSON is not asked about."""
+    enums = {"role", "status"}
+    fields = ", ".join(f"{name}: {value if name in enums else json.dumps(value)}" for name, value in given.items())
+    query = operation.body({})["query"].replace(operation.field, f"{operation.field}(input: {{{fields}}})", 1)
+    return await refused(stage, query)
+
+
+@pytest.mark.parametrize(
+    ("case", "path", "value"),
+    [
+        *_rule("createTask", "dueDate", "tomorrow", "", "2026-02-30", "0001-01-01", 0, 1e30, True, [1], {"a": 1}),
+        *_rule("createTask", "dueDate", "9999-12-31T23:59:59.999999", "9999-12-31T23:59:59-01:00", "x" * 10_000),
+        *_rule("createTask", "status", "", "todo", "DELETED", 1, True, [], None),
+        *_rule("createTask", "title", None, 1, True, ["x"], {}),
+        *_rule("createTask", "nothing", "x"),
+        *_rule("updateTask", "title", None),
+        *_rule("updateTask", "status", None, "todo"),
+        *_rule("updateTask", "id", None, 1.5, {}, ["x"]),
+        *_rule("updateTask", "expectedVersion", 2**31, -(2**31) - 1, 1.5, "1"),
+        *_rule("inviteMember", "role", "owner", "GOD", None, 0),
+        *_rule("archiveProject", "archived", None, "true", 1),
+        *_rule("login", "password", None, 1),
+    ],
+)
+async def test_wrong_types(stage: Stage, case: str, path: str, value: Any) -> None:
+    operation = Operation(case)
+    given = await operation.arguments(stage)
+    body = operation.body({"input": {**given["input"], path: value}})
+    assert await refused(stage, body["query"], body["variables"]) == {"BAD_USER_INPUT"}
+
+
+async def test_what_is_said_of_null_is_not_about_python(stage: Stage) -> None:
+    operation = Operation("updateTask")
+    given = await operation.arguments(stage)
+    variable = operation.body({"input": {**given["input"], "status": None}})
+    literal = 'mutation { updateTask(input: {id: "x", status: null}) { __typename } }'
+    for body in (variable, {"query": literal, "variables": {}}):
+        (error,) = (await stage.client.send(body["query"], **body["variables"]))["errors"]
+        assert error["message"] == "A field that may be left out was null: leave it out, or give it a value."
+
+
+async def test_stale_versions(stage: Stage) -> None:
+    for case in ("updateTask", "updateProject", "archiveProject", "deleteProject", "changeMemberRole"):
+        given = (await Operation(case).arguments(stage))["input"]
+        body = Operation(case).body({"input": {**given, "expectedVersion": 99}})
+        assert await refused(stage, body["query"], body["variables"]) == {"VERSION_CONFLICT"}
+    for case in ("updateTenant", "updateViewer"):
+        given = (await Operation(case).arguments(stage))["input"]
+        body = Operation(case).body({"input": {**given, "expectedVersion": -1}})
+        assert await refused(stage, body["query"], body["variables"]) == {"VERSION_CONFLICT"}
+
+
+async def test_what_is_taken_is_taken_in_any_case(stage: Stage) -> None:
+    assert stage.actor is not None
+    for case, given in (
+        ("register", {"email": stage.actor.email.upper(), "fullName": "x", "password": PASSWORD}),
+        ("register", {"email": f" {stage.actor.email.title()} ", "fullName": "x", "password": PASSWORD}),
+        ("createTenant", {"name": "ACME", "slug": "another"}),
+        ("createTenant", {"name": " acme ", "slug": "another"}),
+        ("createTenant", {"name": "another", "slug": "ACME"}),
+        ("updateTenant", {"name": "GLOBEX"}),
+        ("inviteMember", {"email": stage.actor.email.upper()}),
+    ):
+        body = Operation(case).body({"input": given})
+        assert await refused(stage, body["query"], body["variables"]) == {"ALREADY_EXISTS"}, given
+
+
+CREATE = "mutation($title: String!) { createTask(input: {title: $title}) { ... on Error { code } } }"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "NaN",
+        "-Infinity",
+        "1e99999",
+        "9" * 10_000,
+        '"\\ud800"',
+        '"\\udc00\\ud800"',
+        '"\\u0000"',
+        '"\0"',
+        "[" * 10_000 + "]" * 10_000,
+        '{"a":' * 5_000 + "1" + "}" * 5_000,
+    ],
+    ids=range(10),
+)
+async def test_json_that_is_none(stage: Stage, raw: str) -> None:
+    body = f'{{"query":{json.dumps(CREATE)},"variables":{{"title":{raw}}}}}'
+    assert await post(stage, body) == {"BAD_REQUEST"}
+
+
+async def test_bytes_that_are_no_text(stage: Stage) -> None:
+    body = json.dumps({"query": CREATE, "variables": {"title": "@"}}).encode()
+    for bad in (b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80"):
+        assert await post(stage, body.replace(b"@", bad)) == {"BAD_REQUEST"}
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        ('mutation { createTask(input: {title: "\\ud800"}) { __typename } }', "GRAPHQL_PARSE_FAILED"),
+        ('mutation { createTask(input: {title: "\\u{d800}"}) { __typename } }', "GRAPHQL_PARSE_FAILED"),
+        ('mutation { createTask(input: {title: "\\u{110000}"}) { __typename } }', "GRAPHQL_PARSE_FAILED"),
+        ("mutation { createTask(input: {title: " + "[" * 3_000, "DOCUMENT_TOO_COMPLEX"),
+        ("mutation { createTask(input: {title: 1}) { __typename } }", "GRAPHQL_VALIDATION_FAILED"),
+        ('mutation { deleteTask(input: {id: "x", expectedVersion: 1}) { __typename } }', "GRAPHQL_VALIDATION_FAILED"),
+        ('{ tasks(filter: {text: "\\u0000"}) { totalCount } }', "BAD_USER_INPUT"),
+        ('{ users(filter: {email: "\\u0000"}) { totalCount } }', "BAD_USER_INPUT"),
+        ('{ projects(filter: {text: "\\u{0}"}) { totalCount } }', "BAD_USER_INPUT"),
+        ("{ viewer { passwordHash } }", "GRAPHQL_VALIDATION_FAILED"),
+        ("{", "GRAPHQL_PARSE_FAILED"),
+    ],
+    ids=range(11),
+)
+async def test_documents(stage: Stage, document: str, code: str) -> None:
+    assert await refused(stage, document) == {code}
+
+
+async def test_a_chain_of_fragments(stage: Stage) -> None:
+    chain = " ".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(20))
+    document = f"{{ ...F0 }} {chain} fragment F20 on Query {{ tasks {{ totalCount }} }}"
+    assert await refused(stage, document) == {"DOCUMENT_TOO_COMPLEX"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "%", "_", "\\", "x" * 255, "%_" * 127, "'; DROP TABLE tasks --", "\x01", "😀"],
+    ids=range(9),
+)
+async def test_texts_to_look_for_may_be_anything(stage: Stage, text: str) -> None:
+    query = "query($text: String) {{ {}(filter: {{text: $text}}) {{ totalCount }} }}"
+    for listed in ("tasks", "projects", "users"):
+        assert await refused(stage, query.format(listed), {"text": text}) == set()
+        assert await refused(stage, query.format(listed), {"text": text.ljust(256, "%")}) == {"BAD_USER_INPUT"}
