@@ -2,7 +2,8 @@
 
 Strawberry resolves the fields of a query concurrently, and a session is no place to meet. So a query opens one
 read unit at its first need, whose statements take turns: the whole answer is one snapshot. A mutation field opens one
-write unit; what its answer shows is read after it committed, in a fresh read unit.
+write unit; what its answer shows is read after it committed, in a fresh read unit. Which node is read is the route's
+to decide; `context.route.primary = Why.ASKED` before the first read has the primary read.
 """
 
 import asyncio
@@ -13,11 +14,12 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import strawberry
-from sqlalchemy.exc import DBAPIError
 from strawberry.fastapi import BaseContext
 
 from graph.loaders import Loaders
-from models.database import Database, Identity, NotLive, Overloaded, ReadSession, Unreachable, WriteSession
+from models.database import Database, Identity, NotLive, Overloaded, ReadSession, Retry, Unreachable, WriteSession
+from models.nodes import Nodes
+from models.routes import Route, Why
 from services.access import Actor
 from services.errors import Unauthenticated, Unavailable
 from services.feed import Feed
@@ -27,7 +29,6 @@ __all__ = ["Context", "Info"]
 
 Result = TypeVar("Result")
 
-RETRIED = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL asks to try again
 TRIES = 4
 
 
@@ -55,6 +56,8 @@ class Context(BaseContext):
         bad_token: bool = False,
         expires_at: datetime | None = None,
         trace: Trace | None = None,
+        route: Route | None = None,
+        tells_node: bool = False,
     ) -> None:
         """Prepare it; nothing is opened yet.
 
@@ -67,11 +70,15 @@ class Context(BaseContext):
             bad_token: whether a token came along that is not valid; the actor is nobody then.
             expires_at: when the token ends, and with it a WebSocket.
             trace: where to note what was done, for the log.
+            route: which node is read; without one, this database.
+            tells_node: whether the answer says which node was read.
         """
         super().__init__()
         self.bad_token = bad_token
         self.expires_at = expires_at
         self.trace = trace
+        self.route = route or Route(Nodes(database))
+        self.tells_node = tells_node
         self.database = database
         self.actor = actor
         self.door = door
@@ -99,7 +106,7 @@ class Context(BaseContext):
             if self._session is None:
                 stack = AsyncExitStack()
                 with _translated():
-                    self._session = await stack.enter_async_context(self.database.read(self.actor.identity))
+                    self._session = await stack.enter_async_context(self.route.read(self.actor.identity))
                 self._open = stack
             return self._session
 
@@ -132,14 +139,25 @@ class Context(BaseContext):
         for attempt in range(1, TRIES + 1):
             try:
                 with _translated():
-                    async with self.database.write(identity or self.actor.identity) as session:
+                    async with self.route.write(identity or self.actor.identity) as session:
                         result = await work(session)
                     self.statements += session.statements + 1
                     return result
-            except DBAPIError as error:
-                if attempt == TRIES or getattr(error.orig, "sqlstate", None) not in RETRIED:
+            except Retry:
+                if attempt == TRIES:
                     raise
         raise AssertionError  # the loop returns or raises
+
+    async def restart(self) -> bool:
+        """Whether the replica was lost while it answered: then all that it said is forgotten, and the primary is next.
+
+        Nothing but queries are read from replicas, and those can be run again, whole.
+        """
+        if not self.route.lost:
+            return False
+        await self.close()
+        self.route.primary = Why.LOST
+        return True
 
     async def close(self) -> None:
         """End the read unit and forget what was loaded; the next need opens a new one."""
@@ -148,8 +166,7 @@ class Context(BaseContext):
         self.loaders = Loaders(self.read, self.actor)
         if stack is not None and session is not None:
             self.statements += session.statements + 1
-            with _translated():
-                await stack.aclose()
+            await stack.aclose()
 
 
 Info: TypeAlias = strawberry.Info[Context, None]
