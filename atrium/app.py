@@ -8,17 +8,22 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from atrium import health, http, migrate
+from atrium.http.consistency import Consistency
 from atrium.metrics import Metrics
 from atrium.settings import Settings, SettingsError
 from graph import schema
 from graph.context import Context
 from models.database import Database, Identity
+from models.nodes import PRIMARY, Nodes
 from services import security
 from services.access import Actor
 from services.feed import Feed
 from services.sessions import Door
 
 __all__ = ["Parts", "build", "door_of", "signing_keys"]
+
+PRIMARY_CONNECT_SECONDS = 5.0
+REPLICA_CONNECT_SECONDS = 2.0  # the primary is waiting to take over
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,8 @@ class Parts:
 
     settings: Settings
     database: Database
+    nodes: Nodes
+    consistency: Consistency
     door: Door
     feed: Feed
     schema: schema.Schema
@@ -53,15 +60,21 @@ class Parts:
             bad_token=bad_token,
             expires_at=expires_at,
             trace=record,
+            route=self.consistency.route(call),
+            tells_node=bool(self.nodes.replicas) and not self.settings.is_production,
         )
 
 
 def build(settings: Settings, *, database_url: str) -> FastAPI:
     """The application that serves `settings` on the database at this URL, as the runtime role."""
     keys = signing_keys(settings)
+    metrics = Metrics(lambda: pool_usage(parts.nodes))
+    nodes = nodes_of(settings, database_url, metrics)
     parts = Parts(
         settings=settings,
-        database=Database(database_url, pool_size=settings.pool_size, wait=settings.admission_wait_seconds),
+        database=nodes.primary,
+        nodes=nodes,
+        consistency=Consistency(keys.derive("consistency"), nodes),
         door=door_of(settings, keys),
         feed=Feed(database_url),
         schema=schema.build(settings.limits, introspection=settings.introspection_enabled),
@@ -70,7 +83,9 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         parts.feed.start()
+        parts.nodes.start()
         yield
+        await parts.nodes.stop()
         await parts.feed.stop()
         await parts.database.close()
         parts.door.passwords.close()
@@ -84,7 +99,6 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # logs and metrics are our own
     )
     app.state.parts = parts
-    metrics = Metrics(lambda: {"primary": {"size": settings.pool_size, "in_use": parts.database.in_use}})
 
     async def context(call: http.Call) -> Context:
         return parts.context(call)
@@ -104,6 +118,28 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
     checks = {"database": parts.database.ping, "migrations": migrated}
     app.router.routes.extend([*health.routes(checks, reveal=not settings.is_production), metrics.route()])
     return app
+
+
+def nodes_of(settings: Settings, database_url: str, metrics: Metrics) -> Nodes:
+    """The primary at this URL and the replicas in the settings."""
+
+    def database(url: str, connect_seconds: float) -> Database:
+        return Database(
+            url, pool_size=settings.pool_size, wait=settings.admission_wait_seconds, connect=connect_seconds
+        )
+
+    return Nodes(
+        database(database_url, PRIMARY_CONNECT_SECONDS),
+        [database(url.get_secret_value(), REPLICA_CONNECT_SECONDS) for url in settings.database_replica_urls],
+        max_lag=settings.replica_max_lag_seconds,
+        observe=metrics.count_read,
+    )
+
+
+def pool_usage(nodes: Nodes) -> dict[str, dict[str, float]]:
+    """The connections of each node, by state."""
+    databases = {PRIMARY: nodes.primary, **{replica.name: replica.database for replica in nodes.replicas}}
+    return {name: {"size": each.pool_size, "in_use": each.in_use} for name, each in databases.items()}
 
 
 def door_of(settings: Settings, keys: security.SigningKeys) -> Door:

@@ -31,7 +31,11 @@ Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 
 
 @main.command()
-def serve(port: Port = None, host: Host = None) -> None:
+def serve(
+    port: Port = None,
+    host: Host = None,
+    replicas: Annotated[int, typer.Option(help="Read replicas of the embedded database to start.", min=0, max=8)] = 0,
+) -> None:
     """Serve. In development: start the embedded database if no other is given, migrate, and load the demo data once."""
     changes = {name: value for name, value in (("port", port), ("host", host)) if value is not None}
     with _prepared(serving=True, **changes) as (settings, urls):
@@ -40,15 +44,8 @@ def serve(port: Port = None, host: Host = None) -> None:
         asyncio.run(start.check_database(urls))
         if urls.embedded:
             demo_data.load_once(urls.owner, settings)
-        logs.configure(settings.log_level, production=settings.is_production)
-        app = application.build(settings, database_url=urls.runtime)
-        # What lives from here on lives for good; the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 50, 50)
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="on", **http.server_options(settings)))
-        _welcome(settings, embedded=urls.embedded)
-        server.run()
+        with start.replicas(settings, urls, replicas) as replicated:
+            _run(replicated, urls)
 
 
 @main.command(name="migrate")
@@ -165,6 +162,19 @@ def _prepared(*, serving: bool = False, **changes: Any) -> Iterator[tuple[Settin
     except SettingsError as error:
         console.print(str(error), style="red", soft_wrap=True)
         raise typer.Exit(1) from None
+
+
+def _run(settings: Settings, urls: start.Urls) -> None:
+    """Serve until told to end."""
+    logs.configure(settings.log_level, production=settings.is_production)
+    app = application.build(settings, database_url=urls.runtime)
+    # What lives from here on lives for good; the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="on", **http.server_options(settings)))
+    _welcome(settings, embedded=urls.embedded)
+    server.run()
 
 
 def _settings(*, serving: bool, **changes: Any) -> Settings:

@@ -1,4 +1,4 @@
-"""What is measured, for Prometheus: operations, their time, their statements, and the pools.
+"""What is measured, for Prometheus: operations, their time, their statements, reads by node, and the pools.
 
 Each application has its own registry, so two of them in one process (tests, say) count apart.
 """
@@ -53,6 +53,12 @@ class Metrics:
             buckets=_STATEMENTS,
             registry=self.registry,
         )
+        self._reads = Counter(
+            "atrium_reads",
+            "Read units by the node that served them and why it did.",
+            ("node", "why"),
+            registry=self.registry,
+        )
         # Looked up once: every series exists from the start, and counting one costs little.
         kinds = (*get_args(OperationType), UNKNOWN)
         self._counts = {(kind, how): operations.labels(kind, how) for kind in kinds for how in get_args(Outcome)}
@@ -70,6 +76,10 @@ class Metrics:
         seconds, statements = self._histograms[kind]
         seconds.observe(record.duration)
         statements.observe(record.statements)
+
+    def count_read(self, node: str, why: str) -> None:
+        """Count one read unit."""
+        self._reads.labels(node, why).inc()
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""

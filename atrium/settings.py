@@ -101,6 +101,12 @@ class Settings(BaseModel):
     database_replica_urls: Annotated[tuple[DatabaseUrl, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Read replicas, as the runtime role, separated by commas."
     )
+    replica_max_lag_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=30,
+        description="How far a replica may be behind for readers who wrote nothing within the last minute.",
+    )
     pool_size: int = Field(10, ge=1, le=1000, description="Connections per database in one process.")
     admission_wait_seconds: float = Field(
         2.0, gt=0, le=60, description="How long an operation waits for a connection before it is turned away."
@@ -132,7 +138,10 @@ class Settings(BaseModel):
     invitation_days: int = Field(7, ge=1, le=90, description="How long an invitation can be accepted.")
 
     idempotency_key_hours: int = Field(
-        24, ge=1, le=8760, description="How long an idempotency key is kept at least; `atrium purge` removes older ones."
+        24,
+        ge=1,
+        le=8760,
+        description="How long an idempotency key is kept at least; `atrium purge` removes older ones.",
     )
 
     request_timeout_seconds: float = Field(

@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from atrium import migrate
+from atrium import migrate, standbys
 from atrium.postgres import EmbeddedFailed, EmbeddedUnavailable, Server
 from atrium.settings import Settings, SettingsError
 
-__all__ = ["Urls", "check_database", "databases", "with_key"]
+__all__ = ["Urls", "check_database", "databases", "replicas", "with_key"]
 
 OLDEST_POSTGRESQL = 150000  # as server_version_num
 
@@ -37,7 +37,13 @@ class Urls:
 
     runtime: str
     owner: str
-    embedded: bool
+    server: Server | None = None
+    """The embedded server, if that is where they lead to."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether they lead to the embedded server."""
+        return self.server is not None
 
 
 @contextmanager
@@ -48,14 +54,35 @@ def databases(settings: Settings) -> Iterator[Urls]:
         SettingsError: one of the two URLs is missing, or there is no embedded database for this platform.
     """
     if settings.database_url and settings.database_owner_url:
-        yield Urls(settings.database_url.get_secret_value(), settings.database_owner_url.get_secret_value(), False)
+        yield Urls(settings.database_url.get_secret_value(), settings.database_owner_url.get_secret_value())
         return
     try:
         server = Server.start(settings.data_dir)
     except (EmbeddedUnavailable, EmbeddedFailed) as error:
         raise SettingsError(str(error)) from error
     with server:
-        yield Urls(server.runtime_url, server.owner_url, True)
+        yield Urls(server.runtime_url, server.owner_url, server)
+
+
+@contextmanager
+def replicas(settings: Settings, urls: Urls, count: int) -> Iterator[Settings]:
+    """These settings with `count` replicas of the embedded database, which run as long as this does.
+
+    Raises:
+        SettingsError: the database is not the embedded one, or its replicas cannot be started.
+    """
+    if not count:
+        yield settings
+        return
+    if urls.server is None:
+        raise SettingsError("Only the embedded database starts replicas; name others in ATRIUM_DATABASE_REPLICA_URLS.")
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(standbys.running(urls.server, settings.data_dir, count))
+        except EmbeddedFailed as error:
+            raise SettingsError(str(error)) from error
+        addresses = tuple(SecretStr(standby.runtime_url) for standby in started)
+        yield settings.model_copy(update={"database_replica_urls": addresses})
 
 
 def with_key(settings: Settings) -> Settings:

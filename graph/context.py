@@ -2,7 +2,8 @@
 
 Strawberry resolves the fields of a query concurrently, and a session is no place to meet. So a query opens one
 read unit at its first need, whose statements take turns: the whole answer is one snapshot. A mutation field opens one
-write unit; what its answer shows is read after it committed, in a fresh read unit.
+write unit; what its answer shows is read after it committed, in a fresh read unit. Which node is read is the route's
+to decide; `context.route.primary = Why.ASKED` before the first read has the primary read.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ from strawberry.fastapi import BaseContext
 
 from graph.loaders import Loaders
 from models.database import Database, Identity, NotLive, Overloaded, ReadSession, Retry, Unreachable, WriteSession
+from models.nodes import Nodes
+from models.routes import Route, Why
 from services.access import Actor
 from services.errors import Unauthenticated, Unavailable
 from services.feed import Feed
@@ -53,6 +56,8 @@ class Context(BaseContext):
         bad_token: bool = False,
         expires_at: datetime | None = None,
         trace: Trace | None = None,
+        route: Route | None = None,
+        tells_node: bool = False,
     ) -> None:
         """Prepare it; nothing is opened yet.
 
@@ -65,11 +70,15 @@ class Context(BaseContext):
             bad_token: whether a token came along that is not valid; the actor is nobody then.
             expires_at: when the token ends, and with it a WebSocket.
             trace: where to note what was done, for the log.
+            route: which node is read; without one, this database.
+            tells_node: whether the answer says which node was read.
         """
         super().__init__()
         self.bad_token = bad_token
         self.expires_at = expires_at
         self.trace = trace
+        self.route = route or Route(Nodes(database))
+        self.tells_node = tells_node
         self.database = database
         self.actor = actor
         self.door = door
@@ -109,7 +118,7 @@ class Context(BaseContext):
         for attempt in range(1, TRIES + 1):
             try:
                 with _translated():
-                    async with self.database.write(identity or self.actor.identity) as session:
+                    async with self.route.write(identity or self.actor.identity) as session:
                         result = await work(session)
                     self.statements += session.statements + 1
                     return result
@@ -117,6 +126,17 @@ class Context(BaseContext):
                 if attempt == TRIES:
                     raise
         raise AssertionError  # the loop returns or raises
+
+    async def restart(self) -> bool:
+        """Whether the replica was lost while it answered: then all that it said is forgotten, and the primary is next.
+
+        Nothing but queries are read from replicas, and those can be run again, whole.
+        """
+        if not self.route.lost:
+            return False
+        await self.close()
+        self.route.primary = Why.LOST
+        return True
 
     async def close(self) -> None:
         """End the read unit and forget what was loaded; the next need opens a new one."""
@@ -128,7 +148,7 @@ class Context(BaseContext):
         self.statements += await asyncio.shield(self._unit.end())
 
     def _renew(self) -> None:
-        self._unit = unit = ReadUnit(self.database, self.actor.identity)
+        self._unit = unit = ReadUnit(self.route, self.actor.identity)
 
         async def read() -> ReadSession:
             """Give the session of the operation's read unit, which is opened at the first need.
@@ -150,8 +170,8 @@ class Context(BaseContext):
 class ReadUnit:
     """The read unit that the fields of an operation share: opened once, at the first need."""
 
-    def __init__(self, database: Database, identity: Identity) -> None:
-        self._unit = database.read(identity)
+    def __init__(self, route: Route, identity: Identity) -> None:
+        self._unit = route.read(identity)
         self._opening: asyncio.Future[ReadSession] | None = None
         self._ended = False
 

@@ -20,6 +20,7 @@ from strawberry.utils.str_converters import to_camel_case
 from graph.context import Info
 from graph.described import interface, output
 from graph.fields import NODES, Node
+from models.database import Retry, Unreachable
 from services import errors
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "OutOfStock",
     "RateLimited",
     "VersionConflict",
+    "as_data",
     "present",
 ]
 
@@ -187,7 +189,11 @@ class Handler:
 
     def handle(self, exception: Any, *, field: StrawberryField, info: Any) -> Error:  # noqa: ARG002  # its protocol
         """Make it."""
-        return self.error_type(message=exception.message, code=exception.code, **self.details(exception))
+        return self.made(exception)
+
+    def made(self, refusal: errors.DomainError) -> Error:
+        """The type for this refusal."""
+        return self.error_type(message=refusal.message, code=refusal.code, **self.details(refusal))
 
 
 HANDLERS = (
@@ -206,6 +212,18 @@ HANDLERS = (
     Handler(errors.InvalidToken, InvalidToken, lambda _: {}),
     Handler(errors.RateLimited, RateLimited, lambda e: {"retry_after": e.retry_after}),
 )
+
+
+def as_data(refusal: errors.DomainError) -> Error:
+    """A refusal as the type that stands for it in a union.
+
+    Raises:
+        DomainError: the refusal itself, when no type stands for its kind.
+    """
+    for handler in HANDLERS:
+        if isinstance(refusal, handler.exception_type):
+            return handler.made(refusal)
+    raise refusal
 
 
 def present(error: GraphQLError, request_id: str, *, suggestions: bool) -> GraphQLError:
@@ -245,6 +263,8 @@ def _cause(error: GraphQLError) -> BaseException | None:
     cause: BaseException | None = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
+    if isinstance(cause, Unreachable | Retry):
+        return errors.Unavailable()  # a statement met it on the way; the context names it where a unit begins
     return None if isinstance(cause, GraphQLError) else cause
 
 

@@ -172,7 +172,7 @@ class _Reader:
         return summary
 
     def field(self, node: graphql.FieldNode, parent: graphql.GraphQLNamedType | None) -> _Summary:
-        """Read one field. What is below a list counts as often as its `ids`, else its parent's page, says."""
+        """Read one field. What is below a list counts as often as its `ids`, else its parent's page or input, says."""
         name = node.name.value
         aliases, once = int(node.alias is not None), {0: 1 + COUNT_COST * (name == "totalCount")}
         if not node.selection_set:
@@ -184,7 +184,8 @@ class _Reader:
         if name in {"__schema", "__type"} and depth <= INTROSPECTION_DEPTH:
             depth = 1
         summary = _Summary(depth, inner.aliases + aliases, inner.directives, 1, once)
-        cost, ids = self.total(_page(node, type_), inner.once, inner.each), _arguments(node, "ids")
+        length = _page(node, type_) or _rows(node, known)
+        cost, ids = self.total(length, inner.once, inner.each), _arguments(node, "ids")
         if not known or not graphql.is_list_type(graphql.get_nullable_type(known.type)):
             _add(summary.once, cost)
         elif ids:
@@ -211,6 +212,8 @@ def _count(length: _Length, variables: Mapping[str, object]) -> int:
     """Return the largest size asked for; one that its field will refuse later counts as the largest page."""
 
     def size(value: object) -> int:
+        if isinstance(value, dict):
+            return max((len(rows) for rows in value.values() if isinstance(rows, list)), default=DEFAULT_PAGE)
         if isinstance(value, list):
             return len(value)
         return value if type(value) is int and 1 <= value <= MAX_PAGE else MAX_PAGE
@@ -224,6 +227,18 @@ def _page(node: graphql.FieldNode, type_: graphql.GraphQLNamedType | None) -> _L
     if type_ and type_.name.endswith("Connection"):
         return _arguments(node, "first", "last")
     return (INTROSPECTION_PAGE,) if type_ and type_.name.startswith("__") else ()
+
+
+def _rows(node: graphql.FieldNode, known: graphql.GraphQLField | None) -> _Length:
+    """Return what sizes the lists right below a mutation: the longest list in its input, at least a default page."""
+    given = next((argument.value for argument in node.arguments or () if argument.name.value == "input"), None)
+    if isinstance(given, graphql.VariableNode):
+        return (DEFAULT_PAGE, given)
+    if known is None or "input" not in known.args or not isinstance(given, graphql.ObjectValueNode):
+        return ()
+    fields_ = getattr(graphql.get_named_type(known.args["input"].type), "fields", {})
+    lists = {name for name, field_ in fields_.items() if graphql.is_list_type(graphql.get_nullable_type(field_.type))}
+    return (DEFAULT_PAGE, *(_constant(part.value) for part in given.fields if part.name.value in lists))
 
 
 def _arguments(node: graphql.FieldNode, *names: str) -> _Length:

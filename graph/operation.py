@@ -4,7 +4,7 @@ What a text says never changes, so everything that depends on the text alone is 
 checked before validation, which is the dearer of the two.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -16,14 +16,22 @@ from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 from strawberry.types.execution import ExecutionResult, StreamExecutionResult
+from strawberry.types.graphql import OperationType
 
 from graph.context import Context
 from graph.errors import present
 from graph.limits import Limits, Outline, outline, parse
+from models.routes import Why
 
 __all__ = ["Operation", "Texts"]
 
 TEXTS_KEPT = 500
+
+PRIMARY_FOR: Mapping[OperationType, Why] = {
+    OperationType.MUTATION: Why.WRITE,
+    OperationType.SUBSCRIPTION: Why.SUBSCRIPTION,
+}
+"""Kinds of operations that the primary answers, and why; what is left are queries."""
 
 # graphql-core compares fields that share a response name pairwise. Its own bound lets one text cost most of a second.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
@@ -106,6 +114,16 @@ class Operation(SchemaExtension):
         if isinstance(result, ExecutionResult | GraphQLExecutionResult) and result.errors:
             result.errors = self._presented(result.errors)
 
+    def on_execute(self) -> Iterator[None]:
+        """Say which nodes may be read."""
+        self._context.route.kind = PRIMARY_FOR.get(self.execution_context.operation_type)
+        yield
+
+    def get_results(self) -> dict[str, Any]:
+        """Which node answered, and why, for developers."""
+        served = self._context.route.served
+        return {"node": served.node, "why": served.why} if served and self._context.tells_node else {}
+
     def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
         """The same for each event of a subscription."""
         if isinstance(result, ExecutionResult | GraphQLExecutionResult) and result.errors:
@@ -131,6 +149,8 @@ class Operation(SchemaExtension):
         yield
 
     def _presented(self, errors: list[GraphQLError]) -> list[GraphQLError]:
+        if self._context.route.lost:
+            return errors  # nobody will see them: it is run again
         request_id = self._context.actor.identity.request_id
         return [present(error, request_id, suggestions=self._suggestions) for error in errors]
 

@@ -9,6 +9,7 @@ import strawberry
 from strawberry import UNSET
 
 import models
+from graph.bulk import Outcome, Outcomes, changes, outcomes, rows
 from graph.connection import Connection, OrderDirection
 from graph.described import enum, input_type, output, result
 from graph.errors import AlreadyExists, IdempotencyConflict, InvalidInput, NotFound, VersionConflict
@@ -24,7 +25,17 @@ from services.access import Actor
 if TYPE_CHECKING:
     from graph.orders import Order
 
-__all__ = ["MUTATIONS", "Product", "ProductFilter", "ProductOrder", "Queries"]
+__all__ = [
+    "MUTATIONS",
+    "Product",
+    "ProductFilter",
+    "ProductOrder",
+    "ProductOutcome",
+    "ProductOutcomes",
+    "Queries",
+    "RestockOutcome",
+    "RestockOutcomes",
+]
 
 
 @node(products.PRODUCTS)
@@ -160,11 +171,78 @@ class RestockProductInput:
     """A key of your own, 1 to 255 characters: the same call with the same key counts once."""
 
 
+@input_type
+class UpdateProductsInput:
+    """What changes about many products."""
+
+    products: list[UpdateProductInput]
+    """1 to 1,000 of them, each product once."""
+
+
+@input_type
+class ArrivalInput:
+    """How many of one product arrived."""
+
+    id: strawberry.ID = ref("Product")
+    """Which product."""
+    quantity: int
+    """How many: 1 or more."""
+
+
+@input_type
+class RestockProductsInput:
+    """How many of many products arrived."""
+
+    products: list[ArrivalInput]
+    """1 to 1,000 of them, each product once."""
+    idempotency_key: str | None = UNSET
+    """A key of your own, 1 to 255 characters: the same call with the same key counts once."""
+
+
 CreateProductResult = Annotated[Product | InvalidInput | AlreadyExists | IdempotencyConflict, result("CreateProduct")]
 UpdateProductResult = Annotated[
     Product | NotFound | InvalidInput | AlreadyExists | VersionConflict, result("UpdateProduct")
 ]
 RestockProductResult = Annotated[Product | NotFound | InvalidInput | IdempotencyConflict, result("RestockProduct")]
+
+
+@output
+class ProductOutcome(Outcome):
+    """What became of one product of a call."""
+
+    result: UpdateProductResult
+    """The product as it is now, or why it did not change."""
+
+
+@output
+class ProductOutcomes(Outcomes):
+    """What became of the products of a call."""
+
+    outcomes: list[ProductOutcome]
+    """One for each row of the input, in their order."""
+
+
+RestockedProductResult = Annotated[Product | NotFound | InvalidInput, result("RestockedProduct")]
+
+
+@output
+class RestockOutcome(Outcome):
+    """What became of one product of a call."""
+
+    result: RestockedProductResult
+    """The product as it is now, or why none were added."""
+
+
+@output
+class RestockOutcomes(Outcomes):
+    """What became of the products of a call."""
+
+    outcomes: list[RestockOutcome]
+    """One for each row of the input, in their order."""
+
+
+UpdateProductsResult = Annotated[ProductOutcomes | InvalidInput, result("UpdateProducts")]
+RestockProductsResult = Annotated[RestockOutcomes | InvalidInput | IdempotencyConflict, result("RestockProducts")]
 
 
 @mutation(CreateProductResult)
@@ -191,4 +269,25 @@ async def restock_product(session: WriteSession, actor: Actor, input: RestockPro
     return await products.restock(session, actor, **values(input))
 
 
-MUTATIONS = [create_product, update_product, restock_product]
+@mutation(UpdateProductsResult)
+async def update_products(session: WriteSession, actor: Actor, input: UpdateProductsInput) -> ProductOutcomes:
+    """Change up to 1,000 products at once, each as `updateProduct` does; those that are refused hold up no other.
+
+    An SKU counts as taken if another product had it before the call. For admins and owners.
+    """
+    made = await products.change_all(session, actor, rows=changes(input.products, "products"))
+    return outcomes(ProductOutcomes, ProductOutcome, made)
+
+
+@mutation(RestockProductsResult)
+async def restock_products(session: WriteSession, actor: Actor, input: RestockProductsInput) -> RestockOutcomes:
+    """Add to the stock of up to 1,000 products at once; those that are refused hold up no other. For admins and owners.
+
+    The same call with the same key adds nothing again, and answers the products as they are then.
+    """
+    arrived = rows(input.products, "products", lambda given: products.Arrival(**given))
+    made = await products.restock_all(session, actor, rows=arrived, idempotency_key=input.idempotency_key or None)
+    return outcomes(RestockOutcomes, RestockOutcome, made)
+
+
+MUTATIONS = [create_product, update_product, update_products, restock_product, restock_products]

@@ -1,14 +1,16 @@
 """The schema: every domain's fields, put together."""
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
-from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionContext, ExecutionResult
 
-from graph import accounts, nodes, orders, products, projects, tasks, tenants
+from graph import accounts, nodes, orders, people, products, projects, tasks, tenants
 from graph.errors import HANDLERS
 from graph.limits import Limits
 from graph.operation import Operation, Texts
@@ -16,11 +18,40 @@ from graph.scalars import SCALARS
 
 __all__ = ["Schema", "build"]
 
-DOMAINS: tuple[Any, ...] = (accounts, tenants, projects, tasks, products, orders)
+DOMAINS: tuple[Any, ...] = (accounts, tenants, people, projects, tasks, products, orders)
 
 
 class Schema(strawberry.Schema):
-    """Strawberry's schema, but silent: what is worth a line in the log is logged where errors are masked."""
+    """Strawberry's schema, with two differences.
+
+    It is silent: what is worth a line in the log is logged where errors are masked. And a query whose replica was lost
+    on the way is executed once more, whole, on the primary.
+    """
+
+    async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
+        """Execute an operation that has one result; `context_value` is given by name."""
+        result = await super().execute(*args, **kwargs)
+        if await kwargs["context_value"].restart():
+            result = await super().execute(*args, **kwargs)
+        return result
+
+    async def stream(self, *args: Any, **kwargs: Any) -> Any:
+        """Execute an operation of any kind, and stream its results; `context_value` is given by name."""
+        start = super().stream
+
+        async def results() -> AsyncIterator[Any]:
+            async with aclosing(await start(*args, **kwargs)) as first:
+                async for result in first:
+                    if await kwargs["context_value"].restart():
+                        break
+                    yield result
+                else:
+                    return
+            async with aclosing(await start(*args, **kwargs)) as second:
+                async for result in second:
+                    yield result
+
+        return results()
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Leave them to `graph.errors.present`."""

@@ -8,6 +8,7 @@ import strawberry
 from strawberry import UNSET
 
 import models
+from graph.bulk import Outcome, Outcomes, changes, outcomes
 from graph.connection import Connection, OrderDirection
 from graph.described import enum, input_type, output, result
 from graph.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from graph.projects import Project
     from graph.tenants import User
 
-__all__ = ["MUTATIONS", "Queries", "Task", "TaskFilter", "TaskOrder"]
+__all__ = ["MUTATIONS", "Queries", "Task", "TaskFilter", "TaskOrder", "TaskOutcome", "TaskOutcomes"]
 
 enum(TaskStatus)
 
@@ -145,6 +146,14 @@ class UpdateTaskInput:
 
 
 @input_type
+class UpdateTasksInput:
+    """What changes about many tasks."""
+
+    tasks: list[UpdateTaskInput]
+    """1 to 1,000 of them, each task once."""
+
+
+@input_type
 class DeleteTaskInput:
     """Which task is deleted."""
 
@@ -155,6 +164,25 @@ class DeleteTaskInput:
 CreateTaskResult = Annotated[Task | InvalidInput | IdempotencyConflict, result("CreateTask")]
 UpdateTaskResult = Annotated[Task | NotFound | InvalidInput | VersionConflict, result("UpdateTask")]
 DeleteTaskResult = Annotated[Task | NotFound, result("DeleteTask")]
+
+
+@output
+class TaskOutcome(Outcome):
+    """What became of one task of a call."""
+
+    result: UpdateTaskResult
+    """The task as it is now, or why it did not change."""
+
+
+@output
+class TaskOutcomes(Outcomes):
+    """What became of the tasks of a call."""
+
+    outcomes: list[TaskOutcome]
+    """One for each row of the input, in their order."""
+
+
+UpdateTasksResult = Annotated[TaskOutcomes | InvalidInput, result("UpdateTasks")]
 
 
 @mutation(CreateTaskResult)
@@ -175,10 +203,17 @@ async def update_task(session: WriteSession, actor: Actor, input: UpdateTaskInpu
     )
 
 
+@mutation(UpdateTasksResult)
+async def update_tasks(session: WriteSession, actor: Actor, input: UpdateTasksInput) -> TaskOutcomes:
+    """Change up to 1,000 tasks at once, each as `updateTask` does; those that are refused hold up no other."""
+    made = await tasks.change_all(session, actor, rows=changes(input.tasks, "tasks"))
+    return outcomes(TaskOutcomes, TaskOutcome, made)
+
+
 @mutation(DeleteTaskResult)
 async def delete_task(session: WriteSession, actor: Actor, input: DeleteTaskInput) -> models.Task:
     """Delete a task for good; answers it as it was."""
     return await tasks.delete(session, actor, **values(input))
 
 
-MUTATIONS = [create_task, update_task, delete_task]
+MUTATIONS = [create_task, update_task, update_tasks, delete_task]

@@ -54,7 +54,7 @@ class Invitation(Node):
     expires_at: datetime
     """Until when it can be accepted."""
     token: str | None = strawberry.field(resolver=_token)
-    """What it is accepted with. Shown once, in the answer of `inviteMember`; null ever after."""
+    """What it is accepted with. Shown once, in the answer of `inviteMember` or `createUsers`; null ever after."""
 
 
 @node(invitations.RECEIVED)

@@ -7,12 +7,13 @@ for longer, so a pooled connection carries nothing from one person to the next.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NewType, TypeVar, cast
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import event, text
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
@@ -24,6 +25,7 @@ from models.base import Model, row_class
 
 __all__ = [
     "NOBODY",
+    "Behind",
     "Database",
     "Identity",
     "NotLive",
@@ -40,9 +42,15 @@ __all__ = [
 PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
 IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
 RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
+GONE = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
 
 ENTER = text("SELECT 1 FROM atrium_enter(:tenant_id, :user_id, :role, :session_id, :request_id, :ip, :user_agent)")
 ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
+
+# Where the log of the primary ends, in bytes. Not where it was flushed to: a commit may be visible before.
+POSITION = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
+ADMIT = POSITION + " FROM atrium_enter($1, $2, $3, $4, $5, $6, $7)"
+REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
 
 
 class NotLive(Exception):
@@ -59,6 +67,10 @@ class Unreachable(Exception):
 
 class Retry(Exception):
     """The unit met another one, and was rolled back; PostgreSQL asks to run it again from the start."""
+
+
+class Behind(Exception):
+    """The replica has not replayed what the reader must see, or is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +110,24 @@ class Session(AsyncSession):
         self._running: asyncio.Future[Any] | None = None
         self._ended = False
         self.statements = 2  # BEGIN and the entry
+        self.failed = False
+        """Whether a statement failed, so that what was read is not all that there was to read."""
 
     async def exec(self, statement: Any, *, params: Any = None, **options: Any) -> Any:
         """Run one statement, when it is its turn.
 
         Whoever waits for it is cancelled when a neighbouring field fails. The statement goes on nevertheless: one that
         is broken off takes the connection along, and with it the fields that are still wanted.
+
+        Raises:
+            Retry, Unreachable.
         """
         await self._turn.acquire()
         if self._ended:
             self._turn.release()
             raise asyncio.CancelledError  # its operation is over, and nobody waits any more
         self.statements += 1
-        self._running = asyncio.ensure_future(super().exec(statement, params=params, **options))
+        self._running = asyncio.ensure_future(self._run(statement, params, options))
         self._running.add_done_callback(lambda _: self._turn.release())
         return await asyncio.shield(self._running)
 
@@ -122,6 +139,14 @@ class Session(AsyncSession):
             for statement in late:
                 statement.cancel()
                 await asyncio.wait([statement])
+
+    async def _run(self, statement: Any, params: Any, options: dict[str, Any]) -> Any:
+        try:
+            with _named():
+                return await super().exec(statement, params=params, **options)
+        except (DBAPIError, Retry, Unreachable):
+            self.failed = True
+            raise
 
 
 ReadSession = NewType("ReadSession", Session)
@@ -156,6 +181,7 @@ async def assume(
     user_id: UUID | None = None,
     email: str | None = None,
     presented: UUID | None = None,
+    creating: Iterable[UUID] = (),
 ) -> None:
     """Widen what the rest of this transaction may reach, by what a rule has just proved or is about to check.
 
@@ -165,8 +191,10 @@ async def assume(
         user_id: a person who has proved who they are.
         email: an address whose account is being looked for.
         presented: the id of a token in hand, whose secret is about to be compared.
+        creating: new ids of accounts that are about to be made for other people.
     """
     given = {"tenant_id": tenant_id, "user_id": user_id, "email": email, "presented": presented}
+    given["creating"] = ",".join(map(str, creating)) or None
     for name, value in given.items():
         if value is not None:
             await session.exec(ASSUME, params={"name": name, "value": str(value)})
@@ -175,7 +203,9 @@ async def assume(
 class Database:
     """One PostgreSQL server, as the runtime role sees it: a pool of connections and the units that run on them."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, wait: float = 2.0, recycle: float = 1800.0) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 10, wait: float = 2.0, recycle: float = 1800.0, connect: float = 5.0
+    ) -> None:
         """Prepare the pool; nothing connects yet.
 
         Args:
@@ -183,6 +213,7 @@ class Database:
             pool_size: connections at most; as many units run at once.
             wait: seconds that a unit waits for a free connection before `Overloaded`.
             recycle: seconds after which an idle connection is replaced.
+            connect: seconds that a new connection may take to open.
         """
         self.engine: AsyncEngine = create_async_engine(
             url,
@@ -199,24 +230,29 @@ class Database:
                     "statement_timeout": "30s",
                 },
                 "prepared_statement_cache_size": 500,
-                "timeout": 5,
+                "timeout": connect,
             },
         )
         self._admission = asyncio.Semaphore(pool_size)
         self._wait = wait
         self.in_use = 0
         self.pool_size = pool_size
+        self._out: set[Any] = set()
+        event.listen(self.engine.sync_engine, "checkin", self._note_in)
+        event.listen(self.engine.sync_engine, "checkout", self._note_out)
         event.listen(self.engine.sync_engine, "checkin", _note_idle)
         event.listen(self.engine.sync_engine, "checkout", _ping_if_idle)
 
     @asynccontextmanager
-    async def read(self, identity: Identity) -> AsyncIterator[ReadSession]:
+    async def read(self, identity: Identity, *, replayed: int = 0) -> AsyncIterator[ReadSession]:
         """One consistent, read-only picture of the database, entered as `identity`.
 
+        Of a replica it shows at least what the primary had committed when its log ended at `replayed`.
+
         Raises:
-            NotLive, Overloaded, Retry, Unreachable.
+            Behind, NotLive, Overloaded, Retry, Unreachable.
         """
-        async with self._unit("REPEATABLE READ", read_only=True) as connection:
+        async with self._unit("REPEATABLE READ", read_only=True, replayed=replayed) as connection:
             await _enter(connection, identity)
             async with _session(connection) as session:
                 yield ReadSession(session)
@@ -234,12 +270,32 @@ class Database:
                 yield WriteSession(session)
 
     @asynccontextmanager
-    async def maintain(self, tenant_id: UUID | None = None) -> AsyncIterator[WriteSession]:
-        """One transaction of the operator's, inside one tenant's walls and nobody in particular's name."""
-        async with self._unit("READ COMMITTED", read_only=False) as connection:
-            await connection.execute(ASSUME, {"name": "tenant_id", "value": str(tenant_id or "")})
+    async def maintain(self, tenant_id: UUID, *, snapshot: bool = False) -> AsyncIterator[WriteSession]:
+        """One transaction of the operator's, inside one tenant's walls and in nobody's name; `snapshot` freezes it."""
+        async with self._unit("REPEATABLE READ" if snapshot else "READ COMMITTED", read_only=snapshot) as connection:
+            await connection.execute(ASSUME, {"name": "tenant_id", "value": str(tenant_id)})
             async with _session(connection) as session:
                 yield WriteSession(session)
+
+    async def admit(self, identity: Identity) -> int:
+        """Make sure that whoever asks is let in; says where the log of this primary ends now.
+
+        Raises:
+            NotLive, Overloaded, Unreachable.
+        """
+        position: int | None = await self._ask(ADMIT, *_entry(identity).values())
+        if position is None:
+            raise NotLive
+        return position
+
+    async def position(self) -> int:
+        """Where the log of this primary ends: all that was committed before lies before it.
+
+        Raises:
+            Overloaded, Unreachable.
+        """
+        position: int = await self._ask(POSITION)
+        return position
 
     async def ping(self) -> None:
         """One round trip, outside any tenant.
@@ -250,22 +306,43 @@ class Database:
         async with self._unit("READ COMMITTED", read_only=True) as connection:
             await connection.execute(text("SELECT 1"))
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a unit would have to wait for a connection."""
+        return self._admission.locked()
+
+    def abort(self) -> None:
+        """Break off whatever runs: for a server that no longer answers, of which nobody should await an answer."""
+        for record in self._out:
+            if record.dbapi_connection is not None:
+                record.driver_connection.terminate()
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
 
+    async def _ask(self, statement: str, *values: Any) -> Any:
+        async with self._admitted(), self._connect() as connection:
+            return await _ask(connection, statement, *values)
+
     @asynccontextmanager
-    async def _unit(self, isolation: str, *, read_only: bool) -> AsyncIterator[AsyncConnection]:
+    async def _unit(self, isolation: str, *, read_only: bool, replayed: int = 0) -> AsyncIterator[AsyncConnection]:
+        async with self._admitted(), self._connect() as connection:
+            if replayed:
+                await _prove(connection, replayed)
+            await connection.execution_options(isolation_level=isolation, postgresql_readonly=read_only)
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def _admitted(self) -> AsyncIterator[None]:
         try:
             await asyncio.wait_for(self._admission.acquire(), self._wait)
         except TimeoutError:
             raise Overloaded from None
         self.in_use += 1
         try:
-            async with self._connect() as connection:
-                await connection.execution_options(isolation_level=isolation, postgresql_readonly=read_only)
-                async with connection.begin():
-                    yield connection
+            yield
         finally:
             self.in_use -= 1
             self._admission.release()
@@ -277,15 +354,61 @@ class Database:
         except (OSError, TimeoutError, InterfaceError, OperationalError, DBAPIError) as error:
             raise Unreachable from error
         try:
-            yield connection
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise Unreachable from error
-            if getattr(error.orig, "sqlstate", None) in RETRIED:
-                raise Retry from error
-            raise
+            with _named():
+                yield connection
         finally:
             await connection.close()
+
+    def _note_out(self, _connection: Any, record: Any, _proxy: Any) -> None:
+        self._out.add(record)
+
+    def _note_in(self, _connection: Any, record: Any) -> None:
+        self._out.discard(record)
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """Errors by what they mean to whoever waits for the database; others pass as they are."""
+    try:
+        yield
+    except DBAPIError as error:
+        code = getattr(error.orig, "sqlstate", None) or ""
+        if error.connection_invalidated or code.startswith(GONE):
+            raise Unreachable from error
+        if code in RETRIED:
+            raise Retry from error
+        raise
+
+
+async def _ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
+    """The one value of a statement that needs no transaction, by the driver itself, which costs half as much."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    try:
+        return await driver.fetchval(statement, *values)
+    except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+        await connection.invalidate()  # nobody else would notice that it is gone
+        if isinstance(error, asyncpg.PostgresError) and not (error.sqlstate or "").startswith(GONE):
+            raise
+        raise Unreachable from error
+
+
+async def _prove(connection: AsyncConnection, position: int) -> None:
+    """Make sure that a replica has replayed this much, before a transaction takes its picture.
+
+    What a connection has once seen stays replayed for as long as it lives, and it does not outlive its server.
+
+    Raises:
+        Behind: it has not.
+    """
+    info = (await connection.get_raw_connection()).info
+    if info.get("replayed", 0) < position:
+        info["replayed"] = await _ask(connection, REPLAYED)
+        if info["replayed"] < position:
+            raise Behind
+
+
+def _entry(identity: Identity) -> dict[str, Any]:
+    return {field: getattr(identity, field) for field in Identity.__dataclass_fields__}
 
 
 @asynccontextmanager
@@ -298,18 +421,7 @@ async def _session(connection: AsyncConnection) -> AsyncIterator[Session]:
 
 
 async def _enter(connection: AsyncConnection, identity: Identity) -> None:
-    entered = await connection.execute(
-        ENTER,
-        {
-            "tenant_id": identity.tenant_id,
-            "user_id": identity.user_id,
-            "role": identity.role,
-            "session_id": identity.session_id,
-            "request_id": identity.request_id,
-            "ip": identity.ip,
-            "user_agent": identity.user_agent,
-        },
-    )
+    entered = await connection.execute(ENTER, _entry(identity))
     if entered.first() is None:
         raise NotLive
 

@@ -1,9 +1,10 @@
 """Idempotency keys: which call was already answered, and with what."""
 
 from datetime import datetime
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Index, Text, text
+from sqlalchemy import ARRAY, Index, Text, Uuid, text
 from sqlmodel import Field
 
 from models.base import Model, moment, now
@@ -12,7 +13,7 @@ __all__ = ["IdempotencyKey"]
 
 
 class IdempotencyKey(Model, table=True):
-    """One key that one person used for one mutation, and the thing that it made."""
+    """One key that one person used for one mutation, and the things that it made or changed."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (Index(None, "tenant_id", "created_at"),)
@@ -22,7 +23,7 @@ class IdempotencyKey(Model, table=True):
     mutation: str = Field(primary_key=True, sa_type=Text)
     key: str = Field(primary_key=True, sa_type=Text)
     input_digest: str = Field(sa_type=Text)
-    outcome_id: UUID | None = Field(default=None)
+    outcome_ids: list[UUID] | None = Field(default=None, sa_type=cast("Any", ARRAY(Uuid())))
     created_at: datetime = moment(
         default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
     )

@@ -2,12 +2,12 @@
 
 The key's row is inserted first, inside the transaction of the call. A twin that comes at the same time waits for that
 transaction and then finds the outcome; a call that was refused rolled its key back, so a retry decides anew. What is
-stored is the outcome's id, never its content: a replay answers the thing as it is now.
+stored is the outcome's ids, never its content: a replay answers the things as they are now.
 """
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from models.idempotency import IdempotencyKey
 from services.access import Actor
 from services.errors import IdempotencyConflict, InvalidInput
 
-__all__ = ["LONGEST_KEY", "once"]
+__all__ = ["LONGEST_KEY", "once", "once_each"]
 
 LONGEST_KEY = 255
 
@@ -39,8 +39,28 @@ async def once(
         InvalidInput: an empty key, or one of more than 255 characters.
         IdempotencyConflict: the actor used the key for this mutation before, with other values.
     """
+
+    async def only() -> list[UUID]:
+        return [await make()]
+
+    return (await once_each(session, actor, mutation, key, values, only))[0]
+
+
+async def once_each(
+    session: WriteSession,
+    actor: Actor,
+    mutation: str,
+    key: str | None,
+    values: Mapping[str, Any],
+    make: Callable[[], Awaitable[Sequence[UUID]]],
+) -> list[UUID]:
+    """The same as `once` for any number of things.
+
+    Raises:
+        InvalidInput, IdempotencyConflict: as in `once`.
+    """
     if key is None:
-        return await make()
+        return list(await make())
     if not 0 < len(key) <= LONGEST_KEY or "\0" in key:
         raise InvalidInput.of("idempotency_key", f"A key has 1 to {LONGEST_KEY} characters.")
     digest = hashlib.sha256(json.dumps(values, default=str, sort_keys=True).encode()).hexdigest()
@@ -53,11 +73,11 @@ async def once(
     same = [col(getattr(IdempotencyKey, name)) == value for name, value in mine.items()]
     fresh = insert(IdempotencyKey).values(**mine, input_digest=digest).on_conflict_do_nothing()
     if (await session.exec(fresh.returning(col(IdempotencyKey.key)))).first() is not None:
-        outcome = await make()
-        await session.exec(update(IdempotencyKey).where(*same).values(outcome_id=outcome))
-        return outcome
-    stored = select(col(IdempotencyKey.input_digest), col(IdempotencyKey.outcome_id)).where(*same)
-    known_digest, known_outcome = (await session.exec(stored)).one()
+        made = list(await make())
+        await session.exec(update(IdempotencyKey).where(*same).values(outcome_ids=made))
+        return made
+    stored = select(col(IdempotencyKey.input_digest), col(IdempotencyKey.outcome_ids)).where(*same)
+    known_digest, known = (await session.exec(stored)).one()
     if known_digest != digest:
         raise IdempotencyConflict
-    return UUID(str(known_outcome))
+    return list(known)

@@ -1,12 +1,14 @@
 """The rules of invitations: how people come to belong to a tenant."""
 
+from collections.abc import Collection as AnyOf
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, select, update
+from sqlalchemy import ARRAY, Select, Text, and_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
@@ -16,14 +18,25 @@ from models.database import WriteSession, assume, fetch
 from services import security
 from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
 from services.accounts import email_address
+from services.bulk import arrays, inserted
 from services.errors import AlreadyExists, InvalidToken, NotFound
 from services.pagination import Collection, Order
-from services.rows import inserted
 from services.validation import checking
 
-__all__ = ["INVITATIONS", "RECEIVED", "accept", "invite", "revoke"]
+__all__ = [
+    "INVITATIONS",
+    "MEMBER_ALREADY",
+    "RECEIVED",
+    "accept",
+    "invite",
+    "invite_all",
+    "members_among",
+    "revoke",
+    "supersede",
+]
 
 INVITATION = "inv"
+MEMBER_ALREADY = "This person is a member already."
 
 OPEN = and_(
     col(Invitation.accepted_at).is_(None),
@@ -73,24 +86,65 @@ async def invite(
         actor.require(Permission.OWNERS_WRITE)
     with checking() as checks:
         email = email_address(checks, "email", email)
-    here = col(Membership.tenant_id) == actor.identity.tenant_id
-    member = select(col(Membership.id)).where(
-        here, col(Membership.email) == email, col(Membership.is_former).is_(False)
-    )
-    if (await session.exec(member)).first() is not None:
-        raise AlreadyExists("email", "This person is a member already.")
-    await _close(session, actor, col(Invitation.email) == email)
+    if await members_among(session, actor, [email]):
+        raise AlreadyExists("email", MEMBER_ALREADY)
+    await supersede(session, actor, [email])
+    return (await invite_all(session, actor, {email: role}, lifetime=lifetime))[email]
+
+
+async def invite_all(
+    session: WriteSession, actor: Actor, roles: Mapping[str, Role], *, lifetime: timedelta
+) -> dict[str, tuple[Invitation, str]]:
+    """Invite people by their checked e-mail addresses, none of them a member, by one statement.
+
+    Gives each one's invitation and token, by the address.
+
+    Raises:
+        Forbidden: inviting an owner is for owners.
+    """
+    actor.require(Permission.MEMBERS_WRITE)
+    if Role.OWNER in roles.values():
+        actor.require(Permission.OWNERS_WRITE)
+    if not roles:
+        return {}
     assert actor.identity.tenant_id is not None
-    token = security.OpaqueToken.make(INVITATION, actor.identity.tenant_id, new_id())
-    values = {
-        "id": token.id,
-        "email": email,
-        "role": role,
-        "digest": token.digest,
+    tokens = {email: security.OpaqueToken.make(INVITATION, actor.identity.tenant_id, new_id()) for email in roles}
+    same = {
+        "tenant_id": actor.identity.tenant_id,
         "invited_by": actor.identity.user_id,
         "expires_at": now() + lifetime,
     }
-    return await inserted(session, actor, Invitation, values), token.text
+    rows = [
+        {"id": token.id, "email": email, "role": roles[email], "digest": token.digest, **same}
+        for email, token in tokens.items()
+    ]
+    made = inserted(Invitation, list(rows[0])).returning(*table_of(Invitation).c)
+    invitations = await fetch(session, Invitation, made, arrays("given", rows))
+    return {invitation.email: (invitation, tokens[invitation.email].text) for invitation in invitations}
+
+
+async def supersede(session: WriteSession, actor: Actor, emails: AnyOf[str]) -> None:
+    """Revoke the tenant's open invitations to these addresses, since something newer takes their place."""
+    actor.require(Permission.MEMBERS_WRITE)
+    theirs = (
+        select(col(Invitation.id))
+        .where(col(Invitation.tenant_id) == actor.identity.tenant_id, OPEN, _any_of(col(Invitation.email)))
+        .order_by(col(Invitation.id))
+        .with_for_update()
+    )
+    which = col(Invitation.id) == func.any(func.array(theirs.scalar_subquery()))
+    await _close(session, actor, which, {"emails": list(emails)})
+
+
+async def members_among(session: WriteSession, actor: Actor, emails: AnyOf[str]) -> set[str]:
+    """Those of the addresses that belong to members of the tenant, active or not."""
+    actor.require(Permission.MEMBERS_WRITE)
+    theirs = select(col(Membership.email)).where(
+        col(Membership.tenant_id) == actor.identity.tenant_id,
+        col(Membership.is_former).is_(False),
+        _any_of(col(Membership.email)),
+    )
+    return set((await session.exec(theirs, params={"emails": list(emails)})).scalars())
 
 
 async def revoke(session: WriteSession, actor: Actor, *, id: UUID) -> Invitation:
@@ -154,7 +208,14 @@ async def _join(session: WriteSession, actor: Actor, invitation: Invitation) -> 
     return tenant[0]
 
 
-async def _close(session: WriteSession, actor: Actor, which: Any) -> list[Invitation]:
+async def _close(
+    session: WriteSession, actor: Actor, which: Any, params: Mapping[str, Any] | None = None
+) -> list[Invitation]:
     """Revoke those of the tenant's open invitations for which a condition holds."""
     closed = update(Invitation).where(col(Invitation.tenant_id) == actor.identity.tenant_id, OPEN, which)
-    return await fetch(session, Invitation, closed.values(revoked_at=now()).returning(*table_of(Invitation).c))
+    returning = closed.values(revoked_at=now()).returning(*table_of(Invitation).c)
+    return await fetch(session, Invitation, returning, params)
+
+
+def _any_of(email: Any) -> Any:
+    return email == func.any(bindparam("emails", type_=ARRAY(Text())))

@@ -105,7 +105,7 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_vers
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.PROJECTS_WRITE)
-    await locked(session, actor, Project, id, to_change=True)
+    await locked(session, actor, Project, [id])
     project = await found(session, actor, Project, id, expected_version=expected_version)
     if project.is_deleted:
         return project
@@ -123,7 +123,7 @@ async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Project:
         NotFound: no such project.
     """
     actor.require(Permission.PROJECTS_WRITE)
-    await locked(session, actor, Project, id, to_change=True)
+    await locked(session, actor, Project, [id])
     project = await found(session, actor, Project, id)
     if not project.is_deleted:
         return project

@@ -1,11 +1,11 @@
-"""Writing one row: insert, update with an expected version, delete, and locking what a row is about to point at."""
+"""Writing one row: insert, update with an expected version, delete; and locking rows that are about to matter."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select, update
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from models.base import Model, table_of
@@ -13,7 +13,7 @@ from models.database import WriteSession, fetch
 from services.access import Actor
 from services.errors import AlreadyExists, NotFound, VersionConflict
 
-__all__ = ["changed", "found", "inserted", "locked", "removed", "taken", "updated"]
+__all__ = ["broken_constraint", "changed", "found", "inserted", "locked", "removed", "taken", "updated"]
 
 RowType = TypeVar("RowType", bound=Model)
 
@@ -78,10 +78,15 @@ async def taken(fields: Mapping[str, str]) -> AsyncIterator[None]:
     try:
         yield
     except IntegrityError as error:
-        constraint = str(getattr(getattr(error.orig, "__cause__", None), "constraint_name", ""))
+        constraint = broken_constraint(error)
         if constraint not in fields:
             raise
         raise AlreadyExists(fields[constraint]) from None
+
+
+def broken_constraint(error: IntegrityError) -> str:
+    """The name of the constraint that a statement broke."""
+    return str(getattr(getattr(error.orig, "__cause__", None), "constraint_name", ""))
 
 
 async def removed(
@@ -126,18 +131,34 @@ async def locked(
     session: WriteSession,
     actor: Actor,
     model: type[RowType],
-    row_id: UUID,
+    row_ids: Collection[UUID],
     *,
     only: ColumnElement[bool] | None = None,
-    to_change: bool = False,
-) -> RowType | None:
-    """Read a row and keep it from changing until the transaction ends: another is about to point at it.
+    shared: bool = False,
+) -> dict[UUID, RowType]:
+    """Read rows of the actor's tenant, by their ids, and keep them from changing until the transaction ends.
 
-    With `to_change` nobody else may read it like this either: it is about to change, by what it says now.
+    They are locked in the order of their ids, so that no two transactions wait for each other.
+
+    Args:
+        session: the transaction.
+        actor: whose tenant's.
+        model: what they are.
+        row_ids: their ids; those of which there is no such row are left out of the answer.
+        only: what else must hold for them.
+        shared: whether others may lock them too, as for rows that are merely pointed at.
     """
-    statement = select(*table_of(model).c).where(_is(actor, model, row_id, only)).with_for_update(read=not to_change)
-    rows = await fetch(session, model, statement)
-    return rows[0] if rows else None
+    if not row_ids:
+        return {}
+    columns = table_of(model).c
+    these = and_(
+        columns.tenant_id == actor.identity.tenant_id,
+        columns.id == func.any(bindparam("ids", type_=ARRAY(Uuid()))),
+        *(() if only is None else (only,)),
+    )
+    statement = select(*columns).where(these).order_by(columns.id).with_for_update(read=shared, key_share=not shared)
+    rows = await fetch(session, model, statement, {"ids": list(row_ids)})
+    return {row.id: row for row in rows}  # type: ignore[attr-defined]  # whatever has a tenant has an id
 
 
 def _expected(model: type[RowType], rows: Sequence[RowType], expected_version: int | None) -> RowType:

@@ -1,8 +1,9 @@
 """The rules of tasks: what is to be done, by whom and until when."""
 
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict, cast
 from uuid import UUID
 
 from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, literal_column, select
@@ -12,12 +13,14 @@ from models import Membership, Project, Task, TaskStatus
 from models.base import table_of
 from models.database import WriteSession
 from services.access import TENANT_ID, Actor, Permission, permitted
+from services.bulk import Call, Change, refuse_absent, written
+from services.errors import DomainError, InvalidInput
 from services.idempotency import once
 from services.pagination import Collection, Order, containing
 from services.rows import found, inserted, locked, removed, updated
 from services.validation import Checks, checking
 
-__all__ = ["TASKS", "TaskChanges", "change", "create", "delete", "visible"]
+__all__ = ["TASKS", "TaskChanges", "change", "change_all", "create", "delete", "visible"]
 
 LONGEST_TITLE = 200
 LONGEST_DESCRIPTION = 2000
@@ -118,6 +121,30 @@ async def change(
     return await updated(session, actor, Task, id, checked, expected_version=expected_version, only=LIVE)
 
 
+async def change_all(
+    session: WriteSession, actor: Actor, *, rows: Sequence[Change | InvalidInput]
+) -> list[Task | DomainError]:
+    """Change up to 1,000 tasks, each as in `change`; give what became of each, in their order.
+
+    Raises:
+        InvalidInput: no rows, or too many. What is wrong with one row is its own outcome.
+    """
+    actor.require(Permission.TASKS_WRITE)
+    call = Call[Change, Task]("tasks", rows)
+    call.refuse_repeated("id", lambda row: row.id)
+    there = await _pointed_at(session, actor, [_changes(row) for row in call.open.values()])
+    columns: dict[int, dict[str, Any]] = {}
+    for index, row in call.rows():
+        with call.checking(index) as checks:
+            columns[index] = _columns(checks, _changes(row), there)
+    current = await locked(session, actor, Task, [row.id for row in call.open.values()], only=LIVE)
+    refuse_absent(call, Task, current)
+    changes = {row.id: columns[index] for index, row in call.rows()}
+    changed = await written(session, actor, Task, current, changes)
+    call.end_all({index: changed[row.id] for index, row in call.rows()})
+    return call.outcomes()
+
+
 async def delete(session: WriteSession, actor: Actor, *, id: UUID) -> Task:
     """Delete a task for good; give it as it was.
 
@@ -128,30 +155,45 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID) -> Task:
     return await removed(session, actor, Task, id, only=LIVE)
 
 
+class PointedAt(NamedTuple):
+    """What tasks may point at: projects, and active members by their ids, with their accounts."""
+
+    projects: AbstractSet[UUID]
+    members: Mapping[UUID, UUID]
+
+
 async def _checked(session: WriteSession, actor: Actor, changes: TaskChanges) -> dict[str, Any]:
-    """The changes as columns; what they point at is kept in place until the transaction ends."""
-    columns: dict[str, Any] = dict(changes)
+    """The changes as columns."""
+    there = await _pointed_at(session, actor, [changes])
     with checking() as checks:
-        if "title" in changes:
-            columns["title"] = checks.text("title", changes["title"], least=1, most=LONGEST_TITLE)
-        if description := changes.get("description"):
-            columns["description"] = checks.text("description", description, most=LONGEST_DESCRIPTION)
-        if project_id := changes.get("project_id"):
-            await _check_project(session, actor, project_id, checks)
-        if assignee_id := changes.get("assignee_id"):
-            columns["assignee_id"] = await _assignee(session, actor, assignee_id, checks)
+        return _columns(checks, changes, there)
+
+
+def _columns(checks: Checks, changes: TaskChanges, there: PointedAt) -> dict[str, Any]:
+    columns: dict[str, Any] = dict(changes)
+    if "title" in changes:
+        columns["title"] = checks.text("title", changes["title"], least=1, most=LONGEST_TITLE)
+    if description := changes.get("description"):
+        columns["description"] = checks.text("description", description, most=LONGEST_DESCRIPTION)
+    if (project_id := changes.get("project_id")) and project_id not in there.projects:
+        checks.problem("project_id", "There is no such project.")
+    if assignee_id := changes.get("assignee_id"):
+        columns["assignee_id"] = there.members.get(assignee_id)
+        if assignee_id not in there.members:
+            checks.problem("assignee_id", "There is no such active member.")
     return columns
 
 
-async def _check_project(session: WriteSession, actor: Actor, project_id: UUID, checks: Checks) -> None:
-    if await locked(session, actor, Project, project_id, only=col(Project.is_deleted).is_(False)) is None:
-        checks.problem("project_id", "There is no such project.")
+async def _pointed_at(session: WriteSession, actor: Actor, rows: Sequence[TaskChanges]) -> PointedAt:
+    """What the rows point at, as far as it is there; it is kept in place until the transaction ends."""
+    projects = {project_id for row in rows if (project_id := row.get("project_id"))}
+    members = {member_id for row in rows if (member_id := row.get("assignee_id"))}
+    live_project = col(Project.is_deleted).is_(False)
+    live_member = and_(col(Membership.is_former).is_(False), col(Membership.is_active))
+    found_projects = await locked(session, actor, Project, projects, only=live_project, shared=True)
+    found_members = await locked(session, actor, Membership, members, only=live_member, shared=True)
+    return PointedAt(found_projects.keys(), {member_id: member.user_id for member_id, member in found_members.items()})
 
 
-async def _assignee(session: WriteSession, actor: Actor, member_id: UUID, checks: Checks) -> UUID | None:
-    live = and_(col(Membership.is_former).is_(False), col(Membership.is_active))
-    member = await locked(session, actor, Membership, member_id, only=live)
-    if member is None:
-        checks.problem("assignee_id", "There is no such active member.")
-        return None
-    return member.user_id
+def _changes(row: Change) -> TaskChanges:
+    return cast("TaskChanges", row.changes)

@@ -16,12 +16,14 @@ def storable(text: str) -> bool:
 class Checks:
     """Collects what is wrong with an input, so that a client learns all of it at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: str = "") -> None:
+        """Args: within: where in the input the paths begin, such as `users.3`; without it, at the input itself."""
+        self._before = f"{within}." if within else ""
         self.problems: list[FieldProblem] = []
 
     def problem(self, path: str, message: str) -> None:
         """Note one problem."""
-        self.problems.append(FieldProblem(path, message))
+        self.problems.append(FieldProblem(self._before + path, message))
 
     def text(self, path: str, value: str, *, least: int = 0, most: int) -> str:
         """A text of `least` to `most` characters, stripped; "blank" counts as empty."""
@@ -36,13 +38,13 @@ class Checks:
 
 
 @contextmanager
-def checking() -> Iterator[Checks]:
-    """Check an input; at the end, refuse with everything that was found.
+def checking(within: str = "") -> Iterator[Checks]:
+    """Check an input, or what is `within` it; at the end, refuse with everything that was found.
 
     Raises:
         InvalidInput: with all problems.
     """
-    checks = Checks()
+    checks = Checks(within)
     yield checks
     if checks.problems:
         raise InvalidInput(checks.problems)

@@ -21,6 +21,7 @@ from strawberry.schema import BaseSchema
 from atrium import graphiql
 from atrium.http.answers import RequestRefused
 from atrium.http.calls import Call, ContextGetter
+from atrium.http.consistency import NAME as CONSISTENCY
 from atrium.http.endpoint import GraphQLEndpoint, record_of
 from atrium.http.requests import RequestMiddleware
 from atrium.logs import RequestRecord, log_request
@@ -29,8 +30,8 @@ from atrium.settings import Settings
 __all__ = ["GRAPHQL_PATH", "Call", "ContextGetter", "RequestRefused", "install", "server_options"]
 
 GRAPHQL_PATH = "/graphql"
-ALLOWED_HEADERS = ("authorization", "content-type", "x-request-id")
-EXPOSED_HEADERS = ("x-request-id",)
+ALLOWED_HEADERS = ("authorization", "content-type", "x-request-id", CONSISTENCY)
+EXPOSED_HEADERS = ("x-request-id", CONSISTENCY)
 PREFLIGHT_SECONDS = 600
 KEY_SET_SECONDS = 300
 

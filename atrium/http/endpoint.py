@@ -106,7 +106,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         if self._graphiql and "text/html" in accept and request.method == "GET" and not request.scope["query_string"]:
             return RedirectResponse(GRAPHIQL_PATH, status_code=303)  # a person opened the endpoint in a browser
         asked = await self._read(request, "sse" if _STREAM in accept else "http")
-        response = Collected()
+        response = request.scope["state"]["collected"] = Collected()
         context = await self._context_getter(Call(request, record_of(request), response))
         if asked.protocol == "sse":
             return await self._stream(request, asked, context, response)

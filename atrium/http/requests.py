@@ -161,6 +161,8 @@ class RequestMiddleware:
                 _logger.exception("request failed", extra={"fields": {"request_id": record.request_id}})
             refusal = self._late() if late else RequestRefused.internal()
             response = refusal.response(record.request_id, header(scope["headers"], b"accept"))
+            if collected := scope["state"].get("collected"):
+                response.raw_headers += collected.raw_headers  # what was done before it failed is done
             await response(scope, receive, send_marked)
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send, record: RequestRecord) -> None:

@@ -7,7 +7,7 @@ the event loop nor pile up: a small pool computes, a bounded number waits, and w
 import asyncio
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -70,6 +70,8 @@ class Passwords:
         self._dummy: str = self._context.hash(secrets.token_urlsafe())
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="passwords")
         self._places = threading.BoundedSemaphore(workers + waiting)
+        self._workers = workers
+        self._turn = asyncio.Lock()
         self._counting = threading.Lock()
         self.checks = 0
 
@@ -81,6 +83,18 @@ class Passwords:
         """
         _require_storable(password)
         return await self._in_pool(self.hash_now, password)
+
+    async def hash_all(self, passwords: Sequence[str]) -> list[str]:
+        """Compute the hashes to store for many passwords, in their order.
+
+        One hash per worker at a time, all callers of this together, who take turns. So whoever logs in meanwhile
+        waits for the hashes that are being computed, and not for all of these. Raises what `hash` raises.
+        """
+        hashes: list[str] = []
+        for start in range(0, len(passwords), self._workers):
+            async with self._turn:
+                hashes += await asyncio.gather(*map(self.hash, passwords[start : start + self._workers]))
+        return hashes
 
     def hash_now(self, password: str) -> str:
         """Compute the hash to store, in the calling thread: for commands, never on the event loop.

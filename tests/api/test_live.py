@@ -10,7 +10,9 @@ from services.access import Actor
 from tests.api.test_orders import MOVED, ORDER, product
 from tests.factories import Person, World
 
-SUBSCRIPTION = "subscription($after: String) { orderEvents(after: $after) { cursor event { type order { id status } } } }"
+SUBSCRIPTION = (
+    "subscription($after: String) { orderEvents(after: $after) { cursor event { type order { id status } } } }"
+)
 
 
 def context(world: World, person: Person) -> Context:

@@ -49,12 +49,18 @@ async def test_a_sale_from_the_shelf_to_the_door(world: World) -> None:
     assert [event["type"] for event in done["events"]["nodes"]] == ["PLACED", "CONFIRMED", "SHIPPED", "DELIVERED"]
     assert done["events"]["nodes"][1]["reason"] == "paid"
 
-    shelf = await admin.run("query($id: ID!) { product(id: $id) { stockQuantity unitsSold revenue { amount } } }", id=tea["id"])
+    shelf = await admin.run(
+        "query($id: ID!) { product(id: $id) { stockQuantity unitsSold revenue { amount } } }", id=tea["id"]
+    )
     assert shelf["product"] == {"stockQuantity": 7, "unitsSold": 3, "revenue": {"amount": "59.70"}}
 
 
 async def test_short_stock_names_every_product_and_takes_none(world: World) -> None:
-    tea, cup, pot = await product(world, "tea", stock=1), await product(world, "cup", stock=0), await product(world, "pot")
+    tea, cup, pot = (
+        await product(world, "tea", stock=1),
+        await product(world, "cup", stock=0),
+        await product(world, "pot"),
+    )
     items = [{"productId": p["id"], "quantity": 2} for p in (tea, cup, pot)]
     short = await world.acme.member.client.do("placeOrder", ORDER, items=items, shippingAddress="x")
     assert short["code"] == "OUT_OF_STOCK"
@@ -77,7 +83,9 @@ async def test_fifty_cancels_return_the_stock_once(world: World) -> None:
     tea = await product(world, "tea", stock=5)
     item = [{"productId": tea["id"], "quantity": 4}]
     order = await world.acme.member.client.do("placeOrder", ORDER, items=item, shippingAddress="x")
-    answers = await asyncio.gather(*(world.acme.member.client.do("cancelOrder", MOVED, id=order["id"]) for _ in range(8)))
+    answers = await asyncio.gather(
+        *(world.acme.member.client.do("cancelOrder", MOVED, id=order["id"]) for _ in range(8))
+    )
     assert sorted(a["__typename"] for a in answers) == ["IllegalTransition"] * 7 + ["Order"]
     stock = await world.acme.member.client.run("{ products { nodes { stockQuantity } } }")
     assert stock["products"]["nodes"] == [{"stockQuantity": 5}]

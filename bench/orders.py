@@ -1,0 +1,148 @@
+"""Orders, measured: placing them, replaying them, making people, and how the cost grows with history.
+
+`uv run python -m bench.orders` takes some minutes; `--events 1000000` also measures after a million events. Figures of
+one run on one machine are good for comparing with each other, and for nothing else.
+"""
+
+import argparse
+import asyncio
+import statistics
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.serving import Serving, serving
+
+PLACE = "mutation($input: PlaceOrderInput!) { placeOrder(input: $input) { __typename ... on Order { id } } }"
+PRODUCT = "mutation($input: CreateProductInput!) { createProduct(input: $input) { ... on Product { id } } }"
+PEOPLE = "mutation($input: CreateUsersInput!) { createUsers(input: $input) { __typename } }"
+ORDERS = 400  # per measurement
+SHELF = 64  # products, so that buyers seldom meet
+
+# One placed and confirmed order per two events, with one item; the projection alongside.
+SEED = """
+WITH numbers AS (SELECT n, gen_random_uuid() AS stream, gen_random_uuid() AS item FROM generate_series(1, $1) n),
+who AS (SELECT m.tenant_id, m.user_id, (SELECT id FROM products p WHERE p.tenant_id = m.tenant_id LIMIT 1) AS product
+    FROM memberships m JOIN tenants t ON t.id = m.tenant_id WHERE t.slug = 'acme' AND m.role = 'OWNER'),
+placed AS (
+    INSERT INTO events (tenant_id, id, stream_type, stream_id, version, type, payload, actor_id, created_at)
+    SELECT w.tenant_id, gen_random_uuid(), 'order', stream, v,
+        CASE v WHEN 1 THEN 'OrderPlaced' ELSE 'OrderConfirmed' END,
+        CASE v WHEN 1 THEN jsonb_build_object(
+            'user_id', w.user_id, 'currency', 'EUR', 'shipping_address', 'x', 'lines', jsonb_build_array(
+                jsonb_build_object('item_id', item, 'product_id', w.product, 'quantity', 1, 'unit_price_minor', 100)
+            )) ELSE '{}' END,
+        w.user_id, '2026-01-01'::timestamptz + n * interval '1 second' + v * interval '1 ms'
+    FROM numbers, who w, generate_series(1, 2) v),
+projected AS (INSERT INTO orders SELECT w.tenant_id, stream, w.user_id, 'CONFIRMED', 100, 'EUR', 'x',
+    '2026-01-01'::timestamptz + n * interval '1 second' + interval '1 ms',
+    '2026-01-01'::timestamptz + n * interval '1 second' + interval '2 ms', 2 FROM numbers, who w)
+INSERT INTO order_items SELECT w.tenant_id, item, stream, w.product, 1, 1, 100, 100, 'EUR' FROM numbers, who w
+"""
+
+
+async def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=100_000, help="how many events to grow the history to")
+    events = parser.parse_args().events
+    console = Console()
+    async with serving() as server:
+        console.print(await throughput(server))
+        console.print(await growth(server, events))
+        console.print(await people(server))
+
+
+async def throughput(server: Serving) -> Table:
+    """How many orders are placed by 1, 8 and 32 clients at once."""
+    table = Table(
+        "clients", "orders/s", "p50 ms", "p99 ms", "server CPU ms", "database CPU ms", title="placeOrder, one item"
+    )
+    shelf = await _shelf(server)
+    for clients in (1, 8, 32):
+        table.add_row(str(clients), *await _placing(server, shelf, clients))
+    return table
+
+
+async def growth(server: Serving, events: int) -> Table:
+    """What an order costs after a short history and after a long one, and how long replaying it takes."""
+    table = Table(
+        "events", "orders/s", "p50 ms", "p99 ms", "server CPU ms", "database CPU ms", "replay s", title="history"
+    )
+    shelf = await _shelf(server)
+    for size in sorted({10_000, events}):
+        have = await server.owner.fetchval("SELECT count(*) FROM events")
+        while have < size:
+            await server.owner.execute(SEED, min(25_000, (size - have + 1) // 2))
+            have = await server.owner.fetchval("SELECT count(*) FROM events")
+        await server.owner.execute("ANALYZE")
+        while await server.owner.fetchval("SELECT count(*) FROM unsealed"):  # the server seals them meanwhile
+            await asyncio.sleep(0.2)
+        table.add_row(f"{have:,}", *await _placing(server, shelf, 1), f"{await _replayed(server):.1f}")
+    return table
+
+
+async def people(server: Serving) -> Table:
+    """How long `createUsers` takes for 1,000 people."""
+    table = Table("1,000 people", "seconds", "server MB before", "after", title="createUsers")
+    for label, extra in (("invited", {}), ("with passwords", {"password": "Passw0rd!"})):
+        users = [
+            {"email": f"{label[:4]}{n}@bench.example.com", "fullName": f"Person {n}", **extra} for n in range(1000)
+        ]
+        before, began = server.memory(), time.perf_counter()
+        await server.ask(PEOPLE, input={"users": users})
+        table.add_row(label, f"{time.perf_counter() - began:.2f}", f"{before:.0f}", f"{server.memory():.0f}")
+    return table
+
+
+async def _shelf(server: Serving) -> list[str]:
+    made = []
+    for number in range(SHELF):
+        given: dict[str, Any] = {
+            "sku": f"b{time.monotonic_ns()}-{number}",
+            "name": "Bench",
+            "stockQuantity": 10_000_000,
+        }
+        given["price"] = {"amount": "1.00", "currency": "EUR"}
+        made.append((await server.ask(PRODUCT, input=given))["createProduct"]["id"])
+    return made
+
+
+async def _placing(server: Serving, shelf: list[str], clients: int) -> list[str]:
+    took: list[float] = []
+
+    async def client(number: int) -> None:
+        for turn in range(ORDERS // clients):
+            item = {"productId": shelf[(number * 7 + turn) % SHELF], "quantity": 1}
+            began = time.perf_counter()
+            placed = await server.ask(PLACE, input={"items": [item], "shippingAddress": "x"})
+            took.append(time.perf_counter() - began)
+            if placed["placeOrder"]["__typename"] != "Order":
+                raise RuntimeError(placed)
+
+    (own, database), began = server.cpu(), time.perf_counter()
+    await asyncio.gather(*(client(number) for number in range(clients)))
+    seconds, (own_after, database_after) = time.perf_counter() - began, server.cpu()
+    percentiles = statistics.quantiles(took, n=100)
+    per_order = [
+        1000 * (after - before) / len(took) for before, after in ((own, own_after), (database, database_after))
+    ]
+    figures = [len(took) / seconds, 1000 * percentiles[49], 1000 * percentiles[98], *per_order]
+    return [f"{figure:.1f}" for figure in figures]
+
+
+async def _replayed(server: Serving) -> float:
+    began = time.perf_counter()
+    folder = server.process.environ()["ATRIUM_DATA_DIR"]
+    command = [server.process.exe(), "-m", "atrium", "replay"]
+    environment = {**server.process.environ(), "ATRIUM_DATA_DIR": folder}
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.DEVNULL)
+    if await process.wait():
+        raise RuntimeError("the replay found differences")
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,174 @@
+"""The way of one operation to its node: the primary, or a replica that shows all that the reader must see.
+
+Everything that is written has a position: where the primary's log ended after its commit. A replica shows a commit
+once it has replayed the log that far. So a read goes to a replica that has replayed what its reader wrote last, and
+what the primary had a few seconds ago; the replica itself is asked, on the very connection that then reads. Where none
+has, the primary answers. Whether whoever asks is still let in is always the primary's to say, since a replica may not
+have heard of a revocation yet.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+
+from models.database import Behind, Identity, NotLive, Overloaded, ReadSession, Retry, Unreachable, WriteSession
+from models.nodes import PRIMARY, Nodes
+
+__all__ = ["Demand", "Route", "Served", "Why"]
+
+
+class Why(StrEnum):
+    """Why a node answered; the first two are of replicas."""
+
+    RECENT = "recent"  # recent enough for somebody who wrote nothing lately
+    REPLAYED = "replayed"  # it has replayed what the reader wrote
+    ASKED = "asked"  # the request or the code asked for the primary
+    WRITE = "write"  # the same request wrote
+    SUBSCRIPTION = "subscription"
+    UNTRUSTED = "untrusted"  # the position that came along is none of ours
+    NO_REPLICA = "no_replica"  # none is in use: none there, none well, or all too far behind
+    BEHIND = "behind"  # none has replayed what the reader must see
+    UNKNOWN = "unknown"  # the replica has not heard of the reader yet
+    BUSY = "busy"  # all connections to replicas are taken
+    LOST = "lost"  # the replica was lost, or gave up, on the way
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a reader must see: everything up to a position, or all there is now; or they want the primary itself."""
+
+    position: int = 0
+    newest: bool = False
+    primary: Why | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Which node answered, and why."""
+
+    node: str
+    why: Why
+
+
+class Route:
+    """The way of one operation to its node.
+
+    Set `primary` to have the primary answer from the next read unit on, whatever the demand. `kind` is what the kind
+    of the operation says of that. Unless somebody clears it the primary answers, so nothing but a query that was
+    recognised as one is read from a replica.
+    """
+
+    def __init__(
+        self,
+        nodes: Nodes,
+        demand: Demand | None = None,
+        *,
+        wrote: Callable[[int | None], None] = lambda _position: None,
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            nodes: what there is.
+            demand: what the reader must see.
+            wrote: told of the position that the operation's reader must see from now on, None while it is not known.
+        """
+        self.nodes = nodes
+        self.primary: Why | None = None
+        self.kind: Why | None = Why.ASKED
+        self.served: Served | None = None
+        self._read: ReadSession | None = None
+        self._demand = demand or Demand()
+        self._wrote = wrote
+
+    @property
+    def lost(self) -> bool:
+        """Whether the replica that answered failed on the way, so that nothing that it said may be kept."""
+        on_replica = self.served is not None and self.served.node != PRIMARY
+        return on_replica and self._read is not None and self._read.failed
+
+    @asynccontextmanager
+    async def read(self, identity: Identity) -> AsyncIterator[ReadSession]:
+        """One consistent, read-only picture, entered as `identity`, of a node that shows what the reader must see.
+
+        Raises:
+            NotLive, Overloaded, Unreachable.
+        """
+        stack = AsyncExitStack()
+        self._read, self.served = await self._open(stack, identity)
+        self.nodes.observe(self.served.node, self.served.why)
+        try:
+            yield self._read
+        finally:
+            with suppress(Unreachable, Retry, DBAPIError):  # it has been read, however it ends
+                await stack.aclose()
+
+    @asynccontextmanager
+    async def write(self, identity: Identity) -> AsyncIterator[WriteSession]:
+        """One transaction on the primary, entered as `identity`; what is read from now on is read there too.
+
+        The position behind it is told whatever becomes of it, since a refusal also speaks of what others wrote.
+
+        Raises:
+            NotLive, Overloaded, Retry, Unreachable.
+        """
+        self.primary, self.served = Why.WRITE, Served(PRIMARY, Why.WRITE)
+        if not self.nodes.replicas:
+            async with self.nodes.primary.write(identity) as session:
+                yield session
+            return
+        entered = False
+        try:
+            async with self.nodes.primary.write(identity) as session:
+                entered = True
+                self._wrote(None)
+                yield session
+        except Exception as error:
+            if entered and not isinstance(error, Unreachable):
+                await self._settle()
+            raise
+        await self._settle()
+
+    async def _settle(self) -> None:
+        with suppress(Overloaded, Unreachable):
+            self._wrote(await self.nodes.primary.position())
+
+    async def _open(self, stack: AsyncExitStack, identity: Identity) -> tuple[ReadSession, Served]:
+        why = self.primary or self.kind or self._demand.primary
+        if why is None:
+            found = await self._on_replica(stack, identity)
+            if isinstance(found, tuple):
+                return found
+            why = found
+        return await stack.enter_async_context(self.nodes.primary.read(identity)), Served(PRIMARY, why)
+
+    async def _on_replica(self, stack: AsyncExitStack, identity: Identity) -> tuple[ReadSession, Served] | Why:
+        """A session on a replica, or why there is none."""
+        floor, refusal = self.nodes.floor, Why.NO_REPLICA
+        replicas = self.nodes.usable(identity.session_id.int if identity.session_id else 0)
+        if floor is None or not replicas:
+            return refusal
+        newest = await self.nodes.primary.admit(identity)
+        position = newest if self._demand.newest else self._demand.position
+        for replica in replicas:
+            if replica.database.is_full:
+                refusal = Why.BUSY
+                continue
+            try:
+                unit = replica.database.read(identity, replayed=max(floor, position))
+                session = await stack.enter_async_context(unit)
+            except Behind:
+                refusal = Why.BEHIND
+            except NotLive:
+                refusal = Why.UNKNOWN
+            except Overloaded:
+                refusal = Why.BUSY
+            except (Unreachable, Retry, DBAPIError, asyncpg.PostgresError):
+                replica.trip()
+                refusal = Why.LOST
+            else:
+                return session, Served(replica.name, Why.REPLAYED if position else Why.RECENT)
+        return refusal

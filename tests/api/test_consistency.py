@@ -1,0 +1,319 @@
+"""Nobody's next click is older than their last one, whichever process and whichever node answers it."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+import websockets
+from sqlalchemy import text
+
+from atrium.http.consistency import NAME, Consistency
+from models.database import Identity
+from models.routes import Route, Why
+from tests.client import App
+from tests.replication import Browser, Replicated, shared
+
+CREATE = "mutation($input: CreateTaskInput!) { createTask(input: $input) { ... on Task { id } ... on Error { code } } }"
+RENAME = """mutation($input: UpdateTaskInput!) { updateTask(input: $input) {
+    ... on Task { id title } ... on Error { code }
+} }"""
+TASK = "query($id: ID!) { task(id: $id) { title } }"
+TASKS = "{ tasks(first: 1) { nodes { id } } }"
+LONG = 300  # seconds of lag: nothing arrives while a test lasts
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> Replicated:
+    return shared(request.config)
+
+
+@pytest.fixture
+async def one(place: Replicated) -> AsyncIterator[App]:
+    """A process that reads from the first standby, which has nothing to catch up with."""
+    await place.set_lag(0)
+    await place.caught_up()
+    async with place.app(database_replica_urls=place.replica_urls[:1]) as made:
+        yield made
+    await place.set_lag(0)
+
+
+@pytest.fixture
+async def two(place: Replicated, one: App) -> AsyncIterator[App]:  # noqa: ARG001  # it comes second
+    """Another process, as far as they know of each other."""
+    async with place.app(database_replica_urls=place.replica_urls[:1]) as made:
+        yield made
+
+
+@pytest.fixture
+def member(place: Replicated) -> Browser:
+    return place.member()
+
+
+async def test_a_write_tells_its_position_and_the_next_read_presents_it(
+    one: App, two: App, member: Browser, place: Replicated
+) -> None:
+    await member.run(one, TASKS)
+    assert (member.node, member.why, member.cookie) == ("replica-1", "recent", "")
+
+    headers = {"authorization": f"Bearer {member.token}"}
+    wanted = {"query": CREATE, "variables": {"input": {"title": "one"}}}
+    answer = await one.http.post("/graphql", json=wanted, headers=headers)
+    position = answer.headers[NAME]
+    assert answer.headers["set-cookie"] == f"{NAME}={position}; Max-Age=60; Path=/; HttpOnly; SameSite=Lax"
+    assert answer.json()["extensions"] == {"node": "primary", "why": "write"}
+
+    await place.caught_up()
+    for presented in ({"cookie": f"{NAME}={position}"}, {NAME: position}, {NAME: f"{position},{position}"}):
+        two.http.cookies.clear()
+        answer = await two.http.post("/graphql", json={"query": TASKS}, headers=headers | presented)
+        assert answer.json()["extensions"] == {"node": "replica-1", "why": "replayed"}
+        assert NAME not in answer.headers
+        assert "set-cookie" not in answer.headers
+
+
+async def test_a_position_that_is_not_ours_leads_to_the_primary(one: App, member: Browser) -> None:
+    foreign = Consistency(b"another key" * 3, one.parts.nodes).sealed(1)
+    for presented in (foreign, "forged", "5025bb0.aNTGtOCMpJkEgTq8EGtJtA", "", "null", "ffffffffffffffff.x"):
+        member.cookie = f"{NAME}={presented}"
+        await member.run(one, TASKS)
+        assert (member.node, member.why) == ("primary", "untrusted"), presented
+
+
+async def test_an_old_position_costs_nothing(one: App, two: App, member: Browser) -> None:
+    member.cookie = f"{NAME}={two.parts.consistency.sealed(1)}"
+    await member.run(one, TASKS)
+    assert (member.node, member.why) == ("replica-1", "replayed")
+
+
+async def test_requests_and_code_can_ask_for_the_primary(one: App, member: Browser, place: Replicated) -> None:
+    headers = {"authorization": f"Bearer {member.token}", NAME: "primary"}
+    answer = await one.http.post("/graphql", json={"query": TASKS}, headers=headers)
+    assert answer.json()["extensions"] == {"node": "primary", "why": "asked"}
+    person = place.world.acme.member
+    route = Route(one.parts.nodes)
+    route.kind, route.primary = None, Why.ASKED
+    async with route.read(Identity(person.tenant_id, person.user_id, person.role, person.session_id)):
+        assert route.served is not None
+    assert route.served.node == "primary"
+
+
+async def test_what_was_refused_is_seen_as_it_was_refused(
+    one: App, two: App, member: Browser, place: Replicated
+) -> None:
+    made = await member.run(one, CREATE, input={"title": "contested"})
+    await place.caught_up()
+    await place.set_lag(LONG)
+    colleague = Browser(place.world.acme.admin.client.token or "")
+    await colleague.run(one, RENAME, input={"id": made["createTask"]["id"], "title": "theirs"})
+    refused = await member.run(
+        two, RENAME, input={"id": made["createTask"]["id"], "title": "mine", "expectedVersion": 1}
+    )
+    assert refused["updateTask"]["code"] == "VERSION_CONFLICT"
+    assert (await member.run(two, TASK, id=made["createTask"]["id"]))["task"]["title"] == "theirs"
+
+
+async def test_nobody_who_is_not_let_in_gets_a_position(one: App, place: Replicated) -> None:
+    stranger = Browser(place.world.acme.removed.client.token or "")
+    body = await stranger.send(one, CREATE, input={"title": "no"})
+    assert [error["extensions"]["code"] for error in body["errors"]] == ["UNAUTHENTICATED"]
+    assert stranger.cookie == ""
+
+
+async def pairs(one: App, two: App, place: Replicated, count: int, readers: int) -> tuple[int, Counter[str]]:
+    """Write by one process and read by the other; says how many reads were stale, and which nodes answered."""
+    nodes: Counter[str] = Counter()
+    stale = 0
+
+    async def go(number: int) -> None:
+        nonlocal stale
+        browser = place.member()
+        made = (await browser.run(apps[number % 2], CREATE, input={"title": "none yet"}))["createTask"]["id"]
+        for turn in range(count // readers):
+            writer = (number + turn) % 2
+            title = f"{number}.{turn}"
+            await browser.run(apps[writer], RENAME, input={"id": made, "title": title})
+            task = (await browser.run(apps[1 - writer], TASK, id=made))["task"]
+            nodes[browser.node] += 1
+            stale += task is None or task["title"] != title
+
+    await asyncio.gather(*(go(number) for number in range(readers)))
+    return stale, nodes
+
+
+@pytest.mark.parametrize("lag", [0, 2])
+async def test_no_read_is_older_than_the_write_before_it(one: App, two: App, place: Replicated, lag: int) -> None:
+    await place.set_lag(lag)
+    stale, nodes = await pairs((one, two), place, 60, 3)
+    assert stale == 0
+    assert nodes.total() == 60
+    assert nodes["primary" if lag else "replica-1"] > 30
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("lag", [0, 2, 10])
+async def test_of_a_thousand_reads_none_is_stale(
+    one: App, two: App, place: Replicated, lag: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await place.set_lag(lag)
+    stale, nodes = await pairs((one, two), place, 1000, 4)
+    with capsys.disabled():
+        print(f"\n{lag} s of lag: {stale} of {nodes.total()} reads stale, {dict(nodes)}")  # noqa: T201  # the figures
+    assert (stale, nodes.total()) == (0, 1000)
+    if not lag:
+        assert nodes["replica-1"] > 950
+
+
+async def test_readers_who_wrote_nothing_see_replicas_within_the_allowed_lag(one: App, place: Replicated) -> None:
+    await place.set_lag(LONG)
+    writer, reader = (Browser(person.client.token or "") for person in (place.world.acme.admin, place.world.acme.owner))
+    made = await writer.run(one, CREATE, input={"title": "young"})
+    seen = await reader.run(one, TASK, id=made["createTask"]["id"])
+    assert (reader.node, seen["task"]) == ("replica-1", None)
+    async with place.app(replica_max_lag_seconds=0.5) as strict:
+        async with asyncio.timeout(20):
+            while strict.parts.nodes.replicas[0].fault != "it is too far behind":
+                await asyncio.sleep(0.05)
+        assert (await reader.run(strict, TASK, id=made["createTask"]["id"]))["task"] == {"title": "young"}
+        assert (reader.node, reader.why) == ("primary", "no_replica")
+
+
+LOGIN = """mutation($input: LoginInput!) { login(input: $input) {
+    ... on Session { accessToken } ... on Error { code }
+} }"""
+
+
+async def logged_in(app: App, email: str) -> Browser:
+    browser = Browser("")
+    wanted = {"email": email, "password": "Passw0rd!", "tenant": "acme"}
+    browser.token = (await browser.run(app, LOGIN, input=wanted))["login"]["accessToken"]
+    return browser
+
+
+async def test_a_session_is_known_at_once_and_out_at_once_everywhere(one: App, two: App, place: Replicated) -> None:
+    await place.set_lag(LONG)
+    browser = await logged_in(one, "member@acme.example.com")
+    await browser.run(two, TASKS)
+    assert browser.node == "primary"
+    browser.cookie = ""  # as after a minute, or in a client that keeps none
+    await browser.run(two, TASKS)
+    assert (browser.node, browser.why) == ("primary", "unknown")
+    await place.set_lag(0)
+    await place.caught_up()
+    await browser.run(two, TASKS)
+    assert browser.node == "replica-1"
+
+    await place.set_lag(LONG)
+    await browser.run(one, "mutation { logout { count } }")
+    browser.cookie = ""
+    for app in (one, two):
+        body = await browser.send(app, TASKS)
+        assert [error["extensions"]["code"] for error in body["errors"]] == ["UNAUTHENTICATED"]
+
+
+async def test_a_changed_role_is_out_at_once_everywhere(one: App, two: App, place: Replicated) -> None:
+    acme = place.world.acme
+    browser, owner = Browser(acme.admin.client.token or ""), Browser(acme.owner.client.token or "")
+    await browser.run(two, TASKS)
+    assert browser.node == "replica-1"
+    await place.set_lag(LONG)
+    change = "mutation($input: ChangeMemberRoleInput!) { changeMemberRole(input: $input) { __typename } }"
+    members = "{ users(first: 10) { nodes { id fullName } } }"
+    listed = (await owner.run(one, members))["users"]["nodes"]
+    admin = next(user["id"] for user in listed if user["fullName"] == "Admin")
+    assert (await owner.run(one, change, input={"id": admin, "role": "MEMBER"}))["changeMemberRole"]
+    for app in (one, two):
+        body = await browser.send(app, TASKS)
+        assert [error["extensions"]["code"] for error in body["errors"]] == ["UNAUTHENTICATED"]
+    await owner.run(one, change, input={"id": admin, "role": "ADMIN"})
+
+
+async def test_the_walls_stand_on_a_standby_too(one: App, two: App, place: Replicated) -> None:
+    world = place.world
+    mine, theirs = (Browser(tenant.member.client.token or "") for tenant in (world.acme, world.globex))
+    made = (await mine.run(one, CREATE, input={"title": "secret"}))["createTask"]["id"]
+    await place.caught_up()
+    assert (await mine.run(two, TASK, id=made))["task"] == {"title": "secret"}
+    assert (await theirs.run(two, TASK, id=made))["task"] is None
+    assert (mine.node, theirs.node) == ("replica-1", "replica-1")
+    database = one.parts.nodes.replicas[0].database
+    async with database.read(Identity()) as session:
+        for table in ("tasks", "users", "memberships", "sessions", "tenants"):
+            assert (await session.exec(text(f"SELECT count(*) FROM {table}"))).scalar_one() == 0
+
+
+@pytest.fixture
+async def server(one: App) -> AsyncIterator[int]:
+    """The first process on a port of its own."""
+    config = uvicorn.Config(one.fastapi, port=0, lifespan="off", log_config=None, access_log=False)
+    made = uvicorn.Server(config)
+    running = asyncio.create_task(made.serve())
+    while not made.started:
+        await asyncio.sleep(0.01)
+    yield made.servers[0].sockets[0].getsockname()[1]
+    made.should_exit = True
+    await running
+
+
+async def test_a_socket_sees_what_its_owner_did_elsewhere(
+    one: App, two: App, place: Replicated, server: int, member: Browser
+) -> None:
+    uri = f"ws://127.0.0.1:{server}/graphql"
+    async with websockets.connect(uri, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]  # a str will do
+
+        async def ask(query: str, **variables: Any) -> dict[str, Any]:
+            payload = {"query": query, "variables": variables}
+            await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+            message = json.loads(await socket.recv())
+            assert json.loads(await socket.recv())["type"] == "complete"
+            answer: dict[str, Any] = message["payload"]
+            return answer
+
+        params = {"authorization": f"Bearer {member.token}"}
+        await socket.send(json.dumps({"type": "connection_init", "payload": params}))
+        assert json.loads(await socket.recv())["type"] == "connection_ack"
+        await place.caught_up()
+        assert (await ask(TASKS))["extensions"] == {"node": "replica-1", "why": "replayed"}
+
+        await place.set_lag(LONG)
+        made = (await member.run(two, CREATE, input={"title": "elsewhere"}))["createTask"]["id"]
+        answer = await ask(TASK, id=made)
+        assert answer["data"] == {"task": {"title": "elsewhere"}}
+        assert answer["extensions"] == {"node": "primary", "why": "behind"}
+        renamed = await ask(RENAME, input={"id": made, "title": "here"})
+        assert renamed["extensions"] == {"node": "primary", "why": "write"}
+        assert (await ask(TASK, id=made))["data"] == {"task": {"title": "here"}}
+
+
+async def test_a_write_in_an_event_stream_sends_the_next_read_to_the_primary(server: int, member: Browser) -> None:
+    headers = {"authorization": f"Bearer {member.token}", "accept": "text/event-stream"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server}") as client:
+        wanted = {"query": CREATE, "variables": {"input": {"title": "streamed"}}}
+        answer = await client.post("/graphql", json=wanted, headers=headers)
+    assert answer.headers[NAME] == "primary"
+    assert '"createTask"' in answer.text
+
+
+async def test_reads_are_counted_by_node_and_reason(one: App, member: Browser) -> None:
+    await member.run(one, TASKS)
+    await member.run(one, TASKS)
+    payload = (
+        "mutation($input: CreateTaskInput!) { createTask(input: $input) { ... on Task { creator { fullName } } } }"
+    )
+    await member.run(one, payload, input={"title": "counted"})
+    metrics = (await one.http.get("/metrics")).text.splitlines()
+    assert 'atrium_reads_total{node="replica-1",why="recent"} 2.0' in metrics
+    assert 'atrium_reads_total{node="primary",why="write"} 1.0' in metrics
+    assert 'atrium_pool_connections{pool="replica-1",state="in_use"} 0.0' in metrics
+
+
+async def test_nobody_learns_of_nodes_in_production_or_without_replicas(place: Replicated, member: Browser) -> None:
+    async with place.app(environment="production") as production:
+        assert "extensions" not in await member.send(production, TASKS)
+    async with place.app(database_replica_urls=()) as alone:
+        assert "extensions" not in await member.send(alone, CREATE, input={"title": "alone"})
+        assert member.cookie == ""
