@@ -64,6 +64,17 @@ class Parts:
             tells_node=bool(self.nodes.replicas) and not self.settings.is_production,
         )
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """What works in the background does so for as long as this lasts; then everything is closed."""
+        self.feed.start()
+        self.nodes.start()
+        yield
+        await self.nodes.stop()
+        await self.feed.stop()
+        await self.database.close()
+        self.door.passwords.close()
+
 
 def build(settings: Settings, *, database_url: str) -> FastAPI:
     """The application that serves `settings` on the database at this URL, as the runtime role."""
@@ -79,23 +90,12 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
         feed=Feed(database_url),
         schema=schema.build(settings.limits, introspection=settings.introspection_enabled),
     )
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        parts.feed.start()
-        parts.nodes.start()
-        yield
-        await parts.nodes.stop()
-        await parts.feed.stop()
-        await parts.database.close()
-        parts.door.passwords.close()
-
     app = FastAPI(
         title="Atrium",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=lifespan,
+        lifespan=lambda _app: parts.running(),
         telemetry={"tracing": False, "metrics": False, "logs": False},  # logs and metrics are our own
     )
     app.state.parts = parts

@@ -6,22 +6,21 @@ for longer, so a pooled connection carries nothing from one person to the next.
 """
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NewType, TypeVar, cast
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy import event, text
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import Model, row_class
+from models.connections import Behind, Retry, Unreachable, ask, named, note_idle, ping_if_idle, prove
 
 __all__ = [
     "NOBODY",
@@ -40,9 +39,6 @@ __all__ = [
 ]
 
 PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
-IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
-RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
-GONE = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
 
 ENTER = text("SELECT 1 FROM atrium_enter(:tenant_id, :user_id, :role, :session_id, :request_id, :ip, :user_agent)")
 ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
@@ -50,7 +46,6 @@ ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
 # Where the log of the primary ends, in bytes. Not where it was flushed to: a commit may be visible before.
 POSITION = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
 ADMIT = POSITION + " FROM atrium_enter($1, $2, $3, $4, $5, $6, $7)"
-REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
 
 
 class NotLive(Exception):
@@ -59,18 +54,6 @@ class NotLive(Exception):
 
 class Overloaded(Exception):
     """No connection came free within the time that a caller is made to wait."""
-
-
-class Unreachable(Exception):
-    """The database does not answer."""
-
-
-class Retry(Exception):
-    """The unit met another one, and was rolled back; PostgreSQL asks to run it again from the start."""
-
-
-class Behind(Exception):
-    """The replica has not replayed what the reader must see, or is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +125,7 @@ class Session(AsyncSession):
 
     async def _run(self, statement: Any, params: Any, options: dict[str, Any]) -> Any:
         try:
-            with _named():
+            with named():
                 return await super().exec(statement, params=params, **options)
         except (DBAPIError, Retry, Unreachable):
             self.failed = True
@@ -240,8 +223,8 @@ class Database:
         self._out: set[Any] = set()
         event.listen(self.engine.sync_engine, "checkin", self._note_in)
         event.listen(self.engine.sync_engine, "checkout", self._note_out)
-        event.listen(self.engine.sync_engine, "checkin", _note_idle)
-        event.listen(self.engine.sync_engine, "checkout", _ping_if_idle)
+        event.listen(self.engine.sync_engine, "checkin", note_idle)
+        event.listen(self.engine.sync_engine, "checkout", ping_if_idle)
 
     @asynccontextmanager
     async def read(self, identity: Identity, *, replayed: int = 0) -> AsyncIterator[ReadSession]:
@@ -323,13 +306,13 @@ class Database:
 
     async def _ask(self, statement: str, *values: Any) -> Any:
         async with self._admitted(), self._connect() as connection:
-            return await _ask(connection, statement, *values)
+            return await ask(connection, statement, *values)
 
     @asynccontextmanager
     async def _unit(self, isolation: str, *, read_only: bool, replayed: int = 0) -> AsyncIterator[AsyncConnection]:
         async with self._admitted(), self._connect() as connection:
             if replayed:
-                await _prove(connection, replayed)
+                await prove(connection, replayed)
             await connection.execution_options(isolation_level=isolation, postgresql_readonly=read_only)
             async with connection.begin():
                 yield connection
@@ -354,7 +337,7 @@ class Database:
         except (OSError, TimeoutError, InterfaceError, OperationalError, DBAPIError) as error:
             raise Unreachable from error
         try:
-            with _named():
+            with named():
                 yield connection
         finally:
             await connection.close()
@@ -364,47 +347,6 @@ class Database:
 
     def _note_in(self, _connection: Any, record: Any) -> None:
         self._out.discard(record)
-
-
-@contextmanager
-def _named() -> Iterator[None]:
-    """Errors by what they mean to whoever waits for the database; others pass as they are."""
-    try:
-        yield
-    except DBAPIError as error:
-        code = getattr(error.orig, "sqlstate", None) or ""
-        if error.connection_invalidated or code.startswith(GONE):
-            raise Unreachable from error
-        if code in RETRIED:
-            raise Retry from error
-        raise
-
-
-async def _ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
-    """The one value of a statement that needs no transaction, by the driver itself, which costs half as much."""
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    try:
-        return await driver.fetchval(statement, *values)
-    except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
-        await connection.invalidate()  # nobody else would notice that it is gone
-        if isinstance(error, asyncpg.PostgresError) and not (error.sqlstate or "").startswith(GONE):
-            raise
-        raise Unreachable from error
-
-
-async def _prove(connection: AsyncConnection, position: int) -> None:
-    """Make sure that a replica has replayed this much, before a transaction takes its picture.
-
-    What a connection has once seen stays replayed for as long as it lives, and it does not outlive its server.
-
-    Raises:
-        Behind: it has not.
-    """
-    info = (await connection.get_raw_connection()).info
-    if info.get("replayed", 0) < position:
-        info["replayed"] = await _ask(connection, REPLAYED)
-        if info["replayed"] < position:
-            raise Behind
 
 
 def _entry(identity: Identity) -> dict[str, Any]:
@@ -424,19 +366,3 @@ async def _enter(connection: AsyncConnection, identity: Identity) -> None:
     entered = await connection.execute(ENTER, _entry(identity))
     if entered.first() is None:
         raise NotLive
-
-
-def _note_idle(connection: Any, record: Any) -> None:
-    record.info["idle_since"] = time.monotonic()
-    if connection is not None and connection.driver_connection.is_in_transaction():
-        record.invalidate()  # its transaction could not be ended, and must meet nobody else
-
-
-def _ping_if_idle(connection: Any, record: Any, _proxy: Any) -> None:
-    idle_since = record.info.get("idle_since")
-    if idle_since is None or time.monotonic() - idle_since < IDLE_BEFORE_PING:
-        return
-    try:
-        connection.ping()
-    except Exception as error:
-        raise DisconnectionError from error

@@ -30,7 +30,7 @@ class Product(Owned, Timed, table=True):
     __table_args__ = (
         UniqueConstraint("tenant_id", "sku_key"),
         CheckConstraint("stock_quantity >= 0", name="stock_quantity"),
-        CheckConstraint("price_minor >= 0", name="price_minor"),
+        CheckConstraint("price_minor BETWEEN 0 AND 9999999999", name="price_minor"),
         *indexes(
             "products",
             ("created_at",),

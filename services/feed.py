@@ -124,7 +124,8 @@ async def after(
     Entries that are of another collection, or that the actor may not see, are passed over. Also says at which position
     to go on, and whether there is more already.
     """
-    seen = collection.visible(actor.permissions).subquery()
+    mine = collection.visible(actor.permissions)
+    seen = mine.subquery()
     entries = (
         select(col(FeedEntry.position), col(FeedEntry.entry_id))
         .where(col(FeedEntry.tenant_id) == actor.identity.tenant_id, col(FeedEntry.position) > position)

@@ -72,9 +72,12 @@ def _of_own(order_id: Any) -> Any:
 
 
 def _with_product(product_id: Any) -> Any:
-    """The orders that have an item of a product."""
+    """The orders that have an item of a product.
+
+    The tenant is the actor's and not the order's, so that the items are looked up once and not for each order.
+    """
     items = select(col(OrderItem.order_id)).where(
-        col(OrderItem.tenant_id) == col(Order.tenant_id), col(OrderItem.product_id) == product_id
+        col(OrderItem.tenant_id) == TENANT_ID, col(OrderItem.product_id) == product_id
     )
     return col(Order.id).in_(items.correlate_except(table_of(OrderItem)))
 
@@ -197,7 +200,8 @@ async def move(
 
 async def as_of(session: ReadSession | WriteSession, actor: Actor, *, id: UUID, moment: datetime) -> Order | None:
     """The order as it was at a moment; None if there was none then, or it is not visible."""
-    rows = visible(actor.permissions).where(col(Order.id) == bindparam("order_id", type_=Uuid()))
+    mine = visible(actor.permissions)
+    rows = mine.where(col(Order.id) == bindparam("order_id", type_=Uuid()))
     if not await fetch(session, Order, rows, {**_me(actor), "order_id": id}):
         return None
     until = takewhile(lambda event: event.created_at <= moment, await events.stream(session, actor, id))

@@ -111,7 +111,7 @@ async def product(world: World, sku: str, tenant_id: UUID | None = None, stock: 
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every statement that the driver sends, as often as it sends it; but for BEGIN and COMMIT."""
     log: list[str] = []
-    one, many = PreparedStatement.__dict__["_PreparedStatement__do_execute"], asyncpg.Connection._executemany
+    one, many = PreparedStatement.__dict__["_PreparedStatement__do_execute"], asyncpg.Connection._executemany  # noqa: SLF001  # the only place
 
     async def note(self: Any, executor: Any) -> Any:
         log.append(self._query)
@@ -173,7 +173,7 @@ async def test_who_may(world: World, mutation: str) -> None:
 
 @pytest.mark.parametrize(("mutation", "passwords"), [("createUsers", True), *((mutation, False) for mutation in BULK)])
 async def test_statements_do_not_grow_with_rows(
-    world: World, mutation: str, passwords: bool, sent: list[str], monkeypatch: pytest.MonkeyPatch
+    world: World, mutation: str, *, passwords: bool, sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hash_all(given: list[str]) -> list[str]:
         return given
@@ -613,8 +613,8 @@ async def test_people_with_their_orders_take_as_many_statements_for_many_as_for_
         values = {"user_id": user_id, "status": "PENDING", "total_minor": 1, "currency": "EUR", "version": 1}
         for _ in range(7):
             sql = (
-                "INSERT INTO orders (tenant_id, id, shipping_address, created_at, updated_at, "
-                "user_id, status, total_minor, currency, version) VALUES ($1, $2, 'x', now(), now(), $3, $4, $5, $6, $7)"
+                "INSERT INTO orders (tenant_id, id, shipping_address, created_at, updated_at, user_id, status,"
+                " total_minor, currency, version) VALUES ($1, $2, 'x', now(), now(), $3, $4, $5, $6, $7)"
             )
             await world.connection.execute(sql, world.acme.tenant_id, new_id(), *values.values())
 
@@ -637,7 +637,7 @@ async def test_people_with_their_orders_take_as_many_statements_for_many_as_for_
 
 
 def test_the_answer_of_a_call_costs_what_its_rows_cost() -> None:
-    schema = build()._schema
+    schema = build()._schema  # noqa: SLF001  # the way Strawberry's own tools reach it
     document = """mutation($input: UpdateTasksInput!) {
         updateTasks(input: $input) { ... on TaskOutcomes { outcomes { index result { ... on Task { id } } } } }
     }"""

@@ -18,6 +18,8 @@ PLACES = {
     "Viewer": "viewer {{ {} }}",
     "User": 'users(filter: {{text: "owner"}}) {{ nodes {{ {} }} }}',
     "Project": 'projects(filter: {{text: "apollo"}}) {{ nodes {{ {} }} }}',
+    "Product": 'products(filter: {{text: "lamp"}}) {{ nodes {{ {} }} }}',
+    "Order": "orders(filter: {{status: SHIPPED}}) {{ nodes {{ {} }} }}",
 }
 """Where a type's lists are reached: exactly one thing of that type."""
 
@@ -50,6 +52,27 @@ async def furnish(world: World) -> None:
         offer = {"invited_by": owner_id, "role": "MEMBER", "digest": "none", "expires_at": tomorrow}
         await world.add("invitations", **offer, tenant_id=tenant_id, email=acme.owner.email)
         await world.add("invitations", **offer, tenant_id=acme.tenant_id, email=f"{number}@example.com")
+    await furnish_shop(world)
+
+
+async def furnish_shop(world: World) -> None:
+    """Five orders of the owner's, all of the lamp; one of them was shipped, with two things more."""
+    ours, buyer = {"tenant_id": world.acme.tenant_id}, world.acme.owner.user_id
+    price = {"price_minor": 100, "currency": "EUR"}
+    lamp, *others = [
+        await world.add("products", **ours, **price, sku=name, name=name) for name in ("Lamp", "Chair", "Table", "Rug")
+    ]
+    for number in range(5):
+        shipped = number == 2
+        order = {"status": "SHIPPED" if shipped else "PENDING", "shipping_address": "Here", "currency": "EUR"}
+        moments = {"created_at": now(), "updated_at": now(), "version": 3 if shipped else 1}
+        order_id = await world.add("orders", **ours, **order, **moments, user_id=buyer, total_minor=100)
+        for line, product_id in enumerate([lamp, *others[:2]] if shipped else [lamp], 1):
+            item = {"order_id": order_id, "product_id": product_id, "line": line, "quantity": 1, "currency": "EUR"}
+            await world.add("order_items", **ours, **item, unit_price_minor=100, subtotal_minor=100)
+        for version, name in enumerate(["Placed", "Confirmed", "Shipped"] if shipped else ["Placed"], 1):
+            event = {"stream_type": "order", "stream_id": order_id, "version": version, "type": f"Order{name}"}
+            await world.add("events", **ours, **event, payload="{}", actor_id=buyer)
 
 
 async def page(client: Client, place: tuple[str, str], arguments: str = "") -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.api.operations import CASES, Operation, founded, outcome
-from tests.api.things import digests, enter
+from tests.api.operations import CASES, GUARDED, Operation, founded, outcome
+from tests.api.things import digests, enter, product
 from tests.factories import World
 
 MATRIX = """
@@ -25,6 +25,10 @@ node: User                        ok         ok         ok         U          F 
 node: Tenant                      ok         ok         ok         U          F          U
 node: Invitation                  ok         ok         F          U          F          U
 node: LoginSession                ok         ok         ok         U          ok         U
+node: Product                     ok         ok         ok         U          F          U
+node: Order                       ok         ok         null       U          F          U
+node: OrderItem                   ok         ok         null       U          F          U
+node: OrderEvent                  ok         ok         null       U          F          U
 nodes                             ok         ok         F          U          F          U
 project                           ok         ok         ok         U          F          U
 projects                          ok         ok         ok         U          F          U
@@ -41,6 +45,16 @@ users: by address                 ok         ok         F          U          F 
 users: after                      ok         ok         ok         U          F          U
 invitations                       ok         ok         F          U          F          U
 invitations: after                ok         ok         F          U          F          U
+product                           ok         ok         ok         U          F          U
+products: holding a text          ok         ok         ok         U          F          U
+products: by number               ok         ok         ok         U          F          U
+products: after                   ok         ok         ok         U          F          U
+order                             ok         ok         null       U          F          U
+order: one's own                  ok         ok         ok         U          F          U
+order: as it was                  ok         ok         ok         U          F          U
+orders: of somebody               ok         ok         ok         U          F          U
+orders: with a product            ok         ok         ok         U          F          U
+orders: after                     ok         ok         ok         U          F          U
 
 register                          ok         ok         ok         ok         ok         ok
 login                             ok         ok         ok         ok         ok         CREDENTIALS
@@ -77,6 +91,24 @@ createTask                        ok         ok         ok         U          F 
 updateTask                        ok         ok         ok         U          F          U
 updateTask: at a version          ok         ok         ok         U          F          U
 deleteTask                        ok         ok         ok         U          F          U
+updateTasks                       ok         ok         ok         U          F          U
+
+createUsers                       ok         ok         F          F          F          U
+createUsers: an owner             ok         F          F          F          F          U
+setUsersActive                    ok         ok         F          U          F          U
+setUsersActive: an owner          ok         F          F          U          F          U
+
+createProduct                     ok         ok         F          U          F          U
+updateProduct                     ok         ok         F          U          F          U
+updateProducts                    ok         ok         F          U          F          U
+restockProduct                    ok         ok         F          U          F          U
+restockProducts                   ok         ok         F          U          F          U
+placeOrder                        ok         ok         ok         U          F          U
+confirmOrder                      ok         ok         F          U          F          U
+shipOrder                         ok         ok         F          U          F          U
+deliverOrder                      ok         ok         F          U          F          U
+cancelOrder                       ok         ok         ok         U          F          U
+cancelOrder: somebody's           ok         ok         NOT_FOUND  U          F          U
 """
 
 SHORT = {
@@ -130,3 +162,18 @@ async def test_addresses_are_for_who_manages_members(world: World, who: str, *, 
     own, others = (await stage.client.run(ADDRESSES, ids=[stage.actor.id, other.actor.id]))["nodes"]
     assert own["email"] == stage.actor.email
     assert others["email"] == (other.actor.email if sees_others else None)
+
+
+SALES = "query($id: ID!) { product(id: $id) { name unitsSold revenue { amount } } }"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("who", "sees"), [("owner", True), ("admin", True), ("member", False)])
+async def test_sales_are_for_who_manages_orders(world: World, who: str, *, sees: bool) -> None:
+    stage = await enter(world, world.acme, who)
+    answer = await stage.client.send(SALES, id=await product(stage))
+    found = answer["data"]["product"]
+    assert found.pop("name") == "acme secret"
+    assert found == ({"unitsSold": 0, "revenue": {"amount": "0.00"}} if sees else dict.fromkeys(GUARDED))
+    refused = {error["path"][-1]: error["extensions"]["code"] for error in answer.get("errors", ())}
+    assert refused == ({} if sees else dict.fromkeys(GUARDED, "FORBIDDEN"))

@@ -65,6 +65,12 @@ Maker = Callable[[Stage], Awaitable[Any]]
 UNOWNED = {"alembic_version", "throttles"}
 """Tables whose rows nobody owns."""
 
+BACKGROUND = {
+    "unsealed": "the sealer takes what was written out of it, at any time",
+    "feed": "and puts it in here; what is in it is in the events",
+}
+"""Tables that change while nobody does anything."""
+
 OWNED = {
     "tenants": "id = $1",
     "users": "id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
@@ -74,10 +80,10 @@ OWNED = {
 
 
 async def digests(connection: asyncpg.Connection, tenant_id: UUID | None = None) -> dict[str, str]:
-    """By table, a digest of all its rows, or of one tenant's."""
+    """By table, a digest of all its rows, or of one tenant's; of what changes by itself there is none."""
     found = {}
     for (table,) in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
-        if table not in UNOWNED:
+        if table not in {*UNOWNED, *BACKGROUND}:
             where = OWNED.get(table, "tenant_id = $1") if tenant_id else "$1::uuid IS NULL"
             text = "md5(string_agg(t::text, chr(10) ORDER BY t::text))"
             found[table] = await connection.fetchval(f"SELECT {text} FROM {table} t WHERE {where}", tenant_id)
@@ -132,6 +138,107 @@ async def noted(stage: Stage) -> str:
     """A text in the title of a task."""
     await task(stage)
     return await secret(stage)
+
+
+async def product(stage: Stage) -> Name:
+    """A product of which there is some."""
+    return _global("Product", await _product(stage))
+
+
+async def _product(stage: Stage, **values: Any) -> UUID:
+    given = {"sku": str(new_id()), "name": await secret(stage), "description": await secret(stage), **values}
+    return await stage.add("products", **given, price_minor=500, currency="EUR", stock_quantity=10)
+
+
+async def sku(stage: Stage) -> Name:
+    """The number of a product."""
+    made = Name(str(new_id()), lambda: str(new_id()))
+    await _product(stage, sku=made)
+    return made
+
+
+async def new_sku(stage: Stage) -> str:
+    """A number that no product has."""
+    return f"{stage.tenant.slug} {new_id()}"
+
+
+async def sold(stage: Stage) -> str:
+    """A text in the name of a product."""
+    await _product(stage)
+    return await secret(stage)
+
+
+@dataclass
+class Ordered:
+    """An order of one product, and what goes with it, all of it as the events say."""
+
+    order_id: UUID
+    product_id: UUID
+    item_id: UUID
+    event_id: UUID
+
+
+async def _ordered(stage: Stage, buyer: UUID | None = None, *further: str) -> Ordered:
+    buyer, product_id = buyer or stage.tenant.member.user_id, await _product(stage)
+    made, placed_at, text = Ordered(new_id(), product_id, new_id(), new_id()), now(), await secret(stage)
+    line = {"item_id": str(made.item_id), "product_id": str(product_id), "quantity": 2, "unit_price_minor": 500}
+    payload = {"user_id": str(buyer), "currency": "EUR", "shipping_address": text, "lines": [line]}
+    event = {"stream_type": "order", "stream_id": made.order_id, "actor_id": buyer, "created_at": placed_at}
+    event["payload"] = json.dumps(payload)
+    await stage.add("events", **event, id=made.event_id, version=1, type="OrderPlaced")
+    event["payload"] = json.dumps({"reason": text})
+    for version, status in enumerate(further, 2):
+        await stage.add("events", **event, version=version, type=f"Order{status.title()}")
+    moments = {"created_at": placed_at, "updated_at": placed_at, "version": 1 + len(further)}
+    order = {"id": made.order_id, "user_id": buyer, "status": ("PENDING", *further)[-1], "shipping_address": text}
+    await stage.add("orders", **order, **moments, total_minor=1000, currency="EUR")
+    prices = {"quantity": 2, "unit_price_minor": 500, "subtotal_minor": 1000, "currency": "EUR"}
+    await stage.add("order_items", id=made.item_id, order_id=made.order_id, product_id=product_id, line=1, **prices)
+    return made
+
+
+async def order(stage: Stage) -> Name:
+    """A member's order, which nobody has looked at yet."""
+    return _global("Order", (await _ordered(stage)).order_id)
+
+
+async def confirmed(stage: Stage) -> Name:
+    """A member's order that was confirmed."""
+    return _global("Order", (await _ordered(stage, None, "CONFIRMED")).order_id)
+
+
+async def shipped(stage: Stage) -> Name:
+    """A member's order that was shipped."""
+    return _global("Order", (await _ordered(stage, None, "CONFIRMED", "SHIPPED")).order_id)
+
+
+async def own_order(stage: Stage) -> Name:
+    """An order of whoever asks, if they ever belonged to the tenant."""
+    whose = stage.actor.user_id if stage.actor and stage.actor.member_id else None
+    return _global("Order", (await _ordered(stage, whose)).order_id)
+
+
+async def order_item(stage: Stage) -> Name:
+    """The line of a member's order."""
+    return _global("OrderItem", (await _ordered(stage)).item_id)
+
+
+async def order_event(stage: Stage) -> Name:
+    """What happened to a member's order."""
+    return _global("OrderEvent", (await _ordered(stage)).event_id)
+
+
+async def bought(stage: Stage) -> Name:
+    """A product that a member has ordered."""
+    return _global("Product", (await _ordered(stage)).product_id)
+
+
+async def buyer(stage: Stage) -> Name:
+    """A new member, with an order."""
+    made = await person(stage.world.app, stage.world.connection, address(stage), stage.tenant.tenant_id, "member")
+    await _ordered(stage, made.user_id)
+    assert made.member_id is not None
+    return _global("User", made.member_id)
 
 
 async def member(stage: Stage) -> Name:

@@ -101,7 +101,7 @@ async def test_a_subscriber_cut_off_sees_all_of_it_once_and_in_order(
     assert await owner_connection.fetchval("SELECT count(*) FROM unsealed") == 0
 
 
-async def test_what_commits_late_comes_late_and_is_not_missed(world: World, urls: Urls) -> None:
+async def test_what_commits_late_comes_late_and_is_not_missed(world: World) -> None:
     database, tenant_id = world.app.parts.database, world.acme.tenant_id
     fact = [Fact("OrderConfirmed", {})]
     early, late = new_id(), new_id()

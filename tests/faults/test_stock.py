@@ -11,7 +11,7 @@ from sqlalchemy import true
 
 from services.orders import rules
 from tests.api.test_orders import MOVED, ORDER, product
-from tests.client import App, Client, running
+from tests.client import Client, running
 from tests.conftest import Urls
 from tests.factories import World, found_world
 
@@ -98,7 +98,7 @@ async def test_fifty_cancels_and_twenty_writers(shop: World) -> None:
     assert (kinds.count("Order"), kinds.count("VersionConflict")) == (1, 19)
 
 
-async def test_twins_with_one_key_order_once(app: App, world: World) -> None:
+async def test_twins_with_one_key_order_once(world: World) -> None:
     tea = await product(world, "tea", stock=100)
     twins = await asyncio.gather(*(buy(world.acme.member.client, tea, key="same") for _ in range(10)))
     assert len({twin["id"] for twin in twins}) == 1

@@ -56,7 +56,41 @@ _STATEMENTS = """
         JOIN (SELECT tenant_id, array_agg(id) FROM projects GROUP BY 1) p (tenant_id, ids) ON p.tenant_id = t.id
         JOIN (SELECT tenant_id, array_agg(user_id) FROM memberships GROUP BY 1) m (tenant_id, ids)
             ON m.tenant_id = t.id,
-        generate_series(1, 5000) n
+        generate_series(1, 5000) n;
+
+    INSERT INTO products (tenant_id, id, sku, name, description, price_minor, currency, stock_quantity, is_active,
+        created_at, updated_at)
+    SELECT id, gen_random_uuid(), format('%s-%s', slug, n), 'Product ' || md5(slug || n),
+        CASE WHEN n % 3 = 0 THEN repeat('What is good about it. ', 1 + n % 20) END,
+        100 + n * 7919 % 100000, CASE WHEN n % 25 = 0 THEN 'JPY' WHEN n % 10 = 1 THEN 'USD' ELSE 'EUR' END,
+        CASE WHEN n % 30 = 3 THEN 0 ELSE n % 200 END, n % 40 <> 39,
+        now() - n * interval '1 hour', now() - n * interval '1 minute'
+    FROM tenants, generate_series(1, 2000) n;
+
+    INSERT INTO orders (tenant_id, id, user_id, status, total_minor, currency, shipping_address, created_at,
+        updated_at, version)
+    SELECT t.id, gen_random_uuid(), m.ids[1 + n % 200],
+        CASE WHEN n % 50 = 0 THEN 'PENDING' WHEN n % 40 = 1 THEN 'CONFIRMED' WHEN n % 30 = 2 THEN 'SHIPPED'
+            WHEN n % 20 = 3 THEN 'CANCELLED' ELSE 'DELIVERED' END,
+        100 + n * 7919 % 1000000, 'EUR', 'Somewhere ' || n, now() - n * interval '1 hour',
+        now() - n * interval '1 minute', 4
+    FROM tenants t
+        JOIN (SELECT tenant_id, array_agg(user_id) FROM memberships GROUP BY 1) m (tenant_id, ids)
+            ON m.tenant_id = t.id,
+        generate_series(1, 5000) n;
+
+    INSERT INTO order_items (tenant_id, id, order_id, product_id, line, quantity, unit_price_minor, subtotal_minor,
+        currency)
+    SELECT o.tenant_id, gen_random_uuid(), o.id, p.ids[1 + (o.total_minor + line * 313) % 1000], line, line, 100,
+        100 * line, 'EUR'
+    FROM orders o JOIN (SELECT tenant_id, array_agg(id) FROM products GROUP BY 1) p (tenant_id, ids) USING (tenant_id),
+        generate_series(1, 3) line;
+
+    INSERT INTO events (tenant_id, id, stream_type, stream_id, version, type, payload, actor_id, created_at)
+    SELECT tenant_id, gen_random_uuid(), 'order', id, n,
+        (ARRAY['OrderPlaced', 'OrderConfirmed', 'OrderShipped', 'OrderDelivered'])[n],
+        '{}', user_id, created_at + n * interval '1 minute'
+    FROM (SELECT *, generate_series(1, 4) n FROM orders) o
 """
 
 

@@ -8,6 +8,9 @@ import pytest
 from tests.house.sources import sources
 
 ROW = "for the rules, which have asked before they come here; nothing in graph may import services.rows"
+BULK = "a step of the rules in bulk, which have asked before they come here"
+STORE = "for the rules of whatever has events, which have asked before they come here"
+REPLAY = "for operators, from the command line; no actor is behind it"
 DOOR = "a step of opening a session, for people whom no permission is known of yet"
 
 # The public functions of services that ask for no permission themselves, and why.
@@ -21,6 +24,14 @@ OPEN_TO_ALL = {
     "services/sessions.py:verify_password": "reads and writes nothing",
     "services/sessions.py:open_session": DOOR,
     "services/idempotency.py:once": "keeps the keys of whatever rule calls it, which has asked",
+    "services/idempotency.py:once_each": "likewise",
+    "services/bulk.py:written": BULK,
+    "services/events.py:append": STORE,
+    "services/events.py:stream": STORE,
+    "services/orders/projection.py:write": STORE,
+    "services/orders/replay.py:orders_and_events": REPLAY,
+    "services/orders/replay.py:batch": REPLAY,
+    "services/feed.py:head": "a number, and nothing of what is there; who follows the feed has asked to",
     "services/rows.py:inserted": ROW,
     "services/rows.py:updated": ROW,
     "services/rows.py:changed": ROW,

@@ -33,7 +33,9 @@ OWNED = (
 TENANT = "(tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS \"nullif\"))"
 """The tenant's wall, as PostgreSQL prints it."""
 
-LASTING = ("invitations", "memberships", "projects", "sessions", "tenants", "users")
+LASTING = ("events", "feed", "invitations", "memberships", "products", "projects", "sessions", "tenants", "users")
+
+APPEND_ONLY = ("events", "feed")
 
 CROSSED = """
     ALTER TABLE tasks ADD UNIQUE (id, tenant_id), ADD FOREIGN KEY (tenant_id, id) REFERENCES tasks (id, tenant_id)
@@ -121,7 +123,11 @@ RULES = [
         SELECT relname FROM {TABLES} AND {ATTRIBUTE.format("c.oid")} IS NOT NULL AND NOT {OWNED.format("c.oid")}
         """,
         ("CREATE TABLE bare (id uuid PRIMARY KEY, tenant_id uuid)", "CREATE TABLE bare (tenant_id uuid)"),
-        {"sessions": "a session is a person's; the column says which tenant they entered last"},
+        {
+            "sessions": "a session is a person's; the column says which tenant they entered last",
+            "unsealed": "one queue for the sealer, which works for all tenants; nobody else reads it",
+            "feed": "positions are given without gaps over all tenants; its wall is the tenant's all the same",
+        },
     ),
     Rule(
         "a reference between things that tenants own includes the tenant on both sides",
@@ -149,7 +155,12 @@ RULES = [
         ("ALTER TABLE tasks ADD parent_id uuid", "ALTER TABLE tasks DROP CONSTRAINT tasks_tenant_id_project_id_fkey"),
         {
             "idempotency_keys.user_id": "whose key it is; looked up by them alone, and shown to nobody",
-            "idempotency_keys.outcome_id": "of whatever type the mutation makes; read through that type's own rules",
+            "events.stream_id": "of whatever type the stream is; its first event comes before its row",
+            "feed.stream_id": "likewise",
+            "feed.entry_id": "of whatever source the entry is; read through that source's own wall",
+            "unsealed.tenant_id": "of the entry, whose own tenant is a reference; a queue that is emptied at once",
+            "unsealed.entry_id": "likewise",
+            "unsealed.stream_id": "likewise",
         },
     ),
     Rule(
@@ -198,6 +209,10 @@ RULES = [
                 "atrium_enter": "lets a person in: what it checks lies outside every wall",
                 "atrium_throttle": "counts tries, of which the runtime role may read nothing",
                 "atrium_forgive": "forgets them",
+                "atrium_enqueue_events": "trigger: new events join the sealer's queue, which nobody else may touch",
+                "atrium_seal": "gives committed entries of all tenants their positions, and returns how many",
+                "atrium_tail": "says whose streams moved, by ids alone, so that one reader wakes all subscribers",
+                "atrium_feed_head": "says how far the feed of all tenants has come: one number",
                 "atrium_copy_account": "trigger: a new membership copies name and address of an account behind a wall",
                 "atrium_spread_account": "trigger: a renamed account reaches its memberships in all tenants",
             }.items()
@@ -278,6 +293,19 @@ RULES = [
         ("GRANT DELETE ON memberships TO {runtime}", "DROP TABLE invitations"),
     ),
     Rule(
+        "what happened is never changed nor taken back",
+        f"""
+        SELECT name FROM unnest(ARRAY{list(APPEND_ONLY)}) name
+        WHERE to_regclass(name) IS NULL OR has_table_privilege('{RUNTIME}', to_regclass(name), 'UPDATE, DELETE')
+            OR has_any_column_privilege('{RUNTIME}', to_regclass(name), 'UPDATE')
+        """,
+        (
+            "GRANT UPDATE ON events TO {runtime}",
+            "GRANT UPDATE (payload) ON events TO {runtime}",
+            "GRANT DELETE ON feed TO {runtime}",
+        ),
+    ),
+    Rule(
         "only the owner makes anything in the schema, and there is no other schema",
         f"""
         SELECT role FROM unnest(ARRAY['public', '{RUNTIME}']) role WHERE has_schema_privilege(role, 'public', 'CREATE')
@@ -296,6 +324,7 @@ RULES = [
         "no row is numbered: ids come from the application",
         "SELECT relname FROM pg_class WHERE relkind = 'S'",
         ("CREATE SEQUENCE numbers", "CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY)"),
+        {"unsealed_number_seq": "the order of a queue that nobody but the sealer sees"},
     ),
 ]
 

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from models.base import now
+from tests.api.things import Stage, order
 from tests.conftest import Urls
 from tests.factories import World
 
@@ -55,6 +56,11 @@ async def fill(world: World) -> None:
         acme.member.user_id,
     )
     await world.connection.execute("INSERT INTO throttles VALUES ('key', 1, now())")
+    await world.app.parts.feed.stop()
+    stage = Stage(world, acme, None)
+    await order(stage)
+    assert await world.connection.fetchval("SELECT atrium_seal(1)") == 1
+    await order(stage)  # what happened to it stays unsealed
 
 
 async def test_out_of_context_nothing_is_seen(world: World, runtime: asyncpg.Connection) -> None:
@@ -63,7 +69,7 @@ async def test_out_of_context_nothing_is_seen(world: World, runtime: asyncpg.Con
     empty = {name for name, count in (await rows(world.connection, everything)).items() if count == 0}
     assert empty == {name for name in everything if name.endswith("_text")}  # views wall their owner off too
     seen = await readable(runtime)
-    assert everything - seen == {"throttles"}
+    assert everything - seen == {"throttles", "unsealed"}
     assert set((await rows(runtime, seen)).values()) == {0}
 
     member = world.acme.member

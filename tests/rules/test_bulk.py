@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from atrium import migrate
 from models import Membership, Product, Role, Task, User
-from models.base import new_id, table_of
+from models.base import new_id, row_class, table_of
 from models.database import Identity, WriteSession, assume
 from services import accounts, errors, people, products, security, tasks
 from services.access import Actor
@@ -190,8 +190,6 @@ async def test_a_transaction_that_runs_again_begins_anew(world: World) -> None:
 
 
 def table_row(model: type[Any]) -> type[Any]:
-    from models.base import row_class
-
     return row_class(model)
 
 
@@ -220,9 +218,9 @@ async def test_two_owners_who_shut_each_other_out_take_turns(world: World) -> No
     database = world.app.parts.database
     async with database.write(actor_of(second).identity) as theirs:
         async with database.write(actor_of(owner).identity) as mine:
-            assert await people.set_active(mine, actor_of(owner), ids=[second.member_id], is_active=False) == 1  # type: ignore[list-item]
+            assert await people.set_active(mine, actor_of(owner), ids=[second.member_id], is_active=False) == 1  # type: ignore[list-item]  # members have an id
             other = asyncio.create_task(
-                people.set_active(theirs, actor_of(second), ids=[owner.member_id], is_active=False)  # type: ignore[list-item]
+                people.set_active(theirs, actor_of(second), ids=[owner.member_id], is_active=False)  # type: ignore[list-item]  # members have an id
             )
             await blocked(world)
         with pytest.raises(errors.IllegalTransition):
@@ -244,7 +242,7 @@ async def test_a_number_that_is_taken_meanwhile_is_refused_and_the_rest_goes_on(
     first, second = await changing
     assert isinstance(first, errors.AlreadyExists)
     assert first.field == "products.0.sku"
-    assert (second.sku, second.version) == ("other", 2)  # type: ignore[union-attr]
+    assert (second.sku, second.version) == ("other", 2)  # type: ignore[union-attr]  # it was not refused
 
 
 async def test_a_version_is_decided_under_the_lock(world: World) -> None:
@@ -269,13 +267,16 @@ async def test_accounts_are_made_only_as_announced(world: World) -> None:
     async def make(session: WriteSession, row_id: UUID) -> None:
         await session.exec(insert(User).values(id=row_id, email=f"{row_id}@example.com", full_name="x"))
 
+    async def made(said: UUID, row_id: UUID) -> None:
+        async with database.write(identity) as session:
+            await assume(session, creating=[said])
+            await make(session, row_id)
+
     with pytest.raises(DBAPIError, match="row-level security"):
         async with database.write(identity) as session:
             await make(session, announced)
     with pytest.raises(DBAPIError, match="row-level security"):
-        async with database.write(identity) as session:
-            await assume(session, creating=[announced])
-            await make(session, other)
+        await made(announced, other)
     async with database.write(identity) as session:
         await assume(session, creating=[announced, other])
         await make(session, announced)

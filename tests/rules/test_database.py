@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from graph.context import Context
-from models import database as module
+from models import connections as module
 from models.base import new_id
 from models.database import NOBODY, Database, NotLive, Overloaded, Retry, Unreachable, WriteSession, assume
 from services import tasks

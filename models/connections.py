@@ -1,0 +1,93 @@
+"""Connections: what their errors mean, and what is asked of one besides the statements of a unit."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+__all__ = ["Behind", "Retry", "Unreachable", "ask", "named", "note_idle", "ping_if_idle", "prove"]
+
+IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
+RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
+GONE = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
+
+REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
+
+
+class Unreachable(Exception):
+    """The database does not answer."""
+
+
+class Retry(Exception):
+    """The unit met another one, and was rolled back; PostgreSQL asks to run it again from the start."""
+
+
+class Behind(Exception):
+    """The replica has not replayed what the reader must see, or is none."""
+
+
+@contextmanager
+def named() -> Iterator[None]:
+    """Errors by what they mean to whoever waits for the database; others pass as they are."""
+    try:
+        yield
+    except DBAPIError as error:
+        code = getattr(error.orig, "sqlstate", None) or ""
+        if error.connection_invalidated or code.startswith(GONE):
+            raise Unreachable from error
+        if code in RETRIED:
+            raise Retry from error
+        raise
+
+
+async def ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
+    """The one value of a statement that needs no transaction, by the driver itself, which costs half as much.
+
+    Raises:
+        Unreachable.
+    """
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    try:
+        return await driver.fetchval(statement, *values)
+    except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+        await connection.invalidate()  # nobody else would notice that it is gone
+        if isinstance(error, asyncpg.PostgresError) and not (error.sqlstate or "").startswith(GONE):
+            raise
+        raise Unreachable from error
+
+
+async def prove(connection: AsyncConnection, position: int) -> None:
+    """Make sure that a replica has replayed this much, before a transaction takes its picture.
+
+    What a connection has once seen stays replayed for as long as it lives, and it does not outlive its server.
+
+    Raises:
+        Behind: it has not.
+    """
+    info = (await connection.get_raw_connection()).info
+    if info.get("replayed", 0) < position:
+        info["replayed"] = await ask(connection, REPLAYED)
+        if info["replayed"] < position:
+            raise Behind
+
+
+def note_idle(connection: Any, record: Any) -> None:
+    """Remember since when a connection is idle; one whose transaction could not be ended is given up."""
+    record.info["idle_since"] = time.monotonic()
+    if connection is not None and connection.driver_connection.is_in_transaction():
+        record.invalidate()  # its transaction could not be ended, and must meet nobody else
+
+
+def ping_if_idle(connection: Any, record: Any, _proxy: Any) -> None:
+    """Look whether a connection that was idle for a while is still there, before anybody gets it."""
+    idle_since = record.info.get("idle_since")
+    if idle_since is None or time.monotonic() - idle_since < IDLE_BEFORE_PING:
+        return
+    try:
+        connection.ping()
+    except Exception as error:
+        raise DisconnectionError from error
