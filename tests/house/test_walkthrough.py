@@ -31,7 +31,7 @@ CONCERNED = (
     "tests/api/test_permissions.py",
     "tests/rules/test_pagination.py",
 )
-NOTES = "note or every or (house and not plans)"
+NOTES = "note or (every and not (order or logout)) or (house and not plans)"
 SEED = """
 mutation($person: RegisterInput!, $tenant: CreateTenantInput!, $enter: SwitchTenantInput!) {
   register(input: $person) { __typename }
