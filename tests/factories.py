@@ -1,4 +1,4 @@
-"""Things to test with, made directly in the database as its owner, so that no rule under test is needed to make them."""
+"""Things to test with, made directly in the database as its owner, so that no rule under test is needed for it."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta

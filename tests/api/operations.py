@@ -34,6 +34,8 @@ __all__ = [
 ]
 
 SCHEMA = build()._schema  # noqa: SLF001  # the way Strawberry's own tools reach it
+assert SCHEMA.query_type is not None
+assert SCHEMA.mutation_type is not None
 ROOTS = {"query": SCHEMA.query_type, "mutation": SCHEMA.mutation_type}
 Path = tuple[str | int, ...]
 
