@@ -15,7 +15,7 @@ OPEN = "accepted_at IS NULL AND revoked_at IS NULL"  # what lists of invitations
 
 
 class Role(StrEnum):
-    """What a member may do; the table of permissions is in services/access.py."""
+    """What a member may do in a tenant."""
 
     OWNER = "OWNER"
     ADMIN = "ADMIN"

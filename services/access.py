@@ -81,8 +81,8 @@ class Actor:
 
     @classmethod
     def of(cls, identity: Identity) -> "Actor":
-        """The actor for an identity; nobody has no permissions at all."""
-        if identity.user_id is None:
+        """The actor for an identity; nobody has no permissions at all, and neither has a role that there is not."""
+        if identity.user_id is None or identity.role not in {None, *Role.__members__}:
             return cls(identity)
         return cls(identity, ROLES[Role(identity.role) if identity.role else None])
 

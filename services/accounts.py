@@ -4,7 +4,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
@@ -33,6 +33,7 @@ from services.validation import Checks, checking
 __all__ = ["VIEWERS", "change_password", "email_address", "register", "rename"]
 
 LONGEST_NAME = 100
+WRONG = "The current password is wrong."
 
 
 def viewers(permissions: AbstractSet[Permission]) -> Select[Any]:
@@ -122,11 +123,14 @@ async def change_password(units: Units, door: Door, actor: Actor, *, current_pas
     account = await units.write(mine)
     await count_try(units, door, actor.identity, account.email)
     if not (await verify_password(door, current_password, account.password_hash)).ok:
-        raise InvalidCredentials("The current password is wrong.")
+        raise InvalidCredentials(WRONG)
     hashed = await hash_password(door, new_password)
 
     async def work(session: WriteSession) -> int:
-        await session.exec(update(User).where(col(User.id) == account.id).values(password_hash=hashed))
+        same = and_(col(User.id) == account.id, col(User.password_hash) == account.password_hash)
+        changed_hash = update(User).where(same).values(password_hash=hashed).returning(col(User.id))
+        if not (await session.exec(changed_hash)).all():
+            raise InvalidCredentials(WRONG)  # no longer: it was changed while it was being checked
         await forgive(session, door, actor.identity, account.email)
         return await revoke(session, actor, col(LoginSession.id) != actor.identity.session_id)
 

@@ -51,7 +51,6 @@ __all__ = [
 ]
 
 LONGEST_EMAIL = 255
-LONGEST_NAME = 100
 REFRESH = "rt"
 
 Result = TypeVar("Result")
@@ -130,17 +129,18 @@ async def login(
     if account is None or not verified.ok or not account.is_active:
         raise InvalidCredentials
 
-    async def work(session: WriteSession) -> Opened:
+    async def work(session: WriteSession) -> Opened | None:
         await assume(session, user_id=account.id)
-        changes: dict[str, Any] = {"last_login": now()}
-        if verified.needs_rehash:
-            changes["password_hash"] = rehashed
-        await session.exec(update(User).where(col(User.id) == account.id).values(**changes))
+        changes = {"last_login": now()} | ({"password_hash": rehashed} if rehashed else {})
+        same = and_(col(User.id) == account.id, col(User.password_hash) == account.password_hash)
+        if not (await session.exec(update(User).where(same).values(**changes).returning(col(User.id)))).all():
+            return None  # the password was changed while it was being checked
         await forgive(session, door, origin, email)
         return await open_session(session, door, origin, account.id, await _membership(session, account.id, tenant))
 
     rehashed = await hash_password(door, password) if verified.needs_rehash else None
-    return await units.write(work, origin)
+    opened = await units.write(work, origin)
+    return opened or await login(units, door, origin, email=email, password=password, tenant=tenant)
 
 
 async def refresh(units: Units, door: Door, origin: Identity, *, refresh_token: str) -> Opened:

@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 SCHEMA = build()._schema  # noqa: SLF001  # the way Strawberry's own tools reach it
+assert SCHEMA.query_type is not None
+assert SCHEMA.mutation_type is not None
 ROOTS = {"query": SCHEMA.query_type, "mutation": SCHEMA.mutation_type}
 Path = tuple[str | int, ...]
 
@@ -194,16 +196,16 @@ class Operation:
         made: dict[str, Any] = await filled(CASES[self.case], stage)
         return made
 
-    def body(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The request that gives these arguments and selects everything."""
+    def body(self, arguments: dict[str, Any], depth: int = 2) -> dict[str, Any]:
+        """The request that gives these arguments and selects everything, down to a depth."""
         kind = "mutation" if self.is_mutation else "query"
         field = ROOTS[kind].fields[self.field]
         declared = ", ".join(f"${name}: {field.args[name].type}" for name in arguments)
         given = ", ".join(f"{name}: ${name}" for name in arguments)
         head = f"{kind} Case({declared})" if arguments else kind
         call = f"{self.field}({given})" if arguments else self.field
-        # whoever leaves may read nothing more, so only what is on the row itself is asked for
-        depth = 0 if self.field == "leaveTenant" else 2
+        if self.field == "leaveTenant":
+            depth = 0  # whoever has left may read nothing but the answer itself
         return {"query": f"{head} {{ {call} {everything(field.type, depth)} }}", "variables": arguments}
 
 

@@ -22,9 +22,9 @@ def codes_of(answer: Any) -> set[str]:
 async def post(stage: Stage, body: str | bytes, authorization: str | None = "") -> set[str]:
     """Send something bad, by default with a good token; gives the codes of the answer."""
     before = await digests(stage.world.connection)
-    headers = {"content-type": "application/json"}
+    headers = {b"content-type": b"application/json"}
     if authorization is not None:
-        headers["authorization"] = authorization or f"Bearer {stage.client.token}"
+        headers[b"authorization"] = (authorization or f"Bearer {stage.client.token}").encode("latin-1")
     began = time.process_time()
     answer = await stage.client.http.post("/graphql", content=body, headers=headers)
     spent = time.process_time() - began

@@ -14,8 +14,9 @@ import asyncpg
 import pytest
 from asyncpg.prepared_stmt import PreparedStatement
 from sqlalchemy import event
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from models.database import Database
+from models.database import Database, Identity
 from tests.client import App, Client, running
 from tests.factories import Tenant, World, found_world
 
@@ -170,14 +171,18 @@ async def test_twenty_root_fields_on_a_cold_process(urls: Any, owner_connection:
             if pool_size == 1:
                 world = await found_world(app, owner_connection)
                 await furnish(world, world.acme, parents=2, rows=3)
-            task, project = await owner_connection.fetchrow(
+            row = await owner_connection.fetchrow(
                 "SELECT id, project_id FROM tasks WHERE tenant_id = $1", world.acme.tenant_id
             )
+            assert row is not None
+            task, project = row
             client = app.client(world.acme.owner.client.token)
             data = await client.run(TWENTY, task=f"Task:{task}", project=f"Project:{project}")
             assert data["e"]["totalCount"] == data["h"]["totalCount"] == 6
             assert data["b"]["tasks"]["totalCount"] == 3
-            assert app.parts.database.engine.pool.checkedin() == 1  # one operation, one connection
+            pool = app.parts.database.engine.pool
+            assert isinstance(pool, AsyncAdaptedQueuePool)
+            assert pool.checkedin() == 1  # one operation, one connection
 
 
 class Held:
@@ -244,7 +249,12 @@ async def test_an_overloaded_operation_waits_once(
     async with running(urls, pool_size=1, admission_wait_seconds=0.1) as app:
         world = await found_world(app, owner_connection)
         waits, read = [], app.parts.database.read
-        monkeypatch.setattr(app.parts.database, "read", lambda identity: waits.append(identity) or read(identity))
+
+        def noted_read(identity: Identity) -> Any:
+            waits.append(identity)
+            return read(identity)
+
+        monkeypatch.setattr(app.parts.database, "read", noted_read)
         fields = " ".join(f"t{number}: tasks {{ totalCount }}" for number in range(20))
         async with Held(app.parts.database).all_connections():
             codes = await world.acme.owner.client.codes(f"{{ {fields} }}")

@@ -22,11 +22,12 @@ class Name(str):
     """What names something of a tenant's: an id, a slug, a token, a cursor; and how to name nothing likewise."""
 
     __slots__ = ("unknown",)
+    unknown: Callable[[], str]
 
     def __new__(cls, text: str, unknown: Callable[[], str]) -> Self:
         """Name something; `unknown` gives something of the same form that there is not."""
         made = super().__new__(cls, text)
-        made.unknown = unknown  # type: ignore[attr-defined]  # a slot
+        made.unknown = unknown
         return made
 
 
@@ -51,11 +52,12 @@ class Stage:
 async def enter(world: World, tenant: Tenant, role: str) -> Stage:
     """A stage on which somebody new is about to ask: an owner, admin or member, one removed, outsider, or nobody."""
     stage = Stage(world, tenant, None)
-    if role != "nobody":
-        belonging = () if role == "outsider" else (tenant.tenant_id, role)
-        stage.actor = await person(world.app, world.connection, address(stage), *belonging)
+    if role == "nobody":
+        return stage
+    belonging = () if role == "outsider" else (tenant.tenant_id, role)
+    actor = stage.actor = await person(world.app, world.connection, address(stage), *belonging)
     if role == "removed":
-        await world.connection.execute("UPDATE memberships SET ended_at = now() WHERE id = $1", stage.actor.member_id)
+        await world.connection.execute("UPDATE memberships SET ended_at = now() WHERE id = $1", actor.member_id)
     return stage
 
 

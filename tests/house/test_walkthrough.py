@@ -24,8 +24,14 @@ FENCE = re.compile(r"^```(\w+) ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBERED = re.compile(r"versions/(\d{4})_")
 NEVER_COPIED = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "build", "dist", "uv.lock")
 # The tests that a new domain has to pass, as far as they are about it or about the house as a whole.
-CONCERNED = ("tests/house", "tests/api/test_leaks.py", "tests/api/test_permissions.py")
-NOTES = "note or every or (house and not plans)"
+CONCERNED = (
+    "tests/house",
+    "tests/api/test_leaks.py",
+    "tests/api/test_lists.py",
+    "tests/api/test_permissions.py",
+    "tests/rules/test_pagination.py",
+)
+NOTES = "note or (every and not (order or logout)) or (house and not plans)"
 SEED = """
 mutation($person: RegisterInput!, $tenant: CreateTenantInput!, $enter: SwitchTenantInput!) {
   register(input: $person) { __typename }

@@ -1,12 +1,15 @@
 """Accounts: who may have one, its name and its password."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from models.base import now
-from services import accounts
+from models.database import NOBODY, Identity
+from services import accounts, security, sessions
 from services.access import Actor
 from services.errors import (
     AlreadyExists,
@@ -17,8 +20,8 @@ from services.errors import (
     VersionConflict,
 )
 from services.sessions import Opened
-from tests.factories import PASSWORD, Person, World
-from tests.units import HERE, Rules
+from tests.factories import PASSWORD, PASSWORD_HASH, Person, World
+from tests.units import HERE, Rules, Units
 
 NEW_PASSWORD = "An0ther-one!"
 GIVEN = {"email": "new@example.com", "full_name": "New Person", "password": PASSWORD}
@@ -223,3 +226,63 @@ async def test_nobody_has_neither_name_nor_password(rules: Rules) -> None:
     async with rules.database.write(HERE) as session:
         with pytest.raises(Unauthenticated):
             await accounts.rename(session, Actor(), full_name="Nobody")
+
+
+# --- a password that is changed while it is being checked ---
+
+
+@dataclass(frozen=True)
+class Meanwhile(Units):
+    """Units after whose first something else happens."""
+
+    change: list[Callable[[], Awaitable[Any]]] = field(default_factory=list)
+
+    async def write(self, work: Any, identity: Identity | None = None) -> Any:
+        result = await super().write(work, identity)
+        if self.change:
+            await self.change.pop()()
+        return result
+
+
+def changed_once(rules: Rules, world: World, person: Person, identity: Identity, stored: str) -> Meanwhile:
+    """Units between which a person's password is changed to another, once."""
+    change = "UPDATE users SET password_hash = $2 WHERE id = $1"
+    return Meanwhile(rules.database, identity, [lambda: world.connection.execute(change, person.user_id, stored)])
+
+
+def cheap(password: str) -> str:
+    """A hash of lower cost, which a login renews."""
+    passwords = security.Passwords(memory_kib=1024, passes=1)
+    passwords.close()
+    return passwords.hash_now(password)
+
+
+async def test_the_old_password_lets_nobody_in_when_it_is_changed_meanwhile(rules: Rules, world: World) -> None:
+    member, stored = world.acme.member, "SELECT password_hash FROM users WHERE id = $1"
+    new = cheap(NEW_PASSWORD)
+    for old in (PASSWORD_HASH, cheap(PASSWORD)):
+        await world.connection.execute("UPDATE users SET password_hash = $2 WHERE id = $1", member.user_id, old)
+        units = changed_once(rules, world, member, NOBODY, new)
+        with pytest.raises(InvalidCredentials):
+            await sessions.login(units, rules.door, HERE, email=member.email, password=PASSWORD)
+        assert await world.connection.fetchval(stored, member.user_id) == new
+    assert await world.connection.fetchval("SELECT count(*) FROM sessions WHERE ip IS NOT NULL") == 0
+
+
+async def test_the_old_password_changes_nothing_when_it_is_changed_meanwhile(rules: Rules, world: World) -> None:
+    member, new = world.acme.member, cheap(NEW_PASSWORD)
+    units = changed_once(rules, world, member, rules.identity(member), new)
+    with pytest.raises(InvalidCredentials):
+        await accounts.change_password(
+            units, rules.door, rules.actor(member), current_password=PASSWORD, new_password="An0ther-two!"
+        )
+    stored = await world.connection.fetchval("SELECT password_hash FROM users WHERE id = $1", member.user_id)
+    assert stored == new
+
+
+async def test_two_logins_that_renew_a_hash_at_once_both_get_in(rules: Rules, world: World) -> None:
+    member = world.acme.member
+    renewed = "UPDATE users SET password_hash = $2 WHERE id = $1"
+    await world.connection.execute(renewed, member.user_id, cheap(PASSWORD))
+    opened = await asyncio.gather(*(rules.enter(member.email) for _ in range(2)))
+    assert len({each.identity.session_id for each in opened}) == 2

@@ -1,0 +1,170 @@
+"""Tokens that are none: each gets UNAUTHENTICATED, changes nothing, and costs little. And how often one may guess."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import jwt
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt.utils import base64url_encode
+
+from models.base import new_id, now
+from services.security import SigningKeys
+from tests.api.operations import founded
+from tests.api.refusals import BUDGET, post, refused
+from tests.api.things import Stage, enter
+from tests.client import SECRET
+from tests.factories import PASSWORD
+
+KEYS = SigningKeys.from_secret(SECRET)
+
+READ = json.dumps({"query": "{ tasks { totalCount } }"})
+WRITE = json.dumps({"query": 'mutation { createTask(input: {title: "t"}) { __typename } }'})
+VIEWER = json.dumps({"query": "{ viewer { email } }"})
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(make_database: Callable[[], Awaitable[Any]]) -> AsyncIterator[Stage]:
+    """Somebody who may do everything in acme."""
+    async with founded(await make_database()) as world:
+        stage = await enter(world, world.acme, "owner")
+        await stage.client.run("{ tasks { totalCount } }")  # the first request pays for imports and caches
+        yield stage
+
+
+def claims(stage: Stage, **changes: Any) -> dict[str, Any]:
+    """What the good token says, but for these; None takes a claim away."""
+    said = {**jwt.decode(stage.client.token or "", options={"verify_signature": False}), **changes}
+    return {name: value for name, value in said.items() if value is not None or name in {"tid", "role"}}
+
+
+def signed(said: dict[str, Any], *, key: Any = KEYS.private_key, algorithm: str = "EdDSA", **header: Any) -> str:
+    """A token, signed with the real key unless told otherwise."""
+    return jwt.encode(said, key, algorithm=algorithm, headers={"typ": "at+jwt", "kid": KEYS.kid, **header})
+
+
+def unsigned(said: dict[str, Any], algorithm: str) -> str:
+    """A token without a signature."""
+    header = {"typ": "at+jwt", "kid": KEYS.kid, "alg": algorithm}
+    parts = (base64url_encode(json.dumps(part).encode()).decode() for part in (header, said))
+    return f"{'.'.join(parts)}."
+
+
+LONG_AGO = int(now().timestamp()) - 10_000
+
+BAD_TOKENS: dict[str, Callable[[Stage], str]] = {
+    "expired": lambda s: signed(claims(s, iat=LONG_AGO, exp=LONG_AGO + 1800)),
+    "from the future": lambda s: signed(claims(s, iat=LONG_AGO + 20_000, exp=LONG_AGO + 21_000)),
+    "living too long": lambda s: signed(claims(s, exp=claims(s)["iat"] + 100_000)),
+    "never ending": lambda s: signed(claims(s, exp=None)),
+    "ending in words": lambda s: signed({**claims(s, exp=None), "exp": "never"}),
+    "of another key": lambda s: signed(claims(s), key=Ed25519PrivateKey.generate()),
+    "of an unknown key": lambda s: signed(claims(s), kid="other"),
+    "of no key": lambda s: unsigned(claims(s), "none"),
+    "of no key, in capitals": lambda s: unsigned(claims(s), "NONE"),
+    "without its signature": lambda s: unsigned(claims(s), "EdDSA"),
+    "of the public key as a secret": lambda s: signed(
+        claims(s), key=KEYS.private_key.public_key().public_bytes_raw().hex(), algorithm="HS256"
+    ),
+    "of another type by its header": lambda s: signed(claims(s), typ="JWT"),
+    "of another type by its claim": lambda s: signed(claims(s, typ="refresh")),
+    "for another audience": lambda s: signed(claims(s, aud="elsewhere")),
+    "for several audiences": lambda s: signed(claims(s, aud=["atrium", "elsewhere"])),
+    "by another issuer": lambda s: signed(claims(s, iss="elsewhere")),
+    "with more to say": lambda s: signed(claims(s, admin=True)),
+    "changed": lambda s: (s.client.token or "")[:-4] + "AAAA",
+    "for a tenant that there is not": lambda s: signed(claims(s, tid=str(new_id()))),
+    "for another tenant": lambda s: signed(claims(s, tid=str(s.world.globex.tenant_id))),
+    "for no tenant, but with a role": lambda s: signed(claims(s, tid=None)),
+    "for a garbage tenant": lambda s: signed(claims(s, tid="' OR true --")),
+    "with another role": lambda s: signed(claims(s, role="ADMIN")),
+    "with a role that there is not": lambda s: signed(claims(s, role="GOD")),
+    "for a person whom there is not": lambda s: signed(claims(s, sub=str(new_id()))),
+    "for another person": lambda s: signed(claims(s, sub=str(s.tenant.admin.user_id))),
+    "for a session that there is not": lambda s: signed(claims(s, sid=str(new_id()))),
+    "for another person's session": lambda s: signed(claims(s, sid=str(s.tenant.admin.session_id))),
+    "a refresh token": lambda _: f"rt.{new_id().hex}.{new_id().hex}.{'A' * 43}",
+    "garbage": lambda _: "garbage",
+    "dots": lambda _: "...",
+    "long": lambda _: "x" * 50_000,
+    "not ASCII": lambda _: "\u00e9\u00e9",
+}
+
+
+@pytest.mark.parametrize("name", BAD_TOKENS)
+async def test_a_bad_token_is_nobodys(stage: Stage, name: str) -> None:
+    authorization = f"Bearer {BAD_TOKENS[name](stage)}"
+    for body in (READ, WRITE, VIEWER):
+        assert await post(stage, body, authorization) == {"UNAUTHENTICATED"}
+
+
+async def test_the_same_with_a_good_token_is_somebodys(stage: Stage) -> None:
+    assert await post(stage, READ, f"Bearer {signed(claims(stage))}") == set()
+
+
+@pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "Basic YTpi", "Negotiate", "Bearer a b", "\u00ff"])
+async def test_other_ways_to_authenticate(stage: Stage, authorization: str) -> None:
+    for body in (READ, WRITE, VIEWER):
+        assert await post(stage, body, authorization) == {"UNAUTHENTICATED"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE sessions SET revoked_at = now() WHERE id = $1",
+        "UPDATE sessions SET expires_at = now() WHERE id = $1",
+        "UPDATE users SET is_active = false WHERE id = (SELECT user_id FROM sessions WHERE id = $1)",
+        "UPDATE memberships SET is_active = false WHERE user_id = (SELECT user_id FROM sessions WHERE id = $1)",
+        "UPDATE memberships SET ended_at = now() WHERE user_id = (SELECT user_id FROM sessions WHERE id = $1)",
+        "UPDATE memberships SET role = 'MEMBER' WHERE user_id = (SELECT user_id FROM sessions WHERE id = $1)",
+    ],
+    ids=["session revoked", "session over", "person inactive", "member inactive", "member removed", "member demoted"],
+)
+async def test_a_good_token_ends_at_once(stage: Stage, change: str) -> None:
+    other = await enter(stage.world, stage.tenant, "owner")
+    assert other.actor is not None
+    assert await post(other, READ) == set()
+    await stage.world.connection.execute(change, other.actor.session_id)
+    for body in (READ, WRITE, VIEWER):
+        assert await post(other, body) == {"UNAUTHENTICATED"}
+
+
+async def test_an_inactive_tenant_lets_nobody_in(stage: Stage) -> None:
+    other = await enter(stage.world, stage.world.globex, "owner")
+    switch = "UPDATE tenants SET is_active = $2 WHERE id = $1"
+    await stage.world.connection.execute(switch, other.tenant.tenant_id, False)
+    for body in (READ, WRITE, VIEWER):
+        assert await post(other, body) == {"UNAUTHENTICATED"}
+    await stage.world.connection.execute(switch, other.tenant.tenant_id, True)
+    assert await post(other, READ) == set()
+
+
+GUESSES = " ".join(
+    f'g{n}: login(input: {{email: "owner@acme.example.com", password: "Guess-{n}!"}}) {{ ... on Error {{ code }} }}'
+    for n in range(100)
+)
+
+
+async def test_a_hundred_guesses_in_one_request_are_too_many(stage: Stage) -> None:
+    checks = stage.world.app.parts.door.passwords.checks
+    assert await refused(stage, f"mutation {{ {GUESSES} }}") == {"DOCUMENT_TOO_COMPLEX"}
+    assert stage.world.app.parts.door.passwords.checks == checks
+
+
+async def test_guesses_are_counted_one_by_one(make_database: Callable[[], Awaitable[Any]]) -> None:
+    limits = {"limit_aliases": 100, "limit_root_fields": 100, "limit_tokens": 10_000}
+    async with founded(await make_database(), **limits) as world:
+        passwords = world.app.parts.door.passwords
+        began = time.process_time()
+        answers = (await world.nobody.run(f"mutation {{ {GUESSES} }}")).values()
+        assert time.process_time() - began < 3 * BUDGET  # a hundred times two transactions, and five hashes
+        codes = [answer["code"] for answer in answers]
+        assert codes == ["INVALID_CREDENTIALS"] * 5 + ["RATE_LIMITED"] * 95
+        assert passwords.checks == 5
+        right = {"email": " OWNER@acme.example.com", "password": PASSWORD}
+        assert (await world.nobody.do("login", "... on Error { code }", **right))["code"] == "RATE_LIMITED"

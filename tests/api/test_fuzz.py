@@ -1,0 +1,98 @@
+"""Any text in any place that takes one: a success or a coded refusal, never a fault of ours."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import graphql
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.api.operations import OPERATIONS, ROOTS, founded
+from tests.api.refusals import codes_of
+from tests.api.things import Stage, enter
+
+CODES = {
+    "ALREADY_EXISTS",
+    "BAD_REQUEST",
+    "BAD_USER_INPUT",
+    "GRAPHQL_PARSE_FAILED",
+    "GRAPHQL_VALIDATION_FAILED",
+    "IDEMPOTENCY_CONFLICT",
+    "INVALID_CREDENTIALS",
+    "INVALID_TOKEN",
+    "NOT_FOUND",
+    "RATE_LIMITED",
+    "VERSION_CONFLICT",
+}
+TEXTS = {"String", "ID", "DateTime"}
+
+texts = st.one_of(
+    st.text(st.characters(exclude_categories=()), max_size=300),  # lone surrogates too
+    st.text(
+        st.sampled_from("\0\x01\x1f\x7f\u0085\u200b\u202e\ufeff\ufffe\uffff\U0010ffff\ud800\udfff aA1!@.-_%\\'\"$:{}")
+    ),
+    st.from_regex(r"[A-Z][a-z]+:[0-9a-f-]{30,40}", fullmatch=True),
+    st.datetimes().map(str),
+    st.emails(),
+)
+
+
+def places() -> Iterator[tuple[str, ...]]:
+    """Every place in the arguments of the root fields, and in the inputs within them, that takes a text."""
+
+    def within(type_: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        named = graphql.get_named_type(type_)
+        if named.name in TEXTS and not graphql.is_list_type(graphql.get_nullable_type(type_)):
+            yield path
+        for name, field in getattr(named, "fields", {}).items():
+            yield from within(field.type, (*path, name))
+
+    for root in ROOTS.values():
+        for name, field in root.fields.items():
+            for argument, declared in field.args.items():
+                yield from within(declared.type, (name, argument))
+
+
+def replaced(given: dict[str, Any], path: tuple[str, ...], text: str) -> dict[str, Any]:
+    """The same arguments with a text in one place, which may be a new one."""
+    first, *rest = path
+    return {**given, first: replaced(given.get(first) or {}, tuple(rest), text) if rest else text}
+
+
+def literal(value: Any) -> str:
+    """A value as GraphQL writes it."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {literal(item)}' for name, item in value.items())}}}"
+    return value if value in {"ADMIN", "NAME", "DUE_DATE", "CREATED_AT"} else json.dumps(value)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(make_database: Callable[[], Awaitable[Any]]) -> AsyncIterator[Stage]:
+    """Somebody who may do everything in acme."""
+    async with founded(await make_database()) as world:
+        yield await enter(world, world.acme, "owner")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("place", list(places()), ids=".".join)
+@settings(max_examples=15, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=texts)
+@example(text="\0")
+@example(text="\ud800")
+@example(text="x" * 3_000)
+@example(text="")
+async def test_any_text(stage: Stage, place: tuple[str, ...], text: str) -> None:
+    field, *path = place
+    operation = next(operation for operation in OPERATIONS if operation.field == field)
+    arguments = replaced(await operation.arguments(stage), tuple(path), text)
+    body = operation.body(arguments, depth=0)
+    written = ", ".join(f"{name}: {literal(value)}" for name, value in arguments.items())
+    within = operation.body({}, depth=0)["query"].replace(field, f"{field}({written})", 1)
+    for sent in (body, {"query": within}):
+        headers = {"content-type": "application/json", "authorization": f"Bearer {stage.client.token}"}
+        answer = await stage.client.http.post("/graphql", content=json.dumps(sent), headers=headers)
+        assert answer.status_code < 500, answer.text
+        assert codes_of(answer.json()) <= CODES, answer.text
