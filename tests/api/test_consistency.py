@@ -124,7 +124,7 @@ async def test_nobody_who_is_not_let_in_gets_a_position(one: App, place: Replica
     assert stranger.cookie == ""
 
 
-async def pairs(one: App, two: App, place: Replicated, count: int, readers: int) -> tuple[int, Counter[str]]:
+async def pairs(apps: tuple[App, App], place: Replicated, count: int, readers: int) -> tuple[int, Counter[str]]:
     """Write by one process and read by the other; says how many reads were stale, and which nodes answered."""
     nodes: Counter[str] = Counter()
     stale = 0
@@ -260,7 +260,7 @@ async def server(one: App) -> AsyncIterator[int]:
 
 
 async def test_a_socket_sees_what_its_owner_did_elsewhere(
-    one: App, two: App, place: Replicated, server: int, member: Browser
+    two: App, place: Replicated, server: int, member: Browser
 ) -> None:
     uri = f"ws://127.0.0.1:{server}/graphql"
     async with websockets.connect(uri, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]  # a str will do
