@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -49,7 +50,7 @@ class Parts:
             else:
                 expires_at = claims.expires_at
                 identity = Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id)
-        record = call.record
+        record, extensions = call.record, dict[str, Any]()
         actor = Actor.of(identity.asking(record.request_id, record.client_address or "", record.user_agent or ""))
         return Context(
             self.database,
@@ -60,7 +61,8 @@ class Parts:
             bad_token=bad_token,
             expires_at=expires_at,
             trace=record,
-            route=self.consistency.route(call),
+            route=self.consistency.route(call, extensions),
+            extensions=extensions,
             tells_node=bool(self.nodes.replicas) and not self.settings.is_production,
         )
 
@@ -80,22 +82,12 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
         schema=schema.build(settings.limits, introspection=settings.introspection_enabled),
     )
 
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        parts.feed.start()
-        parts.nodes.start()
-        yield
-        await parts.nodes.stop()
-        await parts.feed.stop()
-        await parts.database.close()
-        parts.door.passwords.close()
-
     app = FastAPI(
         title="Atrium",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=lifespan,
+        lifespan=lambda _app: _running(parts),
         telemetry={"tracing": False, "metrics": False, "logs": False},  # logs and metrics are our own
     )
     app.state.parts = parts
@@ -118,6 +110,18 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
     checks = {"database": parts.database.ping, "migrations": migrated}
     app.router.routes.extend([*health.routes(checks, reveal=not settings.is_production), metrics.route()])
     return app
+
+
+@asynccontextmanager
+async def _running(parts: Parts) -> AsyncIterator[None]:
+    """What goes on beside the requests, for as long as this lasts."""
+    parts.feed.start()
+    parts.nodes.start()
+    yield
+    await parts.nodes.stop()
+    await parts.feed.stop()
+    await parts.database.close()
+    parts.door.passwords.close()
 
 
 def nodes_of(settings: Settings, database_url: str, metrics: Metrics) -> Nodes:

@@ -7,11 +7,12 @@ for longer, so a pooled connection carries nothing from one person to the next.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NewType, TypeVar, cast
 from uuid import UUID
+from weakref import WeakSet
 
 import asyncpg
 from sqlalchemy import event, text
@@ -22,6 +23,7 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import Model, row_class
+from models.failures import Behind, NotLive, Overloaded, Retry, Unreachable, is_gone, named
 
 __all__ = [
     "NOBODY",
@@ -39,9 +41,8 @@ __all__ = [
     "fetch",
 ]
 
+CLOSE_SECONDS = 2.0  # that a server gets to say goodbye
 IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
-RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
-GONE = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
 
 ENTER = text("SELECT 1 FROM atrium_enter(:tenant_id, :user_id, :role, :session_id, :request_id, :ip, :user_agent)")
 ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
@@ -50,26 +51,6 @@ ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
 POSITION = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
 ADMIT = POSITION + " FROM atrium_enter($1, $2, $3, $4, $5, $6, $7)"
 REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
-
-
-class NotLive(Exception):
-    """Whoever asks is no longer let in: session revoked, person or tenant inactive, role changed, or removed."""
-
-
-class Overloaded(Exception):
-    """No connection came free within the time that a caller is made to wait."""
-
-
-class Unreachable(Exception):
-    """The database does not answer."""
-
-
-class Retry(Exception):
-    """The unit met another one, and was rolled back; PostgreSQL asks to run it again from the start."""
-
-
-class Behind(Exception):
-    """The replica has not replayed what the reader must see, or is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +100,7 @@ class Session(AsyncSession):
         async with self._turn:
             self.statements += 1
             try:
-                with _named():
+                with named():
                     return await super().exec(statement, params=params, **options)
             except (DBAPIError, Retry, Unreachable):
                 self.failed = True
@@ -214,9 +195,8 @@ class Database:
         self._wait = wait
         self.in_use = 0
         self.pool_size = pool_size
-        self._out: set[Any] = set()
-        event.listen(self.engine.sync_engine, "checkin", self._note_in)
-        event.listen(self.engine.sync_engine, "checkout", self._note_out)
+        self._drivers: WeakSet[Any] = WeakSet()
+        event.listen(self.engine.sync_engine, "connect", lambda made, _: self._drivers.add(made.driver_connection))
         event.listen(self.engine.sync_engine, "checkin", _note_idle)
         event.listen(self.engine.sync_engine, "checkout", _ping_if_idle)
 
@@ -287,13 +267,16 @@ class Database:
 
     def abort(self) -> None:
         """Break off whatever runs: for a server that no longer answers, of which nobody should await an answer."""
-        for record in self._out:
-            if record.dbapi_connection is not None:
-                record.driver_connection.terminate()
+        for driver in list(self._drivers):
+            driver.terminate()
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self.engine.dispose()
+        """Close every connection, without waiting long for a server that does not answer."""
+        closing = asyncio.ensure_future(self.engine.dispose())
+        _, late = await asyncio.wait([closing], timeout=CLOSE_SECONDS)
+        if late:
+            self.abort()
+            await asyncio.wait([closing], timeout=CLOSE_SECONDS)
 
     async def _ask(self, statement: str, *values: Any) -> Any:
         async with self._admitted(), self._connect() as connection:
@@ -328,30 +311,10 @@ class Database:
         except (OSError, TimeoutError, InterfaceError, OperationalError, DBAPIError) as error:
             raise Unreachable from error
         try:
-            with _named():
+            with named():
                 yield connection
         finally:
             await connection.close()
-
-    def _note_out(self, _connection: Any, record: Any, _proxy: Any) -> None:
-        self._out.add(record)
-
-    def _note_in(self, _connection: Any, record: Any) -> None:
-        self._out.discard(record)
-
-
-@contextmanager
-def _named() -> Iterator[None]:
-    """Errors by what they mean to whoever waits for the database; others pass as they are."""
-    try:
-        yield
-    except DBAPIError as error:
-        code = getattr(error.orig, "sqlstate", None) or ""
-        if error.connection_invalidated or code.startswith(GONE):
-            raise Unreachable from error
-        if code in RETRIED:
-            raise Retry from error
-        raise
 
 
 async def _ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
@@ -361,7 +324,7 @@ async def _ask(connection: AsyncConnection, statement: str, *values: Any) -> Any
         return await driver.fetchval(statement, *values)
     except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
         await connection.invalidate()  # nobody else would notice that it is gone
-        if isinstance(error, asyncpg.PostgresError) and not (error.sqlstate or "").startswith(GONE):
+        if isinstance(error, asyncpg.PostgresError) and not is_gone(error.sqlstate):
             raise
         raise Unreachable from error
 
