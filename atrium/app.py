@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -49,7 +50,7 @@ class Parts:
             else:
                 expires_at = claims.expires_at
                 identity = Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id)
-        record = call.record
+        record, extensions = call.record, dict[str, Any]()
         actor = Actor.of(identity.asking(record.request_id, record.client_address or "", record.user_agent or ""))
         return Context(
             self.database,
@@ -60,7 +61,8 @@ class Parts:
             bad_token=bad_token,
             expires_at=expires_at,
             trace=record,
-            route=self.consistency.route(call),
+            route=self.consistency.route(call, extensions),
+            extensions=extensions,
             tells_node=bool(self.nodes.replicas) and not self.settings.is_production,
         )
 

@@ -59,7 +59,7 @@ def running(server: Server, data_dir: Path, count: int) -> Iterator[tuple[Standb
 @contextmanager
 def _standby(server: Server, data_dir: Path, number: int) -> Iterator[Standby]:
     home = _home(data_dir, number)
-    home.path.mkdir(mode=0o700, exist_ok=True)
+    home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if (leash := _lock(home.path / "leash", LEFTOVER_SECONDS)) is None:
         raise EmbeddedFailed(f"An earlier PostgreSQL in {home.path} does not end; the end of its log may say why.")
     with leash:

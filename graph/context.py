@@ -7,7 +7,7 @@ to decide; `context.route.primary = Why.ASKED` before the first read has the pri
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -58,6 +58,7 @@ class Context(BaseContext):
         trace: Trace | None = None,
         route: Route | None = None,
         tells_node: bool = False,
+        extensions: Mapping[str, Any] | None = None,
     ) -> None:
         """Prepare it; nothing is opened yet.
 
@@ -72,6 +73,7 @@ class Context(BaseContext):
             trace: where to note what was done, for the log.
             route: which node is read; without one, this database.
             tells_node: whether the answer says which node was read.
+            extensions: what else the answer carries beside its data, by the time that it is ready.
         """
         super().__init__()
         self.bad_token = bad_token
@@ -79,6 +81,7 @@ class Context(BaseContext):
         self.trace = trace
         self.route = route or Route(Nodes(database))
         self.tells_node = tells_node
+        self.extensions = {} if extensions is None else extensions
         self.database = database
         self.actor = actor
         self.door = door

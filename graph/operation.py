@@ -120,9 +120,10 @@ class Operation(SchemaExtension):
         yield
 
     def get_results(self) -> dict[str, Any]:
-        """Which node answered, and why, for developers."""
+        """What the answer carries beside its data; for developers also which node answered, and why."""
         served = self._context.route.served
-        return {"node": served.node, "why": served.why} if served and self._context.tells_node else {}
+        node = {"node": served.node, "why": served.why} if served and self._context.tells_node else {}
+        return {**self._context.extensions, **node}
 
     def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
         """The same for each event of a subscription."""

@@ -1,47 +1,18 @@
-"""Connections: what their errors mean, and what is asked of one besides the statements of a unit."""
+"""Connections: what is asked of one besides the statements of a unit, and when it is given up."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["Behind", "Retry", "Unreachable", "ask", "named", "note_idle", "ping_if_idle", "prove"]
+from models.failures import Behind, Unreachable, is_gone
+
+__all__ = ["ask", "note_idle", "ping_if_idle", "prove"]
 
 IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
-RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
-GONE = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
-
 REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
-
-
-class Unreachable(Exception):
-    """The database does not answer."""
-
-
-class Retry(Exception):
-    """The unit met another one, and was rolled back; PostgreSQL asks to run it again from the start."""
-
-
-class Behind(Exception):
-    """The replica has not replayed what the reader must see, or is none."""
-
-
-@contextmanager
-def named() -> Iterator[None]:
-    """Errors by what they mean to whoever waits for the database; others pass as they are."""
-    try:
-        yield
-    except DBAPIError as error:
-        code = getattr(error.orig, "sqlstate", None) or ""
-        if error.connection_invalidated or code.startswith(GONE):
-            raise Unreachable from error
-        if code in RETRIED:
-            raise Retry from error
-        raise
 
 
 async def ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
@@ -55,7 +26,7 @@ async def ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
         return await driver.fetchval(statement, *values)
     except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
         await connection.invalidate()  # nobody else would notice that it is gone
-        if isinstance(error, asyncpg.PostgresError) and not (error.sqlstate or "").startswith(GONE):
+        if isinstance(error, asyncpg.PostgresError) and not is_gone(error.sqlstate):
             raise
         raise Unreachable from error
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NewType, TypeVar, cast
 from uuid import UUID
+from weakref import WeakSet
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import CursorResult
@@ -20,7 +21,8 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import Model, row_class
-from models.connections import Behind, Retry, Unreachable, ask, named, note_idle, ping_if_idle, prove
+from models.connections import ask, note_idle, ping_if_idle, prove
+from models.failures import Behind, NotLive, Overloaded, Retry, Unreachable, named
 
 __all__ = [
     "NOBODY",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
+CLOSE_SECONDS = 2.0  # that a server gets to say goodbye
 
 ENTER = text("SELECT 1 FROM atrium_enter(:tenant_id, :user_id, :role, :session_id, :request_id, :ip, :user_agent)")
 ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
@@ -46,14 +49,6 @@ ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
 # Where the log of the primary ends, in bytes. Not where it was flushed to: a commit may be visible before.
 POSITION = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
 ADMIT = POSITION + " FROM atrium_enter($1, $2, $3, $4, $5, $6, $7)"
-
-
-class NotLive(Exception):
-    """Whoever asks is no longer let in: session revoked, person or tenant inactive, role changed, or removed."""
-
-
-class Overloaded(Exception):
-    """No connection came free within the time that a caller is made to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +215,8 @@ class Database:
         self._wait = wait
         self.in_use = 0
         self.pool_size = pool_size
-        self._out: set[Any] = set()
-        event.listen(self.engine.sync_engine, "checkin", self._note_in)
-        event.listen(self.engine.sync_engine, "checkout", self._note_out)
+        self._drivers: WeakSet[Any] = WeakSet()
+        event.listen(self.engine.sync_engine, "connect", lambda made, _: self._drivers.add(made.driver_connection))
         event.listen(self.engine.sync_engine, "checkin", note_idle)
         event.listen(self.engine.sync_engine, "checkout", ping_if_idle)
 
@@ -296,13 +290,16 @@ class Database:
 
     def abort(self) -> None:
         """Break off whatever runs: for a server that no longer answers, of which nobody should await an answer."""
-        for record in self._out:
-            if record.dbapi_connection is not None:
-                record.driver_connection.terminate()
+        for driver in list(self._drivers):
+            driver.terminate()
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self.engine.dispose()
+        """Close every connection, without waiting long for a server that does not answer."""
+        closing = asyncio.ensure_future(self.engine.dispose())
+        _, late = await asyncio.wait([closing], timeout=CLOSE_SECONDS)
+        if late:
+            self.abort()
+            await asyncio.wait([closing], timeout=CLOSE_SECONDS)
 
     async def _ask(self, statement: str, *values: Any) -> Any:
         async with self._admitted(), self._connect() as connection:
@@ -341,12 +338,6 @@ class Database:
                 yield connection
         finally:
             await connection.close()
-
-    def _note_out(self, _connection: Any, record: Any, _proxy: Any) -> None:
-        self._out.add(record)
-
-    def _note_in(self, _connection: Any, record: Any) -> None:
-        self._out.discard(record)
 
 
 def _entry(identity: Identity) -> dict[str, Any]:

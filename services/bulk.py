@@ -173,7 +173,7 @@ def as_table(name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
     """Rows as a table of this name; `arrays` gives the values."""
     values = [bindparam(f"{name}_{column}", type_=ARRAY(type_)) for column, type_ in columns.items()]
     shape = [named(column, type_) for column, type_ in columns.items()]
-    return func.unnest(*values).table_valued(*shape, name=name).render_derived()
+    return func.unnest(*values).table_valued(*shape).render_derived(name=name)
 
 
 def arrays(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -4,14 +4,16 @@ An answer to a request that wrote carries, as a header and as a cookie of the sa
 after it. The next request presents it: a browser by itself, another client in the header, and any process honours it.
 It is signed, and bound to the cluster; whatever cannot be trusted has the primary answer. The cookie needs to last no
 longer than a replica may be behind. A header may list several positions, of which the latest counts, and the word
-`primary` asks for the primary.
+`primary` asks for the primary. What was written over a WebSocket or in an event stream has its position among the
+`extensions` of its answer.
 """
 
 import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 from starlette.responses import Response
 
@@ -38,18 +40,24 @@ class Consistency:
         self._key = key
         self._nodes = nodes
 
-    def route(self, call: Call) -> Route:
-        """The way of an operation to its node."""
+    def route(self, call: Call, extensions: MutableMapping[str, Any]) -> Route:
+        """The way of an operation to its node.
+
+        `extensions` of the answer get the position where its headers leave too early, or there are none.
+        """
         if not self._nodes.replicas:
             return Route(self._nodes)
+        streamed = call.response is None or _STREAM in call.connection.headers.get("accept", "")
 
         def wrote(position: int | None) -> None:
+            text = PRIMARY if position is None else self.sealed(position)
             if call.response is not None:
-                _carry(call.response, PRIMARY if position is None else self.sealed(position))
+                _carry(call.response, text)
+            if streamed:
+                extensions[NAME] = text
 
-        headers = call.connection.headers
-        if call.record.method == "POST" and _STREAM in headers.get("accept", ""):
-            wrote(None)  # the headers leave before it is known what, if anything, was written
+        if streamed and call.response is not None and call.record.method == "POST":
+            _carry(call.response, PRIMARY)  # it is not known yet what, if anything, will be written
         return Route(self._nodes, self._demand(call), wrote=wrote)
 
     def sealed(self, position: int) -> str:

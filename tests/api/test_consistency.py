@@ -285,8 +285,13 @@ async def test_a_socket_sees_what_its_owner_did_elsewhere(
         assert answer["data"] == {"task": {"title": "elsewhere"}}
         assert answer["extensions"] == {"node": "primary", "why": "behind"}
         renamed = await ask(RENAME, input={"id": made, "title": "here"})
+        position = renamed["extensions"].pop(NAME)
         assert renamed["extensions"] == {"node": "primary", "why": "write"}
         assert (await ask(TASK, id=made))["data"] == {"task": {"title": "here"}}
+
+        elsewhere = place.member()
+        elsewhere.cookie = f"{NAME}={position}"
+        assert (await elsewhere.run(two, TASK, id=made))["task"] == {"title": "here"}
 
 
 async def test_a_write_in_an_event_stream_sends_the_next_read_to_the_primary(server: int, member: Browser) -> None:
@@ -296,6 +301,20 @@ async def test_a_write_in_an_event_stream_sends_the_next_read_to_the_primary(ser
         answer = await client.post("/graphql", json=wanted, headers=headers)
     assert answer.headers[NAME] == "primary"
     assert '"createTask"' in answer.text
+    assert f'"{NAME}":' in answer.text
+
+
+async def test_whoever_is_not_told_what_became_of_a_write_reads_from_the_primary(
+    place: Replicated, member: Browser
+) -> None:
+    async with place.app(request_timeout_seconds=1) as hasty, place.owner() as connection:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE tasks IN SHARE MODE")
+            body = await member.send(hasty, CREATE, input={"title": "late"})
+        assert [error["extensions"]["code"] for error in body["errors"]] == ["TIMEOUT"]
+        assert member.cookie == f"{NAME}=primary"
+        await member.run(hasty, TASKS)
+        assert (member.node, member.why) == ("primary", "asked")
 
 
 async def test_reads_are_counted_by_node_and_reason(one: App, member: Browser) -> None:

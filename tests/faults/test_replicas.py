@@ -23,7 +23,7 @@ import pytest
 from atrium import standbys
 from atrium.standbys import Standby
 from models import nodes as nodes_module
-from models.database import Database
+from models.database import NOBODY, Database
 from models.nodes import Nodes
 from tests.client import App, running
 from tests.conftest import Urls
@@ -148,6 +148,15 @@ async def test_replicas_that_hang_delay_but_fail_nobody(place: Replicated, monke
         assert browser.node.startswith("replica-")
 
 
+async def test_a_replica_that_hangs_does_not_keep_a_process_from_ending(place: Replicated) -> None:
+    database = Database(place.replica_urls[0])
+    async with database.read(NOBODY):
+        pass
+    with halted(place.standbys[0]):
+        async with asyncio.timeout(20):
+            await database.close()
+
+
 async def test_standbys_of_another_cluster_or_in_another_role_are_not_read_from(place: Replicated, urls: Urls) -> None:
     nodes = Nodes(Database(urls.runtime), [Database(place.replica_urls[0]), Database(place.runtime)])
     await nodes.look()
@@ -181,10 +190,11 @@ async def write_and_read(
 @pytest.fixture
 def spare(place: Replicated) -> Iterator[Standby]:
     """A standby that may be killed."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        (Path(folder) / "postgres").mkdir()
-        with standbys.running(place.server, Path(folder), 1) as (started,):
-            yield started
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        standbys.running(place.server, Path(folder), 1) as (started,),
+    ):
+        yield started
 
 
 async def test_no_read_is_stale_or_fails_when_a_replica_is_killed(
@@ -290,7 +300,6 @@ async def test_without_any_replica_the_primary_answers(place: Replicated) -> Non
 
 async def test_a_killed_owner_takes_its_standbys_with_it(place: Replicated) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        (Path(folder) / "postgres").mkdir()
         urls = place.server.runtime_url, place.server.superuser_url
         owner = subprocess.Popen(
             [sys.executable, "-c", OWNER, folder, *urls],

@@ -157,7 +157,7 @@ def call(header: str | None = None, cookie: str | None = None, **params: object)
 
 
 def demand_of(consistency: Consistency, asked: Call) -> Demand:
-    demand: Any = consistency.route(asked)._demand  # noqa: SLF001  # what it asks for, without asking anybody
+    demand: Any = consistency.route(asked, {})._demand  # noqa: SLF001  # what it asks for, without asking anybody
     assert isinstance(demand, Demand)
     return demand
 

@@ -1,0 +1,50 @@
+"""Why a unit of work did not happen, or has to happen again, by what that means to whoever wanted it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+
+__all__ = ["Behind", "NotLive", "Overloaded", "Retry", "Unreachable", "is_gone", "named"]
+
+RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
+GONE = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
+
+
+class NotLive(Exception):
+    """Whoever asks is no longer let in: session revoked, person or tenant inactive, role changed, or removed."""
+
+
+class Overloaded(Exception):
+    """No connection came free within the time that a caller is made to wait."""
+
+
+class Unreachable(Exception):
+    """The database does not answer."""
+
+
+class Retry(Exception):
+    """The unit met another one, and was rolled back; PostgreSQL asks to run it again from the start."""
+
+
+class Behind(Exception):
+    """The replica has not replayed what the reader must see, or is none."""
+
+
+def is_gone(code: str | None) -> bool:
+    """Whether an error of this code (SQLSTATE) says that the connection is lost, or its server shuts down."""
+    return (code or "").startswith(GONE)
+
+
+@contextmanager
+def named() -> Iterator[None]:
+    """Errors by what they mean to whoever waits for the database; others pass as they are."""
+    try:
+        yield
+    except DBAPIError as error:
+        code = getattr(error.orig, "sqlstate", None) or ""
+        if error.connection_invalidated or is_gone(code):
+            raise Unreachable from error
+        if code in RETRIED:
+            raise Retry from error
+        raise
