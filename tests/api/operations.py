@@ -5,7 +5,7 @@ both with the schema. A case says what it gives. The document is made from the s
 answer, so a new field is tried without another word.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -31,6 +31,7 @@ __all__ = [
     "founded",
     "names",
     "outcome",
+    "places",
     "put",
 ]
 
@@ -168,6 +169,21 @@ CASES: dict[str, Any] = {
     "cancelOrder: somebody's": {"input": {"id": things.order}},
 }
 """By root field, and what is special about it, the arguments; whatever is callable is made for the occasion."""
+
+
+def places(wanted: Callable[[Any], bool]) -> Iterator[tuple[str, ...]]:
+    """Where a type that is wanted stands in the arguments of the root fields, and in the inputs within them."""
+
+    def within(type_: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        if wanted(type_):
+            yield path
+        for name, field in getattr(graphql.get_named_type(type_), "fields", {}).items():
+            yield from within(field.type, (*path, name))
+
+    for root in ROOTS.values():
+        for name, field in root.fields.items():
+            for argument, declared in field.args.items():
+                yield from within(declared.type, (name, argument))
 
 
 def field_of(case: str) -> str:

@@ -33,6 +33,7 @@ from tests.api.operations import (
     founded,
     names,
     outcome,
+    places,
     put,
 )
 from tests.api.things import Stage, digests, enter
@@ -95,7 +96,7 @@ def test_every_root_field_has_a_case() -> None:
 
 def test_every_id_is_given_by_a_case() -> None:
     given = {(field_of(case), *path) for case, value in CASES.items() for path in _made(value)}
-    assert set(_ids()) - given == set()
+    assert set(places(_is_id)) - given == set()
 
 
 def test_every_type_with_an_id_has_a_maker() -> None:
@@ -104,20 +105,8 @@ def test_every_type_with_an_id_has_a_maker() -> None:
     assert {type_.name for type_ in SCHEMA.get_possible_types(node)} == set(EVERYTHING_NAMED)
 
 
-def _ids() -> Iterator[tuple[str, ...]]:
-    """Where the root fields take ids: in arguments, and in inputs within them."""
-
-    def within(type_: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-        named = graphql.get_named_type(type_)
-        if named.name == "ID":
-            yield path
-        for name, field in getattr(named, "fields", {}).items():
-            yield from within(field.type, (*path, name))
-
-    for root in ROOTS.values():
-        for name, field in root.fields.items():
-            for argument, declared in field.args.items():
-                yield from within(declared.type, (name, argument))
+def _is_id(type_: Any) -> bool:
+    return graphql.get_named_type(type_).name == "ID"
 
 
 def _made(given: Any) -> Iterator[tuple[str, ...]]:

@@ -153,10 +153,12 @@ def schema() -> GraphQLSchema:
     return build_schema((ROOT / "schema.graphql").read_text())
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+# The operations of CONTRIBUTING.md are about a domain that is yet to be added; test_walkthrough.py runs them.
+ABOUT_WHAT_IS_THERE = [page for page in PAGES if page.name != "CONTRIBUTING.md"]
+
+
+@pytest.mark.parametrize("page", ABOUT_WHAT_IS_THERE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_operations_fit_the_schema(page: Path, schema: GraphQLSchema) -> None:
-    if page.name == "CONTRIBUTING.md":
-        pytest.skip("its operations are about a domain that is yet to be added; test_walkthrough.py runs them")
     inline = [json.loads(quoted) for block in fences(page, "sh") for quoted in QUERY.findall(block)]
     for operation in (*fences(page, "graphql"), *inline):
         assert validate(schema, parse(operation)) == []
