@@ -106,8 +106,6 @@ class Collection:
     """What holds for every row that can be reached by other ways than a list."""
     guarded: Mapping[str, Permission] = field(default_factory=dict)
     """Filters and expressions over what not everybody sees, and what it takes to use them."""
-    listed: Permission | None = None
-    """What it takes to list all of it, where its rows can also be seen one by one."""
     prepare: Callable[[dict[str, Any]], dict[str, Any]] = dict
     """Turns what a client filters by into the values of the binds; may raise InvalidInput."""
     links: Mapping[str, Callable[[ColumnElement[Any]], ColumnElement[bool]]] = field(default_factory=dict)
@@ -197,9 +195,7 @@ class Page:
 async def page(session: Session, actor: Actor, collection: Collection, request: PageRequest) -> Page:
     """One page of everything that the actor sees of a collection."""
     rows = collection.visible(actor.permissions)
-    _permit_listing(actor, collection)
-    sort, row_id, _downwards = order_keys(collection, request)
-    rows = rows.add_columns(cursor_of(sort, row_id).label("cursor"))
+    rows = rows.add_columns(cursor_of(*order_keys(collection, request)[:2]).label("cursor"))
     result = await session.exec(_paged(rows, collection, request, actor), params=_values(actor, request))
     return _page([tuple(row) for row in result], collection, request)
 
@@ -207,10 +203,8 @@ async def page(session: Session, actor: Actor, collection: Collection, request: 
 async def count(session: Session, actor: Actor, collection: Collection, request: PageRequest) -> int:
     """How many rows the whole list has."""
     rows = collection.visible(actor.permissions)
-    _permit_listing(actor, collection)
     statement = select(func.count()).select_from(_filtered(rows, collection, request, actor).subquery())
-    result = await session.exec(statement, params=_values(actor, request))
-    return int(result.scalar_one())
+    return int((await session.exec(statement, params=_values(actor, request))).scalar_one())
 
 
 async def related(
@@ -266,8 +260,7 @@ async def by_keys(
     rows = collection.visible(actor.permissions)
     statement = rows.where(collection.live, _any(_column(collection, key)))
     result = await session.exec(statement, params={**_values(actor), "ids": list(ids)})
-    make = row_class(collection.model).of
-    return {getattr(row, key): row for row in map(make, result)}
+    return {getattr(row, key): row for row in map(row_class(collection.model).of, result)}
 
 
 async def expression(
@@ -323,11 +316,6 @@ def seek(collection: Collection, request: PageRequest) -> ColumnElement[bool]:
     return here < there if downwards else here > there
 
 
-def _permit_listing(actor: Actor, collection: Collection) -> None:
-    if collection.listed is not None:
-        permitted(actor.permissions, collection.listed)
-
-
 def _parents() -> Any:
     """The ids in the bind `parents`, as a table."""
     ids = func.unnest(bindparam("parents", type_=ARRAY(Uuid())))
@@ -371,8 +359,7 @@ def _values(actor: Actor, request: PageRequest | None = None) -> dict[str, Any]:
     values: dict[str, Any] = {"tenant_id": actor.identity.tenant_id, "user_id": actor.identity.user_id}
     if request is None:
         return values
-    values |= dict(request.filters)
-    values |= {"limit": request.limit + 1, "fingerprint": request.fingerprint}
+    values |= {**dict(request.filters), "limit": request.limit + 1, "fingerprint": request.fingerprint}
     if request.cursor:
         values["after_key"], values["after_id"] = request.cursor
     return values
