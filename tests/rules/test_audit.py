@@ -106,10 +106,10 @@ def each(made: list[Values], action: str) -> Log:
 
 async def run(connection: asyncpg.Connection, statement: str, made: list[Values]) -> None:
     """Run a statement over the rows, which it reads as `r`."""
-    table, columns = statement.split()[-1], ", ".join(made[0])
+    table, columns = statement.rsplit(maxsplit=1)[-1], ", ".join(made[0])
     source = f"(SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, $1)) r"
     sql = statement.removesuffix(table).format(table=table, columns=columns, rows=source)
-    await connection.execute(sql, orjson.dumps(made).decode())
+    await connection.execute(sql, orjson.dumps(made, default=str).decode())
 
 
 @pytest.fixture
