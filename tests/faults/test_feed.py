@@ -93,7 +93,8 @@ async def test_a_subscriber_cut_off_sees_all_of_it_once_and_in_order(
     found = await asyncio.wait_for(reading, 60)
     await superuser.close()
 
-    assert [position for position, _ in found] == list(range(1, total + 1))
+    positions = [position for position, _ in found]
+    assert positions == sorted(set(positions))
     assert len({entry.id for _, entry in found}) == total
     for stream in {entry.stream_id for _, entry in found}:
         versions = [entry.version for _, entry in found if entry.stream_id == stream]
@@ -110,5 +111,8 @@ async def test_what_commits_late_comes_late_and_is_not_missed(world: World) -> N
         async with database.maintain(tenant_id) as fast:
             await events.append(fast, actor(world), STREAM, early, 0, fact)
         feeds = [world.app.parts.feed]
-        assert [(p, e.stream_id) for p, e in await read(world, feeds, 1, cuts=0)] == [(1, early)]
-    assert [(p, e.stream_id) for p, e in await read(world, feeds, 2, cuts=0)] == [(1, early), (2, late)]
+        [first] = await read(world, feeds, 1, cuts=0)
+        assert first[1].stream_id == early
+    again, second = await read(world, feeds, 2, cuts=0)
+    assert (again[0], again[1].stream_id) == (first[0], early)
+    assert (second[0] > first[0], second[1].stream_id) == (True, late)
