@@ -129,6 +129,22 @@ def replay(
         raise typer.Exit(1)
 
 
+@main.command(name="verify-audit")
+def verify_audit() -> None:
+    """Make sure that every event and audit entry is still there, as and where it was sealed, tenant by tenant."""
+    with _prepared() as (_settings, urls), Progress(console=console) as progress:
+        found = asyncio.run(maintenance.verify(urls.runtime, urls.owner, progress))
+    for slug, damage in found.damage:
+        where = "" if damage.position is None else f" at position {damage.position}"
+        console.print(f"{slug}: {damage.source} {damage.entry_id}{where} {damage.what}", style="red", soft_wrap=True)
+    if found.gap is not None:
+        console.print(f"The feed has nothing at position {found.gap}: it was taken out.", style="red")
+    console.print(f"{found.entries:,} entries verified; {found.tail:,} wait to be sealed.")
+    if not found.whole:
+        raise typer.Exit(1)
+    console.print(f"The head is position {found.head[0]}, {found.head[1]}", soft_wrap=True)
+
+
 @main.command()
 def purge() -> None:
     """Forget what has had its time: idempotency keys that have expired."""

@@ -9,6 +9,7 @@ to decide; `context.route.primary = Why.ASKED` before the first read has the pri
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
@@ -90,6 +91,8 @@ class Context(BaseContext):
         self.shown_once: dict[UUID, str] = {}
         """Secrets that this operation made, by the id of what they belong to."""
         self.statements = 0
+        self.operation = ""
+        """What is being done, such as `createTask`; the audit log keeps it."""
         self._renew()
 
     def require_good_token(self) -> None:
@@ -118,10 +121,11 @@ class Context(BaseContext):
             Unavailable: no connection came free in time, or the database is away.
         """
         await self.close()
+        whose = replace(identity or self.actor.identity, operation=self.operation)
         for attempt in range(1, TRIES + 1):
             try:
                 with _translated():
-                    async with self.route.write(identity or self.actor.identity) as session:
+                    async with self.route.write(whose) as session:
                         result = await work(session)
                     self.statements += session.statements + 1
                     return result

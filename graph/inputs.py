@@ -3,19 +3,28 @@
 import dataclasses
 from dataclasses import MISSING
 from typing import Any
+from uuid import UUID
 
 import strawberry
 from strawberry import UNSET
 from strawberry.types.maybe import Some
 
-from graph.scalars import read_id
+from graph.scalars import read_id, split_id
+from services.errors import InvalidInput
 
-__all__ = ["ref", "values"]
+__all__ = ["any_ref", "ref", "values"]
+
+ANY = "*"
 
 
 def ref(type_name: str, default: Any = MISSING) -> Any:
     """An input field that holds the id of a certain type; services get its UUID."""
     return strawberry.field(default=default, metadata={"ref": type_name})
+
+
+def any_ref(default: Any = MISSING) -> Any:
+    """An input field that holds the id of anything; services get its UUID."""
+    return ref(ANY, default=default)
 
 
 def values(given: Any, path: str = "") -> dict[str, Any]:
@@ -41,5 +50,12 @@ def _read(value: Any, type_name: str | None, path: str) -> Any:
     if dataclasses.is_dataclass(value):
         return values(value, path)
     if type_name and value is not None:
-        return read_id(value, type_name, path)
+        return _read_any(value, path) if type_name == ANY else read_id(value, type_name, path)
     return value
+
+
+def _read_any(value: str, path: str) -> UUID:
+    try:
+        return split_id(value)[1]
+    except InvalidInput:
+        raise InvalidInput.of(path, "This is not an id.") from None

@@ -5,15 +5,21 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import strawberry
+
+import models
 from graph.context import Context
-from services import feed
+from services import audit, feed
 from services.access import Permission
 from services.errors import InvalidInput
 from services.pagination import Collection
 
-__all__ = ["entries"]
+__all__ = ["AFTER", "changes", "entries"]
 
 RECHECK = 15.0  # seconds after which a quiet follower's session is looked at again
+
+AFTER = strawberry.argument(description="The cursor to go on behind; without one, from now on.")
+"""What every subscription takes."""
 
 
 async def entries(
@@ -44,6 +50,20 @@ async def entries(
             if not more:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(wake.wait(), RECHECK)
+
+
+async def changes(
+    context: Context, permission: Permission, collection: Collection, after: str | None
+) -> AsyncGenerator[tuple[str, models.AuditEntry, Any]]:
+    """What changes about a collection's rows: the cursor, the entry of the audit log, and the row as it is now.
+
+    The row is None when it is gone, or not for the actor to see.
+
+    Raises:
+        InvalidInput, Unauthenticated, Forbidden: as in `entries`.
+    """
+    async for cursor, entry in entries(context, permission, audit.changes_of(collection), after):
+        yield cursor, entry, await context.loaders.one(collection, "id", entry.row_id)
 
 
 def _position(cursor: str) -> int:

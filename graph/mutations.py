@@ -48,6 +48,7 @@ class Mutation(StrawberryField):
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Awaitable[Any]:  # noqa: ARG002  # Strawberry's signature
         """Run it in one transaction, which is committed before the answer is read."""
         context: Context = info.context
+        context.operation = info.field_name
         return context.write(lambda session: self.work(session, context.actor, **kwargs))
 
 
@@ -56,6 +57,7 @@ class AccountMutation(Mutation):
 
     async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Run it on the context."""
+        info.context.operation = info.field_name
         await info.context.close()
         return await self.work(info.context, **kwargs)
 

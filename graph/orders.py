@@ -189,10 +189,9 @@ class OrderEventMessage:
     """What happened."""
 
 
-AFTER = strawberry.argument(description="The cursor to go on behind; without one, from now on.")
-
-
-async def _order_events(info: Info, after: Annotated[str | None, AFTER] = UNSET) -> AsyncGenerator[OrderEventMessage]:
+async def _order_events(
+    info: Info, after: Annotated[str | None, live.AFTER] = UNSET
+) -> AsyncGenerator[OrderEventMessage]:
     """What happens to the orders that you may see, from now on or from behind a cursor: all of it, each once."""
     entries = live.entries(info.context, Permission.ORDERS_READ, orders.EVENTS, after or None)
     async for cursor, event in entries:

@@ -9,6 +9,7 @@ import strawberry
 from strawberry import UNSET
 
 import models
+from graph import audit
 from graph.bulk import Outcome, Outcomes, changes, outcomes, rows
 from graph.connection import Connection, OrderDirection
 from graph.described import enum, input_type, output, result
@@ -66,6 +67,8 @@ class Product(Node):
     """What they brought in its present currency, cancelled orders aside. For admins and owners."""
     orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = many("product_id")
     """The orders that it is in; your own, unless you manage orders."""
+    history: Connection[audit.AuditEntry] = many("row_id")
+    """What became of it, the newest first."""
 
 
 @input_type

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NewType
 from uuid import UUID
 
 import strawberry
@@ -14,7 +14,7 @@ from graph.described import enum
 from models import Currency, Role
 from services.errors import InvalidInput
 
-__all__ = ["SCALARS", "read_id", "split_id", "write_id"]
+__all__ = ["JSON", "SCALARS", "read_id", "split_id", "write_id"]
 
 LONGEST_ID = 100
 LONGEST_DECIMAL = 40
@@ -57,6 +57,9 @@ def _read_decimal(value: Any) -> Decimal:
     raise GraphQLError('A Decimal is a number of up to 40 digits; written as a string, such as "19.90", it is exact.')
 
 
+JSON = NewType("JSON", object)
+"""Any value that JSON has."""
+
 SCALARS: dict[object, ScalarDefinition] = {
     Decimal: strawberry.scalar(
         name="Decimal",
@@ -70,6 +73,9 @@ SCALARS: dict[object, ScalarDefinition] = {
         " `2026-01-31T09:30:00.000000Z`. Input without an offset is UTC; a date alone is its first moment.",
         serialize=_write_moment,
         parse_value=_read_moment,
+    ),
+    JSON: strawberry.scalar(
+        name="JSON", description="Any value that JSON has: a text, a number, a boolean, null, a list or an object."
     ),
 }
 

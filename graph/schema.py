@@ -10,7 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 from strawberry.types import ExecutionContext, ExecutionResult
 
-from graph import accounts, nodes, orders, people, products, projects, tasks, tenants
+from graph import accounts, audit, nodes, orders, people, products, projects, tasks, tenants
 from graph.errors import HANDLERS
 from graph.limits import Limits
 from graph.operation import Operation, Texts
@@ -18,7 +18,7 @@ from graph.scalars import SCALARS
 
 __all__ = ["Schema", "build"]
 
-DOMAINS: tuple[Any, ...] = (accounts, tenants, people, projects, tasks, products, orders)
+DOMAINS: tuple[Any, ...] = (accounts, tenants, people, projects, tasks, products, orders, audit)
 
 
 class Schema(strawberry.Schema):
@@ -66,10 +66,13 @@ def build(limits: Limits | None = None, *, introspection: bool = True) -> Schema
     """
     queries = type("Query", (nodes.Queries, *(domain.Queries for domain in DOMAINS)), {})
     mutations = [field for domain in DOMAINS for field in domain.MUTATIONS]
+    live = tuple(domain.Subscriptions for domain in DOMAINS if hasattr(domain, "Subscriptions"))
     texts = Texts(limits or Limits(), introspection=introspection)
     return Schema(
         query=strawberry.type(queries, description="Everything that can be read."),
-        subscription=orders.Subscriptions,
+        subscription=strawberry.type(
+            type("Subscription", live, {}), description="Everything that can be followed as it happens."
+        ),
         mutation=create_type("Mutation", mutations, description="Everything that can be done."),
         extensions=[lambda: Operation(texts, suggestions=introspection)],
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -1,5 +1,6 @@
 """Tasks in GraphQL."""
 
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, cast
@@ -8,23 +9,36 @@ import strawberry
 from strawberry import UNSET
 
 import models
+from graph import audit, live
 from graph.bulk import Outcome, Outcomes, changes, outcomes
 from graph.connection import Connection, OrderDirection
+from graph.context import Info
 from graph.described import enum, input_type, output, result
 from graph.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields import Node, listing, node, one, single
+from graph.fields import Node, listing, many, node, one, single
 from graph.inputs import ref, values
 from graph.mutations import mutation
-from models import TaskStatus
+from graph.scalars import write_id
+from models import AuditAction, TaskStatus
 from models.database import WriteSession
 from services import tasks
-from services.access import Actor
+from services.access import Actor, Permission
 
 if TYPE_CHECKING:
     from graph.projects import Project
     from graph.tenants import User
 
-__all__ = ["MUTATIONS", "Queries", "Task", "TaskFilter", "TaskOrder", "TaskOutcome", "TaskOutcomes"]
+__all__ = [
+    "MUTATIONS",
+    "Queries",
+    "Subscriptions",
+    "Task",
+    "TaskChange",
+    "TaskFilter",
+    "TaskOrder",
+    "TaskOutcome",
+    "TaskOutcomes",
+]
 
 enum(TaskStatus)
 
@@ -53,6 +67,8 @@ class Task(Node):
     """When it last changed."""
     version: int
     """How often it changed; for `expectedVersion`."""
+    history: Connection[audit.AuditEntry] = many("row_id")
+    """What became of it, the newest first."""
 
 
 @input_type
@@ -101,6 +117,43 @@ class Queries:
     """One task by its id; null when there is none."""
     tasks: Connection[Task] = listing()
     """The tenant's tasks."""
+
+
+@output
+class TaskChange:
+    """One change of one task, as it happens."""
+
+    cursor: str
+    """Where it is in the feed; give it as `after` to go on behind it."""
+    action: AuditAction
+    """What became of the task."""
+    task_id: strawberry.ID
+    """Which task."""
+    task: Task | None
+    """The task as it is now; null when it was deleted, or is in the trash with its project."""
+    fields: list[str]
+    """The names of the fields that changed."""
+
+
+async def _task_changed(info: Info, after: Annotated[str | None, live.AFTER] = UNSET) -> AsyncGenerator[TaskChange]:
+    """What changes about the tenant's tasks, from now on or from behind a cursor: all of it, each once."""
+    async for cursor, entry, task in live.changes(info.context, Permission.TASKS_READ, tasks.TASKS, after or None):
+        yield TaskChange(
+            cursor=cursor,
+            action=AuditAction(entry.action),
+            task_id=strawberry.ID(write_id("Task", entry.row_id)),
+            task=task,
+            fields=audit.changed(info, entry),
+        )
+
+
+@output
+class Subscriptions:
+    """Tasks, live."""
+
+    task_changed: AsyncGenerator[TaskChange, None] = strawberry.subscription(
+        resolver=_task_changed, description=_task_changed.__doc__
+    )
 
 
 @input_type

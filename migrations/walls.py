@@ -1,17 +1,22 @@
 """What every table gets besides its columns: row-level security, policies, grants, triggers."""
 
+from collections.abc import Sequence
+
 from alembic import op
+from sqlalchemy import text
 
 __all__ = [
     "MEMBER",
     "PRESENTED",
     "TENANT",
     "TENANT_ROWS",
+    "audited",
     "definer",
     "owners_view",
     "run",
     "runtime_role",
     "touch",
+    "unaudited",
     "wall",
 ]
 
@@ -21,6 +26,12 @@ PRESENTED = "(SELECT nullif(current_setting('app.presented', true), '')::uuid)"
 """The id of the token in hand, while it is being checked. In a sub-select, each of these is read once a statement."""
 
 TENANT_ROWS = f"tenant_id = {TENANT}"
+
+AUDIT_TRIGGERS = {
+    "INSERT": "NEW TABLE AS added",
+    "UPDATE": "OLD TABLE AS removed NEW TABLE AS added",
+    "DELETE": "OLD TABLE AS removed",
+}
 
 
 def runtime_role() -> str:
@@ -57,6 +68,31 @@ def wall(table: str, using: str = TENANT_ROWS, *, check: str | None = None, gran
 def touch(table: str) -> None:
     """Let every change of a row move its `version` and `updated_at`."""
     op.execute(f"CREATE TRIGGER touch BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION atrium_touch()")
+
+
+def audited(table: str, secrets: Sequence[str] = ()) -> None:
+    """Write every change of a table's rows into the audit log, whichever statement makes it.
+
+    Rows are known by their columns `tenant_id` and `id`. Call it again when the table gets or loses a generated column.
+
+    Args:
+        table: its name.
+        secrets: columns of whose values nothing is kept, such as digests of tokens; only that they changed.
+    """
+    columns = "SELECT attname FROM pg_attribute WHERE attrelid = CAST(:name AS regclass) AND attgenerated <> ''"
+    generated = op.get_bind().execute(text(f"{columns} ORDER BY attname"), {"name": table}).scalars()
+    arguments = f"'{{{','.join(generated)}}}', '{{{','.join(secrets)}}}'"
+    for action, rows in AUDIT_TRIGGERS.items():
+        op.execute(
+            f"CREATE OR REPLACE TRIGGER audit_{action.lower()} AFTER {action} ON {table} REFERENCING {rows}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION atrium_audit({arguments})"
+        )
+
+
+def unaudited(table: str) -> None:
+    """Write its changes no longer."""
+    for action in AUDIT_TRIGGERS:
+        op.execute(f"DROP TRIGGER audit_{action.lower()} ON {table}")
 
 
 def definer(signature: str) -> None:

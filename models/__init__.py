@@ -4,6 +4,7 @@ Rows only: no rule lives here. `models.Task` is the row, `services.tasks` its ru
 """
 
 from models.accounts import LoginSession, Throttle, User
+from models.audit import AuditAction, AuditEntry
 from models.base import Model, Row, row_class
 from models.events import Event, FeedEntry, Unsealed
 from models.idempotency import IdempotencyKey
@@ -15,6 +16,8 @@ from models.tasks import Task, TaskStatus
 from models.tenants import Invitation, Membership, Role, Tenant
 
 __all__ = [
+    "AuditAction",
+    "AuditEntry",
     "Currency",
     "Event",
     "FeedEntry",

@@ -61,7 +61,7 @@ class FeedEntry(Model, table=True):
     __tablename__ = "feed"
 
     position: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
-    tenant_id: UUID = Field(foreign_key="tenants.id")
+    tenant_id: UUID
     source: str = Field(sa_type=Text)
     entry_id: UUID
     stream_id: UUID

@@ -42,6 +42,8 @@ class Permission(StrEnum):
     ORDERS_READ = "ORDERS_READ"  # one's own; everybody's need ORDERS_WRITE
     ORDERS_PLACE = "ORDERS_PLACE"  # placing orders, and cancelling one's own
     ORDERS_WRITE = "ORDERS_WRITE"  # moving anybody's order on
+    HISTORY_READ = "HISTORY_READ"  # what became of the rows that one sees
+    AUDIT_READ = "AUDIT_READ"  # the whole log, and where people asked from
 
 
 _ANYBODY = {Permission.ACCOUNT}
@@ -54,6 +56,7 @@ _MEMBER = _ANYBODY | {
     Permission.PRODUCTS_READ,
     Permission.ORDERS_READ,
     Permission.ORDERS_PLACE,
+    Permission.HISTORY_READ,
 }
 _ADMIN = _MEMBER | {
     Permission.TENANT_WRITE,
@@ -61,6 +64,7 @@ _ADMIN = _MEMBER | {
     Permission.PROJECTS_WRITE,
     Permission.PRODUCTS_WRITE,
     Permission.ORDERS_WRITE,
+    Permission.AUDIT_READ,
 }
 
 ROLES: dict[Role | None, frozenset[Permission]] = {

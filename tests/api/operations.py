@@ -62,6 +62,7 @@ EVERYTHING_NAMED: dict[str, Maker] = {
     "Order": things.order,
     "OrderItem": things.order_item,
     "OrderEvent": things.order_event,
+    "AuditEntry": things.entry,
 }
 """For each type with an id, something of it."""
 
@@ -103,6 +104,10 @@ CASES: dict[str, Any] = {
     "orders: of somebody": {"filter": {"placedBy": things.buyer}, "orderBy": {"field": "TOTAL_AMOUNT"}},
     "orders: with a product": {"filter": {"productId": things.bought}},
     "orders: after": {**PAGE, "after": things.cursor_in("orders", things.own_order)},
+    "auditLog": PAGE,
+    "auditLog: about something": {"filter": {"rowId": things.task, "table": "tasks"}},
+    "auditLog: by somebody": {"filter": {"actor": things.member}},
+    "auditLog: after": {**PAGE, "after": things.cursor_in("auditLog", things.entry)},
     "register": {"input": {"email": things.new_address, "fullName": things.secret, "password": things.password}},
     "login": {"input": {"email": things.email, "password": things.password}},
     "login: to a tenant": {"input": {"email": things.email, "password": things.password, "tenant": things.slug}},

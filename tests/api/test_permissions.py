@@ -29,6 +29,7 @@ node: Product                     ok         ok         ok         U          F 
 node: Order                       ok         ok         null       U          F          U
 node: OrderItem                   ok         ok         null       U          F          U
 node: OrderEvent                  ok         ok         null       U          F          U
+node: AuditEntry                  ok         ok         ok         U          F          U
 nodes                             ok         ok         F          U          F          U
 project                           ok         ok         ok         U          F          U
 projects                          ok         ok         ok         U          F          U
@@ -55,6 +56,10 @@ order: as it was                  ok         ok         ok         U          F 
 orders: of somebody               ok         ok         ok         U          F          U
 orders: with a product            ok         ok         ok         U          F          U
 orders: after                     ok         ok         ok         U          F          U
+auditLog                          ok         ok         F          U          F          U
+auditLog: about something         ok         ok         F          U          F          U
+auditLog: by somebody             ok         ok         F          U          F          U
+auditLog: after                   ok         ok         F          U          F          U
 
 register                          ok         ok         ok         ok         ok         ok
 login                             ok         ok         ok         ok         ok         CREDENTIALS

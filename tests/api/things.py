@@ -136,6 +136,15 @@ async def task(stage: Stage) -> Name:
     return _global("Task", await _task(stage, project_id=made, assignee_id=stage.tenant.member.user_id))
 
 
+async def entry(stage: Stage) -> Name:
+    """What the audit log says of a task that was made and then changed."""
+    made = await task(stage)
+    connection, row_id = stage.world.connection, UUID(made.partition(":")[2])
+    await connection.execute("UPDATE tasks SET description = title || ', more' WHERE id = $1", row_id)
+    found = "SELECT id FROM audit_log WHERE row_id = $1 AND action = 'UPDATE'"
+    return _global("AuditEntry", await connection.fetchval(found, row_id))
+
+
 async def noted(stage: Stage) -> str:
     """A text in the title of a task."""
     await task(stage)

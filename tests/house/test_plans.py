@@ -67,6 +67,12 @@ SELECTIVE: dict[str, Any] = {
     "Query.orders product_id": "SELECT product_id FROM order_items WHERE tenant_id = $1 LIMIT 1",
     "Query.orders created_from": now() - timedelta(days=7),
     "Query.orders created_before": now() - timedelta(days=200),
+    "Query.audit_log table": "tenants",
+    "Query.audit_log row_id": "SELECT id FROM tasks WHERE tenant_id = $1 LIMIT 1",
+    "Query.audit_log action": "DELETE",
+    "Query.audit_log actor": "SELECT id FROM memberships WHERE tenant_id = $1 LIMIT 1",
+    "Query.audit_log from_": now() + timedelta(days=1),
+    "Query.audit_log to": now() - timedelta(days=1),
 }
 
 # What a filter cannot be given without.

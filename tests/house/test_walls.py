@@ -33,9 +33,20 @@ OWNED = (
 TENANT = "(tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS \"nullif\"))"
 """The tenant's wall, as PostgreSQL prints it."""
 
-LASTING = ("events", "feed", "invitations", "memberships", "products", "projects", "sessions", "tenants", "users")
+LASTING = (
+    "audit_log",
+    "events",
+    "feed",
+    "invitations",
+    "memberships",
+    "products",
+    "projects",
+    "sessions",
+    "tenants",
+    "users",
+)
 
-APPEND_ONLY = ("events", "feed")
+APPEND_ONLY = ("audit_log", "events", "feed")
 
 CROSSED = """
     ALTER TABLE tasks ADD UNIQUE (id, tenant_id), ADD FOREIGN KEY (tenant_id, id) REFERENCES tasks (id, tenant_id)
@@ -161,6 +172,11 @@ RULES = [
             "unsealed.tenant_id": "of the entry, whose own tenant is a reference; a queue that is emptied at once",
             "unsealed.entry_id": "likewise",
             "unsealed.stream_id": "likewise",
+            "feed.tenant_id": "of the entry, which may outlive its tenant and must not keep the sealer from others'",
+            "audit_log.tenant_id": "an entry outlives its tenant",
+            "audit_log.row_id": "an entry outlives the row; of whatever table it is",
+            "audit_log.actor_id": "who founds a tenant, or joins one, is no member yet",
+            "audit_log.api_key_id": "an entry outlives the key",
         },
     ),
     Rule(
@@ -213,6 +229,9 @@ RULES = [
                 "atrium_seal": "gives committed entries of all tenants their positions, and returns how many",
                 "atrium_tail": "says whose streams moved, by ids alone, so that one reader wakes all subscribers",
                 "atrium_feed_head": "says how far the feed of all tenants has come: one number",
+                "atrium_audit": "trigger: what changed joins the log, in which nobody else may write",
+                "atrium_enqueue_audit": "trigger: new entries of the log join the sealer's queue",
+                "atrium_forget": "forgets the values of a row that is gone, of the tenant entered; the log says so",
                 "atrium_copy_account": "trigger: a new membership copies name and address of an account behind a wall",
                 "atrium_spread_account": "trigger: a renamed account reaches its memberships in all tenants",
             }.items()

@@ -1,0 +1,105 @@
+"""Reading the audit log: who may see which entries, and what of them. Triggers in the database write it."""
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, exists, false, func, null, or_, select
+from sqlmodel import col
+
+from models import AuditEntry, Membership
+from models.base import Model, table_of
+from models.database import WriteSession
+from services import products, tasks
+from services.access import TENANT_ID, Permission, permitted
+from services.errors import Forbidden
+from services.pagination import Collection, Order
+
+__all__ = ["AUDIT", "LOG", "changes_of", "forget", "visible"]
+
+HISTORIES = (tasks.TASKS, products.PRODUCTS)
+"""Collections whose rows show their history to whoever sees them."""
+
+ORIGIN = ("request_id", "ip", "user_agent")
+"""Where somebody asked from: for those who read the whole log, and for nobody else."""
+
+
+def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """The tenant's entries; without AUDIT_READ those of rows that one sees, and nothing of where they came from."""
+    permitted(permissions, Permission.HISTORY_READ)
+    if Permission.AUDIT_READ in permissions:
+        return select(*table_of(AuditEntry).c).where(col(AuditEntry.tenant_id) == TENANT_ID)
+    return _without_origin().where(or_(false(), *_of_rows_seen(permissions)))
+
+
+def visible_log(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """All of the tenant's entries, for those who read the whole log."""
+    permitted(permissions, Permission.AUDIT_READ)
+    return visible(permissions)
+
+
+def _of_rows_seen(permissions: AbstractSet[Permission]) -> Iterator[Any]:
+    for collection in HISTORIES:
+        with suppress(Forbidden):
+            rows = collection.visible(permissions).subquery()
+            yield and_(_of_table(collection), exists().where(rows.c.id == col(AuditEntry.row_id)))
+
+
+def _of_table(collection: Collection) -> Any:
+    return col(AuditEntry.table_name) == table_of(collection.model).name
+
+
+def _without_origin() -> Select[Any]:
+    columns = table_of(AuditEntry).c
+    shown = [null().label(column.name) if column.name in ORIGIN else column for column in columns]
+    return select(*shown).where(columns.tenant_id == TENANT_ID)
+
+
+def _user_of(member: str) -> Any:
+    """The account of a member, by the bind of that name."""
+    same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam(member, type_=Uuid()))
+    return select(col(Membership.user_id)).where(same).scalar_subquery()
+
+
+AUDIT = Collection(
+    model=AuditEntry,
+    visible=visible,
+    filters={
+        "table": col(AuditEntry.table_name) == bindparam("table", type_=Text()),
+        "row_id": col(AuditEntry.row_id) == bindparam("row_id", type_=Uuid()),
+        "action": col(AuditEntry.action) == bindparam("action", type_=Text()),
+        "actor": col(AuditEntry.actor_id) == _user_of("actor"),
+        "from_": col(AuditEntry.created_at) >= bindparam("from_", type_=DateTime(timezone=True)),
+        "to": col(AuditEntry.created_at) < bindparam("to", type_=DateTime(timezone=True)),
+    },
+    orders={"created_at": Order.by(col(AuditEntry.created_at))},
+    default_order=("created_at", True),
+)
+
+LOG = replace(AUDIT, visible=visible_log)
+
+
+def changes_of(collection: Collection) -> Collection:
+    """The entries of a collection's table, to follow through the feed; for whoever may see anything of it.
+
+    Also those of rows that are gone. What they say of their rows is for `AUDIT` to show.
+    """
+
+    def visible_changes(permissions: AbstractSet[Permission]) -> Select[Any]:
+        collection.visible(permissions)  # refuses whoever sees nothing of it
+        return _without_origin().where(_of_table(collection))
+
+    return replace(AUDIT, visible=visible_changes)
+
+
+async def forget(session: WriteSession, model: type[Model], row_id: UUID) -> int:
+    """Forget what the log says of a row that was deleted for good, values and salt; says of how many entries.
+
+    That it was forgotten becomes an entry of its own, and the chain of the feed still verifies. Whether the actor may
+    is the caller's care. A row that is still there raises, since no caller does that.
+    """
+    table = table_of(model).name
+    return int((await session.exec(select(func.atrium_forget(table, row_id)))).scalar_one())
