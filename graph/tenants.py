@@ -271,11 +271,9 @@ async def update_tenant(session: WriteSession, actor: Actor, input: UpdateTenant
 
 @account_mutation(InviteMemberResult)
 async def invite_member(context: Context, input: InviteMemberInput) -> models.Invitation:
-    """Invite somebody. For admins; owners alone invite owners."""
-    invitation, token = await context.write(
-        lambda session: invitations.invite(
-            session, context.actor, **values(input), lifetime=context.invitation_lifetime
-        )
+    """Invite somebody, by mail; the token is shown here once, too. For admins; owners alone invite owners."""
+    invitation, token = await invitations.invite_by_mail(
+        context, context.door, context.actor, **values(input), lifetime=context.invitation_lifetime
     )
     context.shown_once[invitation.id] = token
     return invitation

@@ -3,7 +3,8 @@
 Rows only: no rule lives here. `models.Task` is the row, `services.tasks` its rules, `graph.tasks` its face.
 """
 
-from models.accounts import LoginSession, Throttle, User
+from models.accounts import LoginSession, MailedKind, MailedToken, Throttle, User
+from models.api_keys import ApiKey
 from models.base import Model, Row, row_class
 from models.events import Event, FeedEntry, Unsealed
 from models.idempotency import IdempotencyKey
@@ -15,12 +16,15 @@ from models.tasks import Task, TaskStatus
 from models.tenants import Invitation, Membership, Role, Tenant
 
 __all__ = [
+    "ApiKey",
     "Currency",
     "Event",
     "FeedEntry",
     "IdempotencyKey",
     "Invitation",
     "LoginSession",
+    "MailedKind",
+    "MailedToken",
     "Membership",
     "Model",
     "Order",

@@ -21,6 +21,7 @@ from services.accounts import email_address
 from services.bulk import arrays, inserted
 from services.errors import AlreadyExists, InvalidToken, NotFound
 from services.pagination import Collection, Order
+from services.sessions import Door, Units
 from services.validation import checking
 
 __all__ = [
@@ -30,9 +31,11 @@ __all__ = [
     "accept",
     "invite",
     "invite_all",
+    "invite_by_mail",
     "members_among",
     "revoke",
     "supersede",
+    "tenant_name",
 ]
 
 INVITATION = "inv"
@@ -90,6 +93,32 @@ async def invite(
         raise AlreadyExists("email", MEMBER_ALREADY)
     await supersede(session, actor, [email])
     return (await invite_all(session, actor, {email: role}, lifetime=lifetime))[email]
+
+
+async def invite_by_mail(
+    units: Units, door: Door, actor: Actor, *, email: str, role: Role = Role.MEMBER, lifetime: timedelta
+) -> tuple[Invitation, str]:
+    """Invite somebody, and mail them the token; give the invitation and its token.
+
+    Raises:
+        as `invite` does.
+    """
+    actor.require(Permission.MEMBERS_WRITE)
+
+    async def work(session: WriteSession) -> tuple[Invitation, str, str]:
+        invitation, token = await invite(session, actor, email=email, role=role, lifetime=lifetime)
+        return invitation, token, await tenant_name(session, actor)
+
+    invitation, token, tenant = await units.write(work)
+    door.post.mailer.post(door.post.invitation(invitation.email, tenant, token, lifetime))
+    return invitation, token
+
+
+async def tenant_name(session: WriteSession, actor: Actor) -> str:
+    """What an invitation says that it is to."""
+    actor.require(Permission.MEMBERS_WRITE)
+    name = select(col(Tenant.name)).where(col(Tenant.id) == actor.identity.tenant_id)
+    return str((await session.exec(name)).scalar_one())
 
 
 async def invite_all(

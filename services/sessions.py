@@ -7,7 +7,7 @@ checked, and one for what follows.
 
 from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -29,14 +29,17 @@ from services.errors import (
     RateLimited,
     Unavailable,
 )
+from services.mail import Post
 from services.pagination import Collection, Order
 
 __all__ = [
+    "MAIL",
     "SESSIONS",
     "Door",
     "Opened",
     "Units",
     "count_try",
+    "find_account",
     "forgive",
     "hash_password",
     "login",
@@ -53,12 +56,17 @@ __all__ = [
 LONGEST_EMAIL = 255
 REFRESH = "rt"
 
+ACCOUNT = "account"
+MAIL = "mail"
+"""What tries on an address are counted as, besides logins: letters, which must not use up the logins of whoever gets
+them."""
+
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What it takes to let people in: keys, clocks and counters, made once from the settings."""
+    """What it takes to let people in: keys, clocks, counters and the post, made once from the settings."""
 
     passwords: security.Passwords
     tokens: security.Tokens
@@ -73,6 +81,8 @@ class Door:
     address_attempts: int = 50
     """Failed logins from one address within the window."""
     window: timedelta = timedelta(minutes=15)
+    post: Post = field(default_factory=Post)
+    """How they are written to."""
 
 
 class Units(Protocol):
@@ -124,7 +134,7 @@ async def login(
         Unavailable: too many passwords are waiting to be checked.
     """
     email = email.strip().lower()[:LONGEST_EMAIL]
-    account = await _find(units, door, origin, email)
+    account = await find_account(units, door, origin, email)
     verified = await verify_password(door, password, account.password_hash if account else None)
     if account is None or not verified.ok or not account.is_active:
         raise InvalidCredentials
@@ -214,19 +224,25 @@ async def switch_tenant(session: WriteSession, actor: Actor, door: Door, *, tena
     return _opened(door, identity, row, membership, None)
 
 
-def _keys(door: Door, origin: Identity, email: str | None) -> tuple[str, str]:
+def _keys(door: Door, origin: Identity, email: str | None, kind: str = ACCOUNT) -> tuple[str, str]:
     """The keys under which tries on an account and from an address are counted."""
     return (
-        security.throttle_key("account", email or origin.ip, pepper=door.pepper),
+        security.throttle_key(kind, email or origin.ip, pepper=door.pepper),
         security.throttle_key("address", origin.ip, pepper=door.pepper),
     )
 
 
-async def count_try(units: Units, door: Door, origin: Identity, email: str | None = None) -> None:
-    """Count a try, which stays counted whatever becomes of it."""
+async def count_try(
+    units: Units, door: Door, origin: Identity, email: str | None = None, *, kind: str = ACCOUNT
+) -> None:
+    """Count a try, which stays counted whatever becomes of it.
+
+    Raises:
+        RateLimited: there were too many.
+    """
 
     async def work(session: WriteSession) -> int:
-        return await _throttled(session, door, origin, email)
+        return await _throttled(session, door, origin, email, kind)
 
     if seconds := await units.write(work, origin.origin()):
         raise RateLimited(seconds)
@@ -237,11 +253,15 @@ async def forgive(session: WriteSession, door: Door, origin: Identity, email: st
     await session.exec(select(func.atrium_forgive(*_keys(door, origin, email))))
 
 
-async def _find(units: Units, door: Door, origin: Identity, email: str) -> User | None:
-    """Count a try on an account, and find it."""
+async def find_account(units: Units, door: Door, origin: Identity, email: str, *, kind: str = ACCOUNT) -> User | None:
+    """Count a try on an account, and find it.
+
+    Raises:
+        RateLimited: there were too many.
+    """
 
     async def work(session: WriteSession) -> tuple[int, User | None]:
-        seconds = await _throttled(session, door, origin, email)
+        seconds = await _throttled(session, door, origin, email, kind)
         if seconds or "\0" in email or not email:
             return seconds, None
         await assume(session, email=email)
@@ -254,9 +274,9 @@ async def _find(units: Units, door: Door, origin: Identity, email: str) -> User 
     return account
 
 
-async def _throttled(session: WriteSession, door: Door, origin: Identity, email: str | None) -> int:
+async def _throttled(session: WriteSession, door: Door, origin: Identity, email: str | None, kind: str) -> int:
     """Seconds to wait, or 0."""
-    account, address = _keys(door, origin, email)
+    account, address = _keys(door, origin, email, kind)
     counted = [func.atrium_throttle(address, door.address_attempts, door.window)]
     if email:
         counted.append(func.atrium_throttle(account, door.account_attempts, door.window))

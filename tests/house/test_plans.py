@@ -76,6 +76,8 @@ BESIDE = {"Query.products price_from": {"currency": "EUR"}, "Query.products pric
 SHORT = {
     "Query.invitations": "those that nobody has answered yet",
     "Viewer.sessions": "one for each device of a person",
+    "Query.api_keys": "one for each machine",
+    "Viewer.api_keys": "one for each machine that a person looks after",
 }
 
 DIALECT = create_engine("postgresql+asyncpg://", poolclass=NullPool).dialect
