@@ -20,8 +20,9 @@ from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
 from services.accounts import email_address
 from services.bulk import arrays, inserted
 from services.errors import AlreadyExists, InvalidToken, NotFound
+from services.mail import Letter
 from services.pagination import Collection, Order
-from services.sessions import Door, Units
+from services.sessions import Door
 from services.validation import checking
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
     "accept",
     "invite",
     "invite_all",
-    "invite_by_mail",
+    "invite_by_letter",
     "members_among",
     "revoke",
     "supersede",
@@ -95,23 +96,24 @@ async def invite(
     return (await invite_all(session, actor, {email: role}, lifetime=lifetime))[email]
 
 
-async def invite_by_mail(
-    units: Units, door: Door, actor: Actor, *, email: str, role: Role = Role.MEMBER, lifetime: timedelta
-) -> tuple[Invitation, str]:
-    """Invite somebody, and mail them the token; give the invitation and its token.
+async def invite_by_letter(
+    session: WriteSession,
+    actor: Actor,
+    door: Door,
+    *,
+    email: str,
+    role: Role = Role.MEMBER,
+    lifetime: timedelta,
+) -> tuple[Invitation, str, Letter]:
+    """Invite somebody; give the invitation, its token, and the letter that takes it there after the commit.
 
     Raises:
         as `invite` does.
     """
     actor.require(Permission.MEMBERS_WRITE)
-
-    async def work(session: WriteSession) -> tuple[Invitation, str, str]:
-        invitation, token = await invite(session, actor, email=email, role=role, lifetime=lifetime)
-        return invitation, token, await tenant_name(session, actor)
-
-    invitation, token, tenant = await units.write(work)
-    door.post.mailer.post(door.post.invitation(invitation.email, tenant, token, lifetime))
-    return invitation, token
+    invitation, token = await invite(session, actor, email=email, role=role, lifetime=lifetime)
+    tenant = await tenant_name(session, actor)
+    return invitation, token, door.post.invitation(invitation.email, tenant, token, lifetime)
 
 
 async def tenant_name(session: WriteSession, actor: Actor) -> str:

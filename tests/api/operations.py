@@ -95,7 +95,7 @@ CASES: dict[str, Any] = {
     "invitations": PAGE,
     "invitations: after": {**PAGE, "after": things.cursor_in("invitations", things.invitation)},
     "apiKeys": PAGE,
-    "apiKeys: after": {**PAGE, "after": things.cursor_in("apiKeys", things.api_key)},
+    "apiKeys: after": {**PAGE, "after": things.cursor_in("apiKeys", things.own_key)},
     "product": {"id": things.product},
     "products: holding a text": {"filter": {"text": things.sold}, "orderBy": {"field": "PRICE"}},
     "products: by number": {"filter": {"sku": things.sku}},

@@ -47,7 +47,7 @@ users: after                      ok         ok         ok         U          F 
 invitations                       ok         ok         F          U          F          U
 invitations: after                ok         ok         F          U          F          U
 apiKeys                           ok         ok         ok         U          ok         U
-apiKeys: after                    ok         ok         ok         U          ok         U
+apiKeys: after                    ok         ok         ok         U          INPUT      U
 product                           ok         ok         ok         U          F          U
 products: holding a text          ok         ok         ok         U          F          U
 products: by number               ok         ok         ok         U          F          U

@@ -353,9 +353,19 @@ async def _opened(stage: Stage) -> security.OpaqueToken:
 
 async def api_key(stage: Stage) -> Name:
     """An API key that an owner made."""
+    return await _api_key(stage, stage.tenant.owner.user_id)
+
+
+async def own_key(stage: Stage) -> Name:
+    """An API key that whoever asks made, if they ever belonged to the tenant."""
+    belongs = stage.actor and stage.actor.member_id
+    return await _api_key(stage, stage.actor.user_id if stage.actor and belongs else stage.tenant.owner.user_id)
+
+
+async def _api_key(stage: Stage, made_by: UUID) -> Name:
     token = security.OpaqueToken.make("key", stage.tenant.tenant_id, new_id())
     made = {"id": token.id, "name": await secret(stage), "role": "MEMBER", "digest": token.digest}
-    await stage.add("api_keys", **made, created_by=stage.tenant.owner.user_id)
+    await stage.add("api_keys", **made, created_by=made_by)
     return _global("ApiKey", token.id)
 
 
