@@ -21,9 +21,9 @@ from models.nodes import PRIMARY, Nodes
 from services import errors, security
 from services.access import Actor
 from services.api_keys import Keyring, is_key
+from services.door import Door
 from services.feed import Feed
 from services.mail import Mailer, Nowhere, Post
-from services.sessions import Door
 
 __all__ = ["Parts", "build", "door_of", "signing_keys"]
 
@@ -99,10 +99,9 @@ class Parts:
 
 def build(settings: Settings, *, database_url: str) -> FastAPI:
     """The application that serves `settings` on the database at this URL, as the runtime role."""
-    keys = signing_keys(settings)
+    keys, mailer = signing_keys(settings), mail.carrier(settings)
     metrics = Metrics(lambda: pool_usage(parts.nodes))
     nodes = nodes_of(settings, database_url, metrics)
-    mailer = mail.carrier(settings)
     parts = Parts(
         settings=settings,
         database=nodes.primary,

@@ -13,21 +13,11 @@ from models.base import new_id, now, table_of
 from models.database import Identity, WriteSession, assume, fetch
 from services import mail, security
 from services.access import USER_ID, Actor, Permission, permitted
+from services.door import LONGEST_EMAIL, Door, Units, count_try, forgive, hash_password, verify_password
 from services.errors import AlreadyExists, InvalidCredentials
 from services.pagination import Collection, Order
 from services.rows import changed
-from services.sessions import (
-    LONGEST_EMAIL,
-    Door,
-    Opened,
-    Units,
-    count_try,
-    forgive,
-    hash_password,
-    open_session,
-    revoke,
-    verify_password,
-)
+from services.sessions import Opened, open_session, revoke
 from services.validation import Checks, checking
 
 __all__ = ["VIEWERS", "change_password", "email_address", "register", "rename", "viewers"]

@@ -19,10 +19,10 @@ from services import security
 from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
 from services.accounts import email_address
 from services.bulk import arrays, inserted
+from services.door import Door
 from services.errors import AlreadyExists, InvalidToken, NotFound
 from services.mail import Letter
 from services.pagination import Collection, Order
-from services.sessions import Door
 from services.validation import checking
 
 __all__ = [

@@ -15,20 +15,11 @@ from models.database import Identity, WriteSession, assume, fetch
 from services import mail, security
 from services.access import Actor, Permission
 from services.accounts import email_address, viewers
+from services.door import MAIL, Door, Units, count_try, find_account, forgive, hash_password, verify_password
 from services.errors import IllegalTransition, InvalidCredentials, InvalidInput, InvalidToken
 from services.mail import Letter
 from services.rows import taken
-from services.sessions import (
-    MAIL,
-    Door,
-    Units,
-    count_try,
-    find_account,
-    forgive,
-    hash_password,
-    revoke,
-    verify_password,
-)
+from services.sessions import revoke
 from services.validation import checking
 
 __all__ = ["request_change", "request_reset", "request_verification", "reset", "verify"]

@@ -16,9 +16,9 @@ from services import invitations, security
 from services.access import Actor, Permission
 from services.accounts import LONGEST_NAME, email_address
 from services.bulk import Call, arrays, check_size, inserted
+from services.door import Door, Units
 from services.errors import AlreadyExists, DomainError, IllegalTransition, InvalidInput, Unavailable
 from services.invitations import MEMBER_ALREADY
-from services.sessions import Door, Units
 from services.validation import Checks
 
 __all__ = ["Invited", "Newcomer", "create_all", "set_active"]

@@ -42,7 +42,7 @@ _STATEMENTS = """
     INSERT INTO api_keys (tenant_id, id, name, role, digest, created_by, created_at, revoked_at)
     SELECT t.id, gen_random_uuid(), 'Machine ' || n, 'MEMBER', '', m.user_id, now() - n * interval '1 hour',
         CASE WHEN n % 5 > 0 THEN now() END
-    FROM tenants t JOIN memberships m ON m.tenant_id = t.id AND m.role = 'OWNER', generate_series(1, 100) n;
+    FROM tenants t JOIN memberships m ON m.tenant_id = t.id AND m.email LIKE 'person1%', generate_series(1, 10) n;
 
     INSERT INTO projects (tenant_id, id, name, archived_at, deleted_at, created_at, updated_at)
     SELECT id, gen_random_uuid(), 'Project ' || md5(slug || n), CASE WHEN n % 10 = 1 THEN now() END,
