@@ -1,5 +1,6 @@
 """The application: everything built from the settings, and joined."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -170,7 +171,7 @@ def door_of(settings: Settings, keys: security.SigningKeys, mailer: Mailer | Non
     proof = timedelta(hours=settings.email_verification_hours)
     reset = timedelta(minutes=settings.password_reset_minutes)
     return Door(
-        passwords=security.Passwords(workers=settings.password_hash_workers),
+        passwords=security.Passwords(workers=settings.password_hash_workers or os.cpu_count() or 1),
         tokens=security.Tokens(
             keys,
             issuer=settings.issuer,
