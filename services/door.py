@@ -28,6 +28,7 @@ __all__ = [
     "find_account",
     "forgive",
     "hash_password",
+    "seek",
     "verify_password",
 ]
 
@@ -100,25 +101,28 @@ async def forgive(session: WriteSession, door: Door, origin: Identity, email: st
     await session.exec(select(func.atrium_forgive(*_keys(door, origin, email))))
 
 
-async def find_account(units: Units, door: Door, origin: Identity, email: str, *, kind: str = ACCOUNT) -> User | None:
+async def find_account(units: Units, door: Door, origin: Identity, email: str) -> User | None:
     """Count a try on an account, and find it.
 
     Raises:
         RateLimited: there were too many.
     """
-
-    async def work(session: WriteSession) -> tuple[int, User | None]:
-        seconds = await _throttled(session, door, origin, email, kind)
-        if seconds or "\0" in email or not email:
-            return seconds, None
-        await assume(session, email=email)
-        rows = await fetch(session, User, select(*table_of(User).c).where(col(User.email) == email))
-        return 0, rows[0] if rows else None
-
-    seconds, account = await units.write(work, origin.origin())
+    seconds, account = await units.write(lambda session: seek(session, door, origin, email), origin.origin())
     if seconds:
         raise RateLimited(seconds)
     return account
+
+
+async def seek(
+    session: WriteSession, door: Door, origin: Identity, email: str, *, kind: str = ACCOUNT
+) -> tuple[int, User | None]:
+    """Count a try on an account and find it, in a transaction that is to commit; or the seconds to wait."""
+    seconds = await _throttled(session, door, origin, email, kind)
+    if seconds or "\0" in email or not email:
+        return seconds, None
+    await assume(session, email=email)
+    rows = await fetch(session, User, select(*table_of(User).c).where(col(User.email) == email))
+    return 0, rows[0] if rows else None
 
 
 async def _throttled(session: WriteSession, door: Door, origin: Identity, email: str | None, kind: str) -> int:

@@ -109,6 +109,6 @@ async def _has_no_account(machine: Client) -> None:
 
 
 async def test_what_is_no_key_is_nobody(world: World) -> None:
-    for token in ("key.", "key.x.y.z", f"key.{'0' * 32}.{'0' * 32}.{'A' * 43}", "key.\u00e9"):
+    for token in ("key.", "key.x.y.z", f"key.{'0' * 32}.{'0' * 32}.{'A' * 43}"):
         assert await world.app.client(token).codes("{ tasks { totalCount } }") == ["UNAUTHENTICATED"]
         assert await world.app.client(token).codes("{ viewer { id } }") == ["UNAUTHENTICATED"]
