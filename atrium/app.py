@@ -4,23 +4,27 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import FastAPI
 
-from atrium import health, http, migrate
+from atrium import health, http, mail, migrate
+from atrium.http.answers import RequestRefused
 from atrium.http.consistency import Consistency
 from atrium.metrics import Metrics
 from atrium.settings import Settings, SettingsError
 from graph import schema
 from graph.context import Context
-from models.database import Database, Identity
+from models import MailedKind
+from models.database import Database, Identity, Overloaded, Retry, Unreachable
 from models.nodes import PRIMARY, Nodes
-from services import security
+from services import errors, security
 from services.access import Actor
+from services.api_keys import Keyring, is_key
+from services.door import Door
 from services.feed import Feed
-from services.sessions import Door
+from services.mail import Mailer, Nowhere, Post
 
 __all__ = ["Parts", "build", "door_of", "signing_keys"]
 
@@ -37,25 +41,24 @@ class Parts:
     nodes: Nodes
     consistency: Consistency
     door: Door
+    keyring: Keyring
+    mailer: mail.Carrier
     feed: Feed
     schema: schema.Schema
 
-    def context(self, call: http.Call) -> Context:
+    async def context(self, call: http.Call) -> Context:
         """The context of one operation; whoever brings no valid token is nobody."""
-        identity, bad_token, expires_at = Identity(), False, None
+        record, extensions = call.record, dict[str, Any]()
+        origin = Identity().asking(record.request_id, record.client_address or "", record.user_agent or "")
+        identity, bad_token, expires_at = origin, False, None
         if call.authorization:
             try:
-                claims = self.door.tokens.read(call.authorization.removeprefix("Bearer ").strip())
-            except security.InvalidToken:
+                identity, expires_at = await self._recognised(call.authorization, origin)
+            except (security.InvalidToken, errors.InvalidToken):
                 bad_token = True
-            else:
-                expires_at = claims.expires_at
-                identity = Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id)
-        record, extensions = call.record, dict[str, Any]()
-        actor = Actor.of(identity.asking(record.request_id, record.client_address or "", record.user_agent or ""))
         return Context(
             self.database,
-            actor,
+            Actor.of(identity),
             self.door,
             self.feed,
             invitation_lifetime=timedelta(days=self.settings.invitation_days),
@@ -67,12 +70,28 @@ class Parts:
             tells_node=bool(self.nodes.replicas) and not self.settings.is_production,
         )
 
+    async def _recognised(self, authorization: str, origin: Identity) -> tuple[Identity, datetime | None]:
+        """Who a bearer token or an API key stands for, and when it ends."""
+        token = authorization.removeprefix("Bearer ").strip()
+        if not is_key(token):
+            claims = self.door.tokens.read(token)
+            person = Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id)
+            return person.asking(origin.request_id, origin.ip, origin.user_agent), claims.expires_at
+        try:
+            machine = await self.keyring.recognise(token, origin)
+        except (Overloaded, Unreachable, Retry):
+            unavailable = errors.Unavailable()
+            raise RequestRefused(unavailable.code, unavailable.message) from None
+        return machine.asking(origin), machine.expires_at
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """What works in the background does so for as long as this lasts; then everything is closed."""
         self.feed.start()
         self.nodes.start()
+        self.mailer.start()
         yield
+        await self.mailer.stop()
         await self.nodes.stop()
         await self.feed.stop()
         await self.database.close()
@@ -81,7 +100,7 @@ class Parts:
 
 def build(settings: Settings, *, database_url: str) -> FastAPI:
     """The application that serves `settings` on the database at this URL, as the runtime role."""
-    keys = signing_keys(settings)
+    keys, mailer = signing_keys(settings), mail.carrier(settings)
     metrics = Metrics(lambda: pool_usage(parts.nodes))
     nodes = nodes_of(settings, database_url, metrics)
     parts = Parts(
@@ -89,7 +108,9 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
         database=nodes.primary,
         nodes=nodes,
         consistency=Consistency(keys.derive("consistency"), nodes),
-        door=door_of(settings, keys),
+        door=door_of(settings, keys, mailer),
+        keyring=Keyring(nodes.primary),
+        mailer=mailer,
         feed=Feed(database_url),
         schema=schema.build(settings.limits, introspection=settings.introspection_enabled),
     )
@@ -104,7 +125,7 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
     app.state.parts = parts
 
     async def context(call: http.Call) -> Context:
-        return parts.context(call)
+        return await parts.context(call)
 
     async def migrated() -> None:
         if await migrate.pending(database_url):
@@ -145,8 +166,10 @@ def pool_usage(nodes: Nodes) -> dict[str, dict[str, float]]:
     return {name: {"size": each.pool_size, "in_use": each.in_use} for name, each in databases.items()}
 
 
-def door_of(settings: Settings, keys: security.SigningKeys) -> Door:
-    """How people get in, by the settings."""
+def door_of(settings: Settings, keys: security.SigningKeys, mailer: Mailer | None = None) -> Door:
+    """How people get in, by the settings; without a mailer, nothing is mailed."""
+    proof = timedelta(hours=settings.email_verification_hours)
+    reset = timedelta(minutes=settings.password_reset_minutes)
     return Door(
         passwords=security.Passwords(workers=settings.password_hash_workers or os.cpu_count() or 1),
         tokens=security.Tokens(
@@ -161,6 +184,11 @@ def door_of(settings: Settings, keys: security.SigningKeys) -> Door:
         account_attempts=settings.login_attempts_per_account,
         address_attempts=settings.login_attempts_per_address,
         window=timedelta(minutes=settings.login_window_minutes),
+        post=Post(
+            mailer or Nowhere(),
+            settings.public_url or f"http://{settings.host}:{settings.port}",
+            {MailedKind.RESET: reset, MailedKind.VERIFY: proof, MailedKind.CHANGE: proof},
+        ),
     )
 
 

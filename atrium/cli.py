@@ -147,11 +147,12 @@ def verify_audit() -> None:
 
 @main.command()
 def purge() -> None:
-    """Forget what has had its time: idempotency keys that have expired."""
+    """Forget what has had its time: idempotency keys and mailed tokens that have expired, API keys a year later."""
     with _prepared() as (settings, urls):
         lifetime = timedelta(hours=settings.idempotency_key_hours)
-        count = asyncio.run(maintenance.purge(urls.owner, keys_older_than=lifetime))
-    console.print(f"{count} idempotency keys purged.")
+        purged = asyncio.run(maintenance.purge(urls.owner, keys_older_than=lifetime))
+    counts = (f"{count} {name.replace('_', ' ')}" for name, count in purged._asdict().items())
+    console.print(f"Purged {', '.join(counts)}.")
 
 
 def _set_active(email: str | None, tenant: str | None, *, active: bool) -> None:

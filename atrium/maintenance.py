@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -14,7 +15,9 @@ from models.database import Database
 from services import verification
 from services.orders import replay as orders
 
-__all__ = ["Verified", "purge", "replay", "verify"]
+__all__ = ["Purged", "Verified", "purge", "replay", "verify"]
+
+ENDED_KEYS_KEPT = timedelta(days=365)  # so that whoever looks at what a machine did finds out which it was
 
 
 @dataclass
@@ -35,6 +38,14 @@ class Verified:
     def whole(self) -> bool:
         """Whether everything is as it was sealed."""
         return not self.damage and self.gap is None
+
+
+class Purged(NamedTuple):
+    """How much was forgotten."""
+
+    idempotency_keys: int
+    mailed_tokens: int
+    api_keys: int
 
 
 async def replay(runtime_url: str, owner_url: str, progress: Progress, *, repair: bool) -> list[tuple[str, UUID]]:
@@ -116,13 +127,25 @@ async def _queued(owner_url: str, entry_ids: list[UUID]) -> set[UUID]:
         await connection.close()
 
 
-async def purge(owner_url: str, *, keys_older_than: timedelta) -> int:
-    """Forget idempotency keys that have expired, of all tenants and so as the owner role; says how many."""
+async def purge(owner_url: str, *, keys_older_than: timedelta) -> Purged:
+    """Forget what has had its time, of all tenants and so as the owner role; says how much."""
     connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
     try:
-        done = await connection.execute("DELETE FROM idempotency_keys WHERE created_at < $1", now() - keys_older_than)
+        return Purged(
+            idempotency_keys=await _deleted(
+                connection, "DELETE FROM idempotency_keys WHERE created_at < $1", now() - keys_older_than
+            ),
+            mailed_tokens=await _deleted(connection, "DELETE FROM mailed_tokens WHERE expires_at < $1", now()),
+            api_keys=await _deleted(
+                connection, "DELETE FROM api_keys WHERE least(revoked_at, expires_at) < $1", now() - ENDED_KEYS_KEPT
+            ),
+        )
     finally:
         await connection.close()
+
+
+async def _deleted(connection: asyncpg.Connection, statement: str, before: datetime) -> int:
+    done: str = await connection.execute(statement, before)
     return int(done.rpartition(" ")[2])
 
 

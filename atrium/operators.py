@@ -7,7 +7,7 @@ from sqlalchemy.pool import NullPool
 from atrium.app import door_of, signing_keys
 from atrium.settings import Settings, SettingsError
 from models.base import new_id, now
-from services.sessions import Door
+from services.door import Door
 
 __all__ = ["set_active", "token"]
 

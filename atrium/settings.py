@@ -8,6 +8,7 @@ import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -52,6 +53,21 @@ def _database_url(value: object) -> object:
     if sslmode := url.query.get("sslmode"):
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
     return url.set(drivername=_DRIVER).render_as_string(hide_password=False)
+
+
+def _smtp_url(value: object) -> object:
+    """A mail server's URL with a host, and nothing that there is no use for."""
+    text = _reveal(value)
+    if text is None or text == "":
+        return None
+    try:
+        url = urlsplit(text) if isinstance(text, str) else None
+        good = url is not None and url.scheme in {"smtp", "smtps"} and url.hostname and url.port != 0
+    except ValueError:
+        good = False
+    if not good or url is None or url.path.strip("/") or url.query or url.fragment:
+        raise ValueError("is not a URL of the form smtp://user:password@host:port")
+    return text
 
 
 def _split(value: object) -> object:
@@ -137,6 +153,20 @@ class Settings(BaseModel):
     )
     invitation_days: int = Field(7, ge=1, le=90, description="How long an invitation can be accepted.")
 
+    smtp_url: Annotated[SecretStr | None, BeforeValidator(_smtp_url)] = Field(
+        None,
+        description="The mail server: `smtp://user:password@host:port`, or `smtps://…` for TLS from the first byte. "
+        "Unset: mail is written to the log in development, and dropped in production.",
+    )
+    mail_from: str = Field("atrium@localhost", min_length=3, description="Who mail is from.")
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s#?]+$",
+        description="Where people open the links in mail: the front end's address. Unset in development: Atrium's own.",
+    )
+    password_reset_minutes: int = Field(60, ge=5, le=1440, description="How long a link to set a password works.")
+    email_verification_hours: int = Field(24, ge=1, le=168, description="How long a link to prove an address works.")
+
     idempotency_key_hours: int = Field(
         24,
         ge=1,
@@ -204,7 +234,8 @@ class Settings(BaseModel):
         """These settings, if a server may start with them.
 
         Raises:
-            SettingsError: one database URL without the other, or a missing or weak key in production.
+            SettingsError: one database URL without the other, or in production a missing or weak key, or mail without
+                an address for its links.
         """
         if (self.database_url is None) != (self.database_owner_url is None):
             raise SettingsError(
@@ -223,6 +254,8 @@ class Settings(BaseModel):
                 f"{PREFIX}SECRET_KEY is too weak for production: "
                 f"it takes {MIN_SECRET_LENGTH} random characters or more."
             )
+        if self.is_production and self.smtp_url is not None and self.public_url is None:
+            raise SettingsError(f"{PREFIX}SMTP_URL needs {PREFIX}PUBLIC_URL, where the links in mail lead to.")
         return self
 
 

@@ -19,7 +19,7 @@ from graph.errors import (
     RateLimited,
     VersionConflict,
 )
-from graph.fields import Node, column, listing, node, own
+from graph.fields import Node, column, listing, many, node, own
 from graph.inputs import ref, values
 from graph.mutations import account_mutation, mutation
 from models.database import WriteSession
@@ -27,9 +27,10 @@ from services import accounts, sessions
 from services.access import Actor
 
 if TYPE_CHECKING:
+    from graph.api_keys import ApiKey
     from graph.tenants import Membership, ReceivedInvitation, Tenant
 
-__all__ = ["MUTATIONS", "LoginSession", "Queries", "Session", "Viewer"]
+__all__ = ["MUTATIONS", "LoginSession", "Queries", "Session", "SessionsEnded", "Viewer"]
 
 
 async def _is_current(root: strawberry.Parent[models.LoginSession], info: Info) -> bool:
@@ -73,6 +74,8 @@ class Viewer:
     """Whether the account may be used."""
     is_superuser: bool
     """Whether this is an operator of the whole installation. It opens no walls: operators act by the command line."""
+    email_verified_at: datetime | None
+    """When the person proved that the address is theirs, by a link that was mailed there; null until then."""
     last_login: datetime | None
     """When the person last logged in."""
     created_at: datetime
@@ -91,6 +94,8 @@ class Viewer:
     """The live sessions, on all devices; the newest first."""
     invitations: Connection[Annotated["ReceivedInvitation", strawberry.lazy("graph.tenants")]] = listing()
     """The open invitations that the person received."""
+    api_keys: Connection[Annotated["ApiKey", strawberry.lazy("graph.api_keys")]] = many("created_by")
+    """The API keys that the person made in this tenant; the newest first."""
 
 
 @output
@@ -211,7 +216,10 @@ def _entered(context: Context, opened: sessions.Opened) -> Session:
 
 @account_mutation(RegisterResult)
 async def register(context: Context, input: RegisterInput) -> Session:
-    """Make an account and log it in. It belongs to no tenant yet: found one, or accept an invitation."""
+    """Make an account and log it in; a link to confirm the address is mailed there.
+
+    It belongs to no tenant yet: found one, or accept an invitation.
+    """
     origin = context.actor.identity.origin()
     return _entered(context, await accounts.register(context, context.door, origin, **values(input)))
 
@@ -241,7 +249,7 @@ async def switch_tenant(context: Context, input: SwitchTenantInput) -> Session:
 
 @account_mutation(ChangePasswordResult)
 async def change_password(context: Context, input: ChangePasswordInput) -> SessionsEnded:
-    """Set a new password; every other session ends."""
+    """Set a new password; every other session ends, and links that were mailed work no longer."""
     ended = await accounts.change_password(context, context.door, context.actor, **values(input))
     return SessionsEnded(count=ended)
 

@@ -22,9 +22,9 @@ from models.database import Database, Identity, NotLive, Overloaded, ReadSession
 from models.nodes import Nodes
 from models.routes import Route, Why
 from services.access import Actor
+from services.door import Door
 from services.errors import Unauthenticated, Unavailable
 from services.feed import Feed
-from services.sessions import Door
 
 __all__ = ["Context", "Info"]
 

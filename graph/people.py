@@ -93,9 +93,9 @@ async def create_users(context: Context, input: CreateUsersInput) -> CreatedUser
     """Add up to 1,000 people to the tenant; those that are refused hold up no other. For admins and owners.
 
     Who comes with a password and is new to Atrium gets an account, and is a member at once. Everybody else gets an
-    invitation, whose token is shown here once: an existing account is never changed, and joins nothing unasked.
-    Owners alone make owners. Sent again, it doubles nothing: who is a member already is refused, and a new invitation
-    takes the place of the one before.
+    invitation by mail, whose token is shown here once, too: an existing account is never changed, and joins nothing
+    unasked. Owners alone make owners. Sent again, it doubles nothing: who is a member already is refused, and a new
+    invitation takes the place of the one before.
     """
     made = await people.create_all(
         context,

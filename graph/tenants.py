@@ -271,12 +271,12 @@ async def update_tenant(session: WriteSession, actor: Actor, input: UpdateTenant
 
 @account_mutation(InviteMemberResult)
 async def invite_member(context: Context, input: InviteMemberInput) -> models.Invitation:
-    """Invite somebody. For admins; owners alone invite owners."""
-    invitation, token = await context.write(
-        lambda session: invitations.invite(
-            session, context.actor, **values(input), lifetime=context.invitation_lifetime
-        )
+    """Invite somebody, by mail; the token is shown here once, too. For admins; owners alone invite owners."""
+    door, lifetime = context.door, context.invitation_lifetime
+    invitation, token, letter = await context.write(
+        lambda session: invitations.invite_by_letter(session, context.actor, door, **values(input), lifetime=lifetime)
     )
+    door.post.mailer.post(letter)
     context.shown_once[invitation.id] = token
     return invitation
 

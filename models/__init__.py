@@ -3,7 +3,8 @@
 Rows only: no rule lives here. `models.Task` is the row, `services.tasks` its rules, `graph.tasks` its face.
 """
 
-from models.accounts import LoginSession, Throttle, User
+from models.accounts import LoginSession, MailedKind, MailedToken, Throttle, User
+from models.api_keys import ApiKey
 from models.audit import AuditAction, AuditEntry
 from models.base import Model, Row, row_class
 from models.events import Event, FeedEntry, Unsealed
@@ -16,6 +17,7 @@ from models.tasks import Task, TaskStatus
 from models.tenants import Invitation, Membership, Role, Tenant
 
 __all__ = [
+    "ApiKey",
     "AuditAction",
     "AuditEntry",
     "Currency",
@@ -24,6 +26,8 @@ __all__ = [
     "IdempotencyKey",
     "Invitation",
     "LoginSession",
+    "MailedKind",
+    "MailedToken",
     "Membership",
     "Model",
     "Order",

@@ -1,14 +1,15 @@
-"""Accounts: people, their login sessions, and the throttle that slows guessing."""
+"""Accounts: people, their login sessions, what is mailed to them, and the throttle that slows guessing."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Index, Text, text
 from sqlmodel import Field
 
-from models.base import Model, Timed, moment, new_id, now
+from models.base import Model, Timed, check_in, moment, new_id, now
 
-__all__ = ["LoginSession", "Throttle", "User"]
+__all__ = ["LoginSession", "MailedKind", "MailedToken", "Throttle", "User"]
 
 
 class User(Timed, table=True):
@@ -23,6 +24,7 @@ class User(Timed, table=True):
     is_active: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
     is_superuser: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     last_login: datetime | None = moment(default=None)
+    email_verified_at: datetime | None = moment(default=None)
 
 
 class LoginSession(Model, table=True):
@@ -46,6 +48,37 @@ class LoginSession(Model, table=True):
     revoked_at: datetime | None = moment(default=None)
     ip: str | None = Field(default=None, sa_type=Text)
     user_agent: str | None = Field(default=None, sa_type=Text)
+
+
+class MailedKind(StrEnum):
+    """What a mailed token is for; its text begins with this."""
+
+    RESET = "reset"  # set a new password
+    VERIFY = "verify"  # prove the account's address
+    CHANGE = "change"  # prove another address, which becomes the account's
+
+
+class MailedToken(Model, table=True):
+    """A token that was mailed to somebody; good once, until it expires, for as long as `email` is theirs."""
+
+    __tablename__ = "mailed_tokens"
+
+    id: UUID = Field(primary_key=True, default_factory=new_id)
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    kind: str = Field(sa_type=Text)
+    email: str = Field(sa_type=Text)  # lower case; where it was sent
+    digest: str = Field(sa_type=Text)
+    created_at: datetime = moment(
+        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
+    )
+    expires_at: datetime = moment(nullable=False)
+    used_at: datetime | None = moment(default=None)
+
+    __table_args__ = (
+        Index(None, "user_id", postgresql_where=text("used_at IS NULL")),
+        Index(None, "expires_at"),
+        check_in("kind", MailedKind),
+    )
 
 
 class Throttle(Model, table=True):

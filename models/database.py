@@ -44,13 +44,14 @@ PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
 CLOSE_SECONDS = 2.0  # that a server gets to say goodbye
 
 ENTER = text(
-    "SELECT 1 FROM atrium_enter(:tenant_id, :user_id, :role, :session_id, :request_id, :ip, :user_agent, :operation)"
+    "SELECT 1 FROM atrium_enter"
+    "(:tenant_id, :user_id, :role, :session_id, :request_id, :ip, :user_agent, :operation, :api_key_id)"
 )
 ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
 
 # Where the log of the primary ends, in bytes. Not where it was flushed to: a commit may be visible before.
 POSITION = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
-ADMIT = POSITION + " FROM atrium_enter($1, $2, $3, $4, $5, $6, $7, $8)"
+ADMIT = POSITION + " FROM atrium_enter($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Identity:
     user_agent: str = ""
     operation: str = ""
     """What it does, such as `createTask`; the audit log keeps it."""
+    api_key_id: UUID | None = None
+    """The key of a machine that asks, in the name of the person who made it; there is no session then."""
 
     def asking(self, request_id: str, ip: str, user_agent: str) -> "Identity":
         """The same person, asking from somewhere."""

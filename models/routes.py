@@ -148,7 +148,8 @@ class Route:
     async def _on_replica(self, stack: AsyncExitStack, identity: Identity) -> tuple[ReadSession, Served] | Why:
         """A session on a replica, or why there is none."""
         floor, refusal = self.nodes.floor, Why.NO_REPLICA
-        replicas = self.nodes.usable(identity.session_id.int if identity.session_id else 0)
+        asking = identity.session_id or identity.api_key_id
+        replicas = self.nodes.usable(asking.int if asking else 0)
         if floor is None or not replicas:
             return refusal
         newest = await self.nodes.primary.admit(identity)

@@ -15,7 +15,7 @@ from models.database import NOBODY, Identity
 from models.tenants import Role
 from services.errors import Forbidden, Unauthenticated
 
-__all__ = ["ROLES", "TENANT_ID", "USER_ID", "Actor", "Permission", "permitted"]
+__all__ = ["PERSONAL", "ROLES", "TENANT_ID", "USER_ID", "Actor", "Permission", "permitted"]
 
 TENANT_ID = bindparam("tenant_id", type_=Uuid())
 """The actor's tenant, in a statement; whoever runs it binds the value."""
@@ -33,6 +33,7 @@ class Permission(StrEnum):
     MEMBERS_READ = "MEMBERS_READ"  # names; e-mail addresses need MEMBERS_WRITE
     MEMBERS_WRITE = "MEMBERS_WRITE"
     OWNERS_WRITE = "OWNERS_WRITE"  # making and unmaking owners
+    API_KEYS_WRITE = "API_KEYS_WRITE"  # letting machines in, and seeing which are
     PROJECTS_READ = "PROJECTS_READ"
     PROJECTS_WRITE = "PROJECTS_WRITE"
     TASKS_READ = "TASKS_READ"
@@ -61,6 +62,7 @@ _MEMBER = _ANYBODY | {
 _ADMIN = _MEMBER | {
     Permission.TENANT_WRITE,
     Permission.MEMBERS_WRITE,
+    Permission.API_KEYS_WRITE,
     Permission.PROJECTS_WRITE,
     Permission.PRODUCTS_WRITE,
     Permission.ORDERS_WRITE,
@@ -75,6 +77,9 @@ ROLES: dict[Role | None, frozenset[Permission]] = {
 }
 """What each role allows; None is a person who has logged in but entered no tenant."""
 
+PERSONAL = frozenset({Permission.ACCOUNT, Permission.API_KEYS_WRITE})
+"""What no machine may, whatever its role: touch the account behind its key, or make keys that outlive it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -88,7 +93,8 @@ class Actor:
         """The actor for an identity; nobody has no permissions at all, and neither has a role that there is not."""
         if identity.user_id is None or identity.role not in {None, *Role.__members__}:
             return cls(identity)
-        return cls(identity, ROLES[Role(identity.role) if identity.role else None])
+        allowed = ROLES[Role(identity.role) if identity.role else None]
+        return cls(identity, allowed - PERSONAL if identity.api_key_id else allowed)
 
     def require(self, permission: Permission) -> None:
         """Refuse, unless the role allows it.

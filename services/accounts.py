@@ -8,29 +8,19 @@ from sqlalchemy import Select, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
-from models import LoginSession, User
+from models import LoginSession, MailedKind, User
 from models.base import new_id, now, table_of
 from models.database import Identity, WriteSession, assume, fetch
-from services import security
+from services import mail, security
 from services.access import USER_ID, Actor, Permission, permitted
+from services.door import LONGEST_EMAIL, Door, Units, count_try, forgive, hash_password, verify_password
 from services.errors import AlreadyExists, InvalidCredentials
 from services.pagination import Collection, Order
 from services.rows import changed
-from services.sessions import (
-    LONGEST_EMAIL,
-    Door,
-    Opened,
-    Units,
-    count_try,
-    forgive,
-    hash_password,
-    open_session,
-    revoke,
-    verify_password,
-)
+from services.sessions import Opened, open_session, revoke
 from services.validation import Checks, checking
 
-__all__ = ["VIEWERS", "change_password", "email_address", "register", "rename"]
+__all__ = ["VIEWERS", "change_password", "email_address", "register", "rename", "viewers"]
 
 LONGEST_NAME = 100
 WRONG = "The current password is wrong."
@@ -62,7 +52,9 @@ def email_address(checks: Checks, path: str, value: str) -> str:
 
 
 async def register(units: Units, door: Door, origin: Identity, *, email: str, full_name: str, password: str) -> Opened:
-    """Make an account and log it in, as yet without a tenant. Open to everybody.
+    """Make an account and log it in, as yet without a tenant, and mail a link that proves its address.
+
+    Open to everybody.
 
     Raises:
         InvalidInput: no e-mail address, an empty name or one of more than 100 characters, a weak password.
@@ -78,15 +70,18 @@ async def register(units: Units, door: Door, origin: Identity, *, email: str, fu
     hashed = await hash_password(door, password)
     user_id = new_id()
 
-    async def work(session: WriteSession) -> Opened:
+    async def work(session: WriteSession) -> tuple[Opened, mail.Letter]:
         await assume(session, user_id=user_id)
         values = {"id": user_id, "email": email, "full_name": full_name, "password_hash": hashed, "last_login": now()}
         made = insert(User).values(**values).on_conflict_do_nothing(index_elements=["email"])
         if not (await session.exec(made.returning(col(User.id)))).all():
             raise AlreadyExists("email", "There is an account with this e-mail already.")
-        return await open_session(session, door, origin, user_id, None)
+        letter, _ = await mail.issue(session, door.post, MailedKind.VERIFY, user_id, email)
+        return await open_session(session, door, origin, user_id, None), letter
 
-    return await units.write(work, origin)
+    opened, letter = await units.write(work, origin)
+    door.post.mailer.post(letter)
+    return opened
 
 
 async def rename(session: WriteSession, actor: Actor, *, full_name: str, expected_version: int | None = None) -> User:
@@ -106,6 +101,8 @@ async def rename(session: WriteSession, actor: Actor, *, full_name: str, expecte
 
 async def change_password(units: Units, door: Door, actor: Actor, *, current_password: str, new_password: str) -> int:
     """Set a new password; every other session of the actor ends. Says how many ended.
+
+    Links that were mailed to set a password or another address are good no longer.
 
     Raises:
         InvalidCredentials: the current password is wrong.
@@ -132,6 +129,7 @@ async def change_password(units: Units, door: Door, actor: Actor, *, current_pas
         if not (await session.exec(changed_hash)).all():
             raise InvalidCredentials(WRONG)  # no longer: it was changed while it was being checked
         await forgive(session, door, actor.identity, account.email)
+        await mail.spend_all(session, account.id, MailedKind.RESET, MailedKind.CHANGE)
         return await revoke(session, actor, col(LoginSession.id) != actor.identity.session_id)
 
     return await units.write(work)

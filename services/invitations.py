@@ -19,7 +19,9 @@ from services import security
 from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
 from services.accounts import email_address
 from services.bulk import arrays, inserted
+from services.door import Door
 from services.errors import AlreadyExists, InvalidToken, NotFound
+from services.mail import Letter
 from services.pagination import Collection, Order
 from services.validation import checking
 
@@ -30,9 +32,11 @@ __all__ = [
     "accept",
     "invite",
     "invite_all",
+    "invite_by_letter",
     "members_among",
     "revoke",
     "supersede",
+    "tenant_name",
 ]
 
 INVITATION = "inv"
@@ -90,6 +94,33 @@ async def invite(
         raise AlreadyExists("email", MEMBER_ALREADY)
     await supersede(session, actor, [email])
     return (await invite_all(session, actor, {email: role}, lifetime=lifetime))[email]
+
+
+async def invite_by_letter(
+    session: WriteSession,
+    actor: Actor,
+    door: Door,
+    *,
+    email: str,
+    role: Role = Role.MEMBER,
+    lifetime: timedelta,
+) -> tuple[Invitation, str, Letter]:
+    """Invite somebody; give the invitation, its token, and the letter that takes it there after the commit.
+
+    Raises:
+        as `invite` does.
+    """
+    actor.require(Permission.MEMBERS_WRITE)
+    invitation, token = await invite(session, actor, email=email, role=role, lifetime=lifetime)
+    tenant = await tenant_name(session, actor)
+    return invitation, token, door.post.invitation(invitation.email, tenant, token, lifetime)
+
+
+async def tenant_name(session: WriteSession, actor: Actor) -> str:
+    """What an invitation says that it is to."""
+    actor.require(Permission.MEMBERS_WRITE)
+    name = select(col(Tenant.name)).where(col(Tenant.id) == actor.identity.tenant_id)
+    return str((await session.exec(name)).scalar_one())
 
 
 async def invite_all(

@@ -16,9 +16,9 @@ from services import invitations, security
 from services.access import Actor, Permission
 from services.accounts import LONGEST_NAME, email_address
 from services.bulk import Call, arrays, check_size, inserted
+from services.door import Door, Units
 from services.errors import AlreadyExists, DomainError, IllegalTransition, InvalidInput, Unavailable
 from services.invitations import MEMBER_ALREADY
-from services.sessions import Door, Units
 from services.tenants import take_turns
 from services.validation import Checks
 
@@ -50,8 +50,8 @@ async def create_all(
     """Add up to 1,000 people to the tenant; give what became of each, in their order.
 
     Who comes with a password and is new to Atrium gets an account and is a member at once. Everybody else gets an
-    invitation: an account that there is already is never changed, and nobody joins a tenant unasked. The passwords
-    are hashed before the transaction begins.
+    invitation, by mail too: an account that there is already is never changed, and nobody joins a tenant unasked. The
+    passwords are hashed before the transaction begins.
 
     Raises:
         Forbidden: making an owner is for owners.
@@ -70,10 +70,15 @@ async def create_all(
     call.refuse_repeated("email", lambda person: person.email)
     hashes = await _hashed(units, door, actor, call.open)
 
-    async def work(session: WriteSession) -> dict[int, Outcome]:
-        return await _added(session, actor, call.open, hashes, lifetime)
+    async def work(session: WriteSession) -> tuple[dict[int, Outcome], str]:
+        return await _added(session, actor, call.open, hashes, lifetime), await invitations.tenant_name(session, actor)
 
-    call.end_all(await units.write(work))
+    added, tenant = await units.write(work)
+    for outcome in added.values():
+        if isinstance(outcome, Invited):
+            letter = door.post.invitation(outcome.invitation.email, tenant, outcome.token, lifetime)
+            door.post.mailer.post(letter)
+    call.end_all(added)
     return call.outcomes()
 
 

@@ -5,11 +5,10 @@ these functions open their own units: one that counts the try and finds the acco
 checked, and one for what follows.
 """
 
-from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, and_, case, func, or_, select, update
@@ -21,24 +20,21 @@ from models.base import new_id, now, table_of
 from models.database import Identity, WriteSession, assume, fetch
 from services import security
 from services.access import USER_ID, Actor, Permission, permitted
-from services.errors import (
-    InvalidCredentials,
-    InvalidInput,
-    InvalidToken,
-    NotFound,
-    RateLimited,
-    Unavailable,
+from services.door import (
+    LONGEST_EMAIL,
+    Door,
+    Units,
+    find_account,
+    forgive,
+    hash_password,
+    verify_password,
 )
+from services.errors import InvalidCredentials, InvalidInput, InvalidToken, NotFound
 from services.pagination import Collection, Order
 
 __all__ = [
     "SESSIONS",
-    "Door",
     "Opened",
-    "Units",
-    "count_try",
-    "forgive",
-    "hash_password",
     "login",
     "logout",
     "logout_everywhere",
@@ -47,41 +43,9 @@ __all__ = [
     "revoke",
     "revoke_session",
     "switch_tenant",
-    "verify_password",
 ]
 
-LONGEST_EMAIL = 255
 REFRESH = "rt"
-
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """What it takes to let people in: keys, clocks and counters, made once from the settings."""
-
-    passwords: security.Passwords
-    tokens: security.Tokens
-    pepper: bytes
-    """From which a refresh token's successor is derived, and throttle keys are made."""
-    session_lifetime: timedelta = timedelta(days=30)
-    """How long a session lasts after it was last refreshed."""
-    refresh_grace: timedelta = timedelta(seconds=10)
-    """How long the refresh token before the newest is still answered, for clients that lost the answer."""
-    account_attempts: int = 5
-    """Failed logins on one account within the window."""
-    address_attempts: int = 50
-    """Failed logins from one address within the window."""
-    window: timedelta = timedelta(minutes=15)
-
-
-class Units(Protocol):
-    """Whoever opens transactions; the graph's context does."""
-
-    async def write(
-        self, work: Callable[[WriteSession], Awaitable[Result]], identity: Identity | None = None
-    ) -> Result:
-        """Run the work in one transaction, in the actor's name or another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +88,7 @@ async def login(
         Unavailable: too many passwords are waiting to be checked.
     """
     email = email.strip().lower()[:LONGEST_EMAIL]
-    account = await _find(units, door, origin, email)
+    account = await find_account(units, door, origin, email)
     verified = await verify_password(door, password, account.password_hash if account else None)
     if account is None or not verified.ok or not account.is_active:
         raise InvalidCredentials
@@ -212,79 +176,6 @@ async def switch_tenant(session: WriteSession, actor: Actor, door: Door, *, tena
     moved = update(LoginSession).where(mine).values(tenant_id=membership.tenant_id if membership else None)
     row = (await fetch(session, LoginSession, moved.returning(*table_of(LoginSession).c)))[0]
     return _opened(door, identity, row, membership, None)
-
-
-def _keys(door: Door, origin: Identity, email: str | None) -> tuple[str, str]:
-    """The keys under which tries on an account and from an address are counted."""
-    return (
-        security.throttle_key("account", email or origin.ip, pepper=door.pepper),
-        security.throttle_key("address", origin.ip, pepper=door.pepper),
-    )
-
-
-async def count_try(units: Units, door: Door, origin: Identity, email: str | None = None) -> None:
-    """Count a try, which stays counted whatever becomes of it."""
-
-    async def work(session: WriteSession) -> int:
-        return await _throttled(session, door, origin, email)
-
-    if seconds := await units.write(work, origin.origin()):
-        raise RateLimited(seconds)
-
-
-async def forgive(session: WriteSession, door: Door, origin: Identity, email: str) -> None:
-    """After a success: forget the tries on the account, and do not charge the address for this one."""
-    await session.exec(select(func.atrium_forgive(*_keys(door, origin, email))))
-
-
-async def _find(units: Units, door: Door, origin: Identity, email: str) -> User | None:
-    """Count a try on an account, and find it."""
-
-    async def work(session: WriteSession) -> tuple[int, User | None]:
-        seconds = await _throttled(session, door, origin, email)
-        if seconds or "\0" in email or not email:
-            return seconds, None
-        await assume(session, email=email)
-        rows = await fetch(session, User, select(*table_of(User).c).where(col(User.email) == email))
-        return 0, rows[0] if rows else None
-
-    seconds, account = await units.write(work, origin.origin())
-    if seconds:
-        raise RateLimited(seconds)
-    return account
-
-
-async def _throttled(session: WriteSession, door: Door, origin: Identity, email: str | None) -> int:
-    """Seconds to wait, or 0."""
-    account, address = _keys(door, origin, email)
-    counted = [func.atrium_throttle(address, door.address_attempts, door.window)]
-    if email:
-        counted.append(func.atrium_throttle(account, door.account_attempts, door.window))
-    return int(max((await session.exec(select(*counted))).one()))
-
-
-async def verify_password(door: Door, password: str, stored: str | None) -> security.Verified:
-    """Compare a password with its stored hash, or with a dummy where there is none; holds no connection.
-
-    Raises:
-        Unavailable: too many passwords are waiting to be checked.
-    """
-    try:
-        return await door.passwords.verify(password, stored)
-    except security.HashingBusy:
-        raise Unavailable from None
-
-
-async def hash_password(door: Door, password: str) -> str:
-    """The hash of a new password; holds no connection.
-
-    Raises:
-        Unavailable: too many passwords are waiting to be hashed.
-    """
-    try:
-        return await door.passwords.hash(password)
-    except security.HashingBusy:
-        raise Unavailable from None
 
 
 async def open_session(

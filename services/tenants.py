@@ -179,12 +179,13 @@ async def remove(session: WriteSession, actor: Actor, *, id: UUID) -> Membership
 
 
 async def leave(session: WriteSession, actor: Actor) -> Membership:
-    """End the actor's own membership.
+    """End the actor's own membership; no machine does that for them.
 
     Raises:
         IllegalTransition: they are the last owner.
     """
     actor.require(Permission.TENANT_READ)
+    actor.require(Permission.ACCOUNT)
     await take_turns(session, actor)
     mine = and_(
         col(Membership.tenant_id) == actor.identity.tenant_id, col(Membership.user_id) == actor.identity.user_id

@@ -10,8 +10,9 @@ import asyncpg
 from models.database import NOBODY, Database, Identity, NotLive, WriteSession
 from services import pagination, sessions
 from services.access import Actor
+from services.door import Door
 from services.pagination import Collection, Page, PageRequest
-from services.sessions import Door, Opened
+from services.sessions import Opened
 from tests.factories import PASSWORD, Person
 
 __all__ = ["HERE", "Rules", "Units", "until_blocked"]

@@ -51,10 +51,12 @@ CONTEXT = """nullif(current_setting('app.user_id', true), '')::uuid,
 COLUMNS = """tenant_id, id, table_name, row_id, action, actor_id, api_key_id, request_id, operation, ip, user_agent,
         old_values, new_values, salt, values_digest, created_at"""
 
+BOOKKEEPING = "'{version,updated_at,last_used_at}'::text[]"
+
 # Writes one entry for each row that a statement changed. An update's rows are paired by their key, so one that changes
-# a key is a deletion and a creation. What changes nothing, or only `version` and `updated_at`, is no change. Columns
-# that the database generates are left out; of secrets only that they changed is kept. The arguments say which columns
-# are which. It runs with the owner's rights, since nobody else may write here.
+# a key is a deletion and a creation. What changes nothing, or only bookkeeping, is no change. Columns that the database
+# generates are left out; of secrets only that they changed is kept. The arguments say which columns are which. It runs
+# with the owner's rights, since nobody else may write here.
 AUDIT = f"""
 CREATE FUNCTION atrium_audit() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
@@ -104,7 +106,7 @@ BEGIN
                     jsonb_object_agg(e.key, CASE WHEN e.key = ANY (secrets) THEN 'null' ELSE e.value END) AS now
                 FROM jsonb_each(n.val) e WHERE e.value IS DISTINCT FROM o.val -> e.key
             ) d
-            WHERE o.id IS NULL OR n.id IS NULL OR d.now - '{{version,updated_at}}'::text[] <> '{{}}' OFFSET 0
+            WHERE o.id IS NULL OR n.id IS NULL OR d.now - {BOOKKEEPING} <> '{{}}' OFFSET 0
         ) w;
     END IF;
     RETURN NULL;

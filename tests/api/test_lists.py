@@ -46,6 +46,8 @@ async def furnish(world: World) -> None:
         await world.add("projects", tenant_id=acme.tenant_id, name=f"Project {number}")
         task = {"tenant_id": acme.tenant_id, "created_by": owner_id, "title": f"Task {number}"}
         await world.add("tasks", **task, project_id=project_id, assignee_id=owner_id)
+        machine = {"name": f"Machine {number}", "role": "MEMBER", "digest": "none", "created_by": owner_id}
+        await world.add("api_keys", tenant_id=acme.tenant_id, **machine)
         await world.add("sessions", user_id=owner_id, refresh_digest="none", expires_at=tomorrow)
         tenant_id = await world.add("tenants", name=f"Tenant {number}", slug=f"tenant-{number}")
         member = {"tenant_id": tenant_id, "user_id": owner_id, "role": "OWNER"}

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.api.operations import CASES, GUARDED, Operation, founded, outcome
-from tests.api.things import digests, enter, product
+from tests.api.things import digests, enter, hold_key, product
 from tests.factories import World
 
 MATRIX = """
@@ -25,6 +25,7 @@ node: User                        ok         ok         ok         U          F 
 node: Tenant                      ok         ok         ok         U          F          U
 node: Invitation                  ok         ok         F          U          F          U
 node: LoginSession                ok         ok         ok         U          ok         U
+node: ApiKey                      ok         ok         null       U          null       U
 node: Product                     ok         ok         ok         U          F          U
 node: Order                       ok         ok         null       U          F          U
 node: OrderItem                   ok         ok         null       U          F          U
@@ -46,6 +47,8 @@ users: by address                 ok         ok         F          U          F 
 users: after                      ok         ok         ok         U          F          U
 invitations                       ok         ok         F          U          F          U
 invitations: after                ok         ok         F          U          F          U
+apiKeys                           ok         ok         ok         U          ok         U
+apiKeys: after                    ok         ok         ok         U          INPUT      U
 product                           ok         ok         ok         U          F          U
 products: holding a text          ok         ok         ok         U          F          U
 products: by number               ok         ok         ok         U          F          U
@@ -71,6 +74,15 @@ switchTenant                      ok         ok         ok         U          IN
 changePassword                    ok         ok         ok         U          ok         U
 updateViewer                      ok         ok         ok         U          ok         U
 revokeSession                     ok         ok         ok         U          ok         U
+requestPasswordReset              ok         ok         ok         ok         ok         ok
+resetPassword                     ok         ok         ok         ok         ok         TOKEN
+requestEmailVerification          ok         ok         ok         U          ok         U
+requestEmailChange                ok         ok         ok         U          ok         U
+verifyEmail                       ok         ok         ok         ok         ok         TOKEN
+verifyEmail: another              ok         ok         ok         ok         ok         TOKEN
+createApiKey                      ok         ok         F          U          F          U
+createApiKey: of an owner         ok         F          F          U          F          U
+revokeApiKey                      ok         ok         F          U          F          U
 
 createTenant                      ok         ok         ok         U          ok         U
 updateTenant                      ok         ok         F          U          F          U
@@ -153,6 +165,32 @@ async def test_who_may(world: World, case: str) -> None:
         if found[who] != "ok":
             assert await digests(world.connection) == before, f"refused, but something changed: {who}"
     assert found == EXPECTED[case]
+
+
+PERSONAL = {
+    *("viewer", "node: LoginSession", "node: ApiKey", "nodes", "apiKeys", "apiKeys: after"),
+    *("logout", "logoutEverywhere", "switchTenant", "changePassword", "updateViewer", "revokeSession"),
+    *("requestEmailVerification", "requestEmailChange", "createApiKey", "createApiKey: of an owner", "revokeApiKey"),
+    *("createTenant", "acceptInvitation", "acceptInvitation: of this tenant", "leaveTenant", "leaveTenant: alone"),
+}
+"""What no key opens, whatever its role: it is about the account of whoever made it, or about keys."""
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("case", EXPECTED)
+async def test_a_key_may_what_its_role_may_but_for_what_is_personal(world: World, case: str) -> None:
+    operation, found, expected = Operation(case), {}, {}
+    for who in ("owner", "admin", "member"):
+        stage = await enter(world, world.acme, "owner")
+        await hold_key(stage, who.upper())
+        body = operation.body(await operation.arguments(stage))
+        before = await digests(world.connection)
+        answer = await stage.client.send(body["query"], **body["variables"])
+        found[who] = outcome(answer, operation.field)
+        expected[who] = "FORBIDDEN" if case in PERSONAL else EXPECTED[case][who]
+        if found[who] != "ok":
+            assert await digests(world.connection) == before, f"refused, but something changed: {who}"
+    assert found == expected
 
 
 ADDRESSES = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on User { email } } }"

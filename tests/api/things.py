@@ -61,6 +61,16 @@ async def enter(world: World, tenant: Tenant, role: str) -> Stage:
     return stage
 
 
+async def hold_key(stage: Stage, role: str) -> UUID:
+    """Whoever is about to ask does so by an API key of theirs with this role, which was used just now; gives its id."""
+    assert stage.actor is not None
+    token = security.OpaqueToken.make("key", stage.tenant.tenant_id, new_id())
+    made = {"id": token.id, "name": "A machine", "role": role, "digest": token.digest, "last_used_at": now()}
+    await stage.add("api_keys", **made, created_by=stage.actor.user_id)
+    stage.actor.client = stage.world.app.client(token.text)
+    return token.id
+
+
 Maker = Callable[[Stage], Awaitable[Any]]
 
 
@@ -77,6 +87,7 @@ OWNED = {
     "tenants": "id = $1",
     "users": "id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
     "sessions": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
+    "mailed_tokens": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
 }
 """Which rows are a tenant's, where it is not in their key."""
 
@@ -347,6 +358,39 @@ async def _opened(stage: Stage) -> security.OpaqueToken:
     row = {"id": token.id, "user_id": token.owner, "refresh_digest": token.digest, "expires_at": now() + OFFERED}
     await stage.add("sessions", **row)
     return token
+
+
+async def api_key(stage: Stage) -> Name:
+    """An API key that an owner made."""
+    return await _api_key(stage, stage.tenant.owner.user_id)
+
+
+async def own_key(stage: Stage) -> Name:
+    """An API key that whoever asks made, if they ever belonged to the tenant."""
+    belongs = stage.actor and stage.actor.member_id
+    return await _api_key(stage, stage.actor.user_id if stage.actor and belongs else stage.tenant.owner.user_id)
+
+
+async def _api_key(stage: Stage, made_by: UUID) -> Name:
+    token = security.OpaqueToken.make("key", stage.tenant.tenant_id, new_id())
+    made = {"id": token.id, "name": await secret(stage), "role": "MEMBER", "digest": token.digest}
+    await stage.add("api_keys", **made, created_by=made_by)
+    return _global("ApiKey", token.id)
+
+
+def mailed(kind: str) -> Maker:
+    """A token that was mailed to whoever asks; for another address, if that is what it proves."""
+
+    async def make(stage: Stage) -> str:
+        whose = stage.actor.user_id if stage.actor else new_id()
+        token = security.OpaqueToken.make(kind, whose, new_id())
+        if stage.actor:
+            to = address(stage) if kind == "change" else stage.actor.email
+            row = {"id": token.id, "user_id": whose, "kind": kind, "email": to, "digest": token.digest}
+            await stage.world.add("mailed_tokens", **row, expires_at=now() + OFFERED)
+        return token.text
+
+    return make
 
 
 async def tenant(stage: Stage) -> Name:

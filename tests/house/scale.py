@@ -39,6 +39,11 @@ _STATEMENTS = """
     FROM tenants t JOIN memberships host ON host.tenant_id = t.id AND host.role = 'OWNER'
         JOIN memberships guest ON guest.tenant_id <> t.id AND guest.role = 'OWNER';
 
+    INSERT INTO api_keys (tenant_id, id, name, role, digest, created_by, created_at, revoked_at)
+    SELECT t.id, gen_random_uuid(), 'Machine ' || n, 'MEMBER', '', m.user_id, now() - n * interval '1 hour',
+        CASE WHEN n % 5 > 0 THEN now() END
+    FROM tenants t JOIN memberships m ON m.tenant_id = t.id AND m.email LIKE 'person1%', generate_series(1, 10) n;
+
     INSERT INTO projects (tenant_id, id, name, archived_at, deleted_at, created_at, updated_at)
     SELECT id, gen_random_uuid(), 'Project ' || md5(slug || n), CASE WHEN n % 10 = 1 THEN now() END,
         CASE WHEN n % 20 = 2 THEN now() END, now() - n * interval '1 day', now() - n * interval '1 hour'

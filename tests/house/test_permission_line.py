@@ -11,6 +11,7 @@ ROW = "for the rules, which have asked before they come here; nothing in graph m
 BULK = "a step of the rules in bulk, which have asked before they come here"
 STORE = "for the rules of whatever has events, which have asked before they come here"
 REPLAY = "for operators, from the command line; no actor is behind it"
+MAILED = "a step of what is done by mail, for people whom no permission is known of yet"
 DOOR = "a step of opening a session, for people whom no permission is known of yet"
 
 # The public functions of services that ask for no permission themselves, and why.
@@ -18,10 +19,19 @@ OPEN_TO_ALL = {
     "services/accounts.py:register": "anybody may; nobody is known yet",
     "services/sessions.py:login": "anybody may; the password decides",
     "services/sessions.py:refresh": "anybody may; the refresh token decides",
-    "services/sessions.py:count_try": DOOR,
-    "services/sessions.py:forgive": DOOR,
-    "services/sessions.py:hash_password": "reads and writes nothing",
-    "services/sessions.py:verify_password": "reads and writes nothing",
+    "services/mailed.py:request_reset": "anybody may; the letter goes to the account's own address",
+    "services/mailed.py:reset": "anybody may; the mailed token decides",
+    "services/mailed.py:verify": "likewise",
+    "services/mail.py:issue": MAILED,
+    "services/mail.py:is_good": MAILED,
+    "services/mail.py:spend": MAILED,
+    "services/mail.py:spend_all": MAILED,
+    "services/door.py:find_account": DOOR,
+    "services/door.py:seek": DOOR,
+    "services/door.py:count_try": DOOR,
+    "services/door.py:forgive": DOOR,
+    "services/door.py:hash_password": "reads and writes nothing",
+    "services/door.py:verify_password": "reads and writes nothing",
     "services/sessions.py:open_session": DOOR,
     "services/idempotency.py:once": "keeps the keys of whatever rule calls it, which has asked",
     "services/idempotency.py:once_each": "likewise",

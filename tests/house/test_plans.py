@@ -82,6 +82,7 @@ BESIDE = {"Query.products price_from": {"currency": "EUR"}, "Query.products pric
 SHORT = {
     "Query.invitations": "those that nobody has answered yet",
     "Viewer.sessions": "one for each device of a person",
+    "Query.api_keys": "one for each machine",
 }
 
 DIALECT = create_engine("postgresql+asyncpg://", poolclass=NullPool).dialect
@@ -210,9 +211,10 @@ async def parents_of(superuser: asyncpg.Connection, field: Many, ground: Ground)
     """The keys of fifty rows that have something beneath them, if it says so in a column of its own."""
     collection = field.target.collection
     table, parent_table = (table_of(c.model).name for c in (collection, field.definition.collection))
-    beneath = f"SELECT FROM {table} c WHERE c.tenant_id = p.tenant_id AND c.{field.column} = p.{field.key}"
+    beneath = f"SELECT FROM {table} c WHERE c.tenant_id = $1 AND c.{field.column} = p.{field.key}"
     which = "true" if field.column in collection.links else f"EXISTS ({beneath})"
-    query = f"SELECT {field.key} FROM {parent_table} p WHERE tenant_id = $1 AND {which} LIMIT 50"
+    here = "tenant_id = $1" if "tenant_id" in table_of(field.definition.collection.model).c else "true"
+    query = f"SELECT {field.key} FROM {parent_table} p WHERE {here} AND {which} LIMIT 50"
     return [row[0] for row in await superuser.fetch(query, ground.identity.tenant_id)]
 
 

@@ -34,7 +34,7 @@ PAGING = ["first", "after", "last", "before"]
 ALWAYS_DONE = {"logout", "logoutEverywhere"}
 
 # Mutations that say all there is to say by their name.
-WITHOUT_INPUT = {"logout", "logoutEverywhere", "leaveTenant"}
+WITHOUT_INPUT = {"requestEmailVerification", "logout", "logoutEverywhere", "leaveTenant"}
 
 # Lists that are no connections.
 PLAIN_LISTS = {

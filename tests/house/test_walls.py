@@ -34,16 +34,8 @@ TENANT = "(tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, t
 """The tenant's wall, as PostgreSQL prints it."""
 
 LASTING = (
-    "audit_log",
-    "events",
-    "feed",
-    "invitations",
-    "memberships",
-    "products",
-    "projects",
-    "sessions",
-    "tenants",
-    "users",
+    *("api_keys", "audit_log", "events", "feed", "invitations", "mailed_tokens", "memberships", "products", "projects"),
+    *("sessions", "tenants", "users"),
 )
 
 APPEND_ONLY = ("audit_log", "events", "feed")
@@ -115,6 +107,7 @@ RULES = [
         {
             "memberships using": "people see their own memberships in other tenants too, to choose one",
             "invitations using": "whoever holds its token, or is invited, belongs to another tenant or none",
+            "api_keys using": "whoever holds its text is known to no tenant yet",
             "idempotency_keys using": "narrower: within the tenant, a person's own keys",
             "idempotency_keys check": "likewise",
         },
@@ -222,7 +215,7 @@ RULES = [
         {
             f"{name} {OWNER}": reason
             for name, reason in {
-                "atrium_enter": "lets a person in: what it checks lies outside every wall",
+                "atrium_enter": "lets a person or a machine in: what it checks lies outside every wall",
                 "atrium_throttle": "counts tries, of which the runtime role may read nothing",
                 "atrium_forgive": "forgets them",
                 "atrium_enqueue_events": "trigger: new events join the sealer's queue, which nobody else may touch",

@@ -50,6 +50,9 @@ async def fill(world: World) -> None:
         invited_by=acme.owner.user_id,
         expires_at=now() + timedelta(days=1),
     )
+    await world.add("api_keys", **ours, name="Robot", role="MEMBER", digest="none", created_by=acme.owner.user_id)
+    proof = {"kind": "verify", "email": acme.member.email, "digest": "none", "expires_at": now() + timedelta(days=1)}
+    await world.add("mailed_tokens", user_id=acme.member.user_id, **proof)
     await world.connection.execute(
         "INSERT INTO idempotency_keys (tenant_id, user_id, mutation, key, input_digest) VALUES ($1, $2, '', '', '')",
         acme.tenant_id,

@@ -1,0 +1,98 @@
+"""API keys in GraphQL: how machines get in."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+from strawberry import UNSET
+
+import models
+from graph.connection import Connection
+from graph.context import Context, Info
+from graph.described import input_type, output, result
+from graph.errors import InvalidInput, NotFound
+from graph.fields import Node, listing, node, one
+from graph.inputs import ref, values
+from graph.mutations import account_mutation, mutation
+from models import Role
+from models.database import WriteSession
+from services import api_keys
+from services.access import Actor
+
+if TYPE_CHECKING:
+    from graph.tenants import User
+
+__all__ = ["MUTATIONS", "ApiKey", "Queries"]
+
+
+async def _token(root: strawberry.Parent[models.ApiKey], info: Info) -> str | None:
+    return info.context.shown_once.get(root.id)
+
+
+@node(api_keys.API_KEYS)
+class ApiKey(Node):
+    """What a machine brings in place of a login. It acts in the name of whoever made it, and ends when they leave."""
+
+    name: str
+    """What it is for."""
+    role: Role
+    """What it may do; never anything about the account of whoever made it."""
+    created_at: datetime
+    """When it was made."""
+    expires_at: datetime | None
+    """When it ends; null if it does not by itself."""
+    last_used_at: datetime | None
+    """When it was last used, to within five minutes; null if it never was."""
+    created_by: Annotated["User", strawberry.lazy("graph.tenants")] | None = one("created_by", key="user_id")
+    """Who made it."""
+    token: str | None = strawberry.field(resolver=_token)
+    """For the header `Authorization: Bearer …`. Shown once, in the answer of `createApiKey`; null ever after."""
+
+
+@output
+class Queries:
+    """API keys at the root."""
+
+    api_keys: Connection[ApiKey] = listing()
+    """The tenant's API keys that were not revoked, the newest first; for who does not manage them, their own."""
+
+
+@input_type
+class CreateApiKeyInput:
+    """A new API key."""
+
+    name: str
+    """What it is for: 1 to 100 characters."""
+    role: Role = Role.MEMBER
+    """What it may do: no more than you may."""
+    expires_at: datetime | None = UNSET
+    """When it ends; without this, when it is revoked or you leave."""
+
+
+@input_type
+class RevokeApiKeyInput:
+    """Which API key is taken back."""
+
+    id: strawberry.ID = ref("ApiKey")
+    """One that was not revoked yet."""
+
+
+CreateApiKeyResult = Annotated[ApiKey | InvalidInput, result("CreateApiKey")]
+RevokeApiKeyResult = Annotated[ApiKey | NotFound, result("RevokeApiKey")]
+
+
+@account_mutation(CreateApiKeyResult)
+async def create_api_key(context: Context, input: CreateApiKeyInput) -> models.ApiKey:
+    """Make an API key to this tenant; its text is shown here, once. For admins and owners."""
+    key, token = await context.write(lambda session: api_keys.create(session, context.actor, **values(input)))
+    context.shown_once[key.id] = token
+    return key
+
+
+@mutation(RevokeApiKeyResult)
+async def revoke_api_key(session: WriteSession, actor: Actor, input: RevokeApiKeyInput) -> models.ApiKey:
+    """Take an API key back; it stops working at once. For admins and owners."""
+    return await api_keys.revoke(session, actor, **values(input))
+
+
+MUTATIONS = [create_api_key, revoke_api_key]
