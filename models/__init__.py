@@ -4,6 +4,7 @@ Rows only: no rule lives here. `models.Task` is the row, `services.tasks` its ru
 """
 
 from models.accounts import LoginSession, Throttle, User
+from models.articles import Article, ArticleLanguage, ArticleStatus, ArticleWord
 from models.base import Model, Row, row_class
 from models.events import Event, FeedEntry, Unsealed
 from models.idempotency import IdempotencyKey
@@ -15,6 +16,10 @@ from models.tasks import Task, TaskStatus
 from models.tenants import Invitation, Membership, Role, Tenant
 
 __all__ = [
+    "Article",
+    "ArticleLanguage",
+    "ArticleStatus",
+    "ArticleWord",
     "Currency",
     "Event",
     "FeedEntry",

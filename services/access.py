@@ -42,6 +42,9 @@ class Permission(StrEnum):
     ORDERS_READ = "ORDERS_READ"  # one's own; everybody's need ORDERS_WRITE
     ORDERS_PLACE = "ORDERS_PLACE"  # placing orders, and cancelling one's own
     ORDERS_WRITE = "ORDERS_WRITE"  # moving anybody's order on
+    ARTICLES_READ = "ARTICLES_READ"  # what is published, and one's own drafts; everybody's need ARTICLES_PUBLISH
+    ARTICLES_WRITE = "ARTICLES_WRITE"  # one's own drafts
+    ARTICLES_PUBLISH = "ARTICLES_PUBLISH"  # everybody's, and what the others read
 
 
 _ANYBODY = {Permission.ACCOUNT}
@@ -54,6 +57,8 @@ _MEMBER = _ANYBODY | {
     Permission.PRODUCTS_READ,
     Permission.ORDERS_READ,
     Permission.ORDERS_PLACE,
+    Permission.ARTICLES_READ,
+    Permission.ARTICLES_WRITE,
 }
 _ADMIN = _MEMBER | {
     Permission.TENANT_WRITE,
@@ -61,6 +66,7 @@ _ADMIN = _MEMBER | {
     Permission.PROJECTS_WRITE,
     Permission.PRODUCTS_WRITE,
     Permission.ORDERS_WRITE,
+    Permission.ARTICLES_PUBLISH,
 }
 
 ROLES: dict[Role | None, frozenset[Permission]] = {
