@@ -6,7 +6,8 @@ are taken; the articles themselves come through their own wall.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -219,7 +220,8 @@ async def suggest(session: Session, actor: Actor, *, prefix: str, first: int = 1
 
 
 async def _searched(session: Session, actor: Actor, request: PageRequest) -> Found:
-    result = await session.exec(statement_of(actor, request), params=values_of(actor, request))
+    statement = statement_of(Actor(permissions=frozenset(actor.permissions)), _shape(request))
+    result = await session.exec(statement, params=values_of(actor, request))
     rows = result.all()
     places = [(row_id, cursor, rank) for _, row_id, cursor, rank in rows if row_id is not None]
     there = await by_keys(session, actor, ARTICLES, "id", [row_id for row_id, _, _ in places])
@@ -227,8 +229,12 @@ async def _searched(session: Session, actor: Actor, request: PageRequest) -> Fou
     return Found(cut(hits, request), rows[0][0], request)
 
 
+@lru_cache(maxsize=256)  # it takes as long to put together as PostgreSQL takes to answer a small one
 def statement_of(actor: Actor, request: PageRequest) -> Select[Any]:
-    """A page of ids with their cursors and ranks, each beside the number of all that was found."""
+    """A page of ids with their cursors and ranks, each beside the number of all that was found.
+
+    It depends on what the actor may do and on the shape of the request, and on no value.
+    """
     rank = func.ts_rank_cd(SEARCHED.c.vector, ASKED.c.query, 1)
     matched = _matched(actor, request, SEARCHED.c.id, SEARCHED.c.created_at, rank.label("rank"))
     key, row_id, downwards = order_keys(MATCHES, request)
@@ -264,15 +270,13 @@ def query_of(request: PageRequest) -> str:
     return str(dict(request.filters)["query"])
 
 
+def _shape(request: PageRequest) -> PageRequest:
+    """A request without its values."""
+    names = tuple((name, None) for name, _ in request.filters)
+    cursor = None if request.cursor is None else ("", UUID(int=0))
+    return replace(request, limit=0, filters=names, cursor=cursor, fingerprint="")
+
+
 def _asking(request: PageRequest, query: str) -> PageRequest:
     """The same request for something else; cursors stay those of what was asked first."""
-    filters = tuple(sorted({**dict(request.filters), "query": query}.items()))
-    return PageRequest(
-        request.limit,
-        request.backwards,
-        request.order,
-        request.descending,
-        filters,
-        request.cursor,
-        request.fingerprint,
-    )
+    return replace(request, filters=tuple(sorted({**dict(request.filters), "query": query}.items())))

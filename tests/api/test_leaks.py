@@ -75,11 +75,14 @@ ELSEWHERE = {
             "createUsers: an owner",
             "createProject",
             "createProduct",
+            "createArticle",
+            "createArticle: published",
+            "importArticles",
         ),
         "names nothing that there is",
     ),
     **dict.fromkeys(
-        ("projects: holding a text", "tasks: holding a text", "products: holding a text"),
+        ("projects: holding a text", "tasks: holding a text", "products: holding a text", "searchArticles"),
         "reads a view that is a wall itself",
     ),
 }

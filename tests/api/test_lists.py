@@ -43,6 +43,8 @@ async def furnish(world: World) -> None:
     project_id = await world.add("projects", tenant_id=acme.tenant_id, name="Apollo")
     for number in range(5):
         await world.add("projects", tenant_id=acme.tenant_id, name=f"Project {number}")
+        article = {"tenant_id": acme.tenant_id, "author_id": owner_id, "title": f"Article {number}", "content": "Text"}
+        await world.add("articles", **article)
         task = {"tenant_id": acme.tenant_id, "created_by": owner_id, "title": f"Task {number}"}
         await world.add("tasks", **task, project_id=project_id, assignee_id=owner_id)
         await world.add("sessions", user_id=owner_id, refresh_digest="none", expires_at=tomorrow)

@@ -67,6 +67,12 @@ SELECTIVE: dict[str, Any] = {
     "Query.orders product_id": "SELECT product_id FROM order_items WHERE tenant_id = $1 LIMIT 1",
     "Query.orders created_from": now() - timedelta(days=7),
     "Query.orders created_before": now() - timedelta(days=200),
+    "Query.articles status": "DRAFT",
+    "Query.articles language": "GERMAN",
+    "Query.articles author_id": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
+    "(SELECT author_id FROM articles WHERE tenant_id = $1) LIMIT 1",
+    "Query.articles created_from": now() - timedelta(days=7),
+    "Query.articles created_before": now() - timedelta(days=200),
 }
 
 # What a filter cannot be given without.
