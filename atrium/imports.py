@@ -96,13 +96,13 @@ async def import_articles(
             numbered = islice(enumerate(file, 1), skip, None)
             while batch := list(islice(numbered, BATCH)):
                 rows = list(_read(batch, done))
-                await _write(connection, writer, rows)
+                await _write(connection, (writer[0], writer[1]), rows)
                 done.articles += len(rows)
                 progress.update(task, completed=file.tell())
     return done
 
 
-async def _write(connection: asyncpg.Connection, writer: Sequence[UUID], rows: Sequence[dict[str, Any]]) -> None:
+async def _write(connection: asyncpg.Connection, writer: tuple[UUID, UUID], rows: Sequence[dict[str, Any]]) -> None:
     async with connection.transaction():
         await connection.execute(ENTER, str(writer[0]))
         await connection.execute("TRUNCATE imported")

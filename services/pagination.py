@@ -7,14 +7,9 @@ Pages are keyset pages: a cursor names the last row seen by its order key and id
 first one does, and rows that come and go in between move nothing else.
 """
 
-import hashlib
-import json
-import struct
-from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +34,7 @@ from sqlalchemy import column as named
 from models.base import Model, Row, row_class, table_of
 from models.database import ReadSession, WriteSession
 from services.access import Actor, Permission, permitted
+from services.cursors import cursor_of, fingerprint_of, place_of
 from services.errors import InvalidInput
 from services.validation import storable
 
@@ -176,9 +172,10 @@ class PageRequest:
             if isinstance(value, str) and len(value) > LONGEST_FILTER:
                 raise InvalidInput.of(f"filter.{key}", f"This may have {LONGEST_FILTER} characters at most.")
         values = tuple(sorted({**collection.defaults, **collection.prepare(given)}.items()))
-        fingerprint = _fingerprint(name, order, values)
+        fingerprint = fingerprint_of(name, order, values)
         token = before if backwards else after
-        cursor = None if token is None else _parse(token, collection.orders[order[0]], fingerprint)
+        kind = collection.orders[order[0]].ascending.type.python_type
+        cursor = None if token is None else place_of(token, kind, fingerprint)
         return cls(size, backwards, *order, values, cursor, fingerprint)
 
 
@@ -311,14 +308,6 @@ def order_keys(collection: Collection, request: PageRequest) -> tuple[ColumnElem
     return key, row_id, request.descending != request.backwards
 
 
-def cursor_of(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnElement[str]:
-    """The cursor of a row, as SQL, over the bind `fingerprint`: base64url of a JSON array."""
-    fingerprint = bindparam("fingerprint", type_=Text())
-    array = func.json_build_array(fingerprint, cast(key, Text), row_id)
-    encoded = func.encode(func.convert_to(cast(array, Text), "UTF8"), "base64")
-    return func.translate(encoded, "+/=\n", "-_")
-
-
 def seek(collection: Collection, request: PageRequest) -> ColumnElement[bool]:
     """The rows beyond the cursor, as SQL, over the binds `after_key` and `after_id`."""
     key, row_id, downwards = order_keys(collection, request)
@@ -392,31 +381,3 @@ def cut(found: Sequence[Edge], request: PageRequest) -> Page:
     if request.backwards:
         return Page(edges[::-1], has_next_page=request.cursor is not None, has_previous_page=more)
     return Page(edges, has_next_page=more, has_previous_page=request.cursor is not None)
-
-
-def _fingerprint(name: str, order: tuple[str, bool], values: Iterable[tuple[str, Any]]) -> str:
-    text = json.dumps([name, order, list(values)], default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _parse(token: str, order: Order, fingerprint: str) -> tuple[str, UUID]:
-    try:
-        padded = token.encode("ascii") + b"=" * (-len(token) % 4)
-        mark, key, row_id = json.loads(urlsafe_b64decode(padded))
-        if mark == fingerprint and isinstance(key, str) and storable(key):
-            return _key(key, order), UUID(row_id)
-    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
-        pass
-    raise InvalidInput.of("cursor", "This cursor does not belong to this list.")
-
-
-def _key(text: str, order: Order) -> str:
-    """A key of an order, as it stood in a cursor; what PostgreSQL could not read raises ValueError or its like."""
-    kind = order.ascending.type.python_type
-    if kind is datetime and text not in {"infinity", "-infinity"}:
-        return datetime.fromisoformat(text).astimezone(UTC).isoformat()
-    if kind is int and not -(2**63) <= int(text) < 2**63:
-        raise ValueError
-    if kind is float:  # a `real`, whose text names it exactly
-        return repr(struct.unpack("f", struct.pack("f", float(text)))[0])
-    return text

@@ -1,8 +1,9 @@
 """Finding articles: pages of what matches, the best first, with the places where it does."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -90,7 +91,8 @@ class Marked:
     """The highlights of a page, made at the first need, together for all of its articles."""
 
     def __init__(self, info: Info, query: str, ids: Sequence[UUID]) -> None:
-        self._make = lambda: _highlights(info, query, ids)
+        self._make: Callable[[], Coroutine[Any, Any, dict[UUID, articles.Highlight]]]
+        self._make = partial(_highlights, info, query, ids)
         self._made: asyncio.Future[dict[UUID, articles.Highlight]] | None = None
 
     async def of(self, article_id: UUID) -> articles.Highlight:

@@ -163,13 +163,14 @@ async def search(session: Session, actor: Actor, *, request: PageRequest) -> Fou
 
 async def highlights(session: Session, actor: Actor, *, query: str, ids: Sequence[UUID]) -> dict[UUID, Highlight]:
     """Where these articles match a query: the title whole, and of the content a snippet of 50 words at most."""
-    rows = visible(actor.permissions).where(col(Article.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
+    rows = visible(actor.permissions)
     config = func.atrium_text_config(col(Article.language))
     marked = [
         func.ts_headline(config, func.translate(text, *CLEAN), query_in(col(Article.language)), options)
         for text, options in ((col(Article.title), TITLE), (col(Article.content), SNIPPET))
     ]
     statement = rows.with_only_columns(col(Article.id), *marked, maintain_column_froms=True)
+    statement = statement.where(col(Article.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
     result = await session.exec(statement, params={**values_of(actor), "ids": list(ids), "query": query})
     return {row_id: Highlight(segments(title), segments(snippet, most=MOST_WORDS)) for row_id, title, snippet in result}
 

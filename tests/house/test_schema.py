@@ -217,7 +217,10 @@ def unpaged(of: GraphQLSchema) -> Iterator[str]:
         in_connection = re.match(r"\w+Connection\.(edges|nodes)$", name)
         if isinstance(get_nullable_type(field.type), GraphQLList) and not in_connection:
             yield name
-        if get_named_type(field.type).name.endswith("Connection") and list(field.args)[:4] != PAGING:
+        if (
+            get_named_type(field.type).name.endswith("Connection")
+            and [name_ for name_ in field.args if name_ in PAGING] != PAGING
+        ):
             yield name
 
 

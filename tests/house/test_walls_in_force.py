@@ -94,12 +94,12 @@ async def test_copy_does_not_climb_the_walls(role: str, urls: Urls) -> None:
     connection = await asyncpg.connect(urls.plain(role))
     tables = await connection.fetch(
         """
-        SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
-            AND relrowsecurity AND has_table_privilege(oid, 'INSERT')
+        SELECT relname, attname FROM pg_class c JOIN pg_attribute ON attrelid = c.oid AND attnum = 1
+        WHERE relnamespace = 'public'::regnamespace AND relrowsecurity AND has_table_privilege(c.oid, 'INSERT')
         """
     )
     assert len(tables) >= 7
-    for (table,) in tables:
+    for table, column in tables:
         with pytest.raises(asyncpg.FeatureNotSupportedError, match="row-level security"):
-            await connection.copy_records_to_table(table, records=[])
+            await connection.copy_records_to_table(table, columns=[column], records=[])
     await connection.close()
