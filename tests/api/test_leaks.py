@@ -82,7 +82,14 @@ ELSEWHERE = {
         "names nothing that there is",
     ),
     **dict.fromkeys(
-        ("projects: holding a text", "tasks: holding a text", "products: holding a text", "searchArticles"),
+        (
+            "projects: holding a text",
+            "tasks: holding a text",
+            "products: holding a text",
+            "searchArticles",
+            "searchArticles: of somebody",
+            "searchArticles: after",
+        ),
         "reads a view that is a wall itself",
     ),
 }

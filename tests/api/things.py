@@ -270,6 +270,11 @@ async def written(stage: Stage) -> str:
     return await secret(stage)
 
 
+async def titled(stage: Stage) -> Name:
+    """How the title of an article begins."""
+    return Name(await written(stage), lambda: f"none {new_id()}")
+
+
 async def writer(stage: Stage) -> Name:
     """A new member, with an article."""
     made = await person(stage.world.app, stage.world.connection, address(stage), stage.tenant.tenant_id, "member")
@@ -282,7 +287,7 @@ async def found_cursor(stage: Stage) -> Name:
     """The cursor of the first article of a search, of which there are two."""
     for _ in range(2):
         await article(stage)
-    query = '{ searchArticles(query: "secret", first: 1) { pageInfo { endCursor } } }'
+    query = '{ searchArticles(query: "secret", first: 1, orderBy: NEWEST) { pageInfo { endCursor } } }'
     answer = await stage.client.send(query)
     found = ((answer.get("data") or {}).get("searchArticles") or {}).get("pageInfo", {}).get("endCursor") or ""
     return Name(found, lambda: forged(found))
