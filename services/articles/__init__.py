@@ -23,6 +23,7 @@ from services.articles.search import (
     query_of,
     request_of,
     search,
+    statement_of,
     suggest,
 )
 from services.articles.segments import Segment
@@ -48,6 +49,7 @@ __all__ = [
     "query_of",
     "request_of",
     "search",
+    "statement_of",
     "suggest",
     "visible",
 ]
