@@ -97,5 +97,5 @@ def _articles(stage: Stage, numbers: range) -> Iterator[Row]:
         )
 
 
-PARTS = (Part(Article, _articles, least=30, full=5_000),)
+PARTS = (Part(Article, _articles, least=50, full=5_000),)
 """What there is to read."""

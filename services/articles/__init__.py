@@ -13,7 +13,6 @@ from services.articles.rules import (
     visible,
 )
 from services.articles.search import (
-    MATCHES,
     Facets,
     Found,
     Highlight,
@@ -32,7 +31,6 @@ __all__ = [
     "ARTICLES",
     "LONGEST_CONTENT",
     "LONGEST_TITLE",
-    "MATCHES",
     "ArticleChanges",
     "Facets",
     "Found",
