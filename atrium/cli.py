@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from atrium import app as application
 from atrium import demo as demo_data
-from atrium import http, logs, maintenance, migrate, operators, start
+from atrium import http, imports, logs, maintenance, migrate, operators, start
 from atrium.settings import Settings, SettingsError, load
 from graph import schema as graphql_schema
 
@@ -143,6 +143,24 @@ def verify_audit() -> None:
     if not found.whole:
         raise typer.Exit(1)
     console.print(f"The head is position {found.head[0]}, {found.head[1]}", soft_wrap=True)
+
+
+@main.command()
+def import_articles(
+    file: Annotated[Path, typer.Argument(help="One JSON object a line: title, content, language, status.")],
+    tenant: Annotated[str, typer.Option(help="The slug of the tenant.")],
+    author: Annotated[str | None, typer.Option(help="Whose they are, by address; else the first owner's.")] = None,
+    skip: Annotated[int, typer.Option(help="Lines to leave out at the beginning.", min=0)] = 0,
+) -> None:
+    """Import articles from a file of any size; lines that are no article are named and left out."""
+    with _prepared() as (_settings, urls), Progress(console=console) as progress:
+        work = imports.import_articles(urls.owner, file, progress, tenant=tenant, author=author, skip=skip)
+        done = asyncio.run(work)
+    for line, reason in done.first_refused:
+        console.print(f"line {line}: {reason}", markup=False)
+    console.print(f"{done.articles} articles imported, {done.refused} lines refused.")
+    if done.refused:
+        raise typer.Exit(1)
 
 
 @main.command()

@@ -10,7 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 from strawberry.types import ExecutionContext, ExecutionResult
 
-from graph import accounts, api_keys, audit, mailed, nodes, orders, people, products, projects, tasks, tenants
+from graph import accounts, api_keys, articles, audit, mailed, nodes, orders, people, products, projects, tasks, tenants
 from graph.errors import HANDLERS
 from graph.limits import Limits
 from graph.operation import Operation, Texts
@@ -18,7 +18,19 @@ from graph.scalars import SCALARS
 
 __all__ = ["Schema", "build"]
 
-DOMAINS: tuple[Any, ...] = (accounts, mailed, api_keys, tenants, people, projects, tasks, products, orders, audit)
+DOMAINS: tuple[Any, ...] = (
+    accounts,
+    mailed,
+    api_keys,
+    tenants,
+    people,
+    projects,
+    tasks,
+    products,
+    orders,
+    articles,
+    audit,
+)
 
 
 class Schema(strawberry.Schema):

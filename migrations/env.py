@@ -4,6 +4,7 @@ from typing import Any
 
 from alembic import context
 from sqlalchemy import Column, Connection
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from models import Model
 
@@ -11,8 +12,15 @@ __all__: list[str] = []
 
 
 def comparable(thing: Any, _name: str | None, kind: str, *_: Any) -> bool:
-    """Say what is compared with the models: all but indexes over expressions, which only the migrations know."""
-    return kind != "index" or all(isinstance(part, Column) for part in thing.expressions)
+    """Say what is compared with the models: all but what only the migrations know.
+
+    These are indexes over expressions, and the column that is searched (`tsvector`) with its index.
+    """
+    if kind == "column":
+        return not isinstance(thing.type, TSVECTOR)
+    return kind != "index" or all(
+        isinstance(part, Column) and not isinstance(part.type, TSVECTOR) for part in thing.expressions
+    )
 
 
 def run(connection: Connection) -> None:

@@ -5,6 +5,7 @@ Rows only: no rule lives here. `models.Task` is the row, `services.tasks` its ru
 
 from models.accounts import LoginSession, MailedKind, MailedToken, Throttle, User
 from models.api_keys import ApiKey
+from models.articles import Article, ArticleLanguage, ArticleStatus, ArticleWord
 from models.audit import AuditAction, AuditEntry
 from models.base import Model, Row, row_class
 from models.events import Event, FeedEntry, Unsealed
@@ -18,6 +19,10 @@ from models.tenants import Invitation, Membership, Role, Tenant
 
 __all__ = [
     "ApiKey",
+    "Article",
+    "ArticleLanguage",
+    "ArticleStatus",
+    "ArticleWord",
     "AuditAction",
     "AuditEntry",
     "Currency",

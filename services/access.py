@@ -45,6 +45,9 @@ class Permission(StrEnum):
     ORDERS_WRITE = "ORDERS_WRITE"  # moving anybody's order on
     HISTORY_READ = "HISTORY_READ"  # what became of the rows that one sees
     AUDIT_READ = "AUDIT_READ"  # the whole log, and where people asked from
+    ARTICLES_READ = "ARTICLES_READ"  # what is published, and one's own drafts; everybody's need ARTICLES_PUBLISH
+    ARTICLES_WRITE = "ARTICLES_WRITE"  # one's own drafts
+    ARTICLES_PUBLISH = "ARTICLES_PUBLISH"  # everybody's, and what the others read
 
 
 _ANYBODY = {Permission.ACCOUNT}
@@ -58,6 +61,8 @@ _MEMBER = _ANYBODY | {
     Permission.ORDERS_READ,
     Permission.ORDERS_PLACE,
     Permission.HISTORY_READ,
+    Permission.ARTICLES_READ,
+    Permission.ARTICLES_WRITE,
 }
 _ADMIN = _MEMBER | {
     Permission.TENANT_WRITE,
@@ -67,6 +72,7 @@ _ADMIN = _MEMBER | {
     Permission.PRODUCTS_WRITE,
     Permission.ORDERS_WRITE,
     Permission.AUDIT_READ,
+    Permission.ARTICLES_PUBLISH,
 }
 
 ROLES: dict[Role | None, frozenset[Permission]] = {

@@ -7,13 +7,9 @@ Pages are keyset pages: a cursor names the last row seen by its order key and id
 first one does, and rows that come and go in between move nothing else.
 """
 
-import hashlib
-import json
-from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +34,7 @@ from sqlalchemy import column as named
 from models.base import Model, Row, row_class, table_of
 from models.database import ReadSession, WriteSession
 from services.access import Actor, Permission, permitted
+from services.cursors import cursor_of, fingerprint_of, place_of
 from services.errors import InvalidInput
 from services.validation import storable
 
@@ -54,11 +51,15 @@ __all__ = [
     "count",
     "counts",
     "cursor_of",
+    "cut",
+    "directed",
     "expression",
+    "filtered",
     "order_keys",
     "page",
     "related",
     "seek",
+    "values_of",
 ]
 
 DEFAULT_PAGE = 20
@@ -110,6 +111,8 @@ class Collection:
     """Turns what a client filters by into the values of the binds; may raise InvalidInput."""
     links: Mapping[str, Callable[[ColumnElement[Any]], ColumnElement[bool]]] = field(default_factory=dict)
     """How rows are found under a parent that is in none of their columns: a condition over the parent's id."""
+    row_id: ColumnElement[Any] | None = None
+    """What breaks ties, where a list is read from something else than the table itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +172,10 @@ class PageRequest:
             if isinstance(value, str) and len(value) > LONGEST_FILTER:
                 raise InvalidInput.of(f"filter.{key}", f"This may have {LONGEST_FILTER} characters at most.")
         values = tuple(sorted({**collection.defaults, **collection.prepare(given)}.items()))
-        fingerprint = _fingerprint(name, order, values)
+        fingerprint = fingerprint_of(name, order, values)
         token = before if backwards else after
-        cursor = None if token is None else _parse(token, collection.orders[order[0]], fingerprint)
+        kind = collection.orders[order[0]].ascending.type.python_type
+        cursor = None if token is None else place_of(token, kind, fingerprint)
         return cls(size, backwards, *order, values, cursor, fingerprint)
 
 
@@ -196,15 +200,15 @@ async def page(session: Session, actor: Actor, collection: Collection, request: 
     """One page of everything that the actor sees of a collection."""
     rows = collection.visible(actor.permissions)
     rows = rows.add_columns(cursor_of(*order_keys(collection, request)[:2]).label("cursor"))
-    result = await session.exec(_paged(rows, collection, request, actor), params=_values(actor, request))
+    result = await session.exec(_paged(rows, collection, request, actor), params=values_of(actor, request))
     return _page([tuple(row) for row in result], collection, request)
 
 
 async def count(session: Session, actor: Actor, collection: Collection, request: PageRequest) -> int:
     """How many rows the whole list has."""
     rows = collection.visible(actor.permissions)
-    statement = select(func.count()).select_from(_filtered(rows, collection, request, actor).subquery())
-    return int((await session.exec(statement, params=_values(actor, request))).scalar_one())
+    statement = select(func.count()).select_from(filtered(rows, collection, request, actor).subquery())
+    return int((await session.exec(statement, params=values_of(actor, request))).scalar_one())
 
 
 async def related(
@@ -226,9 +230,9 @@ async def related(
     statement = (  # a cursor costs more to make than its row to read, so none is made for rows beyond the limit
         select(parent.c.id.label("parent_id"), *columns, cursor_of(*outer_keys))
         .select_from(parent.join(inner, true()))
-        .order_by(*_directed(outer_keys, downwards=downwards))
+        .order_by(*directed(outer_keys, downwards=downwards))
     )
-    result = await session.exec(statement, params={**_values(actor, request), "parents": list(parents)})
+    result = await session.exec(statement, params={**values_of(actor, request), "parents": list(parents)})
     found: dict[UUID, list[tuple[Any, ...]]] = {parent_id: [] for parent_id in parents}
     for parent_id, *row in result:
         found[parent_id].append(tuple(row))
@@ -246,9 +250,9 @@ async def counts(
     """How many rows the whole list has under each of many parents; one statement."""
     rows = collection.visible(actor.permissions)
     parent = _parents()
-    beneath = _filtered(rows.where(_under(collection, key, parent.c.id)), collection, request, actor)
+    beneath = filtered(rows.where(_under(collection, key, parent.c.id)), collection, request, actor)
     each = select(func.count()).select_from(beneath.correlate(parent).subquery()).scalar_subquery()
-    values = {**_values(actor, request), "parents": list(parents)}
+    values = {**values_of(actor, request), "parents": list(parents)}
     result = await session.exec(select(parent.c.id, each).select_from(parent), params=values)
     return dict(tuple(row) for row in result)
 
@@ -259,7 +263,7 @@ async def by_keys(
     """The rows whose column `key`, unique in the tenant, is one of these; what is not visible is not there."""
     rows = collection.visible(actor.permissions)
     statement = rows.where(collection.live, _any(_column(collection, key)))
-    result = await session.exec(statement, params={**_values(actor), "ids": list(ids)})
+    result = await session.exec(statement, params={**values_of(actor), "ids": list(ids)})
     return {getattr(row, key): row for row in map(row_class(collection.model).of, result)}
 
 
@@ -272,7 +276,7 @@ async def expression(
         permitted(actor.permissions, collection.guarded[name])
     key = _column(collection, "id")
     statement = rows.with_only_columns(key, collection.expressions[name], maintain_column_froms=True)
-    result = await session.exec(statement.where(_any(key)), params={**_values(actor), "ids": list(ids)})
+    result = await session.exec(statement.where(_any(key)), params={**values_of(actor), "ids": list(ids)})
     return dict(tuple(row) for row in result)
 
 
@@ -297,15 +301,8 @@ def order_keys(collection: Collection, request: PageRequest) -> tuple[ColumnElem
     """What a page is sorted by: its key, the id that breaks ties, and whether it is walked downwards."""
     order = collection.orders[request.order]
     key = order.descending if request.descending else order.ascending
-    return key, _column(collection, "id"), request.descending != request.backwards
-
-
-def cursor_of(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnElement[str]:
-    """The cursor of a row, as SQL, over the bind `fingerprint`: base64url of a JSON array."""
-    fingerprint = bindparam("fingerprint", type_=Text())
-    array = func.json_build_array(fingerprint, cast(key, Text), row_id)
-    encoded = func.encode(func.convert_to(cast(array, Text), "UTF8"), "base64")
-    return func.translate(encoded, "+/=\n", "-_")
+    row_id = _column(collection, "id") if collection.row_id is None else collection.row_id
+    return key, row_id, request.descending != request.backwards
 
 
 def seek(collection: Collection, request: PageRequest) -> ColumnElement[bool]:
@@ -335,7 +332,8 @@ def _any(column: ColumnElement[Any]) -> ColumnElement[bool]:
     return column == func.any(bindparam("ids", type_=ARRAY(Uuid())))
 
 
-def _filtered(rows: Select[Any], collection: Collection, request: PageRequest, actor: Actor) -> Select[Any]:
+def filtered(rows: Select[Any], collection: Collection, request: PageRequest, actor: Actor) -> Select[Any]:
+    """The rows that a request's filters leave; each is a condition over a bind of its own name."""
     for name, _value in request.filters:
         if name in collection.guarded:
             permitted(actor.permissions, collection.guarded[name])
@@ -345,17 +343,19 @@ def _filtered(rows: Select[Any], collection: Collection, request: PageRequest, a
 
 def _paged(rows: Select[Any], collection: Collection, request: PageRequest, actor: Actor) -> Select[Any]:
     key, row_id, downwards = order_keys(collection, request)
-    rows = _filtered(rows, collection, request, actor)
+    rows = filtered(rows, collection, request, actor)
     if request.cursor:
         rows = rows.where(seek(collection, request))
-    return rows.order_by(*_directed((key, row_id), downwards=downwards)).limit(bindparam("limit", type_=Integer()))
+    return rows.order_by(*directed((key, row_id), downwards=downwards)).limit(bindparam("limit", type_=Integer()))
 
 
-def _directed(keys: Iterable[ColumnElement[Any]], *, downwards: bool) -> list[ColumnElement[Any]]:
+def directed(keys: Iterable[ColumnElement[Any]], *, downwards: bool) -> list[ColumnElement[Any]]:
+    """The keys as what to sort by."""
     return [key.desc() if downwards else key.asc() for key in keys]
 
 
-def _values(actor: Actor, request: PageRequest | None = None) -> dict[str, Any]:
+def values_of(actor: Actor, request: PageRequest | None = None) -> dict[str, Any]:
+    """The values of the binds of everything here: who asks, the filters, the cursor, and one row more than asked."""
     values: dict[str, Any] = {"tenant_id": actor.identity.tenant_id, "user_id": actor.identity.user_id}
     if request is None:
         return values
@@ -367,34 +367,13 @@ def _values(actor: Actor, request: PageRequest | None = None) -> dict[str, Any]:
 
 def _page(rows: Sequence[tuple[Any, ...]], collection: Collection, request: PageRequest) -> Page:
     make = row_class(collection.model).of
-    more = len(rows) > request.limit
-    edges = [Edge(make(row[:-1]), row[-1]) for row in rows[: request.limit]]
+    return cut([Edge(make(row[:-1]), row[-1]) for row in rows], request)
+
+
+def cut(found: Sequence[Edge], request: PageRequest) -> Page:
+    """A page from what was found, in the order in which it was walked: one row more than asked for, if there is one."""
+    more = len(found) > request.limit
+    edges = found[: request.limit]
     if request.backwards:
         return Page(edges[::-1], has_next_page=request.cursor is not None, has_previous_page=more)
     return Page(edges, has_next_page=more, has_previous_page=request.cursor is not None)
-
-
-def _fingerprint(name: str, order: tuple[str, bool], values: Iterable[tuple[str, Any]]) -> str:
-    text = json.dumps([name, order, list(values)], default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _parse(token: str, order: Order, fingerprint: str) -> tuple[str, UUID]:
-    try:
-        padded = token.encode("ascii") + b"=" * (-len(token) % 4)
-        mark, key, row_id = json.loads(urlsafe_b64decode(padded))
-        if mark == fingerprint and isinstance(key, str) and storable(key):
-            return _key(key, order), UUID(row_id)
-    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
-        pass
-    raise InvalidInput.of("cursor", "This cursor does not belong to this list.")
-
-
-def _key(text: str, order: Order) -> str:
-    """A key of an order, as it stood in a cursor; what PostgreSQL could not read raises ValueError or its like."""
-    kind = order.ascending.type.python_type
-    if kind is datetime and text not in {"infinity", "-infinity"}:
-        return datetime.fromisoformat(text).astimezone(UTC).isoformat()
-    if kind is int and not -(2**63) <= int(text) < 2**63:
-        raise ValueError
-    return text

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from atrium.demo import parts, shop
+from atrium.demo import parts, reading, shop
 from atrium.demo.parts import COMPANIES, OWNER, Company, Part, Person, Row, Stage
 from atrium.settings import Settings, SettingsError
 from models import Model
@@ -30,7 +30,7 @@ __all__ = ["OWNER", "PASSWORD", "TENANT", "load", "load_once"]
 TENANT = "acme"
 PASSWORD = "Atrium-demo-1!"  # noqa: S105  # public on purpose, hence never in production
 
-PARTS = (*parts.PARTS, *shop.PARTS)
+PARTS = (*parts.PARTS, *shop.PARTS, *reading.PARTS)
 
 BATCH = 1_000  # rows
 WORTH_ANALYZING = 0.1  # the scale from which on the planner should know at once what has come
@@ -80,8 +80,8 @@ def load(owner_url: str, settings: Settings, *, scale: float, console: Console, 
     Args:
         owner_url: the database, as the owner role.
         settings: to refuse production.
-        scale: 1 for 2,000 live members, 300 projects, 5,000 tasks, 500 products and 5,000 orders in acme, and half
-            of that in globex.
+        scale: 1 for 2,000 live members, 300 projects, 5,000 tasks, 500 products, 5,000 orders and 5,000 articles in
+            acme, and half of that in globex.
         console: where progress is shown.
         others: slugs of further tenants, each of acme's size.
 

@@ -64,6 +64,7 @@ EVERYTHING_NAMED: dict[str, Maker] = {
     "OrderItem": things.order_item,
     "OrderEvent": things.order_event,
     "AuditEntry": things.entry,
+    "Article": things.article,
 }
 """For each type with an id, something of it."""
 
@@ -111,6 +112,15 @@ CASES: dict[str, Any] = {
     "auditLog: about something": {"filter": {"rowId": things.task, "table": "tasks"}},
     "auditLog: by somebody": {"filter": {"actor": things.member}},
     "auditLog: after": {**PAGE, "after": things.cursor_in("auditLog", things.entry)},
+    "article": {"id": things.article},
+    "article: somebody's draft": {"id": things.drafted},
+    "articles": {"orderBy": {"field": "TITLE"}},
+    "articles: of somebody": {"filter": {"authorId": things.writer}},
+    "articles: after": {**PAGE, "after": things.cursor_in("articles", things.article)},
+    "searchArticles": {"query": things.written},
+    "searchArticles: of somebody": {"query": "secret", "filter": {"authorId": things.writer}, "orderBy": "NEWEST"},
+    "searchArticles: after": {"query": "secret", **PAGE, "orderBy": "NEWEST", "after": things.found_cursor},
+    "suggestArticles": {"prefix": things.titled},
     "register": {"input": {"email": things.new_address, "fullName": things.secret, "password": things.password}},
     "login": {"input": {"email": things.email, "password": things.password}},
     "login: to a tenant": {"input": {"email": things.email, "password": things.password, "tenant": things.slug}},
@@ -184,6 +194,13 @@ CASES: dict[str, Any] = {
     "deliverOrder": {"input": {"id": things.shipped}},
     "cancelOrder": {"input": {"id": things.own_order, "reason": things.secret}},
     "cancelOrder: somebody's": {"input": {"id": things.order}},
+    "createArticle": {"input": {"title": things.secret, "content": things.secret}},
+    "createArticle: published": {"input": {"title": things.secret, "content": "", "status": "PUBLISHED"}},
+    "updateArticle": {"input": {"id": things.own_draft, "title": things.secret, "expectedVersion": 1}},
+    "updateArticle: published": {"input": {"id": things.article, "content": things.secret}},
+    "deleteArticle": {"input": {"id": things.own_draft}},
+    "deleteArticle: somebody's draft": {"input": {"id": things.drafted}},
+    "importArticles": {"input": {"articles": [{"title": things.secret, "content": things.secret}]}},
 }
 """By root field, and what is special about it, the arguments; whatever is callable is made for the occasion."""
 

@@ -89,11 +89,21 @@ ELSEWHERE = {
             "requestEmailChange",
             "createApiKey",
             "createApiKey: of an owner",
+            "createArticle",
+            "createArticle: published",
+            "importArticles",
         ),
         "names nothing that there is",
     ),
     **dict.fromkeys(
-        ("projects: holding a text", "tasks: holding a text", "products: holding a text"),
+        (
+            "projects: holding a text",
+            "tasks: holding a text",
+            "products: holding a text",
+            "searchArticles",
+            "searchArticles: of somebody",
+            "searchArticles: after",
+        ),
         "reads a view that is a wall itself",
     ),
 }

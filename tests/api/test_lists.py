@@ -24,6 +24,9 @@ PLACES = {
 }
 """Where a type's lists are reached: exactly one thing of that type."""
 
+REQUIRED = {"searchArticles": 'query: "article"'}
+"""What lists cannot do without; it finds all that there is."""
+
 
 def lists() -> list[tuple[str, str]]:
     """Every field of the schema that is a list, with its type."""
@@ -44,6 +47,8 @@ async def furnish(world: World) -> None:
     project_id = await world.add("projects", tenant_id=acme.tenant_id, name="Apollo")
     for number in range(5):
         await world.add("projects", tenant_id=acme.tenant_id, name=f"Project {number}")
+        article = {"tenant_id": acme.tenant_id, "author_id": owner_id, "title": f"Article {number}", "content": "Text"}
+        await world.add("articles", **article)
         task = {"tenant_id": acme.tenant_id, "created_by": owner_id, "title": f"Task {number}"}
         await world.add("tasks", **task, project_id=project_id, assignee_id=owner_id)
         machine = {"name": f"Machine {number}", "role": "MEMBER", "digest": "none", "created_by": owner_id}
@@ -81,10 +86,15 @@ async def furnish_shop(world: World) -> None:
             await world.add("events", **ours, **event, payload="{}", actor_id=buyer)
 
 
+def listed(name: str, arguments: str) -> str:
+    """A list with these arguments, in brackets, and those that it cannot do without."""
+    return f"{name}({REQUIRED[name]}, {arguments[1:-1]})" if name in REQUIRED else f"{name}{arguments}"
+
+
 async def page(client: Client, place: tuple[str, str], arguments: str = "") -> dict[str, Any]:
     """A page of a list."""
     type_name, name = place
-    found: Any = await client.run("{ " + PLACES[type_name].format(f"page: {name}{arguments} {PAGE}") + " }")
+    found: Any = await client.run("{ " + PLACES[type_name].format(f"page: {listed(name, arguments)} {PAGE}") + " }")
     while "page" not in found:
         [inner] = found.values() if isinstance(found, dict) else found
         found = inner
@@ -131,7 +141,7 @@ async def test_every_list_refuses_pages_and_cursors_that_are_none(world: World) 
             f'(first: 1, after: "{foreign}")',
             f'(last: 1, before: "{foreign}")',
         ):
-            query = "{ " + PLACES[place[0]].format(f"{place[1]}{arguments} {{ totalCount }}") + " }"
+            query = "{ " + PLACES[place[0]].format(f"{listed(place[1], arguments)} {{ totalCount }}") + " }"
             assert await client.codes(query) == ["BAD_USER_INPUT"], (place, arguments)
 
 

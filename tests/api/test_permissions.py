@@ -31,6 +31,7 @@ node: Order                       ok         ok         null       U          F 
 node: OrderItem                   ok         ok         null       U          F          U
 node: OrderEvent                  ok         ok         null       U          F          U
 node: AuditEntry                  ok         ok         ok         U          F          U
+node: Article                     ok         ok         ok         U          F          U
 nodes                             ok         ok         F          U          F          U
 project                           ok         ok         ok         U          F          U
 projects                          ok         ok         ok         U          F          U
@@ -63,6 +64,15 @@ auditLog                          ok         ok         F          U          F 
 auditLog: about something         ok         ok         F          U          F          U
 auditLog: by somebody             ok         ok         F          U          F          U
 auditLog: after                   ok         ok         F          U          F          U
+article                           ok         ok         ok         U          F          U
+article: somebody's draft         ok         ok         null       U          F          U
+articles                          ok         ok         ok         U          F          U
+articles: of somebody             ok         ok         ok         U          F          U
+articles: after                   ok         ok         ok         U          F          U
+searchArticles                    ok         ok         ok         U          F          U
+searchArticles: of somebody       ok         ok         ok         U          F          U
+searchArticles: after             ok         ok         ok         U          F          U
+suggestArticles                   ok         ok         ok         U          F          U
 
 register                          ok         ok         ok         ok         ok         ok
 login                             ok         ok         ok         ok         ok         CREDENTIALS
@@ -126,6 +136,14 @@ shipOrder                         ok         ok         F          U          F 
 deliverOrder                      ok         ok         F          U          F          U
 cancelOrder                       ok         ok         ok         U          F          U
 cancelOrder: somebody's           ok         ok         NOT_FOUND  U          F          U
+
+createArticle                     ok         ok         ok         U          F          U
+createArticle: published          ok         ok         F          U          F          U
+updateArticle                     ok         ok         ok         U          F          U
+updateArticle: published          ok         ok         F          U          F          U
+deleteArticle                     ok         ok         ok         U          F          U
+deleteArticle: somebody's draft   ok         ok         NOT_FOUND  U          F          U
+importArticles                    ok         ok         F          U          F          U
 """
 
 SHORT = {

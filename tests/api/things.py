@@ -263,6 +263,56 @@ async def buyer(stage: Stage) -> Name:
     return _global("User", made.member_id)
 
 
+async def article(stage: Stage) -> Name:
+    """An article that is published, by a member."""
+    return _global("Article", await _article(stage, stage.tenant.member.user_id, status="PUBLISHED"))
+
+
+async def drafted(stage: Stage) -> Name:
+    """A draft of a member's, who is not about to ask."""
+    return _global("Article", await _article(stage, stage.tenant.member.user_id))
+
+
+async def own_draft(stage: Stage) -> Name:
+    """A draft of whoever asks, if they ever belonged to the tenant."""
+    whose = stage.actor.user_id if stage.actor and stage.actor.member_id else stage.tenant.member.user_id
+    return _global("Article", await _article(stage, whose))
+
+
+async def _article(stage: Stage, author_id: UUID, **values: Any) -> UUID:
+    text = await secret(stage)
+    return await stage.add("articles", title=text, content=text, author_id=author_id, **values)
+
+
+async def written(stage: Stage) -> str:
+    """A text in an article."""
+    await article(stage)
+    return await secret(stage)
+
+
+async def titled(stage: Stage) -> Name:
+    """How the title of an article begins."""
+    return Name(await written(stage), lambda: f"none {new_id()}")
+
+
+async def writer(stage: Stage) -> Name:
+    """A new member, with an article."""
+    made = await person(stage.world.app, stage.world.connection, address(stage), stage.tenant.tenant_id, "member")
+    await _article(stage, made.user_id, status="PUBLISHED")
+    assert made.member_id is not None
+    return _global("User", made.member_id)
+
+
+async def found_cursor(stage: Stage) -> Name:
+    """The cursor of the first article of a search, of which there are two."""
+    for _ in range(2):
+        await article(stage)
+    query = '{ searchArticles(query: "secret", first: 1, orderBy: NEWEST) { pageInfo { endCursor } } }'
+    answer = await stage.client.send(query)
+    found = ((answer.get("data") or {}).get("searchArticles") or {}).get("pageInfo", {}).get("endCursor") or ""
+    return Name(found, lambda: forged(found))
+
+
 async def member(stage: Stage) -> Name:
     """A new member, with a task."""
     return await _member(stage, "member")

@@ -72,6 +72,17 @@ _STATEMENTS = """
         now() - n * interval '1 hour', now() - n * interval '1 minute'
     FROM tenants, generate_series(1, 2000) n;
 
+    INSERT INTO articles (tenant_id, id, title, content, language, status, author_id, created_at, updated_at)
+    SELECT t.id, gen_random_uuid(), 'Article ' || md5(slug || n),
+        format('Words %s and %s of many, and word%s', md5('a' || n % 700), md5('b' || n % 90), n),
+        CASE WHEN n % 50 = 3 THEN 'GERMAN' WHEN n % 5 = 1 THEN 'FRENCH' ELSE 'ENGLISH' END,
+        CASE WHEN n % 20 = 0 THEN 'DRAFT' ELSE 'PUBLISHED' END, m.ids[1 + n % 200],
+        now() - n * interval '1 hour', now() - n * interval '1 minute'
+    FROM tenants t
+        JOIN (SELECT tenant_id, array_agg(user_id) FROM memberships GROUP BY 1) m (tenant_id, ids)
+            ON m.tenant_id = t.id,
+        generate_series(1, 5000) n;
+
     INSERT INTO orders (tenant_id, id, user_id, status, total_minor, currency, shipping_address, created_at,
         updated_at, version)
     SELECT t.id, gen_random_uuid(), m.ids[1 + n % 200],

@@ -73,6 +73,12 @@ SELECTIVE: dict[str, Any] = {
     "Query.audit_log actor": "SELECT id FROM memberships WHERE tenant_id = $1 LIMIT 1",
     "Query.audit_log from_": now() + timedelta(days=1),
     "Query.audit_log to": now() - timedelta(days=1),
+    "Query.articles status": "DRAFT",
+    "Query.articles language": "GERMAN",
+    "Query.articles author_id": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
+    "(SELECT author_id FROM articles WHERE tenant_id = $1) LIMIT 1",
+    "Query.articles created_from": now() - timedelta(days=7),
+    "Query.articles created_before": now() - timedelta(days=200),
 }
 
 # What a filter cannot be given without.

@@ -33,6 +33,9 @@ OWNED = (
 TENANT = "(tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS \"nullif\"))"
 """The tenant's wall, as PostgreSQL prints it."""
 
+SEARCHED = ["tenant_id", "id", "language", "status", "author_id", "created_at", "vector"]
+"""What is shown of articles for search; who may see a row of it is decided as for the table, in services."""
+
 LASTING = (
     *("api_keys", "audit_log", "events", "feed", "invitations", "mailed_tokens", "memberships", "products", "projects"),
     *("sessions", "tenants", "users"),
@@ -226,6 +229,7 @@ RULES = [
                 "atrium_enqueue_audit": "trigger: new entries of the log join the sealer's queue",
                 "atrium_forget": "forgets the values of a row that is gone, of the tenant entered; the log says so",
                 "atrium_copy_account": "trigger: a new membership copies name and address of an account behind a wall",
+                "atrium_learn_words": "trigger: the words of articles join those that queries are put right by",
                 "atrium_spread_account": "trigger: a renamed account reaches its memberships in all tenants",
             }.items()
         },
@@ -260,10 +264,14 @@ RULES = [
         f"""
         SELECT relname FROM {VIEWS} AND (
             c.relowner <> '{OWNER}'::regrole
-            OR strpos(replace(pg_get_viewdef(c.oid), regexp_replace(relname, '_text$', '.'), ''), $1) = 0
+            OR strpos(replace(pg_get_viewdef(c.oid), regexp_replace(relname, '_(text|search)$', '.'), ''), $1) = 0
             OR has_table_privilege('{RUNTIME}', c.oid, 'INSERT, UPDATE, DELETE, TRIGGER')
             OR ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 ORDER BY attnum)
-                <> ARRAY['tenant_id', 'id', 'text']::name[]
+                <> CASE relname
+                    WHEN 'articles_search' THEN ARRAY{SEARCHED}::name[]
+                    WHEN 'article_words_search' THEN ARRAY['tenant_id', 'word']::name[]
+                    ELSE ARRAY['tenant_id', 'id', 'text']::name[]
+                END
             OR coalesce(reloptions && ARRAY['security_invoker=true', 'security_barrier=true'], false)
         )
         """,

@@ -14,7 +14,18 @@ import pytest
 
 import services
 from models.base import new_id, now
-from services import accounts, invitations, orders, pagination, products, projects, sessions, tasks, tenants
+from services import (
+    accounts,
+    articles,
+    invitations,
+    orders,
+    pagination,
+    products,
+    projects,
+    sessions,
+    tasks,
+    tenants,
+)
 from services.errors import Forbidden, InvalidInput
 from services.pagination import Collection, Page, PageRequest
 from tests.factories import Person, World
@@ -127,6 +138,19 @@ async def some_orders(world: World, chance: random.Random) -> Person:
     return acme.member
 
 
+async def some_articles(world: World, chance: random.Random) -> Person:
+    acme = world.acme
+    sql = (
+        "INSERT INTO articles (tenant_id, id, author_id, title, content, status, created_at, updated_at)"
+        " VALUES ($1, $2, $3, $4, '', 'PUBLISHED', $5, $6)"
+    )
+    rows = [
+        (acme.tenant_id, new_id(), acme.owner.user_id, word(chance), moment(chance), moment(chance)) for _ in range(150)
+    ]
+    await world.connection.executemany(sql, rows)
+    return acme.member
+
+
 async def nothing_more(world: World, _chance: random.Random) -> Person:
     """For lists that have one row whatever happens."""
     return world.acme.member
@@ -134,6 +158,7 @@ async def nothing_more(world: World, _chance: random.Random) -> Person:
 
 CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Person]], int]] = {
     "tasks.TASKS": (tasks.TASKS, some_tasks, 230),
+    "articles.ARTICLES": (articles.ARTICLES, some_articles, 150),
     "projects.PROJECTS": (projects.PROJECTS, some_projects, 150),
     "tenants.USERS": (tenants.USERS, some_people, 153),
     "tenants.MEMBERSHIPS": (tenants.MEMBERSHIPS, many_tenants, 60),

@@ -4,8 +4,8 @@ from alembic import op
 
 from migrations.walls import MEMBER, PRESENTED, TENANT_ROWS, audited, definer, run, wall
 
-revision = "0011"
-down_revision = "0008"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

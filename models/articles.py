@@ -1,0 +1,99 @@
+"""Articles: what a tenant writes for its members to read and to find."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Text, text
+from sqlmodel import Field
+
+from models.base import Model, Owned, Timed, check_in, indexes, moment, sort_key, trigrams
+
+__all__ = ["Article", "ArticleLanguage", "ArticleStatus", "ArticleWord"]
+
+
+class ArticleStatus(StrEnum):
+    """Whether an article is there for everybody."""
+
+    DRAFT = "DRAFT"
+    PUBLISHED = "PUBLISHED"
+
+
+class ArticleLanguage(StrEnum):
+    """The language of an article: each has its own stems and stop words. SIMPLE has neither, for all others."""
+
+    SIMPLE = "SIMPLE"
+    ARABIC = "ARABIC"
+    ARMENIAN = "ARMENIAN"
+    BASQUE = "BASQUE"
+    CATALAN = "CATALAN"
+    DANISH = "DANISH"
+    DUTCH = "DUTCH"
+    ENGLISH = "ENGLISH"
+    ESTONIAN = "ESTONIAN"
+    FINNISH = "FINNISH"
+    FRENCH = "FRENCH"
+    GERMAN = "GERMAN"
+    GREEK = "GREEK"
+    HINDI = "HINDI"
+    HUNGARIAN = "HUNGARIAN"
+    INDONESIAN = "INDONESIAN"
+    IRISH = "IRISH"
+    ITALIAN = "ITALIAN"
+    LITHUANIAN = "LITHUANIAN"
+    NEPALI = "NEPALI"
+    NORWEGIAN = "NORWEGIAN"
+    PORTUGUESE = "PORTUGUESE"
+    ROMANIAN = "ROMANIAN"
+    RUSSIAN = "RUSSIAN"
+    SERBIAN = "SERBIAN"
+    SPANISH = "SPANISH"
+    SWEDISH = "SWEDISH"
+    TAMIL = "TAMIL"
+    TURKISH = "TURKISH"
+    YIDDISH = "YIDDISH"
+
+
+class Article(Owned, Timed, table=True):
+    """One article.
+
+    The table has one column more, `vector`: what is searched. Only the view `articles_search` shows it, so that
+    nobody reads it along with an article.
+    """
+
+    __tablename__ = "articles"
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    title: str = Field(sa_type=Text)
+    title_key: str = sort_key("title")
+    content: str = Field(sa_type=Text)
+    language: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'ENGLISH'")})
+    author_id: UUID  # the account of a member, who may have left since
+    status: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'DRAFT'")})
+    published_at: datetime | None = moment(default=None)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "author_id"], ["memberships.tenant_id", "memberships.user_id"]),
+        *indexes(
+            "articles",
+            ("created_at",),
+            ("updated_at",),
+            ("title_key",),
+            ("status", "created_at"),
+            ("language", "created_at"),
+            ("author_id", "created_at"),
+        ),
+        check_in("language", ArticleLanguage),
+        check_in("status", ArticleStatus),
+    )
+
+
+class ArticleWord(Model, table=True):
+    """A word that some article of the tenant holds, or held: what a misspelled word may have meant."""
+
+    __tablename__ = "article_words"
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    word: str = Field(primary_key=True, sa_type=Text)
+
+    __table_args__ = (trigrams("article_words", "word"),)

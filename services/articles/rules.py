@@ -1,0 +1,234 @@
+"""Writing and reading articles: members write drafts, admins and owners decide what everybody reads."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, TypedDict
+from uuid import UUID
+
+from sqlalchemy import ARRAY, ColumnElement, DateTime, Select, Text, Uuid, and_, bindparam, func, or_, select
+from sqlmodel import col
+
+from models import Article, ArticleLanguage, ArticleStatus, Membership
+from models.base import new_id, now, table_of
+from models.database import WriteSession, fetch
+from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
+from services.bulk import Call, arrays
+from services.bulk import inserted as inserted_all
+from services.errors import DomainError, Forbidden, InvalidInput, NotFound
+from services.idempotency import once, once_each
+from services.pagination import Collection, Order
+from services.rows import found, inserted, removed, updated
+from services.validation import Checks, checking
+
+__all__ = [
+    "ARTICLES",
+    "LONGEST_CONTENT",
+    "LONGEST_TITLE",
+    "ArticleChanges",
+    "change",
+    "columns_of",
+    "create",
+    "delete",
+    "filters_of",
+    "import_all",
+    "seen",
+    "visible",
+]
+
+LONGEST_TITLE = 200
+LONGEST_CONTENT = 100_000
+
+
+def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """What is published, and the actor's own drafts; everything for who publishes."""
+    permitted(permissions, Permission.ARTICLES_READ)
+    return select(*table_of(Article).c).where(
+        col(Article.tenant_id) == TENANT_ID, *seen(permissions, table_of(Article).c)
+    )
+
+
+def seen(permissions: AbstractSet[Permission], columns: Any) -> list[ColumnElement[bool]]:
+    """Which of the tenant's articles are visible, over the columns of the table or of the view that is searched."""
+    permitted(permissions, Permission.ARTICLES_READ)
+    if Permission.ARTICLES_PUBLISH in permissions:
+        return []
+    return [or_(columns.status == ArticleStatus.PUBLISHED, columns.author_id == USER_ID)]
+
+
+def filters_of(columns: Any) -> dict[str, ColumnElement[bool]]:
+    """What articles are filtered by, over the columns of the table or of the view that is searched."""
+    same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam("author_id", type_=Uuid()))
+    author = select(col(Membership.user_id)).where(same).scalar_subquery()
+    return {
+        "status": columns.status == bindparam("status", type_=Text()),
+        "language": columns.language == bindparam("language", type_=Text()),
+        "author_id": columns.author_id == author,
+        "created_from": columns.created_at >= bindparam("created_from", type_=DateTime(timezone=True)),
+        "created_before": columns.created_at < bindparam("created_before", type_=DateTime(timezone=True)),
+    }
+
+
+ARTICLES = Collection(
+    model=Article,
+    visible=visible,
+    filters=filters_of(table_of(Article).c),
+    orders={
+        "created_at": Order.by(col(Article.created_at)),
+        "updated_at": Order.by(col(Article.updated_at)),
+        "title": Order.by(col(Article.title_key)),
+    },
+    default_order=("created_at", True),
+)
+
+
+class ArticleChanges(TypedDict, total=False):
+    """What an update says; what is absent stays as it is."""
+
+    title: str
+    content: str
+    language: ArticleLanguage
+    status: ArticleStatus
+
+
+async def create(
+    session: WriteSession, actor: Actor, *, values: ArticleChanges, idempotency_key: str | None = None
+) -> Article:
+    """Write an article; `title` and `content` are required, it is in English and a draft unless told otherwise.
+
+    Raises:
+        Forbidden: publishing without the permission.
+        InvalidInput: a title that is empty or longer than 200 characters, a content longer than 100,000.
+        IdempotencyConflict: see `services.idempotency`.
+    """
+    actor.require(_needed(values))
+    columns = _checked(values)
+
+    async def make() -> UUID:
+        return (await inserted(session, actor, Article, {**columns, "author_id": actor.identity.user_id})).id
+
+    article_id = await once(session, actor, "createArticle", idempotency_key, values, make)
+    return await found(session, actor, Article, article_id)
+
+
+async def change(
+    session: WriteSession, actor: Actor, *, id: UUID, changes: ArticleChanges, expected_version: int | None = None
+) -> Article:
+    """Change an article: one's own draft, or any for who publishes. What is absent stays as it is.
+
+    It keeps the moment of its first publication until it is a draft again.
+
+    Raises:
+        NotFound: no such article, or none that the actor sees.
+        Forbidden: it is not the actor's own draft, or publishing without the permission.
+        InvalidInput: as in `create`.
+        VersionConflict: it is not at the expected version.
+    """
+    actor.require(_needed(changes))
+    await _require_own(session, actor, id)
+    columns: dict[str, Any] = {name: value for name, value in _checked(changes).items() if name != "published_at"}
+    if "status" in changes:
+        published = changes["status"] == ArticleStatus.PUBLISHED
+        columns["published_at"] = func.coalesce(col(Article.published_at), func.now()) if published else None
+    own = _own_draft(actor)
+    return await updated(session, actor, Article, id, columns, expected_version=expected_version, only=own)
+
+
+async def delete(session: WriteSession, actor: Actor, *, id: UUID) -> Article:
+    """Delete an article for good: one's own draft, or any for who publishes; give it as it was.
+
+    Raises:
+        NotFound: no such article, or none that the actor sees.
+        Forbidden: it is not the actor's own draft.
+    """
+    actor.require(Permission.ARTICLES_WRITE)
+    await _require_own(session, actor, id)
+    return await removed(session, actor, Article, id, only=_own_draft(actor))
+
+
+async def import_all(
+    session: WriteSession,
+    actor: Actor,
+    *,
+    rows: Sequence[ArticleChanges | InvalidInput],
+    idempotency_key: str | None = None,
+) -> list[Article | DomainError]:
+    """Write up to 1,000 articles, each as in `create`; give what became of each, in their order.
+
+    Raises:
+        InvalidInput: no rows, or too many. What is wrong with one row is its own outcome.
+        IdempotencyConflict: see `services.idempotency`.
+    """
+    actor.require(Permission.ARTICLES_PUBLISH)
+    call = Call[ArticleChanges, Article]("articles", rows)
+    values = {"articles": [None if isinstance(row, InvalidInput) else row for row in rows]}
+    full: list[dict[str, Any]] = []
+    for index, row in call.rows():
+        with call.checking(index) as checks:
+            columns = columns_of(checks, row)
+        if index in call.open:
+            full.append(columns | {"author_id": actor.identity.user_id})
+
+    async def make() -> Sequence[UUID]:
+        for row in full:
+            row |= {"tenant_id": actor.identity.tenant_id, "id": new_id()}
+        if full:
+            await session.exec(inserted_all(Article, sorted(full[0])), params=arrays("given", full))
+        return [row["id"] for row in full]
+
+    made = await once_each(session, actor, "importArticles", idempotency_key, values, make)
+    these = visible(actor.permissions).where(col(Article.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
+    there = await fetch(session, Article, these, {"tenant_id": actor.identity.tenant_id, "ids": made})
+    articles = {article.id: article for article in there}
+    for (index, _), article_id in zip(call.rows(), made, strict=True):
+        call.end(index, articles.get(article_id, NotFound()))  # a replay may find it gone
+    return call.outcomes()
+
+
+def columns_of(checks: Checks, changes: ArticleChanges) -> dict[str, Any]:
+    """A whole new article as columns, all of them."""
+    return {
+        "title": checks.text("title", changes.get("title", ""), least=1, most=LONGEST_TITLE),
+        "content": checks.text("content", changes.get("content", ""), most=LONGEST_CONTENT),
+        "language": changes.get("language", ArticleLanguage.ENGLISH),
+        "status": changes.get("status", ArticleStatus.DRAFT),
+        "published_at": now() if changes.get("status") == ArticleStatus.PUBLISHED else None,
+    }
+
+
+def _checked(changes: ArticleChanges) -> dict[str, Any]:
+    columns: dict[str, Any] = dict(changes)
+    with checking() as checks:
+        if "title" in changes:
+            columns["title"] = checks.text("title", changes["title"], least=1, most=LONGEST_TITLE)
+        if "content" in changes:
+            columns["content"] = checks.text("content", changes["content"], most=LONGEST_CONTENT)
+    if changes.get("status") == ArticleStatus.PUBLISHED:
+        columns["published_at"] = now()
+    return columns
+
+
+def _needed(changes: ArticleChanges) -> Permission:
+    """What it takes to write this."""
+    published = changes.get("status") == ArticleStatus.PUBLISHED
+    return Permission.ARTICLES_PUBLISH if published else Permission.ARTICLES_WRITE
+
+
+def _own_draft(actor: Actor) -> ColumnElement[bool] | None:
+    """What must hold for an article that the actor writes."""
+    if Permission.ARTICLES_PUBLISH in actor.permissions:
+        return None
+    return and_(col(Article.author_id) == actor.identity.user_id, col(Article.status) == ArticleStatus.DRAFT)
+
+
+async def _require_own(session: WriteSession, actor: Actor, article_id: UUID) -> None:
+    """Refuse, unless the actor writes this article; what they do not see is not there."""
+    own = _own_draft(actor)
+    if own is None:
+        return
+    this = visible(actor.permissions).where(col(Article.id) == bindparam("article_id", type_=Uuid()))
+    me = {"tenant_id": actor.identity.tenant_id, "user_id": actor.identity.user_id, "article_id": article_id}
+    (article,) = await fetch(session, Article, this, me) or (None,)
+    if article is None:
+        raise NotFound
+    if article.author_id != actor.identity.user_id or article.status != ArticleStatus.DRAFT:
+        raise Forbidden("Members write their own drafts; what is published is for admins and owners to change.")

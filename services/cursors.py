@@ -1,0 +1,58 @@
+"""Cursors: a place in a list, as a text that clients hand back; a row's key and id, and which list it is a place of."""
+
+import hashlib
+import json
+import struct
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Text, bindparam, cast, func
+
+from services.errors import InvalidInput
+from services.validation import storable
+
+__all__ = ["cursor_of", "fingerprint_of", "place_of"]
+
+
+def cursor_of(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnElement[str]:
+    """The cursor of a row, as SQL, over the bind `fingerprint`: base64url of a JSON array."""
+    fingerprint = bindparam("fingerprint", type_=Text())
+    array = func.json_build_array(fingerprint, cast(key, Text), row_id)
+    encoded = func.encode(func.convert_to(cast(array, Text), "UTF8"), "base64")
+    return func.translate(encoded, "+/=\n", "-_")
+
+
+def fingerprint_of(name: str, order: tuple[str, bool], values: Iterable[tuple[str, Any]]) -> str:
+    """What tells one list with its order and filter from all others, in twelve characters."""
+    text = json.dumps([name, order, list(values)], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def place_of(token: str, kind: type, fingerprint: str) -> tuple[str, UUID]:
+    """The key and the id of the row that a cursor names; `kind` is what the key is in Python.
+
+    Raises:
+        InvalidInput: it is no cursor, or one of another list.
+    """
+    try:
+        padded = token.encode("ascii") + b"=" * (-len(token) % 4)
+        mark, key, row_id = json.loads(urlsafe_b64decode(padded))
+        if mark == fingerprint and isinstance(key, str) and storable(key):
+            return _key(key, kind), UUID(row_id)
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
+        pass
+    raise InvalidInput.of("cursor", "This cursor does not belong to this list.")
+
+
+def _key(text: str, kind: type) -> str:
+    """A key of an order, as it stood in a cursor; what PostgreSQL could not read raises ValueError or its like."""
+    if kind is datetime and text not in {"infinity", "-infinity"}:
+        return datetime.fromisoformat(text).astimezone(UTC).isoformat()
+    if kind is int and not -(2**63) <= int(text) < 2**63:
+        raise ValueError
+    if kind is float:  # a `real`, whose text names it exactly
+        return repr(struct.unpack("f", struct.pack("f", float(text)))[0])
+    return text
