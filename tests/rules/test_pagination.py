@@ -14,7 +14,7 @@ import pytest
 
 import services
 from models.base import new_id, now
-from services import accounts, invitations, pagination, projects, sessions, tasks, tenants
+from services import accounts, audit, invitations, pagination, projects, sessions, tasks, tenants
 from services.errors import Forbidden, InvalidInput
 from services.pagination import Collection, Page, PageRequest
 from tests.factories import Person, World
@@ -101,6 +101,11 @@ async def nothing_more(world: World, _chance: random.Random) -> Person:
     return world.acme.member
 
 
+async def some_entries(world: World, chance: random.Random) -> Person:
+    await some_invitations(world, chance)
+    return world.acme.owner
+
+
 CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Person]], int]] = {
     "tasks.TASKS": (tasks.TASKS, some_tasks, 230),
     "projects.PROJECTS": (projects.PROJECTS, some_projects, 150),
@@ -111,6 +116,8 @@ CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Pe
     "sessions.SESSIONS": (sessions.SESSIONS, some_sessions, 61),
     "invitations.INVITATIONS": (invitations.INVITATIONS, some_invitations, 0),
     "invitations.RECEIVED": (invitations.RECEIVED, some_invitations, 30),
+    "audit.AUDIT": (audit.AUDIT, some_entries, 0),
+    "audit.LOG": (audit.LOG, some_entries, 0),
     "accounts.VIEWERS": (accounts.VIEWERS, nothing_more, 1),
 }
 """By name: a collection, who makes its rows and gives whoever sees them, and how many those are (0: by chance)."""
