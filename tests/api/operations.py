@@ -110,7 +110,7 @@ CASES: dict[str, Any] = {
     "orders: after": {**PAGE, "after": things.cursor_in("orders", things.own_order)},
     "auditLog": PAGE,
     "auditLog: about something": {"filter": {"rowId": things.task, "table": "tasks"}},
-    "auditLog: by somebody": {"filter": {"actor": things.member}},
+    "auditLog: by somebody": {"filter": {"actor": things.author}},
     "auditLog: after": {**PAGE, "after": things.cursor_in("auditLog", things.entry)},
     "article": {"id": things.article},
     "article: somebody's draft": {"id": things.drafted},

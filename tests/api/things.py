@@ -156,6 +156,16 @@ async def entry(stage: Stage) -> Name:
     return _global("AuditEntry", await connection.fetchval(found, row_id))
 
 
+async def author(stage: Stage) -> Name:
+    """A member who changed something."""
+    member_ = stage.tenant.member
+    assert member_.member_id
+    async with stage.world.connection.transaction():
+        await stage.world.connection.execute("SELECT set_config('app.user_id', $1, true)", str(member_.user_id))
+        await task(stage)
+    return _global("User", member_.member_id)
+
+
 async def noted(stage: Stage) -> str:
     """A text in the title of a task."""
     await task(stage)

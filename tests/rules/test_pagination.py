@@ -17,6 +17,7 @@ from models.base import new_id, now
 from services import (
     accounts,
     articles,
+    audit,
     invitations,
     orders,
     pagination,
@@ -156,6 +157,11 @@ async def nothing_more(world: World, _chance: random.Random) -> Person:
     return world.acme.member
 
 
+async def some_entries(world: World, chance: random.Random) -> Person:
+    await some_invitations(world, chance)
+    return world.acme.owner
+
+
 CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Person]], int]] = {
     "tasks.TASKS": (tasks.TASKS, some_tasks, 230),
     "articles.ARTICLES": (articles.ARTICLES, some_articles, 150),
@@ -171,6 +177,8 @@ CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Pe
     "sessions.SESSIONS": (sessions.SESSIONS, some_sessions, 61),
     "invitations.INVITATIONS": (invitations.INVITATIONS, some_invitations, 0),
     "invitations.RECEIVED": (invitations.RECEIVED, some_invitations, 30),
+    "audit.AUDIT": (audit.AUDIT, some_entries, 0),
+    "audit.LOG": (audit.LOG, some_entries, 0),
     "accounts.VIEWERS": (accounts.VIEWERS, nothing_more, 1),
 }
 """By name: a collection, who makes its rows and gives whoever sees them, and how many those are (0: by chance)."""
