@@ -49,7 +49,8 @@ async def entries(
                 await context.close()
             if not more:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), RECHECK)
+                    async with asyncio.timeout(RECHECK):
+                        await wake.wait()
 
 
 async def changes(

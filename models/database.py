@@ -324,7 +324,8 @@ class Database:
     @asynccontextmanager
     async def _admitted(self) -> AsyncIterator[None]:
         try:
-            await asyncio.wait_for(self._admission.acquire(), self._wait)
+            async with asyncio.timeout(self._wait):  # wait_for may swallow a cancellation that comes at the same time
+                await self._admission.acquire()
         except TimeoutError:
             raise Overloaded from None
         self.in_use += 1

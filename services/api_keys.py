@@ -109,6 +109,7 @@ class Machine:
             request_id=origin.request_id,
             ip=origin.ip,
             user_agent=origin.user_agent,
+            operation=origin.operation,
             api_key_id=self.key_id,
         )
 

@@ -13,14 +13,14 @@ from sqlmodel import col
 from models import AuditEntry, Membership
 from models.base import Model, table_of
 from models.database import WriteSession
-from services import products, tasks
+from services import articles, products, tasks
 from services.access import TENANT_ID, Permission, permitted
 from services.errors import Forbidden
 from services.pagination import Collection, Order
 
 __all__ = ["AUDIT", "LOG", "changes_of", "forget", "visible"]
 
-HISTORIES = (tasks.TASKS, products.PRODUCTS)
+HISTORIES = (tasks.TASKS, products.PRODUCTS, articles.ARTICLES)
 """Collections whose rows show their history to whoever sees them."""
 
 ORIGIN = ("request_id", "ip", "user_agent")

@@ -90,7 +90,8 @@ class Feed:
                 await _seal(connection)
                 await self._tail(connection)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stirred.wait(), POLL)
+                    async with asyncio.timeout(POLL):  # wait_for may swallow the cancellation that ends the feed
+                        await self._stirred.wait()
         finally:
             connection.terminate()
 

@@ -8,11 +8,12 @@ import strawberry
 from strawberry import UNSET
 
 import models
+from graph import audit
 from graph.bulk import Outcome, Outcomes, outcomes, rows
-from graph.connection import OrderDirection
+from graph.connection import Connection, OrderDirection
 from graph.described import enum, input_type, output, result
 from graph.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields import Node, node, one
+from graph.fields import Node, many, node, one
 from graph.inputs import ref, values
 from graph.mutations import mutation
 from models import ArticleLanguage, ArticleStatus
@@ -58,6 +59,8 @@ class Article(Node):
     """When it last changed."""
     version: int
     """How often it changed; for `expectedVersion`."""
+    history: Connection[audit.AuditEntry] = many("row_id")
+    """What became of it, the newest first."""
 
 
 @input_type

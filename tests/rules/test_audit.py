@@ -59,6 +59,14 @@ async def _task(world: World) -> Values:
     return {"title": "Plan", "created_by": world.acme.owner.user_id}
 
 
+async def _article(world: World) -> Values:
+    return {"title": "News", "content": "New", "author_id": world.acme.owner.user_id}
+
+
+async def _api_key(world: World) -> Values:
+    return {"name": "A machine", "role": "MEMBER", "digest": "a secret", "created_by": world.acme.owner.user_id}
+
+
 ROWS: dict[str, tuple[Callable[[World], Awaitable[Values]], str]] = {
     "tenants": (_tenant, "name"),
     "memberships": (_membership, "full_name"),
@@ -68,6 +76,8 @@ ROWS: dict[str, tuple[Callable[[World], Awaitable[Values]], str]] = {
     "products": (_product, "name"),
     "orders": (_order, "shipping_address"),
     "order_items": (_item, "currency"),
+    "articles": (_article, "title"),
+    "api_keys": (_api_key, "name"),
 }
 """For each audited table, a new row that nothing points at, and a text column of it that may be changed."""
 
