@@ -10,7 +10,20 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 from strawberry.types import ExecutionContext, ExecutionResult
 
-from graph import accounts, api_keys, articles, audit, mailed, nodes, orders, people, products, projects, tasks, tenants
+from graph import (
+    accounts,
+    api_keys,
+    articles,
+    audit,
+    mailed,
+    nodes,
+    orders,
+    people,
+    products,
+    projects,
+    tasks,
+    tenants,
+)
 from graph.errors import HANDLERS
 from graph.limits import Limits
 from graph.operation import Operation, Texts

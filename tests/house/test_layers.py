@@ -123,6 +123,18 @@ def test_a_look_at_the_environment_is_seen(code: str) -> None:
     assert list(environment_reads(ast.parse(code))) == [1]
 
 
+def swallowers(tree: ast.AST) -> Iterator[int]:
+    """The lines that wait in a way which may swallow a cancellation that comes as the wait ends (Python 3.11)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "wait_for":
+            yield node.lineno
+
+
+def test_nothing_swallows_a_cancellation() -> None:
+    assert {source.name: lines for source in sources(*LAYERS) if (lines := list(swallowers(source.tree)))} == {}
+    assert list(swallowers(ast.parse("await asyncio.wait_for(event.wait(), 1)"))) == [1]
+
+
 def opened_by_module(tree: ast.Module) -> Iterator[str]:
     """What a module opens while it is imported."""
     statements = [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]

@@ -29,6 +29,7 @@ CONCERNED = (
     "tests/api/test_leaks.py",
     "tests/api/test_lists.py",
     "tests/api/test_permissions.py",
+    "tests/rules/test_audit.py",
     "tests/rules/test_pagination.py",
 )
 NOTES = "note or (every and not (order or logout)) or (house and not plans)"
