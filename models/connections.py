@@ -4,15 +4,27 @@ import time
 from typing import Any
 
 import asyncpg
+from sqlalchemy import URL
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.failures import Behind, Unreachable, is_gone
 
-__all__ = ["ask", "note_idle", "ping_if_idle", "prove"]
+__all__ = ["alone", "ask", "note_idle", "ping_if_idle", "prove"]
 
+CONNECT_SECONDS = 5.0
 IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
 REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
+
+
+async def alone(url: URL, name: str) -> asyncpg.Connection:
+    """A connection of no pool, for what a process does all the time; `name` is what the server's lists call it.
+
+    Raises:
+        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: whatever the driver says.
+    """
+    _, options = url.get_dialect()().create_connect_args(url)
+    return await asyncpg.connect(**options, timeout=CONNECT_SECONDS, server_settings={"application_name": name})
 
 
 async def ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
