@@ -10,7 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 from strawberry.types import ExecutionContext, ExecutionResult
 
-from graph import accounts, audit, nodes, orders, people, products, projects, tasks, tenants
+from graph import accounts, audit, documents, nodes, orders, people, products, projects, tasks, tenants
 from graph.errors import HANDLERS
 from graph.limits import Limits
 from graph.operation import Operation, Texts
@@ -18,7 +18,7 @@ from graph.scalars import SCALARS
 
 __all__ = ["Schema", "build"]
 
-DOMAINS: tuple[Any, ...] = (accounts, tenants, people, projects, tasks, products, orders, audit)
+DOMAINS: tuple[Any, ...] = (accounts, tenants, people, projects, tasks, documents, products, orders, audit)
 
 
 class Schema(strawberry.Schema):

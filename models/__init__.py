@@ -6,6 +6,7 @@ Rows only: no rule lives here. `models.Task` is the row, `services.tasks` its ru
 from models.accounts import LoginSession, Throttle, User
 from models.audit import AuditAction, AuditEntry
 from models.base import Model, Row, row_class
+from models.documents import Document
 from models.events import Event, FeedEntry, Unsealed
 from models.idempotency import IdempotencyKey
 from models.money import Currency
@@ -19,6 +20,7 @@ __all__ = [
     "AuditAction",
     "AuditEntry",
     "Currency",
+    "Document",
     "Event",
     "FeedEntry",
     "IdempotencyKey",

@@ -4,22 +4,20 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, exists, false, func, null, or_, select
+from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, exists, false, null, or_, select
 from sqlmodel import col
 
 from models import AuditEntry, Membership
-from models.base import Model, table_of
-from models.database import WriteSession
-from services import products, tasks
+from models.base import table_of
+from services import documents, products, tasks
 from services.access import TENANT_ID, Permission, permitted
 from services.errors import Forbidden
 from services.pagination import Collection, Order
 
-__all__ = ["AUDIT", "changes_of", "forget", "visible"]
+__all__ = ["AUDIT", "changes_of", "visible"]
 
-HISTORIES = (tasks.TASKS, products.PRODUCTS)
+HISTORIES = (tasks.TASKS, products.PRODUCTS, documents.EVERY)
 """Collections whose rows show their history to whoever sees them."""
 
 ORIGIN = ("request_id", "ip", "user_agent")
@@ -87,13 +85,3 @@ def changes_of(collection: Collection) -> Collection:
     return Collection(
         model=AuditEntry, visible=visible_changes, filters={}, orders=AUDIT.orders, default_order=AUDIT.default_order
     )
-
-
-async def forget(session: WriteSession, model: type[Model], row_id: UUID) -> int:
-    """Forget what the log says of a row that was deleted for good, values and salt; says of how many entries.
-
-    That it was forgotten becomes an entry of its own, and the chain of the feed still verifies. Whether the actor may
-    is the caller's care. A row that is still there raises, since no caller does that.
-    """
-    table = table_of(model).name
-    return int((await session.exec(select(func.atrium_forget(table, row_id)))).scalar_one())

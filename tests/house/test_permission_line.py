@@ -11,6 +11,7 @@ ROW = "for the rules, which have asked before they come here; nothing in graph m
 BULK = "a step of the rules in bulk, which have asked before they come here"
 STORE = "for the rules of whatever has events, which have asked before they come here"
 REPLAY = "for operators, from the command line; no actor is behind it"
+PAST = "for the rules of whatever shows its past, which have asked before they come here"
 DOOR = "a step of opening a session, for people whom no permission is known of yet"
 
 # The public functions of services that ask for no permission themselves, and why.
@@ -31,7 +32,10 @@ OPEN_TO_ALL = {
     "services/orders/projection.py:write": STORE,
     "services/orders/replay.py:orders_and_events": REPLAY,
     "services/orders/replay.py:batch": REPLAY,
-    "services/audit.py:forget": "a step of the rules that purge, which have asked before they come here",
+    "services/history.py:as_of": PAST,
+    "services/history.py:after": PAST,
+    "services/history.py:forget": "a step of the rules that purge, which have asked before they come here",
+    "services/documents.py:purge_old": REPLAY,
     "services/tenants.py:take_turns": ROW,
     "services/feed.py:head": "a number, and nothing of what is there; who follows the feed has asked to",
     "services/rows.py:inserted": ROW,

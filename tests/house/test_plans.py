@@ -34,7 +34,7 @@ LISTS: dict[str, Listing] = {
     for field in definition.fields
     if isinstance(field, Listing)
 }
-ROOTS = {name: field.target.collection for name, field in LISTS.items() if not isinstance(field, Many)}
+ROOTS = {name: field.collection for name, field in LISTS.items() if not isinstance(field, Many)}
 NESTED = {name: field for name, field in LISTS.items() if isinstance(field, Many)}
 
 # For each filter a value as people use it, which finds few rows; or a query for one.
