@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Integer, Text, and_, cast, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
 from models import AuditEntry
@@ -68,7 +69,7 @@ async def _at(
     highest = select(func.max(entries.c.version)).where(entries.c.reached).scalar_subquery()
     newest = (
         select(entries.c.id, entries.c.key)
-        .distinct(entries.c.key)
+        .ext(distinct_on(entries.c.key))
         .where(entries.c.version <= highest)
         .order_by(entries.c.key, entries.c.version.desc())
         .subquery("newest")
