@@ -129,13 +129,37 @@ def replay(
         raise typer.Exit(1)
 
 
+@main.command(name="verify-audit")
+def verify_audit() -> None:
+    """Make sure that every event and audit entry is still there, as and where it was sealed, tenant by tenant."""
+    with _prepared() as (_settings, urls), Progress(console=console) as progress:
+        found = asyncio.run(maintenance.verify(urls.runtime, urls.owner, progress))
+    for slug, damage in found.damage:
+        where = "" if damage.position is None else f" at position {damage.position}"
+        console.print(f"{slug}: {damage.source} {damage.entry_id}{where} {damage.what}", style="red", soft_wrap=True)
+    if found.gap is not None:
+        console.print(f"The feed has nothing at position {found.gap}: it was taken out.", style="red")
+    console.print(f"{found.entries:,} entries verified; {found.tail:,} wait to be sealed.")
+    if not found.whole:
+        raise typer.Exit(1)
+    console.print(f"The head is position {found.head[0]}, {found.head[1]}", soft_wrap=True)
+
+
 @main.command()
-def purge() -> None:
-    """Forget what has had its time: idempotency keys that have expired."""
-    with _prepared() as (settings, urls):
+def purge(
+    older_than: Annotated[
+        int | None, typer.Option(help="Also documents that have been in the trash for so many days.", min=0, max=36_500)
+    ] = None,
+) -> None:
+    """Forget what has had its time: idempotency keys that have expired, and documents that were deleted long ago."""
+    with _prepared() as (settings, urls), Progress(console=console) as progress:
         lifetime = timedelta(hours=settings.idempotency_key_hours)
         count = asyncio.run(maintenance.purge(urls.owner, keys_older_than=lifetime))
+        age = None if older_than is None else timedelta(days=older_than)
+        gone = None if age is None else asyncio.run(maintenance.purge_trash(urls.runtime, urls.owner, progress, age))
     console.print(f"{count} idempotency keys purged.")
+    if gone is not None:
+        console.print(f"{gone} documents purged, with what the audit log held of them.")
 
 
 def _set_active(email: str | None, tenant: str | None, *, active: bool) -> None:

@@ -1,7 +1,8 @@
-"""Maintenance from the command line, tenant by tenant, inside each one's walls: replaying and purging."""
+"""Maintenance from the command line, tenant by tenant, inside each one's walls: replaying, verifying, purging."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,9 +11,32 @@ from rich.progress import Progress
 
 from models.base import now
 from models.database import Database
+from services import documents, verification
 from services.orders import replay as orders
 
-__all__ = ["purge", "replay"]
+__all__ = ["Verified", "purge", "purge_trash", "replay", "verify"]
+
+PURGED_AT_ONCE = 200  # documents
+
+
+@dataclass
+class Verified:
+    """What verifying the chains of all tenants found."""
+
+    damage: list[tuple[str, verification.Damage]] = field(default_factory=list)
+    """By the slugs of the tenants, what is not as it was sealed."""
+    gap: int | None = None
+    """The first position that nothing is at, though something is behind it."""
+    entries: int = 0
+    tail: int = 0
+    """How many entries wait for the sealer."""
+    head: tuple[int, str] = (0, "")
+    """The newest position and its link, to be kept where nobody who can change the database can change it."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything is as it was sealed."""
+        return not self.damage and self.gap is None
 
 
 async def replay(runtime_url: str, owner_url: str, progress: Progress, *, repair: bool) -> list[tuple[str, UUID]]:
@@ -35,6 +59,65 @@ async def replay(runtime_url: str, owner_url: str, progress: Progress, *, repair
     return different
 
 
+async def verify(runtime_url: str, owner_url: str, progress: Progress) -> Verified:
+    """Walk the chains of all tenants; gives the first thing of each that is not as it was sealed."""
+    found = Verified(gap=await _gap(owner_url))
+    async with _opened(runtime_url) as database:
+        for tenant_id, slug in await tenants(owner_url):
+            chain = await _walked(database, tenant_id, slug, progress)
+            found.entries += chain.entries
+            if chain.damage:
+                found.damage.append((slug, chain.damage))
+                continue
+            found.head = max(found.head, (chain.position, chain.link.hex()))
+            async with database.maintain(tenant_id, snapshot=True) as session:
+                waiting = await verification.missing(session, tenant_id)
+            queued = await _queued(owner_url, [entry_id for _, entry_id in waiting])
+            found.tail += len(queued)
+            lost = [(source, entry_id) for source, entry_id in waiting if entry_id not in queued]
+            if lost:
+                found.damage.append((slug, verification.Damage("was taken out of the feed", *lost[0])))
+    return found
+
+
+async def _walked(database: Database, tenant_id: UUID, slug: str, progress: Progress) -> verification.Chain:
+    chain = verification.Chain()
+    async with database.maintain(tenant_id, snapshot=True) as session:
+        task = progress.add_task(f"Chain of {slug}", total=await verification.length(session, tenant_id))
+    while not chain.ended:
+        async with database.maintain(tenant_id, snapshot=True) as session:
+            progress.advance(task, await verification.walk(session, tenant_id, chain))
+    return chain
+
+
+async def _gap(owner_url: str) -> int | None:
+    """The first position of the feed that is not there, though a later one is."""
+    query = """
+        SELECT min(g.before + 1) FROM (
+            SELECT position, lag(position, 1, 0::bigint) OVER (ORDER BY position) AS before FROM feed
+        ) g WHERE g.position <> g.before + 1
+    """
+    connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
+    try:
+        gap: int | None = await connection.fetchval(query)
+    finally:
+        await connection.close()
+    return gap
+
+
+async def _queued(owner_url: str, entry_ids: list[UUID]) -> set[UUID]:
+    """Which of these entries are in the sealer's queue, or have left it for the feed meanwhile."""
+    query = """
+        SELECT entry_id FROM unsealed WHERE entry_id = ANY ($1)
+        UNION SELECT entry_id FROM feed WHERE entry_id = ANY ($1)
+    """
+    connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
+    try:
+        return {row[0] for row in await connection.fetch(query, entry_ids)}
+    finally:
+        await connection.close()
+
+
 async def purge(owner_url: str, *, keys_older_than: timedelta) -> int:
     """Forget idempotency keys that have expired, of all tenants and so as the owner role; says how many."""
     connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
@@ -43,6 +126,22 @@ async def purge(owner_url: str, *, keys_older_than: timedelta) -> int:
     finally:
         await connection.close()
     return int(done.rpartition(" ")[2])
+
+
+async def purge_trash(runtime_url: str, owner_url: str, progress: Progress, older_than: timedelta) -> int:
+    """Purge the documents of all tenants that have been in the trash for longer, some at a time; says how many."""
+    before, purged = now() - older_than, 0
+    async with _opened(runtime_url) as database:
+        for tenant_id, slug in await tenants(owner_url):
+            task = progress.add_task(f"Trash of {slug}", total=None)
+            batch = PURGED_AT_ONCE
+            while batch == PURGED_AT_ONCE:
+                async with database.maintain(tenant_id) as session:
+                    batch = await documents.purge_old(session, tenant_id, before=before, most=PURGED_AT_ONCE)
+                purged += batch
+                progress.advance(task, batch)
+            progress.update(task, total=1, completed=1)
+    return purged
 
 
 async def tenants(owner_url: str) -> list[tuple[UUID, str]]:

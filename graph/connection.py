@@ -12,7 +12,7 @@ import strawberry
 from graph.described import enum, output
 from services.pagination import Page
 
-__all__ = ["Connection", "Edge", "OrderDirection", "PageInfo", "connect"]
+__all__ = ["Connection", "Edge", "OrderDirection", "PageInfo", "connect", "connected"]
 
 NodeType = TypeVar("NodeType")
 
@@ -82,3 +82,12 @@ def connect(page: Page, count: Callable[[], Awaitable[int]]) -> Connection[Any]:
         ),
         count=count,
     )
+
+
+def connected(page: Awaitable[Page], count: Callable[[], Awaitable[int]]) -> Awaitable[Connection[Any]]:
+    """A connection, once its page is there."""
+
+    async def made() -> Connection[Any]:
+        return connect(await page, count)
+
+    return made()

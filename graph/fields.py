@@ -28,13 +28,13 @@ from strawberry.types.base import StrawberryOptional, get_object_definition
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType, StrawberryLazyReference
 
-from graph.connection import Connection, connect
+from graph.connection import connected
 from graph.described import describe, interface, summary
 from graph.inputs import values
 from graph.money import Money
 from graph.scalars import read_id, write_id
 from models.base import Model, row_class
-from services.pagination import Collection, Page, PageRequest
+from services.pagination import Collection, PageRequest
 
 __all__ = [
     "NODES",
@@ -251,7 +251,7 @@ class Listing(Declared):
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load the page, and the count when it is asked for."""
         request, collection, loaders = self.request(kwargs), self.collection, info.context.loaders
-        return _connected(loaders.page(collection, request), lambda: loaders.count(collection, request))
+        return connected(loaders.page(collection, request), lambda: loaders.count(collection, request))
 
 
 class Many(Listing):
@@ -264,7 +264,7 @@ class Many(Listing):
         """Load the page, together with those of all the other rows, and the counts when they are asked for."""
         request, collection, loaders = self.request(kwargs), self.collection, info.context.loaders
         parent = getattr(source, self.key)
-        return _connected(
+        return connected(
             loaders.related(collection, request, self.column, parent),
             lambda: loaders.related_count(collection, request, self.column, parent),
         )
@@ -371,13 +371,6 @@ async def _as_money(minor: Awaitable[int], currency: str) -> Money:
 def _accepts(model: type[Model]) -> Callable[[Any, Any], bool]:
     classes = (model, row_class(model))
     return lambda value, _info: isinstance(value, classes)
-
-
-def _connected(page: Awaitable[Page], count: Callable[[], Awaitable[int]]) -> Awaitable[Connection[Any]]:
-    async def connected() -> Connection[Any]:
-        return connect(await page, count)
-
-    return connected()
 
 
 def argument(name: str, type_: Any, description: str, *, required: bool = False) -> StrawberryArgument:

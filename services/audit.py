@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, exists, false, null, or_, select
@@ -15,7 +16,7 @@ from services.access import TENANT_ID, Permission, permitted
 from services.errors import Forbidden
 from services.pagination import Collection, Order
 
-__all__ = ["AUDIT", "changes_of", "visible"]
+__all__ = ["AUDIT", "LOG", "changes_of", "visible"]
 
 HISTORIES = (tasks.TASKS, products.PRODUCTS, documents.EVERY)
 """Collections whose rows show their history to whoever sees them."""
@@ -30,6 +31,12 @@ def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     if Permission.AUDIT_READ in permissions:
         return select(*table_of(AuditEntry).c).where(col(AuditEntry.tenant_id) == TENANT_ID)
     return _without_origin().where(or_(false(), *_of_rows_seen(permissions)))
+
+
+def visible_log(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """All of the tenant's entries, for those who read the whole log."""
+    permitted(permissions, Permission.AUDIT_READ)
+    return visible(permissions)
 
 
 def _of_rows_seen(permissions: AbstractSet[Permission]) -> Iterator[Any]:
@@ -68,8 +75,9 @@ AUDIT = Collection(
     },
     orders={"created_at": Order.by(col(AuditEntry.created_at))},
     default_order=("created_at", True),
-    listed=Permission.AUDIT_READ,
 )
+
+LOG = replace(AUDIT, visible=visible_log)
 
 
 def changes_of(collection: Collection) -> Collection:
@@ -82,6 +90,4 @@ def changes_of(collection: Collection) -> Collection:
         collection.visible(permissions)  # refuses whoever sees nothing of it
         return _without_origin().where(_of_table(collection))
 
-    return Collection(
-        model=AuditEntry, visible=visible_changes, filters={}, orders=AUDIT.orders, default_order=AUDIT.default_order
-    )
+    return replace(AUDIT, visible=visible_changes)

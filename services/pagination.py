@@ -106,8 +106,6 @@ class Collection:
     """What holds for every row that can be reached by other ways than a list."""
     guarded: Mapping[str, Permission] = field(default_factory=dict)
     """Filters and expressions over what not everybody sees, and what it takes to use them."""
-    listed: Permission | None = None
-    """What it takes to list all of it, where its rows can also be seen one by one."""
     prepare: Callable[[dict[str, Any]], dict[str, Any]] = dict
     """Turns what a client filters by into the values of the binds; may raise InvalidInput."""
     links: Mapping[str, Callable[[ColumnElement[Any]], ColumnElement[bool]]] = field(default_factory=dict)
@@ -197,7 +195,6 @@ class Page:
 async def page(session: Session, actor: Actor, collection: Collection, request: PageRequest) -> Page:
     """One page of everything that the actor sees of a collection."""
     rows = collection.visible(actor.permissions)
-    _permit_listing(actor, collection)
     rows = rows.add_columns(cursor_of(*order_keys(collection, request)[:2]).label("cursor"))
     result = await session.exec(_paged(rows, collection, request, actor), params=_values(actor, request))
     return _page([tuple(row) for row in result], collection, request)
@@ -206,7 +203,6 @@ async def page(session: Session, actor: Actor, collection: Collection, request: 
 async def count(session: Session, actor: Actor, collection: Collection, request: PageRequest) -> int:
     """How many rows the whole list has."""
     rows = collection.visible(actor.permissions)
-    _permit_listing(actor, collection)
     statement = select(func.count()).select_from(_filtered(rows, collection, request, actor).subquery())
     return int((await session.exec(statement, params=_values(actor, request))).scalar_one())
 
@@ -318,11 +314,6 @@ def seek(collection: Collection, request: PageRequest) -> ColumnElement[bool]:
     here = tuple_(key, row_id)
     there = tuple_(cast(bindparam("after_key", type_=Text()), key.type), bindparam("after_id", type_=Uuid()))
     return here < there if downwards else here > there
-
-
-def _permit_listing(actor: Actor, collection: Collection) -> None:
-    if collection.listed is not None:
-        permitted(actor.permissions, collection.listed)
 
 
 def _parents() -> Any:

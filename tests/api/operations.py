@@ -54,6 +54,7 @@ class Urls(Protocol):
 EVERYTHING_NAMED: dict[str, Maker] = {
     "Task": things.task,
     "Project": things.project,
+    "Document": things.document,
     "User": things.member,
     "Tenant": things.tenant,
     "Invitation": things.invitation,
@@ -89,6 +90,17 @@ CASES: dict[str, Any] = {
     "tasks: of a project": {"filter": {"projectId": things.project}},
     "tasks: of somebody": {"filter": {"assigneeId": things.member}},
     "tasks: after": {**PAGE, "after": things.cursor_in("tasks", things.task)},
+    "document": {"id": things.document},
+    "document: as it was": {"id": things.document, "asOf": "2999-01-01"},
+    "documents": {"orderBy": {"field": "TITLE"}},
+    "documents: holding a text": {"filter": {"text": things.written}},
+    "documents: of a project": {"filter": {"projectId": things.project_of_documents}},
+    "documents: of somebody": {"filter": {"createdBy": things.reader}},
+    "documents: after": {**PAGE, "after": things.cursor_in("documents", things.document)},
+    "trash": {**PAGE, "orderBy": {"field": "DELETED_AT"}},
+    "trash: holding a text": {"filter": {"text": things.written}},
+    "trash: of somebody": {"filter": {"deletedBy": things.reader}},
+    "trash: after": {**PAGE, "after": things.cursor_in("trash", things.deleted_document)},
     "users": {"orderBy": {"field": "CREATED_AT"}},
     "users: by address": {"filter": {"email": things.known_address, "isFormer": None}},
     "users: after": {**PAGE, "after": things.cursor_in("users", things.member)},
@@ -106,7 +118,7 @@ CASES: dict[str, Any] = {
     "orders: after": {**PAGE, "after": things.cursor_in("orders", things.own_order)},
     "auditLog": PAGE,
     "auditLog: about something": {"filter": {"rowId": things.task, "table": "tasks"}},
-    "auditLog: by somebody": {"filter": {"actor": things.member}},
+    "auditLog: by somebody": {"filter": {"actor": things.author}},
     "auditLog: after": {**PAGE, "after": things.cursor_in("auditLog", things.entry)},
     "register": {"input": {"email": things.new_address, "fullName": things.secret, "password": things.password}},
     "login": {"input": {"email": things.email, "password": things.password}},
@@ -146,6 +158,14 @@ CASES: dict[str, Any] = {
     "updateTasks": {
         "input": {"tasks": [{"id": things.task, "projectId": things.project, "assigneeId": things.member}]}
     },
+    "createDocument": {"input": {"title": things.new_name, "content": things.secret, "projectId": things.project}},
+    "updateDocument": {
+        "input": {"id": things.document, "content": things.new_name, "projectId": things.project, "expectedVersion": 1}
+    },
+    "deleteDocument": {"input": {"id": things.document, "expectedVersion": 1}},
+    "restoreDocument": {"input": {"id": things.deleted_document}},
+    "purgeDocument": {"input": {"id": things.deleted_document}},
+    "revertDocument": {"input": {"id": things.changed_document, "to": things.entry_before}},
     "createUsers": {
         "input": {
             "users": [

@@ -79,7 +79,13 @@ ELSEWHERE = {
         "names nothing that there is",
     ),
     **dict.fromkeys(
-        ("projects: holding a text", "tasks: holding a text", "products: holding a text"),
+        (
+            "projects: holding a text",
+            "tasks: holding a text",
+            "documents: holding a text",
+            "trash: holding a text",
+            "products: holding a text",
+        ),
         "reads a view that is a wall itself",
     ),
 }

@@ -100,7 +100,8 @@ async def test_a_subscriber_cut_off_sees_all_of_it_once_and_in_order(
     found = await asyncio.wait_for(reading, 60)
     await superuser.close()
 
-    assert [position for position, _ in found] == list(range(1, total + 1))
+    positions = [position for position, _ in found]
+    assert positions == sorted(set(positions))
     assert len({entry.id for _, entry in found}) == total
     for stream in {entry.stream_id for _, entry in found}:
         versions = [entry.version for _, entry in found if entry.stream_id == stream]
@@ -117,8 +118,11 @@ async def test_what_commits_late_comes_late_and_is_not_missed(world: World) -> N
         async with database.maintain(tenant_id) as fast:
             await events.append(fast, actor(world), STREAM, early, 0, fact)
         feeds = [world.app.parts.feed]
-        assert [(p, e.stream_id) for p, e in await read(world, feeds, 1, cuts=0)] == [(1, early)]
-    assert [(p, e.stream_id) for p, e in await read(world, feeds, 2, cuts=0)] == [(1, early), (2, late)]
+        [first] = await read(world, feeds, 1, cuts=0)
+        assert first[1].stream_id == early
+    again, second = await read(world, feeds, 2, cuts=0)
+    assert (again[0], again[1].stream_id) == (first[0], early)
+    assert (second[0] > first[0], second[1].stream_id) == (True, late)
 
 
 def copied(source: str, target: Server, folder: Path) -> None:
@@ -140,7 +144,7 @@ async def test_the_feed_goes_on_in_a_fresh_cluster(world: World, urls: Urls, tmp
     async with sealer.transaction():
         await sealer.execute("SELECT pg_advisory_xact_lock(hashtext('atrium sealer'))")
         await write(world, [new_id()], 5, seed=2)  # which nobody can seal before the dump
-        assert await sealer.fetchval("SELECT count(*) FROM unsealed") == 5
+        assert await sealer.fetchval("SELECT count(*) FROM unsealed WHERE source = 'event'") == 5
         (tmp_path / "server").mkdir()
         with Server.start(tmp_path / "server", fast=True) as server:
             copied(urls.plain("owner"), server, tmp_path)
@@ -151,5 +155,7 @@ async def test_the_feed_goes_on_in_a_fresh_cluster(world: World, urls: Urls, tmp
                 assert [(at, entry.id) for at, entry in found[:10]] == [(at, entry.id) for at, entry in before[10:]]
                 await write(restored, [new_id()], 5, seed=3)
                 found += await read(restored, feeds, 5, cuts=0, after=str(found[-1][0]))
-                assert [at for at, _ in found] == list(range(11, 31))
+                positions = [at for at, _ in found]
+                assert positions == sorted(set(positions))
+                assert len({entry.id for _, entry in found}) == 20
     await sealer.close()

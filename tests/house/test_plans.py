@@ -54,6 +54,14 @@ SELECTIVE: dict[str, Any] = {
     "Query.tasks assignee_id": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
     "(SELECT assignee_id FROM tasks WHERE tenant_id = $1) LIMIT 1",
     "Query.tasks text": "3f2a",
+    "Query.documents text": "3f2a",
+    "Query.documents project_id": "SELECT project_id FROM documents WHERE tenant_id = $1 AND deleted_at IS NULL"
+    " AND project_id IS NOT NULL LIMIT 1",
+    "Query.documents created_by": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
+    "(SELECT created_by FROM documents WHERE tenant_id = $1) LIMIT 1",
+    "Query.trash text": "3f2a",
+    "Query.trash deleted_by": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
+    "(SELECT deleted_by FROM documents WHERE tenant_id = $1) LIMIT 1",
     "Query.products text": "3f2a",
     "Query.products sku": "ACME-77",
     "Query.products is_active": False,
@@ -67,6 +75,12 @@ SELECTIVE: dict[str, Any] = {
     "Query.orders product_id": "SELECT product_id FROM order_items WHERE tenant_id = $1 LIMIT 1",
     "Query.orders created_from": now() - timedelta(days=7),
     "Query.orders created_before": now() - timedelta(days=200),
+    "Query.audit_log table": "tenants",
+    "Query.audit_log row_id": "SELECT id FROM tasks WHERE tenant_id = $1 LIMIT 1",
+    "Query.audit_log action": "DELETE",
+    "Query.audit_log actor": "SELECT id FROM memberships WHERE tenant_id = $1 LIMIT 1",
+    "Query.audit_log from_": now() + timedelta(days=1),
+    "Query.audit_log to": now() - timedelta(days=1),
 }
 
 # What a filter cannot be given without.

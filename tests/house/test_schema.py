@@ -46,11 +46,14 @@ PLAIN_LISTS = {
         (f"{name}.outcomes" for name in ("CreatedUserOutcomes", "TaskOutcomes", "ProductOutcomes", "RestockOutcomes")),
         "as long as the rows of the input",
     ),
+    "AuditEntry.changes": "as long as the columns of a table",
+    "TaskChange.fields": "likewise",
+    "DocumentChange.fields": "likewise",
     "Query.nodes": "as long as the ids that it is given",
 }
 
 # Enums whose values say all there is to say by their name, besides those that name what a list can be sorted by.
-PLAIN_ENUMS = {"Currency", "OrderDirection", "OrderEventType", "OrderStatus", "Role", "TaskStatus"}
+PLAIN_ENUMS = {"AuditAction", "Currency", "OrderDirection", "OrderEventType", "OrderStatus", "Role", "TaskStatus"}
 
 # Inputs that are no mutation's own, and what they are part of.
 PARTS = {

@@ -14,7 +14,19 @@ import pytest
 
 import services
 from models.base import new_id, now
-from services import accounts, invitations, orders, pagination, products, projects, sessions, tasks, tenants
+from services import (
+    accounts,
+    audit,
+    documents,
+    invitations,
+    orders,
+    pagination,
+    products,
+    projects,
+    sessions,
+    tasks,
+    tenants,
+)
 from services.errors import Forbidden, InvalidInput
 from services.pagination import Collection, Page, PageRequest
 from tests.factories import Person, World
@@ -47,6 +59,17 @@ async def some_tasks(world: World, chance: random.Random, count: int = 230) -> P
         rows.append((acme.tenant_id, new_id(), acme.member.user_id, word(chance), due, *times))
     chance.shuffle(rows)
     await world.connection.executemany(sql, rows)
+    return acme.member
+
+
+async def some_documents(world: World, chance: random.Random) -> Person:
+    """Of which a third is in the trash."""
+    acme = world.acme
+    for number in range(150):
+        title, times = f"{word(chance)} {number}", {"created_at": moment(chance), "updated_at": moment(chance)}
+        gone = {"deleted_at": moment(chance), "deleted_by": acme.member.user_id} if number % 3 == 0 else {}
+        document = {"tenant_id": acme.tenant_id, "created_by": acme.member.user_id, "title": title}
+        await world.add("documents", **document, **times, **gone)
     return acme.member
 
 
@@ -132,9 +155,17 @@ async def nothing_more(world: World, _chance: random.Random) -> Person:
     return world.acme.member
 
 
+async def some_entries(world: World, chance: random.Random) -> Person:
+    await some_invitations(world, chance)
+    return world.acme.owner
+
+
 CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Person]], int]] = {
     "tasks.TASKS": (tasks.TASKS, some_tasks, 230),
     "projects.PROJECTS": (projects.PROJECTS, some_projects, 150),
+    "documents.DOCUMENTS": (documents.DOCUMENTS, some_documents, 100),
+    "documents.TRASH": (documents.TRASH, some_documents, 50),
+    "documents.EVERY": (documents.EVERY, some_documents, 150),
     "tenants.USERS": (tenants.USERS, some_people, 153),
     "tenants.MEMBERSHIPS": (tenants.MEMBERSHIPS, many_tenants, 60),
     "tenants.OWN_TENANTS": (tenants.OWN_TENANTS, many_tenants, 60),
@@ -146,6 +177,8 @@ CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Pe
     "sessions.SESSIONS": (sessions.SESSIONS, some_sessions, 61),
     "invitations.INVITATIONS": (invitations.INVITATIONS, some_invitations, 0),
     "invitations.RECEIVED": (invitations.RECEIVED, some_invitations, 30),
+    "audit.AUDIT": (audit.AUDIT, some_entries, 0),
+    "audit.LOG": (audit.LOG, some_entries, 0),
     "accounts.VIEWERS": (accounts.VIEWERS, nothing_more, 1),
 }
 """By name: a collection, who makes its rows and gives whoever sees them, and how many those are (0: by chance)."""
