@@ -56,11 +56,13 @@ def visible_all(permissions: AbstractSet[Permission]) -> Select[Any]:
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The tenant's documents that are not in the trash."""
+    permitted(permissions, Permission.DOCUMENTS_READ)
     return visible_all(permissions).where(LIVE)
 
 
 def visible_trash(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The tenant's documents that are in the trash."""
+    permitted(permissions, Permission.DOCUMENTS_READ)
     return visible_all(permissions).where(~LIVE)
 
 

@@ -21,7 +21,8 @@ from tests.client import Client
 from tests.conftest import Urls
 from tests.factories import World
 
-ERROR = "... on Error { message code } ... on InvalidInput { fields { path } }"
+ERROR = "... on Error { message code }"
+FIELDS = "... on InvalidInput { fields { path } }"
 SHOWN = "id title content version createdAt updatedAt deletedAt deletedBy { fullName } createdBy { fullName }"
 DOCUMENT = f"... on Document {{ {SHOWN} project {{ id }} }} {ERROR}"
 CONFLICT = "... on VersionConflict { currentVersion current { ... on Document { id title content } } }"
@@ -42,6 +43,7 @@ ELSEWHERE = {
     "VersionConflict.current": "tried by an update with an old version",
     "DocumentChange.document": "tried by following the changes from the beginning",
     "Edge.node": "the same rows as the connection's nodes",
+    "Shortage.product": "products alone",
     **dict.fromkeys(
         ("createDocument", "updateDocument", "deleteDocument", "restoreDocument", "purgeDocument", "revertDocument"),
         "tried by themselves: what they answer is what they were asked about",
@@ -73,7 +75,9 @@ def test_every_way_to_a_document_is_known() -> None:
 
 
 async def make(client: Client, **given: Any) -> dict[str, Any]:
-    return await client.do("createDocument", DOCUMENT, **{"title": "Secret plan", "content": "secret content", **given})
+    return await client.do(
+        "createDocument", f"{DOCUMENT} {FIELDS}", **{"title": "Secret plan", "content": "secret content", **given}
+    )
 
 
 async def reached(client: Client, document_id: str, project_id: str) -> dict[str, bool]:
@@ -149,7 +153,7 @@ async def test_a_deleted_document_is_nowhere_but_in_the_trash_and_its_history(wo
     assert (refused["code"], refused["field"]) == ("ALREADY_EXISTS", "title")
     await member.do("deleteDocument", DOCUMENT, id=again["id"])
     restored = await member.do("restoreDocument", DOCUMENT, id=made["id"])
-    assert (restored["deletedAt"], restored["project"]) == (None, project)
+    assert (restored["deletedAt"], restored["project"]) == (None, {"id": project["id"]})
     assert await reached(member, made["id"], project["id"]) == dict.fromkeys(WAYS, True)
 
 
@@ -168,7 +172,8 @@ async def test_of_a_purged_document_nothing_is_left_and_the_chain_is_whole(world
     ]
     holding = {t for t in tables if await world.connection.fetchval(held.format(t))}
     assert holding == {"documents", "audit_log"}
-    assert (await member.do("purgeDocument", f"{ERROR}", id=made["id"]))["code"] == "FORBIDDEN"
+    refused = "mutation($id: ID!) { purgeDocument(input: {id: $id}) { __typename } }"
+    assert await member.codes(refused, id=made["id"]) == ["FORBIDDEN"]
     assert (await admin.do("purgeDocument", DOCUMENT, id=made["id"]))["id"] == made["id"]
     for person, query in answers:
         assert "ecret" not in json.dumps(await person.run(query)), query
@@ -226,7 +231,7 @@ async def test_bad_input_gets_typed_answers(world: World) -> None:
     log = '{ auditLog(filter: {rowId: "%s"}) { nodes { id } } }'
     [entry] = (await admin.run(log % other["id"]))["auditLog"]["nodes"]
     for to in (entry["id"], f"AuditEntry:{new_id()}"):
-        refused = await member.do("revertDocument", ERROR, id=made["id"], to=to)
+        refused = await member.do("revertDocument", f"{FIELDS} {ERROR}", id=made["id"], to=to)
         assert (refused["code"], refused["fields"]) == ("BAD_USER_INPUT", [{"path": "to"}])
     live = await admin.do("purgeDocument", f"{ILLEGAL} {ERROR}", id=made["id"])
     assert (live["code"], live["current"], live["allowed"]) == ("ILLEGAL_TRANSITION", "LIVE", ["TRASHED"])
@@ -243,12 +248,11 @@ async def test_bad_input_gets_typed_answers(world: World) -> None:
     [
         ({"title": " "}, "title"),
         ({"title": "x" * 201}, "title"),
-        ({"title": "\0"}, "title"),
         ({"content": "x" * 100_001}, "content"),
         ({"projectId": f"Project:{new_id()}"}, "projectId"),
         ({"projectId": "Task:1"}, "projectId"),
     ],
-    ids=range(6),
+    ids=range(5),
 )
 async def test_what_cannot_be_written_says_where(world: World, given: dict[str, Any], path: str) -> None:
     refused = await make(world.acme.member.client, **given)

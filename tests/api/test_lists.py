@@ -67,10 +67,9 @@ async def furnish_shop(world: World) -> None:
     lamp, *others = [
         await world.add("products", **ours, **price, sku=name, name=name) for name in ("Lamp", "Chair", "Table", "Rug")
     ]
-    for name in ("tasks", "products"):
+    for name, column in (("tasks", "description"), ("products", "description"), ("documents", "content")):
         for text in ("What is to be said", "More about it"):
-            await world.connection.execute(f"UPDATE {name} SET description = $1", text)
-            await world.connection.execute("UPDATE documents SET content = $1", text)
+            await world.connection.execute(f"UPDATE {name} SET {column} = $1", text)
     for number in range(5):
         shipped = number == 2
         order = {"status": "SHIPPED" if shipped else "PENDING", "shipping_address": "Here", "currency": "EUR"}

@@ -61,6 +61,8 @@ PARTS = {
     "OrderItemInput": "a row of PlaceOrderInput",
     "CreateUserInput": "a row of CreateUsersInput",
     "ArrivalInput": "a row of RestockProductsInput",
+    "TrashFilter": "of the trash, which is a list of documents with filters of its own",
+    "TrashOrder": "likewise",
 }
 
 # Unions that say what became of one row of a bulk mutation, where no mutation does the same for one alone.
