@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from rich.progress import Progress
 
-from models.base import new_id
+from atrium import maintenance
+from models.base import new_id, now
 from models.documents import Document
 from models.projects import Project
 from services import audit, documents, history, projects
@@ -22,6 +24,7 @@ from services.errors import (
     Unauthenticated,
     VersionConflict,
 )
+from tests.conftest import Urls
 from tests.factories import World
 from tests.units import Rules, until_blocked
 
@@ -409,3 +412,17 @@ async def test_what_lay_in_the_trash_for_long_is_purged(rules: Rules, world: Wor
     assert counts == [3, 2, 0]
     assert (await titles(rules, world), await trash(rules, world)) == (["Live"], ["Recent"])
     assert await world.connection.fetchval("SELECT count(*) FROM audit_log WHERE action = 'PURGE'") == 5
+
+
+async def test_the_trash_of_every_tenant_is_emptied_by_age(rules: Rules, world: World, urls: Urls) -> None:
+    for tenant in (world.acme, world.globex):
+        by = {"tenant_id": tenant.tenant_id, "created_by": tenant.owner.user_id, "deleted_by": tenant.owner.user_id}
+        for number, days in enumerate((1, 29, 31, 400)):
+            gone = {"deleted_at": now() - timedelta(days=days)}
+            await world.add("documents", **by, **gone, title=f"{number}")
+    quiet = Progress(disable=True)
+    assert await maintenance.purge_trash(urls.runtime, urls.owner, quiet, timedelta(days=30)) == 4
+    assert await trash(rules, world) == ["0", "1"]
+    assert await maintenance.purge_trash(urls.runtime, urls.owner, quiet, timedelta(days=0)) == 4
+    assert await world.connection.fetchval("SELECT count(*) FROM documents") == 0
+    assert (await maintenance.verify(urls.runtime, urls.owner, quiet)).damage == []
