@@ -164,13 +164,21 @@ def import_articles(
 
 
 @main.command()
-def purge() -> None:
-    """Forget what has had its time: idempotency keys and mailed tokens that have expired, API keys a year later."""
-    with _prepared() as (settings, urls):
+def purge(
+    older_than: Annotated[
+        int | None, typer.Option(help="Also documents that have been in the trash for so many days.", min=0, max=36_500)
+    ] = None,
+) -> None:
+    """Forget what has had its time: keys and tokens that have expired, and documents that were deleted long ago."""
+    with _prepared() as (settings, urls), Progress(console=console) as progress:
         lifetime = timedelta(hours=settings.idempotency_key_hours)
         purged = asyncio.run(maintenance.purge(urls.owner, keys_older_than=lifetime))
+        age = None if older_than is None else timedelta(days=older_than)
+        gone = None if age is None else asyncio.run(maintenance.purge_trash(urls.runtime, urls.owner, progress, age))
     counts = (f"{count} {name.replace('_', ' ')}" for name, count in purged._asdict().items())
     console.print(f"Purged {', '.join(counts)}.")
+    if gone is not None:
+        console.print(f"Purged {gone} documents, with what the audit log held of them.")
 
 
 def _set_active(email: str | None, tenant: str | None, *, active: bool) -> None:

@@ -12,12 +12,13 @@ from rich.progress import Progress
 
 from models.base import now
 from models.database import Database
-from services import verification
+from services import documents, verification
 from services.orders import replay as orders
 
-__all__ = ["Purged", "Verified", "purge", "replay", "verify"]
+__all__ = ["Purged", "Verified", "purge", "purge_trash", "replay", "verify"]
 
 ENDED_KEYS_KEPT = timedelta(days=365)  # so that whoever looks at what a machine did finds out which it was
+PURGED_AT_ONCE = 200  # documents
 
 
 @dataclass
@@ -147,6 +148,22 @@ async def purge(owner_url: str, *, keys_older_than: timedelta) -> Purged:
 async def _deleted(connection: asyncpg.Connection, statement: str, before: datetime) -> int:
     done: str = await connection.execute(statement, before)
     return int(done.rpartition(" ")[2])
+
+
+async def purge_trash(runtime_url: str, owner_url: str, progress: Progress, older_than: timedelta) -> int:
+    """Purge the documents of all tenants that have been in the trash for longer, some at a time; says how many."""
+    before, purged = now() - older_than, 0
+    async with _opened(runtime_url) as database:
+        for tenant_id, slug in await tenants(owner_url):
+            task = progress.add_task(f"Trash of {slug}", total=None)
+            batch = PURGED_AT_ONCE
+            while batch == PURGED_AT_ONCE:
+                async with database.maintain(tenant_id) as session:
+                    batch = await documents.purge_old(session, tenant_id, before=before, most=PURGED_AT_ONCE)
+                purged += batch
+                progress.advance(task, batch)
+            progress.update(task, total=1, completed=1)
+    return purged
 
 
 async def tenants(owner_url: str) -> list[tuple[UUID, str]]:

@@ -21,7 +21,7 @@ from graph.inputs import any_ref, ref
 from graph.mutations import Mutation
 from graph.scalars import JSON, write_id
 from models import AuditAction
-from models.base import table_of
+from models.base import Model, table_of
 from services import audit
 
 if TYPE_CHECKING:
@@ -114,13 +114,18 @@ class AuditEntry(Node):
     """When it happened."""
 
 
+def _is_known(type_name: str) -> bool:
+    """Whether ids of entries' rows may begin with this: the name of a type, or of a table that has none."""
+    return type_name in NODES or type_name in Model.metadata.tables
+
+
 @input_type
 class AuditEntryFilter:
     """Which entries are listed."""
 
     table: str | None = UNSET
     """Those of this kind of thing, such as `tasks`."""
-    row_id: strawberry.ID | None = any_ref(default=UNSET)
+    row_id: strawberry.ID | None = any_ref(_is_known, default=UNSET)
     """Those of this one thing, be it there or not."""
     action: AuditAction | None = UNSET
     """Those that did this."""

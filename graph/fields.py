@@ -199,6 +199,14 @@ class Own(Declared):
 class Listing(Declared):
     """A page of a collection."""
 
+    companions: str | None = None
+    """What its filter and order are named after, if not after the type that is listed."""
+
+    @property
+    def collection(self) -> Collection:
+        """What is listed."""
+        return self.target.collection
+
     @cached_property
     def list_name(self) -> str:
         """The list's name, which its cursors are bound to."""
@@ -217,11 +225,11 @@ class Listing(Declared):
             argument("last", int, "How many rows from the end or before `before`: 1 to 100."),
             argument("before", str, "A cursor of this list; the page ends before it."),
         ]
-        if self.target.collection.filters:
+        if self.collection.filters:
             type_ = _annotated_target(self.type_annotation)
             arguments += [
-                argument("filter", _companion(type_, "Filter"), "Which rows are listed."),
-                argument("order_by", _companion(type_, "Order"), "How they are sorted."),
+                argument("filter", _companion(type_, "Filter", self.companions), "Which rows are listed."),
+                argument("order_by", _companion(type_, "Order", self.companions), "How they are sorted."),
             ]
         return arguments
 
@@ -230,7 +238,7 @@ class Listing(Declared):
         order = kwargs.get("order_by") or None
         wanted = kwargs.get("filter") or None
         return PageRequest.of(
-            self.target.collection,
+            self.collection,
             self.list_name,
             first=kwargs.get("first") if kwargs.get("first") is not UNSET else None,
             after=kwargs.get("after") or None,
@@ -242,7 +250,7 @@ class Listing(Declared):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load the page, and the count when it is asked for."""
-        request, collection, loaders = self.request(kwargs), self.target.collection, info.context.loaders
+        request, collection, loaders = self.request(kwargs), self.collection, info.context.loaders
         return connected(loaders.page(collection, request), lambda: loaders.count(collection, request))
 
 
@@ -254,7 +262,7 @@ class Many(Listing):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load the page, together with those of all the other rows, and the counts when they are asked for."""
-        request, collection, loaders = self.request(kwargs), self.target.collection, info.context.loaders
+        request, collection, loaders = self.request(kwargs), self.collection, info.context.loaders
         parent = getattr(source, self.key)
         return connected(
             loaders.related(collection, request, self.column, parent),
@@ -382,11 +390,11 @@ def _annotated_target(annotation: StrawberryAnnotation | None) -> Any:
     return get_args(annotation.raw_annotation)[0]
 
 
-def _companion(target: Any, suffix: str) -> Any:
+def _companion(target: Any, suffix: str, name: str | None) -> Any:
     """The input type that goes with a type: `TaskFilter` with `Task`, from the same module."""
     if get_origin(target) is Annotated:
         forward, reference = get_args(target)
         assert isinstance(forward, ForwardRef)
         assert isinstance(reference, StrawberryLazyReference)
-        return LazyType(forward.__forward_arg__ + suffix, reference.module, reference.package)
-    return LazyType(target.__name__ + suffix, target.__module__)
+        return LazyType((name or forward.__forward_arg__) + suffix, reference.module, reference.package)
+    return LazyType((name or target.__name__) + suffix, target.__module__)

@@ -1,6 +1,8 @@
 """Inputs: from GraphQL's input objects to the values that services take."""
 
 import dataclasses
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import MISSING
 from typing import Any
 from uuid import UUID
@@ -14,17 +16,15 @@ from services.errors import InvalidInput
 
 __all__ = ["any_ref", "ref", "values"]
 
-ANY = "*"
-
 
 def ref(type_name: str, default: Any = MISSING) -> Any:
     """An input field that holds the id of a certain type; services get its UUID."""
     return strawberry.field(default=default, metadata={"ref": type_name})
 
 
-def any_ref(default: Any = MISSING) -> Any:
-    """An input field that holds the id of anything; services get its UUID."""
-    return ref(ANY, default=default)
+def any_ref(known: Callable[[str], bool], default: Any = MISSING) -> Any:
+    """An input field that holds an id of any type that is `known`; services get its UUID."""
+    return strawberry.field(default=default, metadata={"ref": known})
 
 
 def values(given: Any, path: str = "") -> dict[str, Any]:
@@ -44,18 +44,19 @@ def values(given: Any, path: str = "") -> dict[str, Any]:
     return found
 
 
-def _read(value: Any, type_name: str | None, path: str) -> Any:
+def _read(value: Any, type_: str | Callable[[str], bool] | None, path: str) -> Any:
     if isinstance(value, list):
-        return [_read(item, type_name, f"{path}.{index}") for index, item in enumerate(value)]
+        return [_read(item, type_, f"{path}.{index}") for index, item in enumerate(value)]
     if dataclasses.is_dataclass(value):
         return values(value, path)
-    if type_name and value is not None:
-        return _read_any(value, path) if type_name == ANY else read_id(value, type_name, path)
-    return value
+    if type_ is None or value is None:
+        return value
+    return read_id(value, type_, path) if isinstance(type_, str) else _read_any(value, type_, path)
 
 
-def _read_any(value: str, path: str) -> UUID:
-    try:
-        return split_id(value)[1]
-    except InvalidInput:
-        raise InvalidInput.of(path, "This is not an id.") from None
+def _read_any(value: str, known: Callable[[str], bool], path: str) -> UUID:
+    with suppress(InvalidInput):
+        type_name, row_id = split_id(value)
+        if known(type_name):
+            return row_id
+    raise InvalidInput.of(path, "This is not an id.")

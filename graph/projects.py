@@ -19,6 +19,7 @@ from services import projects
 from services.access import Actor
 
 if TYPE_CHECKING:
+    from graph.documents import Document
     from graph.tasks import Task
 
 __all__ = ["MUTATIONS", "Project", "ProjectFilter", "ProjectOrder", "Queries"]
@@ -26,7 +27,7 @@ __all__ = ["MUTATIONS", "Project", "ProjectFilter", "ProjectOrder", "Queries"]
 
 @node(projects.PROJECTS)
 class Project(Node):
-    """What tasks are grouped by. Archived, it leaves the default lists; deleted, it takes its tasks to the trash."""
+    """What tasks and documents are grouped by. Archived, it leaves the default lists; deleted, it takes them along."""
 
     name: str
     """What it is called."""
@@ -44,6 +45,8 @@ class Project(Node):
     """How often it changed; for `expectedVersion`."""
     tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = many("project_id")
     """Its tasks."""
+    documents: Connection[Annotated["Document", strawberry.lazy("graph.documents")]] = many("project_id")
+    """Its documents."""
 
 
 @input_type
@@ -166,13 +169,13 @@ async def archive_project(session: WriteSession, actor: Actor, input: ArchivePro
 
 @mutation(DeleteProjectResult)
 async def delete_project(session: WriteSession, actor: Actor, input: DeleteProjectInput) -> models.Project:
-    """Move a project and its tasks to the trash, as one set. For admins and owners."""
+    """Move a project, its tasks and its documents to the trash, as one set. For admins and owners."""
     return await projects.delete(session, actor, **values(input))
 
 
 @mutation(RestoreProjectResult)
 async def restore_project(session: WriteSession, actor: Actor, input: RestoreProjectInput) -> models.Project:
-    """Bring a project back from the trash, with the tasks that went there with it. For admins and owners."""
+    """Bring a project back from the trash, with all that went there with it. For admins and owners."""
     return await projects.restore(session, actor, **values(input))
 
 

@@ -8,6 +8,7 @@ from models.api_keys import ApiKey
 from models.articles import Article, ArticleLanguage, ArticleStatus, ArticleWord
 from models.audit import AuditAction, AuditEntry
 from models.base import Model, Row, row_class
+from models.documents import Document
 from models.events import Event, FeedEntry, Unsealed
 from models.idempotency import IdempotencyKey
 from models.money import Currency
@@ -26,6 +27,7 @@ __all__ = [
     "AuditAction",
     "AuditEntry",
     "Currency",
+    "Document",
     "Event",
     "FeedEntry",
     "IdempotencyKey",

@@ -38,6 +38,9 @@ class Permission(StrEnum):
     PROJECTS_WRITE = "PROJECTS_WRITE"
     TASKS_READ = "TASKS_READ"
     TASKS_WRITE = "TASKS_WRITE"
+    DOCUMENTS_READ = "DOCUMENTS_READ"  # those in the trash too
+    DOCUMENTS_WRITE = "DOCUMENTS_WRITE"  # to the trash and back too
+    DOCUMENTS_PURGE = "DOCUMENTS_PURGE"  # for good
     PRODUCTS_READ = "PRODUCTS_READ"
     PRODUCTS_WRITE = "PRODUCTS_WRITE"
     ORDERS_READ = "ORDERS_READ"  # one's own; everybody's need ORDERS_WRITE
@@ -57,6 +60,8 @@ _MEMBER = _ANYBODY | {
     Permission.PROJECTS_READ,
     Permission.TASKS_READ,
     Permission.TASKS_WRITE,
+    Permission.DOCUMENTS_READ,
+    Permission.DOCUMENTS_WRITE,
     Permission.PRODUCTS_READ,
     Permission.ORDERS_READ,
     Permission.ORDERS_PLACE,
@@ -69,6 +74,7 @@ _ADMIN = _MEMBER | {
     Permission.MEMBERS_WRITE,
     Permission.API_KEYS_WRITE,
     Permission.PROJECTS_WRITE,
+    Permission.DOCUMENTS_PURGE,
     Permission.PRODUCTS_WRITE,
     Permission.ORDERS_WRITE,
     Permission.AUDIT_READ,

@@ -5,22 +5,20 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, exists, false, func, null, or_, select
+from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, exists, false, null, or_, select
 from sqlmodel import col
 
 from models import AuditEntry, Membership
-from models.base import Model, table_of
-from models.database import WriteSession
-from services import articles, products, tasks
+from models.base import table_of
+from services import articles, documents, products, tasks
 from services.access import TENANT_ID, Permission, permitted
 from services.errors import Forbidden
 from services.pagination import Collection, Order
 
-__all__ = ["AUDIT", "LOG", "changes_of", "forget", "visible"]
+__all__ = ["AUDIT", "LOG", "changes_of", "visible"]
 
-HISTORIES = (tasks.TASKS, products.PRODUCTS, articles.ARTICLES)
+HISTORIES = (tasks.TASKS, products.PRODUCTS, documents.EVERY, articles.ARTICLES)
 """Collections whose rows show their history to whoever sees them."""
 
 ORIGIN = ("request_id", "ip", "user_agent")
@@ -93,13 +91,3 @@ def changes_of(collection: Collection) -> Collection:
         return _without_origin().where(_of_table(collection))
 
     return replace(AUDIT, visible=visible_changes)
-
-
-async def forget(session: WriteSession, model: type[Model], row_id: UUID) -> int:
-    """Forget what the log says of a row that was deleted for good, values and salt; says of how many entries.
-
-    That it was forgotten becomes an entry of its own, and the chain of the feed still verifies. Whether the actor may
-    is the caller's care. A row that is still there raises, since no caller does that.
-    """
-    table = table_of(model).name
-    return int((await session.exec(select(func.atrium_forget(table, row_id)))).scalar_one())

@@ -1,5 +1,6 @@
-"""The rules of projects: what a tenant's tasks are grouped by."""
+"""The rules of projects: what a tenant's tasks and documents are grouped by."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, Select, and_, bindparam, select, update
 from sqlmodel import col
 
-from models import Project, Task
+from models import Document, Project, Task
 from models.base import now, table_of
 from models.database import WriteSession
 from services.access import TENANT_ID, Actor, Permission, permitted
@@ -86,7 +87,7 @@ async def rename(
 async def archive(
     session: WriteSession, actor: Actor, *, id: UUID, archived: bool, expected_version: int | None = None
 ) -> Project:
-    """Take a project out of the default lists, or put it back. Its tasks stay as they are.
+    """Take a project out of the default lists, or put it back. Its tasks and documents stay as they are.
 
     Raises:
         NotFound: no such project, or it is in the trash.
@@ -98,7 +99,7 @@ async def archive(
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_version: int | None = None) -> Project:
-    """Move a project and its tasks to the trash, as one set. Deleting it again changes nothing.
+    """Move a project, its tasks and its documents to the trash, as one set. Deleting it again changes nothing.
 
     Raises:
         NotFound: no such project.
@@ -112,12 +113,12 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_vers
     moment = now()
     changes = {"deleted_at": moment, "deleted_by": actor.identity.user_id}
     project = await updated(session, actor, Project, id, changes, expected_version=expected_version)
-    await _move_tasks(session, actor, id, {"deleted_at": moment}, deleted_at=None)
+    await _move(session, actor, project, None, changes)
     return project
 
 
 async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Project:
-    """Bring a project back from the trash, with the tasks that went there with it. A live one stays as it is.
+    """Bring a project back from the trash, with all that went there with it. A live one stays as it is.
 
     Raises:
         NotFound: no such project.
@@ -127,19 +128,18 @@ async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Project:
     project = await found(session, actor, Project, id)
     if not project.is_deleted:
         return project
-    await _move_tasks(session, actor, id, {"deleted_at": None}, deleted_at=project.deleted_at)
-    return await updated(session, actor, Project, id, {"deleted_at": None, "deleted_by": None})
+    changes = {"deleted_at": None, "deleted_by": None}
+    await _move(session, actor, project, project.deleted_at, changes)
+    return await updated(session, actor, Project, id, changes)
 
 
-async def _move_tasks(
-    session: WriteSession,
-    actor: Actor,
-    project_id: UUID,
-    changes: dict[str, Any],
-    *,
-    deleted_at: datetime | None,
+async def _move(
+    session: WriteSession, actor: Actor, project: Project, deleted_at: datetime | None, changes: Mapping[str, Any]
 ) -> None:
-    """Change the project's tasks that went to the trash at that moment, or those that are not there."""
-    theirs = and_(col(Task.tenant_id) == actor.identity.tenant_id, col(Task.project_id) == project_id)
-    then = col(Task.deleted_at).is_not_distinct_from(deleted_at)
-    await session.exec(update(Task).where(theirs, then).values(**changes))
+    """Change what is in the project and went to the trash at that moment, or is not there."""
+    for model in (Task, Document):
+        columns = table_of(model).c
+        theirs = and_(columns.tenant_id == actor.identity.tenant_id, columns.project_id == project.id)
+        then = columns.deleted_at.is_not_distinct_from(deleted_at)
+        kept = {name: value for name, value in changes.items() if name in columns}
+        await session.exec(update(model).where(theirs, then).values(**kept))

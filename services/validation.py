@@ -25,9 +25,9 @@ class Checks:
         """Note one problem."""
         self.problems.append(FieldProblem(self._before + path, message))
 
-    def text(self, path: str, value: str, *, least: int = 0, most: int) -> str:
-        """A text of `least` to `most` characters, stripped; "blank" counts as empty."""
-        stripped = value.strip()
+    def text(self, path: str, value: str, *, least: int = 0, most: int, verbatim: bool = False) -> str:
+        """A text of `least` to `most` characters, stripped unless `verbatim`; "blank" counts as empty."""
+        stripped = value if verbatim else value.strip()
         if not storable(value):
             self.problem(path, "This holds characters that cannot be stored.")
         elif len(stripped) < least:

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["EFFORTS", "SENTENCES", "SUBJECTS", "THINGS", "VERBS", "named", "pair"]
+__all__ = ["EFFORTS", "PAPERS", "SENTENCES", "SUBJECTS", "THINGS", "VERBS", "named", "pair"]
 
 STRIDE = 7_919  # a prime that the length of no list is a multiple of, so that it reaches every pair once
 
@@ -33,6 +33,11 @@ SUBJECTS = (
 EFFORTS = (
     "relaunch", "redesign", "migration", "audit", "pilot", "rollout", "clean-up", "expansion", "consolidation",
     "automation", "training", "cost review", "move", "upgrade", "accessibility check", "security review",
+)  # fmt: skip
+
+PAPERS = (
+    "handbook", "minutes", "style guide", "proposal", "checklist", "glossary", "road map", "brief", "review notes",
+    "questions and answers", "cost estimate", "test report", "contact list", "action plan", "summary",
 )  # fmt: skip
 
 VERBS = (

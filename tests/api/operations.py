@@ -54,6 +54,7 @@ class Urls(Protocol):
 EVERYTHING_NAMED: dict[str, Maker] = {
     "Task": things.task,
     "Project": things.project,
+    "Document": things.document,
     "User": things.member,
     "Tenant": things.tenant,
     "Invitation": things.invitation,
@@ -91,6 +92,17 @@ CASES: dict[str, Any] = {
     "tasks: of a project": {"filter": {"projectId": things.project}},
     "tasks: of somebody": {"filter": {"assigneeId": things.member}},
     "tasks: after": {**PAGE, "after": things.cursor_in("tasks", things.task)},
+    "document": {"id": things.document},
+    "document: as it was": {"id": things.document, "asOf": "2999-01-01"},
+    "documents": {"orderBy": {"field": "TITLE"}},
+    "documents: holding a text": {"filter": {"text": things.written}},
+    "documents: of a project": {"filter": {"projectId": things.project_of_documents}},
+    "documents: of somebody": {"filter": {"createdBy": things.reader}},
+    "documents: after": {**PAGE, "after": things.cursor_in("documents", things.document)},
+    "trash": {**PAGE, "orderBy": {"field": "DELETED_AT"}},
+    "trash: holding a text": {"filter": {"text": things.written}},
+    "trash: of somebody": {"filter": {"deletedBy": things.reader}},
+    "trash: after": {**PAGE, "after": things.cursor_in("trash", things.deleted_document)},
     "users": {"orderBy": {"field": "CREATED_AT"}},
     "users: by address": {"filter": {"email": things.known_address, "isFormer": None}},
     "users: after": {**PAGE, "after": things.cursor_in("users", things.member)},
@@ -117,7 +129,7 @@ CASES: dict[str, Any] = {
     "articles": {"orderBy": {"field": "TITLE"}},
     "articles: of somebody": {"filter": {"authorId": things.writer}},
     "articles: after": {**PAGE, "after": things.cursor_in("articles", things.article)},
-    "searchArticles": {"query": things.written},
+    "searchArticles": {"query": things.published},
     "searchArticles: of somebody": {"query": "secret", "filter": {"authorId": things.writer}, "orderBy": "NEWEST"},
     "searchArticles: after": {"query": "secret", **PAGE, "orderBy": "NEWEST", "after": things.found_cursor},
     "suggestArticles": {"prefix": things.titled},
@@ -168,6 +180,14 @@ CASES: dict[str, Any] = {
     "updateTasks": {
         "input": {"tasks": [{"id": things.task, "projectId": things.project, "assigneeId": things.member}]}
     },
+    "createDocument": {"input": {"title": things.new_name, "content": things.secret, "projectId": things.project}},
+    "updateDocument": {
+        "input": {"id": things.document, "content": things.new_name, "projectId": things.project, "expectedVersion": 1}
+    },
+    "deleteDocument": {"input": {"id": things.document, "expectedVersion": 1}},
+    "restoreDocument": {"input": {"id": things.deleted_document}},
+    "purgeDocument": {"input": {"id": things.deleted_document}},
+    "revertDocument": {"input": {"id": things.changed_document, "to": things.entry_before}},
     "createUsers": {
         "input": {
             "users": [

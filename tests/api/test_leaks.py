@@ -99,6 +99,8 @@ ELSEWHERE = {
         (
             "projects: holding a text",
             "tasks: holding a text",
+            "documents: holding a text",
+            "trash: holding a text",
             "products: holding a text",
             "searchArticles",
             "searchArticles: of somebody",

@@ -19,6 +19,7 @@ PLACES = {
     "User": 'users(filter: {{text: "owner"}}) {{ nodes {{ {} }} }}',
     "Project": 'projects(filter: {{text: "apollo"}}) {{ nodes {{ {} }} }}',
     "Task": 'tasks(filter: {{text: "task 3"}}) {{ nodes {{ {} }} }}',
+    "Document": 'documents(filter: {{text: "document 3"}}) {{ nodes {{ {} }} }}',
     "Product": 'products(filter: {{text: "lamp"}}) {{ nodes {{ {} }} }}',
     "Order": "orders(filter: {{status: SHIPPED}}) {{ nodes {{ {} }} }}",
 }
@@ -53,6 +54,9 @@ async def furnish(world: World) -> None:
         await world.add("tasks", **task, project_id=project_id, assignee_id=owner_id)
         machine = {"name": f"Machine {number}", "role": "MEMBER", "digest": "none", "created_by": owner_id}
         await world.add("api_keys", tenant_id=acme.tenant_id, **machine)
+        document = {"tenant_id": acme.tenant_id, "created_by": owner_id, "project_id": project_id}
+        await world.add("documents", **document, title=f"Document {number}")
+        await world.add("documents", **document, title=f"Deleted {number}", deleted_at=now(), deleted_by=owner_id)
         await world.add("sessions", user_id=owner_id, refresh_digest="none", expires_at=tomorrow)
         tenant_id = await world.add("tenants", name=f"Tenant {number}", slug=f"tenant-{number}")
         member = {"tenant_id": tenant_id, "user_id": owner_id, "role": "OWNER"}
@@ -70,9 +74,9 @@ async def furnish_shop(world: World) -> None:
     lamp, *others = [
         await world.add("products", **ours, **price, sku=name, name=name) for name in ("Lamp", "Chair", "Table", "Rug")
     ]
-    for name in ("tasks", "products"):
+    for name, column in (("tasks", "description"), ("products", "description"), ("documents", "content")):
         for text in ("What is to be said", "More about it"):
-            await world.connection.execute(f"UPDATE {name} SET description = $1", text)
+            await world.connection.execute(f"UPDATE {name} SET {column} = $1", text)
     for number in range(5):
         shipped = number == 2
         order = {"status": "SHIPPED" if shipped else "PENDING", "shipping_address": "Here", "currency": "EUR"}

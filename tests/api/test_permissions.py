@@ -21,6 +21,7 @@ viewer                            ok         ok         ok         U          ok
 tenant                            ok         ok         ok         U          null       null
 node: Task                        ok         ok         ok         U          F          U
 node: Project                     ok         ok         ok         U          F          U
+node: Document                    ok         ok         ok         U          F          U
 node: User                        ok         ok         ok         U          F          U
 node: Tenant                      ok         ok         ok         U          F          U
 node: Invitation                  ok         ok         F          U          F          U
@@ -43,6 +44,17 @@ tasks: holding a text             ok         ok         ok         U          F 
 tasks: of a project               ok         ok         ok         U          F          U
 tasks: of somebody                ok         ok         ok         U          F          U
 tasks: after                      ok         ok         ok         U          F          U
+document                          ok         ok         ok         U          F          U
+document: as it was               ok         ok         ok         U          F          U
+documents                         ok         ok         ok         U          F          U
+documents: holding a text         ok         ok         ok         U          F          U
+documents: of a project           ok         ok         ok         U          F          U
+documents: of somebody            ok         ok         ok         U          F          U
+documents: after                  ok         ok         ok         U          F          U
+trash                             ok         ok         ok         U          F          U
+trash: holding a text             ok         ok         ok         U          F          U
+trash: of somebody                ok         ok         ok         U          F          U
+trash: after                      ok         ok         ok         U          F          U
 users                             ok         ok         ok         U          F          U
 users: by address                 ok         ok         F          U          F          U
 users: after                      ok         ok         ok         U          F          U
@@ -119,6 +131,13 @@ updateTask                        ok         ok         ok         U          F 
 updateTask: at a version          ok         ok         ok         U          F          U
 deleteTask                        ok         ok         ok         U          F          U
 updateTasks                       ok         ok         ok         U          F          U
+
+createDocument                    ok         ok         ok         U          F          U
+updateDocument                    ok         ok         ok         U          F          U
+deleteDocument                    ok         ok         ok         U          F          U
+restoreDocument                   ok         ok         ok         U          F          U
+purgeDocument                     ok         ok         F          U          F          U
+revertDocument                    ok         ok         ok         U          F          U
 
 createUsers                       ok         ok         F          F          F          U
 createUsers: an owner             ok         F          F          F          F          U

@@ -38,6 +38,8 @@ class Stage:
     world: World
     tenant: Tenant
     actor: Person | None
+    changed: UUID | None = None
+    """The document that `changed_document` made."""
 
     @property
     def client(self) -> Client:
@@ -164,6 +166,59 @@ async def author(stage: Stage) -> Name:
         await stage.world.connection.execute("SELECT set_config('app.user_id', $1, true)", str(member_.user_id))
         await task(stage)
     return _global("User", member_.member_id)
+
+
+async def _document(stage: Stage, **values: Any) -> UUID:
+    by = {"created_by": stage.tenant.member.user_id}
+    title = f"{await secret(stage)} {new_id()}"
+    return await stage.add("documents", title=title, content=await secret(stage), **by, **values)
+
+
+async def document(stage: Stage) -> Name:
+    """A live document in a project."""
+    made = await stage.add("projects", name=await secret(stage))
+    return _global("Document", await _document(stage, project_id=made))
+
+
+async def deleted_document(stage: Stage) -> Name:
+    """A document in the trash."""
+    return _global("Document", await _document(stage, deleted_at=now(), deleted_by=stage.tenant.member.user_id))
+
+
+async def project_of_documents(stage: Stage) -> Name:
+    """A project with a document."""
+    made = await stage.add("projects", name=await secret(stage))
+    await _document(stage, project_id=made)
+    return _global("Project", made)
+
+
+async def reader(stage: Stage) -> Name:
+    """A new member, who wrote a document, and deleted one."""
+    made = await person(stage.world.app, stage.world.connection, address(stage), stage.tenant.tenant_id, "member")
+    await _document(stage, deleted_at=now(), deleted_by=made.user_id)
+    await stage.add("documents", title=f"{await secret(stage)} {new_id()}", created_by=made.user_id)
+    assert made.member_id is not None
+    return _global("User", made.member_id)
+
+
+async def written(stage: Stage) -> str:
+    """A text in the title of a document, one of which is in the trash."""
+    await _document(stage)
+    await deleted_document(stage)
+    return await secret(stage)
+
+
+async def changed_document(stage: Stage) -> Name:
+    """A document that was changed."""
+    stage.changed = await _document(stage)
+    await stage.world.connection.execute("UPDATE documents SET content = content || '!' WHERE id = $1", stage.changed)
+    return _global("Document", stage.changed)
+
+
+async def entry_before(stage: Stage) -> Name:
+    """What the audit log says of that document from before it was changed."""
+    found = "SELECT id FROM audit_log WHERE row_id = $1 AND action = 'CREATE'"
+    return _global("AuditEntry", await stage.world.connection.fetchval(found, stage.changed))
 
 
 async def noted(stage: Stage) -> str:
@@ -294,7 +349,7 @@ async def _article(stage: Stage, author_id: UUID, **values: Any) -> UUID:
     return await stage.add("articles", title=text, content=text, author_id=author_id, **values)
 
 
-async def written(stage: Stage) -> str:
+async def published(stage: Stage) -> str:
     """A text in an article."""
     await article(stage)
     return await secret(stage)
@@ -302,7 +357,7 @@ async def written(stage: Stage) -> str:
 
 async def titled(stage: Stage) -> Name:
     """How the title of an article begins."""
-    return Name(await written(stage), lambda: f"none {new_id()}")
+    return Name(await published(stage), lambda: f"none {new_id()}")
 
 
 async def writer(stage: Stage) -> Name:

@@ -63,6 +63,18 @@ _STATEMENTS = """
             ON m.tenant_id = t.id,
         generate_series(1, 5000) n;
 
+    INSERT INTO documents (tenant_id, id, title, content, project_id, created_by, created_at, updated_at, deleted_at,
+        deleted_by)
+    SELECT t.id, gen_random_uuid(), 'Document ' || md5(slug || n), repeat('What is written. ', 1 + n % 100),
+        CASE WHEN n % 10 > 0 THEN p.ids[1 + n % 300] END, m.ids[1 + n % 200],
+        now() - n * interval '1 hour', now() - n * interval '1 minute',
+        CASE WHEN n % 10 = 7 THEN now() - n * interval '1 second' END, CASE WHEN n % 10 = 7 THEN m.ids[1 + n % 300] END
+    FROM tenants t
+        JOIN (SELECT tenant_id, array_agg(id) FROM projects GROUP BY 1) p (tenant_id, ids) ON p.tenant_id = t.id
+        JOIN (SELECT tenant_id, array_agg(user_id) FROM memberships GROUP BY 1) m (tenant_id, ids)
+            ON m.tenant_id = t.id,
+        generate_series(1, 5000) n;
+
     INSERT INTO products (tenant_id, id, sku, name, description, price_minor, currency, stock_quantity, is_active,
         created_at, updated_at)
     SELECT id, gen_random_uuid(), format('%s-%s', slug, n), 'Product ' || md5(slug || n),

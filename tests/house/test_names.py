@@ -12,11 +12,13 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from graph import schema
 from graph.fields import NODES, Column, Many, One, Sql
 from models.base import table_of
+from services import documents
 from services.access import Permission
 from services.pagination import Collection, Order
 
 SCHEMA = schema.build()
 LISTED = {name: definition.collection for name, definition in NODES.items() if definition.collection.filters}
+LISTED["Trash"] = documents.TRASH
 UNLISTED = {name: definition.collection for name, definition in NODES.items() if not definition.collection.filters}
 
 Field = Column | One | Many | Sql

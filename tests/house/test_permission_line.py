@@ -12,6 +12,7 @@ BULK = "a step of the rules in bulk, which have asked before they come here"
 STORE = "for the rules of whatever has events, which have asked before they come here"
 REPLAY = "for operators, from the command line; no actor is behind it"
 MAILED = "a step of what is done by mail, for people whom no permission is known of yet"
+PAST = "for the rules of whatever shows its past, which have asked before they come here"
 DOOR = "a step of opening a session, for people whom no permission is known of yet"
 
 # The public functions of services that ask for no permission themselves, and why.
@@ -41,8 +42,11 @@ OPEN_TO_ALL = {
     "services/orders/projection.py:write": STORE,
     "services/orders/replay.py:orders_and_events": REPLAY,
     "services/orders/replay.py:batch": REPLAY,
+    "services/history.py:as_of": PAST,
+    "services/history.py:after": PAST,
+    "services/history.py:forget": "a step of the rules that purge, which have asked before they come here",
+    "services/documents.py:purge_old": REPLAY,
     "services/tenants.py:take_turns": ROW,
-    "services/audit.py:forget": "a step of the rules that purge, which have asked before they come here",
     "services/verification.py:length": REPLAY,
     "services/verification.py:walk": REPLAY,
     "services/verification.py:missing": REPLAY,

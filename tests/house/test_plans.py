@@ -34,7 +34,7 @@ LISTS: dict[str, Listing] = {
     for field in definition.fields
     if isinstance(field, Listing)
 }
-ROOTS = {name: field.target.collection for name, field in LISTS.items() if not isinstance(field, Many)}
+ROOTS = {name: field.collection for name, field in LISTS.items() if not isinstance(field, Many)}
 NESTED = {name: field for name, field in LISTS.items() if isinstance(field, Many)}
 
 # For each filter a value as people use it, which finds few rows; or a query for one.
@@ -54,6 +54,14 @@ SELECTIVE: dict[str, Any] = {
     "Query.tasks assignee_id": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
     "(SELECT assignee_id FROM tasks WHERE tenant_id = $1) LIMIT 1",
     "Query.tasks text": "3f2a",
+    "Query.documents text": "3f2a",
+    "Query.documents project_id": "SELECT project_id FROM documents WHERE tenant_id = $1 AND deleted_at IS NULL"
+    " AND project_id IS NOT NULL LIMIT 1",
+    "Query.documents created_by": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
+    "(SELECT created_by FROM documents WHERE tenant_id = $1) LIMIT 1",
+    "Query.trash text": "3f2a",
+    "Query.trash deleted_by": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
+    "(SELECT deleted_by FROM documents WHERE tenant_id = $1) LIMIT 1",
     "Query.products text": "3f2a",
     "Query.products sku": "ACME-77",
     "Query.products is_active": False,

@@ -48,6 +48,7 @@ PLAIN_LISTS = {
     ),
     "AuditEntry.changes": "as long as the columns of a table",
     "TaskChange.fields": "likewise",
+    "DocumentChange.fields": "likewise",
     "Query.nodes": "as long as the ids that it is given",
     "ArticleOutcomes.outcomes": "as long as the rows of the input",
     "Query.suggestArticles": "twenty at most",
@@ -79,6 +80,8 @@ PARTS = {
     "CreateUserInput": "a row of CreateUsersInput",
     "ArrivalInput": "a row of RestockProductsInput",
     "ImportArticleInput": "a row of ImportArticlesInput",
+    "TrashFilter": "of the trash, which is a list of documents with filters of its own",
+    "TrashOrder": "likewise",
 }
 
 # Unions that say what became of one row of a bulk mutation, where no mutation does the same for one alone.

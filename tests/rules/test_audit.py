@@ -12,7 +12,7 @@ import pytest
 
 import models
 from models.base import Model, new_id, now, table_of
-from services import audit
+from services import history
 from tests.conftest import Urls
 from tests.factories import World, insert
 
@@ -67,12 +67,17 @@ async def _api_key(world: World) -> Values:
     return {"name": "A machine", "role": "MEMBER", "digest": "a secret", "created_by": world.acme.owner.user_id}
 
 
+async def _document(world: World) -> Values:
+    return {"title": f"Plan {new_id()}", "created_by": world.acme.owner.user_id}
+
+
 ROWS: dict[str, tuple[Callable[[World], Awaitable[Values]], str]] = {
     "tenants": (_tenant, "name"),
     "memberships": (_membership, "full_name"),
     "invitations": (_invitation, "email"),
     "projects": (_project, "name"),
     "tasks": (_task, "title"),
+    "documents": (_document, "content"),
     "products": (_product, "name"),
     "orders": (_order, "shipping_address"),
     "order_items": (_item, "currency"),
@@ -270,12 +275,12 @@ async def test_what_is_gone_can_be_forgotten_and_what_is_there_cannot(world: Wor
     await world.connection.execute("UPDATE tasks SET description = 'Something personal' WHERE id = $1", task_id)
     with pytest.raises(Exception, match="only what is gone"):
         async with world.app.parts.database.maintain(acme) as session:
-            await audit.forget(session, models.Task, task_id)
+            await history.forget(session, models.Task, task_id)
     await world.connection.execute("DELETE FROM tasks WHERE id = $1", task_id)
     async with world.app.parts.database.maintain(world.globex.tenant_id) as session:
-        assert await audit.forget(session, models.Task, task_id) == 0
+        assert await history.forget(session, models.Task, task_id) == 0
     async with world.app.parts.database.maintain(acme) as session:
-        assert await audit.forget(session, models.Task, task_id) == 3
+        assert await history.forget(session, models.Task, task_id) == 3
     entries = await world.connection.fetch("SELECT * FROM audit_log WHERE row_id = $1 ORDER BY created_at", task_id)
     assert [entry["action"] for entry in entries] == ["CREATE", "UPDATE", "DELETE", "PURGE"]
     assert {(e["old_values"], e["new_values"]) for e in entries} == {(None, None)}

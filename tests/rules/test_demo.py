@@ -8,9 +8,10 @@ from typing import Any
 import asyncpg
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 from sqlalchemy import make_url
 
-from atrium import demo
+from atrium import demo, maintenance
 from atrium.demo import parts
 from atrium.demo.words import named
 from atrium.settings import Settings, SettingsError
@@ -262,3 +263,31 @@ def test_no_two_people_have_one_address() -> None:
     addresses = {named(number)[1] for number in range(10_000)}
     assert len(addresses) == 10_000
     assert all(address.isascii() and address == address.lower() for address in addresses)
+
+
+async def test_documents_have_a_past_that_lies_in_the_past(urls: Urls) -> None:
+    await load_once(urls)
+    connection = await asyncpg.connect(urls.plain("owner"))
+    told = await connection.fetchrow(
+        """
+        SELECT count(*) AS documents, count(*) FILTER (WHERE d.version > 1) AS changed,
+            count(*) FILTER (WHERE d.deleted_at IS NOT NULL) AS deleted,
+            count(*) FILTER (WHERE d.version = a.entries) AS told,
+            count(*) FILTER (WHERE d.updated_at = a.last) AS dated
+        FROM documents d JOIN tenants t ON t.id = d.tenant_id JOIN (
+            SELECT row_id, count(*) AS entries, max(created_at) AS last FROM audit_log GROUP BY 1
+        ) a ON a.row_id = d.id WHERE t.slug = 'acme'
+        """
+    )
+    assert told is not None
+    assert told["documents"] == told["told"] == told["dated"] == 40
+    assert told["changed"] > 20
+    assert told["deleted"] > 0
+    watched = (
+        "SELECT bool_and(tgenabled = 'O') FROM pg_trigger WHERE tgrelid = 'documents'::regclass AND NOT tgisinternal"
+    )
+    assert await connection.fetchval(watched)
+    await connection.close()
+    found = await maintenance.verify(urls.runtime, urls.owner, Progress(disable=True))
+    assert (found.damage, found.gap) == ([], None)
+    assert found.entries + found.tail > 0

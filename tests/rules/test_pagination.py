@@ -18,6 +18,7 @@ from services import (
     accounts,
     articles,
     audit,
+    documents,
     invitations,
     orders,
     pagination,
@@ -59,6 +60,17 @@ async def some_tasks(world: World, chance: random.Random, count: int = 230) -> P
         rows.append((acme.tenant_id, new_id(), acme.member.user_id, word(chance), due, *times))
     chance.shuffle(rows)
     await world.connection.executemany(sql, rows)
+    return acme.member
+
+
+async def some_documents(world: World, chance: random.Random) -> Person:
+    """Of which a third is in the trash."""
+    acme = world.acme
+    for number in range(150):
+        title, times = f"{word(chance)} {number}", {"created_at": moment(chance), "updated_at": moment(chance)}
+        gone = {"deleted_at": moment(chance), "deleted_by": acme.member.user_id} if number % 3 == 0 else {}
+        document = {"tenant_id": acme.tenant_id, "created_by": acme.member.user_id, "title": title}
+        await world.add("documents", **document, **times, **gone)
     return acme.member
 
 
@@ -166,6 +178,9 @@ CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Pe
     "tasks.TASKS": (tasks.TASKS, some_tasks, 230),
     "articles.ARTICLES": (articles.ARTICLES, some_articles, 150),
     "projects.PROJECTS": (projects.PROJECTS, some_projects, 150),
+    "documents.DOCUMENTS": (documents.DOCUMENTS, some_documents, 100),
+    "documents.TRASH": (documents.TRASH, some_documents, 50),
+    "documents.EVERY": (documents.EVERY, some_documents, 150),
     "tenants.USERS": (tenants.USERS, some_people, 153),
     "tenants.MEMBERSHIPS": (tenants.MEMBERSHIPS, many_tenants, 60),
     "tenants.OWN_TENANTS": (tenants.OWN_TENANTS, many_tenants, 60),

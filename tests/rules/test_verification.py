@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from atrium import maintenance
 from models import Task
-from services import audit
+from services import history
 from tests.conftest import Urls
 from tests.factories import World
 
@@ -135,7 +135,7 @@ async def test_what_was_forgotten_leaves_the_chain_whole(world: World, urls: Url
     task_id = await written(world)
     await world.connection.execute("DELETE FROM tasks WHERE id = $1", task_id)
     async with world.app.parts.database.maintain(world.acme.tenant_id) as session:
-        assert await audit.forget(session, Task, task_id) == 4
+        assert await history.forget(session, Task, task_id) == 4
     for _ in range(2):
         found: Any = await verified(urls)
         assert found.damage == []

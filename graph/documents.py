@@ -1,0 +1,358 @@
+"""Documents in GraphQL, with their trash and their past."""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any, cast
+from uuid import UUID
+
+import strawberry
+from strawberry import UNSET
+from strawberry.types.arguments import StrawberryArgument
+
+import models
+from graph import audit, live
+from graph.connection import Connection, OrderDirection
+from graph.context import Info
+from graph.described import enum, input_type, output, result
+from graph.errors import (
+    AlreadyExists,
+    IdempotencyConflict,
+    IllegalTransition,
+    InvalidInput,
+    NotFound,
+    VersionConflict,
+)
+from graph.fields import Listing, Node, Single, argument, listing, many, node, one
+from graph.inputs import ref, values
+from graph.mutations import mutation
+from graph.scalars import read_id, write_id
+from models import AuditAction
+from models.database import WriteSession
+from services import documents
+from services.access import Actor, Permission
+from services.pagination import Collection
+
+if TYPE_CHECKING:
+    from graph.projects import Project
+    from graph.tenants import User
+
+__all__ = [
+    "MUTATIONS",
+    "Document",
+    "DocumentChange",
+    "DocumentFilter",
+    "DocumentOrder",
+    "Queries",
+    "Subscriptions",
+    "TrashFilter",
+    "TrashOrder",
+]
+
+
+@node(documents.DOCUMENTS)
+class Document(Node):
+    """A text that people write together. Deleted, it lies in the trash, and is found nowhere else."""
+
+    title: str
+    """What it is called, in 1 to 200 characters; unique among the live documents of its project, or of none."""
+    content: str
+    """What it says, in up to 100,000 characters."""
+    project: Annotated["Project", strawberry.lazy("graph.projects")] | None = one("project_id")
+    """What it belongs to."""
+    created_by: Annotated["User", strawberry.lazy("graph.tenants")] = one("created_by", key="user_id")
+    """Who wrote it first; still there when they have left the tenant."""
+    created_at: datetime
+    """When it was written first."""
+    updated_at: datetime
+    """When it last changed."""
+    version: int
+    """How often it changed; for `expectedVersion`."""
+    deleted_at: datetime | None
+    """When it went to the trash; null if it is not there."""
+    deleted_by: Annotated["User", strawberry.lazy("graph.tenants")] | None = one("deleted_by", key="user_id")
+    """Who moved it to the trash, or its project with it."""
+    history: Connection[audit.AuditEntry] = many("row_id")
+    """What became of it, the newest first. `revertDocument` brings back what it held after one of these."""
+
+
+@input_type
+class DocumentFilter:
+    """Which documents are listed."""
+
+    text: str | None = UNSET
+    """Those whose title holds this, in any case."""
+    project_id: strawberry.ID | None = ref("Project", default=UNSET)
+    """Those of this project."""
+    created_by: strawberry.ID | None = ref("User", default=UNSET)
+    """Those of this person."""
+
+
+@enum
+class DocumentOrderField(Enum):
+    """What documents can be sorted by."""
+
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
+    TITLE = "title"
+
+
+@input_type
+class DocumentOrder:
+    """How documents are sorted; by default the newest first."""
+
+    field: DocumentOrderField
+    """By what."""
+    direction: OrderDirection = OrderDirection.ASC
+    """Which way."""
+
+
+@input_type
+class TrashFilter:
+    """Which documents in the trash are listed."""
+
+    text: str | None = UNSET
+    """Those whose title holds this, in any case."""
+    deleted_by: strawberry.ID | None = ref("User", default=UNSET)
+    """Those that this person moved there."""
+
+
+@enum
+class TrashOrderField(Enum):
+    """What the trash can be sorted by."""
+
+    DELETED_AT = "deleted_at"
+
+
+@input_type
+class TrashOrder:
+    """How the trash is sorted; by default what came last first."""
+
+    field: TrashOrderField
+    """By what."""
+    direction: OrderDirection = OrderDirection.ASC
+    """Which way."""
+
+
+class DocumentAsOf(Single):
+    """One document by its id, as it is or as it was."""
+
+    @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
+    def arguments(self) -> list[StrawberryArgument]:
+        """Its id, and the moment."""
+        description = "The moment to show it as of; what it points at is shown as it is now."
+        return [*super().arguments, argument("as_of", datetime, description)]
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Load it, or rebuild it from the audit log."""
+        moment = kwargs.get("as_of") or None
+        if moment is None:
+            return super().get_result(source, info, args, kwargs)
+        return _as_of(info, read_id(kwargs["id"], "Document"), moment)
+
+
+class Trash(Listing):
+    """A page of the trash, which has filters and orders of its own."""
+
+    companions = "Trash"
+
+    @property
+    def collection(self) -> Collection:
+        """What is in the trash."""
+        return documents.TRASH
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Load the page, and the count when it is asked for."""
+        return super().get_result(source, info, args, kwargs)
+
+
+async def _as_of(info: Any, document_id: UUID, moment: datetime) -> Any:
+    context = info.context
+    return await documents.as_of(await context.read(), context.actor, id=document_id, moment=moment)
+
+
+def _field(kind: type[Single | Listing]) -> Any:
+    """A field of that kind; any, as far as its annotation is concerned."""
+    return kind()
+
+
+@output
+class Queries:
+    """Documents at the root."""
+
+    document: Document | None = _field(DocumentAsOf)
+    """One document by its id; null when there is none, or it is in the trash, or was at that moment."""
+    documents: Connection[Document] = listing()
+    """The tenant's documents."""
+    trash: Connection[Document] = _field(Trash)
+    """The tenant's documents that were deleted and not purged."""
+
+
+@output
+class DocumentChange:
+    """One change of one document, as it happens."""
+
+    cursor: str
+    """Where it is in the feed; give it as `after` to go on behind it."""
+    action: AuditAction
+    """What became of the document."""
+    document_id: strawberry.ID
+    """Which document."""
+    document: Document | None
+    """The document as it is now; null when it is in the trash, or was purged."""
+    fields: list[str]
+    """The names of the fields that changed."""
+
+
+async def _document_changed(
+    info: Info, after: Annotated[str | None, live.AFTER] = UNSET
+) -> AsyncGenerator[DocumentChange]:
+    """What changes about the tenant's documents, from now on or from behind a cursor: all of it, each once."""
+    changes = live.changes(info.context, Permission.DOCUMENTS_READ, documents.DOCUMENTS, after or None)
+    async for cursor, entry, document in changes:
+        yield DocumentChange(
+            cursor=cursor,
+            action=AuditAction(entry.action),
+            document_id=strawberry.ID(write_id("Document", entry.row_id)),
+            document=document,
+            fields=audit.changed(info, entry),
+        )
+
+
+@output
+class Subscriptions:
+    """Documents, live."""
+
+    document_changed: AsyncGenerator[DocumentChange, None] = strawberry.subscription(
+        resolver=_document_changed, description=_document_changed.__doc__
+    )
+
+
+@input_type
+class CreateDocumentInput:
+    """What a new document is."""
+
+    title: str
+    """What it is called: 1 to 200 characters, unique among the live documents of its project, or of none."""
+    content: str = ""
+    """What it says, in up to 100,000 characters."""
+    project_id: strawberry.ID | None = ref("Project", default=UNSET)
+    """What it belongs to."""
+    idempotency_key: str | None = UNSET
+    """A key of your own, 1 to 255 characters: the same call with the same key makes one document only."""
+
+
+@input_type
+class UpdateDocumentInput:
+    """What changes about a document. What is absent stays as it is; null empties it."""
+
+    id: strawberry.ID = ref("Document")
+    """Which document."""
+    title: strawberry.Maybe[str]
+    """What it is called: 1 to 200 characters."""
+    content: strawberry.Maybe[str]
+    """What it says, in up to 100,000 characters."""
+    project_id: strawberry.Maybe[strawberry.ID | None] = ref("Project", default=None)
+    """What it belongs to."""
+    expected_version: int | None = UNSET
+    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+
+
+@input_type
+class DeleteDocumentInput:
+    """Which document goes to the trash."""
+
+    id: strawberry.ID = ref("Document")
+    """Which document."""
+    expected_version: int | None = UNSET
+    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+
+
+@input_type
+class RestoreDocumentInput:
+    """Which document comes back from the trash."""
+
+    id: strawberry.ID = ref("Document")
+    """Which document."""
+
+
+@input_type
+class PurgeDocumentInput:
+    """Which document is deleted for good."""
+
+    id: strawberry.ID = ref("Document")
+    """Which document; it must be in the trash."""
+
+
+@input_type
+class RevertDocumentInput:
+    """Which past state a document returns to."""
+
+    id: strawberry.ID = ref("Document")
+    """Which document."""
+    to: strawberry.ID = ref("AuditEntry")
+    """The entry of its history after which it was as it shall be."""
+    expected_version: int | None = UNSET
+    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+
+
+CreateDocumentResult = Annotated[
+    Document | NotFound | InvalidInput | AlreadyExists | IdempotencyConflict, result("CreateDocument")
+]
+UpdateDocumentResult = Annotated[
+    Document | NotFound | InvalidInput | AlreadyExists | VersionConflict, result("UpdateDocument")
+]
+DeleteDocumentResult = Annotated[Document | NotFound | VersionConflict, result("DeleteDocument")]
+RestoreDocumentResult = Annotated[Document | NotFound | AlreadyExists, result("RestoreDocument")]
+PurgeDocumentResult = Annotated[Document | NotFound | IllegalTransition, result("PurgeDocument")]
+RevertDocumentResult = Annotated[
+    Document | NotFound | InvalidInput | AlreadyExists | VersionConflict, result("RevertDocument")
+]
+
+
+@mutation(CreateDocumentResult)
+async def create_document(session: WriteSession, actor: Actor, input: CreateDocumentInput) -> models.Document:
+    """Write a document."""
+    given = values(input)
+    key = given.pop("idempotency_key", None)
+    changes = cast("documents.DocumentChanges", given)
+    return await documents.create(session, actor, values=changes, idempotency_key=key)
+
+
+@mutation(UpdateDocumentResult)
+async def update_document(session: WriteSession, actor: Actor, input: UpdateDocumentInput) -> models.Document:
+    """Change a document: only the fields that are given. What changes nothing makes no new version."""
+    given = values(input)
+    document_id, version = given.pop("id"), given.pop("expected_version", None)
+    changes = cast("documents.DocumentChanges", given)
+    return await documents.change(session, actor, id=document_id, changes=changes, expected_version=version)
+
+
+@mutation(DeleteDocumentResult)
+async def delete_document(session: WriteSession, actor: Actor, input: DeleteDocumentInput) -> models.Document:
+    """Move a document to the trash. One that is there already stays as it is."""
+    return await documents.delete(session, actor, **values(input))
+
+
+@mutation(RestoreDocumentResult)
+async def restore_document(session: WriteSession, actor: Actor, input: RestoreDocumentInput) -> models.Document:
+    """Bring a document back from the trash; without a project if that is in the trash. A live one stays as it is."""
+    return await documents.restore(session, actor, **values(input))
+
+
+@mutation(PurgeDocumentResult)
+async def purge_document(session: WriteSession, actor: Actor, input: PurgeDocumentInput) -> models.Document:
+    """Delete a document that is in the trash for good, with what its history holds of it; answers it as it was.
+
+    For admins and owners.
+    """
+    return await documents.purge(session, actor, **values(input))
+
+
+@mutation(RevertDocumentResult)
+async def revert_document(session: WriteSession, actor: Actor, input: RevertDocumentInput) -> models.Document:
+    """Bring back what a document held after an entry of its history, as a new version."""
+    return await documents.revert(session, actor, **values(input))
+
+
+MUTATIONS = [create_document, update_document, delete_document, restore_document, purge_document, revert_document]

@@ -1,0 +1,293 @@
+"""The rules of documents: texts that a tenant writes together, their trash, and their past.
+
+A deleted document lies in the trash, where it can be restored or purged; everywhere else it does not exist. One that
+went there with its project comes back with it. Brought back by itself while its project is in the trash, it comes back
+without a project, since it could be seen nowhere otherwise.
+"""
+
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import Any, TypedDict
+from uuid import UUID
+
+from sqlalchemy import Select, Uuid, and_, bindparam, select
+from sqlmodel import col
+
+from models import Document, Membership, Project
+from models.base import now, table_of
+from models.database import ReadSession, WriteSession, fetch
+from services import history
+from services.access import TENANT_ID, Actor, Permission, permitted
+from services.errors import IllegalTransition, InvalidInput, NotFound
+from services.idempotency import once
+from services.pagination import Collection, Order, containing
+from services.rows import found, inserted, locked, removed, taken, updated
+from services.validation import checking
+
+__all__ = [
+    "DOCUMENTS",
+    "EVERY",
+    "TRASH",
+    "DocumentChanges",
+    "as_of",
+    "change",
+    "create",
+    "delete",
+    "purge",
+    "purge_old",
+    "restore",
+    "revert",
+    "visible",
+]
+
+LONGEST_TITLE = 200
+LONGEST_CONTENT = 100_000
+
+LIVE = col(Document.deleted_at).is_(None)
+UNIQUE = {"documents_title_key": "title"}
+BACK = {"deleted_at": None, "deleted_by": None}
+
+
+def visible_all(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """All of the tenant's documents, those in the trash too; whoever sees the ones sees the others."""
+    permitted(permissions, Permission.DOCUMENTS_READ)
+    return select(*table_of(Document).c).where(col(Document.tenant_id) == TENANT_ID)
+
+
+def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """The tenant's documents that are not in the trash."""
+    permitted(permissions, Permission.DOCUMENTS_READ)
+    return visible_all(permissions).where(LIVE)
+
+
+def visible_trash(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """The tenant's documents that are in the trash."""
+    permitted(permissions, Permission.DOCUMENTS_READ)
+    return visible_all(permissions).where(~LIVE)
+
+
+def _user_of(member: str) -> Any:
+    """The account of a member, by the bind of that name."""
+    same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam(member, type_=Uuid()))
+    return select(col(Membership.user_id)).where(same).scalar_subquery()
+
+
+_TEXT = containing("documents_text", col(Document.id))
+
+DOCUMENTS = Collection(
+    model=Document,
+    visible=visible,
+    filters={
+        "text": _TEXT,
+        "project_id": col(Document.project_id) == bindparam("project_id", type_=Uuid()),
+        "created_by": col(Document.created_by) == _user_of("created_by"),
+    },
+    orders={
+        "created_at": Order.by(col(Document.created_at)),
+        "updated_at": Order.by(col(Document.updated_at)),
+        "title": Order.by(col(Document.title_key)),
+    },
+    default_order=("created_at", True),
+)
+
+TRASH = Collection(
+    model=Document,
+    visible=visible_trash,
+    filters={"text": _TEXT, "deleted_by": col(Document.deleted_by) == _user_of("deleted_by")},
+    orders={"deleted_at": Order.by(col(Document.deleted_at))},
+    default_order=("deleted_at", True),
+)
+
+EVERY = Collection(
+    model=Document, visible=visible_all, filters={}, orders=DOCUMENTS.orders, default_order=DOCUMENTS.default_order
+)
+"""Those in the trash too: what a history may be of."""
+
+
+class DocumentChanges(TypedDict, total=False):
+    """What an update says; what is absent stays as it is."""
+
+    title: str
+    content: str
+    project_id: UUID | None
+
+
+async def create(
+    session: WriteSession, actor: Actor, *, values: DocumentChanges, idempotency_key: str | None = None
+) -> Document:
+    """Write a document; `title` is required, and unique among the live ones of its project, or of none.
+
+    Raises:
+        NotFound: the same call with the same key made a document that is no longer there.
+        InvalidInput: a title that is empty or longer than 200 characters, a content longer than 100,000, an unknown
+            or deleted project.
+        AlreadyExists: the title is taken.
+        IdempotencyConflict: see `services.idempotency`.
+    """
+    actor.require(Permission.DOCUMENTS_WRITE)
+
+    async def make() -> UUID:
+        checked = await _checked(session, actor, values)  # in here, so that a replay is answered whatever became of it
+        async with taken(UNIQUE):
+            return (await inserted(session, actor, Document, {**checked, "created_by": actor.identity.user_id})).id
+
+    document_id = await once(session, actor, "createDocument", idempotency_key, values, make)
+    return await found(session, actor, Document, document_id, only=LIVE)
+
+
+async def change(
+    session: WriteSession, actor: Actor, *, id: UUID, changes: DocumentChanges, expected_version: int | None = None
+) -> Document:
+    """Change a document; what is absent from the changes stays as it is. What changes nothing makes no new version.
+
+    Raises:
+        NotFound: no such document, or it is in the trash.
+        InvalidInput, AlreadyExists: as in `create`.
+        VersionConflict: it is not at the expected version.
+    """
+    actor.require(Permission.DOCUMENTS_WRITE)
+    return await _change(session, actor, id, await _checked(session, actor, changes), expected_version)
+
+
+async def revert(
+    session: WriteSession, actor: Actor, *, id: UUID, to: UUID, expected_version: int | None = None
+) -> Document:
+    """Bring back what a document held after an entry of its history, as a new version.
+
+    Raises:
+        NotFound: no such document, or it is in the trash.
+        InvalidInput: the entry is not one of this document's.
+        AlreadyExists: another one has the title by now.
+        VersionConflict: it is not at the expected version.
+    """
+    actor.require(Permission.DOCUMENTS_WRITE)
+    await found(session, actor, Document, id, only=LIVE)
+    then = await history.after(session, actor, Document, id, to)
+    if then is None:
+        raise InvalidInput.of("to", "There is no such entry in the history of this document.")
+    project_id = await _live_project(session, actor, then.project_id)
+    state = {"title": then.title, "content": then.content, "project_id": project_id}
+    return await _change(session, actor, id, state, expected_version)
+
+
+async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_version: int | None = None) -> Document:
+    """Move a document to the trash. One that is there already stays as it is.
+
+    Raises:
+        NotFound: no such document.
+        VersionConflict: it is not at the expected version.
+    """
+    actor.require(Permission.DOCUMENTS_WRITE)
+    document = await _locked(session, actor, id)
+    if document.deleted_at is not None:
+        return document
+    changes = {"deleted_at": now(), "deleted_by": actor.identity.user_id}
+    return await updated(session, actor, Document, id, changes, expected_version=expected_version)
+
+
+async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Document:
+    """Bring a document back from the trash. A live one stays as it is; if its project is in the trash, it has none.
+
+    Raises:
+        NotFound: no such document.
+        AlreadyExists: another one has its title by now.
+    """
+    actor.require(Permission.DOCUMENTS_WRITE)
+    before = await found(session, actor, Document, id)
+    await _live_project(session, actor, before.project_id)  # first, as whoever moves the project begins with it
+    document = await _locked(session, actor, id)
+    if document.deleted_at is None:
+        return document
+    project_id = await _live_project(session, actor, document.project_id)
+    async with taken(UNIQUE):
+        return await updated(session, actor, Document, id, {**BACK, "project_id": project_id})
+
+
+async def purge(session: WriteSession, actor: Actor, *, id: UUID) -> Document:
+    """Delete a document that is in the trash for good, with all that the audit log holds of it; give it as it was.
+
+    Raises:
+        NotFound: no such document.
+        IllegalTransition: it is not in the trash.
+    """
+    actor.require(Permission.DOCUMENTS_PURGE)
+    document = await _locked(session, actor, id)
+    if document.deleted_at is None:
+        raise IllegalTransition("Only what is in the trash can be purged.", current="LIVE", allowed=["TRASHED"])
+    purged = await removed(session, actor, Document, id)
+    await history.forget(session, Document, id)
+    return purged
+
+
+async def purge_old(session: WriteSession, tenant_id: UUID, *, before: datetime, most: int) -> int:
+    """Purge those that went to the trash before a moment, `most` of them at most; says how many.
+
+    The session is one of the operator's, inside the tenant.
+    """
+    columns = table_of(Document).c
+    old = and_(columns.tenant_id == tenant_id, columns.deleted_at < before)
+    some = select(columns.id).where(old).order_by(columns.deleted_at, columns.id).limit(most)
+    gone = table_of(Document).delete().where(columns.tenant_id == tenant_id, columns.id.in_(some.with_for_update()))
+    purged = await fetch(session, Document, gone.returning(*columns))
+    for document in purged:
+        await history.forget(session, Document, document.id)
+    return len(purged)
+
+
+async def as_of(session: ReadSession | WriteSession, actor: Actor, *, id: UUID, moment: datetime) -> Document | None:
+    """The document as it was at a moment, by what the audit log says of it; be it in the trash by now.
+
+    None before it was made, while it was in the trash, and once it was purged.
+    """
+    rows = visible_all(actor.permissions)
+    mine = rows.where(col(Document.id) == bindparam("document_id", type_=Uuid()))
+    given = {"tenant_id": actor.identity.tenant_id, "document_id": id}
+    if not await fetch(session, Document, mine, given):
+        return None
+    then = await history.as_of(session, actor, Document, id, moment)
+    return then if then is not None and then.deleted_at is None else None
+
+
+async def _change(
+    session: WriteSession, actor: Actor, id: UUID, values: dict[str, Any], expected_version: int | None
+) -> Document:
+    """Write what differs."""
+    await locked(session, actor, Document, [id])
+    document = await found(session, actor, Document, id, expected_version=expected_version, only=LIVE)
+    changes = {name: value for name, value in values.items() if getattr(document, name) != value}
+    async with taken(UNIQUE):
+        return await updated(session, actor, Document, id, changes)
+
+
+async def _locked(session: WriteSession, actor: Actor, id: UUID) -> Document:
+    """The document, kept from changing until the transaction ends.
+
+    Raises:
+        NotFound: no such document.
+    """
+    documents = await locked(session, actor, Document, [id])
+    if id not in documents:
+        raise NotFound
+    return documents[id]
+
+
+async def _live_project(session: WriteSession, actor: Actor, project_id: UUID | None) -> UUID | None:
+    """A project, kept in place until the transaction ends; None if it is gone, or in the trash."""
+    wanted = [project_id] if project_id else []
+    live = await locked(session, actor, Project, wanted, only=col(Project.is_deleted).is_(False), shared=True)
+    return project_id if live else None
+
+
+async def _checked(session: WriteSession, actor: Actor, changes: DocumentChanges) -> dict[str, Any]:
+    """The changes as columns."""
+    columns: dict[str, Any] = dict(changes)
+    project_id = changes.get("project_id")
+    there = await _live_project(session, actor, project_id)
+    with checking() as checks:
+        if "title" in changes:
+            columns["title"] = checks.text("title", changes["title"], least=1, most=LONGEST_TITLE)
+        if "content" in changes:
+            checks.text("content", changes["content"], most=LONGEST_CONTENT, verbatim=True)
+        if project_id != there:
+            checks.problem("project_id", "There is no such project.")
+    return columns
