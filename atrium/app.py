@@ -90,7 +90,9 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
         consistency=Consistency(keys.derive("consistency"), nodes),
         door=door_of(settings, keys),
         feed=Feed(database_url),
-        schema=schema.build(settings.limits, introspection=settings.introspection_enabled),
+        schema=schema.build(
+            settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler
+        ),
     )
     app = FastAPI(
         title="Atrium",

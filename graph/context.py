@@ -7,7 +7,7 @@ to decide; `context.route.primary = Why.ASKED` before the first read has the pri
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -40,6 +40,7 @@ class Trace(Protocol):
     tenant_id: object
     user_id: object
     statements: int
+    executor: str | None
 
 
 class Context(BaseContext):
@@ -58,6 +59,7 @@ class Context(BaseContext):
         trace: Trace | None = None,
         route: Route | None = None,
         tells_node: bool = False,
+        tells_executor: bool = False,
         extensions: Mapping[str, Any] | None = None,
     ) -> None:
         """Prepare it; nothing is opened yet.
@@ -73,6 +75,7 @@ class Context(BaseContext):
             trace: where to note what was done, for the log.
             route: which node is read; without one, this database.
             tells_node: whether the answer says which node was read.
+            tells_executor: whether it says which executor ran, and why not the compiler.
             extensions: what else the answer carries beside its data, by the time that it is ready.
         """
         super().__init__()
@@ -81,6 +84,10 @@ class Context(BaseContext):
         self.trace = trace
         self.route = route or Route(Nodes(database))
         self.tells_node = tells_node
+        self.tells_executor = tells_executor
+        self.executor: str | None = None
+        self.declined: str | None = None
+        """Why the compiler left the operation to the reference executor, if it did."""
         self.extensions = {} if extensions is None else extensions
         self.database = database
         self.actor = actor
@@ -90,6 +97,7 @@ class Context(BaseContext):
         self.shown_once: dict[UUID, str] = {}
         """Secrets that this operation made, by the id of what they belong to."""
         self.statements = 0
+        self._refusal: Exception | None = None
         self._renew()
 
     def require_good_token(self) -> None:
@@ -100,6 +108,26 @@ class Context(BaseContext):
         """
         if self.bad_token:
             raise Unauthenticated("This access token is not valid, or no longer: refresh or log in again.")
+
+    def note(self, executor: str) -> None:
+        """Note for the log what was done, and by which executor."""
+        self.executor = executor
+        if self.trace is not None:
+            self.trace.executor = executor
+            self.trace.tenant_id = self.actor.identity.tenant_id
+            self.trace.user_id = self.actor.identity.user_id
+            self.trace.statements = self.statements
+
+    def told(self) -> dict[str, Any]:
+        """What the answer carries beside its data; for developers also who answered, and why."""
+        told = dict(self.extensions)
+        if self.tells_node and (served := self.route.served) is not None:
+            told |= {"node": served.node, "why": served.why}
+        if self.tells_executor and self.executor is not None:
+            told["executor"] = self.executor
+            if self.declined is not None:
+                told["declined"] = self.declined
+        return told
 
     def become(self, identity: Identity) -> None:
         """Go on as somebody who has just logged in, or entered a tenant."""
@@ -129,6 +157,23 @@ class Context(BaseContext):
                 if attempt == TRIES:
                     raise
         raise AssertionError  # the loop returns or raises
+
+    async def ask(self, statement: str, values: Sequence[Any]) -> str:
+        """The one text of a statement that enters by itself; it is a read unit of its own.
+
+        Raises:
+            Unauthenticated: the session is no longer live.
+            Unavailable: no connection came free in time, or the database is away.
+            Unreadable: the statement met a value that it can make nothing of.
+        """
+        with _translated():
+            text = await self.route.ask(self.actor.identity, statement, values)
+        self.statements += 1
+        return text
+
+    def refuse(self, refusal: Exception) -> None:
+        """Have every field that reads learn of a refusal that is known already."""
+        self._refusal = refusal
 
     async def restart(self) -> bool:
         """Whether the replica was lost while it answered: then all that it said is forgotten, and the primary is next.
@@ -163,6 +208,8 @@ class Context(BaseContext):
             if self.actor.identity.user_id is None:
                 self.require_good_token()
                 raise Unauthenticated
+            if self._refusal is not None:
+                raise self._refusal
             with _translated():
                 return await unit.session()
 

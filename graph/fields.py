@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ForwardRef, TypeVar, get_args, get_origin
+from uuid import UUID
 
 import strawberry
 from strawberry import UNSET
@@ -38,26 +39,33 @@ from services.pagination import Collection, Page, PageRequest
 
 __all__ = [
     "NODES",
+    "Claim",
     "Column",
     "Declared",
     "Listing",
     "Many",
+    "Matches",
     "MoneyField",
+    "NeedsPython",
     "Node",
     "NodeDefinition",
     "One",
     "Own",
+    "ShownOnce",
     "Single",
     "Sql",
     "argument",
+    "claim",
     "column",
     "definition_of",
     "listing",
     "many",
+    "matches",
     "money",
     "node",
     "one",
     "own",
+    "shown_once",
     "single",
     "sql",
 ]
@@ -100,6 +108,19 @@ class Declared(StrawberryField):
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """The field's value for one row; Strawberry calls this in place of a resolver."""
         raise NotImplementedError  # each kind answers in its own way
+
+    def asked(self, kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # those without arguments
+        """What the arguments ask for, checked, as the compiler needs it. Who overrides `get_result` says this anew.
+
+        Raises:
+            InvalidInput: the arguments break a rule.
+            NeedsPython: for these arguments, no statement can answer in place of `get_result`.
+        """
+        return None
+
+
+class NeedsPython(Exception):
+    """What is asked for can be answered by code only."""
 
 
 class Column(Declared):
@@ -168,6 +189,36 @@ class MoneyField(Declared):
         return _as_money(minor, currency)
 
 
+class Claim(Declared):
+    """Something that the actor's identity says, whatever the row."""
+
+    attribute: str
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
+        """Read it from the identity."""
+        return getattr(info.context.actor.identity, self.attribute)
+
+
+class Matches(Declared):
+    """Whether a column holds what the actor's identity says."""
+
+    column: str
+    attribute: str
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> bool:  # noqa: ARG002  # Strawberry's signature
+        """Compare the two."""
+        return bool(getattr(source, self.column) == getattr(info.context.actor.identity, self.attribute))
+
+
+class ShownOnce(Declared):
+    """A secret that is shown in the answer of the mutation that made it, and null ever after."""
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> str | None:  # noqa: ARG002  # Strawberry's signature
+        """Look whether this operation made it."""
+        secret: str | None = info.context.shown_once.get(source.id)
+        return secret
+
+
 class Single(Declared):
     """One thing by its id; null when there is none, or none that may be seen."""
 
@@ -178,8 +229,11 @@ class Single(Declared):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load it, together with all the others that the operation asks for."""
-        row_id = read_id(kwargs["id"], self.target.name)
-        return info.context.loaders.one(self.target.collection, "id", row_id)
+        return info.context.loaders.one(self.target.collection, "id", Single.asked(self, kwargs))
+
+    def asked(self, kwargs: dict[str, Any]) -> UUID:
+        """The id of the row."""
+        return read_id(kwargs["id"], self.target.name)
 
 
 class Own(Declared):
@@ -224,6 +278,10 @@ class Listing(Declared):
                 argument("order_by", _companion(type_, "Order"), "How they are sorted."),
             ]
         return arguments
+
+    def asked(self, kwargs: dict[str, Any]) -> PageRequest:
+        """The page that the arguments ask for."""
+        return self.request(kwargs)
 
     def request(self, kwargs: dict[str, Any]) -> PageRequest:
         """The page that the arguments ask for."""
@@ -285,6 +343,21 @@ def sql(name: str) -> Any:
 def money(minor: str, currency: str = "currency", *, computed: bool = False) -> Any:
     """An amount: the column of its minor units, or if `computed` the expression of that name; and its currency's."""
     return _with(MoneyField(), minor=minor, currency=currency, computed=computed)
+
+
+def claim(attribute: str) -> Any:
+    """What the actor's identity says under this name."""
+    return _with(Claim(), attribute=attribute)
+
+
+def matches(name: str, attribute: str) -> Any:
+    """Whether this type's column `name` holds what the actor's identity says."""
+    return _with(Matches(), column=name, attribute=attribute)
+
+
+def shown_once() -> Any:
+    """The secret that this operation made for the row."""
+    return ShownOnce()
 
 
 def single() -> Any:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import strawberry
 from strawberry import UNSET
@@ -15,12 +16,11 @@ from graph.connection import Connection, OrderDirection
 from graph.context import Info
 from graph.described import enum, input_type, output, result
 from graph.errors import IdempotencyConflict, IllegalTransition, InvalidInput, NotFound, OutOfStock, VersionConflict
-from graph.fields import Node, Single, argument, listing, many, money, node, one, sql
+from graph.fields import NeedsPython, Node, Single, argument, listing, many, money, node, one, sql
 from graph.inputs import ref, values
 from graph.money import Money
 from graph.mutations import Mutation, mutation
 from graph.products import Product
-from graph.scalars import read_id
 from models import OrderStatus
 from models.database import WriteSession
 from services import orders
@@ -156,7 +156,13 @@ class OrderAsOf(Single):
         moment = kwargs.get("as_of") or None
         if moment is None:
             return super().get_result(source, info, args, kwargs)
-        return _as_of(info, read_id(kwargs["id"], "Order"), moment)
+        return _as_of(info, super().asked(kwargs), moment)
+
+    def asked(self, kwargs: dict[str, Any]) -> UUID:
+        """The id of the row, which is read as it is."""
+        if kwargs.get("as_of"):
+            raise NeedsPython
+        return super().asked(kwargs)
 
 
 async def _as_of(info: Any, order_id: Any, moment: datetime) -> Any:

@@ -7,7 +7,7 @@ import asyncpg
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.failures import Behind, Unreachable, is_gone
+from models.failures import RETRIED, Behind, Retry, Unreachable, Unreadable, is_gone
 
 __all__ = ["ask", "note_idle", "ping_if_idle", "prove"]
 
@@ -19,14 +19,18 @@ async def ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
     """The one value of a statement that needs no transaction, by the driver itself, which costs half as much.
 
     Raises:
-        Unreachable.
+        Retry, Unreachable, Unreadable.
     """
     driver: Any = (await connection.get_raw_connection()).driver_connection
     try:
         return await driver.fetchval(statement, *values)
+    except asyncpg.DataError as error:
+        raise Unreadable from error
     except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
         await connection.invalidate()  # nobody else would notice that it is gone
         if isinstance(error, asyncpg.PostgresError) and not is_gone(error.sqlstate):
+            if error.sqlstate in RETRIED:
+                raise Retry from error
             raise
         raise Unreachable from error
 

@@ -6,7 +6,7 @@ for longer, so a pooled connection carries nothing from one person to the next.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NewType, TypeVar, cast
@@ -22,7 +22,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import Model, row_class
 from models.connections import ask, note_idle, ping_if_idle, prove
-from models.failures import Behind, NotLive, Overloaded, Retry, Unreachable, named
+from models.failures import Behind, NotLive, Overloaded, Retry, Unreachable, Unreadable, named
 
 __all__ = [
     "NOBODY",
@@ -35,6 +35,7 @@ __all__ = [
     "Retry",
     "Session",
     "Unreachable",
+    "Unreadable",
     "WriteSession",
     "assume",
     "fetch",
@@ -253,6 +254,23 @@ class Database:
             await connection.execute(ASSUME, {"name": "tenant_id", "value": str(tenant_id)})
             async with _session(connection) as session:
                 yield WriteSession(session)
+
+    async def answer(self, statement: str, values: Sequence[Any], *, replayed: int = 0) -> str:
+        """The one text of a statement that enters by itself, outside any other transaction.
+
+        Its first parameters are those of `atrium_enter`; it yields no row where that does not. Of a replica it shows at
+        least what the primary had committed when its log ended at `replayed`.
+
+        Raises:
+            Behind, NotLive, Overloaded, Retry, Unreachable, Unreadable.
+        """
+        async with self._admitted(), self._connect() as connection:
+            if replayed:
+                await prove(connection, replayed)
+            found: str | None = await ask(connection, statement, *values)
+        if found is None:
+            raise NotLive
+        return found
 
     async def admit(self, identity: Identity) -> int:
         """Make sure that whoever asks is let in; says where the log of this primary ends now.

@@ -1,0 +1,174 @@
+"""The compiler's executor: from a request's text and variables to the bytes of its answer."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, get_operation_ast
+from graphql.execution.values import VariableValues, get_variable_values
+from graphql.validation import specified_rules
+
+from graph.cache import Cache
+from graph.compiler.plans import Plan, plan, shape
+from graph.compiler.tree import Declined, Tree, switches, tree_of
+from graph.context import Context
+from graph.fields import NeedsPython
+from graph.limits import Outline
+from graph.operation import Texts
+from models.database import Unreadable
+from services.access import Permission
+from services.errors import DomainError, Unauthenticated, Unavailable
+
+__all__ = ["Answer", "Compiler"]
+
+OPERATIONS_KEPT = 500
+PLANS_KEPT = 2_000
+TREES_KEPT = 16  # of one operation, by the booleans of `@skip` and `@include`
+
+NO_VARIABLES = VariableValues({}, {})
+OWN = ("tenant_id", "user_id", "session_id")
+
+log = logging.getLogger("atrium.compiler")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered: the data, as it is sent, or why the reference executor has to."""
+
+    data: Any = None
+    declined: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """What is known of one operation of one text: it is valid, and a query."""
+
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    name: str | None
+    outline: Outline
+    switches: tuple[str, ...]
+    trees: Cache[tuple[Any, ...], "Planned"] = field(default_factory=lambda: Cache(TREES_KEPT))
+
+
+@dataclass(slots=True, eq=False)
+class Planned:
+    """One tree of an operation, and what its sites ask for if that is the same in every request."""
+
+    tree: Tree
+    asked: Sequence[Any] | None = None
+
+
+class Compiler:
+    """Runs queries of one schema as single statements."""
+
+    def __init__(self, schema: Any, texts: Texts) -> None:
+        """Args: schema: Strawberry's; texts: what is known of texts."""
+        self._schema = schema
+        self._texts = texts
+        self._operations: Cache[tuple[str, str | None], Prepared | Declined] = Cache(OPERATIONS_KEPT)
+        self._plans: Cache[tuple[Any, ...], Plan | Declined] = Cache(PLANS_KEPT)
+
+    async def answer(
+        self, source: str, operation_name: str | None, variables: dict[str, Any] | None, context: Context
+    ) -> Answer:
+        """Answer a query, or say why not; nothing was changed then, and nothing was shown."""
+        try:
+            prepared = self._prepared(source, operation_name, variables)
+            found, asked = self._plan(prepared, variables, context)
+        except Declined as declined:
+            return Answer(declined=declined.reason)
+        except (DomainError, GraphQLError):
+            return Answer(declined="refused arguments")
+        self._note(prepared, context)
+        try:
+            data = await context.ask(found.sql, found.values(asked, context.actor.identity))
+        except (Unauthenticated, Unavailable) as refusal:
+            context.refuse(refusal)  # the reference executor words it, without a look at the database
+            return Answer(declined=type(refusal).__name__)
+        except Unreadable:
+            return Answer(declined="a value that breaks a promise")
+        return Answer(orjson.Fragment(data))
+
+    def _prepared(self, source: str, operation_name: str | None, variables: dict[str, Any] | None) -> Prepared:
+        key = (source, operation_name)
+        found = self._operations.get(key)
+        if found is None:
+            found = self._prepare(source, operation_name, variables)
+            self._operations.put(key, found)
+            if isinstance(found, Declined):
+                log.info("not compiled: %s", found.reason, extra={"fields": {"operation_name": operation_name}})
+        if isinstance(found, Declined):
+            raise found
+        if found.outline.steps and found.outline.measure(variables).refusal(self._texts.limits) is not None:
+            raise Declined("over the budget")
+        return found
+
+    def _prepare(self, source: str, operation_name: str | None, variables: dict[str, Any] | None) -> Any:
+        faults = self._texts.faults(
+            self._schema._schema, source, operation_name, variables or {}, tuple(specified_rules)
+        )
+        if faults:
+            raise Declined("not valid")
+        document = self._texts.document(source)
+        operation = get_operation_ast(document, operation_name)
+        if operation is None:
+            raise Declined("not valid")
+        if operation.operation is not OperationType.QUERY:
+            return Declined(f"a {operation.operation.value}")
+        name = operation_name or (operation.name.value if operation.name else None)
+        outline = self._texts.outline(self._schema._schema, source, operation_name)
+        return Prepared(document, operation, name, outline, switches(document, operation))
+
+    def _plan(
+        self, prepared: Prepared, given: dict[str, Any] | None, context: Context
+    ) -> tuple[Plan, Sequence[Any]]:
+        identity, permissions = context.actor.identity, context.actor.permissions
+        if identity.user_id is None:
+            raise Declined("nobody asks")
+        variables = NO_VARIABLES
+        if prepared.operation.variable_definitions:
+            coerced = get_variable_values(self._schema._schema, prepared.operation.variable_definitions, given or {})
+            if isinstance(coerced, list):
+                raise Declined("refused variables")
+            variables = coerced
+        booleans = tuple([variables.coerced.get(name) for name in prepared.switches])
+        planned = prepared.trees.get(booleans)
+        if planned is None:
+            planned = self._planned(prepared, variables)
+            prepared.trees.put(booleans, planned)
+        asked = planned.asked
+        shapes: tuple[Any, ...] = ()
+        if asked is None:
+            asked = [self._asked(site, variables) for site in planned.tree.sites]
+            shapes = tuple([shape(each) for each in asked])
+        key = (planned, permissions, identity.tenant_id is None, identity.session_id is None, shapes)
+        found = self._plans.get(key)
+        if found is None:
+            known = {name: getattr(identity, name) is not None for name in OWN}
+            found = plan(planned.tree, permissions, asked, known)
+            self._plans.put(key, found)
+            if isinstance(found, Declined):
+                log.info("not compiled: %s", found.reason, extra={"fields": {"operation_name": prepared.name}})
+        if isinstance(found, Declined):
+            raise found
+        return found, asked
+
+    def _planned(self, prepared: Prepared, variables: VariableValues) -> Planned:
+        tree = tree_of(self._schema._schema, prepared.document, prepared.operation, variables)
+        if all(site.is_constant for site in tree.sites):
+            return Planned(tree, [self._asked(site, variables) for site in tree.sites])
+        return Planned(tree)
+
+    def _asked(self, site: Any, variables: VariableValues) -> Any:
+        try:
+            return site.asked(self._schema, variables)
+        except NeedsPython:
+            raise Declined(f"the arguments of {site.node.name.value}") from None
+
+    @staticmethod
+    def _note(prepared: Prepared, context: Context) -> None:
+        if context.trace is not None:
+            context.trace.operation_type, context.trace.operation_name = "query", prepared.name
