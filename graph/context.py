@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -98,7 +99,8 @@ class Context(BaseContext):
         """Secrets that this operation made, by the id of what they belong to."""
         self.statements = 0
         self._refusal: Exception | None = None
-        self._renew()
+        self._unit: ReadUnit | None = None
+        self._loaders: Loaders | None = None
 
     def require_good_token(self) -> None:
         """Refuse a token that is not valid where nobody may ask, but nobody was not meant.
@@ -132,7 +134,7 @@ class Context(BaseContext):
     def become(self, identity: Identity) -> None:
         """Go on as somebody who has just logged in, or entered a tenant."""
         self.actor = Actor.of(identity)
-        self._renew()
+        self._unit = self._loaders = None
 
     async def write(
         self, work: Callable[[WriteSession], Awaitable[Result]], identity: Identity | None = None
@@ -158,8 +160,10 @@ class Context(BaseContext):
                     raise
         raise AssertionError  # the loop returns or raises
 
-    async def ask(self, statement: str, values: Sequence[Any]) -> str:
+    async def ask(self, statement: str, values: Sequence[Any], *, keep: bool = True) -> str:
         """The one text of a statement that enters by itself; it is a read unit of its own.
+
+        The server is to remember how it is run, unless `keep` is False.
 
         Raises:
             Unauthenticated: the session is no longer live.
@@ -167,7 +171,7 @@ class Context(BaseContext):
             Unreadable: the statement met a value that it can make nothing of.
         """
         with _translated():
-            text = await self.route.ask(self.actor.identity, statement, values)
+            text = await self.route.ask(self.actor.identity, statement, values, keep=keep)
         self.statements += 1
         return text
 
@@ -189,32 +193,42 @@ class Context(BaseContext):
     async def close(self) -> None:
         """End the read unit and forget what was loaded; the next need opens a new one."""
         await self.end()
-        self._renew()
+        self._unit = self._loaders = None
 
     async def end(self) -> None:
         """End the read unit for good. What is still on its way from a field that nobody waits for gets no other."""
-        self.statements += await asyncio.shield(self._unit.end())
+        self.statements += await asyncio.shield(self._opened.end())
 
-    def _renew(self) -> None:
-        self._unit = unit = ReadUnit(self.route, self.actor.identity)
+    @property
+    def loaders(self) -> Loaders:
+        """What its fields load together."""
+        if self._loaders is None:
+            self._loaders = Loaders(partial(self._session, self._opened), self.actor)
+        return self._loaders
 
-        async def read() -> ReadSession:
-            """Give the session of the operation's read unit, which is opened at the first need.
+    async def read(self) -> ReadSession:
+        """Give the session of the operation's read unit, which is opened at the first need.
 
-            Raises:
-                Unauthenticated: nobody asks, or the session is no longer live.
-                Unavailable: no connection came free in time, or the database is away.
-            """
-            if self.actor.identity.user_id is None:
-                self.require_good_token()
-                raise Unauthenticated
-            if self._refusal is not None:
-                raise self._refusal
-            with _translated():
-                return await unit.session()
+        Raises:
+            Unauthenticated: nobody asks, or the session is no longer live.
+            Unavailable: no connection came free in time, or the database is away.
+        """
+        return await self._session(self._opened)
 
-        self.read = read
-        self.loaders = Loaders(read, self.actor)
+    @property
+    def _opened(self) -> "ReadUnit":
+        if self._unit is None:
+            self._unit = ReadUnit(self.route, self.actor.identity)
+        return self._unit
+
+    async def _session(self, unit: "ReadUnit") -> ReadSession:
+        if self.actor.identity.user_id is None:
+            self.require_good_token()
+            raise Unauthenticated
+        if self._refusal is not None:
+            raise self._refusal
+        with _translated():
+            return await unit.session()
 
 
 class ReadUnit:

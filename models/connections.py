@@ -1,6 +1,9 @@
 """Connections: what is asked of one besides the statements of a unit, and when it is given up."""
 
+import asyncio
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -9,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.failures import RETRIED, Behind, Retry, Unreachable, Unreadable, is_gone
 
-__all__ = ["ask", "note_idle", "ping_if_idle", "prove"]
+__all__ = ["PATIENCE", "Warm", "ask", "note_idle", "ping_if_idle", "prove"]
+
+PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
 
 IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
 REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
@@ -33,6 +38,56 @@ async def ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
                 raise Retry from error
             raise
         raise Unreachable from error
+
+
+@dataclass(slots=True)
+class Warm:
+    """A connection that is kept at hand between statements that need no transaction.
+
+    To take one from the pool and to give it back costs more than such a statement. Nothing is cleaned in between, since
+    nothing is left behind: what a statement sets is local to it.
+    """
+
+    connection: AsyncConnection
+    driver: Any
+    opened: float
+    idle_since: float = 0.0
+
+    @classmethod
+    async def of(cls, connection: AsyncConnection) -> "Warm":
+        """A connection of the pool's, outside any transaction."""
+        raw = await connection.get_raw_connection()
+        opened = raw.info.setdefault("opened", time.monotonic())
+        return cls(connection, raw.driver_connection, opened)
+
+    async def answer(self, statement: str, values: Sequence[Any], *, keep: bool) -> Any:
+        """The one value of a statement; unless it is to be kept, the server forgets it at once.
+
+        Raises:
+            Retry, Unreachable, Unreadable: the connection is good for more after the last alone.
+        """
+        try:
+            if keep:
+                return await self.driver.fetchval(statement, *values)
+            return await (await self.driver.prepare(statement, name="")).fetchval(*values)
+        except asyncpg.DataError as error:
+            raise Unreadable from error
+        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+            code = error.sqlstate if isinstance(error, asyncpg.PostgresError) else "08"
+            if is_gone(code):
+                raise Unreachable from error
+            if code in RETRIED:
+                raise Retry from error
+            raise
+
+    async def is_well(self) -> bool:
+        """Whether it answers; a statement that was broken off has ended then."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.driver.fetchval("SELECT 1")
+        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError):  # a TimeoutError is an OSError
+            return False
+        return True
 
 
 async def prove(connection: AsyncConnection, position: int) -> None:

@@ -6,6 +6,7 @@ for longer, so a pooled connection carries nothing from one person to the next.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import Model, row_class
-from models.connections import ask, note_idle, ping_if_idle, prove
+from models.connections import IDLE_BEFORE_PING, PATIENCE, Warm, ask, note_idle, ping_if_idle, prove
 from models.failures import Behind, NotLive, Overloaded, Retry, Unreachable, Unreadable, named
 
 __all__ = [
@@ -41,7 +42,6 @@ __all__ = [
     "fetch",
 ]
 
-PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
 CLOSE_SECONDS = 2.0  # that a server gets to say goodbye
 
 ENTER = text("SELECT 1 FROM atrium_enter(:tenant_id, :user_id, :role, :session_id, :request_id, :ip, :user_agent)")
@@ -213,6 +213,8 @@ class Database:
             },
         )
         self._admission = asyncio.Semaphore(pool_size)
+        self._warm: list[Warm] = []
+        self._recycle = recycle
         self._wait = wait
         self.in_use = 0
         self.pool_size = pool_size
@@ -255,19 +257,40 @@ class Database:
             async with _session(connection) as session:
                 yield WriteSession(session)
 
-    async def answer(self, statement: str, values: Sequence[Any], *, replayed: int = 0) -> str:
+    async def answer(self, statement: str, values: Sequence[Any], *, keep: bool = True, replayed: int = 0) -> str:
         """The one text of a statement that enters by itself, outside any other transaction.
 
-        Its first parameters are those of `atrium_enter`; it yields no row where that does not. Of a replica it shows at
-        least what the primary had committed when its log ended at `replayed`.
+        Its first parameters are those of `atrium_enter`; it yields no row where that does not.
+
+        Args:
+            statement: the statement.
+            values: its parameters.
+            keep: whether the server is to remember how it is run.
+            replayed: of a replica, it shows at least what the primary had committed when its log ended there.
 
         Raises:
             Behind, NotLive, Overloaded, Retry, Unreachable, Unreadable.
         """
-        async with self._admitted(), self._connect() as connection:
-            if replayed:
-                await prove(connection, replayed)
-            found: str | None = await ask(connection, statement, *values)
+        async with self._admitted():
+            warm = await self._take() or await Warm.of(await self._open())
+            good = False
+            try:
+                if replayed:
+                    await prove(warm.connection, replayed)
+                found: str | None = await warm.answer(statement, values, keep=keep)
+                good = True
+            except (Behind, Unreadable):
+                good = True
+                raise
+            except asyncio.CancelledError:
+                good = await asyncio.shield(warm.is_well())
+                raise
+            finally:
+                if good:
+                    warm.idle_since = time.monotonic()
+                    self._warm.append(warm)
+                else:
+                    await asyncio.shield(_give_up(warm.connection))
         if found is None:
             raise NotLive
         return found
@@ -313,6 +336,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection, without waiting long for a server that does not answer."""
+        while self._warm:
+            await _give_up(self._warm.pop().connection)
         closing = asyncio.ensure_future(self.engine.dispose())
         _, late = await asyncio.wait([closing], timeout=CLOSE_SECONDS)
         if late:
@@ -334,10 +359,13 @@ class Database:
 
     @asynccontextmanager
     async def _admitted(self) -> AsyncIterator[None]:
-        try:
-            await asyncio.wait_for(self._admission.acquire(), self._wait)
-        except TimeoutError:
-            raise Overloaded from None
+        if self._admission.locked():
+            try:
+                await asyncio.wait_for(self._admission.acquire(), self._wait)
+            except TimeoutError:
+                raise Overloaded from None
+        else:
+            await self._admission.acquire()  # it is free, and so costs nothing
         self.in_use += 1
         try:
             yield
@@ -347,15 +375,36 @@ class Database:
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[AsyncConnection]:
-        try:
-            connection = await self.engine.connect()
-        except (OSError, TimeoutError, InterfaceError, OperationalError, DBAPIError) as error:
-            raise Unreachable from error
+        warm = await self._take()
+        connection = warm.connection if warm else await self._open()
         try:
             with named():
                 yield connection
         finally:
             await connection.close()
+
+    async def _open(self) -> AsyncConnection:
+        try:
+            return await self.engine.connect()
+        except (OSError, TimeoutError, InterfaceError, OperationalError, DBAPIError) as error:
+            raise Unreachable from error
+
+    async def _take(self) -> Warm | None:
+        """A connection that is at hand, and is there."""
+        while self._warm:
+            warm, now = self._warm.pop(), time.monotonic()
+            is_old = now - warm.opened > self._recycle
+            if not is_old and not warm.driver.is_closed():
+                if now - warm.idle_since < IDLE_BEFORE_PING or await warm.is_well():
+                    return warm
+            await _give_up(warm.connection)
+        return None
+
+
+async def _give_up(connection: AsyncConnection) -> None:
+    """Close a connection for good; the pool makes another in its place."""
+    await connection.invalidate()
+    await connection.close()
 
 
 def _entry(identity: Identity) -> dict[str, Any]:

@@ -143,7 +143,7 @@ class Route:
         with suppress(Overloaded, Unreachable):
             self._wrote(await self.nodes.primary.position())
 
-    async def ask(self, identity: Identity, statement: str, values: Sequence[Any]) -> str:
+    async def ask(self, identity: Identity, statement: str, values: Sequence[Any], *, keep: bool = True) -> str:
         """The one text of a statement that enters by itself, from a node that shows what the reader must see.
 
         Raises:
@@ -151,7 +151,7 @@ class Route:
         """
 
         async def answer(database: Database, replayed: int) -> str:
-            return await database.answer(statement, values, replayed=replayed)
+            return await database.answer(statement, values, keep=keep, replayed=replayed)
 
         text, self.served = await self._choose(identity, answer)
         self.nodes.observe(self.served.node, self.served.why)

@@ -1,20 +1,19 @@
 """The compiler's executor: from a request's text and variables to the bytes of its answer."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, get_operation_ast
-from graphql.execution.values import VariableValues, get_variable_values
 from graphql.validation import specified_rules
 
 from graph.cache import Cache
+from graph.compiler.arguments import Values, Variables, asker
 from graph.compiler.plans import Plan, plan, shape
 from graph.compiler.tree import Declined, Tree, switches, tree_of
 from graph.context import Context
-from graph.fields import NeedsPython
 from graph.limits import Outline
 from graph.operation import Texts
 from models.database import Unreadable
@@ -27,7 +26,6 @@ OPERATIONS_KEPT = 500
 PLANS_KEPT = 2_000
 TREES_KEPT = 16  # of one operation, by the booleans of `@skip` and `@include`
 
-NO_VARIABLES = VariableValues({}, {})
 OWN = ("tenant_id", "user_id", "session_id")
 
 log = logging.getLogger("atrium.compiler")
@@ -49,6 +47,7 @@ class Prepared:
     operation: OperationDefinitionNode
     name: str | None
     outline: Outline
+    variables: Variables
     switches: tuple[str, ...]
     trees: Cache[tuple[Any, ...], "Planned"] = field(default_factory=lambda: Cache(TREES_KEPT))
 
@@ -58,6 +57,7 @@ class Planned:
     """One tree of an operation, and what its sites ask for if that is the same in every request."""
 
     tree: Tree
+    askers: Sequence[Callable[[Values], Any]]
     asked: Sequence[Any] | None = None
 
 
@@ -84,7 +84,9 @@ class Compiler:
             return Answer(declined="refused arguments")
         self._note(prepared, context)
         try:
-            data = await context.ask(found.sql, found.values(asked, context.actor.identity))
+            values = found.values(asked, context.actor.identity)
+            data = await context.ask(found.sql, values, keep=found.uses > 0)
+            found.uses += 1
         except (Unauthenticated, Unavailable) as refusal:
             context.refuse(refusal)  # the reference executor words it, without a look at the database
             return Answer(declined=type(refusal).__name__)
@@ -120,7 +122,8 @@ class Compiler:
             return Declined(f"a {operation.operation.value}")
         name = operation_name or (operation.name.value if operation.name else None)
         outline = self._texts.outline(self._schema._schema, source, operation_name)
-        return Prepared(document, operation, name, outline, switches(document, operation))
+        variables_ = Variables(self._schema._schema, operation)
+        return Prepared(document, operation, name, outline, variables_, switches(document, operation))
 
     def _plan(
         self, prepared: Prepared, given: dict[str, Any] | None, context: Context
@@ -128,21 +131,18 @@ class Compiler:
         identity, permissions = context.actor.identity, context.actor.permissions
         if identity.user_id is None:
             raise Declined("nobody asks")
-        variables = NO_VARIABLES
-        if prepared.operation.variable_definitions:
-            coerced = get_variable_values(self._schema._schema, prepared.operation.variable_definitions, given or {})
-            if isinstance(coerced, list):
-                raise Declined("refused variables")
-            variables = coerced
-        booleans = tuple([variables.coerced.get(name) for name in prepared.switches])
+        values = prepared.variables.read(given or {})
+        booleans = tuple([values.coerced.get(name) for name in prepared.switches])
         planned = prepared.trees.get(booleans)
         if planned is None:
-            planned = self._planned(prepared, variables)
+            planned = self._planned(prepared, values)
             prepared.trees.put(booleans, planned)
-        asked = planned.asked
+        asked: Sequence[Any]
         shapes: tuple[Any, ...] = ()
-        if asked is None:
-            asked = [self._asked(site, variables) for site in planned.tree.sites]
+        if planned.asked is not None:
+            asked = planned.asked
+        else:
+            asked = [ask(values) for ask in planned.askers]
             shapes = tuple([shape(each) for each in asked])
         key = (planned, permissions, identity.tenant_id is None, identity.session_id is None, shapes)
         found = self._plans.get(key)
@@ -156,17 +156,12 @@ class Compiler:
             raise found
         return found, asked
 
-    def _planned(self, prepared: Prepared, variables: VariableValues) -> Planned:
-        tree = tree_of(self._schema._schema, prepared.document, prepared.operation, variables)
-        if all(site.is_constant for site in tree.sites):
-            return Planned(tree, [self._asked(site, variables) for site in tree.sites])
-        return Planned(tree)
-
-    def _asked(self, site: Any, variables: VariableValues) -> Any:
-        try:
-            return site.asked(self._schema, variables)
-        except NeedsPython:
-            raise Declined(f"the arguments of {site.node.name.value}") from None
+    def _planned(self, prepared: Prepared, values: Values) -> Planned:
+        tree = tree_of(self._schema._schema, prepared.document, prepared.operation, values.whole())
+        askers = [asker(self._schema, site) for site in tree.sites]
+        if any(site.has_variables for site in tree.sites):
+            return Planned(tree, askers)
+        return Planned(tree, askers, [ask(values) for ask in askers])
 
     @staticmethod
     def _note(prepared: Prepared, context: Context) -> None:

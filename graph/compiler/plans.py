@@ -23,12 +23,14 @@ __all__ = ["Plan", "plan", "shape"]
 Get = Callable[[Sequence[Any], Identity], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Plan:
     """A statement, and what gets the value of each of its parameters."""
 
     sql: str
     gets: tuple[Get, ...]
+    uses: int = 0
+    """How often it was run; one that was never run before leaves nothing on a connection."""
 
     def values(self, asked: Sequence[Any], identity: Identity) -> list[Any]:
         """The values of the statement's parameters, those of `atrium_enter` first."""
@@ -74,7 +76,7 @@ def _get(source: Source, tree: Tree, asked: Sequence[Any]) -> Get:
     if source.site is None:
         return _processed(source, lambda _asked, identity: getattr(identity, source.name))
     site, of = source.site, _getter(source.name, asked[source.site])
-    if tree.sites[site].is_constant:  # what the text says is part of the plan
+    if not tree.sites[site].has_variables:  # what the text says is part of the plan
         value = of(asked[site]) if source.process is None else source.process(of(asked[site]))
         return lambda _asked, _identity: value
     return _processed(source, lambda every, _identity: of(every[site]))

@@ -228,7 +228,7 @@ class _Objects:
         row_id = column(name, "id", Uuid())
         cases = " ".join(
             f"WHEN {text(each)} THEN "
-            + self.one(selected, selected.of[each], fields.NODES[each].collection, "id", row_id)
+            + self.row(selected.of[each], fields.NODES[each].collection, "id", row_id)
             for each in types
         )
         if not types:
@@ -243,13 +243,16 @@ class _Objects:
     def one(
         self, selected: Selected, of: Selection, collection: Collection, key: str, value: ColumnElement[Any]
     ) -> str:
+        """The one row that a field leads to; where there must be one, its absence fails the statement."""
+        found = self.row(of, collection, key, value)
+        return f"coalesce({found}, {NOT_NULL}::json)" if is_non_null_type(selected.type) else found
+
+    def row(self, of: Selection, collection: Collection, key: str, value: ColumnElement[Any]) -> str:
+        """The row whose column `key` has this value, as an object; null if there is none."""
         rows = _Rows(self.writer.name(), collection, one_of(collection, self.permissions, key, value))
         shown = [(each.key, self.field(each, of, rows)) for each in of.fields]
-        inner = self.writer.render(rows.select.with_only_columns(*_columns(rows), maintain_column_froms=True), selected.site)
-        found = _object(shown, f"({inner}) {rows.name}")
-        if is_non_null_type(selected.type):
-            return f"coalesce({found}, {NOT_NULL}::json)"
-        return found
+        inner = self.writer.render(rows.select.with_only_columns(*_columns(rows), maintain_column_froms=True))
+        return _object(shown, f"({inner}) {rows.name}")
 
     def connection(
         self, selected: Selected, field: fields.Listing, under: tuple[str, ColumnElement[Any]] | None
@@ -280,7 +283,7 @@ class _Connection:
         self.selection = selected.only
         self.site: int = selected.site
         self.request: PageRequest = objects.asked[self.site]
-        self.is_constant = objects.tree.sites[self.site].is_constant
+        self.is_constant = not objects.tree.sites[self.site].has_variables
         self.collection = field.target.collection
         self.under = under
         self.page = _Rows(self.writer.name(), self.collection, self.listed())

@@ -18,9 +18,9 @@ from graphql import (
     GraphQLOutputType,
     GraphQLSchema,
     OperationDefinitionNode,
+    ValueNode,
     VariableNode,
     Visitor,
-    get_argument_values,
     get_named_type,
     is_abstract_type,
     visit,
@@ -28,7 +28,7 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
 from graphql.execution.values import VariableValues
 from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.arguments import StrawberryArgument, convert_arguments
+from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from graph.fields import Declared
@@ -77,21 +77,15 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A field with arguments, and whether they are the same in every request."""
+    """A field with arguments, and whether any of them differs from request to request."""
 
     field: Declared
     definition: GraphQLField
     node: FieldNode
     arguments: list[StrawberryArgument]
-    is_constant: bool
-
-    def asked(self, schema: Any, variables: VariableValues) -> Any:
-        """What its arguments ask for; raises what the field itself would."""
-        given = get_argument_values(self.definition, self.node, variables)
-        kwargs = convert_arguments(
-            given, self.arguments, scalar_registry=schema.schema_converter.scalar_registry, config=schema.config
-        )
-        return self.field.asked(kwargs)
+    has_variables: bool
+    has_nested_variables: bool
+    """Whether there is a variable within a literal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +186,14 @@ class _Collector:
     ) -> int | None:
         if not isinstance(field, Declared):
             raise Declined(f"{type_.name}.{node.name.value} is not declared")
-        self._sites.append(Site(field, definition, node, field.arguments, not _has_variable(node)))
+        values = [argument.value for argument in node.arguments or ()]
+        whole = any(isinstance(value, VariableNode) for value in values)
+        nested = any(_has_variable(value) for value in values if not isinstance(value, VariableNode))
+        self._sites.append(Site(field, definition, node, field.arguments, whole or nested, nested))
         return len(self._sites) - 1
 
 
-def _has_variable(node: FieldNode) -> bool:
+def _has_variable(node: ValueNode) -> bool:
     found = False
 
     class Variables(Visitor):
@@ -204,6 +201,5 @@ def _has_variable(node: FieldNode) -> bool:
             nonlocal found
             found = True
 
-    for argument in node.arguments or ():
-        visit(argument, Variables())
+    visit(node, Variables())
     return found

@@ -96,7 +96,7 @@ SELECT type || ':' || id AS id, type FROM (
 
 WORDS = ["alpha", "ALPHA", "be", "%", "_", "o", "Ü", '"', "\\", "words", "SKU-3", "owner@acme.example.com", ""]
 
-WEIGHTS = {"owner": 30, "admin": 25, "member": 37, "removed": 2, "outsider": 6}
+WEIGHTS = {"owner": 30, "admin": 25, "member": 37, "removed": 1, "outsider": 6}
 
 
 @dataclass

@@ -32,7 +32,7 @@ from graph.fields import Listing, Single
 __all__ = ["Known", "Query", "QueryMaker"]
 
 DEPTH = 4
-RARELY = 0.015
+RARELY = 0.004
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.api.both_executors import Both, Tally, both, compare
 from tests.conftest import Urls
 
-SHARE = 500
+SHARE = 150
 ALL = 20_000
 
 
