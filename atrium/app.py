@@ -41,20 +41,22 @@ class Parts:
 
     def context(self, call: http.Call) -> Context:
         """The context of one operation; whoever brings no valid token is nobody."""
-        identity, bad_token, expires_at = Identity(), False, None
-        if call.authorization:
+        bad_token, expires_at = False, None
+        record = call.record
+        origin = (record.request_id, record.client_address or "", record.user_agent or "")
+        identity = Identity(None, None, None, None, *origin)
+        if authorization := call.authorization:
             try:
-                claims = self.door.tokens.read(call.authorization.removeprefix("Bearer ").strip())
+                claims = self.door.tokens.read(authorization.removeprefix("Bearer ").strip())
             except security.InvalidToken:
                 bad_token = True
             else:
                 expires_at = claims.expires_at
-                identity = Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id)
-        record, extensions = call.record, dict[str, Any]()
-        actor = Actor.of(identity.asking(record.request_id, record.client_address or "", record.user_agent or ""))
+                identity = Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id, *origin)
+        extensions: dict[str, Any] = {}
         return Context(
             self.database,
-            actor,
+            Actor.of(identity),
             self.door,
             self.feed,
             invitation_lifetime=timedelta(days=self.settings.invitation_days),
@@ -64,6 +66,7 @@ class Parts:
             route=self.consistency.route(call, extensions),
             extensions=extensions,
             tells_node=bool(self.nodes.replicas) and not self.settings.is_production,
+            tells_executor=not self.settings.is_production,
         )
 
     @asynccontextmanager
@@ -90,9 +93,7 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
         consistency=Consistency(keys.derive("consistency"), nodes),
         door=door_of(settings, keys),
         feed=Feed(database_url),
-        schema=schema.build(
-            settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler
-        ),
+        schema=schema.build(settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler),
     )
     app = FastAPI(
         title="Atrium",

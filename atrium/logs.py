@@ -22,6 +22,7 @@ _SERVER_ERROR = 500
 _request_logger = logging.getLogger("atrium.request")
 
 OperationType = Literal["query", "mutation", "subscription"]
+Executor = Literal["compiler", "reference"]
 Outcome = Literal["ok", "error", "refused", "timeout", "internal", "abandoned"]
 
 
@@ -45,7 +46,7 @@ class RequestRecord:
     tenant_id: object = None
     user_id: object = None
     statements: int = 0
-    executor: str | None = None
+    executor: Executor | None = None
     status: int = 0
     outcome: Outcome = "ok"
     started: float = field(default_factory=time.perf_counter)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -41,7 +41,7 @@ class Trace(Protocol):
     tenant_id: object
     user_id: object
     statements: int
-    executor: str | None
+    executor: Any
 
 
 class Context(BaseContext):
@@ -111,7 +111,7 @@ class Context(BaseContext):
         if self.bad_token:
             raise Unauthenticated("This access token is not valid, or no longer: refresh or log in again.")
 
-    def note(self, executor: str) -> None:
+    def note(self, executor: Literal["compiler", "reference"]) -> None:
         """Note for the log what was done, and by which executor."""
         self.executor = executor
         if self.trace is not None:

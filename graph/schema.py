@@ -111,5 +111,6 @@ def build(limits: Limits | None = None, *, introspection: bool = True, compiler:
         config=StrawberryConfig(scalar_map=SCALARS),
         exception_handlers=HANDLERS,
     )
-    schema.compiler = Compiler(schema, texts) if compiler else None
+    # the way Strawberry's own extensions reach it
+    schema.compiler = Compiler(schema, schema._schema, texts) if compiler else None
     return schema

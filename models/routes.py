@@ -16,7 +16,17 @@ from typing import Any, TypeAlias, TypeVar
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
-from models.database import Behind, Database, Identity, NotLive, Overloaded, ReadSession, Retry, Unreachable, WriteSession
+from models.database import (
+    Behind,
+    Database,
+    Identity,
+    NotLive,
+    Overloaded,
+    ReadSession,
+    Retry,
+    Unreachable,
+    WriteSession,
+)
 from models.nodes import PRIMARY, Nodes
 
 __all__ = ["Demand", "Route", "Served", "Why"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, get_operation_ast
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType, get_operation_ast
 from graphql.validation import specified_rules
 
 from graph.cache import Cache
@@ -17,7 +17,6 @@ from graph.context import Context
 from graph.limits import Outline
 from graph.operation import Texts
 from models.database import Unreadable
-from services.access import Permission
 from services.errors import DomainError, Unauthenticated, Unavailable
 
 __all__ = ["Answer", "Compiler"]
@@ -64,9 +63,10 @@ class Planned:
 class Compiler:
     """Runs queries of one schema as single statements."""
 
-    def __init__(self, schema: Any, texts: Texts) -> None:
-        """Args: schema: Strawberry's; texts: what is known of texts."""
+    def __init__(self, schema: Any, graphql: GraphQLSchema, texts: Texts) -> None:
+        """Args: schema: Strawberry's; graphql: the same as graphql-core has it; texts: what is known of texts."""
         self._schema = schema
+        self._graphql = graphql
         self._texts = texts
         self._operations: Cache[tuple[str, str | None], Prepared | Declined] = Cache(OPERATIONS_KEPT)
         self._plans: Cache[tuple[Any, ...], Plan | Declined] = Cache(PLANS_KEPT)
@@ -109,9 +109,7 @@ class Compiler:
         return found
 
     def _prepare(self, source: str, operation_name: str | None, variables: dict[str, Any] | None) -> Any:
-        faults = self._texts.faults(
-            self._schema._schema, source, operation_name, variables or {}, tuple(specified_rules)
-        )
+        faults = self._texts.faults(self._graphql, source, operation_name, variables or {}, tuple(specified_rules))
         if faults:
             raise Declined("not valid")
         document = self._texts.document(source)
@@ -121,13 +119,11 @@ class Compiler:
         if operation.operation is not OperationType.QUERY:
             return Declined(f"a {operation.operation.value}")
         name = operation_name or (operation.name.value if operation.name else None)
-        outline = self._texts.outline(self._schema._schema, source, operation_name)
-        variables_ = Variables(self._schema._schema, operation)
+        outline = self._texts.outline(self._graphql, source, operation_name)
+        variables_ = Variables(self._graphql, operation)
         return Prepared(document, operation, name, outline, variables_, switches(document, operation))
 
-    def _plan(
-        self, prepared: Prepared, given: dict[str, Any] | None, context: Context
-    ) -> tuple[Plan, Sequence[Any]]:
+    def _plan(self, prepared: Prepared, given: dict[str, Any] | None, context: Context) -> tuple[Plan, Sequence[Any]]:
         identity, permissions = context.actor.identity, context.actor.permissions
         if identity.user_id is None:
             raise Declined("nobody asks")
@@ -157,7 +153,7 @@ class Compiler:
         return found, asked
 
     def _planned(self, prepared: Prepared, values: Values) -> Planned:
-        tree = tree_of(self._schema._schema, prepared.document, prepared.operation, values.whole())
+        tree = tree_of(self._graphql, prepared.document, prepared.operation, values.whole())
         askers = [asker(self._schema, site) for site in tree.sites]
         if any(site.has_variables for site in tree.sites):
             return Planned(tree, askers)

@@ -72,7 +72,11 @@ class Writer:
                 return None
             if element.value is not None or not element.required:
                 return literal_column(_literal(element), element.type)
-            return IDENTITY.get(element.key) if element.key in IDENTITY else self.parameter(site, element.key, element.type)
+            return (
+                IDENTITY.get(element.key)
+                if element.key in IDENTITY
+                else self.parameter(site, element.key, element.type)
+            )
 
         return str(replacement_traverse(clause, {}, replace).compile(dialect=DIALECT))
 

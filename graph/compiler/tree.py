@@ -14,9 +14,11 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLField,
+    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
+    GraphQLString,
     OperationDefinitionNode,
     ValueNode,
     VariableNode,
@@ -35,6 +37,7 @@ from graph.fields import Declared
 
 __all__ = ["Declined", "Selected", "Selection", "Site", "Tree", "switches", "tree_of"]
 
+TYPE_NAME = GraphQLNonNull(GraphQLString)
 LONGEST_KEY = 63  # bytes of a name in PostgreSQL
 
 
@@ -63,6 +66,7 @@ class Selected:
     """One field of an object. Without a declaration it is `__typename`."""
 
     key: str
+    name: str
     field: StrawberryField | None
     type: GraphQLOutputType
     site: int | None
@@ -158,7 +162,7 @@ class _Collector:
         if len(key) > LONGEST_KEY:
             raise Declined("a long alias")
         if name == "__typename":
-            return Selected(key, None, type_.fields[next(iter(type_.fields))].type, None, {})
+            return Selected(key, name, None, TYPE_NAME, None, {})
         definition = type_.fields.get(name)
         if definition is None:
             raise Declined("introspection")
@@ -166,7 +170,7 @@ class _Collector:
         if not isinstance(field, StrawberryField):
             raise Declined(f"{type_.name}.{name} is not declared")
         site = self._site(type_, field, definition, node) if definition.args else None
-        return Selected(key, field, definition.type, site, self._below(definition, details))
+        return Selected(key, name, field, definition.type, site, self._below(definition, details))
 
     def _below(self, definition: GraphQLField, details: list[FieldDetails]) -> dict[str, Selection]:
         named = get_named_type(definition.type)

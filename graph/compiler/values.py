@@ -4,6 +4,7 @@ Each is proved by the types on both sides, or turned into a failure of the whole
 answer an error: a value that its enum does not have, a null that must not be, a number beyond 32 bits.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -15,7 +16,7 @@ from graphql import (
     get_nullable_type,
     is_non_null_type,
 )
-from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, Integer, Numeric, SmallInteger, Text, Uuid
+from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, Integer, Numeric, Text, Uuid
 from sqlalchemy.types import TypeEngine
 
 from graph.compiler.sql import NOT_NULL, text
@@ -24,8 +25,7 @@ from models.money import DECIMALS
 
 __all__ = ["amount", "demanded", "printed"]
 
-MOMENT = "YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\""
-STRINGS = (Text, Uuid)
+MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
 
 def printed(value: str, type_: TypeEngine[Any], wanted: GraphQLOutputType) -> str:
@@ -39,31 +39,34 @@ def printed(value: str, type_: TypeEngine[Any], wanted: GraphQLOutputType) -> st
         return _listed(value, type_, plain)
     if isinstance(plain, GraphQLEnumType):
         return _chosen(value, type_, plain)
-    name = plain.name
-    match name, type_:
-        case "Boolean", Boolean():
-            return value
-        case "Int", BigInteger():
-            return f"{value}::integer"  # fails beyond 32 bits, as the reference does
-        case "Int", (Integer() | SmallInteger()):
-            return value
-        case ("String" | "ID"), Text():
-            return value
-        case "ID", Uuid():
-            return value
-        case "DateTime", DateTime(timezone=True):
-            return f"to_char({value} AT TIME ZONE 'UTC', {text(MOMENT)})"
-        case "Decimal", Numeric(asdecimal=True):
-            return f"{value}::text"
-        case "Float", Numeric(asdecimal=False):
-            return f"{value}::double precision"
-    raise Declined(f"the scalar {name} from {type_!r}")
+    for name, kind, print_ in PRINTS:
+        if plain.name == name and isinstance(type_, kind):
+            return print_(value)
+    raise Declined(f"the scalar {plain.name} from {type_!r}")
 
 
-def demanded(value: str, wanted: GraphQLOutputType, *, proved: bool, cast: str = "text") -> str:
-    """A value that the schema may not let be null; unless it is proved, a null fails the statement."""
-    if proved or not is_non_null_type(wanted):
+def _as_it_is(value: str) -> str:
+    return value
+
+
+PRINTS: tuple[tuple[str, type[TypeEngine[Any]], Callable[[str], str]], ...] = (
+    ("Boolean", Boolean, _as_it_is),
+    ("Int", BigInteger, lambda value: f"{value}::integer"),  # fails beyond 32 bits, as the reference does
+    ("Int", Integer, _as_it_is),
+    ("String", Text, _as_it_is),
+    ("ID", Text, _as_it_is),
+    ("ID", Uuid, _as_it_is),
+    ("DateTime", DateTime, lambda value: f"to_char({value} AT TIME ZONE 'UTC', {text(MOMENT)})"),
+    ("Decimal", Numeric, lambda value: f"{value}::text"),
+)
+"""By scalar and type in the database, the first that fits."""
+
+
+def demanded(value: str, type_: TypeEngine[Any], wanted: GraphQLOutputType) -> str:
+    """A printed value that the schema may not let be null: a null fails the statement."""
+    if not is_non_null_type(wanted):
         return value
+    cast = "text[]" if isinstance(type_, ARRAY) else "integer" if isinstance(type_, Integer) else "text"
     return f"coalesce({value}, {NOT_NULL}::json::text::{cast})"
 
 

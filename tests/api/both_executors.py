@@ -158,7 +158,9 @@ async def both(urls: Urls, connection: asyncpg.Connection) -> AsyncIterator[Both
             "outsider": world.outsider,
         }
         everybody = [
-            Who(name, person.client, reference.client(person.client.token), Known(ids, WORDS, _allows(compiled, person)))
+            Who(
+                name, person.client, reference.client(person.client.token), Known(ids, WORDS, _allows(compiled, person))
+            )
             for name, person in people.items()
         ]
         yield Both(compiled, reference, everybody, world, answers)
@@ -295,9 +297,9 @@ def _has_rows(data: Any) -> bool:
         return any(map(_has_rows, data)) or bool(data)
     if not isinstance(data, dict):
         return False
-    return any(
-        isinstance(value, dict) and _is_row(value) for value in data.values()
-    ) or any(isinstance(value, list) and any(value) for value in data.values())
+    return any(isinstance(value, dict) and _is_row(value) for value in data.values()) or any(
+        isinstance(value, list) and any(value) for value in data.values()
+    )
 
 
 def _is_row(value: dict[str, Any]) -> bool:

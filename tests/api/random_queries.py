@@ -90,7 +90,7 @@ class QueryMaker:
         body = self.selection(root, (), DEPTH, most=self.random.choice([1, 1, 1, 2, 3]), composite=True)
         head = f"({', '.join(self.declared)})" if self.declared else ""
         name = self.random.choice(["", "", " Random"])
-        prefix = f"query{name}{head} " if head or name or self.random.random() < 0.5 else ""  # noqa: PLR2004
+        prefix = f"query{name}{head} " if head or name or self.random.random() < 0.5 else ""
         return Query("\n".join([f"{prefix}{body}", *self.fragments]), self.variables, self.lists)
 
     def chance(self, share: float) -> bool:
@@ -326,7 +326,13 @@ def _ref(input_field: GraphQLInputField | None) -> str | None:
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list) else str(value) if isinstance(value, Name) else value
+    return (
+        [_plain(each) for each in value]
+        if isinstance(value, list)
+        else str(value)
+        if isinstance(value, Name)
+        else value
+    )
 
 
 def _literal(value: Any) -> str:
