@@ -31,8 +31,8 @@ class RequestRecord:
     """What one request, or one operation on a WebSocket, leaves in the log and in the metrics.
 
     The HTTP layer creates it. Whoever runs the operation fills in `operation_name`, `operation_type`,
-    `tenant_id`, `user_id`, `executor` and `statements` (how many the database was sent). `outcome` is `ok` for an answer
-    without errors, `error` for one with data and errors, `refused` where nothing was executed, `timeout`,
+    `tenant_id`, `user_id`, `executor` and `statements` (how many the database was sent). `outcome` is `ok` for an
+    answer without errors, `error` for one with data and errors, `refused` where nothing was executed, `timeout`,
     `internal` for a fault of Atrium's, `abandoned` when the client went away. `duration` is in seconds.
     """
 

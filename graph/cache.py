@@ -1,7 +1,7 @@
 """A bounded cache that a flood of keys seen once cannot empty.
 
-What is new is on probation, in a small part of the cache; what is asked for again is kept in the large part, whose least
-recently used entry goes back on probation. So keys that never come again push out each other alone.
+What is new is on probation, in a small part of the cache; what is asked for again is kept in the large part, whose
+least recently used entry goes back on probation. So keys that never come again push out each other alone.
 """
 
 from collections import OrderedDict

@@ -111,6 +111,6 @@ def build(limits: Limits | None = None, *, introspection: bool = True, compiler:
         config=StrawberryConfig(scalar_map=SCALARS),
         exception_handlers=HANDLERS,
     )
-    # the way Strawberry's own extensions reach it
-    schema.compiler = Compiler(schema, schema._schema, texts) if compiler else None
+    if compiler:
+        schema.compiler = Compiler(schema, schema._schema, texts)  # noqa: SLF001  # as Strawberry's own extensions do
     return schema

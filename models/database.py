@@ -393,10 +393,9 @@ class Database:
         """A connection that is at hand, and is there."""
         while self._warm:
             warm, now = self._warm.pop(), time.monotonic()
-            is_old = now - warm.opened > self._recycle
-            if not is_old and not warm.driver.is_closed():
-                if now - warm.idle_since < IDLE_BEFORE_PING or await warm.is_well():
-                    return warm
+            is_old = now - warm.opened > self._recycle or warm.driver.is_closed()
+            if not is_old and (now - warm.idle_since < IDLE_BEFORE_PING or await warm.is_well()):
+                return warm
             await _give_up(warm.connection)
         return None
 

@@ -5,7 +5,7 @@ runs it. The way of a query: `tree` merges its fragments and finds its arguments
 declarations in `graph.fields` and the collections in `services`, `plans` keeps it and binds each request's values.
 """
 
-from graph.compiler.executor import Compiler
+from graph.compiler.executor import Answer, Compiler
 from graph.compiler.tree import Declined
 
-__all__ = ["Compiler", "Declined"]
+__all__ = ["Answer", "Compiler", "Declined"]

@@ -55,10 +55,13 @@ class Query:
     variables: dict[str, Any]
     lists: list["ListSite"]
 
-    @property
-    def source(self) -> str:
-        """The text, with no cursor."""
-        return self.text.replace("%CURSOR%", "")
+    def at(self, site: "ListSite | None", cursor: str = "") -> str:
+        """The text, with a cursor in one of its lists."""
+        text = self.text
+        for each in self.lists:
+            argument = f'{"before" if each.backwards else "after"}: "{cursor}"' if each is site else ""
+            text = text.replace(each.mark, argument)
+        return text.replace("()", "").replace("(, ", "(").replace(", )", ")").replace(", ,", ",")
 
 
 @dataclass
@@ -101,11 +104,11 @@ class QueryMaker:
     ) -> str:
         """What is asked of a type, in braces."""
         if isinstance(type_, GraphQLInterfaceType):
-            return self.abstract(type_, path, depth)
+            return self.abstract(type_)
         names = [
             name
             for name, each in type_.fields.items()
-            if (depth > 0 or not is_composite_type(get_named_type(each.type)) or name in {"amount"})
+            if (depth > 0 or not is_composite_type(get_named_type(each.type)) or name == "amount")
             and (not composite or is_composite_type(get_named_type(each.type)))
             and (self.known.allows(type_, name) or self.chance(RARELY))
         ]
@@ -121,7 +124,7 @@ class QueryMaker:
             parts = self.fragmented(type_, parts)
         return "{ " + " ".join(parts) + " }"
 
-    def abstract(self, type_: GraphQLInterfaceType, path: tuple[str, ...], depth: int) -> str:
+    def abstract(self, type_: GraphQLInterfaceType) -> str:
         types = [each for each in self.schema.get_possible_types(type_) if each.name in self.known.ids]
         chosen = self.random.sample(types, min(len(types), 3))
         parts = ["id"] if self.chance(0.7) else ["__typename"]
@@ -149,12 +152,12 @@ class QueryMaker:
         if key in used:
             return []
         used.add(key)
-        arguments, mark = self.arguments(definition, path + (key,))
-        inner = self.below(definition, path + (key,), depth, mark)
+        arguments, mark = self.arguments(definition, (*path, key))
+        inner = self.below(definition, (*path, key), depth, mark)
         alias = "" if key == name else f"{key}: "
         parts = [f"{alias}{name}{arguments}{self.directive()}{inner}"]
         if inner and self.chance(0.1):
-            parts.append(f"{alias}{name}{arguments}{self.below(definition, path + (key,), 0, None)}")
+            parts.append(f"{alias}{name}{arguments}{self.below(definition, (*path, key), 0, None)}")
         return parts
 
     def below(self, definition: GraphQLField, path: tuple[str, ...], depth: int, mark: ListSite | None) -> str:
@@ -201,6 +204,23 @@ class QueryMaker:
             self.declared.append(f"${name}: {type_}")
             self.variables[name] = value
         return f"${name}"
+
+    def varied(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Other values for the same variables; some of those that may be left out are."""
+        found = dict(variables)
+        for name, value in variables.items():
+            required = any(each.startswith(f"${name}: ") and each.endswith("!") for each in self.declared)
+            if isinstance(value, bool):
+                found[name] = self.chance(0.5)
+            elif isinstance(value, int):
+                found[name] = self.random.randint(1, 4)
+            elif isinstance(value, dict) and "field" in value:
+                found[name] = {**value, "direction": self.random.choice(["ASC", "DESC"])}
+            elif not required and self.chance(0.4):
+                found[name] = None
+                if self.chance(0.5):
+                    del found[name]
+        return found
 
     def fragmented(self, type_: Any, parts: list[str]) -> list[str]:
         cut = self.random.randint(1, len(parts) - 1)
