@@ -1,5 +1,6 @@
 """The application: everything built from the settings, and joined."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -150,7 +151,7 @@ def pool_usage(nodes: Nodes) -> dict[str, dict[str, float]]:
 def door_of(settings: Settings, keys: security.SigningKeys) -> Door:
     """How people get in, by the settings."""
     return Door(
-        passwords=security.Passwords(workers=settings.password_hash_workers),
+        passwords=security.Passwords(workers=settings.password_hash_workers or os.cpu_count() or 1),
         tokens=security.Tokens(
             keys,
             issuer=settings.issuer,

@@ -132,8 +132,8 @@ class Settings(BaseModel):
     login_attempts_per_account: int = Field(5, ge=1, description="Failed logins per account in one window.")
     login_attempts_per_address: int = Field(50, ge=1, description="Failed logins per address in one window.")
     login_window_minutes: int = Field(15, ge=1, le=1440, description="Length of the login window.")
-    password_hash_workers: int = Field(
-        2, ge=1, le=64, description="Threads that hash passwords; one hash takes 19 MiB."
+    password_hash_workers: int | None = Field(
+        None, ge=1, le=64, description="Threads that hash passwords; one hash takes 19 MiB. Unset: one per core."
     )
     invitation_days: int = Field(7, ge=1, le=90, description="How long an invitation can be accepted.")
 
@@ -145,7 +145,7 @@ class Settings(BaseModel):
     )
 
     request_timeout_seconds: float = Field(
-        30.0, gt=0, le=3600, description="Longest time to the beginning of an answer; then it is cancelled."
+        60.0, gt=0, le=3600, description="Longest time to the beginning of an answer; then it is cancelled."
     )
     body_limit_bytes: int = Field(262_144, ge=1024, description="Largest request body and largest WebSocket message.")
     limit_depth: int = Field(_LIMITS.depth, ge=1, description="Deepest nesting of fields in a document.")

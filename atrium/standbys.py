@@ -14,22 +14,12 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from atrium.postgres import (
-    EmbeddedFailed,
-    Server,
-    _account,
-    _end,
-    _Home,
-    _launch,
-    _lock,
-    _package,
-    _shared_binaries,
-)
+from atrium.cluster import EmbeddedFailed, Home, end_process
+from atrium.postgres import Server
 
 __all__ = ["Standby", "running"]
 
 COPY_SECONDS = 600.0
-LEFTOVER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +50,13 @@ def running(server: Server, data_dir: Path, count: int) -> Iterator[tuple[Standb
 def _standby(server: Server, data_dir: Path, number: int) -> Iterator[Standby]:
     home = _home(data_dir, number)
     home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if (leash := _lock(home.path / "leash", LEFTOVER_SECONDS)) is None:
-        raise EmbeddedFailed(f"An earlier PostgreSQL in {home.path} does not end; the end of its log may say why.")
-    with leash:
+    with home.take_leash() as leash:
         _copy(server, home, leash.fileno())
-        process, port = _launch(home, leash.fileno(), fast=True)  # a copy that is lost is made again
+        process, port = home.launch(leash.fileno(), fast=True)  # a copy that is lost is made again
     try:
         yield Standby(_moved(server.runtime_url, port), _moved(server.superuser_url, port), process)
     finally:
-        _end(process)
+        end_process(process)
         shutil.rmtree(home.cluster)
 
 
@@ -76,15 +64,12 @@ def _moved(url: str, port: int) -> str:
     return make_url(url).set(port=port).render_as_string(hide_password=False)
 
 
-def _home(data_dir: Path, number: int) -> _Home:
+def _home(data_dir: Path, number: int) -> Home:
     path = data_dir.resolve() / "postgres" / f"replica-{number}"
-    package = _package()
-    account = _account(path.parent / "cluster" / "pgdata")
-    binaries = _shared_binaries(package) if account else package / "pginstall" / "bin"
-    return _Home(path, path / "cluster", binaries, account)
+    return Home.of(path, beside=path.parent)
 
 
-def _copy(server: Server, home: _Home, leash: int) -> None:
+def _copy(server: Server, home: Home, leash: int) -> None:
     """Copy the primary as it is now, and have the copy follow it."""
     shutil.rmtree(home.cluster, ignore_errors=True)
     pgdata = home.cluster / "pgdata"
@@ -99,6 +84,6 @@ def _copy(server: Server, home: _Home, leash: int) -> None:
     try:
         process.communicate(f"{source.password}\n".encode(), COPY_SECONDS)
     except subprocess.TimeoutExpired:
-        _end(process)
+        end_process(process)
     if process.returncode:
         raise EmbeddedFailed(f"The database could not be copied to {home.path}: {home.log_end()}")

@@ -7,6 +7,7 @@ one run on one machine are good for comparing with each other, and for nothing e
 import argparse
 import asyncio
 import statistics
+import sys
 import time
 from typing import Any
 
@@ -135,12 +136,13 @@ async def _placing(server: Serving, shelf: list[str], clients: int) -> list[str]
 
 async def _replayed(server: Serving) -> float:
     began = time.perf_counter()
-    folder = server.process.environ()["ATRIUM_DATA_DIR"]
-    command = [server.process.exe(), "-m", "atrium", "replay"]
-    environment = {**server.process.environ(), "ATRIUM_DATA_DIR": folder}
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.DEVNULL)
-    if await process.wait():
-        raise RuntimeError("the replay found differences")
+    command = [sys.executable, "-m", "atrium", "replay"]
+    process = await asyncio.create_subprocess_exec(
+        *command, env=server.process.environ(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    said, _ = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(said.decode()[-2000:])
     return time.perf_counter() - began
 
 

@@ -7,35 +7,43 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
+from sqlalchemy import URL
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.failures import RETRIED, Behind, Retry, Unreachable, Unreadable, is_gone
 
-__all__ = ["PATIENCE", "Warm", "ask", "note_idle", "ping_if_idle", "prove"]
+__all__ = ["PATIENCE", "Warm", "alone", "ask", "note_idle", "ping_if_idle", "prove"]
 
 PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
 
+CONNECT_SECONDS = 5.0
 IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
 REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
+
+
+async def alone(url: URL, name: str) -> asyncpg.Connection:
+    """A connection of no pool, for what a process does all the time; `name` is what the server's lists call it.
+
+    Raises:
+        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: whatever the driver says.
+    """
+    _, options = url.get_dialect()().create_connect_args(url)
+    return await asyncpg.connect(**options, timeout=CONNECT_SECONDS, server_settings={"application_name": name})
 
 
 async def ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
     """The one value of a statement that needs no transaction, by the driver itself, which costs half as much.
 
     Raises:
-        Retry, Unreachable, Unreadable.
+        Unreachable.
     """
     driver: Any = (await connection.get_raw_connection()).driver_connection
     try:
         return await driver.fetchval(statement, *values)
-    except asyncpg.DataError as error:
-        raise Unreadable from error
     except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
         await connection.invalidate()  # nobody else would notice that it is gone
         if isinstance(error, asyncpg.PostgresError) and not is_gone(error.sqlstate):
-            if error.sqlstate in RETRIED:
-                raise Retry from error
             raise
         raise Unreachable from error
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from models.connections import alone
 from models.database import Database
 
 __all__ = ["PRIMARY", "Node", "Nodes", "Replica", "State", "fault_of", "pause"]
@@ -70,7 +71,7 @@ class Node:
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     if self._connection is None:
-                        self._connection = await self._connect()
+                        self._connection = await alone(self.database.engine.url, "atrium watch")
                     seen = await self._connection.fetchrow(LOOK)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # a TimeoutError is an OSError
                 self.close()
@@ -85,11 +86,6 @@ class Node:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
-
-    async def _connect(self) -> asyncpg.Connection:
-        engine = self.database.engine
-        _, options = engine.dialect.create_connect_args(engine.url)
-        return await asyncpg.connect(**options, server_settings={"application_name": "atrium watch"})
 
 
 class Replica(Node):

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import func, select
+from sqlalchemy import func, make_url, select
 from sqlmodel import col
 
 from models import FeedEntry
 from models.base import Row, row_class
+from models.connections import alone
 from models.database import ReadSession
 from services.access import Actor
 from services.pagination import Collection
@@ -38,7 +39,7 @@ class Feed:
 
     def __init__(self, url: str) -> None:
         """Args: url: the primary as the runtime role, for a connection of the feed's own; LISTEN needs a direct one."""
-        self._url = url.replace("postgresql+asyncpg", "postgresql")
+        self._url = make_url(url)
         self._followers: dict[UUID, set[asyncio.Event]] = {}
         self._stirred = asyncio.Event()
         self._position = 0
@@ -77,7 +78,7 @@ class Feed:
             await asyncio.sleep(RETRY)
 
     async def _serve(self) -> None:
-        connection = await asyncpg.connect(self._url, timeout=5, server_settings={"application_name": "atrium feed"})
+        connection = await alone(self._url, "atrium feed")
         try:
             for channel in ("atrium_unsealed", "atrium_sealed"):
                 await connection.add_listener(channel, self._stir)

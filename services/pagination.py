@@ -198,8 +198,7 @@ class Page:
 async def page(session: Session, actor: Actor, collection: Collection, request: PageRequest) -> Page:
     """One page of everything that the actor sees of a collection."""
     rows = collection.visible(actor.permissions)
-    sort, row_id, _downwards = order_keys(collection, request)
-    rows = rows.add_columns(cursor_of(sort, row_id).label("cursor"))
+    rows = rows.add_columns(cursor_of(*order_keys(collection, request)[:2]).label("cursor"))
     result = await session.exec(_paged(rows, collection, request, actor), params=_values(actor, request))
     return _page([tuple(row) for row in result], collection, request)
 
@@ -208,8 +207,7 @@ async def count(session: Session, actor: Actor, collection: Collection, request:
     """How many rows the whole list has."""
     rows = collection.visible(actor.permissions)
     statement = select(func.count()).select_from(_filtered(rows, collection, request, actor).subquery())
-    result = await session.exec(statement, params=_values(actor, request))
-    return int(result.scalar_one())
+    return int((await session.exec(statement, params=_values(actor, request))).scalar_one())
 
 
 async def related(
@@ -265,8 +263,7 @@ async def by_keys(
     rows = collection.visible(actor.permissions)
     statement = rows.where(collection.live, _any(_column(collection, key)))
     result = await session.exec(statement, params={**_values(actor), "ids": list(ids)})
-    make = row_class(collection.model).of
-    return {getattr(row, key): row for row in map(make, result)}
+    return {getattr(row, key): row for row in map(row_class(collection.model).of, result)}
 
 
 async def expression(
@@ -397,8 +394,7 @@ def _values(actor: Actor, request: PageRequest | None = None) -> dict[str, Any]:
     values: dict[str, Any] = {"tenant_id": actor.identity.tenant_id, "user_id": actor.identity.user_id}
     if request is None:
         return values
-    values |= dict(request.filters)
-    values |= {"limit": request.limit + 1, "fingerprint": request.fingerprint}
+    values |= {**dict(request.filters), "limit": request.limit + 1, "fingerprint": request.fingerprint}
     if request.cursor:
         values["after_key"], values["after_id"] = request.cursor
     return values

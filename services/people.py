@@ -19,6 +19,7 @@ from services.bulk import Call, arrays, check_size, inserted
 from services.errors import AlreadyExists, DomainError, IllegalTransition, InvalidInput, Unavailable
 from services.invitations import MEMBER_ALREADY
 from services.sessions import Door, Units
+from services.tenants import take_turns
 from services.validation import Checks
 
 __all__ = ["Invited", "Newcomer", "create_all", "set_active"]
@@ -92,10 +93,9 @@ async def set_active(session: WriteSession, actor: Actor, *, ids: Sequence[UUID]
     here = and_(col(Membership.tenant_id) == actor.identity.tenant_id, col(Membership.is_former).is_(False))
     named = col(Membership.id) == func.any(bindparam("ids", type_=ARRAY(Uuid())))
     is_owner = and_(col(Membership.role) == Role.OWNER, col(Membership.is_active))
-    # All owners are locked with them, in one order, so that two owners who shut each other out take turns.
-    concerned = select(*table_of(Membership).c).where(here, or_(named, is_owner)).order_by(col(Membership.id))
-    locked = concerned.with_for_update(key_share=True)
-    rows = await fetch(session, Membership, locked, {"ids": list(ids)})
+    await take_turns(session, actor)
+    concerned = select(*table_of(Membership).c).where(here, or_(named, is_owner))
+    rows = await fetch(session, Membership, concerned, {"ids": list(ids)})
     changing = {row.id for row in rows if row.id in set(ids) and row.is_active != is_active}
     _check_switch(actor, ids, rows, changing)
     switched = update(Membership).where(here, named).values(is_active=is_active).returning(col(Membership.id))

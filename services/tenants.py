@@ -27,6 +27,7 @@ __all__ = [
     "create",
     "leave",
     "remove",
+    "take_turns",
     "update",
 ]
 
@@ -184,7 +185,7 @@ async def leave(session: WriteSession, actor: Actor) -> Membership:
         IllegalTransition: they are the last owner.
     """
     actor.require(Permission.TENANT_READ)
-    await _take_turns(session, actor)
+    await take_turns(session, actor)
     mine = and_(
         col(Membership.tenant_id) == actor.identity.tenant_id, col(Membership.user_id) == actor.identity.user_id
     )
@@ -193,14 +194,14 @@ async def leave(session: WriteSession, actor: Actor) -> Membership:
     return await updated(session, actor, Membership, member.id, {"ended_at": now()})
 
 
-async def _take_turns(session: WriteSession, actor: Actor) -> None:
-    """Wait for whoever else is changing the roles of the tenant's people, so that each decides by what came before."""
+async def take_turns(session: WriteSession, actor: Actor) -> None:
+    """Wait for whoever else is changing who may do what in the tenant, so that each decides by what came before."""
     tenant = select(col(Tenant.id)).where(col(Tenant.id) == actor.identity.tenant_id)
     await session.exec(tenant.with_for_update(key_share=True))
 
 
 async def _member(session: WriteSession, actor: Actor, member_id: UUID) -> Membership:
-    await _take_turns(session, actor)
+    await take_turns(session, actor)
     return await found(session, actor, Membership, member_id, only=col(Membership.is_former).is_(False))
 
 

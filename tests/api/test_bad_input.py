@@ -55,6 +55,8 @@ async def test_malformed_ids(stage: Stage, operation: Operation) -> None:
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.is_mutation], ids=lambda operation: operation.case)
 async def test_unknown_ids(stage: Stage, operation: Operation) -> None:
+    if operation.field == "setUsersActive":
+        return  # ids of nobody change nothing there: see test_people
     given = await operation.arguments(stage)
     for path, name in names(given):
         if ":" in name:

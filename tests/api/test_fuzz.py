@@ -10,7 +10,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.api.operations import OPERATIONS, founded, places
+from tests.api.operations import OPERATIONS, SCHEMA, founded, places
 from tests.api.refusals import codes_of
 from tests.api.things import Stage, enter
 
@@ -21,6 +21,7 @@ CODES = {
     "GRAPHQL_PARSE_FAILED",
     "GRAPHQL_VALIDATION_FAILED",
     "IDEMPOTENCY_CONFLICT",
+    "ILLEGAL_TRANSITION",
     "INVALID_CREDENTIALS",
     "INVALID_TOKEN",
     "NOT_FOUND",
@@ -28,6 +29,7 @@ CODES = {
     "VERSION_CONFLICT",
 }
 TEXTS = {"String", "ID", "DateTime"}
+ENUM_VALUES = {value for type_ in SCHEMA.type_map.values() for value in getattr(type_, "values", ())}
 
 texts = st.one_of(
     st.text(st.characters(exclude_categories=()), max_size=300),  # lone surrogates too
@@ -46,17 +48,21 @@ def takes_text(type_: Any) -> bool:
     return graphql.get_named_type(type_).name in TEXTS and not is_list
 
 
-def replaced(given: dict[str, Any], path: tuple[str, ...], text: str) -> dict[str, Any]:
-    """The same arguments with a text in one place, which may be a new one."""
+def replaced(given: Any, path: tuple[str, ...], text: str) -> Any:
+    """The same arguments with a text in one place, which may be a new one; of a list it is in the first row."""
+    if isinstance(given, list):
+        return [replaced(given[0], path, text), *given[1:]]
     first, *rest = path
     return {**given, first: replaced(given.get(first) or {}, tuple(rest), text) if rest else text}
 
 
 def literal(value: Any) -> str:
     """A value as GraphQL writes it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{name}: {literal(item)}' for name, item in value.items())}}}"
-    return value if value in {"ADMIN", "NAME", "DUE_DATE", "CREATED_AT"} else json.dumps(value)
+    return value if isinstance(value, str) and value.isupper() and value in ENUM_VALUES else json.dumps(value)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -7,6 +7,7 @@ import pytest
 
 from models.base import new_id, now
 from tests.bulk import bulk, entries, everything, kinds, paths, refused, results, slow_down, watching
+from tests.client import running
 from tests.factories import PASSWORD, World
 
 SESSION = "... on Session { accessToken } ... on Error { code }"
@@ -147,6 +148,27 @@ async def test_no_connection_waits_for_a_hash(world: World, monkeypatch: pytest.
     rows.append({"email": world.acme.member.email, "fullName": "M", "password": PASSWORD})
     assert kinds(await bulk(world.acme.owner, "createUsers", rows)) == ["User", "User", "AlreadyExists"]
     assert in_use == [0]
+
+
+async def test_a_call_that_comes_too_late_changes_nothing(
+    world: World, urls: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, given_up = await everything(world), asyncio.Event()
+
+    async def endless(_: list[str]) -> list[str]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+        raise AssertionError
+
+    query = "mutation($u: [CreateUserInput!]!) { createUsers(input: {users: $u}) { __typename } }"
+    users = [{"email": "a@example.com", "fullName": "A", "password": PASSWORD}]
+    async with running(urls, request_timeout_seconds=0.5) as app:
+        monkeypatch.setattr(app.parts.door.passwords, "hash_all", endless)
+        assert await app.client(world.acme.owner.client.token).codes(query, u=users) == ["TIMEOUT"]
+        await asyncio.wait_for(given_up.wait(), 10)
+    assert await everything(world) == before
 
 
 async def test_two_calls_with_the_same_people_take_turns(world: World) -> None:

@@ -6,7 +6,7 @@ of an operation, never on how many rows it finds.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 from sqlalchemy import event
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from models.base import new_id
 from models.database import Database, Identity
 from tests.client import App, Client, running
 from tests.factories import Tenant, World, found_world
@@ -185,28 +186,13 @@ async def test_twenty_root_fields_on_a_cold_process(urls: Any, owner_connection:
             assert pool.checkedin() == 1  # one operation, one connection
 
 
-class Held:
-    """Units that hold connections until they are told to let go."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._free = asyncio.Event()
-
-    @asynccontextmanager
-    async def all_connections(self) -> AsyncIterator[None]:
-        entered = [asyncio.Event() for _ in range(self._database.pool_size)]
-        holders = [asyncio.create_task(self._hold(event)) for event in entered]
-        await asyncio.gather(*(event.wait() for event in entered))
-        try:
-            yield
-        finally:
-            self._free.set()
-            await asyncio.gather(*holders)
-
-    async def _hold(self, entered: asyncio.Event) -> None:
-        async with self._database.maintain():
-            entered.set()
-            await self._free.wait()
+@asynccontextmanager
+async def all_connections_held(database: Database) -> AsyncIterator[None]:
+    """Units that hold every connection for as long as this lasts."""
+    async with AsyncExitStack() as held:
+        for _ in range(database.pool_size):
+            await held.enter_async_context(database.maintain(new_id()))
+        yield
 
 
 async def returned(app: App) -> None:
@@ -232,7 +218,7 @@ async def test_overload_is_said_and_is_over_when_it_is_over(urls: Any, owner_con
     async with running(urls, pool_size=2, admission_wait_seconds=0.1) as app:
         world = await found_world(app, owner_connection)
         client = world.acme.owner.client
-        async with Held(app.parts.database).all_connections():
+        async with all_connections_held(app.parts.database):
             assert await client.codes("{ tasks { totalCount } }") == ["SERVICE_UNAVAILABLE"]
             assert await client.codes('mutation { createTask(input: {title: "t"}) { __typename } }') == [
                 "SERVICE_UNAVAILABLE"
@@ -256,7 +242,7 @@ async def test_an_overloaded_operation_waits_once(
 
         monkeypatch.setattr(app.parts.database, "read", noted_read)
         fields = " ".join(f"t{number}: tasks {{ totalCount }}" for number in range(20))
-        async with Held(app.parts.database).all_connections():
+        async with all_connections_held(app.parts.database):
             codes = await world.acme.owner.client.codes(f"{{ {fields} }}")
         assert set(codes) == {"SERVICE_UNAVAILABLE"}
         assert len(waits) == 1
@@ -266,7 +252,7 @@ async def test_what_needs_no_connection_waits_for_none(urls: Any, owner_connecti
     async with running(urls, pool_size=1, admission_wait_seconds=60) as app:
         world = await found_world(app, owner_connection)
         client = world.acme.owner.client
-        async with Held(app.parts.database).all_connections():
+        async with all_connections_held(app.parts.database):
             waiting = asyncio.create_task(client.run("{ tasks { totalCount } }"))
             assert await client.run("{ __typename }") == {"__typename": "Query"}
             assert not waiting.done()

@@ -2,14 +2,20 @@
 
 import asyncio
 import random
+import subprocess
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
+from atrium.cluster import Home
+from atrium.postgres import Server
 from graph import live
 from graph.context import Context
 from models.base import new_id
@@ -19,6 +25,7 @@ from services.access import Actor, Permission
 from services.events import Fact
 from services.feed import Feed
 from services.orders.machine import STREAM
+from tests.client import running
 from tests.conftest import Urls
 from tests.factories import World
 
@@ -55,9 +62,9 @@ async def write(world: World, streams: list[UUID], count: int, seed: int) -> Non
         versions[stream] += 1
 
 
-async def read(world: World, feeds: list[Feed], count: int, cuts: int) -> list[tuple[int, Any]]:
+async def read(world: World, feeds: list[Feed], count: int, cuts: int, after: str = "0") -> list[tuple[int, Any]]:
     """Read `count` entries, cut off and resumed at random places, each time through another process's feed."""
-    dice, found, after = random.Random(7), list[tuple[int, Any]](), "0"
+    dice, found = random.Random(7), list[tuple[int, Any]]()
     places = [*sorted(dice.sample(range(1, count), cuts)), count]
     parts = world.app.parts
     for turn, place in enumerate(places):
@@ -112,3 +119,37 @@ async def test_what_commits_late_comes_late_and_is_not_missed(world: World) -> N
         feeds = [world.app.parts.feed]
         assert [(p, e.stream_id) for p, e in await read(world, feeds, 1, cuts=0)] == [(1, early)]
     assert [(p, e.stream_id) for p, e in await read(world, feeds, 2, cuts=0)] == [(1, early), (2, late)]
+
+
+def copied(source: str, target: Server, folder: Path) -> None:
+    """Dump a database as docs/operations.md says, and restore it into another cluster."""
+    binaries, dump = Home.of(folder).binaries, str(folder / "atrium.dump")
+    commands = [
+        ["pg_dump", "--format=custom", "--enable-row-security", f"--file={dump}", source],
+        ["pg_restore", "--exit-on-error", f"--dbname={target.owner_url.replace('+asyncpg', '')}", dump],
+    ]
+    for program, *arguments in commands:
+        subprocess.run([str(binaries / program), *arguments], check=True, capture_output=True)
+
+
+async def test_the_feed_goes_on_in_a_fresh_cluster(world: World, urls: Urls, tmp_path: Path) -> None:
+    streams = [new_id() for _ in range(3)]
+    await write(world, streams, 20, seed=1)
+    before = await read(world, [world.app.parts.feed], 20, cuts=0)
+    sealer = await asyncpg.connect(urls.plain("owner"))
+    async with sealer.transaction():
+        await sealer.execute("SELECT pg_advisory_xact_lock(hashtext('atrium sealer'))")
+        await write(world, [new_id()], 5, seed=2)  # which nobody can seal before the dump
+        assert await sealer.fetchval("SELECT count(*) FROM unsealed") == 5
+        (tmp_path / "server").mkdir()
+        with Server.start(tmp_path / "server", fast=True) as server:
+            copied(urls.plain("owner"), server, tmp_path)
+            async with running(SimpleNamespace(runtime=server.runtime_url)) as app:
+                restored = replace(world, app=app)
+                feeds, cursor = [app.parts.feed], str(before[9][0])
+                found = await read(restored, feeds, 15, cuts=3, after=cursor)
+                assert [(at, entry.id) for at, entry in found[:10]] == [(at, entry.id) for at, entry in before[10:]]
+                await write(restored, [new_id()], 5, seed=3)
+                found += await read(restored, feeds, 5, cuts=0, after=str(found[-1][0]))
+                assert [at for at, _ in found] == list(range(11, 31))
+    await sealer.close()

@@ -25,7 +25,7 @@ import asyncpg
 import psutil
 import pytest
 
-from atrium import postgres
+from atrium import cluster, postgres
 from atrium.postgres import EmbeddedFailed, EmbeddedUnavailable, Server
 
 ROOT = Path(postgres.__file__).parents[1]
@@ -37,8 +37,8 @@ ATRIUM = """\
 import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from atrium import postgres
-postgres.KERNEL_ENDS_ORPHANS = sys.argv[3] == "kernel"
+from atrium import cluster, postgres
+cluster.KERNEL_ENDS_ORPHANS = sys.argv[3] == "kernel"
 with postgres.Server.start(Path(sys.argv[2]), fast=sys.argv[4] == "fast") as server:
     facts = {"port": server.port, "owned": server.owned, "owner_url": server.owner_url}
     print(json.dumps(facts), flush=True)
@@ -270,7 +270,7 @@ def test_a_first_start_killed_in_the_middle_leaves_nothing_half_made(user: User,
 
 
 def test_what_was_to_run_for_a_dead_parent_is_not_run() -> None:
-    command = [sys.executable, "-I", "-S", "-c", postgres.LAUNCHER, "parent", "", "", "", "/bin/echo", "ran"]
+    command = [sys.executable, "-I", "-S", "-c", cluster.LAUNCHER, "parent", "", "", "", "/bin/echo", "ran"]
     for parent, output in ((os.getpid(), "ran\n"), (-1, "")):
         command[5] = str(parent)
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -39,7 +39,7 @@ FORBIDDEN = {
 
 # What may look at the environment besides atrium/settings.py, and why.
 ENVIRONMENT_READERS = {
-    "atrium/postgres.py": "hands the machine's locale and library paths, which are no settings, on to the server",
+    "atrium/cluster.py": "hands the machine's locale and library paths, which are no settings, on to the server",
 }
 
 # What a migration builds on; above all not the models, which go on changing after it.

@@ -16,13 +16,14 @@ from atrium import migrate
 from models import Membership, Product, Role, Task, User
 from models.base import new_id, row_class, table_of
 from models.database import Identity, WriteSession, assume
-from services import accounts, errors, people, products, security, tasks
+from services import accounts, errors, people, products, security, tasks, tenants
 from services.access import Actor
 from services.bulk import MOST, Call, Change
 from services.people import Invited, Newcomer
 from services.products import Arrival
 from tests.conftest import Urls
 from tests.factories import PASSWORD, Person, World
+from tests.units import until_blocked
 
 Result = TypeVar("Result")
 WEEK = timedelta(days=7)
@@ -109,6 +110,21 @@ def test_a_call_has_one_to_a_thousand_rows(size: int) -> None:
     assert paths(refusal.value) == ["things"]
     assert len(Call[int, int]("things", range(1)).open) == 1
     assert len(Call[int, int]("things", range(MOST)).open) == MOST
+
+
+async def test_who_shuts_out_waits_for_whoever_changes_roles(world: World) -> None:
+    acme, owner, admin = world.acme, actor_of(world.acme.owner), actor_of(world.acme.admin)
+    assert acme.member.member_id
+    ids = [acme.member.member_id]
+    async with world.app.parts.database.write(owner.identity) as session:
+        await tenants.change_role(session, owner, id=ids[0], role=Role.OWNER)
+        shutting = asyncio.create_task(
+            in_unit(world, acme.admin, lambda s, _: people.set_active(s, admin, ids=ids, is_active=False))
+        )
+        await until_blocked(world.connection)
+    with pytest.raises(errors.Forbidden):
+        await shutting
+    assert await world.connection.fetchval("SELECT is_active FROM memberships WHERE id = $1", ids[0])
 
 
 @pytest.mark.parametrize("who", ["outsider", "member"])

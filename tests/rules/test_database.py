@@ -266,7 +266,10 @@ async def test_nothing_is_left_of_who_is_cancelled_within_a_statement(
 
 def context(rules: Rules, world: World) -> Context:
     """One operation of a member's."""
-    return Context(rules.database, rules.actor(world.acme.member), rules.door, invitation_lifetime=timedelta(days=1))
+    feed = world.app.parts.feed
+    return Context(
+        rules.database, rules.actor(world.acme.member), rules.door, feed, invitation_lifetime=timedelta(days=1)
+    )
 
 
 async def cross(rules: Rules, world: World, titles: Sequence[str], met: asyncio.Barrier) -> int:

@@ -14,7 +14,7 @@ import pytest
 
 import services
 from models.base import new_id, now
-from services import accounts, invitations, pagination, projects, sessions, tasks, tenants
+from services import accounts, invitations, orders, pagination, products, projects, sessions, tasks, tenants
 from services.errors import Forbidden, InvalidInput
 from services.pagination import Collection, Page, PageRequest
 from tests.factories import Person, World
@@ -96,6 +96,37 @@ async def some_invitations(world: World, chance: random.Random) -> Person:
     return world.acme.admin
 
 
+async def some_products(world: World, chance: random.Random) -> Person:
+    for _ in range(90):
+        await world.add("products", **product(world, chance))
+    return world.acme.member
+
+
+def product(world: World, chance: random.Random) -> dict[str, Any]:
+    given = {"tenant_id": world.acme.tenant_id, "id": new_id(), "sku": str(new_id()), "name": word(chance)}
+    given |= {"price_minor": chance.randrange(9), "currency": "EUR", "stock_quantity": chance.randrange(4)}
+    return {**given, "created_at": moment(chance), "updated_at": moment(chance)}
+
+
+async def some_orders(world: World, chance: random.Random) -> Person:
+    """With two lines and one event each, half of them somebody else's."""
+    acme, sold = world.acme, product(world, chance)
+    await world.add("products", **sold)
+    for number in range(120):
+        buyer = acme.member if number % 2 else acme.admin
+        fixed = {"tenant_id": acme.tenant_id, "currency": "EUR"}
+        times = {"created_at": moment(chance), "updated_at": moment(chance), "version": 1}
+        order = {"id": new_id(), "user_id": buyer.user_id, "status": "PENDING", "shipping_address": "x", **times}
+        await world.add("orders", **fixed, **order, total_minor=chance.randrange(9))
+        for line in (1, 2):
+            item = {"order_id": order["id"], "product_id": sold["id"], "line": line, "quantity": 1}
+            await world.add("order_items", **fixed, **item, unit_price_minor=1, subtotal_minor=1)
+        event = {"stream_type": "order", "stream_id": order["id"], "version": 1, "type": "OrderPlaced"}
+        event |= {"tenant_id": acme.tenant_id, "payload": "{}", "created_at": times["created_at"]}
+        await world.add("events", **event)
+    return acme.member
+
+
 async def nothing_more(world: World, _chance: random.Random) -> Person:
     """For lists that have one row whatever happens."""
     return world.acme.member
@@ -108,6 +139,10 @@ CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Pe
     "tenants.MEMBERSHIPS": (tenants.MEMBERSHIPS, many_tenants, 60),
     "tenants.OWN_TENANTS": (tenants.OWN_TENANTS, many_tenants, 60),
     "tenants.TENANTS": (tenants.TENANTS, nothing_more, 1),
+    "products.PRODUCTS": (products.PRODUCTS, some_products, 90),
+    "orders.ORDERS": (orders.ORDERS, some_orders, 60),
+    "orders.ITEMS": (orders.ITEMS, some_orders, 120),
+    "orders.EVENTS": (orders.EVENTS, some_orders, 60),
     "sessions.SESSIONS": (sessions.SESSIONS, some_sessions, 61),
     "invitations.INVITATIONS": (invitations.INVITATIONS, some_invitations, 0),
     "invitations.RECEIVED": (invitations.RECEIVED, some_invitations, 30),
@@ -115,7 +150,13 @@ CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Pe
 }
 """By name: a collection, who makes its rows and gives whoever sees them, and how many those are (0: by chance)."""
 
-KEYS = {"title": "title_key", "name": "name_key", "full_name": "name_key"}
+KEYS = {
+    "title": "title_key",
+    "name": "name_key",
+    "full_name": "name_key",
+    "price": "price_minor",
+    "total_amount": "total_minor",
+}
 """The columns that orders stand for, where they have other names."""
 
 
