@@ -31,6 +31,7 @@ __all__ = ["Context", "Info"]
 Result = TypeVar("Result")
 
 TRIES = 4
+TURNS = 20  # of the event loop
 
 
 class Trace(Protocol):
@@ -98,7 +99,6 @@ class Context(BaseContext):
         self.shown_once: dict[UUID, str] = {}
         """Secrets that this operation made, by the id of what they belong to."""
         self.statements = 0
-        self._refusal: Exception | None = None
         self._unit: ReadUnit | None = None
         self._loaders: Loaders | None = None
 
@@ -177,7 +177,7 @@ class Context(BaseContext):
 
     def refuse(self, refusal: Exception) -> None:
         """Have every field that reads learn of a refusal that is known already."""
-        self._refusal = refusal
+        self._opened.refusal = refusal
 
     async def restart(self) -> bool:
         """Whether the replica was lost while it answered: then all that it said is forgotten, and the primary is next.
@@ -225,8 +225,6 @@ class Context(BaseContext):
         if self.actor.identity.user_id is None:
             self.require_good_token()
             raise Unauthenticated
-        if self._refusal is not None:
-            raise self._refusal
         with _translated():
             return await unit.session()
 
@@ -235,6 +233,8 @@ class ReadUnit:
     """The read unit that the fields of an operation share: opened once, at the first need."""
 
     def __init__(self, route: Route, identity: Identity) -> None:
+        self.refusal: Exception | None = None
+        """Why it cannot be opened, if that is known already."""
         self._unit = route.read(identity)
         self._opening: asyncio.Future[ReadSession] | None = None
         self._ended = False
@@ -248,8 +248,14 @@ class ReadUnit:
         if self._ended:
             raise asyncio.CancelledError  # the operation is over, and nobody waits any more
         if self._opening is None:
-            self._opening = asyncio.ensure_future(self._unit.__aenter__())
+            self._opening = asyncio.ensure_future(self._refuse() if self.refusal else self._unit.__aenter__())
         return await asyncio.shield(self._opening)
+
+    async def _refuse(self) -> ReadSession:
+        for _ in range(TURNS):  # every field has come by then to learn of it, as if it had been tried
+            await asyncio.sleep(0)
+        assert self.refusal is not None
+        raise self.refusal
 
     async def end(self) -> int:
         """Close it, if it was opened. Says how many statements it took."""

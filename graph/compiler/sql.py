@@ -5,7 +5,6 @@ becomes the parameter of its site, and the actor's own become columns of `atrium
 to who is let in. Values of the services' own are written out, since they are part of the rule.
 """
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,11 +48,12 @@ class Writer:
         self.sources: list[Source] = []
         self._first = first
         self._numbers: dict[tuple[int | None, str], int] = {}
-        self._names = itertools.count(1)
+        self.names = 0
 
     def name(self) -> str:
         """A name that nothing else in the statement has."""
-        return f"t{next(self._names)}"
+        self.names += 1
+        return f"t{self.names}"
 
     def parameter(self, site: int | None, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
         """A parameter of the statement."""

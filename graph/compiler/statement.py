@@ -56,13 +56,15 @@ def write(
         known: which parts of the identity there are.
 
     Raises:
-        Declined: some field needs Python, or these permissions do not allow it.
+        Declined: some field needs Python, these permissions do not allow it, or there is nothing to read.
     """
     writer = Writer(first=len(ENTRY) + 1)
     try:
         body = _Objects(tree, permissions, asked, known, writer).object(tree.root, None)
     except DomainError as refusal:
         raise Declined(type(refusal).__name__) from None
+    if not writer.names:
+        raise Declined("nothing to read")
     marks = ", ".join(f"${number}::{type_}" for number, type_ in enumerate(ENTRY, 1))
     return Statement(f"SELECT {body}::text FROM atrium_enter({marks}) entered", tuple(writer.sources))
 
