@@ -127,7 +127,7 @@ class Context(BaseContext):
             told |= {"node": served.node, "why": served.why}
         if self.tells_executor and self.executor is not None:
             told["executor"] = self.executor
-            if self.declined is not None:
+            if self.declined:
                 told["declined"] = self.declined
         return told
 

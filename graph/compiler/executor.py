@@ -25,6 +25,8 @@ OPERATIONS_KEPT = 500
 PLANS_KEPT = 2_000
 TREES_KEPT = 16  # of one operation, by the booleans of `@skip` and `@include`
 
+NO_QUERY = ""  # nothing to speak of: mutations and subscriptions are the reference executor's
+REFUSED_ARGUMENTS = "refused arguments"
 OWN = ("tenant_id", "user_id", "session_id")
 
 log = logging.getLogger("atrium.compiler")
@@ -48,7 +50,7 @@ class Prepared:
     outline: Outline
     variables: Variables
     switches: tuple[str, ...]
-    trees: Cache[tuple[Any, ...], "Planned"] = field(default_factory=lambda: Cache(TREES_KEPT))
+    trees: Cache[tuple[Any, ...], "Planned | Declined"] = field(default_factory=lambda: Cache(TREES_KEPT))
 
 
 @dataclass(slots=True, eq=False)
@@ -81,7 +83,7 @@ class Compiler:
         except Declined as declined:
             return Answer(declined=declined.reason)
         except (DomainError, GraphQLError):
-            return Answer(declined="refused arguments")
+            return Answer(declined=REFUSED_ARGUMENTS)
         self._note(prepared, context)
         try:
             values = found.values(asked, context.actor.identity)
@@ -100,8 +102,6 @@ class Compiler:
         if found is None:
             found = self._prepare(source, operation_name, variables)
             self._operations.put(key, found)
-            if isinstance(found, Declined):
-                log.info("not compiled: %s", found.reason, extra={"fields": {"operation_name": operation_name}})
         if isinstance(found, Declined):
             raise found
         if found.outline.steps and found.outline.measure(variables).refusal(self._texts.limits) is not None:
@@ -117,7 +117,7 @@ class Compiler:
         if operation is None:
             raise Declined("not valid")
         if operation.operation is not OperationType.QUERY:
-            return Declined(f"a {operation.operation.value}")
+            return Declined(NO_QUERY)
         name = operation_name or (operation.name.value if operation.name else None)
         outline = self._texts.outline(self._graphql, source, operation_name)
         variables_ = Variables(self._graphql, operation)
@@ -133,6 +133,8 @@ class Compiler:
         if planned is None:
             planned = self._planned(prepared, values)
             prepared.trees.put(booleans, planned)
+        if isinstance(planned, Declined):
+            raise planned
         asked: Sequence[Any]
         shapes: tuple[Any, ...] = ()
         if planned.asked is not None:
@@ -146,20 +148,33 @@ class Compiler:
             known = {name: getattr(identity, name) is not None for name in OWN}
             found = plan(planned.tree, permissions, asked, known)
             self._plans.put(key, found)
-            if isinstance(found, Declined):
-                log.info("not compiled: %s", found.reason, extra={"fields": {"operation_name": prepared.name}})
+            _tell(prepared, found)
         if isinstance(found, Declined):
             raise found
         return found, asked
 
-    def _planned(self, prepared: Prepared, values: Values) -> Planned:
-        tree = tree_of(self._graphql, prepared.document, prepared.operation, values.whole())
-        askers = [asker(self._schema, site) for site in tree.sites]
-        if any(site.has_variables for site in tree.sites):
-            return Planned(tree, askers)
-        return Planned(tree, askers, [ask(values) for ask in askers])
+    def _planned(self, prepared: Prepared, values: Values) -> Planned | Declined:
+        try:
+            tree = tree_of(self._graphql, prepared.document, prepared.operation, values.whole())
+            askers = [asker(self._schema, site) for site in tree.sites]
+            if any(site.has_variables for site in tree.sites):
+                return Planned(tree, askers)
+            return Planned(tree, askers, [ask(values) for ask in askers])
+        except Declined as declined:
+            _tell(prepared, declined)
+            return declined
+        except (DomainError, GraphQLError):
+            refused = Declined(REFUSED_ARGUMENTS)
+            _tell(prepared, refused)
+            return refused
 
     @staticmethod
     def _note(prepared: Prepared, context: Context) -> None:
         if context.trace is not None:
             context.trace.operation_type, context.trace.operation_name = "query", prepared.name
+
+
+def _tell(prepared: Prepared, found: object) -> None:
+    """Log why an operation is left to the reference executor; once for as long as that is remembered."""
+    if isinstance(found, Declined):
+        log.info("not compiled: %s", found.reason, extra={"fields": {"operation_name": prepared.name}})

@@ -32,7 +32,7 @@ from graph.fields import Listing, Single
 __all__ = ["Known", "Query", "QueryMaker"]
 
 DEPTH = 4
-RARELY = 0.004
+RARELY = 0.0025
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -148,14 +148,15 @@ class QueryMaker:
         definition = type_.fields[name]
         key = name
         if self.chance(0.1):
-            key = self.random.choice(["a", "b", "j", "n", "id_", "t1", "entered"]) + str(len(used))
+            key = self.random.choice(["a", "b", "j", "n", "t1", "entered"]) + f"_{name}"
         if key in used:
             return []
         used.add(key)
         arguments, mark = self.arguments(definition, (*path, key))
         inner = self.below(definition, (*path, key), depth, mark)
         alias = "" if key == name else f"{key}: "
-        parts = [f"{alias}{name}{arguments}{self.directive()}{inner}"]
+        directive = self.directive() if len(path) > 0 else ""
+        parts = [f"{alias}{name}{arguments}{directive}{inner}"]
         if inner and self.chance(0.1):
             parts.append(f"{alias}{name}{arguments}{self.below(definition, (*path, key), 0, None)}")
         return parts
@@ -244,7 +245,7 @@ class QueryMaker:
                 target = declared.target.name if isinstance(declared, Single) else None
                 given.append(self.given(name, argument, self.an_id(target)))
             elif name == "ids":
-                ids = [self.an_id(None) for _ in range(self.random.randint(0, 4))]
+                ids = [self.an_id(None) for _ in range(self.random.choice([0, 1, 2, 3, 3, 4, 4]))]
                 given.append(self.given(name, argument, ids))
             elif isinstance(argument.type, GraphQLNonNull):
                 given.append(self.given(name, argument, self.value(argument.type, name)))
