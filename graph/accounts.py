@@ -7,6 +7,7 @@ import strawberry
 from strawberry import UNSET
 
 import models
+from graph.claims import claim, matches, own
 from graph.connection import Connection
 from graph.context import Context
 from graph.described import input_type, output, result
@@ -19,7 +20,7 @@ from graph.errors import (
     RateLimited,
     VersionConflict,
 )
-from graph.fields import Node, claim, column, listing, matches, node, own
+from graph.fields import Node, column, listing, node
 from graph.inputs import ref, values
 from graph.mutations import account_mutation, mutation
 from models.database import WriteSession

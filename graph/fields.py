@@ -39,35 +39,28 @@ from services.pagination import Collection, Page, PageRequest
 
 __all__ = [
     "NODES",
-    "Claim",
     "Column",
     "Declared",
     "Listing",
     "Many",
-    "Matches",
     "MoneyField",
     "NeedsPython",
     "Node",
     "NodeDefinition",
     "One",
-    "Own",
-    "ShownOnce",
     "Single",
     "Sql",
     "argument",
-    "claim",
     "column",
     "definition_of",
     "listing",
     "many",
-    "matches",
     "money",
     "node",
     "one",
-    "own",
-    "shown_once",
     "single",
     "sql",
+    "with_attributes",
 ]
 
 ClassType = TypeVar("ClassType", bound=type)
@@ -112,9 +105,7 @@ class Declared(StrawberryField):
     def asked(self, kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # those without arguments
         """What the arguments ask for, checked, as the compiler needs it. Who overrides `get_result` says this anew.
 
-        Raises:
-            InvalidInput: the arguments break a rule.
-            NeedsPython: for these arguments, no statement can answer in place of `get_result`.
+        Raises: InvalidInput, for what breaks a rule; NeedsPython, for what no statement can answer in its place.
         """
         return None
 
@@ -189,36 +180,6 @@ class MoneyField(Declared):
         return _as_money(minor, currency)
 
 
-class Claim(Declared):
-    """Something that the actor's identity says, whatever the row."""
-
-    attribute: str
-
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
-        """Read it from the identity."""
-        return getattr(info.context.actor.identity, self.attribute)
-
-
-class Matches(Declared):
-    """Whether a column holds what the actor's identity says."""
-
-    column: str
-    attribute: str
-
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> bool:  # noqa: ARG002  # Strawberry's signature
-        """Compare the two."""
-        return bool(getattr(source, self.column) == getattr(info.context.actor.identity, self.attribute))
-
-
-class ShownOnce(Declared):
-    """A secret that is shown in the answer of the mutation that made it, and null ever after."""
-
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> str | None:  # noqa: ARG002  # Strawberry's signature
-        """Look whether this operation made it."""
-        secret: str | None = info.context.shown_once.get(source.id)
-        return secret
-
-
 class Single(Declared):
     """One thing by its id; null when there is none, or none that may be seen."""
 
@@ -234,20 +195,6 @@ class Single(Declared):
     def asked(self, kwargs: dict[str, Any]) -> UUID:
         """The id of the row."""
         return read_id(kwargs["id"], self.target.name)
-
-
-class Own(Declared):
-    """The thing that the actor's own identity names: their account, their tenant; null without one."""
-
-    attribute: str
-
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
-        """Load it."""
-        value = getattr(info.context.actor.identity, self.attribute)
-        if value is None:
-            info.context.require_good_token()
-            return None
-        return info.context.loaders.one(self.target.collection, "id", value)
 
 
 class Listing(Declared):
@@ -322,52 +269,32 @@ class Many(Listing):
 
 def column(name: str = "") -> Any:
     """A column of the type's table; by default the one of the field's own name."""
-    return _with(Column(), column=name)
+    return with_attributes(Column(), column=name)
 
 
 def one(name: str, key: str = "id") -> Any:
     """The row of the annotated type whose `key` is in this type's column `name`."""
-    return _with(One(), column=name, key=key)
+    return with_attributes(One(), column=name, key=key)
 
 
 def many(name: str, key: str = "id") -> Any:
     """The rows of the annotated type whose column `name` holds this type's `key`."""
-    return _with(Many(), column=name, key=key)
+    return with_attributes(Many(), column=name, key=key)
 
 
 def sql(name: str) -> Any:
     """One of the collection's named expressions."""
-    return _with(Sql(), expression=name)
+    return with_attributes(Sql(), expression=name)
 
 
 def money(minor: str, currency: str = "currency", *, computed: bool = False) -> Any:
     """An amount: the column of its minor units, or if `computed` the expression of that name; and its currency's."""
-    return _with(MoneyField(), minor=minor, currency=currency, computed=computed)
-
-
-def claim(attribute: str) -> Any:
-    """What the actor's identity says under this name."""
-    return _with(Claim(), attribute=attribute)
-
-
-def matches(name: str, attribute: str) -> Any:
-    """Whether this type's column `name` holds what the actor's identity says."""
-    return _with(Matches(), column=name, attribute=attribute)
-
-
-def shown_once() -> Any:
-    """The secret that this operation made for the row."""
-    return ShownOnce()
+    return with_attributes(MoneyField(), minor=minor, currency=currency, computed=computed)
 
 
 def single() -> Any:
     """One thing of the annotated type, by its id."""
     return Single()
-
-
-def own(attribute: str) -> Any:
-    """The thing of the annotated type whose id is in the actor's identity."""
-    return _with(Own(), attribute=attribute)
 
 
 def listing() -> Any:
@@ -423,9 +350,9 @@ def definition_of(type_: Any) -> NodeDefinition:
     return definition_of(next(iter(generic.type_var_map.values())))
 
 
-def _with(field: Any, **attributes: Any) -> Any:
-    for name, value in attributes.items():
-        setattr(field, name, value)
+def with_attributes(field: Any, **attributes: Any) -> Any:
+    """A declared field with what it says of itself."""
+    vars(field).update(attributes)
     return field
 
 

@@ -8,11 +8,12 @@ import strawberry
 from strawberry import UNSET
 
 import models
+from graph.claims import own, shown_once
 from graph.connection import Connection, OrderDirection
 from graph.context import Context
 from graph.described import enum, input_type, output, result
 from graph.errors import AlreadyExists, IllegalTransition, InvalidInput, InvalidToken, NotFound, VersionConflict
-from graph.fields import Node, listing, many, node, one, own, shown_once
+from graph.fields import Node, listing, many, node, one
 from graph.inputs import ref, values
 from graph.mutations import account_mutation, mutation
 from models import Role

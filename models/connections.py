@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.failures import RETRIED, Behind, Retry, Unreachable, Unreadable, is_gone
 
-__all__ = ["PATIENCE", "Warm", "alone", "ask", "note_idle", "ping_if_idle", "prove"]
+__all__ = ["PATIENCE", "AtHand", "Warm", "alone", "ask", "note_idle", "ping_if_idle", "prove"]
 
 PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
 
@@ -88,6 +88,11 @@ class Warm:
                 raise Retry from error
             raise
 
+    async def give_up(self) -> None:
+        """Close it for good; the pool makes another in its place."""
+        await self.connection.invalidate()
+        await self.connection.close()
+
     async def is_well(self) -> bool:
         """Whether it answers; a statement that was broken off has ended then."""
         try:
@@ -96,6 +101,41 @@ class Warm:
         except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError):  # a TimeoutError is an OSError
             return False
         return True
+
+
+class AtHand:
+    """The connections at hand; the one that was used last is used next."""
+
+    def __init__(self, recycle: float) -> None:
+        """Args: recycle: seconds after which a connection is replaced."""
+        self._recycle = recycle
+        self._warm: list[Warm] = []
+
+    def __iter__(self) -> Iterator[Warm]:
+        return iter(self._warm)
+
+    async def take(self) -> Warm | None:
+        """One that is there, if there is any."""
+        while self._warm:
+            warm, now = self._warm.pop(), time.monotonic()
+            is_old = now - warm.opened > self._recycle or warm.driver.is_closed()
+            if not is_old and (now - warm.idle_since < IDLE_BEFORE_PING or await warm.is_well()):
+                return warm
+            await warm.give_up()
+        return None
+
+    async def put(self, warm: Warm, *, is_good: bool) -> None:
+        """Keep one for the next; one that is not good is closed."""
+        if is_good:
+            warm.idle_since = time.monotonic()
+            self._warm.append(warm)
+        else:
+            await asyncio.shield(warm.give_up())
+
+    async def close(self) -> None:
+        """Close them all."""
+        while self._warm:
+            await self._warm.pop().give_up()
 
 
 async def prove(connection: AsyncConnection, position: int) -> None:

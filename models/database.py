@@ -6,7 +6,6 @@ for longer, so a pooled connection carries nothing from one person to the next.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import Model, row_class
-from models.connections import IDLE_BEFORE_PING, PATIENCE, Warm, ask, note_idle, ping_if_idle, prove
+from models.connections import PATIENCE, AtHand, Warm, ask, note_idle, ping_if_idle, prove
 from models.failures import Behind, NotLive, Overloaded, Retry, Unreachable, Unreadable, named
 
 __all__ = [
@@ -213,8 +212,7 @@ class Database:
             },
         )
         self._admission = asyncio.Semaphore(pool_size)
-        self._warm: list[Warm] = []
-        self._recycle = recycle
+        self.at_hand = AtHand(recycle)  # for statements outside of any unit
         self._wait = wait
         self.in_use = 0
         self.pool_size = pool_size
@@ -272,7 +270,7 @@ class Database:
             Behind, NotLive, Overloaded, Retry, Unreachable, Unreadable.
         """
         async with self._admitted():
-            warm = await self._take() or await Warm.of(await self._open())
+            warm = await self.at_hand.take() or await Warm.of(await self._open())
             good = False
             try:
                 if replayed:
@@ -286,11 +284,7 @@ class Database:
                 good = await asyncio.shield(warm.is_well())
                 raise
             finally:
-                if good:
-                    warm.idle_since = time.monotonic()
-                    self._warm.append(warm)
-                else:
-                    await asyncio.shield(_give_up(warm.connection))
+                await self.at_hand.put(warm, is_good=good)
         if found is None:
             raise NotLive
         return found
@@ -336,8 +330,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection, without waiting long for a server that does not answer."""
-        while self._warm:
-            await _give_up(self._warm.pop().connection)
+        await self.at_hand.close()
         closing = asyncio.ensure_future(self.engine.dispose())
         _, late = await asyncio.wait([closing], timeout=CLOSE_SECONDS)
         if late:
@@ -359,13 +352,11 @@ class Database:
 
     @asynccontextmanager
     async def _admitted(self) -> AsyncIterator[None]:
-        if self._admission.locked():
-            try:
-                await asyncio.wait_for(self._admission.acquire(), self._wait)
-            except TimeoutError:
-                raise Overloaded from None
-        else:
-            await self._admission.acquire()  # it is free, and so costs nothing
+        try:
+            acquired = self._admission.acquire()  # to wait costs a task, so only what must wait does
+            await (asyncio.wait_for(acquired, self._wait) if self._admission.locked() else acquired)
+        except TimeoutError:
+            raise Overloaded from None
         self.in_use += 1
         try:
             yield
@@ -375,7 +366,7 @@ class Database:
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[AsyncConnection]:
-        warm = await self._take()
+        warm = await self.at_hand.take()
         connection = warm.connection if warm else await self._open()
         try:
             with named():
@@ -388,22 +379,6 @@ class Database:
             return await self.engine.connect()
         except (OSError, TimeoutError, InterfaceError, OperationalError, DBAPIError) as error:
             raise Unreachable from error
-
-    async def _take(self) -> Warm | None:
-        """A connection that is at hand, and is there."""
-        while self._warm:
-            warm, now = self._warm.pop(), time.monotonic()
-            is_old = now - warm.opened > self._recycle or warm.driver.is_closed()
-            if not is_old and (now - warm.idle_since < IDLE_BEFORE_PING or await warm.is_well()):
-                return warm
-            await _give_up(warm.connection)
-        return None
-
-
-async def _give_up(connection: AsyncConnection) -> None:
-    """Close a connection for good; the pool makes another in its place."""
-    await connection.invalidate()
-    await connection.close()
 
 
 def _entry(identity: Identity) -> dict[str, Any]:

@@ -55,11 +55,8 @@ __all__ = [
     "counts",
     "cursor_of",
     "expression",
-    "listed",
-    "one_of",
     "order_keys",
     "page",
-    "paged",
     "related",
     "seek",
 ]
@@ -317,38 +314,6 @@ def seek(collection: Collection, request: PageRequest) -> ColumnElement[bool]:
     here = tuple_(key, row_id)
     there = tuple_(cast(bindparam("after_key", type_=Text()), key.type), bindparam("after_id", type_=Uuid()))
     return here < there if downwards else here > there
-
-
-def one_of(
-    collection: Collection, permissions: AbstractSet[Permission], key: str, value: ColumnElement[Any]
-) -> Select[Any]:
-    """The row whose column `key`, unique in the tenant, has this value, as SQL: as `by_keys` finds it."""
-    return collection.visible(permissions).where(collection.live, _column(collection, key) == value)
-
-
-def listed(
-    collection: Collection,
-    permissions: AbstractSet[Permission],
-    filters: Iterable[str],
-    under: tuple[str, ColumnElement[Any]] | None = None,
-) -> Select[Any]:
-    """All rows of a list, as SQL: those that are visible, by these filters, and beneath a parent by its key."""
-    rows = collection.visible(permissions)
-    if under is not None:
-        rows = rows.where(_under(collection, *under))
-    for name in filters:
-        if name in collection.guarded:
-            permitted(permissions, collection.guarded[name])
-        rows = rows.where(collection.filters[name])
-    return rows
-
-
-def paged(rows: Select[Any], collection: Collection, request: PageRequest, limit: ColumnElement[int]) -> Select[Any]:
-    """One page of a list, as SQL: the rows beyond the cursor, in the order in which they are walked."""
-    key, row_id, downwards = order_keys(collection, request)
-    if request.cursor:
-        rows = rows.where(seek(collection, request))
-    return rows.order_by(*_directed((key, row_id), downwards=downwards)).limit(limit)
 
 
 def _parents() -> Any:

@@ -140,7 +140,7 @@ def _constants(site: Site, names: set[str]) -> dict[str, Any]:
     """The arguments that are the same in every request."""
     node = FieldNode(
         name=site.node.name,
-        arguments=[each for each in site.node.arguments or () if each.name.value in names],
+        arguments=tuple(each for each in site.node.arguments or () if each.name.value in names),
     )
     definition = site.definition
     reduced = type(definition)(definition.type, {name: definition.args[name] for name in names})

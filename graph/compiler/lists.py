@@ -19,7 +19,8 @@ from graph.compiler.sql import Writer, text
 from graph.compiler.tree import Declined, Selected, Selection, Tree
 from graph.fields import Listing
 from services.access import Permission
-from services.pagination import MOST, PageRequest, cursor_of, listed, order_keys, paged
+from services.pagination import MOST, PageRequest, cursor_of, order_keys
+from services.selects import listed, paged
 
 __all__ = ["Objects", "connection"]
 

@@ -18,7 +18,7 @@ from graph.compiler.tree import Declined
 
 __all__ = ["DIALECT", "Source", "Writer", "column", "quoted", "text"]
 
-DIALECT = asyncpg_dialect()
+DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 ENTERED = "entered"
 
 IDENTITY: Mapping[str, ColumnElement[Any]] = {
@@ -78,7 +78,8 @@ class Writer:
                 else self.parameter(site, element.key, element.type)
             )
 
-        return str(replacement_traverse(clause, {}, replace).compile(dialect=DIALECT))
+        written: Any = replacement_traverse(clause, {}, replace)
+        return str(written.compile(dialect=DIALECT))
 
 
 def column(table: str, name: str, type_: TypeEngine[Any] | None = None) -> ColumnElement[Any]:
@@ -110,5 +111,5 @@ def _literal(bind: BindParameter[Any]) -> str:
     if process is None:
         raise Declined(f"a literal of the type {_type(bind.type)}")
     if bind.expanding:
-        return f"({', '.join(map(process, bind.value))})"
+        return f"({', '.join(process(each) for each in bind.value or ())})"
     return "NULL" if bind.value is None else _typed(process(bind.value), bind.type)

@@ -19,7 +19,7 @@ from typing import Any
 from graphql import is_non_null_type
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid
 
-from graph import fields
+from graph import claims, fields
 from graph.compiler.lists import connection
 from graph.compiler.rows import Rows, as_object
 from graph.compiler.sql import IDENTITY, NOT_NULL, Source, Writer, column, text
@@ -28,7 +28,8 @@ from graph.compiler.values import amount, demanded, printed
 from graph.nodes import AnyNode, AnyNodes
 from services.access import Permission, permitted
 from services.errors import DomainError
-from services.pagination import Collection, one_of
+from services.pagination import Collection
+from services.selects import one_of
 
 __all__ = ["Statement", "write"]
 
@@ -156,17 +157,17 @@ def _money(objects: _Objects, selected: Selected, field: fields.MoneyField, rows
     return as_object(shown)
 
 
-def _claim(objects: _Objects, selected: Selected, field: fields.Claim, _rows: Rows) -> str:
+def _claim(objects: _Objects, selected: Selected, field: claims.Claim, _rows: Rows) -> str:
     value = objects.claimed(field.attribute, Text())
     return printed(str(value), value.type, selected.type)
 
 
-def _matches(objects: _Objects, _selected: Selected, field: fields.Matches, rows: Rows) -> str:
+def _matches(objects: _Objects, _selected: Selected, field: claims.Matches, rows: Rows) -> str:
     value = rows.column(field.column)
     return f"coalesce({value} = {objects.claimed(field.attribute, value.type)}, false)"
 
 
-def _shown_once(_objects: _Objects, _selected: Selected, _field: fields.ShownOnce, _rows: Rows) -> str:
+def _shown_once(_objects: _Objects, _selected: Selected, _field: claims.ShownOnce, _rows: Rows) -> str:
     return "NULL::text"  # a query makes no secrets
 
 
@@ -178,7 +179,7 @@ def _many(objects: _Objects, selected: Selected, field: fields.Many, rows: Rows)
     return connection(objects, selected, field, (field.column, rows.column(field.key)))
 
 
-def _own(objects: _Objects, selected: Selected, field: fields.Own, _rows: Rows) -> str:
+def _own(objects: _Objects, selected: Selected, field: claims.Own, _rows: Rows) -> str:
     if not objects.known[field.attribute]:
         return "NULL::json"
     return objects.one(selected, field.target.collection, "id", objects.claimed(field.attribute, Uuid()))
@@ -221,11 +222,11 @@ WAYS: Mapping[type[fields.Declared], Callable[..., str]] = {
     fields.One: _one,
     fields.Sql: _sql,
     fields.MoneyField: _money,
-    fields.Claim: _claim,
-    fields.Matches: _matches,
-    fields.ShownOnce: _shown_once,
+    claims.Claim: _claim,
+    claims.Matches: _matches,
+    claims.ShownOnce: _shown_once,
     fields.Single: _single,
-    fields.Own: _own,
+    claims.Own: _own,
     fields.Listing: _listing,
     fields.Many: _many,
     AnyNode: _any_node,

@@ -13,8 +13,9 @@ from graphql import GraphQLObjectType, GraphQLSchema
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from atrium.http import GRAPHQL_PATH
+from graph.claims import Own
 from graph.compiler import Answer
-from graph.fields import Listing, MoneyField, One, Own, Single, Sql
+from graph.fields import Listing, MoneyField, One, Single, Sql
 from models import Role
 from services.access import ROLES
 from services.errors import DomainError
@@ -174,9 +175,7 @@ async def both(urls: Urls, connection: asyncpg.Connection) -> AsyncIterator[Both
             "outsider": world.outsider,
         }
         everybody = [
-            Who(
-                name, person.client, reference.client(person.client.token), Known(ids, WORDS, _allows(person))
-            )
+            Who(name, person.client, reference.client(person.client.token), Known(ids, WORDS, _allows(person)))
             for name, person in people.items()
         ]
         schema = compiled.parts.schema._schema  # noqa: SLF001  # the way Strawberry's own extensions reach it

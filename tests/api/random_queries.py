@@ -4,6 +4,7 @@ They alias, merge, spread fragments, skip and include, put values into variables
 both ways, and now and then ask for what is refused.
 """
 
+import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -315,19 +316,15 @@ class QueryMaker:
             return Name(self.random.choice(sorted(plain.values)))
         if isinstance(plain, GraphQLInputObjectType):
             return {key: self.value(each.type, key) for key, each in plain.fields.items()}
-        match plain.name:
-            case "Boolean":
-                return self.chance(0.5)
-            case "Int":
-                return self.random.randint(0, 50)
-            case "Decimal":
-                return str(self.random.randint(1, 300))
-            case "DateTime":
-                moment = EPOCH + timedelta(days=self.random.randint(-100, 400))
-                return moment.isoformat()
-            case "ID":
-                return self.an_id(_ref(input_field))
-        return self.random.choice(self.known.words)
+        moment = EPOCH + timedelta(days=self.random.randint(-100, 400))
+        made: dict[str, Callable[[], Any]] = {
+            "Boolean": lambda: self.chance(0.5),
+            "Int": lambda: self.random.randint(0, 50),
+            "Decimal": lambda: str(self.random.randint(1, 300)),
+            "DateTime": moment.isoformat,
+            "ID": lambda: self.an_id(_ref(input_field)),
+        }
+        return made.get(plain.name, lambda: self.random.choice(self.known.words))()
 
 
 class Name(str):
@@ -357,17 +354,8 @@ def _plain(value: Any) -> Any:
 
 
 def _literal(value: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case Name():
-            return str(value)
-        case str():
-            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        case dict():
-            return "{" + ", ".join(f"{key}: {_literal(each)}" for key, each in value.items()) + "}"
-        case list():
-            return "[" + ", ".join(map(_literal, value)) + "]"
-    return str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_literal(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_literal, value)) + "]"
+    return value if isinstance(value, Name) else json.dumps(value, ensure_ascii=False)

@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import secrets
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -53,7 +54,7 @@ async def test_both_executors_give_equal_answers(executors: Both) -> None:
 @pytest.mark.exhaustive
 async def test_both_executors_give_equal_answers_for_long(executors: Both) -> None:
     tally = await differ(executors, ALL)
-    print(tally)
+    sys.stdout.write(f"{tally}\n")
     assert tally.compiled >= 0.95 * tally.queries, tally
     assert tally.with_rows >= 0.8 * tally.queries, tally
 
@@ -239,7 +240,7 @@ async def cancelled(app: App, identity: Identity, times: int) -> int:
 
 async def nothing_left(app: App) -> None:
     """No connection carries anything from one statement to the next."""
-    at_hand = [warm.driver for warm in app.parts.database._warm]  # noqa: SLF001  # as they are, cleaned by nobody
+    at_hand = [warm.driver for warm in app.parts.database.at_hand]  # as they are, cleaned by nobody
     assert at_hand
     for driver in at_hand:
         assert set(await driver.fetchrow(LEFT)) == {None}

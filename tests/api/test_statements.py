@@ -327,7 +327,7 @@ async def settings_left(app: App) -> set[Any]:
     names = ("tenant_id", "user_id", "session_id", "email", "presented", "request_id", "ip", "user_agent")
     shown = ", ".join(f"nullif(current_setting('app.{name}', true), '')" for name in names)
     database = app.parts.database
-    at_hand = [warm.driver for warm in database._warm]  # noqa: SLF001  # as they are, cleaned by nobody
+    at_hand = [warm.driver for warm in database.at_hand]  # as they are, cleaned by nobody
     found: set[Any] = set()
     for driver in at_hand:
         found |= {driver.is_in_transaction(), *await driver.fetchrow(f"SELECT {shown}")}

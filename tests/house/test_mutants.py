@@ -67,9 +67,7 @@ def mutated(patch: Path | None, folder: Path) -> Iterator[Any]:
         graph.compiler = real[PACKAGE]  # type: ignore[attr-defined]  # importing it has set it
 
 
-async def noticed(
-    executors: Both, patch: Path | None, folder: Path, *, seed: int, queries: int = QUERIES
-) -> int:
+async def noticed(executors: Both, patch: Path | None, folder: Path, *, seed: int, queries: int = QUERIES) -> int:
     """After how many queries a mutant is found out.
 
     Raises:
@@ -117,4 +115,4 @@ async def test_some_mutants_are_noticed(executors: Both, tmp_path: Path) -> None
 @pytest.mark.parametrize("patch", MUTANTS, ids=lambda patch: patch.stem)
 async def test_every_mutant_is_noticed(executors: Both, tmp_path: Path, patch: Path) -> None:
     queries = await noticed(executors, patch, tmp_path / patch.stem, seed=0)
-    print(f"{patch.stem}: noticed after {queries} queries")
+    sys.stdout.write(f"{patch.stem}: noticed after {queries} queries\n")
