@@ -11,7 +11,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.failures import RETRIED, Behind, Retry, Unreachable, Unreadable, is_gone
+from models.failures import RETRIED, Behind, Broken, Retry, Unreachable, Unreadable, is_gone
 
 __all__ = ["PATIENCE", "AtHand", "Warm", "alone", "ask", "note_idle", "ping_if_idle", "prove"]
 
@@ -72,7 +72,7 @@ class Warm:
         """The one value of a statement; unless it is to be kept, the server forgets it at once.
 
         Raises:
-            Retry, Unreachable, Unreadable: the connection is good for more after the last alone.
+            Broken, Retry, Unreadable: the connection is good for more after the last alone.
         """
         try:
             if keep:
@@ -83,7 +83,7 @@ class Warm:
         except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
             code = error.sqlstate if isinstance(error, asyncpg.PostgresError) else "08"
             if is_gone(code):
-                raise Unreachable from error
+                raise Broken from error
             if code in RETRIED:
                 raise Retry from error
             raise

@@ -267,7 +267,7 @@ class Database:
             replayed: of a replica, it shows at least what the primary had committed when its log ended there.
 
         Raises:
-            Behind, NotLive, Overloaded, Retry, Unreachable, Unreadable.
+            Behind, Broken, NotLive, Overloaded, Retry, Unreachable, Unreadable.
         """
         async with self._admitted():
             warm = await self.at_hand.take() or await Warm.of(await self._open())

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
 
-__all__ = ["Behind", "NotLive", "Overloaded", "Retry", "Unreachable", "Unreadable", "is_gone", "named"]
+__all__ = ["Behind", "Broken", "NotLive", "Overloaded", "Retry", "Unreachable", "Unreadable", "is_gone", "named"]
 
 RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
 GONE = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
@@ -21,6 +21,10 @@ class Overloaded(Exception):
 
 class Unreachable(Exception):
     """The database does not answer."""
+
+
+class Broken(Unreachable):
+    """The database broke off while it answered."""
 
 
 class Retry(Exception):

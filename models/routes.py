@@ -27,12 +27,18 @@ from models.database import (
     Unreachable,
     WriteSession,
 )
+from models.failures import Broken
 from models.nodes import PRIMARY, Nodes
 
 __all__ = ["Demand", "Route", "Served", "Why"]
 
 
 Result = TypeVar("Result")
+
+
+class Lost(Exception):
+    """A replica failed while it answered: the primary is next, for the whole of it."""
+
 
 Use: TypeAlias = Callable[[Database, int], Awaitable[Result]]
 """What is wanted of a node: of a replica, that shows at least what the primary had when its log ended there."""
@@ -161,7 +167,12 @@ class Route:
         """
 
         async def answer(database: Database, replayed: int) -> str:
-            return await database.answer(statement, values, keep=keep, replayed=replayed)
+            try:
+                return await database.answer(statement, values, keep=keep, replayed=replayed)
+            except (Broken, Retry, asyncpg.PostgresError):
+                if database is self.nodes.primary:
+                    raise
+                raise Lost from None
 
         text, self.served = await self._choose(identity, answer)
         self.nodes.observe(self.served.node, self.served.why)
@@ -197,6 +208,8 @@ class Route:
                 continue
             try:
                 given = await use(replica.database, max(floor, position))
+            except Lost:
+                return Why.LOST
             except Behind:
                 refusal = Why.BEHIND
             except NotLive:

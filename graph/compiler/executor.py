@@ -17,7 +17,7 @@ from graph.context import Context
 from graph.limits import Outline
 from graph.operation import Texts
 from models.database import Unreadable
-from services.errors import DomainError, Unauthenticated, Unavailable
+from services.errors import DomainError
 
 __all__ = ["Answer", "Compiler"]
 
@@ -27,6 +27,7 @@ TREES_KEPT = 16  # of one operation, by the booleans of `@skip` and `@include`
 
 NO_QUERY = ""  # nothing to speak of: mutations and subscriptions are the reference executor's
 REFUSED_ARGUMENTS = "refused arguments"
+FAULT = "a fault"
 OWN = ("tenant_id", "user_id", "session_id")
 
 log = logging.getLogger("atrium.compiler")
@@ -84,16 +85,24 @@ class Compiler:
             return Answer(declined=declined.reason)
         except (DomainError, GraphQLError):
             return Answer(declined=REFUSED_ARGUMENTS)
+        except Exception:
+            log.exception("the compiler failed, and the reference executor goes on")
+            return Answer(declined=FAULT)
         self._note(prepared, context)
+        return await self._run(found, asked, context)
+
+    @staticmethod
+    async def _run(found: Plan, asked: Sequence[Any], context: Context) -> Answer:
+        """Run a plan. What is refused is worded by the reference executor, without another look at the database."""
         try:
-            values = found.values(asked, context.actor.identity)
-            data = await context.ask(found.sql, values, keep=found.uses > 0)
-            found.uses += 1
-        except (Unauthenticated, Unavailable) as refusal:
-            context.refuse(refusal)  # the reference executor words it, without a look at the database
-            return Answer(declined=type(refusal).__name__)
+            data = await context.ask(found.sql, found.values(asked, context.actor.identity), keep=found.uses > 0)
         except Unreadable:
             return Answer(declined="a value that breaks a promise")
+        except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
+            context.refuse(refusal)
+            known = isinstance(refusal, DomainError)
+            return Answer(declined=type(refusal).__name__ if known else FAULT)
+        found.uses += 1
         return Answer(orjson.Fragment(data))
 
     def _prepared(self, source: str, operation_name: str | None, variables: dict[str, Any] | None) -> Prepared:
