@@ -361,9 +361,7 @@ class Database:
     async def _admitted(self) -> AsyncIterator[None]:
         try:
             if self._admission.locked():
-                async with asyncio.timeout(
-                    self._wait
-                ):  # wait_for may swallow a cancellation that comes at the same time
+                async with asyncio.timeout(self._wait):
                     await self._admission.acquire()
             else:
                 await self._admission.acquire()  # without the cost of a timer
