@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import logging
 import os
 import random
@@ -274,3 +275,52 @@ async def test_answers_leave_nothing(executors: Both) -> None:
     for who in itertools.islice(executors.people, 3):
         await who.compiled.run(ADDRESSES)
         await nothing_left(executors.compiled)
+
+
+# Whatever the planner does
+
+PLANNERS = [
+    {},
+    {"plan_cache_mode": "force_generic_plan"},
+    {"plan_cache_mode": "force_custom_plan"},
+    {"enable_nestloop": "off"},
+    {"enable_hashjoin": "off", "enable_mergejoin": "off"},
+    {"enable_indexscan": "off", "enable_bitmapscan": "off", "enable_indexonlyscan": "off"},
+    {"enable_material": "off", "enable_memoize": "off", "enable_sort": "off"},
+    {"parallel_setup_cost": "0", "parallel_tuple_cost": "0", "min_parallel_table_scan_size": "0", "jit": "on"},
+]
+NESTED = """{
+    users(first: 5) { nodes { fullName email orders(first: 2) { totalCount nodes { id items { totalCount } } } } }
+    orders(last: 3) { edges { cursor node { id user { fullName } items { nodes { product { name } } } } } }
+    projects(filter: {text: "a"}) { totalCount pageInfo { endCursor hasNextPage } } viewer { email }
+}"""
+
+
+@pytest.mark.parametrize("planner", PLANNERS, ids=lambda planner: ",".join(planner) or "as it is")
+async def test_the_walls_stand_before_anything_is_read(
+    executors: Both, urls: Urls, planner: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, list[Any]]] = []
+    database, member = executors.compiled.parts.database, executors.world.acme.member
+    answer = database.answer
+
+    async def noted(statement: str, values: Any, **options: Any) -> str:
+        sent.append((statement, list(values)))
+        return await answer(statement, values, **options)
+
+    monkeypatch.setattr(database, "answer", noted)
+    expected = await member.client.run(NESTED)
+    ((statement, values),) = sent
+    settings = {"timezone": "UTC", **planner}
+    connection = await asyncpg.connect(urls.plain("runtime"), server_settings=settings)
+    try:
+        for _ in range(3):
+            assert json.loads(await connection.fetchval(statement, *values)) == expected
+        other = [executors.world.globex.tenant_id, *values[1:]]  # they belong to it, by another role and session
+        assert await connection.fetchval(statement, other[0], values[1], "OWNER", *values[3:]) is None
+        assert (
+            await connection.fetchval(statement, *values[:3], executors.world.outsider.session_id, *values[4:]) is None
+        )
+        assert set(await connection.fetchrow(LEFT)) == {None}
+    finally:
+        await connection.close()
