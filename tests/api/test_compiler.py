@@ -220,22 +220,26 @@ SET = "SELECT name FROM pg_settings WHERE source = 'session'"
 
 
 async def cancelled(app: App, identity: Identity, times: int) -> int:
-    """Break off statements while they run; gives how many were."""
+    """Break off statements at any moment of theirs; gives how many were."""
     database, chance = app.parts.database, random.Random(secrets.randbits(40))
     statement = "SELECT pg_sleep($8::float8)::text FROM atrium_enter($1, $2, $3, $4, $5, $6, $7) entered"
     entry = [getattr(identity, name) for name in Identity.__dataclass_fields__]
+    await asyncio.gather(*(database.answer(statement, [*entry, 0.1]) for _ in range(database.pool_size)))
+    backends = {warm.driver.get_server_pid() for warm in database.at_hand}
     broken_off = 0
-    for _ in range(times // 4):
-        running_ = [
-            asyncio.create_task(database.answer(statement, [*entry, chance.choice([0.0, 30.0])], keep=True))
-            for _ in range(4)
+    for _ in range(times // database.pool_size):
+        tasks = [
+            asyncio.create_task(
+                database.answer(statement, [*entry, chance.choice([0.0, 30.0])], keep=chance.random() < 0.7)
+            )
+            for _ in range(database.pool_size)
         ]
-        for _ in range(chance.randrange(12)):
-            await asyncio.sleep(0)
-        for task in running_:
+        await asyncio.sleep(chance.choice([0, 0, 0.0002, 0.0005, 0.001, 0.002]))
+        for task in tasks:
             task.cancel()
-        done = await asyncio.gather(*running_, return_exceptions=True)
+        done = await asyncio.gather(*tasks, return_exceptions=True)
         broken_off += sum(isinstance(each, asyncio.CancelledError) for each in done)
+    assert backends & {warm.driver.get_server_pid() for warm in database.at_hand}, "none was in use all the time"
     return broken_off
 
 
