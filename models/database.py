@@ -215,6 +215,7 @@ class Database:
                     "statement_timeout": "30s",
                 },
                 "prepared_statement_cache_size": 500,
+                "max_cacheable_statement_size": 0,  # the driver's own cache would leave long statements out
                 "timeout": connect,
             },
         )
@@ -284,10 +285,7 @@ class Database:
                     await prove(warm.connection, replayed)
                 found: str | None = await warm.answer(statement, values, keep=keep)
                 good = True
-            except (Behind, Unreadable):
-                good = True
-                raise
-            except asyncio.CancelledError:
+            except (Behind, Unreadable, asyncio.CancelledError):
                 good = await asyncio.shield(warm.is_well())
                 raise
             finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import logging
 import os
 import random
@@ -219,22 +220,26 @@ SET = "SELECT name FROM pg_settings WHERE source = 'session'"
 
 
 async def cancelled(app: App, identity: Identity, times: int) -> int:
-    """Break off statements while they run; gives how many were."""
+    """Break off statements at any moment of theirs; gives how many were."""
     database, chance = app.parts.database, random.Random(secrets.randbits(40))
     statement = "SELECT pg_sleep($8::float8)::text FROM atrium_enter($1, $2, $3, $4, $5, $6, $7) entered"
     entry = [getattr(identity, name) for name in Identity.__dataclass_fields__]
+    await asyncio.gather(*(database.answer(statement, [*entry, 0.1]) for _ in range(database.pool_size)))
+    backends = {warm.driver.get_server_pid() for warm in database.at_hand}
     broken_off = 0
-    for _ in range(times // 4):
-        running_ = [
-            asyncio.create_task(database.answer(statement, [*entry, chance.choice([0.0, 30.0])], keep=True))
-            for _ in range(4)
+    for _ in range(times // database.pool_size):
+        tasks = [
+            asyncio.create_task(
+                database.answer(statement, [*entry, chance.choice([0.0, 30.0])], keep=chance.random() < 0.7)
+            )
+            for _ in range(database.pool_size)
         ]
-        for _ in range(chance.randrange(12)):
-            await asyncio.sleep(0)
-        for task in running_:
+        await asyncio.sleep(chance.choice([0, 0, 0.0002, 0.0005, 0.001, 0.002]))
+        for task in tasks:
             task.cancel()
-        done = await asyncio.gather(*running_, return_exceptions=True)
+        done = await asyncio.gather(*tasks, return_exceptions=True)
         broken_off += sum(isinstance(each, asyncio.CancelledError) for each in done)
+    assert backends & {warm.driver.get_server_pid() for warm in database.at_hand}, "none was in use all the time"
     return broken_off
 
 
@@ -274,3 +279,52 @@ async def test_answers_leave_nothing(executors: Both) -> None:
     for who in itertools.islice(executors.people, 3):
         await who.compiled.run(ADDRESSES)
         await nothing_left(executors.compiled)
+
+
+# Whatever the planner does
+
+PLANNERS = [
+    {},
+    {"plan_cache_mode": "force_generic_plan"},
+    {"plan_cache_mode": "force_custom_plan"},
+    {"enable_nestloop": "off"},
+    {"enable_hashjoin": "off", "enable_mergejoin": "off"},
+    {"enable_indexscan": "off", "enable_bitmapscan": "off", "enable_indexonlyscan": "off"},
+    {"enable_material": "off", "enable_memoize": "off", "enable_sort": "off"},
+    {"parallel_setup_cost": "0", "parallel_tuple_cost": "0", "min_parallel_table_scan_size": "0", "jit": "on"},
+]
+NESTED = """{
+    users(first: 5) { nodes { fullName email orders(first: 2) { totalCount nodes { id items { totalCount } } } } }
+    orders(last: 3) { edges { cursor node { id user { fullName } items { nodes { product { name } } } } } }
+    projects(filter: {text: "a"}) { totalCount pageInfo { endCursor hasNextPage } } viewer { email }
+}"""
+
+
+@pytest.mark.parametrize("planner", PLANNERS, ids=lambda planner: ",".join(planner) or "as it is")
+async def test_the_walls_stand_before_anything_is_read(
+    executors: Both, urls: Urls, planner: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, list[Any]]] = []
+    database, member = executors.compiled.parts.database, executors.world.acme.member
+    answer = database.answer
+
+    async def noted(statement: str, values: Any, **options: Any) -> str:
+        sent.append((statement, list(values)))
+        return await answer(statement, values, **options)
+
+    monkeypatch.setattr(database, "answer", noted)
+    expected = await member.client.run(NESTED)
+    ((statement, values),) = sent
+    settings = {"timezone": "UTC", **planner}
+    connection = await asyncpg.connect(urls.plain("runtime"), server_settings=settings)
+    try:
+        for _ in range(3):
+            assert json.loads(await connection.fetchval(statement, *values)) == expected
+        other = [executors.world.globex.tenant_id, *values[1:]]  # they belong to it, by another role and session
+        assert await connection.fetchval(statement, other[0], values[1], "OWNER", *values[3:]) is None
+        assert (
+            await connection.fetchval(statement, *values[:3], executors.world.outsider.session_id, *values[4:]) is None
+        )
+        assert set(await connection.fetchrow(LEFT)) == {None}
+    finally:
+        await connection.close()
