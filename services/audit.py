@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, exists, false, null, or_, select
+from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, cast, exists, false, null, or_, select
 from sqlmodel import col
 
 from models import AuditEntry, Membership
@@ -52,7 +52,7 @@ def _of_table(collection: Collection) -> Any:
 
 def _without_origin() -> Select[Any]:
     columns = table_of(AuditEntry).c
-    shown = [null().label(column.name) if column.name in ORIGIN else column for column in columns]
+    shown = [cast(null(), column.type).label(column.name) if column.name in ORIGIN else column for column in columns]
     return select(*shown).where(columns.tenant_id == TENANT_ID)
 
 

@@ -31,7 +31,7 @@ from services.errors import DomainError
 from services.pagination import Collection
 from services.selects import one_of
 
-__all__ = ["Statement", "write"]
+__all__ = ["Statement", "is_taken", "write"]
 
 ENTRY = ("uuid", "uuid", "text", "uuid", "text", "text", "text", "text", "uuid")
 """The types of `atrium_enter`'s arguments, which are the first parameters of every statement."""
@@ -235,16 +235,18 @@ WAYS: Mapping[type[fields.Declared], Callable[..., str]] = {
 """How each kind of field is written. No field is known here by its name."""
 
 
+def is_taken(field: fields.Declared) -> bool:
+    """Whether a declared field can be part of a statement, as far as its kind goes."""
+    answering = next((cls for cls in type(field).__mro__ if "get_result" in cls.__dict__), None)
+    taken = answering in WAYS or (answering is not None and "asked" in answering.__dict__)
+    return taken and any(cls in WAYS for cls in type(field).__mro__)
+
+
 def _way_of(selected: Selected, within: Selection) -> Callable[..., str]:
     """How a field is written; code that answers it must have said by `asked` what it takes from a statement."""
-    ancestors: Sequence[Any] = type(selected.field).__mro__
-    answering = next((cls for cls in ancestors if "get_result" in cls.__dict__), None)
-    if answering not in WAYS and (answering is None or "asked" not in answering.__dict__):
+    if not isinstance(selected.field, fields.Declared) or not is_taken(selected.field):
         raise Declined(f"{within.type_name}.{selected.name} is answered by code")
-    way = next((WAYS[cls] for cls in ancestors if cls in WAYS), None)
-    if way is None:
-        raise Declined(f"{within.type_name}.{selected.name} is answered by code")
-    return way
+    return next(WAYS[cls] for cls in type(selected.field).__mro__ if cls in WAYS)
 
 
 def _name(of: Selection) -> str:

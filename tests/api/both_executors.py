@@ -78,6 +78,26 @@ e AS (
         CASE k WHEN 2 THEN jsonb_build_object('reason', 'because "' || n.n) ELSE '{}' END,
         CASE WHEN n.n % 3 > 0 THEN someone.user_id END
     FROM n JOIN someone USING (n), generate_series(1, 2) k
+),
+d AS (
+    INSERT INTO documents (tenant_id, id, title, content, project_id, created_by, created_at, deleted_at, deleted_by)
+    SELECT $1, x, CASE n % 2 WHEN 0 THEN 'alpha ' ELSE 'Über "' END || n, 'words', CASE WHEN n % 3 > 0 THEN x END,
+        someone.user_id, timestamptz '2026-02-01' + (n / 2) * interval '1 day', CASE WHEN n % 3 = 0 THEN now() END,
+        CASE WHEN n % 3 = 0 THEN someone.user_id END
+    FROM n JOIN someone USING (n)
+),
+a AS (
+    INSERT INTO articles (tenant_id, id, title, content, language, status, author_id, created_at)
+    SELECT $1, x, 'alpha ' || n, 'words', (ARRAY['ENGLISH', 'GERMAN'])[n % 2 + 1],
+        (ARRAY['DRAFT', 'PUBLISHED', 'PUBLISHED'])[n % 3 + 1], someone.user_id,
+        timestamptz '2026-02-01' + (n / 2) * interval '1 day'
+    FROM n JOIN someone USING (n)
+),
+k AS (
+    INSERT INTO api_keys (tenant_id, id, name, role, digest, created_by, created_at, expires_at)
+    SELECT $1, x, 'alpha ' || n, 'MEMBER', 'x', someone.user_id, timestamptz '2026-02-01' + (n / 2) * interval '1 day',
+        CASE WHEN n % 2 = 0 THEN now() + interval '1 day' END
+    FROM n JOIN someone USING (n)
 )
 INSERT INTO invitations (tenant_id, id, email, role, digest, invited_by, expires_at, revoked_at)
 SELECT $1, x, CASE WHEN n < 4 THEN 'outsider@example.com' ELSE 'i' || n || '@example.com' END, 'MEMBER', 'x',
@@ -92,6 +112,8 @@ SELECT type || ':' || id AS id, type FROM (
     UNION ALL SELECT 'Order', id, tenant_id FROM orders UNION ALL SELECT 'OrderItem', id, tenant_id FROM order_items
     UNION ALL SELECT 'OrderEvent', id, tenant_id FROM events UNION ALL SELECT 'Tenant', id, id FROM tenants
     UNION ALL SELECT 'Invitation', id, tenant_id FROM invitations
+    UNION ALL SELECT 'Document', id, tenant_id FROM documents UNION ALL SELECT 'Article', id, tenant_id FROM articles
+    UNION ALL SELECT 'AuditEntry', id, tenant_id FROM audit_log UNION ALL SELECT 'ApiKey', id, tenant_id FROM api_keys
 ) every WHERE tenant_id = $1 ORDER BY random()
 """
 
@@ -212,7 +234,7 @@ def _allows(person: Person) -> Callable[[GraphQLObjectType, str], bool]:
     def allows(type_: GraphQLObjectType, name: str) -> bool:
         declared = type_.fields[name].extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
         if isinstance(declared, Listing | One | Single):
-            return readable(declared.target.collection)
+            return readable(declared.collection if isinstance(declared, Listing) else declared.target.collection)
         if isinstance(declared, Own):
             return person.tenant_id is not None or declared.attribute != "tenant_id"
         if isinstance(declared, Sql | MoneyField):

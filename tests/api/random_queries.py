@@ -28,13 +28,22 @@ from graphql import (
 )
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from graph.fields import Listing, Single
+from graph.compiler.statement import is_taken
+from graph.fields import Declared, Listing, Single
 
 __all__ = ["Known", "Query", "QueryMaker"]
 
 DEPTH = 4
 RARELY = 0.0025
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def is_answered_by_code(definition: GraphQLField) -> bool:
+    """Whether the reference executor has to be asked for a field."""
+    declared = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    if isinstance(declared, Declared):
+        return not is_taken(declared)
+    return getattr(declared, "base_resolver", None) is not None
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,7 @@ class QueryMaker:
             if (depth > 0 or not is_composite_type(get_named_type(each.type)) or name == "amount")
             and (not composite or is_composite_type(get_named_type(each.type)))
             and (self.known.allows(type_, name) or self.chance(RARELY))
+            and (not is_answered_by_code(each) or self.chance(RARELY))
         ]
         names = names or ["__typename"]
         chosen = self.random.sample(names, min(len(names), self.random.randint(1, most)))

@@ -16,7 +16,7 @@ import pytest
 
 from graph.cache import Cache
 from graph.compiler import Compiler
-from models.database import Identity
+from models.identity import Identity, entry
 from tests.api.both_executors import Both, Tally, both, compare
 from tests.client import App, running
 from tests.conftest import Urls
@@ -221,7 +221,7 @@ async def test_it_can_be_turned_off(executors: Both) -> None:
 
 # What is left behind
 
-SETTINGS = ("tenant_id", "user_id", "session_id", "request_id", "ip", "user_agent")
+SETTINGS = ("tenant_id", "user_id", "session_id", "request_id", "ip", "user_agent", "operation", "api_key_id")
 LEFT = "SELECT " + ", ".join(f"nullif(current_setting('app.{name}', true), '')" for name in SETTINGS)
 SET = "SELECT name FROM pg_settings WHERE source = 'session'"
 
@@ -229,15 +229,16 @@ SET = "SELECT name FROM pg_settings WHERE source = 'session'"
 async def cancelled(app: App, identity: Identity, times: int) -> int:
     """Break off statements at any moment of theirs; gives how many were."""
     database, chance = app.parts.database, random.Random(secrets.randbits(40))
-    statement = "SELECT pg_sleep($8::float8)::text FROM atrium_enter($1, $2, $3, $4, $5, $6, $7) entered"
-    entry = [getattr(identity, name) for name in Identity.__dataclass_fields__]
-    await asyncio.gather(*(database.answer(statement, [*entry, 0.1]) for _ in range(database.pool_size)))
+    entered = list(entry(identity).values())
+    marks = ", ".join(f"${number}" for number in range(1, len(entered) + 1))
+    statement = f"SELECT pg_sleep(${len(entered) + 1}::float8)::text FROM atrium_enter({marks}) entered"
+    await asyncio.gather(*(database.answer(statement, [*entered, 0.1]) for _ in range(database.pool_size)))
     backends = {warm.driver.get_server_pid() for warm in database.at_hand}
     broken_off = 0
     for _ in range(times // database.pool_size):
         tasks = [
             asyncio.create_task(
-                database.answer(statement, [*entry, chance.choice([0.0, 30.0])], keep=chance.random() < 0.7)
+                database.answer(statement, [*entered, chance.choice([0.0, 30.0])], keep=chance.random() < 0.7)
             )
             for _ in range(database.pool_size)
         ]

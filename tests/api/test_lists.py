@@ -20,10 +20,19 @@ PLACES = {
     "Project": 'projects(filter: {{text: "apollo"}}) {{ nodes {{ {} }} }}',
     "Task": 'tasks(filter: {{text: "task 3"}}) {{ nodes {{ {} }} }}',
     "Document": 'documents(filter: {{text: "document 3"}}) {{ nodes {{ {} }} }}',
+    "Article": "articles(first: 1) {{ nodes {{ {} }} }}",
     "Product": 'products(filter: {{text: "lamp"}}) {{ nodes {{ {} }} }}',
     "Order": "orders(filter: {{status: SHIPPED}}) {{ nodes {{ {} }} }}",
 }
 """Where a type's lists are reached: exactly one thing of that type."""
+
+CHANGED = (
+    ("tasks", "description", "title = 'Task 3'"),
+    ("products", "description", "name = 'Lamp'"),
+    ("documents", "content", "title = 'Document 3'"),
+    ("articles", "content", "title = 'Article 4'"),
+)
+"""Those things, which therefore have a history."""
 
 REQUIRED = {"searchArticles": 'query: "article"'}
 """What lists cannot do without; it finds all that there is."""
@@ -74,9 +83,9 @@ async def furnish_shop(world: World) -> None:
     lamp, *others = [
         await world.add("products", **ours, **price, sku=name, name=name) for name in ("Lamp", "Chair", "Table", "Rug")
     ]
-    for name, column in (("tasks", "description"), ("products", "description"), ("documents", "content")):
+    for name, column, which in CHANGED:
         for text in ("What is to be said", "More about it"):
-            await world.connection.execute(f"UPDATE {name} SET {column} = $1", text)
+            await world.connection.execute(f"UPDATE {name} SET {column} = $1 WHERE {which}", text)
     for number in range(5):
         shipped = number == 2
         order = {"status": "SHIPPED" if shipped else "PENDING", "shipping_address": "Here", "currency": "EUR"}

@@ -155,7 +155,8 @@ async def test_the_answer_is_the_same_whatever_becomes_of_the_letter(
                 await world.nobody.send(REQUEST, i={"email": email})
                 for email in (world.acme.member.email, "unknown@example.com")
             ]
-            assert sent[0] == sent[1] == {"data": {"requestPasswordReset": {"__typename": "MailRequested"}}}
+            assert sent[0] == sent[1]
+            assert sent[0]["data"] == {"requestPasswordReset": {"__typename": "MailRequested"}}
         if not is_away:
             letter = await asyncio.wait_for(server.letters.get(), 10)
             assert letter["To"] == world.acme.member.email

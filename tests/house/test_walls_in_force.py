@@ -41,6 +41,7 @@ async def fill(world: World) -> None:
     ours = {"tenant_id": acme.tenant_id}
     await world.add("projects", **ours, name="Plans")
     await world.add("tasks", **ours, title="Plan", created_by=acme.member.user_id)
+    await world.add("documents", **ours, title="Plan", created_by=acme.member.user_id)
     await world.add("articles", **ours, title="Plan", content="", author_id=acme.member.user_id)
     await world.add(
         "invitations",
