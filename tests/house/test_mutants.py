@@ -25,7 +25,7 @@ MUTANTS = sorted(Path(__file__).with_name("mutants").glob("*.patch"))
 ROOT = Path(graph.__file__).parent.parent
 PACKAGE = "graph.compiler"
 QUERIES = 400
-SHARE = 3
+SHARE = 2
 
 in_module = pytest.mark.asyncio(loop_scope="module")
 

@@ -32,7 +32,7 @@ CONCERNED = (
     "tests/rules/test_audit.py",
     "tests/rules/test_pagination.py",
 )
-NOTES = "note or (every and not (order or logout)) or (house and not plans)"
+NOTES = "note or (every and not (order or logout or kind)) or (house and not (plans or mutants))"
 SEED = """
 mutation($person: RegisterInput!, $tenant: CreateTenantInput!, $enter: SwitchTenantInput!) {
   register(input: $person) { __typename }
