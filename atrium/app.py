@@ -68,6 +68,7 @@ class Parts:
             route=self.consistency.route(call, extensions),
             extensions=extensions,
             tells_node=bool(self.nodes.replicas) and not self.settings.is_production,
+            tells_executor=not self.settings.is_production,
         )
 
     async def _recognised(self, authorization: str, origin: Identity) -> tuple[Identity, datetime | None]:
@@ -112,7 +113,7 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
         keyring=Keyring(nodes.primary),
         mailer=mailer,
         feed=Feed(database_url),
-        schema=schema.build(settings.limits, introspection=settings.introspection_enabled),
+        schema=schema.build(settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler),
     )
     app = FastAPI(
         title="Atrium",

@@ -22,6 +22,7 @@ _SERVER_ERROR = 500
 _request_logger = logging.getLogger("atrium.request")
 
 OperationType = Literal["query", "mutation", "subscription"]
+Executor = Literal["compiler", "reference"]
 Outcome = Literal["ok", "error", "refused", "timeout", "internal", "abandoned"]
 
 
@@ -30,8 +31,8 @@ class RequestRecord:
     """What one request, or one operation on a WebSocket, leaves in the log and in the metrics.
 
     The HTTP layer creates it. Whoever runs the operation fills in `operation_name`, `operation_type`,
-    `tenant_id`, `user_id` and `statements` (how many the database was sent). `outcome` is `ok` for an answer
-    without errors, `error` for one with data and errors, `refused` where nothing was executed, `timeout`,
+    `tenant_id`, `user_id`, `executor` and `statements` (how many the database was sent). `outcome` is `ok` for an
+    answer without errors, `error` for one with data and errors, `refused` where nothing was executed, `timeout`,
     `internal` for a fault of Atrium's, `abandoned` when the client went away. `duration` is in seconds.
     """
 
@@ -45,6 +46,7 @@ class RequestRecord:
     tenant_id: object = None
     user_id: object = None
     statements: int = 0
+    executor: Executor | None = None
     status: int = 0
     outcome: Outcome = "ok"
     started: float = field(default_factory=time.perf_counter)
@@ -63,6 +65,7 @@ class RequestRecord:
             "duration_ms": round(self.duration * 1000, 2),
             "operation_type": self.operation_type,
             "operation_name": self.operation_name[:NAME_LENGTH] if self.operation_name else None,
+            "executor": self.executor,
             "statements": self.statements if self.operation_type else None,
             "tenant_id": str(self.tenant_id) if self.tenant_id else None,
             "user_id": str(self.user_id) if self.user_id else None,

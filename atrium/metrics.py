@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from atrium.logs import OperationType, Outcome, RequestRecord
+from atrium.logs import Executor, OperationType, Outcome, RequestRecord
 
 UNKNOWN = "unknown"
 
@@ -53,6 +53,12 @@ class Metrics:
             buckets=_STATEMENTS,
             registry=self.registry,
         )
+        executions = Counter(
+            "atrium_executions",
+            "GraphQL operations by the executor that ran them: one compiled statement, or the reference.",
+            ("executor",),
+            registry=self.registry,
+        )
         self._reads = Counter(
             "atrium_reads",
             "Read units by the node that served them and why it did.",
@@ -62,6 +68,7 @@ class Metrics:
         # Looked up once: every series exists from the start, and counting one costs little.
         kinds = (*get_args(OperationType), UNKNOWN)
         self._counts = {(kind, how): operations.labels(kind, how) for kind in kinds for how in get_args(Outcome)}
+        self._executions = {executor: executions.labels(executor) for executor in get_args(Executor)}
         self._histograms = {kind: (seconds.labels(kind), statements.labels(kind)) for kind in kinds}
         if pool_usage is not None:
             self.registry.register(_PoolCollector(pool_usage))
@@ -73,6 +80,8 @@ class Metrics:
         """
         kind = record.operation_type or UNKNOWN
         self._counts[kind, record.outcome].inc()
+        if record.executor is not None:
+            self._executions[record.executor].inc()
         seconds, statements = self._histograms[kind]
         seconds.observe(record.duration)
         statements.observe(record.statements)

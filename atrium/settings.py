@@ -186,6 +186,9 @@ class Settings(BaseModel):
     limit_cost: int = Field(_LIMITS.cost, ge=1, description="Largest estimated cost of an operation.")
     limit_characters: int = Field(_LIMITS.characters, ge=1, description="Longest document.")
 
+    compiler: bool = Field(
+        True, description="Whether queries are compiled to one SQL statement where that is possible: `on` or `off`."
+    )
     introspection: bool | None = Field(None, description="Whether the schema can be read. Unset: in development only.")
     graphiql: bool | None = Field(None, description="Whether GraphiQL is served. Unset: in development only.")
     cors_origins: Origins | None = Field(

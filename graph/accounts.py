@@ -7,8 +7,9 @@ import strawberry
 from strawberry import UNSET
 
 import models
+from graph.claims import claim, matches, own
 from graph.connection import Connection
-from graph.context import Context, Info
+from graph.context import Context
 from graph.described import input_type, output, result
 from graph.errors import (
     AlreadyExists,
@@ -19,7 +20,7 @@ from graph.errors import (
     RateLimited,
     VersionConflict,
 )
-from graph.fields import Node, column, listing, many, node, own
+from graph.fields import Node, column, listing, many, node
 from graph.inputs import ref, values
 from graph.mutations import account_mutation, mutation
 from models.database import WriteSession
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from graph.tenants import Membership, ReceivedInvitation, Tenant
 
 __all__ = ["MUTATIONS", "LoginSession", "Queries", "Session", "SessionsEnded", "Viewer"]
-
-
-async def _is_current(root: strawberry.Parent[models.LoginSession], info: Info) -> bool:
-    return root.id == info.context.actor.identity.session_id
 
 
 @node(sessions.SESSIONS)
@@ -51,13 +48,8 @@ class LoginSession(Node):
     """From which address it was opened."""
     user_agent: str | None
     """By which program."""
-    is_current: bool = strawberry.field(resolver=_is_current)
+    is_current: bool = matches("id", "session_id")
     """Whether it is the one that asks."""
-
-
-async def _role(info: Info) -> models.Role | None:
-    role = info.context.actor.identity.role
-    return models.Role(role) if role else None
 
 
 @node(accounts.VIEWERS)
@@ -84,7 +76,7 @@ class Viewer:
     """When it last changed."""
     version: int
     """How often it changed; for `expectedVersion`."""
-    role: models.Role | None = strawberry.field(resolver=_role)
+    role: models.Role | None = claim("role")
     """The role in the tenant that this session has entered."""
     tenant: Annotated["Tenant", strawberry.lazy("graph.tenants")] | None = own("tenant_id")
     """The tenant that this session has entered."""

@@ -7,11 +7,12 @@ to decide; `context.route.primary = Why.ASKED` before the first read has the pri
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -31,6 +32,7 @@ __all__ = ["Context", "Info"]
 Result = TypeVar("Result")
 
 TRIES = 4
+TURNS = 20  # of the event loop
 
 
 class Trace(Protocol):
@@ -41,6 +43,7 @@ class Trace(Protocol):
     tenant_id: object
     user_id: object
     statements: int
+    executor: Any
 
 
 class Context(BaseContext):
@@ -59,6 +62,7 @@ class Context(BaseContext):
         trace: Trace | None = None,
         route: Route | None = None,
         tells_node: bool = False,
+        tells_executor: bool = False,
         extensions: Mapping[str, Any] | None = None,
     ) -> None:
         """Prepare it; nothing is opened yet.
@@ -74,6 +78,7 @@ class Context(BaseContext):
             trace: where to note what was done, for the log.
             route: which node is read; without one, this database.
             tells_node: whether the answer says which node was read.
+            tells_executor: whether it says which executor ran, and why not the compiler.
             extensions: what else the answer carries beside its data, by the time that it is ready.
         """
         super().__init__()
@@ -82,6 +87,10 @@ class Context(BaseContext):
         self.trace = trace
         self.route = route or Route(Nodes(database))
         self.tells_node = tells_node
+        self.tells_executor = tells_executor
+        self.executor: str | None = None
+        self.declined: str | None = None
+        """Why the compiler left the operation to the reference executor, if it did."""
         self.extensions = {} if extensions is None else extensions
         self.database = database
         self.actor = actor
@@ -93,7 +102,8 @@ class Context(BaseContext):
         self.statements = 0
         self.operation = ""
         """What is being done, such as `createTask`; the audit log keeps it."""
-        self._renew()
+        self._unit: ReadUnit | None = None
+        self._loaders: Loaders | None = None
 
     def require_good_token(self) -> None:
         """Refuse a token that is not valid where nobody may ask, but nobody was not meant.
@@ -104,10 +114,30 @@ class Context(BaseContext):
         if self.bad_token:
             raise Unauthenticated("This access token is not valid, or no longer: refresh or log in again.")
 
+    def note(self, executor: Literal["compiler", "reference"]) -> None:
+        """Note for the log what was done, and by which executor."""
+        self.executor = executor
+        if self.trace is not None:
+            self.trace.executor = executor
+            self.trace.tenant_id = self.actor.identity.tenant_id
+            self.trace.user_id = self.actor.identity.user_id
+            self.trace.statements = self.statements
+
+    def told(self) -> dict[str, Any]:
+        """What the answer carries beside its data; for developers also who answered, and why."""
+        told = dict(self.extensions)
+        if self.tells_node and (served := self.route.served) is not None:
+            told |= {"node": served.node, "why": served.why}
+        if self.tells_executor and self.executor is not None:
+            told["executor"] = self.executor
+            if self.declined:
+                told["declined"] = self.declined
+        return told
+
     def become(self, identity: Identity) -> None:
         """Go on as somebody who has just logged in, or entered a tenant."""
         self.actor = Actor.of(identity)
-        self._renew()
+        self._unit = self._loaders = None
 
     async def write(
         self, work: Callable[[WriteSession], Awaitable[Result]], identity: Identity | None = None
@@ -134,6 +164,25 @@ class Context(BaseContext):
                     raise
         raise AssertionError  # the loop returns or raises
 
+    async def ask(self, statement: str, values: Sequence[Any], *, keep: bool = True) -> str:
+        """The one text of a statement that enters by itself; it is a read unit of its own.
+
+        The server is to remember how it is run, unless `keep` is False.
+
+        Raises:
+            Unauthenticated: the session is no longer live.
+            Unavailable: no connection came free in time, or the database is away.
+            Unreadable: the statement met a value that it can make nothing of.
+        """
+        with _translated():
+            text = await self.route.ask(self.actor.identity, statement, values, keep=keep)
+        self.statements += 1
+        return text
+
+    def refuse(self, refusal: Exception) -> None:
+        """Have every field that reads learn of a refusal that is known already."""
+        self._opened.refusal = refusal
+
     async def restart(self) -> bool:
         """Whether the replica was lost while it answered: then all that it said is forgotten, and the primary is next.
 
@@ -148,36 +197,48 @@ class Context(BaseContext):
     async def close(self) -> None:
         """End the read unit and forget what was loaded; the next need opens a new one."""
         await self.end()
-        self._renew()
+        self._unit = self._loaders = None
 
     async def end(self) -> None:
         """End the read unit for good. What is still on its way from a field that nobody waits for gets no other."""
-        self.statements += await asyncio.shield(self._unit.end())
+        self.statements += await asyncio.shield(self._opened.end())
 
-    def _renew(self) -> None:
-        self._unit = unit = ReadUnit(self.route, self.actor.identity)
+    @property
+    def loaders(self) -> Loaders:
+        """What its fields load together."""
+        if self._loaders is None:
+            self._loaders = Loaders(partial(self._session, self._opened), self.actor)
+        return self._loaders
 
-        async def read() -> ReadSession:
-            """Give the session of the operation's read unit, which is opened at the first need.
+    async def read(self) -> ReadSession:
+        """Give the session of the operation's read unit, which is opened at the first need.
 
-            Raises:
-                Unauthenticated: nobody asks, or the session is no longer live.
-                Unavailable: no connection came free in time, or the database is away.
-            """
-            if self.actor.identity.user_id is None:
-                self.require_good_token()
-                raise Unauthenticated
-            with _translated():
-                return await unit.session()
+        Raises:
+            Unauthenticated: nobody asks, or the session is no longer live.
+            Unavailable: no connection came free in time, or the database is away.
+        """
+        return await self._session(self._opened)
 
-        self.read = read
-        self.loaders = Loaders(read, self.actor)
+    @property
+    def _opened(self) -> "ReadUnit":
+        if self._unit is None:
+            self._unit = ReadUnit(self.route, self.actor.identity)
+        return self._unit
+
+    async def _session(self, unit: "ReadUnit") -> ReadSession:
+        if self.actor.identity.user_id is None:
+            self.require_good_token()
+            raise Unauthenticated
+        with _translated():
+            return await unit.session()
 
 
 class ReadUnit:
     """The read unit that the fields of an operation share: opened once, at the first need."""
 
     def __init__(self, route: Route, identity: Identity) -> None:
+        self.refusal: Exception | None = None
+        """Why it cannot be opened, if that is known already."""
         self._unit = route.read(identity)
         self._opening: asyncio.Future[ReadSession] | None = None
         self._ended = False
@@ -191,8 +252,14 @@ class ReadUnit:
         if self._ended:
             raise asyncio.CancelledError  # the operation is over, and nobody waits any more
         if self._opening is None:
-            self._opening = asyncio.ensure_future(self._unit.__aenter__())
+            self._opening = asyncio.ensure_future(self._refuse() if self.refusal else self._unit.__aenter__())
         return await asyncio.shield(self._opening)
+
+    async def _refuse(self) -> ReadSession:
+        for _ in range(TURNS):  # every field has come by then to learn of it, as if it had been tried
+            await asyncio.sleep(0)
+        assert self.refusal is not None
+        raise self.refusal
 
     async def end(self) -> int:
         """Close it, if it was opened. Says how many statements it took."""

@@ -3,12 +3,10 @@
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, cast
-from uuid import UUID
+from typing import TYPE_CHECKING, Annotated, cast
 
 import strawberry
 from strawberry import UNSET
-from strawberry.types.arguments import StrawberryArgument
 
 import models
 from graph import audit, live
@@ -23,15 +21,16 @@ from graph.errors import (
     NotFound,
     VersionConflict,
 )
-from graph.fields import Listing, Node, Single, argument, listing, many, node, one
+from graph.fields import Node, listing, many, node, one
 from graph.inputs import ref, values
 from graph.mutations import mutation
-from graph.scalars import read_id, write_id
+from graph.past import as_of
+from graph.scalars import write_id
 from models import AuditAction
 from models.database import WriteSession
 from services import documents
 from services.access import Actor, Permission
-from services.pagination import Collection
+from services.documents import TRASH
 
 if TYPE_CHECKING:
     from graph.projects import Project
@@ -134,57 +133,15 @@ class TrashOrder:
     """Which way."""
 
 
-class DocumentAsOf(Single):
-    """One document by its id, as it is or as it was."""
-
-    @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
-    def arguments(self) -> list[StrawberryArgument]:
-        """Its id, and the moment."""
-        description = "The moment to show it as of; what it points at is shown as it is now."
-        return [*super().arguments, argument("as_of", datetime, description)]
-
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Load it, or rebuild it from the audit log."""
-        moment = kwargs.get("as_of") or None
-        if moment is None:
-            return super().get_result(source, info, args, kwargs)
-        return _as_of(info, read_id(kwargs["id"], "Document"), moment)
-
-
-class Trash(Listing):
-    """A page of the trash, which has filters and orders of its own."""
-
-    companions = "Trash"
-
-    @property
-    def collection(self) -> Collection:
-        """What is in the trash."""
-        return documents.TRASH
-
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Load the page, and the count when it is asked for."""
-        return super().get_result(source, info, args, kwargs)
-
-
-async def _as_of(info: Any, document_id: UUID, moment: datetime) -> Any:
-    context = info.context
-    return await documents.as_of(await context.read(), context.actor, id=document_id, moment=moment)
-
-
-def _field(kind: type[Single | Listing]) -> Any:
-    """A field of that kind; any, as far as its annotation is concerned."""
-    return kind()
-
-
 @output
 class Queries:
     """Documents at the root."""
 
-    document: Document | None = _field(DocumentAsOf)
+    document: Document | None = as_of(documents.as_of)
     """One document by its id; null when there is none, or it is in the trash, or was at that moment."""
     documents: Connection[Document] = listing()
     """The tenant's documents."""
-    trash: Connection[Document] = _field(Trash)
+    trash: Connection[Document] = listing(TRASH, companions="Trash")
     """The tenant's documents that were deleted and not purged."""
 
 

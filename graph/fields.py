@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ForwardRef, TypeVar, get_args, get_origin
+from uuid import UUID
 
 import strawberry
 from strawberry import UNSET
@@ -43,10 +44,10 @@ __all__ = [
     "Listing",
     "Many",
     "MoneyField",
+    "NeedsPython",
     "Node",
     "NodeDefinition",
     "One",
-    "Own",
     "Single",
     "Sql",
     "argument",
@@ -57,9 +58,9 @@ __all__ = [
     "money",
     "node",
     "one",
-    "own",
     "single",
     "sql",
+    "with_attributes",
 ]
 
 ClassType = TypeVar("ClassType", bound=type)
@@ -100,6 +101,17 @@ class Declared(StrawberryField):
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """The field's value for one row; Strawberry calls this in place of a resolver."""
         raise NotImplementedError  # each kind answers in its own way
+
+    def asked(self, kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # those without arguments
+        """What the arguments ask for, checked, as the compiler needs it. Who overrides `get_result` says this anew.
+
+        Raises: InvalidInput, for what breaks a rule; NeedsPython, for what no statement can answer in its place.
+        """
+        return None
+
+
+class NeedsPython(Exception):
+    """What is asked for can be answered by code only."""
 
 
 class Column(Declared):
@@ -178,34 +190,24 @@ class Single(Declared):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load it, together with all the others that the operation asks for."""
-        row_id = read_id(kwargs["id"], self.target.name)
-        return info.context.loaders.one(self.target.collection, "id", row_id)
+        return info.context.loaders.one(self.target.collection, "id", Single.asked(self, kwargs))
 
-
-class Own(Declared):
-    """The thing that the actor's own identity names: their account, their tenant; null without one."""
-
-    attribute: str
-
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
-        """Load it."""
-        value = getattr(info.context.actor.identity, self.attribute)
-        if value is None:
-            info.context.require_good_token()
-            return None
-        return info.context.loaders.one(self.target.collection, "id", value)
+    def asked(self, kwargs: dict[str, Any]) -> UUID:
+        """The id of the row."""
+        return read_id(kwargs["id"], self.target.name)
 
 
 class Listing(Declared):
     """A page of a collection."""
 
+    of: Collection | None = None
     companions: str | None = None
     """What its filter and order are named after, if not after the type that is listed."""
 
     @property
     def collection(self) -> Collection:
-        """What is listed."""
-        return self.target.collection
+        """What is listed; unless it is said `of` what, all that there is of the type."""
+        return self.of or self.target.collection
 
     @cached_property
     def list_name(self) -> str:
@@ -233,7 +235,7 @@ class Listing(Declared):
             ]
         return arguments
 
-    def request(self, kwargs: dict[str, Any]) -> PageRequest:
+    def asked(self, kwargs: dict[str, Any]) -> PageRequest:
         """The page that the arguments ask for."""
         order = kwargs.get("order_by") or None
         wanted = kwargs.get("filter") or None
@@ -250,7 +252,7 @@ class Listing(Declared):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load the page, and the count when it is asked for."""
-        request, collection, loaders = self.request(kwargs), self.collection, info.context.loaders
+        request, collection, loaders = self.asked(kwargs), self.collection, info.context.loaders
         return connected(loaders.page(collection, request), lambda: loaders.count(collection, request))
 
 
@@ -262,7 +264,7 @@ class Many(Listing):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load the page, together with those of all the other rows, and the counts when they are asked for."""
-        request, collection, loaders = self.request(kwargs), self.collection, info.context.loaders
+        request, collection, loaders = self.asked(kwargs), self.collection, info.context.loaders
         parent = getattr(source, self.key)
         return connected(
             loaders.related(collection, request, self.column, parent),
@@ -272,27 +274,27 @@ class Many(Listing):
 
 def column(name: str = "") -> Any:
     """A column of the type's table; by default the one of the field's own name."""
-    return _with(Column(), column=name)
+    return with_attributes(Column(), column=name)
 
 
 def one(name: str, key: str = "id") -> Any:
     """The row of the annotated type whose `key` is in this type's column `name`."""
-    return _with(One(), column=name, key=key)
+    return with_attributes(One(), column=name, key=key)
 
 
 def many(name: str, key: str = "id") -> Any:
     """The rows of the annotated type whose column `name` holds this type's `key`."""
-    return _with(Many(), column=name, key=key)
+    return with_attributes(Many(), column=name, key=key)
 
 
 def sql(name: str) -> Any:
     """One of the collection's named expressions."""
-    return _with(Sql(), expression=name)
+    return with_attributes(Sql(), expression=name)
 
 
 def money(minor: str, currency: str = "currency", *, computed: bool = False) -> Any:
     """An amount: the column of its minor units, or if `computed` the expression of that name; and its currency's."""
-    return _with(MoneyField(), minor=minor, currency=currency, computed=computed)
+    return with_attributes(MoneyField(), minor=minor, currency=currency, computed=computed)
 
 
 def single() -> Any:
@@ -300,14 +302,12 @@ def single() -> Any:
     return Single()
 
 
-def own(attribute: str) -> Any:
-    """The thing of the annotated type whose id is in the actor's identity."""
-    return _with(Own(), attribute=attribute)
+def listing(of: Collection | None = None, companions: str | None = None) -> Any:
+    """Everything of the annotated type, or of a collection of its rows, in pages.
 
-
-def listing() -> Any:
-    """Everything of the annotated type, in pages."""
-    return Listing()
+    Its filter and order are named after the type, or after `companions`.
+    """
+    return with_attributes(Listing(), of=of, companions=companions)
 
 
 @interface
@@ -358,9 +358,9 @@ def definition_of(type_: Any) -> NodeDefinition:
     return definition_of(next(iter(generic.type_var_map.values())))
 
 
-def _with(field: Any, **attributes: Any) -> Any:
-    for name, value in attributes.items():
-        setattr(field, name, value)
+def with_attributes(field: Any, **attributes: Any) -> Any:
+    """A declared field with what it says of itself."""
+    vars(field).update(attributes)
     return field
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
@@ -11,7 +12,7 @@ from graph.fields import NODES, Declared, Node, argument
 from graph.scalars import split_id
 from services.errors import InvalidInput
 
-__all__ = ["Queries"]
+__all__ = ["AnyNode", "AnyNodes", "Queries"]
 
 MOST_IDS = 100
 
@@ -26,7 +27,11 @@ class AnyNode(Declared):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load it, together with all the others that the operation asks for."""
-        return load(info, kwargs["id"])
+        return _load(info, *self.asked(kwargs))
+
+    def asked(self, kwargs: dict[str, Any]) -> tuple[str, UUID]:
+        """The type and the id of the row."""
+        return named(kwargs["id"])
 
 
 class AnyNodes(Declared):
@@ -39,22 +44,29 @@ class AnyNodes(Declared):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load them, one statement a type; each in the place of its id."""
+        return asyncio.gather(*(_load(info, *each) for each in self.asked(kwargs)))
+
+    def asked(self, kwargs: dict[str, Any]) -> list[tuple[str, UUID]]:
+        """The types and the ids of the rows."""
         if len(kwargs["ids"]) > MOST_IDS:
             raise InvalidInput.of("ids", f"At most {MOST_IDS} ids can be asked for at once.")
-        return asyncio.gather(*(load(info, text) for text in kwargs["ids"]))
+        return [named(text) for text in kwargs["ids"]]
 
 
-def load(info: Any, text: str) -> Any:
-    """The thing that an id names.
+def named(text: str) -> tuple[str, UUID]:
+    """The type and the row that an id names.
 
     Raises:
         InvalidInput: it is not an id, or names no type that has any.
     """
     type_name, row_id = split_id(text)
-    definition = NODES.get(type_name)
-    if definition is None:
+    if type_name not in NODES:
         raise InvalidInput.of("id", "This is not an id.")
-    return info.context.loaders.one(definition.collection, "id", row_id)
+    return type_name, row_id
+
+
+def _load(info: Any, type_name: str, row_id: UUID) -> Any:
+    return info.context.loaders.one(NODES[type_name].collection, "id", row_id)
 
 
 def any_node() -> Any:

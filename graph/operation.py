@@ -4,9 +4,8 @@ What a text says never changes, so everything that depends on the text alone is 
 checked before validation, which is the dearer of the two.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode
@@ -18,6 +17,7 @@ from strawberry.schema.schema import validate_document
 from strawberry.types.execution import ExecutionResult, StreamExecutionResult
 from strawberry.types.graphql import OperationType
 
+from graph.cache import Cache
 from graph.context import Context
 from graph.errors import present
 from graph.limits import Limits, Outline, outline, parse
@@ -52,7 +52,14 @@ class Texts:
     def __init__(self, limits: Limits, *, introspection: bool) -> None:
         self.limits = limits
         self._rules = () if introspection else (NoSchemaIntrospectionCustomRule,)
-        self._read: Callable[[str], Text] = lru_cache(TEXTS_KEPT)(lambda source: Text(parse(source, limits)))
+        self._texts: Cache[str, Text] = Cache(TEXTS_KEPT)
+
+    def _read(self, source: str) -> Text:
+        text = self._texts.get(source)
+        if text is None:
+            text = Text(parse(source, self.limits))
+            self._texts.put(source, text)
+        return text
 
     def document(self, source: str) -> DocumentNode:
         """The parsed text.
@@ -61,6 +68,17 @@ class Texts:
             GraphQLError: it is no GraphQL, or too large.
         """
         return self._read(source).document
+
+    def outline(self, schema: GraphQLSchema, source: str, operation_name: str | None) -> Outline:
+        """What the text says of an operation's cost.
+
+        Raises:
+            GraphQLError: a fragment spreads itself.
+        """
+        text = self._read(source)
+        if operation_name not in text.outlines:
+            text.outlines[operation_name] = outline(schema, text.document, operation_name)
+        return text.outlines[operation_name]
 
     def faults(
         self,
@@ -78,9 +96,7 @@ class Texts:
         ):
             return [GraphQLError("Say which operation is meant, in operationName.")]
         try:
-            if operation_name not in text.outlines:
-                text.outlines[operation_name] = outline(schema, text.document, operation_name)
-            refusal = text.outlines[operation_name].measure(variables).refusal(self.limits)
+            refusal = self.outline(schema, source, operation_name).measure(variables).refusal(self.limits)
         except GraphQLError as cycle:
             refusal = cycle
         if refusal is not None:
@@ -120,10 +136,8 @@ class Operation(SchemaExtension):
         yield
 
     def get_results(self) -> dict[str, Any]:
-        """What the answer carries beside its data; for developers also which node answered, and why."""
-        served = self._context.route.served
-        node = {"node": served.node, "why": served.why} if served and self._context.tells_node else {}
-        return {**self._context.extensions, **node}
+        """What the answer carries beside its data."""
+        return self._context.told()
 
     def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
         """The same for each event of a subscription."""
@@ -164,6 +178,4 @@ class Operation(SchemaExtension):
             trace.operation_name = self.execution_context.operation_name
         except RuntimeError:
             return  # no operation of that name; there is nothing to tell
-        trace.tenant_id = context.actor.identity.tenant_id
-        trace.user_id = context.actor.identity.user_id
-        trace.statements = context.statements
+        context.note("reference")

@@ -3,11 +3,10 @@
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry import UNSET
-from strawberry.types.arguments import StrawberryArgument
 
 import models
 from graph import live
@@ -15,12 +14,12 @@ from graph.connection import Connection, OrderDirection
 from graph.context import Info
 from graph.described import enum, input_type, output, result
 from graph.errors import IdempotencyConflict, IllegalTransition, InvalidInput, NotFound, OutOfStock, VersionConflict
-from graph.fields import Node, Single, argument, listing, many, money, node, one, sql
+from graph.fields import Node, listing, many, money, node, one, sql
 from graph.inputs import ref, values
 from graph.money import Money
 from graph.mutations import Mutation, mutation
+from graph.past import as_of
 from graph.products import Product
-from graph.scalars import read_id
 from models import OrderStatus
 from models.database import WriteSession
 from services import orders
@@ -142,38 +141,11 @@ class OrderOrder:
     """Which way."""
 
 
-class OrderAsOf(Single):
-    """One order by its id, as it is or as it was."""
-
-    @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
-    def arguments(self) -> list[StrawberryArgument]:
-        """Its id, and the moment."""
-        description = "The moment to show it as of; its relations are shown as they are now."
-        return [*super().arguments, argument("as_of", datetime, description)]
-
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Load it, or fold its events up to the moment."""
-        moment = kwargs.get("as_of") or None
-        if moment is None:
-            return super().get_result(source, info, args, kwargs)
-        return _as_of(info, read_id(kwargs["id"], "Order"), moment)
-
-
-async def _as_of(info: Any, order_id: Any, moment: datetime) -> Any:
-    context = info.context
-    return await orders.as_of(await context.read(), context.actor, id=order_id, moment=moment)
-
-
-def order_as_of() -> Any:
-    """One order by its id, as it is or as it was."""
-    return OrderAsOf()
-
-
 @output
 class Queries:
     """Orders at the root."""
 
-    order: Order | None = order_as_of()
+    order: Order | None = as_of(orders.as_of)
     """One order by its id; null when there is none, or it is not yours to see."""
     orders: Connection[Order] = listing()
     """Your own orders; all of the tenant's for admins and owners."""

@@ -1,6 +1,6 @@
 """The schema: every domain's fields, put together."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -9,6 +9,7 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from graph import (
     accounts,
@@ -25,10 +26,13 @@ from graph import (
     tasks,
     tenants,
 )
+from graph.compiler import Compiler
+from graph.context import Context
 from graph.errors import HANDLERS
 from graph.limits import Limits
 from graph.operation import Operation, Texts
 from graph.scalars import SCALARS
+from models.routes import Why
 
 __all__ = ["Schema", "build"]
 
@@ -49,14 +53,19 @@ DOMAINS: tuple[Any, ...] = (
 
 
 class Schema(strawberry.Schema):
-    """Strawberry's schema, with two differences.
+    """Strawberry's schema, with three differences.
 
-    It is silent: what is worth a line in the log is logged where errors are masked. And a query whose replica was lost
-    on the way is executed once more, whole, on the primary.
+    It is silent: what is worth a line in the log is logged where errors are masked. What the compiler takes, that
+    answers, and Strawberry the rest. And a query whose replica was lost on the way is executed once more, whole, on the
+    primary.
     """
+
+    compiler: Compiler | None = None
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
         """Execute an operation that has one result; `context_value` is given by name."""
+        if (compiled := await self._compiled(*args, **kwargs)) is not None:
+            return compiled
         result = await super().execute(*args, **kwargs)
         if await kwargs["context_value"].restart():
             result = await super().execute(*args, **kwargs)
@@ -67,6 +76,9 @@ class Schema(strawberry.Schema):
         start = super().stream
 
         async def results() -> AsyncIterator[Any]:
+            if (compiled := await self._compiled(*args, **kwargs)) is not None:
+                yield compiled
+                return
             async with aclosing(await start(*args, **kwargs)) as first:
                 async for result in first:
                     if await kwargs["context_value"].restart():
@@ -80,22 +92,46 @@ class Schema(strawberry.Schema):
 
         return results()
 
+    async def _compiled(
+        self,
+        query: str | None,
+        *,
+        context_value: Context,
+        variable_values: dict[str, Any] | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] = (OperationType.QUERY,),
+        **_options: Any,
+    ) -> ExecutionResult | None:
+        """What the compiler answers; None for what is left to Strawberry."""
+        context = context_value
+        if self.compiler is None or not query or OperationType.QUERY not in allowed_operation_types:
+            return None
+        context.route.kind = None
+        answer = await self.compiler.answer(query, operation_name, variable_values, context)
+        if answer.declined is not None:
+            context.route.kind = Why.ASKED
+            context.declined = answer.declined
+            return None
+        context.note("compiler")
+        return ExecutionResult(data=answer.data, errors=None, extensions=context.told() or None)
+
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Leave them to `graph.errors.present`."""
 
 
-def build(limits: Limits | None = None, *, introspection: bool = True) -> Schema:
+def build(limits: Limits | None = None, *, introspection: bool = True, compiler: bool = True) -> Schema:
     """The whole schema, ready to execute.
 
     Args:
         limits: what one operation may ask for.
         introspection: whether clients may read the schema; without it, messages suggest no names either.
+        compiler: whether queries are compiled where that is possible.
     """
     queries = type("Query", (nodes.Queries, *(domain.Queries for domain in DOMAINS)), {})
     mutations = [field for domain in DOMAINS for field in domain.MUTATIONS]
     live = tuple(domain.Subscriptions for domain in DOMAINS if hasattr(domain, "Subscriptions"))
     texts = Texts(limits or Limits(), introspection=introspection)
-    return Schema(
+    schema = Schema(
         query=strawberry.type(queries, description="Everything that can be read."),
         subscription=strawberry.type(
             type("Subscription", live, {}), description="Everything that can be followed as it happens."
@@ -105,3 +141,6 @@ def build(limits: Limits | None = None, *, introspection: bool = True) -> Schema
         config=StrawberryConfig(scalar_map=SCALARS),
         exception_handlers=HANDLERS,
     )
+    if compiler:
+        schema.compiler = Compiler(schema, schema._schema, texts)  # noqa: SLF001  # as Strawberry's own extensions do
+    return schema

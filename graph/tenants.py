@@ -8,11 +8,12 @@ import strawberry
 from strawberry import UNSET
 
 import models
+from graph.claims import own, shown_once
 from graph.connection import Connection, OrderDirection
-from graph.context import Context, Info
+from graph.context import Context
 from graph.described import enum, input_type, output, result
 from graph.errors import AlreadyExists, IllegalTransition, InvalidInput, InvalidToken, NotFound, VersionConflict
-from graph.fields import Node, listing, many, node, one, own
+from graph.fields import Node, listing, many, node, one
 from graph.inputs import ref, values
 from graph.mutations import account_mutation, mutation
 from models import Role
@@ -37,10 +38,6 @@ __all__ = [
 ]
 
 
-async def _token(root: strawberry.Parent[models.Invitation], info: Info) -> str | None:
-    return info.context.shown_once.get(root.id)
-
-
 @node(invitations.INVITATIONS)
 class Invitation(Node):
     """An offer to join a tenant, to one e-mail address; good once."""
@@ -53,7 +50,7 @@ class Invitation(Node):
     """When it was made."""
     expires_at: datetime
     """Until when it can be accepted."""
-    token: str | None = strawberry.field(resolver=_token)
+    token: str | None = shown_once()
     """What it is accepted with. Shown once, in the answer of `inviteMember` or `createUsers`; null ever after."""
 
 

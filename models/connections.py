@@ -1,6 +1,9 @@
 """Connections: what is asked of one besides the statements of a unit, and when it is given up."""
 
+import asyncio
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -8,9 +11,11 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.failures import Behind, Unreachable, is_gone
+from models.failures import RETRIED, Behind, Broken, Retry, Unreachable, Unreadable, is_gone
 
-__all__ = ["alone", "ask", "note_idle", "ping_if_idle", "prove"]
+__all__ = ["PATIENCE", "AtHand", "Warm", "alone", "ask", "note_idle", "ping_if_idle", "prove"]
+
+PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
 
 CONNECT_SECONDS = 5.0
 IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
@@ -41,6 +46,96 @@ async def ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
         if isinstance(error, asyncpg.PostgresError) and not is_gone(error.sqlstate):
             raise
         raise Unreachable from error
+
+
+@dataclass(slots=True)
+class Warm:
+    """A connection that is kept at hand between statements that need no transaction.
+
+    To take one from the pool and to give it back costs more than such a statement. Nothing is cleaned in between, since
+    nothing is left behind: what a statement sets is local to it.
+    """
+
+    connection: AsyncConnection
+    driver: Any
+    opened: float
+    idle_since: float = 0.0
+
+    @classmethod
+    async def of(cls, connection: AsyncConnection) -> "Warm":
+        """A connection of the pool's, outside any transaction."""
+        raw = await connection.get_raw_connection()
+        opened = raw.info.setdefault("opened", time.monotonic())
+        return cls(connection, raw.driver_connection, opened)
+
+    async def answer(self, statement: str, values: Sequence[Any], *, keep: bool) -> Any:
+        """The one value of a statement; unless it is to be kept, the server forgets it at once.
+
+        Raises:
+            Broken, Retry, Unreadable: the connection is good for more after the last alone.
+        """
+        try:
+            if keep:
+                return await self.driver.fetchval(statement, *values)
+            return await (await self.driver.prepare(statement, name="")).fetchval(*values)
+        except asyncpg.DataError as error:
+            raise Unreadable from error
+        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+            code = error.sqlstate if isinstance(error, asyncpg.PostgresError) else "08"
+            if is_gone(code):
+                raise Broken from error
+            if code in RETRIED:
+                raise Retry from error
+            raise
+
+    async def give_up(self) -> None:
+        """Close it for good; the pool makes another in its place."""
+        await self.connection.invalidate()
+        await self.connection.close()
+
+    async def is_well(self) -> bool:
+        """Whether it answers; a statement that was broken off has ended then."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.driver.fetchval("SELECT 1")
+        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError):  # a TimeoutError is an OSError
+            return False
+        return True
+
+
+class AtHand:
+    """The connections at hand; the one that was used last is used next."""
+
+    def __init__(self, recycle: float) -> None:
+        """Args: recycle: seconds after which a connection is replaced."""
+        self._recycle = recycle
+        self._warm: list[Warm] = []
+
+    def __iter__(self) -> Iterator[Warm]:
+        return iter(self._warm)
+
+    async def take(self) -> Warm | None:
+        """One that is there, if there is any."""
+        while self._warm:
+            warm, now = self._warm.pop(), time.monotonic()
+            is_old = now - warm.opened > self._recycle or warm.driver.is_closed()
+            if not is_old and (now - warm.idle_since < IDLE_BEFORE_PING or await warm.is_well()):
+                return warm
+            await warm.give_up()
+        return None
+
+    async def put(self, warm: Warm, *, is_good: bool) -> None:
+        """Keep one for the next; one that is not good is closed."""
+        if is_good:
+            warm.idle_since = time.monotonic()
+            self._warm.append(warm)
+        else:
+            await asyncio.shield(warm.give_up())
+
+    async def close(self) -> None:
+        """Close them all."""
+        while self._warm:
+            await self._warm.pop().give_up()
 
 
 async def prove(connection: AsyncConnection, position: int) -> None:

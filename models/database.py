@@ -6,7 +6,7 @@ for longer, so a pooled connection carries nothing from one person to the next.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NewType, TypeVar, cast
@@ -21,8 +21,8 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import Model, row_class
-from models.connections import ask, note_idle, ping_if_idle, prove
-from models.failures import Behind, NotLive, Overloaded, Retry, Unreachable, named
+from models.connections import PATIENCE, AtHand, Warm, ask, note_idle, ping_if_idle, prove
+from models.failures import Behind, NotLive, Overloaded, Retry, Unreachable, Unreadable, named
 
 __all__ = [
     "NOBODY",
@@ -35,12 +35,12 @@ __all__ = [
     "Retry",
     "Session",
     "Unreachable",
+    "Unreadable",
     "WriteSession",
     "assume",
     "fetch",
 ]
 
-PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
 CLOSE_SECONDS = 2.0  # that a server gets to say goodbye
 
 ENTER = text(
@@ -215,10 +215,12 @@ class Database:
                     "statement_timeout": "30s",
                 },
                 "prepared_statement_cache_size": 500,
+                "max_cacheable_statement_size": 0,  # the driver's own cache would leave long statements out
                 "timeout": connect,
             },
         )
         self._admission = asyncio.Semaphore(pool_size)
+        self.at_hand = AtHand(recycle)  # for statements outside of any unit
         self._wait = wait
         self.in_use = 0
         self.pool_size = pool_size
@@ -261,6 +263,37 @@ class Database:
             async with _session(connection) as session:
                 yield WriteSession(session)
 
+    async def answer(self, statement: str, values: Sequence[Any], *, keep: bool = True, replayed: int = 0) -> str:
+        """The one text of a statement that enters by itself, outside any other transaction.
+
+        Its first parameters are those of `atrium_enter`; it yields no row where that does not.
+
+        Args:
+            statement: the statement.
+            values: its parameters.
+            keep: whether the server is to remember how it is run.
+            replayed: of a replica, it shows at least what the primary had committed when its log ended there.
+
+        Raises:
+            Behind, Broken, NotLive, Overloaded, Retry, Unreachable, Unreadable.
+        """
+        async with self._admitted():
+            warm = await self.at_hand.take() or await Warm.of(await self._open())
+            good = False
+            try:
+                if replayed:
+                    await prove(warm.connection, replayed)
+                found: str | None = await warm.answer(statement, values, keep=keep)
+                good = True
+            except (Behind, Unreadable, asyncio.CancelledError):
+                good = await asyncio.shield(warm.is_well())
+                raise
+            finally:
+                await self.at_hand.put(warm, is_good=good)
+        if found is None:
+            raise NotLive
+        return found
+
     async def admit(self, identity: Identity) -> int:
         """Make sure that whoever asks is let in; says where the log of this primary ends now.
 
@@ -302,6 +335,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection, without waiting long for a server that does not answer."""
+        await self.at_hand.close()
         closing = asyncio.ensure_future(self.engine.dispose())
         _, late = await asyncio.wait([closing], timeout=CLOSE_SECONDS)
         if late:
@@ -324,8 +358,11 @@ class Database:
     @asynccontextmanager
     async def _admitted(self) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(self._wait):  # wait_for may swallow a cancellation that comes at the same time
-                await self._admission.acquire()
+            if self._admission.locked():
+                async with asyncio.timeout(self._wait):
+                    await self._admission.acquire()
+            else:
+                await self._admission.acquire()  # without the cost of a timer
         except TimeoutError:
             raise Overloaded from None
         self.in_use += 1
@@ -337,15 +374,19 @@ class Database:
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[AsyncConnection]:
-        try:
-            connection = await self.engine.connect()
-        except (OSError, TimeoutError, InterfaceError, OperationalError, DBAPIError) as error:
-            raise Unreachable from error
+        warm = await self.at_hand.take()
+        connection = warm.connection if warm else await self._open()
         try:
             with named():
                 yield connection
         finally:
             await connection.close()
+
+    async def _open(self) -> AsyncConnection:
+        try:
+            return await self.engine.connect()
+        except (OSError, TimeoutError, InterfaceError, OperationalError, DBAPIError) as error:
+            raise Unreachable from error
 
 
 def _entry(identity: Identity) -> dict[str, Any]:

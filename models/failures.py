@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
 
-__all__ = ["Behind", "NotLive", "Overloaded", "Retry", "Unreachable", "is_gone", "named"]
+__all__ = ["Behind", "Broken", "NotLive", "Overloaded", "Retry", "Unreachable", "Unreadable", "is_gone", "named"]
 
 RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
 GONE = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
@@ -23,12 +23,20 @@ class Unreachable(Exception):
     """The database does not answer."""
 
 
+class Broken(Unreachable):
+    """The database broke off while it answered."""
+
+
 class Retry(Exception):
     """The unit met another one, and was rolled back; PostgreSQL asks to run it again from the start."""
 
 
 class Behind(Exception):
     """The replica has not replayed what the reader must see, or is none."""
+
+
+class Unreadable(Exception):
+    """A statement met a value that it can make nothing of."""
 
 
 def is_gone(code: str | None) -> bool:

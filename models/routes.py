@@ -7,18 +7,41 @@ has, the primary answers. Whether whoever asks is still let in is always the pri
 have heard of a revocation yet.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
-from models.database import Behind, Identity, NotLive, Overloaded, ReadSession, Retry, Unreachable, WriteSession
+from models.database import (
+    Behind,
+    Database,
+    Identity,
+    NotLive,
+    Overloaded,
+    ReadSession,
+    Retry,
+    Unreachable,
+    WriteSession,
+)
+from models.failures import Broken
 from models.nodes import PRIMARY, Nodes
 
 __all__ = ["Demand", "Route", "Served", "Why"]
+
+
+Result = TypeVar("Result")
+
+
+class Lost(Exception):
+    """A replica failed while it answered: the primary is next, for the whole of it."""
+
+
+Use: TypeAlias = Callable[[Database, int], Awaitable[Result]]
+"""What is wanted of a node: of a replica, that shows at least what the primary had when its log ended there."""
 
 
 class Why(StrEnum):
@@ -136,17 +159,43 @@ class Route:
         with suppress(Overloaded, Unreachable):
             self._wrote(await self.nodes.primary.position())
 
+    async def ask(self, identity: Identity, statement: str, values: Sequence[Any], *, keep: bool = True) -> str:
+        """The one text of a statement that enters by itself, from a node that shows what the reader must see.
+
+        Raises:
+            NotLive, Overloaded, Retry, Unreachable, Unreadable.
+        """
+
+        async def answer(database: Database, replayed: int) -> str:
+            try:
+                return await database.answer(statement, values, keep=keep, replayed=replayed)
+            except (Broken, Retry, asyncpg.PostgresError):
+                if database is self.nodes.primary:
+                    raise
+                raise Lost from None
+
+        text, self.served = await self._choose(identity, answer)
+        self.nodes.observe(self.served.node, self.served.why)
+        return text
+
     async def _open(self, stack: AsyncExitStack, identity: Identity) -> tuple[ReadSession, Served]:
+        async def enter(database: Database, replayed: int) -> ReadSession:
+            return await stack.enter_async_context(database.read(identity, replayed=replayed))
+
+        return await self._choose(identity, enter)
+
+    async def _choose(self, identity: Identity, use: Use[Result]) -> tuple[Result, Served]:
+        """What a node gave that shows what the reader must see, and which one it was."""
         why = self.primary or self.kind or self._demand.primary
         if why is None:
-            found = await self._on_replica(stack, identity)
+            found = await self._on_replica(identity, use)
             if isinstance(found, tuple):
                 return found
             why = found
-        return await stack.enter_async_context(self.nodes.primary.read(identity)), Served(PRIMARY, why)
+        return await use(self.nodes.primary, 0), Served(PRIMARY, why)
 
-    async def _on_replica(self, stack: AsyncExitStack, identity: Identity) -> tuple[ReadSession, Served] | Why:
-        """A session on a replica, or why there is none."""
+    async def _on_replica(self, identity: Identity, use: Use[Result]) -> tuple[Result, Served] | Why:
+        """What a replica gave, or why none did."""
         floor, refusal = self.nodes.floor, Why.NO_REPLICA
         asking = identity.session_id or identity.api_key_id
         replicas = self.nodes.usable(asking.int if asking else 0)
@@ -159,8 +208,9 @@ class Route:
                 refusal = Why.BUSY
                 continue
             try:
-                unit = replica.database.read(identity, replayed=max(floor, position))
-                session = await stack.enter_async_context(unit)
+                given = await use(replica.database, max(floor, position))
+            except Lost:
+                return Why.LOST
             except Behind:
                 refusal = Why.BEHIND
             except NotLive:
@@ -171,5 +221,5 @@ class Route:
                 replica.trip()
                 refusal = Why.LOST
             else:
-                return session, Served(replica.name, Why.REPLAYED if position else Why.RECENT)
+                return given, Served(replica.name, Why.REPLAYED if position else Why.RECENT)
         return refusal

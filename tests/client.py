@@ -1,5 +1,6 @@
 """How tests speak GraphQL: the application in this process, and clients that send it operations over HTTP."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,10 @@ from fastapi import FastAPI
 from atrium.app import Parts, build
 from atrium.settings import Settings
 
-__all__ = ["App", "Client", "Refused", "running"]
+__all__ = ["COMPILER", "App", "Client", "Refused", "running"]
+
+COMPILER = os.environ.get("ATRIUM_TEST_COMPILER", "on") != "off"
+"""Whether queries are compiled; `off` has every test run on the reference executor."""
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 
@@ -85,7 +89,7 @@ class App:
 @asynccontextmanager
 async def running(urls: HasRuntime, **settings: Any) -> AsyncIterator[App]:
     """The application on a database, for as long as this lasts; called in this process, without a network."""
-    fastapi = build(Settings(**{"secret_key": SECRET, **settings}), database_url=urls.runtime)
+    fastapi = build(Settings(**{"secret_key": SECRET, "compiler": COMPILER, **settings}), database_url=urls.runtime)
     transport = httpx.ASGITransport(fastapi, client=("127.0.0.1", 4000))
     async with (
         fastapi.router.lifespan_context(fastapi),

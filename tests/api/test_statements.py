@@ -18,7 +18,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from models.base import new_id
 from models.database import Database, Identity
-from tests.client import App, Client, running
+from tests.client import COMPILER, App, Client, running
 from tests.factories import Tenant, World, found_world
 
 TASKS = """query($first: Int!) {
@@ -82,6 +82,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
     """Everything that the driver sends from here on."""
     noted = Statements()
     execute, fetch = asyncpg.Connection.execute, PreparedStatement.fetch
+    fetchval, fetchval_prepared = asyncpg.Connection.fetchval, PreparedStatement.fetchval
 
     async def noted_execute(self: Any, query: str, *args: Any, **options: Any) -> Any:
         noted.note(query)
@@ -91,7 +92,18 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
         noted.note(self.get_query())
         return await fetch(self, *args, **options)
 
+    async def noted_fetchval(self: Any, query: str, *args: Any, **options: Any) -> Any:
+        if "atrium_enter" in query:  # what works in the background is no operation's
+            noted.note(query)
+        return await fetchval(self, query, *args, **options)
+
+    async def noted_fetchval_prepared(self: Any, *args: Any, **options: Any) -> Any:
+        noted.note(self.get_query())
+        return await fetchval_prepared(self, *args, **options)
+
     monkeypatch.setattr(asyncpg.Connection, "execute", noted_execute)
+    monkeypatch.setattr(asyncpg.Connection, "fetchval", noted_fetchval)
+    monkeypatch.setattr(PreparedStatement, "fetchval", noted_fetchval_prepared)
     monkeypatch.setattr(PreparedStatement, "fetch", noted_fetch)
     return noted
 
@@ -160,6 +172,10 @@ async def test_statements_do_not_depend_on_rows(
     assert len(rows) == (100 if listed == "tasks" else 50)
     for name in nested:
         assert all(len(row[name]["nodes"]) == 3 and row[name]["totalCount"] == 100 for row in rows)
+    if COMPILER:
+        assert len(often) == len(once) == 1
+        assert "atrium_enter" in once[0]
+        return
     assert often == once
     assert once[0].startswith("BEGIN")
     assert "atrium_enter" in once[1]
@@ -183,7 +199,7 @@ async def test_twenty_root_fields_on_a_cold_process(urls: Any, owner_connection:
             assert data["b"]["tasks"]["totalCount"] == 3
             pool = app.parts.database.engine.pool
             assert isinstance(pool, AsyncAdaptedQueuePool)
-            assert pool.checkedin() == 1  # one operation, one connection
+            assert pool.checkedin() + pool.checkedout() == 1  # one operation, one connection
 
 
 @asynccontextmanager
@@ -234,13 +250,18 @@ async def test_an_overloaded_operation_waits_once(
 ) -> None:
     async with running(urls, pool_size=1, admission_wait_seconds=0.1) as app:
         world = await found_world(app, owner_connection)
-        waits, read = [], app.parts.database.read
+        waits, read, answer = [], app.parts.database.read, app.parts.database.answer
 
         def noted_read(identity: Identity) -> Any:
             waits.append(identity)
             return read(identity)
 
+        async def noted_answer(*given: Any, **options: Any) -> str:
+            waits.append(given)
+            return await answer(*given, **options)
+
         monkeypatch.setattr(app.parts.database, "read", noted_read)
+        monkeypatch.setattr(app.parts.database, "answer", noted_answer)
         fields = " ".join(f"t{number}: tasks {{ totalCount }}" for number in range(20))
         async with all_connections_held(app.parts.database):
             codes = await world.acme.owner.client.codes(f"{{ {fields} }}")
@@ -305,9 +326,12 @@ async def settings_left(app: App) -> set[Any]:
     """What is set on the pool's connections outside of any transaction, and whether one is open."""
     names = ("tenant_id", "user_id", "session_id", "email", "presented", "request_id", "ip", "user_agent")
     shown = ", ".join(f"nullif(current_setting('app.{name}', true), '')" for name in names)
-    connections = [await app.parts.database.engine.connect() for _ in range(app.parts.database.pool_size)]
+    database = app.parts.database
+    at_hand = [warm.driver for warm in database.at_hand]  # as they are, cleaned by nobody
     found: set[Any] = set()
-    for connection in connections:
+    for driver in at_hand:
+        found |= {driver.is_in_transaction(), *await driver.fetchrow(f"SELECT {shown}")}
+    for connection in [await database.engine.connect() for _ in range(database.pool_size - len(at_hand))]:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
         found |= {driver.is_in_transaction(), *await driver.fetchrow(f"SELECT {shown}")}

@@ -1,0 +1,189 @@
+"""The compiler's executor: from a request's text and variables to the bytes of its answer."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType, get_operation_ast
+from graphql.validation import specified_rules
+
+from graph.cache import Cache
+from graph.compiler.arguments import Values, Variables, asker
+from graph.compiler.plans import Plan, plan, shape
+from graph.compiler.tree import Declined, Tree, switches, tree_of
+from graph.context import Context
+from graph.limits import Outline
+from graph.operation import Texts
+from models.database import Unreadable
+from services.errors import DomainError
+
+__all__ = ["Answer", "Compiler"]
+
+OPERATIONS_KEPT = 500
+PLANS_KEPT = 2_000
+TREES_KEPT = 16  # of one operation, by the booleans of `@skip` and `@include`
+
+NO_QUERY = ""  # nothing to speak of: mutations and subscriptions are the reference executor's
+REFUSED_ARGUMENTS = "refused arguments"
+FAULT = "a fault"
+OWN = ("tenant_id", "user_id", "session_id")
+
+log = logging.getLogger("atrium.compiler")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered: the data, as it is sent, or why the reference executor has to."""
+
+    data: Any = None
+    declined: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """What is known of one operation of one text: it is valid, and a query."""
+
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    name: str | None
+    outline: Outline
+    variables: Variables
+    switches: tuple[str, ...]
+    trees: Cache[tuple[Any, ...], "Planned | Declined"] = field(default_factory=lambda: Cache(TREES_KEPT))
+
+
+@dataclass(slots=True, eq=False)
+class Planned:
+    """One tree of an operation, and what its sites ask for if that is the same in every request."""
+
+    tree: Tree
+    askers: Sequence[Callable[[Values], Any]]
+    asked: Sequence[Any] | None = None
+
+
+class Compiler:
+    """Runs queries of one schema as single statements."""
+
+    def __init__(self, schema: Any, graphql: GraphQLSchema, texts: Texts) -> None:
+        """Args: schema: Strawberry's; graphql: the same as graphql-core has it; texts: what is known of texts."""
+        self._schema = schema
+        self._graphql = graphql
+        self._texts = texts
+        self._operations: Cache[tuple[str, str | None], Prepared | Declined] = Cache(OPERATIONS_KEPT)
+        self._plans: Cache[tuple[Any, ...], Plan | Declined] = Cache(PLANS_KEPT)
+
+    async def answer(
+        self, source: str, operation_name: str | None, variables: dict[str, Any] | None, context: Context
+    ) -> Answer:
+        """Answer a query, or say why not; nothing was changed then, and nothing was shown."""
+        try:
+            prepared = self._prepared(source, operation_name, variables)
+            found, asked = self._plan(prepared, variables, context)
+        except Declined as declined:
+            return Answer(declined=declined.reason)
+        except (DomainError, GraphQLError):
+            return Answer(declined=REFUSED_ARGUMENTS)
+        except Exception:
+            log.exception("the compiler failed, and the reference executor goes on")
+            return Answer(declined=FAULT)
+        self._note(prepared, context)
+        return await self._run(found, asked, context)
+
+    @staticmethod
+    async def _run(found: Plan, asked: Sequence[Any], context: Context) -> Answer:
+        """Run a plan. What is refused is worded by the reference executor, without another look at the database."""
+        try:
+            data = await context.ask(found.sql, found.values(asked, context.actor.identity), keep=found.uses > 0)
+        except Unreadable:
+            return Answer(declined="a value that breaks a promise")
+        except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
+            context.refuse(refusal)
+            known = isinstance(refusal, DomainError)
+            return Answer(declined=type(refusal).__name__ if known else FAULT)
+        found.uses += 1
+        return Answer(orjson.Fragment(data))
+
+    def _prepared(self, source: str, operation_name: str | None, variables: dict[str, Any] | None) -> Prepared:
+        key = (source, operation_name)
+        found = self._operations.get(key)
+        if found is None:
+            found = self._prepare(source, operation_name, variables)
+            self._operations.put(key, found)
+        if isinstance(found, Declined):
+            raise found
+        if found.outline.steps and found.outline.measure(variables).refusal(self._texts.limits) is not None:
+            raise Declined("over the budget")
+        return found
+
+    def _prepare(self, source: str, operation_name: str | None, variables: dict[str, Any] | None) -> Any:
+        faults = self._texts.faults(self._graphql, source, operation_name, variables or {}, tuple(specified_rules))
+        if faults:
+            raise Declined("not valid")
+        document = self._texts.document(source)
+        operation = get_operation_ast(document, operation_name)
+        if operation is None:
+            raise Declined("not valid")
+        if operation.operation is not OperationType.QUERY:
+            return Declined(NO_QUERY)
+        name = operation_name or (operation.name.value if operation.name else None)
+        outline = self._texts.outline(self._graphql, source, operation_name)
+        variables_ = Variables(self._graphql, operation)
+        return Prepared(document, operation, name, outline, variables_, switches(document, operation))
+
+    def _plan(self, prepared: Prepared, given: dict[str, Any] | None, context: Context) -> tuple[Plan, Sequence[Any]]:
+        identity, permissions = context.actor.identity, context.actor.permissions
+        if identity.user_id is None:
+            raise Declined("nobody asks")
+        values = prepared.variables.read(given or {})
+        booleans = tuple([values.coerced.get(name) for name in prepared.switches])
+        planned = prepared.trees.get(booleans)
+        if planned is None:
+            planned = self._planned(prepared, values)
+            prepared.trees.put(booleans, planned)
+        if isinstance(planned, Declined):
+            raise planned
+        asked: Sequence[Any]
+        shapes: tuple[Any, ...] = ()
+        if planned.asked is not None:
+            asked = planned.asked
+        else:
+            asked = [ask(values) for ask in planned.askers]
+            shapes = tuple([shape(each) for each in asked])
+        key = (planned, permissions, identity.tenant_id is None, identity.session_id is None, shapes)
+        found = self._plans.get(key)
+        if found is None:
+            known = {name: getattr(identity, name) is not None for name in OWN}
+            found = plan(planned.tree, permissions, asked, known)
+            self._plans.put(key, found)
+            _tell(prepared, found)
+        if isinstance(found, Declined):
+            raise found
+        return found, asked
+
+    def _planned(self, prepared: Prepared, values: Values) -> Planned | Declined:
+        try:
+            tree = tree_of(self._graphql, prepared.document, prepared.operation, values.whole())
+            askers = [asker(self._schema, site) for site in tree.sites]
+            if any(site.has_variables for site in tree.sites):
+                return Planned(tree, askers)
+            return Planned(tree, askers, [ask(values) for ask in askers])
+        except Declined as declined:
+            _tell(prepared, declined)
+            return declined
+        except (DomainError, GraphQLError):
+            refused = Declined(REFUSED_ARGUMENTS)
+            _tell(prepared, refused)
+            return refused
+
+    @staticmethod
+    def _note(prepared: Prepared, context: Context) -> None:
+        if context.trace is not None:
+            context.trace.operation_type, context.trace.operation_name = "query", prepared.name
+
+
+def _tell(prepared: Prepared, found: object) -> None:
+    """Log why an operation is left to the reference executor; once for as long as that is remembered."""
+    if isinstance(found, Declined):
+        log.info("not compiled: %s", found.reason, extra={"fields": {"operation_name": prepared.name}})

@@ -1,0 +1,109 @@
+"""Plans: statements that were written before, and how a request's values get into them.
+
+A plan is kept by the text, the operation, the booleans of `@skip` and `@include`, the shape of what is asked for, and
+what the actor may do. It holds no value of the actor or of a variable.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+from graph.compiler.sql import Source
+from graph.compiler.statement import write
+from graph.compiler.tree import Declined, Tree
+from models.database import Identity
+from services.access import Permission
+from services.pagination import PageRequest
+
+__all__ = ["Plan", "plan", "shape"]
+
+Get = Callable[[Sequence[Any], Identity], Any]
+
+
+@dataclass(slots=True, eq=False)
+class Plan:
+    """A statement, and what gets the value of each of its parameters."""
+
+    sql: str
+    gets: tuple[Get, ...]
+    uses: int = 0
+    """How often it was run; one that was never run before leaves nothing on a connection."""
+
+    def values(self, asked: Sequence[Any], identity: Identity) -> list[Any]:
+        """The values of the statement's parameters, those of `atrium_enter` first."""
+        return [
+            identity.tenant_id,
+            identity.user_id,
+            identity.role,
+            identity.session_id,
+            identity.request_id,
+            identity.ip,
+            identity.user_agent,
+            identity.operation,
+            identity.api_key_id,
+            *[get(asked, identity) for get in self.gets],
+        ]
+
+
+def shape(asked: Any) -> Any:
+    """What of a site's wish decides how the statement reads; never a value.
+
+    Of a page: its direction, order, filters, and whether it begins at a cursor; of ids: their types.
+    """
+    if isinstance(asked, PageRequest):
+        filters = tuple([name for name, _ in asked.filters])
+        return asked.backwards, asked.order, asked.descending, filters, asked.cursor is not None
+    if isinstance(asked, tuple):
+        return asked[0]
+    if isinstance(asked, list):
+        return tuple(sorted({type_name for type_name, _ in asked}))
+    return None
+
+
+def plan(
+    tree: Tree, permissions: AbstractSet[Permission], asked: Sequence[Any], known: Mapping[str, bool]
+) -> Plan | Declined:
+    """The plan for what is asked; or why there is none."""
+    try:
+        statement = write(tree, permissions, asked, known)
+    except Declined as declined:
+        return declined
+    return Plan(statement.sql, tuple(_get(source, tree, asked) for source in statement.sources))
+
+
+def _get(source: Source, tree: Tree, asked: Sequence[Any]) -> Get:
+    if source.site is None:
+        return _processed(source, lambda _asked, identity: getattr(identity, source.name))
+    site, of = source.site, _getter(source.name, asked[source.site])
+    if not tree.sites[site].has_variables:  # what the text says is part of the plan
+        value = of(asked[site]) if source.process is None else source.process(of(asked[site]))
+        return lambda _asked, _identity: value
+    return _processed(source, lambda every, _identity: of(every[site]))
+
+
+def _processed(source: Source, get: Get) -> Get:
+    process = source.process
+    if process is None:
+        return get
+    return lambda asked, identity: process(get(asked, identity))
+
+
+def _getter(name: str, asked: Any) -> Callable[[Any], Any]:
+    """What gets a value of this name from any wish of this shape."""
+    if isinstance(asked, UUID):
+        return lambda row_id: row_id
+    if isinstance(asked, tuple):
+        return lambda typed: typed[1]
+    if isinstance(asked, list):
+        part = 0 if name == "types" else 1
+        return lambda every: [each[part] for each in every]
+    if name in {"limit", "fingerprint"}:
+        return attrgetter(name)
+    if name in {"after_key", "after_id"}:
+        place = int(name == "after_id")
+        return lambda request: request.cursor[place]
+    index = [each for each, _ in asked.filters].index(name)
+    return lambda request: request.filters[index][1]

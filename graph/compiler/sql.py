@@ -1,0 +1,115 @@
+"""SQL as text: pieces that the services wrote, rendered one by one, with their values as numbered parameters.
+
+The services' expressions name their binds; the same name means another value in each list of a statement. So every bind
+becomes the parameter of its site, and the actor's own become columns of `atrium_enter`, which yields its one row only
+to who is let in. Values of the services' own are written out, since they are part of the rule.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BindParameter, ClauseElement, ColumnElement, Uuid, literal_column
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.sql.visitors import replacement_traverse
+from sqlalchemy.types import TypeEngine
+
+from graph.compiler.tree import Declined
+
+__all__ = ["DIALECT", "Source", "Writer", "column", "quoted", "text"]
+
+DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
+ENTERED = "entered"
+
+IDENTITY: Mapping[str, ColumnElement[Any]] = {
+    "tenant_id": literal_column(f"{ENTERED}.tenant_id", Uuid()),
+    "user_id": literal_column(f"{ENTERED}.user_id", Uuid()),
+}
+"""The actor's own binds, by the columns of `atrium_enter`."""
+
+NOT_NULL = f"concat('!', {ENTERED}.user_id)"
+"""What no JSON can be made of: met in place of a null that must not be, it fails the statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a parameter's value comes from: what a site asks for, by a name; or the identity, without a site."""
+
+    site: int | None
+    name: str
+    process: Callable[[Any], Any] | None = None
+
+
+class Writer:
+    """Writes one statement, and notes its parameters."""
+
+    def __init__(self, first: int) -> None:
+        """Args: first: the number of its first parameter."""
+        self.sources: list[Source] = []
+        self._first = first
+        self._numbers: dict[tuple[int | None, str], int] = {}
+        self.names = 0
+
+    def name(self) -> str:
+        """A name that nothing else in the statement has."""
+        self.names += 1
+        return f"t{self.names}"
+
+    def parameter(self, site: int | None, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+        """A parameter of the statement."""
+        key = (site, name)
+        if key not in self._numbers:
+            self._numbers[key] = self._first + len(self.sources)
+            process = type_.dialect_impl(DIALECT).bind_processor(DIALECT)
+            self.sources.append(Source(site, name, process))
+        return literal_column(f"${self._numbers[key]}::{_type(type_)}", type_)
+
+    def render(self, clause: ClauseElement, site: int | None = None) -> str:
+        """A piece of SQL as text; its binds are those of a site."""
+
+        def replace(element: Any, **_: Any) -> Any:
+            if not isinstance(element, BindParameter):
+                return None
+            if element.value is not None or not element.required:
+                return literal_column(_literal(element), element.type)
+            return (
+                IDENTITY.get(element.key)
+                if element.key in IDENTITY
+                else self.parameter(site, element.key, element.type)
+            )
+
+        written: Any = replacement_traverse(clause, {}, replace)
+        return str(written.compile(dialect=DIALECT))
+
+
+def column(table: str, name: str, type_: TypeEngine[Any] | None = None) -> ColumnElement[Any]:
+    """A column of a table that was named by `Writer.name`."""
+    return literal_column(f"{table}.{quoted(name)}", type_)
+
+
+def quoted(name: str) -> str:
+    """A name as an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A string as a literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _type(type_: TypeEngine[Any]) -> str:
+    return str(DIALECT.type_compiler_instance.process(type_))
+
+
+def _typed(literal: str, type_: TypeEngine[Any]) -> str:
+    """A literal with its type, where that is one of SQL's; the key of a JSON object has none."""
+    return f"{literal}::{_type(type_)}" if hasattr(type_, "_compiler_dispatch") else literal
+
+
+def _literal(bind: BindParameter[Any]) -> str:
+    process = bind.type.dialect_impl(DIALECT).literal_processor(DIALECT)
+    if process is None:
+        raise Declined(f"a literal of the type {_type(bind.type)}")
+    if bind.expanding:
+        return f"({', '.join(process(each) for each in bind.value or ())})"
+    return "NULL" if bind.value is None else _typed(process(bind.value), bind.type)

@@ -1,0 +1,251 @@
+"""From a tree to one statement: `row_to_json` over a sub-select for each object.
+
+    SELECT (SELECT row_to_json(…) FROM (SELECT … AS "orders", … AS "viewer") …)::text
+    FROM atrium_enter($1, …, $9) entered
+
+The body is a scalar sub-query of the select list that refers to what `atrium_enter` yielded, so that nothing of it is
+evaluated before the walls are set, and nothing at all for who is not let in. Within it, every object is
+
+    (SELECT row_to_json(…) FROM (SELECT t2."full_name" AS "fullName", … FROM (SELECT … FROM memberships …) t2) …)
+
+where the innermost select is the services' own, with the services' own names, and knows its parent by the name `t1`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import is_non_null_type
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid
+
+from graph import claims, fields
+from graph.compiler.lists import connection
+from graph.compiler.rows import Rows, as_object
+from graph.compiler.sql import IDENTITY, NOT_NULL, Source, Writer, column, text
+from graph.compiler.tree import Declined, Selected, Selection, Tree
+from graph.compiler.values import amount, demanded, printed
+from graph.nodes import AnyNode, AnyNodes
+from services.access import Permission, permitted
+from services.errors import DomainError
+from services.pagination import Collection
+from services.selects import one_of
+
+__all__ = ["Statement", "write"]
+
+ENTRY = ("uuid", "uuid", "text", "uuid", "text", "text", "text", "text", "uuid")
+"""The types of `atrium_enter`'s arguments, which are the first parameters of every statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement, and where the values of its parameters behind those of `atrium_enter` come from."""
+
+    sql: str
+    sources: tuple[Source, ...]
+
+
+def write(
+    tree: Tree, permissions: AbstractSet[Permission], asked: Sequence[Any], known: Mapping[str, bool]
+) -> Statement:
+    """The statement that answers a tree for who has these permissions.
+
+    Args:
+        tree: what is asked.
+        permissions: whose.
+        asked: what each site asks for; of those that differ from request to request, the shape alone is used.
+        known: which parts of the identity there are.
+
+    Raises:
+        Declined: some field needs Python, these permissions do not allow it, or there is nothing to read.
+    """
+    writer = Writer(first=len(ENTRY) + 1)
+    try:
+        body = _Objects(tree, permissions, asked, known, writer).object(tree.root, None)
+    except DomainError as refusal:
+        raise Declined(type(refusal).__name__) from None
+    if not writer.names:
+        raise Declined("nothing to read")
+    marks = ", ".join(f"${number}::{type_}" for number, type_ in enumerate(ENTRY, 1))
+    return Statement(f"SELECT {body}::text FROM atrium_enter({marks}) entered", tuple(writer.sources))
+
+
+class _Objects:
+    """Writes objects, field by field."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        permissions: AbstractSet[Permission],
+        asked: Sequence[Any],
+        known: Mapping[str, bool],
+        writer: Writer,
+    ) -> None:
+        self.tree = tree
+        self.permissions = permissions
+        self.asked = asked
+        self.known = known
+        self.writer = writer
+
+    def object(self, of: Selection, rows: Rows | None) -> str:
+        """What is asked of an object whose row is one of these; of the root, which has none."""
+        return as_object((each.key, self.field(each, of, rows)) for each in of.fields)
+
+    def field(self, selected: Selected, within: Selection, rows: Rows | None) -> str:
+        """One field of an object."""
+        if selected.field is None:
+            return _name(within)
+        write_ = _way_of(selected, within)
+        return write_(self, selected, selected.field, rows)
+
+    def row(self, of: Selection, collection: Collection, key: str, value: ColumnElement[Any]) -> str:
+        """The row whose column `key` has this value, as an object; null if there is none."""
+        rows = Rows(self.writer.name(), collection, one_of(collection, self.permissions, key, value))
+        shown = [(each.key, self.field(each, of, rows)) for each in of.fields]
+        return as_object(shown, f"({self.writer.render(rows.narrowed())}) {rows.name}")
+
+    def one(self, selected: Selected, collection: Collection, key: str, value: ColumnElement[Any]) -> str:
+        """The one row that a field leads to; where there must be one, its absence fails the statement."""
+        found = self.row(selected.only, collection, key, value)
+        return f"coalesce({found}, {NOT_NULL}::json)" if is_non_null_type(selected.type) else found
+
+    def expression(self, rows: Rows, name: str) -> ColumnElement[Any]:
+        """One of a collection's named expressions."""
+        if name in rows.collection.guarded:
+            permitted(self.permissions, rows.collection.guarded[name])
+        return rows.add(f"={name}", rows.collection.expressions[name])
+
+    def claimed(self, attribute: str, type_: Any) -> ColumnElement[Any]:
+        """What the actor's identity says."""
+        return IDENTITY[attribute] if attribute in IDENTITY else self.writer.parameter(None, attribute, type_)
+
+
+def _column(_objects: _Objects, selected: Selected, field: fields.Column, rows: Rows) -> str:
+    name = field.column or field.python_name
+    value = rows.column(name)
+    if is_non_null_type(selected.type) and not rows.is_proved(name):
+        raise Declined(f"{field.definition.name}.{name} may be null")
+    return printed(str(value), value.type, selected.type)
+
+
+def _global_id(_objects: _Objects, _selected: Selected, field: fields.GlobalId, rows: Rows) -> str:
+    return f"{text(field.definition.name + ':')} || {rows.column('id')}"
+
+
+def _one(objects: _Objects, selected: Selected, field: fields.One, rows: Rows) -> str:
+    return objects.one(selected, field.target.collection, field.key, rows.column(field.column))
+
+
+def _sql(objects: _Objects, selected: Selected, field: fields.Sql, rows: Rows) -> str:
+    value = objects.expression(rows, field.expression)
+    return demanded(printed(str(value), value.type, selected.type), value.type, selected.type)
+
+
+def _money(objects: _Objects, selected: Selected, field: fields.MoneyField, rows: Rows) -> str:
+    currency = rows.column(field.currency)
+    minor = objects.expression(rows, field.minor) if field.computed else rows.column(field.minor)
+    shown = []
+    for each in selected.only.fields:
+        name = each.field.python_name if each.field else None
+        if name == "amount":
+            value = amount(str(minor), str(currency))
+        elif name == "currency":
+            value = printed(str(currency), currency.type, each.type)
+        else:
+            value = _name(selected.only)
+        shown.append((each.key, value))
+    return as_object(shown)
+
+
+def _claim(objects: _Objects, selected: Selected, field: claims.Claim, _rows: Rows) -> str:
+    value = objects.claimed(field.attribute, Text())
+    return printed(str(value), value.type, selected.type)
+
+
+def _matches(objects: _Objects, _selected: Selected, field: claims.Matches, rows: Rows) -> str:
+    value = rows.column(field.column)
+    return f"coalesce({value} = {objects.claimed(field.attribute, value.type)}, false)"
+
+
+def _shown_once(_objects: _Objects, _selected: Selected, _field: claims.ShownOnce, _rows: Rows) -> str:
+    return "NULL::text"  # a query makes no secrets
+
+
+def _listing(objects: _Objects, selected: Selected, field: fields.Listing, _rows: Rows) -> str:
+    return connection(objects, selected, field, None)
+
+
+def _many(objects: _Objects, selected: Selected, field: fields.Many, rows: Rows) -> str:
+    return connection(objects, selected, field, (field.column, rows.column(field.key)))
+
+
+def _own(objects: _Objects, selected: Selected, field: claims.Own, _rows: Rows) -> str:
+    if not objects.known[field.attribute]:
+        return "NULL::json"
+    return objects.one(selected, field.target.collection, "id", objects.claimed(field.attribute, Uuid()))
+
+
+def _single(objects: _Objects, selected: Selected, field: fields.Single, _rows: Rows) -> str:
+    value = objects.writer.parameter(selected.site, "id", Uuid())
+    return objects.one(selected, field.target.collection, "id", value)
+
+
+def _any_node(objects: _Objects, selected: Selected, _field: AnyNode, _rows: Rows) -> str:
+    assert selected.site is not None, "it takes an id"
+    type_name, _ = objects.asked[selected.site]
+    value = objects.writer.parameter(selected.site, "id", Uuid())
+    return objects.row(selected.of[type_name], fields.NODES[type_name].collection, "id", value)
+
+
+def _any_nodes(objects: _Objects, selected: Selected, _field: AnyNodes, _rows: Rows) -> str:
+    assert selected.site is not None, "it takes ids"
+    types = sorted({type_name for type_name, _ in objects.asked[selected.site]})
+    if not types:
+        return "'[]'::json"
+    name = objects.writer.name()
+    row_id = column(name, "id", Uuid())
+    cases = " ".join(
+        f"WHEN {text(each)} THEN {objects.row(selected.of[each], fields.NODES[each].collection, 'id', row_id)}"
+        for each in types
+    )
+    names = objects.writer.parameter(selected.site, "types", ARRAY(Text()))
+    ids = objects.writer.parameter(selected.site, "ids", ARRAY(Uuid()))
+    return (
+        f"(SELECT json_agg(CASE {name}.type {cases} END ORDER BY {name}.n)"
+        f" FROM unnest({names}, {ids}) WITH ORDINALITY {name}(type, id, n))"
+    )
+
+
+WAYS: Mapping[type[fields.Declared], Callable[..., str]] = {
+    fields.Column: _column,
+    fields.GlobalId: _global_id,
+    fields.One: _one,
+    fields.Sql: _sql,
+    fields.MoneyField: _money,
+    claims.Claim: _claim,
+    claims.Matches: _matches,
+    claims.ShownOnce: _shown_once,
+    fields.Single: _single,
+    claims.Own: _own,
+    fields.Listing: _listing,
+    fields.Many: _many,
+    AnyNode: _any_node,
+    AnyNodes: _any_nodes,
+}
+"""How each kind of field is written. No field is known here by its name."""
+
+
+def _way_of(selected: Selected, within: Selection) -> Callable[..., str]:
+    """How a field is written; code that answers it must have said by `asked` what it takes from a statement."""
+    ancestors: Sequence[Any] = type(selected.field).__mro__
+    answering = next((cls for cls in ancestors if "get_result" in cls.__dict__), None)
+    if answering not in WAYS and (answering is None or "asked" not in answering.__dict__):
+        raise Declined(f"{within.type_name}.{selected.name} is answered by code")
+    way = next((WAYS[cls] for cls in ancestors if cls in WAYS), None)
+    if way is None:
+        raise Declined(f"{within.type_name}.{selected.name} is answered by code")
+    return way
+
+
+def _name(of: Selection) -> str:
+    return f"{text(of.type_name)}::text"
