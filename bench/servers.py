@@ -53,7 +53,8 @@ class Running:
     port: int
     process: psutil.Process
     place: Place
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str]
+    http: httpx.Client = field(repr=False)
 
     def ask(self, operation: Operation, given: dict[str, Any]) -> Any:
         """The data of an operation; None where this server has no words for it."""
@@ -62,7 +63,7 @@ class Running:
 
     def post(self, body: dict[str, Any]) -> Any:
         """The data of a request."""
-        answer = httpx.post(f"{self.url}/graphql", json=body, headers=self.headers, timeout=60)
+        answer = self.http.post("/graphql", json=body)
         said = answer.json() if "json" in answer.headers.get("content-type", "") else {"errors": answer.text[:300]}
         if said.get("errors"):
             raise RuntimeError(f"{self.kind.title}: {said['errors']}")
@@ -96,9 +97,11 @@ def running(kind: Kind, place: Place) -> Iterator[Running]:
     with log.open("wb") as said:
         process = subprocess.Popen(kind.command(port), env=environment, stdout=said, stderr=said)  # noqa: S603  # our own
         try:
-            server = Running(kind, port, psutil.Process(process.pid), place, _headers(kind, place))
-            _wait(server, process, log)
-            yield server
+            headers = _headers(kind, place)
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as http:
+                server = Running(kind, port, psutil.Process(process.pid), place, headers, http)
+                _wait(server, process, log)
+                yield server
         finally:
             with contextlib.suppress(psutil.Error):
                 psutil.Process(process.pid).resume()

@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,14 +25,14 @@ class Database:
 
     pool: asyncpg.Pool | None = None
 
-    async def rows(self, name: str, *values: Any) -> list[asyncpg.Record]:
+    async def rows(self, name: str, *values: Any) -> list[dict[str, Any]]:
         """The rows of one statement."""
         if self.pool is None:
             size = int(os.environ["BENCH_POOL"])
             pool = asyncpg.create_pool(os.environ["BENCH_OWNER_URL"], min_size=0, max_size=size)
             self.pool = pool  # before it is awaited, so that there is only one
         await self.pool
-        return await self.pool.fetch(STATEMENTS[name], TENANT, *values)
+        return [dict(row) for row in await self.pool.fetch(STATEMENTS[name], TENANT, *values)]
 
 
 database = Database()
@@ -41,25 +42,25 @@ class Loaders:
     """The loaders of one request."""
 
     def __init__(self) -> None:
-        self.users: DataLoader[UUID, Any] = DataLoader(lambda ids: by_id("usersById", ids, "userId"))
-        self.products: DataLoader[UUID, Any] = DataLoader(lambda ids: by_id("productsById", ids, "id"))
+        self.users: DataLoader[UUID, Any] = DataLoader(partial(by_id, "usersById", "userId"))
+        self.products: DataLoader[UUID, Any] = DataLoader(partial(by_id, "productsById", "id"))
         self.counts: DataLoader[UUID, int] = DataLoader(counts)
         self._lists: dict[tuple[str, int], DataLoader[UUID, list[Any]]] = {}
 
     def list(self, name: str, key: str, first: int) -> DataLoader[UUID, list[Any]]:
         """The loader of a list under many parents."""
         if (name, first) not in self._lists:
-            self._lists[name, first] = DataLoader(lambda ids: lists_by_id(name, ids, first, key))
+            self._lists[name, first] = DataLoader(partial(lists_by_id, name, key, first))
         return self._lists[name, first]
 
 
-async def by_id(name: str, ids: list[UUID], key: str) -> list[Any]:
+async def by_id(name: str, key: str, ids: list[UUID]) -> list[Any]:
     """For each id its row."""
     found = {row[key]: row for row in await database.rows(name, ids)}
     return [found.get(each) for each in ids]
 
 
-async def lists_by_id(name: str, ids: list[UUID], first: int, key: str) -> list[list[Any]]:
+async def lists_by_id(name: str, key: str, first: int, ids: list[UUID]) -> list[list[Any]]:
     """For each id its rows."""
     lists: dict[UUID, list[Any]] = {each: [] for each in ids}
     for row in await database.rows(name, ids, first):
@@ -69,7 +70,7 @@ async def lists_by_id(name: str, ids: list[UUID], first: int, key: str) -> list[
 
 async def counts(ids: list[UUID]) -> list[int]:
     """For each account how many orders it has."""
-    found = dict(map(tuple, await database.rows("countsByUser", ids)))
+    found = {row["userId"]: row["count"] for row in await database.rows("countsByUser", ids)}
     return [found.get(each, 0) for each in ids]
 
 

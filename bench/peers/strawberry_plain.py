@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -301,11 +302,11 @@ class Loaders:
 
     def items(self, first: int) -> DataLoader[UUID, Any]:
         """The first lines of orders."""
-        return self._items.setdefault(first, DataLoader(lambda ids: _items(ids, first)))
+        return self._items.setdefault(first, DataLoader(partial(_items, first)))
 
     def orders(self, first: int) -> DataLoader[UUID, Any]:
         """The newest orders of accounts."""
-        return self._orders.setdefault(first, DataLoader(lambda ids: _orders(ids, first)))
+        return self._orders.setdefault(first, DataLoader(partial(_orders, first)))
 
 
 async def _users(ids: list[UUID]) -> list[Any]:
@@ -322,7 +323,7 @@ async def _products(ids: list[UUID]) -> list[Any]:
     return [found[each] for each in ids]
 
 
-async def _items(ids: list[UUID], first: int) -> list[Any]:
+async def _items(first: int, ids: list[UUID]) -> list[Any]:
     model = models.OrderItem
     statement = select(model).where(col(model.tenant_id) == TENANT, col(model.order_id).in_(ids))
     lists: dict[UUID, list[Any]] = {each: [] for each in ids}
@@ -331,7 +332,7 @@ async def _items(ids: list[UUID], first: int) -> list[Any]:
     return [lists[each][:first] for each in ids]
 
 
-async def _orders(ids: list[UUID], first: int) -> list[Any]:
+async def _orders(first: int, ids: list[UUID]) -> list[Any]:
     model = models.Order
     statement = select(model).where(col(model.tenant_id) == TENANT, col(model.user_id).in_(ids))
     lists: dict[UUID, list[Any]] = {each: [] for each in ids}
