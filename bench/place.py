@@ -34,8 +34,10 @@ SELECT m.tenant_id::text AS tenant, m.user_id::text AS user, m.role, (
 ORDERS = "SELECT id::text FROM orders WHERE tenant_id = $1::uuid ORDER BY id"
 TASKS = "SELECT id::text FROM tasks WHERE tenant_id = $1::uuid AND deleted_at IS NULL ORDER BY id"
 
-SAID = re.compile(rb"LOG:  (?:execute [^:]+|statement): ")
-BACKGROUND = (b"[atrium ",)  # what a server does all the time, on connections of its own
+SAID = re.compile(rb"\[(\d+)\] .*LOG:  (?:execute [^:]+|statement): ")
+
+# What a server does all the time it does on connections with names of their own, such as `atrium feed`.
+BACKGROUND = "SELECT pid FROM pg_stat_activity WHERE pid = pg_backend_pid() OR application_name LIKE 'atrium %'"
 
 
 @dataclass
@@ -86,15 +88,15 @@ class Place:
         try:
             yield found
         finally:
-            await asyncio.sleep(0.05)
+            await self._log("none")
+            background = {row["pid"] for row in await self.superuser.fetch(BACKGROUND)}
             with log.open("rb") as lines:
                 lines.seek(begun)
-                found.append(sum(_counts(line) for line in lines))
-            await self._log("none")
+                said = [SAID.search(line) for line in lines]
+            found.append(sum(match is not None and int(match[1]) not in background for match in said))
 
     async def _log(self, what: str) -> None:
         await self.superuser.execute(f"ALTER SYSTEM SET log_statement = '{what}'")
-        await self.superuser.execute("ALTER SYSTEM SET log_line_prefix = '[%a] '")
         await self.superuser.execute("SELECT pg_reload_conf()")
         await asyncio.sleep(0.1)
 
@@ -132,8 +134,3 @@ def plain(url: str) -> str:
 
 def _load(server: Server, scale: float, console: Console) -> None:
     demo.load(server.owner_url, Settings(), scale=scale, console=console)
-
-
-def _counts(line: bytes) -> bool:
-    return SAID.search(line) is not None and not line.startswith(BACKGROUND)
-
