@@ -12,19 +12,16 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
-from typing import Any
 
 from rich.console import Console
 
-from bench import growth, picture, report
+from bench import growth, guard, picture, report
+from bench.compare import compare
 from bench.load import Sample, bodies, sample, statements, wrk_program
-from bench.normal import normal
 from bench.place import Place, opened
 from bench.queries import OPERATIONS, Operation
 from bench.servers import ATRIUM, PEERS, Missing, Running, running
 
-COMPARED = 5  # requests of each operation that all servers must answer alike
 WARM = 2  # seconds
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
@@ -48,11 +45,15 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=8, help="length of one sample (8)")
     parser.add_argument("--rounds", type=int, default=4, help="samples of each server and operation (4)")
-    parser.add_argument("--only", nargs="*", default=list(OPERATIONS), choices=OPERATIONS, help="operations, such as Q2")
+    parser.add_argument(
+        "--only", nargs="*", default=list(OPERATIONS), choices=OPERATIONS, help="operations, such as Q2"
+    )
     names = [kind.name for kind in PEERS]
     parser.add_argument("--peers", nargs="*", default=names, choices=names, help="servers to measure beside")
     parser.add_argument("--no-growth", action="store_true", help="leave out how the cost grows")
-    parser.add_argument("--large", action="store_true", help="also with ten times the data, which takes minutes to load")
+    parser.add_argument(
+        "--large", action="store_true", help="also with ten times the data, which takes minutes to load"
+    )
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--svg", type=Path, help="where to draw them")
     parser.add_argument("--data", type=Path, help="keep the database in this folder, for the next run")
@@ -108,7 +109,11 @@ async def _measure(
             console.print(f"{operation.name}: {server.kind.title} is left blank: {operation.why_not}.", markup=False)
         else:
             able.append(server)
+    for server in able:
+        server.process.resume()
     compare(operation, able)
+    for server in able:
+        server.process.suspend()
     samples: dict[str, list[Sample]] = {server.kind.name: [] for server in able}
     requests = {server.kind.name: bodies(operation, server) for server in able}
     counted = found.statements.setdefault(operation.name, {})
@@ -128,40 +133,8 @@ async def _measure(
     report.show_operation(console, operation.name, found)
 
 
-def compare(operation: Operation, servers: list[Running]) -> None:
-    """Make sure that all servers answer an operation with the same content.
-
-    Raises:
-        RuntimeError: they do not.
-    """
-    chance = Random(operation.name)  # noqa: S311  # the same each time
-    for _ in range(COMPARED):
-        given = operation.variables(chance, servers[0].place.data)
-        expected: Any = None
-        for server in servers:
-            server.process.resume()
-            answer = normal(server.ask(operation, given))
-            server.process.suspend()
-            if server is servers[0]:
-                expected = answer
-            elif answer != expected:
-                raise RuntimeError(f"{operation.name} of {server.kind.title}: {_difference(expected, answer)}")
-
-
-def _difference(expected: Any, answer: Any, path: str = "data") -> str:
-    if isinstance(expected, dict) and isinstance(answer, dict) and expected.keys() == answer.keys():
-        key = next(key for key in expected if expected[key] != answer[key])
-        return _difference(expected[key], answer[key], f"{path}.{key}")
-    if isinstance(expected, list) and isinstance(answer, list) and len(expected) == len(answer):
-        index = next(index for index, each in enumerate(expected) if each != answer[index])
-        return _difference(expected[index], answer[index], f"{path}[{index}]")
-    return f"{path} is {str(answer)[:300]} and not {str(expected)[:300]}"
-
-
 if __name__ == "__main__":
     options = arguments()
     if options.guard:
-        from bench import guard
-
         sys.exit(asyncio.run(guard.main(console)))
     asyncio.run(main(options))

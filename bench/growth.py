@@ -69,9 +69,7 @@ def _requests(name: str, server: Running) -> Iterable[dict[str, Any]]:
     return bodies(OPERATIONS[name], server)
 
 
-async def _row(
-    table: Table, title: str, server: Running, requests: Sequence[dict[str, Any]], seconds: float
-) -> None:
+async def _row(table: Table, title: str, server: Running, requests: Sequence[dict[str, Any]], seconds: float) -> None:
     server.process.resume()
     counted = await statements(server.place, server, requests)
     await sample([server], requests, 1)

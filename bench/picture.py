@@ -29,7 +29,7 @@ def draw(figures: Mapping[str, Any]) -> str:
         ]
         for title, colour, per_second in rows:
             width = (WIDTH - LEFT - 150) * per_second / most
-            share = "" if title == "Atrium" else f"  (Atrium ×{own / per_second:.2f})"
+            share = "" if title == "Atrium" else f"  (Atrium {own / per_second:.2f} times)"
             lines.append(_text(LEFT - 8, y + BAR - 3, title, anchor="end"))
             lines.append(f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{colour}" rx="2"/>')
             lines.append(_text(LEFT + width + 6, y + BAR - 3, f"{per_second:,.0f}/s{share}"))
@@ -39,7 +39,8 @@ def draw(figures: Mapping[str, Any]) -> str:
     head = _text(16, 26, "Requests per second, one process each, 32 connections", weight="bold", size=15)
     note = _text(16, 46, "Atrium, PostGraphile and the limit inside row-level security; the others without it")
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" role="img" aria-label="Requests per second">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" role="img"'
+        ' aria-label="Requests per second">'
         f'<rect width="{WIDTH}" height="{y}" fill="#ffffff"/><g style="{style}">' + head + note + "".join(lines)
     ) + "</g></svg>\n"
 

@@ -25,7 +25,16 @@ def show_operation(console: Console, operation: str, found: "Found") -> None:
     table = Table(
         "server",
         "walls",
-        *("requests/s", "Atrium's times", "range", "p50 ms", "p99 ms", "statements", "server CPU ms", "database CPU ms"),
+        *(
+            "requests/s",
+            "Atrium's times",
+            "range",
+            "p50 ms",
+            "p99 ms",
+            "statements",
+            "server CPU ms",
+            "database CPU ms",
+        ),
         title=f"{operation}: {OPERATIONS[operation].title}",
         title_justify="left",
     )
@@ -43,7 +52,9 @@ def show_operation(console: Console, operation: str, found: "Found") -> None:
             kind.title,
             walls,
             f"{_median(samples, 'per_second'):,.0f}",
-            *("", "") if kind is ATRIUM else (f"{statistics.median(times):.2f}", f"{min(times):.2f}–{max(times):.2f}"),
+            *("", "")
+            if kind is ATRIUM
+            else (f"{statistics.median(times):.2f}", f"{min(times):.2f} to {max(times):.2f}"),
             f"{_median(samples, 'p50'):.1f}",
             f"{_median(samples, 'p99'):.1f}",
             f"{found.statements[operation][kind.name]:g}",

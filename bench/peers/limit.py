@@ -23,7 +23,7 @@ MOMENT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 TOTAL = """(SELECT m FROM (SELECT (o.total_minor * 0.01)::text AS amount, o.currency) m) AS "totalAmount\""""
 LAST = "ORDER BY o.created_at DESC, o.id DESC"
 SEGMENT = re.compile("\ufdd0([^\ufdd1]*)\ufdd1|([^\ufdd0\ufdd1]+)")
-MARKS = "E'StartSel=\"\\uFDD0\", StopSel=\"\\uFDD1\"'"
+MARKS = 'E\'StartSel="\\uFDD0", StopSel="\\uFDD1"\''
 
 
 def nodes(rows: str) -> str:
@@ -40,7 +40,8 @@ def answered(**fields: str) -> str:
 def orders(columns: str, first: int, where: str = "o.status = $5") -> str:
     """The newest orders."""
     return nodes(
-        f"SELECT o.id, o.status, {columns} FROM orders o WHERE o.tenant_id = c.tenant_id AND {where} {LAST} LIMIT {first}"
+        f"SELECT o.id, o.status, {columns} FROM orders o WHERE o.tenant_id = c.tenant_id AND {where} {LAST}"
+        f" LIMIT {first}"
     )
 
 
@@ -179,7 +180,7 @@ class Limit:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-class _Unreset(asyncpg.Connection):  # type: ignore[type-arg]  # generic in its stubs alone
+class _Unreset(asyncpg.Connection):
     """A connection that is given back as it is."""
 
     async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  # the driver's own signature

@@ -10,7 +10,7 @@ __all__ = ["STATEMENTS"]
 ORDER = """o.id, o.status, o.total_minor::int8 AS "totalMinor", o.currency,
     o.shipping_address AS "shippingAddress", o.created_at AS "createdAt", o.user_id AS "userId\""""
 USER = """m.id, m.user_id AS "userId", m.full_name AS "fullName", m.email, m.role"""
-MARKS = "E'StartSel=\"\\uFDD0\", StopSel=\"\\uFDD1\"'"
+MARKS = 'E\'StartSel="\\uFDD0", StopSel="\\uFDD1"\''
 
 STATEMENTS = {
     "order": f"SELECT {ORDER} FROM orders o WHERE o.tenant_id = $1 AND o.id = $2",

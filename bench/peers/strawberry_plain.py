@@ -432,7 +432,9 @@ class Mutation:
     """What can be done."""
 
     @strawberry.mutation
-    async def update_task(self, input: UpdateTaskInput) -> Annotated[Task | NotFound, strawberry.union("UpdateTaskResult")]:
+    async def update_task(
+        self, input: UpdateTaskInput
+    ) -> Annotated[Task | NotFound, strawberry.union("UpdateTaskResult")]:
         """Change a task."""
         async with opened() as session:
             row = await session.get(models.Task, (TENANT, _plain(input.id)))
