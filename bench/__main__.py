@@ -12,6 +12,7 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -56,6 +57,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--svg", type=Path, help="where to draw them")
+    parser.add_argument("--markdown", type=Path, help="where to write them as tables")
     parser.add_argument("--data", type=Path, help="keep the database in this folder, for the next run")
     parser.add_argument("--guard", action="store_true", help="only make sure that Atrium costs no more than it did")
     return parser.parse_args()
@@ -74,14 +76,22 @@ async def main(asked: argparse.Namespace) -> None:
                 await _measure(OPERATIONS[name], servers, absent, found, asked)
             found.memory = {server.kind.name: server.memory() for server in servers}
             report.show(console, found)
-            if asked.json:
-                asked.json.write_text(json.dumps(report.figures(found), indent=2) + "\n")
-            if asked.svg:
-                asked.svg.parent.mkdir(parents=True, exist_ok=True)
-                asked.svg.write_text(picture.draw(report.figures(found)))
+            _write(report.figures(found), asked)
             if not asked.no_growth:
                 await growth.show(console, servers, asked.seconds, large=asked.large)
             stack.close()
+
+
+def _write(figures: dict[str, Any], asked: argparse.Namespace) -> None:
+    written = {
+        asked.json: lambda: json.dumps(figures, indent=2) + "\n",
+        asked.svg: lambda: picture.draw(figures),
+        asked.markdown: lambda: report.tables(figures),
+    }
+    for path, text in written.items():
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text())
 
 
 def _started(stack: ExitStack, place: Place, names: list[str]) -> tuple[list[Running], dict[str, str]]:

@@ -1,7 +1,7 @@
-"""What was found, as tables and as figures; every ratio is Atrium's figure divided by the other's in the same round."""
+"""What was found, as tables, as figures and in Markdown; a ratio is Atrium's figure by another's of the same round."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -15,9 +15,10 @@ from bench.servers import ATRIUM, PEERS
 if TYPE_CHECKING:
     from bench.__main__ import Found
 
-__all__ = ["figures", "ratios", "show", "show_operation"]
+__all__ = ["figures", "ratios", "show", "show_operation", "tables"]
 
 KINDS = (ATRIUM, *PEERS)
+COLUMNS = ("requests/s", "p50 ms", "p99 ms", "statements", "server CPU ms", "database CPU ms")
 
 
 def show_operation(console: Console, operation: str, found: "Found") -> None:
@@ -111,8 +112,17 @@ def figures(found: "Found") -> dict[str, Any]:
         }
         for name, servers in found.samples.items()
     }
+    ranges = {
+        kind.name: {
+            name: [round(bound(ratios(found, name, kind.name)), 3) for bound in (min, max)]
+            for name, servers in found.samples.items()
+            if kind.name in servers
+        }
+        for kind in PEERS
+    }
     return {
         "ratios": {name: given for name, given in every.items() if given},
+        "ranges": {name: given for name, given in ranges.items() if given},
         "statements": {name: counted[ATRIUM.name] for name, counted in found.statements.items()},
         "rss_mb": round(found.memory[ATRIUM.name], 1),
         "details": details,
@@ -121,8 +131,49 @@ def figures(found: "Found") -> dict[str, Any]:
     }
 
 
+def tables(given: Mapping[str, Any]) -> str:
+    """The figures in Markdown: the ratios at one glance, then each operation."""
+    names = list(given["details"])
+    lines = ["Atrium's requests per second divided by each server's; median and range of the rounds:", ""]
+    lines += _head("server", *names, "memory, MB")
+    lines.append(_line("Atrium", *["1"] * len(names), f"{given['memory'][ATRIUM.name]:.0f}"))
+    for kind in PEERS:
+        if kind.name in given["memory"]:
+            cells = [_ranged(given, kind.name, name) for name in names]
+            lines.append(_line(kind.title, *cells, f"{given['memory'][kind.name]:.0f}"))
+    for name in names:
+        lines += ["", f"### {name}: {OPERATIONS[name].title}", ""]
+        lines += _head(
+            "server", "walls", "requests/s", "p50, ms", "p99, ms", "statements", "server CPU, ms", "DB CPU, ms"
+        )
+        for kind in KINDS:
+            walls = "yes" if kind.walls else "no"
+            if figures_ := given["details"][name].get(kind.name):
+                numbers = [f"{figures_['per_second']:,.0f}", f"{figures_['p50']:.1f}", f"{figures_['p99']:.1f}"]
+                numbers += [f"{figures_['statements']:g}", f"{figures_['server_cpu']:.2f}"]
+                lines.append(_line(kind.title, walls, *numbers, f"{figures_['database_cpu']:.2f}"))
+            elif why := given["blank"].get(name, {}).get(kind.name):
+                lines.append(_line(kind.title, walls, "", "", "", "", "", why))
+    return "\n".join(lines) + "\n"
+
+
+def _ranged(given: Mapping[str, Any], name: str, operation: str) -> str:
+    if operation not in given["ratios"].get(name, {}):
+        return ""
+    least, most = given["ranges"][name][operation]
+    return f"{given['ratios'][name][operation]:.2f} ({least:.2f} to {most:.2f})"
+
+
+def _head(*titles: str) -> list[str]:
+    return [_line(*titles), "|---" + "|---:" * (len(titles) - 1) + "|"]
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
 def _median(samples: Sequence[Sample], field: str) -> float:
-    return statistics.median(getattr(each, field) for each in samples)
+    return float(statistics.median(getattr(each, field) for each in samples))
 
 
 def _median_ratio(found: "Found", operation: str, name: str) -> float | None:
