@@ -28,7 +28,7 @@ def draw(figures: Mapping[str, Any]) -> str:
             if kind.name in servers
         ]
         for title, colour, per_second in rows:
-            width = (WIDTH - LEFT - 150) * per_second / most
+            width = (WIDTH - LEFT - 190) * per_second / most
             share = "" if title == "Atrium" else f"  (Atrium {own / per_second:.2f} times)"
             lines.append(_text(LEFT - 8, y + BAR - 3, title, anchor="end"))
             lines.append(f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{colour}" rx="2"/>')
