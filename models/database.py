@@ -8,7 +8,6 @@ for longer, so a pooled connection carries nothing from one person to the next.
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from typing import Any, NewType, TypeVar, cast
 from uuid import UUID
 from weakref import WeakSet
@@ -23,6 +22,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.base import Model, row_class
 from models.connections import PATIENCE, AtHand, Warm, ask, note_idle, ping_if_idle, prove
 from models.failures import Behind, NotLive, Overloaded, Retry, Unreachable, Unreadable, named
+from models.identity import NOBODY, Identity, entry
 
 __all__ = [
     "NOBODY",
@@ -52,34 +52,6 @@ ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
 # Where the log of the primary ends, in bytes. Not where it was flushed to: a commit may be visible before.
 POSITION = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
 ADMIT = POSITION + " FROM atrium_enter($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who asks, for which tenant, and from where; `NOBODY` is an unknown person."""
-
-    tenant_id: UUID | None = None
-    user_id: UUID | None = None
-    role: str | None = None
-    session_id: UUID | None = None
-    request_id: str = ""
-    ip: str = ""
-    user_agent: str = ""
-    operation: str = ""
-    """What it does, such as `createTask`; the audit log keeps it."""
-    api_key_id: UUID | None = None
-    """The key of a machine that asks, in the name of the person who made it; there is no session then."""
-
-    def asking(self, request_id: str, ip: str, user_agent: str) -> "Identity":
-        """The same person, asking from somewhere."""
-        return replace(self, request_id=request_id, ip=ip, user_agent=user_agent)
-
-    def origin(self) -> "Identity":
-        """Where it asks from, without who."""
-        return Identity(request_id=self.request_id, ip=self.ip, user_agent=self.user_agent)
-
-
-NOBODY = Identity()
 
 
 class Session(AsyncSession):
@@ -300,7 +272,7 @@ class Database:
         Raises:
             NotLive, Overloaded, Unreachable.
         """
-        position: int | None = await self._ask(ADMIT, *_entry(identity).values())
+        position: int | None = await self._ask(ADMIT, *entry(identity).values())
         if position is None:
             raise NotLive
         return position
@@ -389,10 +361,6 @@ class Database:
             raise Unreachable from error
 
 
-def _entry(identity: Identity) -> dict[str, Any]:
-    return {field: getattr(identity, field) for field in Identity.__dataclass_fields__}
-
-
 @asynccontextmanager
 async def _session(connection: AsyncConnection) -> AsyncIterator[Session]:
     session = Session(connection)
@@ -403,6 +371,6 @@ async def _session(connection: AsyncConnection) -> AsyncIterator[Session]:
 
 
 async def _enter(connection: AsyncConnection, identity: Identity) -> None:
-    entered = await connection.execute(ENTER, _entry(identity))
+    entered = await connection.execute(ENTER, entry(identity))
     if entered.first() is None:
         raise NotLive

@@ -160,7 +160,7 @@ class Both:
 @asynccontextmanager
 async def both(urls: Urls, connection: asyncpg.Connection) -> AsyncIterator[Both]:
     """Both executors, on a world full of rows."""
-    async with running(urls) as compiled, running(urls, compiler=False) as reference:
+    async with running(urls, compiler=True) as compiled, running(urls, compiler=False) as reference:
         world = await found_world(compiled, connection)
         await _belong_to_both(connection, world)
         for tenant in (world.acme, world.globex):

@@ -30,6 +30,13 @@ ADDRESSES = "{ users { nodes { email } } }"
 
 
 @pytest.fixture
+async def app(urls: Urls) -> AsyncIterator[App]:
+    """The application with its compiler, whatever the others run on."""
+    async with running(urls, compiler=True) as made:
+        yield made
+
+
+@pytest.fixture
 async def executors(urls: Urls, owner_connection: asyncpg.Connection) -> AsyncIterator[Both]:
     async with both(urls, owner_connection) as found:
         yield found
@@ -184,7 +191,7 @@ async def test_developers_are_told_who_answered(world: World, query: str, declin
 
 
 async def test_nobody_is_told_in_production(urls: Urls, owner_connection: asyncpg.Connection) -> None:
-    async with running(urls, environment="production") as app:
+    async with running(urls, environment="production", compiler=True) as app:
         world = await found_world(app, owner_connection)
         assert await told(app, world.acme.owner.client.token, ADDRESSES) == {}
 
@@ -254,7 +261,7 @@ async def nothing_left(app: App) -> None:
 
 
 async def _cancelled_operations(urls: Urls, connection: asyncpg.Connection, times: int) -> None:
-    async with running(urls, pool_size=4) as app:
+    async with running(urls, pool_size=4, compiler=True) as app:
         world = await found_world(app, connection)
         member = world.acme.member
         identity = Identity(member.tenant_id, member.user_id, member.role, member.session_id, "r", "203.0.113.9", "b")

@@ -252,9 +252,9 @@ async def test_an_overloaded_operation_waits_once(
         world = await found_world(app, owner_connection)
         waits, read, answer = [], app.parts.database.read, app.parts.database.answer
 
-        def noted_read(identity: Identity) -> Any:
+        def noted_read(identity: Identity, **options: Any) -> Any:
             waits.append(identity)
-            return read(identity)
+            return read(identity, **options)
 
         async def noted_answer(*given: Any, **options: Any) -> str:
             waits.append(given)

@@ -16,6 +16,7 @@ import services
 from models.base import new_id, now
 from services import (
     accounts,
+    api_keys,
     articles,
     audit,
     documents,
@@ -164,6 +165,14 @@ async def some_articles(world: World, chance: random.Random) -> Person:
     return acme.member
 
 
+async def some_keys(world: World, chance: random.Random) -> Person:
+    acme = world.acme
+    fixed = {"tenant_id": acme.tenant_id, "created_by": acme.owner.user_id, "role": "MEMBER", "digest": "none"}
+    for _ in range(60):
+        await world.add("api_keys", **fixed, name=word(chance), created_at=moment(chance))
+    return acme.owner
+
+
 async def nothing_more(world: World, _chance: random.Random) -> Person:
     """For lists that have one row whatever happens."""
     return world.acme.member
@@ -176,6 +185,7 @@ async def some_entries(world: World, chance: random.Random) -> Person:
 
 CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Person]], int]] = {
     "tasks.TASKS": (tasks.TASKS, some_tasks, 230),
+    "api_keys.API_KEYS": (api_keys.API_KEYS, some_keys, 60),
     "articles.ARTICLES": (articles.ARTICLES, some_articles, 150),
     "projects.PROJECTS": (projects.PROJECTS, some_projects, 150),
     "documents.DOCUMENTS": (documents.DOCUMENTS, some_documents, 100),

@@ -1,0 +1,40 @@
+"""Who asks, for which tenant, and from where: what `atrium_enter` is told."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+__all__ = ["NOBODY", "Identity", "entry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks, for which tenant, and from where; `NOBODY` is an unknown person."""
+
+    tenant_id: UUID | None = None
+    user_id: UUID | None = None
+    role: str | None = None
+    session_id: UUID | None = None
+    request_id: str = ""
+    ip: str = ""
+    user_agent: str = ""
+    operation: str = ""
+    """What it does, such as `createTask`; the audit log keeps it."""
+    api_key_id: UUID | None = None
+    """The key of a machine that asks, in the name of the person who made it; there is no session then."""
+
+    def asking(self, request_id: str, ip: str, user_agent: str) -> "Identity":
+        """The same person, asking from somewhere."""
+        return replace(self, request_id=request_id, ip=ip, user_agent=user_agent)
+
+    def origin(self) -> "Identity":
+        """Where it asks from, without who."""
+        return Identity(request_id=self.request_id, ip=self.ip, user_agent=self.user_agent)
+
+
+NOBODY = Identity()
+
+
+def entry(identity: Identity) -> dict[str, Any]:
+    """The arguments of `atrium_enter`, in their order."""
+    return {field: getattr(identity, field) for field in Identity.__dataclass_fields__}
