@@ -7,6 +7,7 @@ and prints how Atrium does beside each. It needs wrk, and npm for the servers fo
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -104,7 +105,7 @@ def _started(stack: ExitStack, place: Place, names: list[str]) -> tuple[list[Run
             absent[kind.name] = str(reason)
             console.print(f"{kind.title} is left blank: {reason}", markup=False)
     for server in servers:
-        server.process.suspend()
+        server.rest()
     return servers, absent
 
 
@@ -120,24 +121,24 @@ async def _measure(
         else:
             able.append(server)
     for server in able:
-        server.process.resume()
+        server.wake()
     compare(operation, able)
     for server in able:
-        server.process.suspend()
+        server.rest()
     samples: dict[str, list[Sample]] = {server.kind.name: [] for server in able}
     requests = {server.kind.name: bodies(operation, server) for server in able}
     counted = found.statements.setdefault(operation.name, {})
     for server in able:
-        server.process.resume()
+        server.wake()
         counted[server.kind.name] = await statements(server.place, server, requests[server.kind.name])
         await sample([server], requests[server.kind.name], min(WARM, asked.seconds))
-        server.process.suspend()
+        server.rest()
     for number in range(asked.rounds):
         await servers[0].place.settle()
         for server in able if number % 2 == 0 else reversed(able):
-            server.process.resume()
+            server.wake()
             taken = await sample([server], requests[server.kind.name], asked.seconds)
-            server.process.suspend()
+            server.rest()
             samples[server.kind.name].append(taken)
     found.samples[operation.name] = samples
     report.show_operation(console, operation.name, found)
@@ -145,6 +146,7 @@ async def _measure(
 
 if __name__ == "__main__":
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no server is left behind
     if options.guard:
         sys.exit(asyncio.run(guard.main(console)))
     asyncio.run(main(options))

@@ -70,11 +70,11 @@ def _requests(name: str, server: Running) -> Iterable[dict[str, Any]]:
 
 
 async def _row(table: Table, title: str, server: Running, requests: Sequence[dict[str, Any]], seconds: float) -> None:
-    server.process.resume()
+    server.wake()
     counted = await statements(server.place, server, requests)
     await sample([server], requests, 1)
     taken = await sample([server], requests, seconds)
-    server.process.suspend()
+    server.rest()
     table.add_row(title, server.kind.title, *_figures(taken), f"{counted:g}")
 
 

@@ -18,7 +18,7 @@ __all__ = ["Sample", "bodies", "sample", "statements", "wrk_program"]
 
 CONNECTIONS = 32
 BODIES = 2_000  # requests that differ, of which each next one is drawn
-COUNTED = 50  # operations over which statements are counted
+COUNTED = 20  # operations over which statements are counted
 
 SCRIPT = Path(__file__).with_name("load.lua")
 

@@ -83,7 +83,7 @@ def show(console: Console, found: "Found") -> None:
     console.print(table)
     console.print(cost)
     console.print(
-        "Statements are what the database logged of 50 operations one after the other, BEGIN and COMMIT among them. "
+        "Statements are what the database logged of some operations one after the other, BEGIN and COMMIT among them. "
         f"The load of the machine was {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores at the end.",
     )
 
