@@ -1,0 +1,152 @@
+"""Atrium beside other GraphQL servers, measured: one database, one process each, the same seven operations.
+
+`uv run python -m bench` brings everything up, makes sure that all answer the same, loads one server after the other,
+and prints how Atrium does beside each. It needs wrk, and npm for the servers for Node. `--help` tells the rest.
+"""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench import growth, guard, picture, report
+from bench.compare import compare
+from bench.load import Sample, bodies, sample, statements, wrk_program
+from bench.place import Place, opened
+from bench.queries import OPERATIONS, Operation
+from bench.servers import ATRIUM, PEERS, Missing, Running, running
+
+WARM = 2  # seconds
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+
+
+@dataclass
+class Found:
+    """All that was found."""
+
+    samples: dict[str, dict[str, list[Sample]]] = field(default_factory=dict)
+    """By operation, then by server; each in the order of the rounds."""
+    statements: dict[str, dict[str, float]] = field(default_factory=dict)
+    blanks: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Why a server has no figures for an operation."""
+    memory: dict[str, float] = field(default_factory=dict)
+    """MB, by server, after the run."""
+
+
+def arguments() -> argparse.Namespace:
+    """What to do."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8, help="length of one sample (8)")
+    parser.add_argument("--rounds", type=int, default=4, help="samples of each server and operation (4)")
+    parser.add_argument(
+        "--only", nargs="*", default=list(OPERATIONS), choices=OPERATIONS, help="operations, such as Q2"
+    )
+    names = [kind.name for kind in PEERS]
+    parser.add_argument("--peers", nargs="*", default=names, choices=names, help="servers to measure beside")
+    parser.add_argument("--no-growth", action="store_true", help="leave out how the cost grows")
+    parser.add_argument(
+        "--large", action="store_true", help="also with ten times the data, which takes minutes to load"
+    )
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--svg", type=Path, help="where to draw them")
+    parser.add_argument("--markdown", type=Path, help="where to write them as tables")
+    parser.add_argument("--data", type=Path, help="keep the database in this folder, for the next run")
+    parser.add_argument("--guard", action="store_true", help="only make sure that Atrium costs no more than it did")
+    return parser.parse_args()
+
+
+async def main(asked: argparse.Namespace) -> None:
+    """Measure and print."""
+    wrk_program()
+    with tempfile.TemporaryDirectory(prefix="atrium-bench-") as temporary, ExitStack() as stack:
+        folder = asked.data or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        async with opened(folder, scale=1, console=console) as place:
+            servers, absent = _started(stack, place, asked.peers)
+            found = Found()
+            for name in asked.only:
+                await _measure(OPERATIONS[name], servers, absent, found, asked)
+            found.memory = {server.kind.name: server.memory() for server in servers}
+            report.show(console, found)
+            _write(report.figures(found), asked)
+            if not asked.no_growth:
+                await growth.show(console, servers, asked.seconds, large=asked.large)
+            stack.close()
+
+
+def _write(figures: dict[str, Any], asked: argparse.Namespace) -> None:
+    written = {
+        asked.json: lambda: json.dumps(figures, indent=2) + "\n",
+        asked.svg: lambda: picture.draw(figures),
+        asked.markdown: lambda: report.tables(figures),
+    }
+    for path, text in written.items():
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text())
+
+
+def _started(stack: ExitStack, place: Place, names: list[str]) -> tuple[list[Running], dict[str, str]]:
+    """The servers, each stopped in its tracks until it is its turn; and why some are not there."""
+    servers, absent = [stack.enter_context(running(ATRIUM, place))], {}
+    for kind in (kind for kind in PEERS if kind.name in names):
+        try:
+            servers.append(stack.enter_context(running(kind, place)))
+        except Missing as reason:
+            absent[kind.name] = str(reason)
+            console.print(f"{kind.title} is left blank: {reason}", markup=False)
+    for server in servers:
+        server.rest()
+    return servers, absent
+
+
+async def _measure(
+    operation: Operation, servers: list[Running], absent: dict[str, str], found: Found, asked: argparse.Namespace
+) -> None:
+    blanks = found.blanks.setdefault(operation.name, dict(absent))
+    able = []
+    for server in servers:
+        if server.kind.own and operation.postgraphile is None:
+            blanks[server.kind.name] = operation.why_not
+            console.print(f"{operation.name}: {server.kind.title} is left blank: {operation.why_not}.", markup=False)
+        else:
+            able.append(server)
+    for server in able:
+        server.wake()
+    compare(operation, able)
+    for server in able:
+        server.rest()
+    samples: dict[str, list[Sample]] = {server.kind.name: [] for server in able}
+    requests = {server.kind.name: bodies(operation, server) for server in able}
+    counted = found.statements.setdefault(operation.name, {})
+    for server in able:
+        server.wake()
+        counted[server.kind.name] = await statements(server.place, server, requests[server.kind.name])
+        await sample([server], requests[server.kind.name], min(WARM, asked.seconds))
+        server.rest()
+    for number in range(asked.rounds):
+        await servers[0].place.settle()
+        for server in able if number % 2 == 0 else reversed(able):
+            server.wake()
+            taken = await sample([server], requests[server.kind.name], asked.seconds)
+            server.rest()
+            samples[server.kind.name].append(taken)
+    found.samples[operation.name] = samples
+    report.show_operation(console, operation.name, found)
+
+
+if __name__ == "__main__":
+    options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no server is left behind
+    if options.guard:
+        sys.exit(asyncio.run(guard.main(console)))
+    asyncio.run(main(options))

@@ -1,0 +1,79 @@
+"""Answers made comparable: the same content gives the same value, whichever server wrote it.
+
+What may differ is how an id, a moment and an amount are written, and nothing else: not the order of rows, not one text.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from bench.queries import Operation
+from bench.servers import Running
+
+__all__ = ["compare", "normal"]
+
+COMPARED = 5  # requests of each operation that all servers must answer alike
+
+GLOBAL_ID = re.compile(r"[A-Z][A-Za-z]+:([0-9a-f-]{36})")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+
+
+def compare(operation: Operation, servers: Sequence[Running]) -> None:
+    """Make sure that all servers answer an operation with the same content.
+
+    Raises:
+        RuntimeError: they do not.
+    """
+    chance = Random(operation.name)  # noqa: S311  # the same each time
+    for _ in range(COMPARED):
+        given = operation.variables(chance, servers[0].place.data)
+        expected: Any = None
+        for server in servers:
+            answer = normal(server.ask(operation, given))
+            if server is servers[0]:
+                expected = answer
+            elif answer != expected:
+                raise RuntimeError(f"{operation.name} of {server.kind.title}: {_difference(expected, answer)}")
+
+
+def normal(data: Any) -> Any:
+    """The content of an answer's `data`."""
+    if isinstance(data, dict):
+        if data.keys() == {"payload"}:  # PostGraphile wraps what a mutation answers
+            return normal(data["payload"])
+        if data.keys() == {"amount", "currency"}:
+            return f"{Decimal(data['amount']):.2f} {data['currency']}"
+        return dict(_field(data, name, value) for name, value in data.items() if not name.endswith("_currency"))
+    if isinstance(data, list):
+        return [normal(each) for each in data]
+    if isinstance(data, str):
+        return _text(data)
+    return data
+
+
+def _field(data: dict[str, Any], name: str, value: Any) -> tuple[str, Any]:
+    if name.endswith("_minor"):
+        amount = name.removesuffix("_minor")
+        return amount, f"{Decimal(value) / 100:.2f} {data[f'{amount}_currency']}"
+    return name, normal(value)
+
+
+def _text(value: str) -> str:
+    if match := GLOBAL_ID.fullmatch(value):
+        return match[1]
+    if MOMENT.match(value):
+        return datetime.fromisoformat(value).astimezone(UTC).isoformat()
+    return value
+
+
+def _difference(expected: Any, answer: Any, path: str = "data") -> str:
+    if isinstance(expected, dict) and isinstance(answer, dict) and expected.keys() == answer.keys():
+        key = next(key for key in expected if expected[key] != answer[key])
+        return _difference(expected[key], answer[key], f"{path}.{key}")
+    if isinstance(expected, list) and isinstance(answer, list) and len(expected) == len(answer):
+        index = next(index for index, each in enumerate(expected) if each != answer[index])
+        return _difference(expected[index], answer[index], f"{path}[{index}]")
+    return f"{path} is {str(answer)[:300]} and not {str(expected)[:300]}"

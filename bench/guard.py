@@ -1,0 +1,81 @@
+"""The guard: makes sure that Atrium's queries cost what they did, in CPU and in statements.
+
+`uv run python -m bench --guard` takes less than a minute and needs neither wrk nor Node. Requests per second tell
+little on a machine that others use as well, so it looks at two figures that stay: how much CPU of its server an
+operation takes, beside what the usual way of writing the same with Strawberry takes in the same run, and how many
+statements it takes.
+"""
+
+import asyncio
+import statistics as numbers
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from bench.compare import compare
+from bench.load import bodies, statements
+from bench.place import opened
+from bench.queries import OPERATIONS
+from bench.servers import ATRIUM, PEERS, Running, running
+
+__all__ = ["main"]
+
+SCALE = 0.03  # of the demo data: 150 orders
+ROUNDS = 3
+AT_ONCE = 8
+TIMES = {"atrium": 100, "strawberry_plain": 12}  # operations in a round
+
+RECORDED = {"Q1": 8.0, "Q2": 40.0, "Q3": 8.0}
+"""How many times Atrium's CPU the usual way took when this was last measured."""
+SLACK = 0.6  # of the recorded figure is enough
+STATEMENTS = 1
+
+
+async def main(console: Console) -> int:
+    """Measure, print, and say 1 if something costs more than it may."""
+    table = Table("operation", "Atrium, CPU ms", "the usual way", "times", "at least", "statements", "at most")
+    failed = False
+    with tempfile.TemporaryDirectory(prefix="atrium-bench-") as folder, ExitStack() as stack:
+        async with opened(Path(folder), scale=SCALE, console=Console(quiet=True)) as place:
+            usual = next(kind for kind in PEERS if kind.name == "strawberry_plain")
+            servers = [stack.enter_context(running(kind, place)) for kind in (ATRIUM, usual)]
+            for name, recorded in RECORDED.items():
+                operation = OPERATIONS[name]
+                compare(operation, servers)
+                counted = await statements(place, servers[0], bodies(operation, servers[0]))
+                own, other = await _costs(name, servers)
+                least = recorded * SLACK
+                failed |= other / own < least or counted > STATEMENTS
+                figures = (f"{own:.2f}", f"{other:.1f}", f"{other / own:.1f}", f"{least:.1f}", f"{counted:g}")
+                table.add_row(name, *figures, str(STATEMENTS))
+            stack.close()
+    console.print(table)
+    console.print("Atrium's queries cost more than they did." if failed else "Atrium's queries cost what they did.")
+    return int(failed)
+
+
+async def _costs(name: str, servers: list[Running]) -> list[float]:
+    """Milliseconds of CPU an operation, of each server; in turns, the median."""
+    found: list[list[float]] = [[] for _ in servers]
+    for _ in range(ROUNDS + 1):
+        for taken, server in zip(found, servers, strict=True):
+            taken.append(await _cost(name, server))
+    return [numbers.median(taken[1:]) for taken in found]  # the first round is for warming up
+
+
+async def _cost(name: str, server: Running) -> float:
+    times = TIMES[server.kind.name]
+    waiting = iter(bodies(OPERATIONS[name], server)[:times])
+    async with httpx.AsyncClient(base_url=server.url, headers=server.headers, timeout=60) as http:
+
+        async def client() -> None:
+            for body in waiting:
+                (await http.post("/graphql", json=body)).raise_for_status()
+
+        before = server.cpu()
+        await asyncio.gather(*(client() for _ in range(AT_ONCE)))
+        return 1000 * (server.cpu() - before) / times

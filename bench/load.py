@@ -1,0 +1,109 @@
+"""Load, and what it costs: wrk's 32 connections on one server, CPU and statements read beside it."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from bench.place import Place
+from bench.queries import Operation
+from bench.servers import Missing, Running
+
+__all__ = ["Sample", "bodies", "sample", "statements", "wrk_program"]
+
+CONNECTIONS = 32
+BODIES = 2_000  # requests that differ, of which each next one is drawn
+COUNTED = 20  # operations over which statements are counted
+
+SCRIPT = Path(__file__).with_name("load.lua")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What some seconds of load gave."""
+
+    per_second: float
+    p50: float
+    """Milliseconds."""
+    p99: float
+    server_cpu: float
+    """Milliseconds an operation."""
+    database_cpu: float
+    """The same, of the database's processes."""
+
+
+def wrk_program() -> str:
+    """Where wrk is.
+
+    Raises:
+        Missing: it is not there.
+    """
+    found = shutil.which("wrk")
+    if found is None:
+        raise Missing("wrk is not installed; it is Debian's package of that name")
+    return found
+
+
+def bodies(operation: Operation, server: Running) -> list[dict[str, Any]]:
+    """Requests with variables drawn at random, the same for every server."""
+    chance = Random(operation.name)  # noqa: S311  # the same each time
+    data = server.place.data
+    drawn = (operation.variables(chance, data) for _ in range(BODIES))
+    made = (operation.body(given, data, own=server.kind.own) for given in drawn)
+    return [body for body in made if body is not None]
+
+
+async def sample(servers: Sequence[Running], requests: Sequence[dict[str, Any]], seconds: float) -> Sample:
+    """Load one server, or several together, for a while.
+
+    Raises:
+        RuntimeError: some request was refused or not answered.
+    """
+    place = servers[0].place
+    file = place.folder / "requests"
+    file.write_text("".join(json.dumps(body) + "\n" for body in requests))
+    before = sum(server.cpu() for server in servers), place.database_cpu()
+    share = CONNECTIONS // len(servers)
+    found = await asyncio.gather(*(_wrk(server, file, seconds, share) for server in servers))
+    after = sum(server.cpu() for server in servers), place.database_cpu()
+    done = sum(each["requests"] for each in found)
+    if any(each["failed"] for each in found):
+        raise RuntimeError(f"{servers[0].kind.title}: {found}")
+    if not done:  # the first answer takes longer than that
+        return await sample(servers, requests, 4 * seconds)
+    worked = done + CONNECTIONS / 2  # those under way at the end are half done, on average
+    return Sample(
+        sum(each["requests"] / each["seconds"] for each in found),
+        max(each["p50"] for each in found),
+        max(each["p99"] for each in found),
+        1000 * (after[0] - before[0]) / worked,
+        1000 * (after[1] - before[1]) / worked,
+    )
+
+
+async def statements(place: Place, server: Running, requests: Sequence[dict[str, Any]]) -> float:
+    """How many statements the database is asked for by one operation, once it has been asked a few times."""
+    for body in requests[:COUNTED]:
+        server.post(body)
+    async with place.listening() as counted:
+        for body in requests[:COUNTED]:
+            server.post(body)
+    return round(counted[0] / COUNTED, 1)
+
+
+async def _wrk(server: Running, file: Path, seconds: float, connections: int) -> dict[str, Any]:
+    duration = f"{max(1, round(seconds))}s"
+    command = [wrk_program(), "-t1", f"-c{connections}", f"-d{duration}", "--timeout", "30s", "-s", str(SCRIPT)]
+    for name, value in server.headers.items():
+        command += ["-H", f"{name}: {value}"]
+    process = await asyncio.create_subprocess_exec(*command, server.url, "--", str(file), stdout=subprocess.PIPE)
+    said, _ = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"wrk: {said.decode()}")
+    figures: dict[str, Any] = json.loads(said.decode().splitlines()[-1])
+    return figures

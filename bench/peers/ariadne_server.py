@@ -1,0 +1,191 @@
+"""Ariadne on uvicorn, with aiodataloader on a pool of asyncpg's."""
+
+import os
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from aiodataloader import DataLoader
+from ariadne import MutationType, ObjectType, QueryType, UnionType, make_executable_schema
+from ariadne.asgi import GraphQL
+
+from bench.peers.statements import STATEMENTS
+
+__all__ = ["app"]
+
+TENANT = UUID(os.environ["BENCH_TENANT"])
+SEGMENT = re.compile("\ufdd0([^\ufdd1]*)\ufdd1|([^\ufdd0\ufdd1]+)")
+
+
+class Database:
+    """The pool, opened with the first request."""
+
+    pool: asyncpg.Pool | None = None
+
+    async def rows(self, name: str, *values: Any) -> list[dict[str, Any]]:
+        """The rows of one statement."""
+        if self.pool is None:
+            size = int(os.environ["BENCH_POOL"])
+            pool = asyncpg.create_pool(os.environ["BENCH_OWNER_URL"], min_size=0, max_size=size)
+            self.pool = pool  # before it is awaited, so that there is only one
+        await self.pool
+        return [dict(row) for row in await self.pool.fetch(STATEMENTS[name], TENANT, *values)]
+
+
+database = Database()
+
+
+class Loaders:
+    """The loaders of one request."""
+
+    def __init__(self) -> None:
+        self.users: DataLoader[UUID, Any] = DataLoader(partial(by_id, "usersById", "userId"))
+        self.products: DataLoader[UUID, Any] = DataLoader(partial(by_id, "productsById", "id"))
+        self.counts: DataLoader[UUID, int] = DataLoader(counts)
+        self._lists: dict[tuple[str, int], DataLoader[UUID, list[Any]]] = {}
+
+    def list(self, name: str, key: str, first: int) -> DataLoader[UUID, list[Any]]:
+        """The loader of a list under many parents."""
+        if (name, first) not in self._lists:
+            self._lists[name, first] = DataLoader(partial(lists_by_id, name, key, first))
+        return self._lists[name, first]
+
+
+async def by_id(name: str, key: str, ids: list[UUID]) -> list[Any]:
+    """For each id its row."""
+    found = {row[key]: row for row in await database.rows(name, ids)}
+    return [found.get(each) for each in ids]
+
+
+async def lists_by_id(name: str, key: str, first: int, ids: list[UUID]) -> list[list[Any]]:
+    """For each id its rows."""
+    lists: dict[UUID, list[Any]] = {each: [] for each in ids}
+    for row in await database.rows(name, ids, first):
+        lists[row[key]].append(row)
+    return [lists[each] for each in ids]
+
+
+async def counts(ids: list[UUID]) -> list[int]:
+    """For each account how many orders it has."""
+    found = {row["userId"]: row["count"] for row in await database.rows("countsByUser", ids)}
+    return [found.get(each, 0) for each in ids]
+
+
+query, mutation = QueryType(), MutationType()
+order, item, user, edge = (ObjectType(name) for name in ("Order", "OrderItem", "User", "ArticleSearchEdge"))
+connection = ObjectType("OrderConnection")
+outcome = UnionType("UpdateTaskResult", lambda found, *_: "Task" if "id" in found else "NotFound")
+
+
+@query.field("order")
+async def _order(_: Any, __: Any, id: str) -> Any:
+    found = await database.rows("order", _plain(id))
+    return found[0] if found else None
+
+
+@query.field("orders")
+async def _orders(_: Any, __: Any, first: int, filter: dict[str, Any] | None = None) -> Any:  # noqa: A002  # its name
+    if filter and filter.get("status"):
+        return {"nodes": await database.rows("ordersByStatus", first, filter["status"])}
+    return {"nodes": await database.rows("orders", first)}
+
+
+for _name in ("users", "products", "projects", "articles"):
+
+    async def _list(_: Any, __: Any, first: int, name: str = _name) -> Any:
+        return {"nodes": await database.rows(name, first)}
+
+    query.set_field(_name, _list)
+
+
+@query.field("searchArticles")
+async def _search(_: Any, __: Any, query: str, first: int) -> Any:
+    found = await database.rows("search", query, first)
+    return {"edges": [{"node": row} for row in found], "totalCount": found[0]["total"] if found else 0}
+
+
+@mutation.field("updateTask")
+async def _update_task(_: Any, __: Any, input: dict[str, Any]) -> Any:
+    changed = await database.rows("updateTask", _plain(input["id"]), input["title"])
+    return changed[0] if changed else {"message": "There is no such task."}
+
+
+@order.field("totalAmount")
+def _total(found: Any, _: Any) -> Any:
+    return {"amount": f"{found['totalMinor'] / 100:.2f}", "currency": found["currency"]}
+
+
+@order.field("createdAt")
+@(project := ObjectType("Project")).field("createdAt")
+def _created(found: Any, _: Any) -> str:
+    written: str = found["createdAt"].isoformat()
+    return written
+
+
+@item.field("unitPrice")
+def _price(found: Any, _: Any) -> Any:
+    return {"amount": f"{found['unitPriceMinor'] / 100:.2f}", "currency": found["currency"]}
+
+
+@order.field("user")
+async def _user(found: Any, info: Any) -> Any:
+    return await info.context["loaders"].users.load(found["userId"])
+
+
+@order.field("items")
+async def _items(found: Any, info: Any, first: int) -> Any:
+    return {"nodes": await info.context["loaders"].list("itemsByOrder", "orderId", first).load(found["id"])}
+
+
+@item.field("product")
+async def _product(found: Any, info: Any) -> Any:
+    return await info.context["loaders"].products.load(found["productId"])
+
+
+@user.field("orders")
+async def _their_orders(found: Any, info: Any, first: int) -> Any:
+    orders = await info.context["loaders"].list("ordersByUser", "userId", first).load(found["userId"])
+    return {"nodes": orders, "userId": found["userId"]}
+
+
+@connection.field("totalCount")
+async def _count(found: Any, info: Any) -> Any:
+    return await info.context["loaders"].counts.load(found["userId"])
+
+
+@edge.field("titleSegments")
+def _title(found: Any, _: Any) -> Any:
+    return _segments(found["node"]["markedTitle"])
+
+
+@edge.field("snippetSegments")
+def _snippet(found: Any, _: Any) -> Any:
+    return _segments(found["node"]["markedContent"])
+
+
+def _segments(marked: str) -> list[dict[str, Any]]:
+    return [{"text": match or rest, "match": bool(match)} for match, rest in SEGMENT.findall(marked)]
+
+
+def _plain(given: str) -> UUID:
+    return UUID(given.partition(":")[2])
+
+
+app = GraphQL(
+    make_executable_schema(
+        Path(__file__).with_name("schema.graphql").read_text(),
+        query,
+        mutation,
+        order,
+        item,
+        user,
+        edge,
+        project,
+        connection,
+        outcome,
+    ),
+    context_value=lambda _request, _data: {"loaders": Loaders()},
+)

@@ -1,0 +1,27 @@
+// PostGraphile with the Amber preset, inside the walls: the runtime's role, and pgSettings for each request.
+import { createServer } from "node:http";
+import { postgraphile } from "postgraphile";
+import { makePgService } from "postgraphile/adaptors/pg";
+import { grafserv } from "postgraphile/grafserv/node";
+import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
+
+const { BENCH_PORT, BENCH_RUNTIME_URL, BENCH_POOL, BENCH_SETTINGS } = process.env;
+const pgSettings = JSON.parse(BENCH_SETTINGS);
+
+const instance = postgraphile({
+  extends: [PostGraphileAmberPreset],
+  pgServices: [
+    makePgService({
+      connectionString: BENCH_RUNTIME_URL,
+      schemas: ["public"],
+      pubsub: false,
+      poolConfig: { max: Number(BENCH_POOL) },
+    }),
+  ],
+  grafast: { explain: false, context: () => ({ pgSettings }) },
+  grafserv: { graphqlPath: "/graphql", graphiql: false, watch: false, websockets: false },
+});
+
+const server = createServer();
+await instance.createServ(grafserv).addTo(server);
+server.listen(Number(BENCH_PORT), "127.0.0.1");

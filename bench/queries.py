@@ -1,0 +1,190 @@
+"""The seven operations that every server is measured with, and what varies from request to request.
+
+Atrium's own text is also that of the servers written by hand, whose schema has the same names. PostGraphile makes its
+schema from the tables, so its texts rename what they ask for; `bench.compare` makes the rest equal.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+__all__ = ["OPERATIONS", "Data", "Operation", "deep", "wide"]
+
+STATUSES = ("PENDING", "CONFIRMED", "SHIPPED", "DELIVERED", "CANCELLED")
+SEARCHES = ("parcels", "refunded goods", "returns desk", "delivery note", "personalised", "cold store")
+
+
+@dataclass(frozen=True)
+class Data:
+    """What there is to ask for."""
+
+    tenant: str
+    orders: Sequence[str]
+    tasks: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation: its text for Atrium and everybody who has the same schema, and for PostGraphile."""
+
+    name: str
+    title: str
+    text: str
+    postgraphile: str | None
+    """None where it cannot say this."""
+    variables: Callable[[Random, Data], dict[str, Any]]
+    postgraphile_variables: Callable[[dict[str, Any], Data], dict[str, Any]] = lambda given, _: given
+    why_not: str = ""
+    is_query: bool = True
+
+    def body(self, given: dict[str, Any], data: Data, *, own: bool) -> dict[str, Any] | None:
+        """The request; `own` in PostGraphile's words. None where it has none."""
+        if not own:
+            return {"query": self.text, "variables": given, "operationName": self.name}
+        if self.postgraphile is None:
+            return None
+        variables = self.postgraphile_variables(given, data)
+        return {"query": self.postgraphile, "variables": variables, "operationName": self.name}
+
+
+def _status(chance: Random, _data: Data) -> dict[str, Any]:
+    return {"status": chance.choice(STATUSES)}
+
+
+def _none(_chance: Random, _data: Data) -> dict[str, Any]:
+    return {}
+
+
+NEWEST = "orderBy: [CREATED_AT_DESC, ROW_ID_DESC]"
+LINES = "orderBy: [LINE_ASC, ROW_ID_ASC]"
+LIVE = "condition: {isFormer: false}, orderBy: [NAME_KEY_ASC, ROW_ID_ASC]"
+TOTAL = "totalAmount { amount currency }"
+TOTAL_MINOR = "totalAmount_minor: totalMinor totalAmount_currency: currency"
+
+
+def wide(rows: int) -> tuple[str, str]:
+    """Orders with their buyers, lines and products, so many of them; in both schemas."""
+    return (
+        f"""query Q2($status: OrderStatus) {{ orders(first: {rows}, filter: {{status: $status}}) {{ nodes {{
+            id status createdAt {TOTAL} user {{ id fullName email }}
+            items(first: 20) {{ nodes {{ id line quantity unitPrice {{ amount currency }}
+                product {{ id sku name }} }} }}
+        }} }} }}""",
+        f"""query Q2($status: String) {{ orders: allOrders(first: {rows}, condition: {{status: $status}}, {NEWEST}) {{
+            nodes {{
+                id: rowId status createdAt {TOTAL_MINOR}
+                user: membershipByTenantIdAndUserId {{ id: rowId fullName email }}
+                items: orderItemsByTenantIdAndOrderId(first: 20, {LINES}) {{ nodes {{
+                    id: rowId line quantity unitPrice_minor: unitPriceMinor unitPrice_currency: currency
+                    product: productByTenantIdAndProductId {{ id: rowId sku name }} }} }}
+        }} }} }}""",
+    )
+
+
+def deep(levels: int) -> tuple[str, str]:
+    """Ten orders and what hangs on them, so many levels of things deep, of one to five; in both schemas."""
+    text = own = ""
+    below = [
+        ("user { id fullName %s }", "user: membershipByTenantIdAndUserId { id: rowId fullName %s }"),
+        (
+            "orders(first: 3) { nodes { id status %s } }",
+            f"orders: ordersByTenantIdAndUserId(first: 3, {NEWEST}) {{ nodes {{ id: rowId status %s }} }}",
+        ),
+        (
+            "items(first: 3) { nodes { id quantity %s } }",
+            f"items: orderItemsByTenantIdAndOrderId(first: 3, {LINES}) {{ nodes {{ id: rowId quantity %s }} }}",
+        ),
+        ("product { id name %s }", "product: productByTenantIdAndProductId { id: rowId name %s }"),
+    ]
+    for theirs, postgraphile in reversed(below[: levels - 1]):
+        text, own = theirs % text, postgraphile % own
+    return (
+        f"query Depth {{ orders(first: 10) {{ nodes {{ id status {text} }} }} }}",
+        f"query Depth {{ orders: allOrders(first: 10, {NEWEST}) {{ nodes {{ id: rowId status {own} }} }} }}",
+    )
+
+
+Q1 = Operation(
+    "Q1",
+    "50 flat orders",
+    f"""query Q1($status: OrderStatus) {{ orders(first: 50, filter: {{status: $status}}) {{
+        nodes {{ id status {TOTAL} shippingAddress createdAt }} }} }}""",
+    f"""query Q1($status: String) {{ orders: allOrders(first: 50, condition: {{status: $status}}, {NEWEST}) {{
+        nodes {{ id: rowId status {TOTAL_MINOR} shippingAddress createdAt }} }} }}""",
+    _status,
+)
+
+Q2 = Operation("Q2", "50 orders with user, items and products", *wide(50), _status)
+
+Q3 = Operation(
+    "Q3",
+    "one order with its user",
+    f"query Q3($id: ID!) {{ order(id: $id) {{ id status {TOTAL} createdAt user {{ id fullName }} }} }}",
+    f"""query Q3($tenant: UUID!, $id: UUID!) {{ order: orderByTenantIdAndRowId(tenantId: $tenant, rowId: $id) {{
+        id: rowId status {TOTAL_MINOR} createdAt user: membershipByTenantIdAndUserId {{ id: rowId fullName }} }} }}""",
+    lambda chance, data: {"id": f"Order:{chance.choice(data.orders)}"},
+    lambda given, data: {"tenant": data.tenant, "id": given["id"].partition(":")[2]},
+)
+
+Q4 = Operation(
+    "Q4",
+    "one update",
+    """mutation Q4($input: UpdateTaskInput!) { updateTask(input: $input) { ... on Task { id title status } } }""",
+    """mutation Q4($tenant: UUID!, $id: UUID!, $title: String!) { payload: updateTaskByTenantIdAndRowId(
+        input: {tenantId: $tenant, rowId: $id, taskPatch: {title: $title}}
+    ) { updateTask: task { id: rowId title status } } }""",
+    lambda chance, data: {
+        "input": {"id": f"Task:{chance.choice(data.tasks)}", "title": f"Count the boxes {chance.randrange(10**9)}"}
+    },
+    lambda given, data: {
+        "tenant": data.tenant,
+        "id": given["input"]["id"].partition(":")[2],
+        "title": given["input"]["title"],
+    },
+    is_query=False,
+)
+
+Q5 = Operation(
+    "Q5",
+    "a page of search, with highlights",
+    """query Q5($query: String!) { searchArticles(query: $query, first: 10) { totalCount edges {
+        node { id title } titleSegments { text match } snippetSegments { text match } } } }""",
+    None,
+    lambda chance, _data: {"query": chance.choice(SEARCHES)},
+    why_not="its schema has no search: that takes a function or a plugin written by hand",
+)
+
+Q6 = Operation(
+    "Q6",
+    "50 users, each with first 5 orders and their number",
+    f"""query Q6 {{ users(first: 50) {{ nodes {{ id fullName
+        orders(first: 5) {{ totalCount nodes {{ id status createdAt {TOTAL} }} }} }} }} }}""",
+    f"""query Q6 {{ users: allMemberships(first: 50, {LIVE}) {{ nodes {{ id: rowId fullName
+        orders: ordersByTenantIdAndUserId(first: 5, {NEWEST}) {{ totalCount nodes {{
+            id: rowId status createdAt {TOTAL_MINOR} }} }} }} }} }}""",
+    _none,
+)
+
+Q7 = Operation(
+    "Q7",
+    "five lists of 10",
+    f"""query Q7($status: OrderStatus) {{
+        orders(first: 10, filter: {{status: $status}}) {{ nodes {{ id status {TOTAL} }} }}
+        users(first: 10) {{ nodes {{ id fullName role }} }}
+        products(first: 10) {{ nodes {{ id sku name stockQuantity }} }}
+        projects(first: 10) {{ nodes {{ id name createdAt }} }}
+        articles(first: 10) {{ nodes {{ id title status }} }} }}""",
+    f"""query Q7($status: String) {{
+        orders: allOrders(first: 10, condition: {{status: $status}}, {NEWEST}) {{
+            nodes {{ id: rowId status {TOTAL_MINOR} }} }}
+        users: allMemberships(first: 10, {LIVE}) {{ nodes {{ id: rowId fullName role }} }}
+        products: allProducts(first: 10, orderBy: [NAME_KEY_ASC, ROW_ID_ASC]) {{
+            nodes {{ id: rowId sku name stockQuantity }} }}
+        projects: allProjects(first: 10, condition: {{isArchived: false, isDeleted: false}}, {NEWEST}) {{
+            nodes {{ id: rowId name createdAt }} }}
+        articles: allArticles(first: 10, {NEWEST}) {{ nodes {{ id: rowId title status }} }} }}""",
+    _status,
+)
+
+OPERATIONS = {operation.name: operation for operation in (Q1, Q2, Q3, Q4, Q5, Q6, Q7)}
