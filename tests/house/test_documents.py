@@ -1,5 +1,6 @@
 """The documents for people: what they name exists, and what they quote is what the code says."""
 
+import importlib.util
 import json
 import re
 import shlex
@@ -76,6 +77,9 @@ def fault(command: list[str]) -> str | None:
     name, *arguments = command
     if name == "atrium":
         return atrium_fault(*arguments)
+    if name == "python" and arguments[:1] == ["-m"]:
+        module = arguments[1]
+        return None if importlib.util.find_spec(module) else f"there is no module {module}"
     tools = {re.split("[=;<>]", tool)[0] for tool in declared()["dependency-groups"]["dev"]}
     if name not in tools:
         return f"{name} is no tool of this project"
