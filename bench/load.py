@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -88,10 +89,11 @@ async def sample(servers: Sequence[Running], requests: Sequence[dict[str, Any]],
 
 async def statements(place: Place, server: Running, requests: Sequence[dict[str, Any]]) -> float:
     """How many statements the database is asked for by one operation, once it has been asked a few times."""
-    for body in requests[:COUNTED]:
+    asked = list(islice(cycle(requests), COUNTED))
+    for body in asked:
         server.post(body)
     async with place.listening() as counted:
-        for body in requests[:COUNTED]:
+        for body in asked:
             server.post(body)
     return round(counted[0] / COUNTED, 1)
 

@@ -1,6 +1,5 @@
 """The documents for people: what they name exists, and what they quote is what the code says."""
 
-import importlib.util
 import json
 import re
 import shlex
@@ -77,14 +76,23 @@ def fault(command: list[str]) -> str | None:
     name, *arguments = command
     if name == "atrium":
         return atrium_fault(*arguments)
-    if name == "python" and arguments[:1] == ["-m"]:
-        module = arguments[1]
-        return None if importlib.util.find_spec(module) else f"there is no module {module}"
+    if [name, *arguments[:1]] == ["python", "-m"]:
+        return module_fault(*arguments[1:])
     tools = {re.split("[=;<>]", tool)[0] for tool in declared()["dependency-groups"]["dev"]}
     if name not in tools:
         return f"{name} is no tool of this project"
     paths = [argument for argument in arguments if "/" in argument]
     return next((f"there is no {path}" for path in paths if not (ROOT / path).exists()), None)
+
+
+def module_fault(module: str, *arguments: str) -> str | None:
+    path = ROOT / module.replace(".", "/")
+    source = path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
+    if not source.exists():
+        return f"there is no {module}"
+    options = {*re.findall(r'"(--[\w-]+)"', text(source)), "--help"}
+    unknown = [argument for argument in arguments if argument.startswith("--") and argument not in options]
+    return f"{module} has no {unknown}" if unknown else None
 
 
 def atrium_fault(subcommand: str, *arguments: str) -> str | None:
