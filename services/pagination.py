@@ -174,8 +174,8 @@ class PageRequest:
         values = tuple(sorted({**collection.defaults, **collection.prepare(given)}.items()))
         fingerprint = fingerprint_of(name, order, values)
         token = before if backwards else after
-        kind = collection.orders[order[0]].ascending.type.python_type
-        cursor = None if token is None else place_of(token, kind, fingerprint)
+        sort = collection.orders[order[0]].ascending
+        cursor = None if token is None else place_of(token, sort.type.python_type, fingerprint)
         return cls(size, backwards, *order, values, cursor, fingerprint)
 
 
