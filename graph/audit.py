@@ -27,7 +27,16 @@ from services import audit
 if TYPE_CHECKING:
     from graph.tenants import User
 
-__all__ = ["MUTATIONS", "AuditEntry", "AuditEntryFilter", "AuditEntryOrder", "FieldChange", "Queries", "changed"]
+__all__ = [
+    "MUTATIONS",
+    "AuditEntry",
+    "AuditEntryFilter",
+    "AuditEntryOrder",
+    "FieldChange",
+    "Queries",
+    "changed",
+    "global_id",
+]
 
 enum(AuditAction)
 
@@ -60,8 +69,8 @@ class RowId(Declared):
     """The id of the row that an entry is about."""
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> str:  # noqa: ARG002  # Strawberry's signature
-        """Write it as its type does, or after its table if it has no type."""
-        return write_id(_type_of(source.table_name) or source.table_name, source.row_id)
+        """Write it."""
+        return global_id(source)
 
 
 class Version(Declared):
@@ -154,6 +163,11 @@ class Queries:
 
 
 MUTATIONS: list[Mutation] = []
+
+
+def global_id(entry: models.AuditEntry) -> str:
+    """The id of the row that an entry is about, as its type writes it, or after its table if it has no type."""
+    return write_id(_type_of(entry.table_name) or entry.table_name, entry.row_id)
 
 
 def changed(info: Any, entry: models.AuditEntry) -> list[str]:

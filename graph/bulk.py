@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from graph.described import interface
 from graph.errors import as_data
-from graph.inputs import values
+from graph.inputs import as_change, values
 from services.bulk import Change
 from services.errors import DomainError, InvalidInput
 
@@ -58,7 +58,7 @@ def rows(given: Sequence[Any], path: str, read: Callable[[dict[str, Any]], RowTy
 
 def changes(given: Sequence[Any], path: str) -> list[Change | InvalidInput]:
     """The rows of an input that says what changes about things."""
-    return rows(given, path, lambda said: Change(said.pop("id"), said, said.pop("expected_version", None)))
+    return rows(given, path, lambda said: Change(**as_change(said)))
 
 
 def outcomes(

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import strawberry
 
 from graph.described import enum, output
-from services.pagination import Page
+from services.reading import Page
 
 __all__ = ["Connection", "Edge", "OrderDirection", "PageInfo", "connect", "connected"]
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry import UNSET
@@ -22,11 +22,9 @@ from graph.errors import (
     VersionConflict,
 )
 from graph.fields import Node, listing, many, node, one
-from graph.inputs import ref, values
+from graph.inputs import as_change, as_creation, ref, values
 from graph.mutations import mutation
 from graph.past import as_of
-from graph.scalars import write_id
-from models import AuditAction
 from models.database import WriteSession
 from services import documents
 from services.access import Actor, Permission
@@ -146,34 +144,20 @@ class Queries:
 
 
 @output
-class DocumentChange:
+class DocumentChange(live.Change):
     """One change of one document, as it happens."""
 
-    cursor: str
-    """Where it is in the feed; give it as `after` to go on behind it."""
-    action: AuditAction
-    """What became of the document."""
     document_id: strawberry.ID
     """Which document."""
     document: Document | None
     """The document as it is now; null when it is in the trash, or was purged."""
-    fields: list[str]
-    """The names of the fields that changed."""
 
 
-async def _document_changed(
+def _document_changed(
     info: Info, after: Annotated[str | None, live.AFTER] = UNSET
-) -> AsyncGenerator[DocumentChange]:
+) -> AsyncGenerator[DocumentChange, None]:
     """What changes about the tenant's documents, from now on or from behind a cursor: all of it, each once."""
-    changes = live.changes(info.context, Permission.DOCUMENTS_READ, documents.DOCUMENTS, after or None)
-    async for cursor, entry, document in changes:
-        yield DocumentChange(
-            cursor=cursor,
-            action=AuditAction(entry.action),
-            document_id=strawberry.ID(write_id("Document", entry.row_id)),
-            document=document,
-            fields=audit.changed(info, entry),
-        )
+    return live.changes(info, DocumentChange, "document", Permission.DOCUMENTS_READ, documents.DOCUMENTS, after or None)
 
 
 @output
@@ -270,19 +254,13 @@ RevertDocumentResult = Annotated[
 @mutation(CreateDocumentResult)
 async def create_document(session: WriteSession, actor: Actor, input: CreateDocumentInput) -> models.Document:
     """Write a document."""
-    given = values(input)
-    key = given.pop("idempotency_key", None)
-    changes = cast("documents.DocumentChanges", given)
-    return await documents.create(session, actor, values=changes, idempotency_key=key)
+    return await documents.create(session, actor, **as_creation(values(input)))
 
 
 @mutation(UpdateDocumentResult)
 async def update_document(session: WriteSession, actor: Actor, input: UpdateDocumentInput) -> models.Document:
     """Change a document: only the fields that are given. What changes nothing makes no new version."""
-    given = values(input)
-    document_id, version = given.pop("id"), given.pop("expected_version", None)
-    changes = cast("documents.DocumentChanges", given)
-    return await documents.change(session, actor, id=document_id, changes=changes, expected_version=version)
+    return await documents.change(session, actor, **as_change(values(input)))
 
 
 @mutation(DeleteDocumentResult)

@@ -14,7 +14,7 @@ from strawberry.types.maybe import Some
 from graph.scalars import read_id, split_id
 from services.errors import InvalidInput
 
-__all__ = ["any_ref", "ref", "values"]
+__all__ = ["any_ref", "as_change", "as_creation", "ref", "values"]
 
 
 def ref(type_name: str, default: Any = MISSING) -> Any:
@@ -42,6 +42,16 @@ def values(given: Any, path: str = "") -> dict[str, Any]:
         where = f"{path}.{field.name}" if path else field.name
         found[field.name] = _read(value, field.metadata.get("ref"), where)
     return found
+
+
+def as_creation(said: dict[str, Any]) -> dict[str, Any]:
+    """What an input says of a new thing, as the rules that make one take it."""
+    return {"idempotency_key": said.pop("idempotency_key", None), "values": said}
+
+
+def as_change(said: dict[str, Any]) -> dict[str, Any]:
+    """What an input says of a thing that there is, as the rules that change one take it."""
+    return {"id": said.pop("id"), "expected_version": said.pop("expected_version", None), "changes": said}
 
 
 def _read(value: Any, type_: str | Callable[[str], bool] | None, path: str) -> Any:

@@ -3,23 +3,39 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, TypeVar
 
 import strawberry
 
-import models
-from graph.context import Context
+from graph.audit import changed, global_id
+from graph.context import Context, Info
+from graph.described import interface
+from models import AuditAction
 from services import audit, feed
 from services.access import Permission
 from services.errors import InvalidInput
 from services.pagination import Collection
 
-__all__ = ["AFTER", "changes", "entries"]
+__all__ = ["AFTER", "Change", "changes", "entries"]
 
 RECHECK = 15.0  # seconds after which a quiet follower's session is looked at again
 
+ChangeType = TypeVar("ChangeType", bound="Change")
+
 AFTER = strawberry.argument(description="The cursor to go on behind; without one, from now on.")
 """What every subscription takes."""
+
+
+@interface
+class Change:
+    """One change of one thing, as it happens."""
+
+    cursor: str
+    """Where it is in the feed; give it as `after` to go on behind it."""
+    action: AuditAction
+    """What became of the thing."""
+    fields: list[str]
+    """The names of the fields that changed."""
 
 
 async def entries(
@@ -54,17 +70,20 @@ async def entries(
 
 
 async def changes(
-    context: Context, permission: Permission, collection: Collection, after: str | None
-) -> AsyncGenerator[tuple[str, models.AuditEntry, Any]]:
-    """What changes about a collection's rows: the cursor, the entry of the audit log, and the row as it is now.
+    info: Info, kind: type[ChangeType], name: str, permission: Permission, collection: Collection, after: str | None
+) -> AsyncGenerator[ChangeType]:
+    """What changes about a collection's rows, as a kind of `Change` that shows the row in its field `name`.
 
-    The row is None when it is gone, or not for the actor to see.
+    The row is shown as it is now; it is None when it is gone, or not for the actor to see.
 
     Raises:
         InvalidInput, Unauthenticated, Forbidden: as in `entries`.
     """
+    context = info.context
     async for cursor, entry in entries(context, permission, audit.changes_of(collection), after):
-        yield cursor, entry, await context.loaders.one(collection, "id", entry.row_id)
+        row = await context.loaders.one(collection, "id", entry.row_id)
+        shown = {name: row, f"{name}_id": global_id(entry)}
+        yield kind(cursor=cursor, action=AuditAction(entry.action), fields=changed(info, entry), **shown)
 
 
 def _position(cursor: str) -> int:

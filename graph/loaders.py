@@ -11,9 +11,10 @@ from uuid import UUID
 from aiodataloader import DataLoader
 
 from models.database import ReadSession
-from services import pagination
+from services import reading
 from services.access import Actor
-from services.pagination import Collection, Page, PageRequest
+from services.pagination import Collection, PageRequest
+from services.reading import Page
 
 __all__ = ["Loaders"]
 
@@ -33,7 +34,7 @@ class Loaders:
         return self._load(
             ("one", collection, key),
             value,
-            lambda session, ids: pagination.by_keys(session, self._actor, collection, key, ids),
+            lambda session, ids: reading.by_keys(session, self._actor, collection, key, ids),
         )
 
     def expression(self, collection: Collection, name: str, row_id: UUID) -> Awaitable[Any]:
@@ -41,7 +42,7 @@ class Loaders:
         return self._load(
             ("expression", collection, name),
             row_id,
-            lambda session, ids: pagination.expression(session, self._actor, collection, name, ids),
+            lambda session, ids: reading.expression(session, self._actor, collection, name, ids),
         )
 
     def related(self, collection: Collection, request: PageRequest, key: str, parent: UUID) -> Awaitable[Page]:
@@ -49,7 +50,7 @@ class Loaders:
         return self._load(
             ("related", collection, request, key),
             parent,
-            lambda session, ids: pagination.related(session, self._actor, collection, request, key, ids),
+            lambda session, ids: reading.related(session, self._actor, collection, request, key, ids),
         )
 
     def related_count(self, collection: Collection, request: PageRequest, key: str, parent: UUID) -> Awaitable[int]:
@@ -57,16 +58,16 @@ class Loaders:
         return self._load(
             ("counts", collection, request, key),
             parent,
-            lambda session, ids: pagination.counts(session, self._actor, collection, request, key, ids),
+            lambda session, ids: reading.counts(session, self._actor, collection, request, key, ids),
         )
 
     async def page(self, collection: Collection, request: PageRequest) -> Page:
         """A page of a whole collection."""
-        return await pagination.page(await self._read(), self._actor, collection, request)
+        return await reading.page(await self._read(), self._actor, collection, request)
 
     async def count(self, collection: Collection, request: PageRequest) -> int:
         """How many rows a whole collection has."""
-        return await pagination.count(await self._read(), self._actor, collection, request)
+        return await reading.count(await self._read(), self._actor, collection, request)
 
     def _load(self, key: Hashable, value: UUID, batch: Batch) -> Awaitable[Any]:
         loader = self._loaders.get(key)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry import UNSET
@@ -15,7 +15,7 @@ from graph.connection import Connection, OrderDirection
 from graph.described import enum, input_type, output, result
 from graph.errors import AlreadyExists, IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields import Node, listing, many, money, node, single, sql
-from graph.inputs import ref, values
+from graph.inputs import as_change, as_creation, ref, values
 from graph.money import Money, MoneyInput
 from graph.mutations import mutation
 from models import Currency
@@ -251,19 +251,15 @@ RestockProductsResult = Annotated[RestockOutcomes | InvalidInput | IdempotencyCo
 @mutation(CreateProductResult)
 async def create_product(session: WriteSession, actor: Actor, input: CreateProductInput) -> models.Product:
     """Offer a product. For admins and owners."""
-    given = values(input)
-    key, stock = given.pop("idempotency_key", None), given.pop("stock_quantity")
-    changes = cast("products.ProductChanges", given)
-    return await products.create(session, actor, values=changes, stock_quantity=stock, idempotency_key=key)
+    said = values(input)
+    stock = said.pop("stock_quantity")
+    return await products.create(session, actor, stock_quantity=stock, **as_creation(said))
 
 
 @mutation(UpdateProductResult)
 async def update_product(session: WriteSession, actor: Actor, input: UpdateProductInput) -> models.Product:
     """Change a product: only the fields that are given. Placed orders keep their prices. For admins and owners."""
-    given = values(input)
-    product_id, version = given.pop("id"), given.pop("expected_version", None)
-    changes = cast("products.ProductChanges", given)
-    return await products.change(session, actor, id=product_id, changes=changes, expected_version=version)
+    return await products.change(session, actor, **as_change(values(input)))
 
 
 @mutation(RestockProductResult)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry import UNSET
@@ -16,10 +16,9 @@ from graph.context import Info
 from graph.described import enum, input_type, output, result
 from graph.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields import Node, listing, many, node, one, single
-from graph.inputs import ref, values
+from graph.inputs import as_change, as_creation, ref, values
 from graph.mutations import mutation
-from graph.scalars import write_id
-from models import AuditAction, TaskStatus
+from models import TaskStatus
 from models.database import WriteSession
 from services import tasks
 from services.access import Actor, Permission
@@ -120,31 +119,18 @@ class Queries:
 
 
 @output
-class TaskChange:
+class TaskChange(live.Change):
     """One change of one task, as it happens."""
 
-    cursor: str
-    """Where it is in the feed; give it as `after` to go on behind it."""
-    action: AuditAction
-    """What became of the task."""
     task_id: strawberry.ID
     """Which task."""
     task: Task | None
     """The task as it is now; null when it was deleted, or is in the trash with its project."""
-    fields: list[str]
-    """The names of the fields that changed."""
 
 
-async def _task_changed(info: Info, after: Annotated[str | None, live.AFTER] = UNSET) -> AsyncGenerator[TaskChange]:
+def _task_changed(info: Info, after: Annotated[str | None, live.AFTER] = UNSET) -> AsyncGenerator[TaskChange, None]:
     """What changes about the tenant's tasks, from now on or from behind a cursor: all of it, each once."""
-    async for cursor, entry, task in live.changes(info.context, Permission.TASKS_READ, tasks.TASKS, after or None):
-        yield TaskChange(
-            cursor=cursor,
-            action=AuditAction(entry.action),
-            task_id=strawberry.ID(write_id("Task", entry.row_id)),
-            task=task,
-            fields=audit.changed(info, entry),
-        )
+    return live.changes(info, TaskChange, "task", Permission.TASKS_READ, tasks.TASKS, after or None)
 
 
 @output
@@ -241,19 +227,13 @@ UpdateTasksResult = Annotated[TaskOutcomes | InvalidInput, result("UpdateTasks")
 @mutation(CreateTaskResult)
 async def create_task(session: WriteSession, actor: Actor, input: CreateTaskInput) -> models.Task:
     """Note a task."""
-    given = values(input)
-    key = given.pop("idempotency_key", None)
-    return await tasks.create(session, actor, values=cast("tasks.TaskChanges", given), idempotency_key=key)
+    return await tasks.create(session, actor, **as_creation(values(input)))
 
 
 @mutation(UpdateTaskResult)
 async def update_task(session: WriteSession, actor: Actor, input: UpdateTaskInput) -> models.Task:
     """Change a task: only the fields that are given."""
-    given = values(input)
-    task_id, version = given.pop("id"), given.pop("expected_version", None)
-    return await tasks.change(
-        session, actor, id=task_id, changes=cast("tasks.TaskChanges", given), expected_version=version
-    )
+    return await tasks.change(session, actor, **as_change(values(input)))
 
 
 @mutation(UpdateTasksResult)

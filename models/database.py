@@ -22,10 +22,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.base import Model, row_class
 from models.connections import PATIENCE, AtHand, Warm, ask, note_idle, ping_if_idle, prove
 from models.failures import Behind, NotLive, Overloaded, Retry, Unreachable, Unreadable, named
-from models.identity import NOBODY, Identity, entry
+from models.identity import CALL, ENTRY, NOBODY, Identity, entry
 
 __all__ = [
     "NOBODY",
+    "AnySession",
     "Behind",
     "Database",
     "Identity",
@@ -43,15 +44,12 @@ __all__ = [
 
 CLOSE_SECONDS = 2.0  # that a server gets to say goodbye
 
-ENTER = text(
-    "SELECT 1 FROM atrium_enter"
-    "(:tenant_id, :user_id, :role, :session_id, :request_id, :ip, :user_agent, :operation, :api_key_id)"
-)
+ENTER = text(f"SELECT 1 FROM atrium_enter({', '.join(f':{name}' for name in ENTRY)})")  # noqa: S608  # names of ours
 ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
 
 # Where the log of the primary ends, in bytes. Not where it was flushed to: a commit may be visible before.
 POSITION = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
-ADMIT = POSITION + " FROM atrium_enter($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+ADMIT = f"{POSITION} FROM {CALL}"
 
 
 class Session(AsyncSession):
@@ -111,6 +109,8 @@ ReadSession = NewType("ReadSession", Session)
 
 WriteSession = NewType("WriteSession", Session)
 """A session inside a transaction on the primary; every rule that changes something asks for one."""
+
+AnySession = ReadSession | WriteSession
 
 ModelType = TypeVar("ModelType", bound=Model)
 
@@ -272,7 +272,7 @@ class Database:
         Raises:
             NotLive, Overloaded, Unreachable.
         """
-        position: int | None = await self._ask(ADMIT, *entry(identity).values())
+        position: int | None = await self._ask(ADMIT, *entry(identity))
         if position is None:
             raise NotLive
         return position
@@ -371,6 +371,6 @@ async def _session(connection: AsyncConnection) -> AsyncIterator[Session]:
 
 
 async def _enter(connection: AsyncConnection, identity: Identity) -> None:
-    entered = await connection.execute(ENTER, entry(identity))
+    entered = await connection.execute(ENTER, dict(zip(ENTRY, entry(identity), strict=True)))
     if entered.first() is None:
         raise NotLive

@@ -1,10 +1,12 @@
 """Who asks, for which tenant, and from where: what `atrium_enter` is told."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-__all__ = ["NOBODY", "Identity", "entry"]
+__all__ = ["CALL", "ENTRY", "NOBODY", "Identity", "entry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,21 @@ class Identity:
 NOBODY = Identity()
 
 
-def entry(identity: Identity) -> dict[str, Any]:
-    """The arguments of `atrium_enter`, in their order."""
-    return {field: getattr(identity, field) for field in Identity.__dataclass_fields__}
+ENTRY: Mapping[str, str] = {
+    "tenant_id": "uuid",
+    "user_id": "uuid",
+    "role": "text",
+    "session_id": "uuid",
+    "request_id": "text",
+    "ip": "text",
+    "user_agent": "text",
+    "operation": "text",
+    "api_key_id": "uuid",
+}
+"""What `atrium_enter` takes of an identity, in its order, and the types of that."""
+
+CALL = f"atrium_enter({', '.join(f'${number}::{type_}' for number, type_ in enumerate(ENTRY.values(), 1))})"
+"""The entry as the driver takes it, as the first parameters of a statement."""
+
+entry: Callable[[Identity], tuple[Any, ...]] = attrgetter(*ENTRY)
+"""The values of those parameters."""

@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -102,15 +102,8 @@ class Machine:
 
     def asking(self, origin: Identity) -> Identity:
         """Its identity, asking from somewhere."""
-        return Identity(
-            tenant_id=self.tenant_id,
-            user_id=self.created_by,
-            role=self.role,
-            request_id=origin.request_id,
-            ip=origin.ip,
-            user_agent=origin.user_agent,
-            operation=origin.operation,
-            api_key_id=self.key_id,
+        return replace(
+            origin, tenant_id=self.tenant_id, user_id=self.created_by, role=self.role, api_key_id=self.key_id
         )
 
 

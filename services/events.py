@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from models import Event
 from models.base import new_id, table_of
-from models.database import ReadSession, WriteSession, fetch
+from models.database import AnySession, WriteSession, fetch
 from services.access import Actor
 from services.errors import VersionConflict
 
@@ -73,7 +73,7 @@ async def append(
         raise VersionConflict(Event, stream_id, expected_version + 1) from None
 
 
-async def stream(session: ReadSession | WriteSession, actor: Actor, stream_id: UUID) -> list[Event]:
+async def stream(session: AnySession, actor: Actor, stream_id: UUID) -> list[Event]:
     """Everything that happened to one stream, in order. Whether the actor may see it is the caller's care."""
     statement = (
         select(*table_of(Event).c)

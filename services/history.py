@@ -15,16 +15,17 @@ from sqlmodel import col
 
 from models import AuditEntry
 from models.base import Model, row_class, table_of
-from models.database import ReadSession, WriteSession
+from models.database import AnySession, WriteSession
 from services.access import Actor
 
 __all__ = ["after", "as_of", "forget"]
 
 RowType = TypeVar("RowType", bound=Model)
-Session = ReadSession | WriteSession
 
 
-async def as_of(session: Session, actor: Actor, model: type[RowType], row_id: UUID, moment: datetime) -> RowType | None:
+async def as_of(
+    session: AnySession, actor: Actor, model: type[RowType], row_id: UUID, moment: datetime
+) -> RowType | None:
     """A row as it was at a moment; None before it was made, and once it is gone for good.
 
     Columns that the database generates are not in the log, and None here.
@@ -32,7 +33,9 @@ async def as_of(session: Session, actor: Actor, model: type[RowType], row_id: UU
     return await _at(session, actor, model, row_id, col(AuditEntry.created_at) <= moment)
 
 
-async def after(session: Session, actor: Actor, model: type[RowType], row_id: UUID, entry_id: UUID) -> RowType | None:
+async def after(
+    session: AnySession, actor: Actor, model: type[RowType], row_id: UUID, entry_id: UUID
+) -> RowType | None:
     """A row as an entry of the log left it; None if the entry is about anything else, or its values are forgotten."""
     return await _at(session, actor, model, row_id, col(AuditEntry.id) == entry_id)
 
@@ -48,7 +51,7 @@ async def forget(session: WriteSession, model: type[Model], row_id: UUID) -> int
 
 
 async def _at(
-    session: Session, actor: Actor, model: type[RowType], row_id: UUID, reached: ColumnElement[bool]
+    session: AnySession, actor: Actor, model: type[RowType], row_id: UUID, reached: ColumnElement[bool]
 ) -> RowType | None:
     """The row at the highest version of the entries for which a condition holds."""
     values = col(AuditEntry.new_values)

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import asyncpg
 
 from models.database import NOBODY, Database, Identity, NotLive, WriteSession
-from services import pagination, sessions
+from services import reading, sessions
 from services.access import Actor
 from services.door import Door
-from services.pagination import Collection, Page, PageRequest
+from services.pagination import Collection, PageRequest
+from services.reading import Page
 from services.sessions import Opened
 from tests.factories import PASSWORD, Person
 
@@ -81,7 +82,7 @@ class Rules:
         actor = self.actor(person)
         request = PageRequest.of(collection, "a list", **wanted)
         async with self.database.read(actor.identity) as session:
-            return await pagination.page(session, actor, collection, request)
+            return await reading.page(session, actor, collection, request)
 
     async def listed(self, person: Person, collection: Collection, **wanted: Any) -> list[Any]:
         """The rows of a page."""

@@ -14,7 +14,7 @@ from graph.connection import Connection, OrderDirection
 from graph.described import enum, input_type, output, result
 from graph.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields import Node, many, node, one
-from graph.inputs import ref, values
+from graph.inputs import as_change, as_creation, ref, values
 from graph.mutations import mutation
 from models import ArticleLanguage, ArticleStatus
 from models.database import WriteSession
@@ -184,19 +184,13 @@ ImportArticlesResult = Annotated[ArticleOutcomes | InvalidInput | IdempotencyCon
 @mutation(CreateArticleResult)
 async def create_article(session: WriteSession, actor: Actor, input: CreateArticleInput) -> models.Article:
     """Write an article: a draft, unless an admin or owner publishes it at once."""
-    given = values(input)
-    key = given.pop("idempotency_key", None)
-    changes = cast("articles.ArticleChanges", given)
-    return await articles.create(session, actor, values=changes, idempotency_key=key)
+    return await articles.create(session, actor, **as_creation(values(input)))
 
 
 @mutation(UpdateArticleResult)
 async def update_article(session: WriteSession, actor: Actor, input: UpdateArticleInput) -> models.Article:
     """Change an article, only the fields that are given: your own draft, or any for admins and owners."""
-    given = values(input)
-    article_id, version = given.pop("id"), given.pop("expected_version", None)
-    changes = cast("articles.ArticleChanges", given)
-    return await articles.change(session, actor, id=article_id, changes=changes, expected_version=version)
+    return await articles.change(session, actor, **as_change(values(input)))
 
 
 @mutation(DeleteArticleResult)

@@ -19,8 +19,9 @@ from graph.compiler.sql import Writer, text
 from graph.compiler.tree import Declined, Selected, Selection, Tree
 from graph.fields import Listing
 from services.access import Permission
-from services.pagination import MOST, PageRequest, cursor_of, order_keys
-from services.selects import listed, paged
+from services.cursors import cursor_of
+from services.pagination import MOST, PageRequest
+from services.selects import listed, order_keys, paged
 
 __all__ = ["Objects", "connection"]
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from graph.compiler.sql import Source
 from graph.compiler.statement import write
 from graph.compiler.tree import Declined, Tree
-from models.database import Identity
+from models.identity import Identity, entry
 from services.access import Permission
 from services.pagination import PageRequest
 
@@ -34,18 +34,7 @@ class Plan:
 
     def values(self, asked: Sequence[Any], identity: Identity) -> list[Any]:
         """The values of the statement's parameters, those of `atrium_enter` first."""
-        return [
-            identity.tenant_id,
-            identity.user_id,
-            identity.role,
-            identity.session_id,
-            identity.request_id,
-            identity.ip,
-            identity.user_agent,
-            identity.operation,
-            identity.api_key_id,
-            *[get(asked, identity) for get in self.gets],
-        ]
+        return [*entry(identity), *[get(asked, identity) for get in self.gets]]
 
 
 def shape(asked: Any) -> Any:

@@ -22,19 +22,17 @@ from sqlalchemy import ARRAY, ColumnElement, Text, Uuid
 from graph import claims, fields
 from graph.compiler.lists import connection
 from graph.compiler.rows import Rows, as_object
-from graph.compiler.sql import IDENTITY, NOT_NULL, Source, Writer, column, text
+from graph.compiler.sql import ENTERED, IDENTITY, NOT_NULL, Source, Writer, column, text
 from graph.compiler.tree import Declined, Selected, Selection, Tree
 from graph.compiler.values import amount, demanded, printed
 from graph.nodes import AnyNode, AnyNodes
+from models.identity import CALL, ENTRY
 from services.access import Permission, permitted
 from services.errors import DomainError
 from services.pagination import Collection
 from services.selects import one_of
 
 __all__ = ["Statement", "is_taken", "write"]
-
-ENTRY = ("uuid", "uuid", "text", "uuid", "text", "text", "text", "text", "uuid")
-"""The types of `atrium_enter`'s arguments, which are the first parameters of every statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +64,7 @@ def write(
         raise Declined(type(refusal).__name__) from None
     if not writer.names:
         raise Declined("nothing to read")
-    marks = ", ".join(f"${number}::{type_}" for number, type_ in enumerate(ENTRY, 1))
-    return Statement(f"SELECT {body}::text FROM atrium_enter({marks}) entered", tuple(writer.sources))
+    return Statement(f"SELECT {body}::text FROM {CALL} {ENTERED}", tuple(writer.sources))
 
 
 class _Objects:

@@ -2,7 +2,8 @@
 
 from alembic import op
 
-from migrations.walls import MEMBER, PRESENTED, TENANT, TENANT_ROWS, definer, owners_view, run, touch, wall
+from migrations.entry import make_entry
+from migrations.walls import MEMBER, PRESENTED, TENANT, TENANT_ROWS, owners_view, run, touch, wall
 
 revision = "0002"
 down_revision = "0001"
@@ -99,49 +100,6 @@ BEGIN
 END $$
 """
 
-# Yields its one row, and sets the context that every policy reads, only if whoever asks is still let in: the account
-# is active, the session neither revoked nor over, the tenant active, and the membership live with the role that the
-# token claims. Checking first and setting afterwards leaves no context behind a refusal. The settings are local to
-# the transaction. It runs with the owner's rights, since what it checks lies outside every wall.
-ENTER = """
-CREATE FUNCTION atrium_enter(
-    tenant uuid, member uuid, claimed_role text, session uuid, request text, address text, agent text
-) RETURNS TABLE (tenant_id uuid, user_id uuid)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF member IS NULL AND tenant IS NOT NULL THEN
-        RETURN;
-    END IF;
-    IF member IS NOT NULL THEN
-        PERFORM FROM public.users u JOIN public.sessions s ON s.user_id = u.id
-        WHERE u.id = member AND u.is_active
-            AND s.id = session AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp();
-        IF NOT FOUND THEN
-            RETURN;
-        END IF;
-    END IF;
-    IF tenant IS NOT NULL THEN
-        PERFORM FROM public.memberships m JOIN public.tenants t ON t.id = m.tenant_id
-        WHERE m.tenant_id = tenant AND m.user_id = member AND m.role = claimed_role
-            AND m.is_active AND m.ended_at IS NULL AND t.is_active;
-        IF NOT FOUND THEN
-            RETURN;
-        END IF;
-    END IF;
-    PERFORM set_config('app.tenant_id', coalesce(tenant::text, ''), true),
-        set_config('app.user_id', coalesce(member::text, ''), true),
-        set_config('app.session_id', coalesce(session::text, ''), true),
-        set_config('app.request_id', coalesce(request, ''), true),
-        set_config('app.ip', coalesce(address, ''), true),
-        set_config('app.user_agent', coalesce(agent, ''), true);
-    tenant_id := tenant;
-    user_id := member;
-    RETURN NEXT;
-END $$
-"""
-
-ENTER_SIGNATURE = "atrium_enter(uuid, uuid, text, uuid, text, text, text)"
-
 
 def upgrade() -> None:
     """Make what separates one organisation from the next."""
@@ -149,7 +107,7 @@ def upgrade() -> None:
     op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
     for script in (TENANTS, MEMBERSHIPS, INVITATIONS, INDEXES):
         run(script)
-    for function in (COPY_ACCOUNT, SPREAD_ACCOUNT, ENTER):
+    for function in (COPY_ACCOUNT, SPREAD_ACCOUNT):
         op.execute(function)
     op.execute("ALTER TABLE sessions ADD CONSTRAINT sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants")
     op.execute(
@@ -160,7 +118,7 @@ def upgrade() -> None:
         " FOR EACH ROW EXECUTE FUNCTION atrium_spread_account()"
     )
     op.execute("REVOKE ALL ON FUNCTION atrium_copy_account, atrium_spread_account FROM PUBLIC")
-    definer(ENTER_SIGNATURE)
+    make_entry()
     # Besides the tenant that was entered, a person sees the tenants that they belong to, to choose one.
     wall("memberships", f"{TENANT_ROWS} OR user_id = {MEMBER}", check=TENANT_ROWS, grants="SELECT, INSERT, UPDATE")
     own = f"SELECT m.tenant_id FROM memberships m WHERE m.user_id = {MEMBER}"
@@ -181,7 +139,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take it all back."""
     op.execute("DROP VIEW memberships_text")
-    op.execute(f"DROP FUNCTION {ENTER_SIGNATURE}")
+    op.execute("DROP FUNCTION atrium_enter")
     op.execute("DROP TRIGGER spread_account ON users")
     op.execute("ALTER TABLE sessions DROP CONSTRAINT sessions_tenant_id_fkey")
     op.execute("DROP TABLE invitations, memberships, tenants")

@@ -2,6 +2,7 @@
 
 from alembic import op
 
+from migrations.entry import make_entry
 from migrations.walls import audited, definer, run, unaudited, wall
 
 revision = "0008"
@@ -162,46 +163,6 @@ BEGIN
 END $$
 """
 
-ENTER = """
-CREATE FUNCTION atrium_enter(
-    tenant uuid, member uuid, claimed_role text, session uuid, request text, address text, agent text{parameter}
-) RETURNS TABLE (tenant_id uuid, user_id uuid)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF member IS NULL AND tenant IS NOT NULL THEN
-        RETURN;
-    END IF;
-    IF member IS NOT NULL THEN
-        PERFORM FROM public.users u JOIN public.sessions s ON s.user_id = u.id
-        WHERE u.id = member AND u.is_active
-            AND s.id = session AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp();
-        IF NOT FOUND THEN
-            RETURN;
-        END IF;
-    END IF;
-    IF tenant IS NOT NULL THEN
-        PERFORM FROM public.memberships m JOIN public.tenants t ON t.id = m.tenant_id
-        WHERE m.tenant_id = tenant AND m.user_id = member AND m.role = claimed_role
-            AND m.is_active AND m.ended_at IS NULL AND t.is_active;
-        IF NOT FOUND THEN
-            RETURN;
-        END IF;
-    END IF;
-    PERFORM set_config('app.tenant_id', coalesce(tenant::text, ''), true),
-        set_config('app.user_id', coalesce(member::text, ''), true),
-        set_config('app.session_id', coalesce(session::text, ''), true),
-        set_config('app.request_id', coalesce(request, ''), true),
-        set_config('app.ip', coalesce(address, ''), true),
-        set_config('app.user_agent', coalesce(agent, ''), true){setting};
-    tenant_id := tenant;
-    user_id := member;
-    RETURN NEXT;
-END $$
-"""
-
-BEFORE = "atrium_enter(uuid, uuid, text, uuid, text, text, text)"
-SINCE = "atrium_enter(uuid, uuid, text, uuid, text, text, text, text)"
-
 AUDITED: dict[str, tuple[str, ...]] = {
     "tenants": (),
     "memberships": (),
@@ -229,10 +190,7 @@ def upgrade() -> None:
     wall("audit_log", grants="SELECT")
     # An entry outlives its tenant too, and must not keep the sealer from sealing those of others.
     op.execute("ALTER TABLE feed DROP CONSTRAINT feed_tenant_id_fkey")
-    op.execute(f"DROP FUNCTION {BEFORE}")
-    setting = ",\n        set_config('app.operation', coalesce(operation, ''), true)"
-    op.execute(ENTER.format(parameter=",\n    operation text DEFAULT ''", setting=setting))
-    definer(SINCE)
+    make_entry(operation=True)
     for table, secrets in AUDITED.items():
         audited(table, secrets)
 
@@ -241,9 +199,7 @@ def downgrade() -> None:
     """Stop, and forget it all; the feed keeps the events alone, with their positions."""
     for table in AUDITED:
         unaudited(table)
-    op.execute(f"DROP FUNCTION {SINCE}")
-    op.execute(ENTER.format(parameter="", setting=""))
-    definer(BEFORE)
+    make_entry()
     op.execute("DELETE FROM unsealed WHERE source = 'audit'")
     op.execute("DELETE FROM feed WHERE source = 'audit'")
     op.execute("DELETE FROM feed f WHERE NOT EXISTS (SELECT FROM tenants t WHERE t.id = f.tenant_id)")

@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import ARRAY, Select, Text, Uuid, bindparam, exists, func, lateral, select, table, true
 from sqlalchemy import column as named
 
+from models.database import AnySession
 from services.access import Actor, Permission
 from services.articles.rules import seen
 from services.articles.searched import PRESENT, SEARCHED
-from services.pagination import Session, values_of
+from services.reading import values_of
 
 __all__ = ["corrected", "statement_of", "words_of"]
 
@@ -24,7 +25,7 @@ _WORD = re.compile(r"(?<![\w-])-?\w+")
 _KEPT = re.compile(r"[^\W\d_]{4,30}")
 
 
-async def corrected(session: Session, actor: Actor, query: str) -> str | None:
+async def corrected(session: AnySession, actor: Actor, query: str) -> str | None:
     """The query with its first eight words put right as far as need be; None when nothing is to be put right."""
     actor.require(Permission.ARTICLES_READ)
     words = words_of(query)

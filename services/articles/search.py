@@ -36,29 +36,17 @@ from sqlmodel import col
 
 from models import Article
 from models.base import Row, row_class
+from models.database import AnySession
 from services.access import Actor, Permission
 from services.articles.corrections import corrected
 from services.articles.rules import ARTICLES, LONGEST_TITLE, filters_of, seen, visible
 from services.articles.searched import ASKED, SEARCHED, query_in
 from services.articles.segments import CLEAN, SNIPPET, TITLE, Segment, segments
+from services.cursors import cursor_of
 from services.errors import InvalidInput
-from services.pagination import (
-    LONGEST_FILTER,
-    Collection,
-    Edge,
-    Order,
-    Page,
-    PageRequest,
-    Session,
-    by_keys,
-    cursor_of,
-    cut,
-    directed,
-    filtered,
-    order_keys,
-    seek,
-    values_of,
-)
+from services.pagination import LONGEST_FILTER, Collection, Order, PageRequest
+from services.reading import Edge, Page, by_keys, cut, values_of
+from services.selects import directed, filtered, order_keys, paged
 from services.validation import storable
 
 __all__ = [
@@ -142,7 +130,7 @@ def request_of(query: str, filters: Mapping[str, Any], **paging: Any) -> PageReq
     return PageRequest.of(MATCHES, "searchArticles", filters={**filters, "query": query.strip()}, **paging)
 
 
-async def search(session: Session, actor: Actor, *, request: PageRequest) -> Found:
+async def search(session: AnySession, actor: Actor, *, request: PageRequest) -> Found:
     """One page of the articles that match, the best or the newest first.
 
     Where nothing matches, words that no article holds are taken for the most similar one that some article does, and
@@ -161,7 +149,7 @@ async def search(session: Session, actor: Actor, *, request: PageRequest) -> Fou
     return Found(again.page, again.total, again.request, instead) if again.total else found
 
 
-async def highlights(session: Session, actor: Actor, *, query: str, ids: Sequence[UUID]) -> dict[UUID, Highlight]:
+async def highlights(session: AnySession, actor: Actor, *, query: str, ids: Sequence[UUID]) -> dict[UUID, Highlight]:
     """Where these articles match a query: the title whole, and of the content a snippet of 50 words at most."""
     rows = visible(actor.permissions)
     config = func.atrium_text_config(col(Article.language))
@@ -175,7 +163,7 @@ async def highlights(session: Session, actor: Actor, *, query: str, ids: Sequenc
     return {row_id: Highlight(segments(title), segments(snippet, most=MOST_WORDS)) for row_id, title, snippet in result}
 
 
-async def facets(session: Session, actor: Actor, *, request: PageRequest) -> Facets:
+async def facets(session: AnySession, actor: Actor, *, request: PageRequest) -> Facets:
     """How many of all that was found are in which language, by whom, and of which month."""
     actor.require(Permission.ARTICLES_READ)
     if not query_of(request):
@@ -199,7 +187,7 @@ async def facets(session: Session, actor: Actor, *, request: PageRequest) -> Fac
     return Facets(languages, [(UUID(value), count) for value, count in authors[:MOST_AUTHORS]], months)
 
 
-async def suggest(session: Session, actor: Actor, *, prefix: str, first: int = 10) -> list[Row]:
+async def suggest(session: AnySession, actor: Actor, *, prefix: str, first: int = 10) -> list[Row]:
     """The articles whose titles begin with this, in any case, by title; none when it is blank.
 
     Raises:
@@ -220,7 +208,7 @@ async def suggest(session: Session, actor: Actor, *, prefix: str, first: int = 1
     return [row_class(Article).of(row) for row in result]
 
 
-async def _searched(session: Session, actor: Actor, request: PageRequest) -> Found:
+async def _searched(session: AnySession, actor: Actor, request: PageRequest) -> Found:
     statement = statement_of(Actor(permissions=frozenset(actor.permissions)), _shape(request))
     result = await session.exec(statement, params=values_of(actor, request))
     rows = result.all()
@@ -240,10 +228,7 @@ def statement_of(actor: Actor, request: PageRequest) -> Select[Any]:
     matched = _matched(actor, request, SEARCHED.c.id, SEARCHED.c.created_at, rank.label("rank"))
     key, row_id, downwards = order_keys(MATCHES, request)
     page = select(row_id.label("id"), MATCHED.c.rank, key.label("key")).select_from(MATCHED)
-    if request.cursor:
-        page = page.where(seek(MATCHES, request))
-    taken = page.order_by(*directed((key, row_id), downwards=downwards)).limit(bindparam("limit", type_=Integer()))
-    rows = taken.subquery("page")
+    rows = paged(page, MATCHES, request, bindparam("limit", type_=Integer())).subquery("page")
     total = select(func.count()).select_from(MATCHED).scalar_subquery()
     one = select(literal(1).label("one")).subquery("one")
     return (
@@ -261,7 +246,8 @@ def _matched(actor: Actor, request: PageRequest, *columns: Any) -> CTE:
     up in the index; the planner would else be free to read all articles and to compare each with every query.
     """
     inner = select(*columns).where(SEARCHED.c.language == ASKED.c.language, *seen(actor.permissions, SEARCHED.c))
-    inner = filtered(inner.correlate(ASKED), MATCHES, request, actor).offset(literal_column("0"))
+    wanted = [name for name, _ in request.filters]
+    inner = filtered(inner.correlate(ASKED), MATCHES, actor.permissions, wanted).offset(literal_column("0"))
     each = lateral(inner, "each")
     return select(*each.c).select_from(ASKED.join(each, true())).cte("matched").prefix_with("MATERIALIZED")
 

@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from models import Event, Membership, Order, OrderItem, OrderStatus, Product
 from models.base import new_id, row_class, table_of
-from models.database import ReadSession, WriteSession, fetch
+from models.database import AnySession, WriteSession, fetch
 from services import events
 from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
 from services.errors import NotFound, OutOfStock, Shortage, VersionConflict
@@ -198,7 +198,7 @@ async def move(
     return moved
 
 
-async def as_of(session: ReadSession | WriteSession, actor: Actor, *, id: UUID, moment: datetime) -> Order | None:
+async def as_of(session: AnySession, actor: Actor, *, id: UUID, moment: datetime) -> Order | None:
     """The order as it was at a moment; None if there was none then, or it is not visible."""
     mine = visible(actor.permissions)
     rows = mine.where(col(Order.id) == bindparam("order_id", type_=Uuid()))

@@ -14,8 +14,8 @@ import asyncpg
 import graphql
 
 from graph.schema import build
-from tests.api import things
-from tests.api.things import Maker, Name, Stage
+from tests.api import things, writings
+from tests.api.stage import Maker, Name, Stage, secret
 from tests.client import running
 from tests.factories import World, found_world
 
@@ -54,7 +54,7 @@ class Urls(Protocol):
 EVERYTHING_NAMED: dict[str, Maker] = {
     "Task": things.task,
     "Project": things.project,
-    "Document": things.document,
+    "Document": writings.document,
     "User": things.member,
     "Tenant": things.tenant,
     "Invitation": things.invitation,
@@ -65,7 +65,7 @@ EVERYTHING_NAMED: dict[str, Maker] = {
     "OrderItem": things.order_item,
     "OrderEvent": things.order_event,
     "AuditEntry": things.entry,
-    "Article": things.article,
+    "Article": writings.article,
 }
 """For each type with an id, something of it."""
 
@@ -92,17 +92,17 @@ CASES: dict[str, Any] = {
     "tasks: of a project": {"filter": {"projectId": things.project}},
     "tasks: of somebody": {"filter": {"assigneeId": things.member}},
     "tasks: after": {**PAGE, "after": things.cursor_in("tasks", things.task)},
-    "document": {"id": things.document},
-    "document: as it was": {"id": things.document, "asOf": "2999-01-01"},
+    "document": {"id": writings.document},
+    "document: as it was": {"id": writings.document, "asOf": "2999-01-01"},
     "documents": {"orderBy": {"field": "TITLE"}},
-    "documents: holding a text": {"filter": {"text": things.written}},
-    "documents: of a project": {"filter": {"projectId": things.project_of_documents}},
-    "documents: of somebody": {"filter": {"createdBy": things.reader}},
-    "documents: after": {**PAGE, "after": things.cursor_in("documents", things.document)},
+    "documents: holding a text": {"filter": {"text": writings.written}},
+    "documents: of a project": {"filter": {"projectId": writings.project_of_documents}},
+    "documents: of somebody": {"filter": {"createdBy": writings.reader}},
+    "documents: after": {**PAGE, "after": things.cursor_in("documents", writings.document)},
     "trash": {**PAGE, "orderBy": {"field": "DELETED_AT"}},
-    "trash: holding a text": {"filter": {"text": things.written}},
-    "trash: of somebody": {"filter": {"deletedBy": things.reader}},
-    "trash: after": {**PAGE, "after": things.cursor_in("trash", things.deleted_document)},
+    "trash: holding a text": {"filter": {"text": writings.written}},
+    "trash: of somebody": {"filter": {"deletedBy": writings.reader}},
+    "trash: after": {**PAGE, "after": things.cursor_in("trash", writings.deleted_document)},
     "users": {"orderBy": {"field": "CREATED_AT"}},
     "users: by address": {"filter": {"email": things.known_address, "isFormer": None}},
     "users: after": {**PAGE, "after": things.cursor_in("users", things.member)},
@@ -124,16 +124,16 @@ CASES: dict[str, Any] = {
     "auditLog: about something": {"filter": {"rowId": things.task, "table": "tasks"}},
     "auditLog: by somebody": {"filter": {"actor": things.author}},
     "auditLog: after": {**PAGE, "after": things.cursor_in("auditLog", things.entry)},
-    "article": {"id": things.article},
-    "article: somebody's draft": {"id": things.drafted},
+    "article": {"id": writings.article},
+    "article: somebody's draft": {"id": writings.drafted},
     "articles": {"orderBy": {"field": "TITLE"}},
-    "articles: of somebody": {"filter": {"authorId": things.writer}},
-    "articles: after": {**PAGE, "after": things.cursor_in("articles", things.article)},
-    "searchArticles": {"query": things.published},
-    "searchArticles: of somebody": {"query": "secret", "filter": {"authorId": things.writer}, "orderBy": "NEWEST"},
-    "searchArticles: after": {"query": "secret", **PAGE, "orderBy": "NEWEST", "after": things.found_cursor},
-    "suggestArticles": {"prefix": things.titled},
-    "register": {"input": {"email": things.new_address, "fullName": things.secret, "password": things.password}},
+    "articles: of somebody": {"filter": {"authorId": writings.writer}},
+    "articles: after": {**PAGE, "after": things.cursor_in("articles", writings.article)},
+    "searchArticles": {"query": writings.published},
+    "searchArticles: of somebody": {"query": "secret", "filter": {"authorId": writings.writer}, "orderBy": "NEWEST"},
+    "searchArticles: after": {"query": "secret", **PAGE, "orderBy": "NEWEST", "after": writings.found_cursor},
+    "suggestArticles": {"prefix": writings.titled},
+    "register": {"input": {"email": things.new_address, "fullName": secret, "password": things.password}},
     "login": {"input": {"email": things.email, "password": things.password}},
     "login: to a tenant": {"input": {"email": things.email, "password": things.password, "tenant": things.slug}},
     "refresh": {"input": {"refreshToken": things.refresh_token}},
@@ -141,7 +141,7 @@ CASES: dict[str, Any] = {
     "logoutEverywhere": {},
     "switchTenant": {"input": {"tenant": things.slug}},
     "changePassword": {"input": {"currentPassword": things.password, "newPassword": "An0ther-one!"}},
-    "updateViewer": {"input": {"fullName": things.secret}},
+    "updateViewer": {"input": {"fullName": secret}},
     "revokeSession": {"input": {"id": things.session}},
     "requestPasswordReset": {"input": {"email": things.email}},
     "resetPassword": {"input": {"token": things.mailed("reset"), "newPassword": "An0ther-one!"}},
@@ -149,8 +149,8 @@ CASES: dict[str, Any] = {
     "requestEmailChange": {"input": {"email": things.new_address, "password": things.password}},
     "verifyEmail": {"input": {"token": things.mailed("verify")}},
     "verifyEmail: another": {"input": {"token": things.mailed("change")}},
-    "createApiKey": {"input": {"name": things.secret, "role": "ADMIN", "expiresAt": "2999-01-01T00:00:00Z"}},
-    "createApiKey: of an owner": {"input": {"name": things.secret, "role": "OWNER"}},
+    "createApiKey": {"input": {"name": secret, "role": "ADMIN", "expiresAt": "2999-01-01T00:00:00Z"}},
+    "createApiKey: of an owner": {"input": {"name": secret, "role": "OWNER"}},
     "revokeApiKey": {"input": {"id": things.api_key}},
     "createTenant": {"input": {"name": things.new_name, "slug": things.new_slug}},
     "updateTenant": {"input": {"name": things.new_name}},
@@ -166,61 +166,62 @@ CASES: dict[str, Any] = {
     "removeMember: an owner": {"input": {"id": things.owner}},
     "leaveTenant": {},
     "leaveTenant: alone": things.alone,
-    "createProject": {"input": {"name": things.secret, "idempotencyKey": things.new_name}},
-    "updateProject": {"input": {"id": things.project, "name": things.secret, "expectedVersion": 1}},
+    "createProject": {"input": {"name": secret, "idempotencyKey": things.new_name}},
+    "updateProject": {"input": {"id": things.project, "name": secret, "expectedVersion": 1}},
     "archiveProject": {"input": {"id": things.project}},
     "deleteProject": {"input": {"id": things.project}},
     "restoreProject": {"input": {"id": things.trashed}},
-    "createTask": {"input": {"title": things.secret, "projectId": things.project, "assigneeId": things.member}},
+    "createTask": {"input": {"title": secret, "projectId": things.project, "assigneeId": things.member}},
     "updateTask": {
-        "input": {"id": things.task, "title": things.secret, "projectId": things.project, "assigneeId": things.member}
+        "input": {"id": things.task, "title": secret, "projectId": things.project, "assigneeId": things.member}
     },
     "updateTask: at a version": {"input": {"id": things.task, "status": "DONE", "expectedVersion": 1}},
     "deleteTask": {"input": {"id": things.task}},
     "updateTasks": {
         "input": {"tasks": [{"id": things.task, "projectId": things.project, "assigneeId": things.member}]}
     },
-    "createDocument": {"input": {"title": things.new_name, "content": things.secret, "projectId": things.project}},
+    "createDocument": {"input": {"title": things.new_name, "content": secret, "projectId": things.project}},
     "updateDocument": {
-        "input": {"id": things.document, "content": things.new_name, "projectId": things.project, "expectedVersion": 1}
+        "input": {
+            "id": writings.document,
+            "content": things.new_name,
+            "projectId": things.project,
+            "expectedVersion": 1,
+        }
     },
-    "deleteDocument": {"input": {"id": things.document, "expectedVersion": 1}},
-    "restoreDocument": {"input": {"id": things.deleted_document}},
-    "purgeDocument": {"input": {"id": things.deleted_document}},
-    "revertDocument": {"input": {"id": things.changed_document, "to": things.entry_before}},
+    "deleteDocument": {"input": {"id": writings.document, "expectedVersion": 1}},
+    "restoreDocument": {"input": {"id": writings.deleted_document}},
+    "purgeDocument": {"input": {"id": writings.deleted_document}},
+    "revertDocument": {"input": {"id": writings.changed_document, "to": writings.entry_before}},
     "createUsers": {
         "input": {
             "users": [
-                {"email": things.new_address, "fullName": things.secret, "password": things.password},
-                {"email": things.new_address, "fullName": things.secret},
+                {"email": things.new_address, "fullName": secret, "password": things.password},
+                {"email": things.new_address, "fullName": secret},
             ]
         }
     },
-    "createUsers: an owner": {
-        "input": {"users": [{"email": things.new_address, "fullName": things.secret, "role": "OWNER"}]}
-    },
+    "createUsers: an owner": {"input": {"users": [{"email": things.new_address, "fullName": secret, "role": "OWNER"}]}},
     "setUsersActive": {"input": {"ids": [things.member], "isActive": False}},
     "setUsersActive: an owner": {"input": {"ids": [things.owner], "isActive": False}},
-    "createProduct": {"input": {"sku": things.new_sku, "name": things.secret, "price": PRICE}},
-    "updateProduct": {"input": {"id": things.product, "name": things.secret, "expectedVersion": 1}},
-    "updateProducts": {"input": {"products": [{"id": things.product, "name": things.secret, "price": PRICE}]}},
+    "createProduct": {"input": {"sku": things.new_name, "name": secret, "price": PRICE}},
+    "updateProduct": {"input": {"id": things.product, "name": secret, "expectedVersion": 1}},
+    "updateProducts": {"input": {"products": [{"id": things.product, "name": secret, "price": PRICE}]}},
     "restockProduct": {"input": {"id": things.product, "quantity": 2, "idempotencyKey": things.new_name}},
     "restockProducts": {"input": {"products": [{"id": things.product, "quantity": 2}]}},
-    "placeOrder": {
-        "input": {"items": [{"productId": things.product, "quantity": 2}], "shippingAddress": things.secret}
-    },
+    "placeOrder": {"input": {"items": [{"productId": things.product, "quantity": 2}], "shippingAddress": secret}},
     "confirmOrder": {"input": {"id": things.order}},
     "shipOrder": {"input": {"id": things.confirmed, "expectedVersion": 2}},
     "deliverOrder": {"input": {"id": things.shipped}},
-    "cancelOrder": {"input": {"id": things.own_order, "reason": things.secret}},
+    "cancelOrder": {"input": {"id": things.own_order, "reason": secret}},
     "cancelOrder: somebody's": {"input": {"id": things.order}},
-    "createArticle": {"input": {"title": things.secret, "content": things.secret}},
-    "createArticle: published": {"input": {"title": things.secret, "content": "", "status": "PUBLISHED"}},
-    "updateArticle": {"input": {"id": things.own_draft, "title": things.secret, "expectedVersion": 1}},
-    "updateArticle: published": {"input": {"id": things.article, "content": things.secret}},
-    "deleteArticle": {"input": {"id": things.own_draft}},
-    "deleteArticle: somebody's draft": {"input": {"id": things.drafted}},
-    "importArticles": {"input": {"articles": [{"title": things.secret, "content": things.secret}]}},
+    "createArticle": {"input": {"title": secret, "content": secret}},
+    "createArticle: published": {"input": {"title": secret, "content": "", "status": "PUBLISHED"}},
+    "updateArticle": {"input": {"id": writings.own_draft, "title": secret, "expectedVersion": 1}},
+    "updateArticle: published": {"input": {"id": writings.article, "content": secret}},
+    "deleteArticle": {"input": {"id": writings.own_draft}},
+    "deleteArticle: somebody's draft": {"input": {"id": writings.drafted}},
+    "importArticles": {"input": {"articles": [{"title": secret, "content": secret}]}},
 }
 """By root field, and what is special about it, the arguments; whatever is callable is made for the occasion."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.api.things import Stage, digests
+from tests.api.stage import Stage, digests
 
 BUDGET = 0.25 * 3  # seconds of process CPU, with slack for a slow machine
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 from models.base import new_id
 from tests.api.operations import CASES, OPERATIONS, Operation, founded, names, put
 from tests.api.refusals import codes_of, post, refused
-from tests.api.things import Stage, enter
+from tests.api.stage import Stage, enter
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -14,7 +14,7 @@ from models.base import new_id, now
 from services.security import SigningKeys
 from tests.api.operations import founded
 from tests.api.refusals import BUDGET, little_work, post, refused
-from tests.api.things import Stage, enter
+from tests.api.stage import Stage, enter
 from tests.client import SECRET
 from tests.factories import PASSWORD
 

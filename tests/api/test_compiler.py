@@ -17,11 +17,12 @@ import pytest
 
 from graph.cache import Cache
 from graph.compiler import Compiler
-from models.identity import Identity, entry
+from models.identity import CALL, Identity, entry
 from tests.api.both_executors import Both, Tally, both, compare
 from tests.client import App, running
 from tests.conftest import Urls
-from tests.factories import World, found_world
+from tests.context import left_behind
+from tests.factories import World, found_world, person
 
 SHARE = int(os.environ.get("ATRIUM_TEST_QUERIES") or 200)  # the gate asks for 1,000
 ALL = 20_000
@@ -90,8 +91,8 @@ async def told(app: App, token: str | None, query: str, **variables: Any) -> dic
 
 async def test_members_with_equal_permissions_share_a_plan_and_no_row(executors: Both) -> None:
     world, app = executors.world, executors.compiled
-    other = next(iter(await _another_member(world)))
-    clients = [world.acme.member.client, app.client(other)]
+    other = await person(app, world.connection, "other@acme.example.com", world.acme.tenant_id, "member")
+    clients = [world.acme.member.client, other.client]
     seen = [[(await client.run(ORDERS, n=50))["orders"] for client in clients] for _ in range(3)]
     assert seen[0] == seen[1] == seen[2]
     mine, theirs = seen[0]
@@ -100,14 +101,6 @@ async def test_members_with_equal_permissions_share_a_plan_and_no_row(executors:
     emails = [(await client.run(ADDRESSES))["users"]["nodes"] for client in clients]
     assert emails[0] != emails[1]
     assert all(sum(node["email"] is not None for node in nodes) == 1 for nodes in emails)
-
-
-async def _another_member(world: World) -> list[str]:
-    from tests.factories import person  # noqa: PLC0415  # a name that fixtures use too
-
-    made = await person(world.app, world.connection, "other@acme.example.com", world.acme.tenant_id, "member")
-    assert made.client.token
-    return [made.client.token]
 
 
 async def test_a_plan_serves_any_value(executors: Both) -> None:
@@ -227,17 +220,14 @@ async def test_it_can_be_turned_off(executors: Both) -> None:
 
 # What is left behind
 
-SETTINGS = ("tenant_id", "user_id", "session_id", "request_id", "ip", "user_agent", "operation", "api_key_id")
-LEFT = "SELECT " + ", ".join(f"nullif(current_setting('app.{name}', true), '')" for name in SETTINGS)
 SET = "SELECT name FROM pg_settings WHERE source = 'session'"
 
 
 async def cancelled(app: App, identity: Identity, times: int) -> int:
     """Break off statements at any moment of theirs; gives how many were."""
     database, chance = app.parts.database, random.Random(secrets.randbits(40))
-    entered = list(entry(identity).values())
-    marks = ", ".join(f"${number}" for number in range(1, len(entered) + 1))
-    statement = f"SELECT pg_sleep(${len(entered) + 1}::float8)::text FROM atrium_enter({marks}) entered"
+    entered = entry(identity)
+    statement = f"SELECT pg_sleep(${len(entered) + 1}::float8)::text FROM {CALL} entered"
     await asyncio.gather(*(database.answer(statement, [*entered, 0.1]) for _ in range(database.pool_size)))
     backends = {warm.driver.get_server_pid() for warm in database.at_hand}
     broken_off = 0
@@ -262,7 +252,7 @@ async def nothing_left(app: App) -> None:
     at_hand = [warm.driver for warm in app.parts.database.at_hand]  # as they are, cleaned by nobody
     assert at_hand
     for driver in at_hand:
-        assert set(await driver.fetchrow(LEFT)) == {None}
+        assert await left_behind(driver) == {}
         assert await driver.fetch(SET) == []
         assert not driver.is_in_transaction()
 
@@ -339,6 +329,6 @@ async def test_the_walls_stand_before_anything_is_read(
         assert (
             await connection.fetchval(statement, *values[:3], executors.world.outsider.session_id, *values[4:]) is None
         )
-        assert set(await connection.fetchrow(LEFT)) == {None}
+        assert await left_behind(connection) == {}
     finally:
         await connection.close()

@@ -16,10 +16,10 @@ from rich.progress import Progress
 from atrium import maintenance
 from models.base import new_id
 from tests.api.operations import SCHEMA
-from tests.api.test_live import context
 from tests.client import Client
 from tests.conftest import Urls
 from tests.factories import World
+from tests.live import followed
 
 ERROR = "... on Error { message code }"
 FIELDS = "... on InvalidInput { fields { path } }"
@@ -86,7 +86,9 @@ async def reached(client: Client, document_id: str, project_id: str) -> dict[str
     for way, query in WAYS.items():
         given = {name: value for name, value in (("id", document_id), ("in", project_id)) if f"${name}:" in query}
         text = json.dumps(await client.run(query, **given))
-        found[way] = "secret content" in text and "Secret plan" in text
+        shown = {part in text for part in ("secret content", "Secret plan")}
+        assert len(shown) == 1, (way, text)
+        found[way] = shown.pop()
         assert '"totalCount": 0' in text or found[way] or "totalCount" not in text
     return found
 
@@ -97,22 +99,20 @@ async def conflict(client: Client, document_id: str) -> dict[str, Any]:
     return await client.do("updateDocument", fields, id=document_id, content="x", expectedVersion=99)
 
 
-async def followed(world: World, count: int) -> list[dict[str, Any]]:
+CHANGES = """
+subscription($after: String) {
+    documentChanged(after: $after) { action documentId fields document { title content version } }
+}
+"""
+
+
+async def changes_of(world: World, count: int) -> list[dict[str, Any]]:
     """The first changes of documents, as a member sees them now."""
-    query = (
-        'subscription { documentChanged(after: "0") { action documentId fields document { title content version } } }'
-    )
-    changes = await world.app.parts.schema.subscribe(query, context_value=context(world, world.acme.member))
-    seen = []
-    async for result in changes:
-        assert result.errors is None, result.errors
-        seen.append(result.data["documentChanged"])
-        if len(seen) == count:
-            break
-    await changes.aclose()
-    return seen
+    return await asyncio.wait_for(followed(world, world.acme.member, CHANGES, count, after="0"), 20)
 
 
+PAST = "query($id: ID!) { document(id: $id) { history { nodes { id createdAt version } } } }"
+AS_OF = "query($id: ID!, $at: DateTime!) { document(id: $id, asOf: $at) { title content version deletedAt } }"
 TRASH = (
     "query($f: TrashFilter) { trash(filter: $f) { totalCount nodes { id title deletedAt deletedBy { fullName } } } }"
 )
@@ -128,7 +128,7 @@ async def test_a_deleted_document_is_nowhere_but_in_the_trash_and_its_history(wo
     assert await reached(member, made["id"], project["id"]) == dict.fromkeys(WAYS, True)
     assert (await make(member, **key))["id"] == made["id"]
     assert (await conflict(member, made["id"]))["current"]["content"] == "secret content"
-    [seen] = await asyncio.wait_for(followed(world, 1), 20)
+    [seen] = await changes_of(world, 1)
     assert (seen["documentId"], seen["document"]["content"]) == (made["id"], "secret content")
     deleted = await member.do("deleteDocument", DOCUMENT, id=made["id"])
     assert (deleted["deletedBy"]["fullName"], deleted["version"]) == ("Member", 2)
@@ -137,7 +137,7 @@ async def test_a_deleted_document_is_nowhere_but_in_the_trash_and_its_history(wo
         assert await reached(person, made["id"], project["id"]) == dict.fromkeys(WAYS, False)
     assert (await make(member, **key))["code"] == "NOT_FOUND"
     assert (await conflict(member, made["id"]))["code"] == "NOT_FOUND"
-    changes = await asyncio.wait_for(followed(world, 2), 20)
+    changes = await changes_of(world, 2)
     assert [(change["document"], change["fields"]) for change in changes][1] == (None, ["deletedAt", "deletedBy"])
     assert changes[0]["document"] is None
     trash = (await member.run(TRASH, f={"text": "SECRET", "deletedBy": world.acme.member.id}))["trash"]
@@ -159,9 +159,14 @@ async def test_a_deleted_document_is_nowhere_but_in_the_trash_and_its_history(wo
 
 async def test_of_a_purged_document_nothing_is_left_and_the_chain_is_whole(world: World, urls: Urls) -> None:
     admin, member = world.acme.admin.client, world.acme.member.client
-    key = {"idempotencyKey": "k"}
+    project = await admin.do("createProject", "... on Project { id }", name="Apollo")
+    key = {"projectId": project["id"], "idempotencyKey": "k"}
     made = await make(member, **key)
     await member.do("updateDocument", DOCUMENT, id=made["id"], content="secret content, more")
+    newest, _ = (await member.run(PAST, id=made["id"]))["document"]["history"]["nodes"]
+    past = {"id": made["id"], "at": newest["createdAt"]}
+    assert (await member.run(AS_OF, **past))["document"]["content"] == "secret content, more"
+    assert await reached(member, made["id"], project["id"]) == dict.fromkeys(WAYS, True)
     await member.do("deleteDocument", DOCUMENT, id=made["id"])
     answers = ((admin, TRASH), (admin, ALL_LOG), (member, HISTORY))
     for person, query in answers:
@@ -185,25 +190,25 @@ async def test_of_a_purged_document_nothing_is_left_and_the_chain_is_whole(world
         "UPDATE",
         "CREATE",
     ]
+    for person in (member, admin):
+        assert await reached(person, made["id"], project["id"]) == dict.fromkeys(WAYS, False)
+        assert (await person.run(AS_OF, **past))["document"] is None
+        assert (await conflict(person, made["id"]))["code"] == "NOT_FOUND"
     assert (await make(member, **key))["code"] == "NOT_FOUND"
     for mutation in ("purgeDocument", "restoreDocument", "deleteDocument"):
         assert (await admin.do(mutation, ERROR, id=made["id"]))["code"] == "NOT_FOUND"
-    changes = await asyncio.wait_for(followed(world, 5), 20)
+    changes = await changes_of(world, 5)
     assert "ecret" not in json.dumps(changes)
     assert changes[-1] == {"action": "PURGE", "documentId": made["id"], "fields": [], "document": None}
     found = await maintenance.verify(urls.runtime, urls.owner, Progress(disable=True))
     assert (found.damage, found.gap) == ([], None)
 
 
-AS_OF = "query($id: ID!, $at: DateTime!) { document(id: $id, asOf: $at) { title content version deletedAt } }"
-
-
 async def test_a_past_state_is_shown_and_brought_back(world: World) -> None:
     member = world.acme.member.client
     made = await make(member)
-    changed = await member.do("updateDocument", DOCUMENT, id=made["id"], title="Plan B", content="Fly")
-    history = "query($id: ID!) { document(id: $id) { history { nodes { id createdAt version } } } }"
-    newest, oldest = (await member.run(history, id=made["id"]))["document"]["history"]["nodes"]
+    await member.do("updateDocument", DOCUMENT, id=made["id"], title="Plan B", content="Fly")
+    newest, oldest = (await member.run(PAST, id=made["id"]))["document"]["history"]["nodes"]
     assert (newest["version"], oldest["version"]) == (2, 1)
     seen = (await member.run(AS_OF, id=made["id"], at=oldest["createdAt"]))["document"]
     assert (seen["title"], seen["content"], seen["version"]) == ("Secret plan", "secret content", 1)
@@ -219,10 +224,9 @@ async def test_a_past_state_is_shown_and_brought_back(world: World) -> None:
     )
     reverted = await member.do("revertDocument", DOCUMENT, **given, expectedVersion=2)
     assert (reverted["title"], reverted["content"], reverted["version"]) == ("Secret plan", "secret content", 3)
-    assert (await member.run(AS_OF, id=made["id"], at=changed["updatedAt"]))["document"]["title"] in {
-        "Plan B",
-        made["title"],
-    }
+    newest, *_ = (await member.run(PAST, id=made["id"]))["document"]["history"]["nodes"]
+    seen = (await member.run(AS_OF, id=made["id"], at=newest["createdAt"]))["document"]
+    assert (newest["version"], seen["version"], seen["title"]) == (3, 3, "Secret plan")
 
 
 async def test_bad_input_gets_typed_answers(world: World) -> None:

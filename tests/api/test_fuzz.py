@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.api.operations import OPERATIONS, SCHEMA, founded, places
 from tests.api.refusals import codes_of
-from tests.api.things import Stage, enter
+from tests.api.stage import Stage, enter
 
 CODES = {
     "ALREADY_EXISTS",

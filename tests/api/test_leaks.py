@@ -37,7 +37,7 @@ from tests.api.operations import (
     places,
     put,
 )
-from tests.api.things import Stage, digests, enter
+from tests.api.stage import Stage, digests, enter
 from tests.factories import World
 
 in_module = pytest.mark.asyncio(loop_scope="module")

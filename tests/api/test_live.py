@@ -1,45 +1,21 @@
 """Order events, live: everything once, in order, from wherever the subscriber left off."""
 
 import asyncio
-from datetime import timedelta
-from typing import Any
 
-from graph.context import Context
-from models.database import Identity
-from services.access import Actor
 from tests.api.test_orders import MOVED, ORDER, product
-from tests.factories import Person, World
+from tests.factories import World
+from tests.live import followed
 
-SUBSCRIPTION = (
+ORDER_EVENTS = (
     "subscription($after: String) { orderEvents(after: $after) { cursor event { type order { id status } } } }"
 )
-
-
-def context(world: World, person: Person) -> Context:
-    parts = world.app.parts
-    identity = Identity(person.tenant_id, person.user_id, person.role, person.session_id)
-    return Context(parts.database, Actor.of(identity), parts.door, parts.feed, invitation_lifetime=timedelta(days=1))
-
-
-async def collect(world: World, person: Person, count: int, after: str | None = None) -> list[dict[str, Any]]:
-    events = await world.app.parts.schema.subscribe(
-        SUBSCRIPTION, variable_values={"after": after}, context_value=context(world, person)
-    )
-    found = []
-    async for result in events:
-        assert result.errors is None, result.errors
-        found.append(result.data["orderEvents"])
-        if len(found) == count:
-            break
-    await events.aclose()
-    return found
 
 
 async def test_events_arrive_and_can_be_resumed(world: World) -> None:
     tea = await product(world, "tea", stock=100)
     item = [{"productId": tea["id"], "quantity": 1}]
     admin = world.acme.admin
-    listening = asyncio.create_task(collect(world, admin, 4, after="0"))
+    listening = asyncio.create_task(followed(world, admin, ORDER_EVENTS, 4, after="0"))
     for _ in range(2):
         order = await world.acme.member.client.do("placeOrder", ORDER, items=item, shippingAddress="x")
         await admin.client.do("confirmOrder", MOVED, id=order["id"])
@@ -47,7 +23,7 @@ async def test_events_arrive_and_can_be_resumed(world: World) -> None:
     assert [e["event"]["type"] for e in seen] == ["PLACED", "CONFIRMED"] * 2
     cursors = [int(e["cursor"]) for e in seen]
     assert cursors == sorted(set(cursors))
-    rest = await asyncio.wait_for(collect(world, admin, 2, after=seen[1]["cursor"]), 20)
+    rest = await asyncio.wait_for(followed(world, admin, ORDER_EVENTS, 2, after=seen[1]["cursor"]), 20)
     assert [(e["cursor"], e["event"]["type"]) for e in rest] == [(e["cursor"], e["event"]["type"]) for e in seen[2:]]
 
 
@@ -57,23 +33,9 @@ TASK_CHANGED = (
 WRITTEN = "... on Task { id }"
 
 
-async def followed(world: World, person: Person, count: int, after: str | None = None) -> list[dict[str, Any]]:
-    changes = await world.app.parts.schema.subscribe(
-        TASK_CHANGED, variable_values={"after": after}, context_value=context(world, person)
-    )
-    found = []
-    async for result in changes:
-        assert result.errors is None, result.errors
-        found.append(result.data["taskChanged"])
-        if len(found) == count:
-            break
-    await changes.aclose()
-    return found
-
-
 async def test_changes_of_tasks_arrive_and_can_be_resumed(world: World) -> None:
     client = world.acme.admin.client
-    listening = asyncio.create_task(followed(world, world.acme.member, 3, after="0"))
+    listening = asyncio.create_task(followed(world, world.acme.member, TASK_CHANGED, 3, after="0"))
     elsewhere = await world.globex.admin.client.do("createTask", WRITTEN, title="Theirs")
     task = await client.do("createTask", WRITTEN, title="Plan")
     await client.do("updateTask", WRITTEN, id=task["id"], title="Plan B")
@@ -83,6 +45,6 @@ async def test_changes_of_tasks_arrive_and_can_be_resumed(world: World) -> None:
     assert {change["taskId"] for change in seen} == {task["id"]} != {elsewhere["id"]}
     assert seen[1]["fields"] == ["title"]
     assert seen[2]["task"] is None
-    assert [c["cursor"] for c in await followed(world, world.acme.member, 2, seen[0]["cursor"])] == [
+    assert [c["cursor"] for c in await followed(world, world.acme.member, TASK_CHANGED, 2, seen[0]["cursor"])] == [
         change["cursor"] for change in seen[1:]
     ]

@@ -1,6 +1,5 @@
 """Orders through HTTP: the walk of a sale."""
 
-import asyncio
 from typing import Any
 
 from tests.factories import World
@@ -68,27 +67,6 @@ async def test_short_stock_names_every_product_and_takes_none(world: World) -> N
     left = await world.acme.member.client.run("{ products { nodes { stockQuantity } } orders { totalCount } }")
     assert [p["stockQuantity"] for p in left["products"]["nodes"]] == [0, 10, 1]
     assert left["orders"]["totalCount"] == 0
-
-
-async def test_one_unit_goes_to_one_of_many_buyers(world: World) -> None:
-    tea = await product(world, "tea", stock=3)
-    item = [{"productId": tea["id"], "quantity": 1}]
-    answers = await asyncio.gather(
-        *(world.acme.member.client.do("placeOrder", ORDER, items=item, shippingAddress="x") for _ in range(8))
-    )
-    assert sorted(a["__typename"] for a in answers) == ["Order"] * 3 + ["OutOfStock"] * 5
-
-
-async def test_fifty_cancels_return_the_stock_once(world: World) -> None:
-    tea = await product(world, "tea", stock=5)
-    item = [{"productId": tea["id"], "quantity": 4}]
-    order = await world.acme.member.client.do("placeOrder", ORDER, items=item, shippingAddress="x")
-    answers = await asyncio.gather(
-        *(world.acme.member.client.do("cancelOrder", MOVED, id=order["id"]) for _ in range(8))
-    )
-    assert sorted(a["__typename"] for a in answers) == ["IllegalTransition"] * 7 + ["Order"]
-    stock = await world.acme.member.client.run("{ products { nodes { stockQuantity } } }")
-    assert stock["products"]["nodes"] == [{"stockQuantity": 5}]
 
 
 async def test_an_order_as_it_was(world: World) -> None:

@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from tests.api.operations import CASES, GUARDED, Operation, founded, outcome
-from tests.api.things import digests, enter, hold_key, product
+from tests.api.stage import digests, enter, hold_key
+from tests.api.things import product
 from tests.factories import World
 
 MATRIX = """

@@ -2,116 +2,17 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
-
-import asyncpg
 
 from models.base import new_id, now
 from services import security
-from tests.client import Client
-from tests.factories import PASSWORD, Person, Tenant, World, person
+from tests.api.stage import Maker, Name, Stage, address, named, secret
+from tests.factories import PASSWORD, person
 
 OFFERED = timedelta(days=1)
-
-
-class Name(str):
-    """What names something of a tenant's: an id, a slug, a token, a cursor; and how to name nothing likewise."""
-
-    __slots__ = ("unknown",)
-    unknown: Callable[[], str]
-
-    def __new__(cls, text: str, unknown: Callable[[], str]) -> Self:
-        """Name something; `unknown` gives something of the same form that there is not."""
-        made = super().__new__(cls, text)
-        made.unknown = unknown
-        return made
-
-
-@dataclass
-class Stage:
-    """Where a case makes its things: the tenant, and who is about to ask. Nobody has no person behind them."""
-
-    world: World
-    tenant: Tenant
-    actor: Person | None
-    changed: UUID | None = None
-    """The document that `changed_document` made."""
-
-    @property
-    def client(self) -> Client:
-        """Whoever asks."""
-        return self.actor.client if self.actor else self.world.nobody
-
-    async def add(self, table: str, **values: Any) -> UUID:
-        """Insert a row into the tenant."""
-        return await self.world.add(table, tenant_id=self.tenant.tenant_id, **values)
-
-
-async def enter(world: World, tenant: Tenant, role: str) -> Stage:
-    """A stage on which somebody new is about to ask: an owner, admin or member, one removed, outsider, or nobody."""
-    stage = Stage(world, tenant, None)
-    if role == "nobody":
-        return stage
-    belonging = () if role == "outsider" else (tenant.tenant_id, role)
-    actor = stage.actor = await person(world.app, world.connection, address(stage), *belonging)
-    if role == "removed":
-        await world.connection.execute("UPDATE memberships SET ended_at = now() WHERE id = $1", actor.member_id)
-    return stage
-
-
-async def hold_key(stage: Stage, role: str) -> UUID:
-    """Whoever is about to ask does so by an API key of theirs with this role, which was used just now; gives its id."""
-    assert stage.actor is not None
-    token = security.OpaqueToken.make("key", stage.tenant.tenant_id, new_id())
-    made = {"id": token.id, "name": "A machine", "role": role, "digest": token.digest, "last_used_at": now()}
-    await stage.add("api_keys", **made, created_by=stage.actor.user_id)
-    stage.actor.client = stage.world.app.client(token.text)
-    return token.id
-
-
-Maker = Callable[[Stage], Awaitable[Any]]
-
-
-UNOWNED = {"alembic_version", "throttles"}
-"""Tables whose rows nobody owns."""
-
-BACKGROUND = {
-    "unsealed": "the sealer takes what was written out of it, at any time",
-    "feed": "and puts it in here; what is in it is in the events",
-}
-"""Tables that change while nobody does anything."""
-
-OWNED = {
-    "tenants": "id = $1",
-    "users": "id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
-    "sessions": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
-    "mailed_tokens": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
-}
-"""Which rows are a tenant's, where it is not in their key."""
-
-
-async def digests(connection: asyncpg.Connection, tenant_id: UUID | None = None) -> dict[str, str]:
-    """By table, a digest of all its rows, or of one tenant's; of what changes by itself there is none."""
-    found = {}
-    for (table,) in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
-        if table not in {*UNOWNED, *BACKGROUND}:
-            where = OWNED.get(table, "tenant_id = $1") if tenant_id else "$1::uuid IS NULL"
-            text = "md5(string_agg(t::text, chr(10) ORDER BY t::text))"
-            found[table] = await connection.fetchval(f"SELECT {text} FROM {table} t WHERE {where}", tenant_id)
-    return found
-
-
-def _global(type_name: str, row_id: UUID) -> Name:
-    return Name(f"{type_name}:{row_id}", lambda: f"{type_name}:{new_id()}")
-
-
-async def secret(stage: Stage) -> str:
-    """A text that gives away which tenant it is of."""
-    return f"{stage.tenant.slug} secret"
 
 
 async def project(stage: Stage, **values: Any) -> Name:
@@ -119,7 +20,7 @@ async def project(stage: Stage, **values: Any) -> Name:
     made = await stage.add("projects", name=await secret(stage), **values)
     for assignee in (None, stage.tenant.member.user_id):
         await _task(stage, project_id=made, assignee_id=assignee)
-    return _global("Project", made)
+    return named("Project", made)
 
 
 async def trashed(stage: Stage) -> Name:
@@ -146,7 +47,7 @@ async def _task(stage: Stage, **values: Any) -> UUID:
 async def task(stage: Stage) -> Name:
     """A task in a project, assigned to a member."""
     made = await stage.add("projects", name=await secret(stage))
-    return _global("Task", await _task(stage, project_id=made, assignee_id=stage.tenant.member.user_id))
+    return named("Task", await _task(stage, project_id=made, assignee_id=stage.tenant.member.user_id))
 
 
 async def entry(stage: Stage) -> Name:
@@ -155,7 +56,7 @@ async def entry(stage: Stage) -> Name:
     connection, row_id = stage.world.connection, UUID(made.partition(":")[2])
     await connection.execute("UPDATE tasks SET description = title || ', more' WHERE id = $1", row_id)
     found = "SELECT id FROM audit_log WHERE row_id = $1 AND action = 'UPDATE'"
-    return _global("AuditEntry", await connection.fetchval(found, row_id))
+    return named("AuditEntry", await connection.fetchval(found, row_id))
 
 
 async def author(stage: Stage) -> Name:
@@ -165,60 +66,7 @@ async def author(stage: Stage) -> Name:
     async with stage.world.connection.transaction():
         await stage.world.connection.execute("SELECT set_config('app.user_id', $1, true)", str(member_.user_id))
         await task(stage)
-    return _global("User", member_.member_id)
-
-
-async def _document(stage: Stage, **values: Any) -> UUID:
-    by = {"created_by": stage.tenant.member.user_id}
-    title = f"{await secret(stage)} {new_id()}"
-    return await stage.add("documents", title=title, content=await secret(stage), **by, **values)
-
-
-async def document(stage: Stage) -> Name:
-    """A live document in a project."""
-    made = await stage.add("projects", name=await secret(stage))
-    return _global("Document", await _document(stage, project_id=made))
-
-
-async def deleted_document(stage: Stage) -> Name:
-    """A document in the trash."""
-    return _global("Document", await _document(stage, deleted_at=now(), deleted_by=stage.tenant.member.user_id))
-
-
-async def project_of_documents(stage: Stage) -> Name:
-    """A project with a document."""
-    made = await stage.add("projects", name=await secret(stage))
-    await _document(stage, project_id=made)
-    return _global("Project", made)
-
-
-async def reader(stage: Stage) -> Name:
-    """A new member, who wrote a document, and deleted one."""
-    made = await person(stage.world.app, stage.world.connection, address(stage), stage.tenant.tenant_id, "member")
-    await _document(stage, deleted_at=now(), deleted_by=made.user_id)
-    await stage.add("documents", title=f"{await secret(stage)} {new_id()}", created_by=made.user_id)
-    assert made.member_id is not None
-    return _global("User", made.member_id)
-
-
-async def written(stage: Stage) -> str:
-    """A text in the title of a document, one of which is in the trash."""
-    await _document(stage)
-    await deleted_document(stage)
-    return await secret(stage)
-
-
-async def changed_document(stage: Stage) -> Name:
-    """A document that was changed."""
-    stage.changed = await _document(stage)
-    await stage.world.connection.execute("UPDATE documents SET content = content || '!' WHERE id = $1", stage.changed)
-    return _global("Document", stage.changed)
-
-
-async def entry_before(stage: Stage) -> Name:
-    """What the audit log says of that document from before it was changed."""
-    found = "SELECT id FROM audit_log WHERE row_id = $1 AND action = 'CREATE'"
-    return _global("AuditEntry", await stage.world.connection.fetchval(found, stage.changed))
+    return named("User", member_.member_id)
 
 
 async def noted(stage: Stage) -> str:
@@ -229,7 +77,7 @@ async def noted(stage: Stage) -> str:
 
 async def product(stage: Stage) -> Name:
     """A product of which there is some."""
-    return _global("Product", await _product(stage))
+    return named("Product", await _product(stage))
 
 
 async def _product(stage: Stage, **values: Any) -> UUID:
@@ -242,11 +90,6 @@ async def sku(stage: Stage) -> Name:
     made = Name(str(new_id()), lambda: str(new_id()))
     await _product(stage, sku=made)
     return made
-
-
-async def new_sku(stage: Stage) -> str:
-    """A number that no product has."""
-    return f"{stage.tenant.slug} {new_id()}"
 
 
 async def sold(stage: Stage) -> str:
@@ -286,38 +129,38 @@ async def _ordered(stage: Stage, buyer: UUID | None = None, *further: str) -> Or
 
 async def order(stage: Stage) -> Name:
     """A member's order, which nobody has looked at yet."""
-    return _global("Order", (await _ordered(stage)).order_id)
+    return named("Order", (await _ordered(stage)).order_id)
 
 
 async def confirmed(stage: Stage) -> Name:
     """A member's order that was confirmed."""
-    return _global("Order", (await _ordered(stage, None, "CONFIRMED")).order_id)
+    return named("Order", (await _ordered(stage, None, "CONFIRMED")).order_id)
 
 
 async def shipped(stage: Stage) -> Name:
     """A member's order that was shipped."""
-    return _global("Order", (await _ordered(stage, None, "CONFIRMED", "SHIPPED")).order_id)
+    return named("Order", (await _ordered(stage, None, "CONFIRMED", "SHIPPED")).order_id)
 
 
 async def own_order(stage: Stage) -> Name:
     """An order of whoever asks, if they ever belonged to the tenant."""
     whose = stage.actor.user_id if stage.actor and stage.actor.member_id else None
-    return _global("Order", (await _ordered(stage, whose)).order_id)
+    return named("Order", (await _ordered(stage, whose)).order_id)
 
 
 async def order_item(stage: Stage) -> Name:
     """The line of a member's order."""
-    return _global("OrderItem", (await _ordered(stage)).item_id)
+    return named("OrderItem", (await _ordered(stage)).item_id)
 
 
 async def order_event(stage: Stage) -> Name:
     """What happened to a member's order."""
-    return _global("OrderEvent", (await _ordered(stage)).event_id)
+    return named("OrderEvent", (await _ordered(stage)).event_id)
 
 
 async def bought(stage: Stage) -> Name:
     """A product that a member has ordered."""
-    return _global("Product", (await _ordered(stage)).product_id)
+    return named("Product", (await _ordered(stage)).product_id)
 
 
 async def buyer(stage: Stage) -> Name:
@@ -325,57 +168,7 @@ async def buyer(stage: Stage) -> Name:
     made = await person(stage.world.app, stage.world.connection, address(stage), stage.tenant.tenant_id, "member")
     await _ordered(stage, made.user_id)
     assert made.member_id is not None
-    return _global("User", made.member_id)
-
-
-async def article(stage: Stage) -> Name:
-    """An article that is published, by a member."""
-    return _global("Article", await _article(stage, stage.tenant.member.user_id, status="PUBLISHED"))
-
-
-async def drafted(stage: Stage) -> Name:
-    """A draft of a member's, who is not about to ask."""
-    return _global("Article", await _article(stage, stage.tenant.member.user_id))
-
-
-async def own_draft(stage: Stage) -> Name:
-    """A draft of whoever asks, if they ever belonged to the tenant."""
-    whose = stage.actor.user_id if stage.actor and stage.actor.member_id else stage.tenant.member.user_id
-    return _global("Article", await _article(stage, whose))
-
-
-async def _article(stage: Stage, author_id: UUID, **values: Any) -> UUID:
-    text = await secret(stage)
-    return await stage.add("articles", title=text, content=text, author_id=author_id, **values)
-
-
-async def published(stage: Stage) -> str:
-    """A text in an article."""
-    await article(stage)
-    return await secret(stage)
-
-
-async def titled(stage: Stage) -> Name:
-    """How the title of an article begins."""
-    return Name(await published(stage), lambda: f"none {new_id()}")
-
-
-async def writer(stage: Stage) -> Name:
-    """A new member, with an article."""
-    made = await person(stage.world.app, stage.world.connection, address(stage), stage.tenant.tenant_id, "member")
-    await _article(stage, made.user_id, status="PUBLISHED")
-    assert made.member_id is not None
-    return _global("User", made.member_id)
-
-
-async def found_cursor(stage: Stage) -> Name:
-    """The cursor of the first article of a search, of which there are two."""
-    for _ in range(2):
-        await article(stage)
-    query = '{ searchArticles(query: "secret", first: 1, orderBy: NEWEST) { pageInfo { endCursor } } }'
-    answer = await stage.client.send(query)
-    found = ((answer.get("data") or {}).get("searchArticles") or {}).get("pageInfo", {}).get("endCursor") or ""
-    return Name(found, lambda: forged(found))
+    return named("User", made.member_id)
 
 
 async def member(stage: Stage) -> Name:
@@ -392,12 +185,7 @@ async def _member(stage: Stage, role: str) -> Name:
     made = await person(stage.world.app, stage.world.connection, address(stage), stage.tenant.tenant_id, role)
     await _task(stage, assignee_id=made.user_id)
     assert made.member_id is not None
-    return _global("User", made.member_id)
-
-
-def address(stage: Stage) -> str:
-    """An e-mail address that nobody has."""
-    return f"{new_id()}@{stage.tenant.slug}.example.com"
+    return named("User", made.member_id)
 
 
 async def new_address(stage: Stage) -> str:
@@ -413,7 +201,7 @@ async def known_address(stage: Stage) -> Name:
 
 
 async def new_name(stage: Stage) -> str:
-    """A name that no tenant has."""
+    """A name, or another text, that nothing has."""
     return f"{stage.tenant.slug} {new_id()}"
 
 
@@ -424,7 +212,7 @@ async def new_slug(stage: Stage) -> str:
 
 async def invitation(stage: Stage) -> Name:
     """An open invitation to somebody."""
-    return _global("Invitation", (await _invited(stage, stage.tenant.tenant_id, address(stage))).id)
+    return named("Invitation", (await _invited(stage, stage.tenant.tenant_id, address(stage))).id)
 
 
 async def invited_elsewhere(stage: Stage) -> Name:
@@ -458,7 +246,7 @@ async def _invited(stage: Stage, tenant_id: UUID, email: str) -> security.Opaque
 
 async def session(stage: Stage) -> Name:
     """Another session of whoever asks."""
-    return _global("LoginSession", (await _opened(stage)).id)
+    return named("LoginSession", (await _opened(stage)).id)
 
 
 async def refresh_token(stage: Stage) -> str:
@@ -490,7 +278,7 @@ async def _api_key(stage: Stage, made_by: UUID) -> Name:
     token = security.OpaqueToken.make("key", stage.tenant.tenant_id, new_id())
     made = {"id": token.id, "name": await secret(stage), "role": "MEMBER", "digest": token.digest}
     await stage.add("api_keys", **made, created_by=made_by)
-    return _global("ApiKey", token.id)
+    return named("ApiKey", token.id)
 
 
 def mailed(kind: str) -> Maker:
@@ -510,7 +298,7 @@ def mailed(kind: str) -> Maker:
 
 async def tenant(stage: Stage) -> Name:
     """The tenant."""
-    return _global("Tenant", stage.tenant.tenant_id)
+    return named("Tenant", stage.tenant.tenant_id)
 
 
 async def slug(stage: Stage) -> Name:

@@ -32,9 +32,7 @@ async def triggers(owner_connection: asyncpg.Connection) -> Triggers:
 
 
 async def test_no_table_escapes(owner_connection: asyncpg.Connection, triggers: Triggers) -> None:
-    tables = {
-        name for (name,) in await owner_connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    }
+    tables = {name for (name,) in await owner_connection.fetch(TABLES)}
     assert triggers.keys() | EXEMPT.keys() == tables
     assert not triggers.keys() & EXEMPT.keys()
     for table, made in triggers.items():

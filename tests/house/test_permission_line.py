@@ -84,7 +84,7 @@ def asks(function: ast.AsyncFunctionDef) -> bool:
     if "actor" not in parameters:
         return False
     call = called(first_statement(function))
-    return call == "actor.require" or call.rpartition(".")[2].startswith("visible")
+    return call == "actor.require" or call.rpartition(".")[2].lstrip("_").startswith("visible")
 
 
 def test_every_rule_begins_with_its_permission() -> None:

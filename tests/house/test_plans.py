@@ -19,9 +19,11 @@ from graph import schema
 from graph.fields import NODES, Listing, Many
 from models.base import now, table_of
 from models.database import Database, Identity
-from services import pagination
+from services import reading
 from services.access import Actor
+from services.cursors import cursor_of
 from services.pagination import Collection, Order, PageRequest
+from services.selects import order_keys
 from tests.conftest import Urls
 from tests.house.plans import Plan, Planner, planning
 from tests.house.scale import fill, owner_of
@@ -164,14 +166,14 @@ def looked_up(filter_: ColumnElement[Any]) -> str:
 
 async def plan_of(planner: Planner, ground: Ground, collection: Collection, request: PageRequest) -> Plan:
     planner.forget()
-    await pagination.page(planner.session, ground.actor, collection, request)
+    await reading.page(planner.session, ground.actor, collection, request)
     return await planner.plan()
 
 
 async def deep_cursor(planner: Planner, ground: Ground, collection: Collection, **options: Any) -> str:
     """The cursor of a row in the middle of a list."""
     request = PageRequest.of(collection, "list", **options)
-    key, row_id, _ = pagination.order_keys(collection, request)
+    key, row_id, _ = order_keys(collection, request)
     rows = collection.visible(ground.actor.permissions)
     values = {
         "tenant_id": ground.identity.tenant_id,
@@ -179,7 +181,7 @@ async def deep_cursor(planner: Planner, ground: Ground, collection: Collection, 
         "fingerprint": request.fingerprint,
     }
     result = await planner.session.exec(
-        rows.with_only_columns(pagination.cursor_of(key, row_id)).order_by(key, row_id), params=values
+        rows.with_only_columns(cursor_of(key, row_id)).order_by(key, row_id), params=values
     )
     cursors = result.scalars().all()
     return str(cursors[len(cursors) // 2])
@@ -216,7 +218,7 @@ async def test_an_order_is_read_from_an_index(name: str, order: str, planner: Pl
         request = PageRequest.of(collection, "list", **{**options, place: cursor})
         plan = await plan_of(planner, ground, collection, request)
         assert not plan.sorts, plan
-        key, _row_id, _ = pagination.order_keys(collection, request)
+        key, _row_id, _ = order_keys(collection, request)
         assert "ROW(" in plan.conditions, plan
         assert all(column in plan.conditions for column in columns_of(key)), plan
 
@@ -247,7 +249,7 @@ async def test_a_nested_page_is_read_from_an_index(
         options: dict[str, Any] = {size: 5, "order": (order, descending)}
         request = PageRequest.of(collection, "list", **options)
         planner.forget()
-        await pagination.related(planner.session, ground.actor, collection, request, field.column, parents)
+        await reading.related(planner.session, ground.actor, collection, request, field.column, parents)
         plan = await planner.plan()
         (page,) = plan.pages
         assert field.column in page.conditions, plan

@@ -49,6 +49,7 @@ PLAIN_LISTS = {
     "AuditEntry.changes": "as long as the columns of a table",
     "TaskChange.fields": "likewise",
     "DocumentChange.fields": "likewise",
+    "Change.fields": "likewise",
     "Query.nodes": "as long as the ids that it is given",
     "ArticleOutcomes.outcomes": "as long as the rows of the input",
     "Query.suggestArticles": "twenty at most",

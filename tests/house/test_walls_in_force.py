@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 
 from models.base import now
-from tests.api.things import Stage, order
+from tests.api.stage import Stage
+from tests.api.things import order
 from tests.conftest import Urls
 from tests.factories import World
 

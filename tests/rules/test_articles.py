@@ -22,7 +22,7 @@ from models.database import Database
 from services import articles
 from services.access import Actor
 from services.errors import Forbidden, InvalidInput, NotFound
-from services.pagination import values_of
+from services.reading import values_of
 from tests.conftest import Urls
 from tests.factories import Person, World, insert
 from tests.house.plans import planning
@@ -193,9 +193,9 @@ async def test_a_file_is_imported_line_by_line(rules: Rules, world: World, urls:
         await imported(urls, tmp_path / "none", tenant="acme")
 
 
-async def test_an_import_needs_no_more_memory_for_more(world: World, urls: Urls, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("world")
+async def test_an_import_needs_no_more_memory_for_more(urls: Urls, tmp_path: Path) -> None:
     peaks = []
-    assert world
     for count in (imports.BATCH, 4 * imports.BATCH):
         path = tmp_path / f"{count}.jsonl"
         line = json.dumps({"title": "Many", "content": "of them " * 20}) + "\n"

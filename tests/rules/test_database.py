@@ -18,15 +18,12 @@ from models.base import new_id
 from models.database import NOBODY, Database, NotLive, Overloaded, Retry, Unreachable, WriteSession, assume
 from services import tasks
 from tests.conftest import Cluster, Urls
+from tests.context import CARRIED, SETTINGS, left_behind
 from tests.factories import World
 from tests.units import Rules, until_blocked
 
 BACKEND = text("SELECT pg_backend_pid()")
 COUNT = text("SELECT count(*) FROM tasks")
-SETTINGS = text(
-    "SELECT name, current_setting('app.' || name, true) FROM unnest(ARRAY['tenant_id', 'user_id', 'session_id',"
-    " 'request_id', 'ip', 'user_agent', 'email', 'presented']) AS name"
-)
 
 
 @pytest.fixture
@@ -46,10 +43,12 @@ async def backend(database: Database) -> int:
         return int(await scalar(session, BACKEND))
 
 
-async def left_behind(database: Database) -> dict[str, str]:
-    """The settings that a connection of the pool still carries."""
+async def still_set(database: Database) -> dict[str, str]:
+    """What a connection of the pool still carries."""
     async with database.engine.connect() as connection:
-        return {name: value for name, value in await connection.execute(SETTINGS) if value}
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        return await left_behind(driver)
 
 
 async def note(session: WriteSession, rules: Rules, world: World, title: str = "Noted") -> Any:
@@ -210,31 +209,33 @@ async def test_only_who_is_live_is_let_in(rules: Rules, world: World) -> None:
 
 
 async def test_nothing_is_left_on_a_connection(single: Database, rules: Rules, world: World) -> None:
-    who = rules.identity(world.acme.member).asking("request", "203.0.113.9", "browser")
-    first = await backend(single)
+    asking = rules.identity(world.acme.member).asking("request", "203.0.113.9", "browser")
+    who, first = replace(asking, operation="updateTask"), await backend(single)
 
     async def widen(outcome: BaseException | None, *, write: bool) -> None:
         async with single.write(who) if write else single.read(who) as session:
             unit = WriteSession(session)
-            await assume(unit, tenant_id=world.globex.tenant_id, email="a@b.example", presented=new_id())
-            assert len((await session.exec(SETTINGS)).all()) == 8
+            known = {"tenant_id": world.globex.tenant_id, "email": "a@b.example", "presented": new_id()}
+            await assume(unit, **known, creating=[new_id()])
+            carried = {name for name, value in await session.exec(text(CARRIED)) if value}
+            assert set(SETTINGS) - carried == {"api_key_id"}
             if outcome is not None:
                 raise outcome
 
     for write in (True, False):
         await widen(None, write=write)
-        assert await left_behind(single) == {}
+        assert await still_set(single) == {}
         for outcome in (ZeroDivisionError(), asyncio.CancelledError()):
             with pytest.raises(type(outcome)):
                 await widen(outcome, write=write)
-            assert await left_behind(single) == {}
+            assert await still_set(single) == {}
     with pytest.raises(NotLive):
         async with single.write(replace(who, role="OWNER")):
             pass
-    assert await left_behind(single) == {}
+    assert await still_set(single) == {}
     async with single.maintain(world.acme.tenant_id):
         pass
-    assert await left_behind(single) == {}
+    assert await still_set(single) == {}
     assert await backend(single) == first
 
 
@@ -256,7 +257,7 @@ async def test_nothing_is_left_of_who_is_cancelled_within_a_statement(
         with pytest.raises(asyncio.CancelledError):
             await task
         assert single.in_use == 0
-        assert await left_behind(single) == {}
+        assert await still_set(single) == {}
         async with single.read(who) as session:
             assert await scalar(session, COUNT) == 0
 

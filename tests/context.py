@@ -1,0 +1,28 @@
+"""What a connection is told about who asks, and whether any of it is left for whoever asks next."""
+
+import asyncpg
+
+__all__ = ["CARRIED", "SETTINGS", "left_behind"]
+
+SETTINGS = (
+    "tenant_id",
+    "user_id",
+    "session_id",
+    "request_id",
+    "ip",
+    "user_agent",
+    "operation",
+    "api_key_id",
+    "email",
+    "presented",
+    "creating",
+)
+"""Every setting that the policies, the log and the rules go by."""
+
+CARRIED = f"SELECT name, current_setting('app.' || name, true) FROM unnest('{{{','.join(SETTINGS)}}}'::text[]) AS name"
+"""Asks a connection for them."""
+
+
+async def left_behind(driver: asyncpg.Connection) -> dict[str, str]:
+    """What a connection still carries; outside of any transaction it should be nothing."""
+    return {name: value for name, value in await driver.fetch(CARRIED) if value}
