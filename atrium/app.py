@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,15 +88,13 @@ class Parts:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """What works in the background does so for as long as this lasts; then everything is closed."""
-        self.feed.start()
-        self.nodes.start()
-        self.mailer.start()
-        yield
-        await self.mailer.stop()
-        await self.nodes.stop()
-        await self.feed.stop()
-        await self.database.close()
-        self.door.passwords.close()
+        async with AsyncExitStack() as stack:
+            stack.callback(self.door.passwords.close)
+            stack.push_async_callback(self.database.close)
+            for part in (self.feed, self.nodes, self.mailer):
+                part.start()
+                stack.push_async_callback(part.stop)
+            yield
 
 
 def build(settings: Settings, *, database_url: str) -> FastAPI:

@@ -58,9 +58,9 @@ def migrate_() -> None:
 
 @main.command()
 def demo(
-    scale: Annotated[float, typer.Option(help="1: 2,000 people, 5,000 tasks in acme.", min=0.001)] = 0.01,
+    scale: Annotated[float, typer.Option(help="1: 2,000 people, 5,000 tasks, 5,000 orders, 5,000 articles in acme.", min=0.001)] = 0.01,
 ) -> None:
-    """Load the demo data: two tenants, acme and globex, with people, projects and tasks."""
+    """Load the demo data: two tenants, acme and globex, with something of everything."""
     with _prepared() as (settings, urls):
         migrate.upgrade(urls.owner, urls.runtime)
         demo_data.load(urls.owner, settings, scale=scale, console=console)
@@ -109,7 +109,7 @@ def resume(
 
 @main.command()
 def doctor() -> None:
-    """Look at the settings and the database, and say what is wrong and what to do about it."""
+    """Look at the settings and the database; say the first thing that is wrong, and what to do about it."""
     with _prepared() as (_settings, urls):
         asyncio.run(start.check_database(urls))
     console.print("All well.")

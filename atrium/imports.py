@@ -6,8 +6,7 @@ belongs. It is committed by itself: nobody who writes meanwhile waits for longer
 
 import json
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -18,6 +17,7 @@ from uuid import UUID
 import asyncpg
 from rich.progress import Progress
 
+from atrium.operators import connected
 from atrium.settings import SettingsError
 from models import ArticleLanguage, ArticleStatus
 from models.base import new_id
@@ -28,6 +28,7 @@ from services.validation import checking
 __all__ = ["Imported", "Refused", "import_articles"]
 
 BATCH = 2_000  # articles
+LONGEST_LINE = 2 * 1024 * 1024  # bytes: the longest article, with every character escaped
 MOST_REFUSED = 20  # lines that are named
 
 AUTHOR = """
@@ -86,14 +87,16 @@ async def import_articles(
         SettingsError: there is no such tenant, no such member, or no such file.
     """
     done = Imported()
-    async with _connected(owner_url) as connection:
+    async with connected(owner_url) as connection:
         writer = await connection.fetchrow(AUTHOR, tenant, author)
         if writer is None:
             raise SettingsError(f"There is no tenant {tenant} with such a member.")
         await connection.execute(PLACE)
         with _opened(path) as file:
             task = progress.add_task(f"Articles of {path.name}", total=os.fstat(file.fileno()).st_size)
-            numbered = islice(enumerate(file, 1), skip, None)
+            # A line beyond the longest comes in pieces, none of which is an article.
+            lines = iter(lambda: file.readline(LONGEST_LINE), b"")
+            numbered = islice(enumerate(lines, 1), skip, None)
             while batch := list(islice(numbered, BATCH)):
                 rows = list(_read(batch, done))
                 await _write(connection, (writer[0], writer[1]), rows)
@@ -150,12 +153,3 @@ def _opened(path: Path) -> BinaryIO:
         return path.open("rb")
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
-
-
-@asynccontextmanager
-async def _connected(owner_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
-    try:
-        yield connection
-    finally:
-        await connection.close()

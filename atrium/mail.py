@@ -140,6 +140,8 @@ class Smtp:
             except asyncio.CancelledError:
                 self._lost(letter, "the process ended")
                 raise
+            except Exception:  # whatever one letter does, the next one is sent
+                log.exception("a letter was not sent")
             finally:
                 self._waiting.task_done()
 
@@ -148,7 +150,7 @@ class Smtp:
         for attempt in range(1, TRIES + 1):
             try:
                 async with asyncio.timeout(2 * TRY_SECONDS):  # the library's own bound is for each step of a try
-                    await aiosmtplib.send(self._message(letter), **self._server)
+                    await aiosmtplib.send(self._message(letter), recipients=[letter.to], **self._server)
             except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # TimeoutError is an OSError
                 if attempt == TRIES or isinstance(error, ValueError) or _is_final(error):
                     self._lost(letter, type(error).__name__)

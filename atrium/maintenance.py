@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-import asyncpg
 from rich.progress import Progress
 
+from atrium.operators import connected
 from models.base import now
 from models.database import Database
 from services import documents, verification
@@ -18,6 +18,8 @@ from services.orders import replay as orders
 __all__ = ["Purged", "Verified", "purge", "purge_trash", "replay", "verify"]
 
 ENDED_KEYS_KEPT = timedelta(days=365)  # so that whoever looks at what a machine did finds out which it was
+ENDED_SESSIONS_KEPT = timedelta(days=30)
+THROTTLES_KEPT = timedelta(days=1)  # as long as a window can be set to
 PURGED_AT_ONCE = 200  # documents
 
 
@@ -47,19 +49,20 @@ class Purged(NamedTuple):
     idempotency_keys: int
     mailed_tokens: int
     api_keys: int
+    sessions: int
+    throttles: int
 
 
 async def replay(runtime_url: str, owner_url: str, progress: Progress, *, repair: bool) -> list[tuple[str, UUID]]:
     """Replay the orders of all tenants; gives those whose rows were not what their events say."""
     different = []
     async with _opened(runtime_url) as database:
-        for tenant_id, slug in await tenants(owner_url):
-            async with database.maintain(tenant_id) as session:
-                total, _ = await orders.orders_and_events(session, tenant_id)
-            task = progress.add_task(f"Orders of {slug}", total=total)
+        for tenant_id, slug in await _tenants(owner_url):
+            async with database.inspect(tenant_id) as session:
+                task = progress.add_task(f"Orders of {slug}", total=await orders.count(session, tenant_id))
             after: UUID | None = None
             while True:
-                async with database.maintain(tenant_id, snapshot=not repair) as session:
+                async with (database.maintain if repair else database.inspect)(tenant_id) as session:
                     batch = await orders.batch(session, tenant_id, after, repair=repair)
                 if batch.last is None:
                     break
@@ -73,14 +76,14 @@ async def verify(runtime_url: str, owner_url: str, progress: Progress) -> Verifi
     """Walk the chains of all tenants; gives the first thing of each that is not as it was sealed."""
     found = Verified(gap=await _gap(owner_url))
     async with _opened(runtime_url) as database:
-        for tenant_id, slug in await tenants(owner_url):
+        for tenant_id, slug in await _tenants(owner_url):
             chain = await _walked(database, tenant_id, slug, progress)
             found.entries += chain.entries
             if chain.damage:
                 found.damage.append((slug, chain.damage))
                 continue
             found.head = max(found.head, (chain.position, chain.link.hex()))
-            async with database.maintain(tenant_id, snapshot=True) as session:
+            async with database.inspect(tenant_id) as session:
                 waiting = await verification.missing(session, tenant_id)
             queued = await _queued(owner_url, [entry_id for _, entry_id in waiting])
             found.tail += len(queued)
@@ -92,10 +95,10 @@ async def verify(runtime_url: str, owner_url: str, progress: Progress) -> Verifi
 
 async def _walked(database: Database, tenant_id: UUID, slug: str, progress: Progress) -> verification.Chain:
     chain = verification.Chain()
-    async with database.maintain(tenant_id, snapshot=True) as session:
+    async with database.inspect(tenant_id) as session:
         task = progress.add_task(f"Chain of {slug}", total=await verification.length(session, tenant_id))
     while not chain.ended:
-        async with database.maintain(tenant_id, snapshot=True) as session:
+        async with database.inspect(tenant_id) as session:
             progress.advance(task, await verification.walk(session, tenant_id, chain))
     return chain
 
@@ -107,11 +110,8 @@ async def _gap(owner_url: str) -> int | None:
             SELECT position, lag(position, 1, 0::bigint) OVER (ORDER BY position) AS before FROM feed
         ) g WHERE g.position <> g.before + 1
     """
-    connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
-    try:
+    async with connected(owner_url) as connection:
         gap: int | None = await connection.fetchval(query)
-    finally:
-        await connection.close()
     return gap
 
 
@@ -121,40 +121,33 @@ async def _queued(owner_url: str, entry_ids: list[UUID]) -> set[UUID]:
         SELECT entry_id FROM unsealed WHERE entry_id = ANY ($1)
         UNION SELECT entry_id FROM feed WHERE entry_id = ANY ($1)
     """
-    connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
-    try:
+    async with connected(owner_url) as connection:
         return {row[0] for row in await connection.fetch(query, entry_ids)}
-    finally:
-        await connection.close()
 
 
 async def purge(owner_url: str, *, keys_older_than: timedelta) -> Purged:
     """Forget what has had its time, of all tenants and so as the owner role; says how much."""
-    connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
-    try:
+    has_ended = "least(revoked_at, expires_at) < $1"
+    async with connected(owner_url) as connection:
+
+        async def deleted(table: str, which: str, kept: timedelta = timedelta(0)) -> int:
+            done: str = await connection.execute(f"DELETE FROM {table} WHERE {which}", now() - kept)  # noqa: S608  # ours
+            return int(done.rpartition(" ")[2])
+
         return Purged(
-            idempotency_keys=await _deleted(
-                connection, "DELETE FROM idempotency_keys WHERE created_at < $1", now() - keys_older_than
-            ),
-            mailed_tokens=await _deleted(connection, "DELETE FROM mailed_tokens WHERE expires_at < $1", now()),
-            api_keys=await _deleted(
-                connection, "DELETE FROM api_keys WHERE least(revoked_at, expires_at) < $1", now() - ENDED_KEYS_KEPT
-            ),
+            idempotency_keys=await deleted("idempotency_keys", "created_at < $1", keys_older_than),
+            mailed_tokens=await deleted("mailed_tokens", "expires_at < $1"),
+            api_keys=await deleted("api_keys", has_ended, ENDED_KEYS_KEPT),
+            sessions=await deleted("sessions", has_ended, ENDED_SESSIONS_KEPT),
+            throttles=await deleted("throttles", "started_at < $1", THROTTLES_KEPT),
         )
-    finally:
-        await connection.close()
-
-
-async def _deleted(connection: asyncpg.Connection, statement: str, before: datetime) -> int:
-    done: str = await connection.execute(statement, before)
-    return int(done.rpartition(" ")[2])
 
 
 async def purge_trash(runtime_url: str, owner_url: str, progress: Progress, older_than: timedelta) -> int:
     """Purge the documents of all tenants that have been in the trash for longer, some at a time; says how many."""
     before, purged = now() - older_than, 0
     async with _opened(runtime_url) as database:
-        for tenant_id, slug in await tenants(owner_url):
+        for tenant_id, slug in await _tenants(owner_url):
             task = progress.add_task(f"Trash of {slug}", total=None)
             batch = PURGED_AT_ONCE
             while batch == PURGED_AT_ONCE:
@@ -166,13 +159,10 @@ async def purge_trash(runtime_url: str, owner_url: str, progress: Progress, olde
     return purged
 
 
-async def tenants(owner_url: str) -> list[tuple[UUID, str]]:
+async def _tenants(owner_url: str) -> list[tuple[UUID, str]]:
     """All tenants, by their slugs; only the owner role sees them all."""
-    connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
-    try:
+    async with connected(owner_url) as connection:
         return [tuple(row) for row in await connection.fetch("SELECT id, slug FROM tenants ORDER BY slug")]
-    finally:
-        await connection.close()
 
 
 @asynccontextmanager

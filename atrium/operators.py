@@ -1,5 +1,9 @@
 """What operators do from the command line, as the owner role: no API reaches across tenants."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -9,7 +13,7 @@ from atrium.settings import Settings, SettingsError
 from models.base import new_id, now
 from services.door import Door
 
-__all__ = ["set_active", "token"]
+__all__ = ["connected", "set_active", "token"]
 
 MEMBERSHIP = text("""
     SELECT m.tenant_id, m.role FROM memberships m JOIN tenants t ON t.id = m.tenant_id
@@ -19,6 +23,16 @@ SESSION = text("""
     INSERT INTO sessions (id, user_id, tenant_id, refresh_digest, expires_at, user_agent)
     VALUES (:id, :user_id, :tenant_id, 'none', :expires_at, 'atrium token')
 """)
+
+
+@asynccontextmanager
+async def connected(owner_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as the owner role, for a command that needs the driver itself."""
+    connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def token(owner_url: str, settings: Settings, *, email: str, tenant: str | None) -> str:

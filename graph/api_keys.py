@@ -7,8 +7,9 @@ import strawberry
 from strawberry import UNSET
 
 import models
+from graph.claims import shown_once
 from graph.connection import Connection
-from graph.context import Context, Info
+from graph.context import Context
 from graph.described import input_type, output, result
 from graph.errors import InvalidInput, NotFound
 from graph.fields import Node, listing, node, one
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from graph.tenants import User
 
 __all__ = ["MUTATIONS", "ApiKey", "Queries"]
-
-
-async def _token(root: strawberry.Parent[models.ApiKey], info: Info) -> str | None:
-    return info.context.shown_once.get(root.id)
 
 
 @node(api_keys.API_KEYS)
@@ -45,7 +42,7 @@ class ApiKey(Node):
     """When it was last used, to within five minutes; null if it never was."""
     created_by: Annotated["User", strawberry.lazy("graph.tenants")] | None = one("created_by", key="user_id")
     """Who made it."""
-    token: str | None = strawberry.field(resolver=_token)
+    token: str | None = shown_once()
     """For the header `Authorization: Bearer …`. Shown once, in the answer of `createApiKey`; null ever after."""
 
 

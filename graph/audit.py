@@ -18,7 +18,6 @@ from graph.connection import Connection, OrderDirection
 from graph.described import enum, input_type, output
 from graph.fields import NODES, Column, Declared, Node, One, column, listing, node, one
 from graph.inputs import any_ref, ref
-from graph.mutations import Mutation
 from graph.scalars import JSON, write_id
 from models import AuditAction
 from models.base import Model, table_of
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from graph.tenants import User
 
 __all__ = [
-    "MUTATIONS",
     "AuditEntry",
     "AuditEntryFilter",
     "AuditEntryOrder",
@@ -160,9 +158,6 @@ class Queries:
 
     audit_log: Connection[AuditEntry] = listing(audit.LOG)
     """Everything that changed in the tenant. For admins and owners."""
-
-
-MUTATIONS: list[Mutation] = []
 
 
 def global_id(entry: models.AuditEntry) -> str:

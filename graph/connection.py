@@ -68,18 +68,24 @@ class Connection(Generic[NodeType]):
     count: strawberry.Private[Callable[[], Awaitable[int]]]
 
 
+def page_info(page: Page) -> PageInfo:
+    """Where a page stands in its list."""
+    edges = page.edges
+    return PageInfo(
+        has_next_page=page.has_next_page,
+        has_previous_page=page.has_previous_page,
+        start_cursor=edges[0].cursor if edges else None,
+        end_cursor=edges[-1].cursor if edges else None,
+    )
+
+
 def connect(page: Page, count: Callable[[], Awaitable[int]]) -> Connection[Any]:
     """A page as a connection; `count` is awaited only for `totalCount`."""
     edges = page.edges
     return Connection(
         edges=edges,  # type: ignore[arg-type]  # the services' edges have the same fields
         nodes=[edge.node for edge in edges],
-        page_info=PageInfo(
-            has_next_page=page.has_next_page,
-            has_previous_page=page.has_previous_page,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
-        ),
+        page_info=page_info(page),
         count=count,
     )
 

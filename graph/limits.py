@@ -317,27 +317,6 @@ def outline(schema: graphql.GraphQLSchema, document: graphql.DocumentNode, opera
     return Outline(document.token_count, total, tuple(reader.steps), defaults)
 
 
-def measure(
-    schema: graphql.GraphQLSchema, document: graphql.DocumentNode, operation_name: str | None, variables: Variables
-) -> Measure:
-    """Return what an operation asks for; raises what `outline` raises."""
-    return outline(schema, document, operation_name).measure(variables)
-
-
-def refuse(
-    schema: graphql.GraphQLSchema,
-    document: graphql.DocumentNode,
-    operation_name: str | None,
-    variables: Variables,
-    limits: Limits,
-) -> graphql.GraphQLError | None:
-    """Return a `DOCUMENT_TOO_COMPLEX` error when the operation asks for more than the limits, else None."""
-    try:
-        return measure(schema, document, operation_name, variables).refusal(limits)
-    except graphql.GraphQLError as cycle:
-        return cycle
-
-
 def _error(limit: str, allowed: int, found: int) -> graphql.GraphQLError:
     extensions = {"code": CODE, "limit": limit, "allowed": allowed, "found": found}
     return graphql.GraphQLError(f"The document has more than {allowed} {_UNITS[limit]}.", extensions=extensions)

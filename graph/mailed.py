@@ -11,11 +11,7 @@ from graph.inputs import values
 from graph.mutations import account_mutation
 from services import mailed
 
-__all__ = ["MUTATIONS", "EmailVerified", "MailRequested", "Queries"]
-
-
-class Queries:
-    """Nothing at the root: what was mailed is known to its reader alone."""
+__all__ = ["MUTATIONS", "EmailVerified", "MailRequested"]
 
 
 @output

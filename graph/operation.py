@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast
 from graphql import ExecutionResult as GraphQLExecutionResult
-from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRule
+from graphql.validation import NoSchemaIntrospectionCustomRule, specified_rules
 from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
@@ -51,7 +51,7 @@ class Texts:
 
     def __init__(self, limits: Limits, *, introspection: bool) -> None:
         self.limits = limits
-        self._rules = () if introspection else (NoSchemaIntrospectionCustomRule,)
+        self._rules = (*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,)))
         self._texts: Cache[str, Text] = Cache(TEXTS_KEPT)
 
     def _read(self, source: str) -> Text:
@@ -86,7 +86,6 @@ class Texts:
         source: str,
         operation_name: str | None,
         variables: dict[str, Any],
-        rules: tuple[type[ASTValidationRule], ...],
     ) -> list[GraphQLError]:
         """Why an operation is not executed: it asks for too much, or is not valid."""
         text = self._read(source)
@@ -95,6 +94,8 @@ class Texts:
             and sum(isinstance(d, OperationDefinitionNode) for d in text.document.definitions) > 1
         ):
             return [GraphQLError("Say which operation is meant, in operationName.")]
+        if operation_name is not None and get_operation_ast(text.document, operation_name) is None:
+            return [GraphQLError("There is no operation of this name.")]  # and nothing is kept under it
         try:
             refusal = self.outline(schema, source, operation_name).measure(variables).refusal(self.limits)
         except GraphQLError as cycle:
@@ -102,7 +103,7 @@ class Texts:
         if refusal is not None:
             return [refusal]
         if text.faults is None:
-            text.faults = validate_document(schema, text.document, (*rules, *self._rules))
+            text.faults = validate_document(schema, text.document, self._rules)
         return text.faults
 
 
@@ -159,7 +160,6 @@ class Operation(SchemaExtension):
             context.query or "",
             context._provided_operation_name,  # noqa: SLF001  # likewise; unlike its public twin it never raises
             context.variables or {},
-            context.validation_rules,
         )
         yield
 

@@ -17,11 +17,7 @@ from models.database import WriteSession
 from services import people
 from services.access import Actor
 
-__all__ = ["MUTATIONS", "CreatedUserOutcome", "CreatedUserOutcomes", "Queries", "UsersSwitched"]
-
-
-class Queries:
-    """Nothing at the root; people are listed as `users`, with their tenant."""
+__all__ = ["MUTATIONS", "CreatedUserOutcome", "CreatedUserOutcomes", "UsersSwitched"]
 
 
 @input_type

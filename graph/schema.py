@@ -119,6 +119,11 @@ class Schema(strawberry.Schema):
         """Leave them to `graph.errors.present`."""
 
 
+def _of_all(name: str) -> list[Any]:
+    """What the domains have by this name, those that have it."""
+    return [getattr(domain, name) for domain in DOMAINS if hasattr(domain, name)]
+
+
 def build(limits: Limits | None = None, *, introspection: bool = True, compiler: bool = True) -> Schema:
     """The whole schema, ready to execute.
 
@@ -127,14 +132,14 @@ def build(limits: Limits | None = None, *, introspection: bool = True, compiler:
         introspection: whether clients may read the schema; without it, messages suggest no names either.
         compiler: whether queries are compiled where that is possible.
     """
-    queries = type("Query", (nodes.Queries, *(domain.Queries for domain in DOMAINS)), {})
-    mutations = [field for domain in DOMAINS for field in domain.MUTATIONS]
-    live = tuple(domain.Subscriptions for domain in DOMAINS if hasattr(domain, "Subscriptions"))
+    queries = type("Query", (nodes.Queries, *_of_all("Queries")), {})
+    mutations = [field for fields in _of_all("MUTATIONS") for field in fields]
     texts = Texts(limits or Limits(), introspection=introspection)
     schema = Schema(
         query=strawberry.type(queries, description="Everything that can be read."),
         subscription=strawberry.type(
-            type("Subscription", live, {}), description="Everything that can be followed as it happens."
+            type("Subscription", tuple(_of_all("Subscriptions")), {}),
+            description="Everything that can be followed as it happens.",
         ),
         mutation=create_type("Mutation", mutations, description="Everything that can be done."),
         extensions=[lambda: Operation(texts, suggestions=introspection)],

@@ -200,7 +200,7 @@ class DeleteTaskInput:
     """Which task."""
 
 
-CreateTaskResult = Annotated[Task | InvalidInput | IdempotencyConflict, result("CreateTask")]
+CreateTaskResult = Annotated[Task | NotFound | InvalidInput | IdempotencyConflict, result("CreateTask")]
 UpdateTaskResult = Annotated[Task | NotFound | InvalidInput | VersionConflict, result("UpdateTask")]
 DeleteTaskResult = Annotated[Task | NotFound, result("DeleteTask")]
 

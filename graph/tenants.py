@@ -269,11 +269,9 @@ async def update_tenant(session: WriteSession, actor: Actor, input: UpdateTenant
 @account_mutation(InviteMemberResult)
 async def invite_member(context: Context, input: InviteMemberInput) -> models.Invitation:
     """Invite somebody, by mail; the token is shown here once, too. For admins; owners alone invite owners."""
-    door, lifetime = context.door, context.invitation_lifetime
-    invitation, token, letter = await context.write(
-        lambda session: invitations.invite_by_letter(session, context.actor, door, **values(input), lifetime=lifetime)
+    invitation, token = await invitations.invite(
+        context, context.door, context.actor, **values(input), lifetime=context.invitation_lifetime
     )
-    door.post.mailer.post(letter)
     context.shown_once[invitation.id] = token
     return invitation
 

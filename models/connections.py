@@ -11,7 +11,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.failures import RETRIED, Behind, Broken, Retry, Unreachable, Unreadable, is_gone
+from models.failures import RETRIED, Behind, Broken, Retry, Unfit, Unreachable, Unreadable, is_gone
 
 __all__ = ["PATIENCE", "AtHand", "Warm", "alone", "ask", "note_idle", "ping_if_idle", "prove"]
 
@@ -19,6 +19,7 @@ PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
 
 CONNECT_SECONDS = 5.0
 IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
+UNFIT = (asyncpg.SyntaxOrAccessError, asyncpg.ProgramLimitExceededError, asyncpg.FeatureNotSupportedError)
 REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
 
 
@@ -72,7 +73,7 @@ class Warm:
         """The one value of a statement; unless it is to be kept, the server forgets it at once.
 
         Raises:
-            Broken, Retry, Unreadable: the connection is good for more after the last alone.
+            Broken, Retry, Unfit, Unreadable: the connection is good for more after the last two alone.
         """
         try:
             if keep:
@@ -80,6 +81,8 @@ class Warm:
             return await (await self.driver.prepare(statement, name="")).fetchval(*values)
         except asyncpg.DataError as error:
             raise Unreadable from error
+        except UNFIT as error:
+            raise Unfit from error
         except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
             code = error.sqlstate if isinstance(error, asyncpg.PostgresError) else "08"
             if is_gone(code):

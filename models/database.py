@@ -14,14 +14,14 @@ from weakref import WeakSet
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import Model, row_class
 from models.connections import PATIENCE, AtHand, Warm, ask, note_idle, ping_if_idle, prove
-from models.failures import Behind, NotLive, Overloaded, Retry, Unreachable, Unreadable, named
+from models.failures import Behind, NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable, named
 from models.identity import CALL, ENTRY, NOBODY, Identity, entry
 
 __all__ = [
@@ -228,12 +228,16 @@ class Database:
                 yield WriteSession(session)
 
     @asynccontextmanager
-    async def maintain(self, tenant_id: UUID, *, snapshot: bool = False) -> AsyncIterator[WriteSession]:
-        """One transaction of the operator's, inside one tenant's walls and in nobody's name; `snapshot` freezes it."""
-        async with self._unit("REPEATABLE READ" if snapshot else "READ COMMITTED", read_only=snapshot) as connection:
-            await connection.execute(ASSUME, {"name": "tenant_id", "value": str(tenant_id)})
-            async with _session(connection) as session:
-                yield WriteSession(session)
+    async def maintain(self, tenant_id: UUID) -> AsyncIterator[WriteSession]:
+        """One transaction of the operator's, inside one tenant's walls and in nobody's name."""
+        async with self._operators(tenant_id, "READ COMMITTED", read_only=False) as session:
+            yield WriteSession(session)
+
+    @asynccontextmanager
+    async def inspect(self, tenant_id: UUID) -> AsyncIterator[ReadSession]:
+        """One read-only picture of the operator's, inside one tenant's walls and in nobody's name."""
+        async with self._operators(tenant_id, "REPEATABLE READ", read_only=True) as session:
+            yield ReadSession(session)
 
     async def answer(self, statement: str, values: Sequence[Any], *, keep: bool = True, replayed: int = 0) -> str:
         """The one text of a statement that enters by itself, outside any other transaction.
@@ -247,7 +251,7 @@ class Database:
             replayed: of a replica, it shows at least what the primary had committed when its log ended there.
 
         Raises:
-            Behind, Broken, NotLive, Overloaded, Retry, Unreachable, Unreadable.
+            Behind, Broken, NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable.
         """
         async with self._admitted():
             warm = await self.at_hand.take() or await Warm.of(await self._open())
@@ -257,7 +261,7 @@ class Database:
                     await prove(warm.connection, replayed)
                 found: str | None = await warm.answer(statement, values, keep=keep)
                 good = True
-            except (Behind, Unreadable, asyncio.CancelledError):
+            except (Behind, Unfit, Unreadable, asyncio.CancelledError):
                 good = await asyncio.shield(warm.is_well())
                 raise
             finally:
@@ -319,6 +323,13 @@ class Database:
             return await ask(connection, statement, *values)
 
     @asynccontextmanager
+    async def _operators(self, tenant_id: UUID, isolation: str, *, read_only: bool) -> AsyncIterator[Session]:
+        async with self._unit(isolation, read_only=read_only) as connection:
+            await connection.execute(ASSUME, {"name": "tenant_id", "value": str(tenant_id)})
+            async with _session(connection) as session:
+                yield session
+
+    @asynccontextmanager
     async def _unit(self, isolation: str, *, read_only: bool, replayed: int = 0) -> AsyncIterator[AsyncConnection]:
         async with self._admitted(), self._connect() as connection:
             if replayed:
@@ -357,7 +368,7 @@ class Database:
     async def _open(self) -> AsyncConnection:
         try:
             return await self.engine.connect()
-        except (OSError, TimeoutError, InterfaceError, OperationalError, DBAPIError) as error:
+        except (OSError, DBAPIError) as error:  # a TimeoutError is an OSError
             raise Unreachable from error
 
 

@@ -71,4 +71,7 @@ class FeedEntry(Model, table=True):
         default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("clock_timestamp()")}
     )
 
-    __table_args__ = (Index("feed_by_tenant", "tenant_id", "position"),)
+    __table_args__ = (
+        Index("feed_by_tenant", "tenant_id", "position"),
+        Index("feed_by_entry", "tenant_id", "entry_id", unique=True),
+    )

@@ -5,7 +5,18 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
 
-__all__ = ["Behind", "Broken", "NotLive", "Overloaded", "Retry", "Unreachable", "Unreadable", "is_gone", "named"]
+__all__ = [
+    "Behind",
+    "Broken",
+    "NotLive",
+    "Overloaded",
+    "Retry",
+    "Unfit",
+    "Unreachable",
+    "Unreadable",
+    "is_gone",
+    "named",
+]
 
 RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
 GONE = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
@@ -37,6 +48,10 @@ class Behind(Exception):
 
 class Unreadable(Exception):
     """A statement met a value that it can make nothing of."""
+
+
+class Unfit(Exception):
+    """PostgreSQL refuses a statement as it is."""
 
 
 def is_gone(code: str | None) -> bool:

@@ -44,11 +44,13 @@ VIEWERS = Collection(
 def email_address(checks: Checks, path: str, value: str) -> str:
     """An e-mail address in the form in which it is stored and compared: lower case."""
     try:
-        checked = validate_email(value.strip(), check_deliverability=False, test_environment=True)
+        checked = validate_email(value.strip(), check_deliverability=False, test_environment=True).normalized.lower()
     except (EmailNotValidError, UnicodeError):
+        checked = ""
+    if not checked or "=?" in checked:  # which in a letter's header is an encoded word, and may name another mailbox
         checks.problem(path, "This is not an e-mail address.")
         return ""
-    return checks.text(path, checked.normalized.lower(), least=1, most=LONGEST_EMAIL)
+    return checks.text(path, checked, least=1, most=LONGEST_EMAIL)
 
 
 async def register(units: Units, door: Door, origin: Identity, *, email: str, full_name: str, password: str) -> Opened:

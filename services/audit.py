@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, cast, exists, false, null, or_, select
 from sqlmodel import col
 
-from models import AuditEntry, Membership
+from models import AuditEntry
 from models.base import table_of
 from services import articles, documents, products, tasks
 from services.access import TENANT_ID, Permission, permitted
 from services.errors import Forbidden
 from services.pagination import Collection, Order
+from services.tenants import account_of
 
 __all__ = ["AUDIT", "LOG", "changes_of", "visible"]
 
@@ -43,7 +44,8 @@ def _of_rows_seen(permissions: AbstractSet[Permission]) -> Iterator[Any]:
     for collection in HISTORIES:
         with suppress(Forbidden):
             rows = collection.visible(permissions).subquery()
-            yield and_(_of_table(collection), exists().where(rows.c.id == col(AuditEntry.row_id)))
+            shown = collection.past(permissions, rows.c, table_of(AuditEntry).c)
+            yield and_(_of_table(collection), exists().where(rows.c.id == col(AuditEntry.row_id), shown))
 
 
 def _of_table(collection: Collection) -> Any:
@@ -56,12 +58,6 @@ def _without_origin() -> Select[Any]:
     return select(*shown).where(columns.tenant_id == TENANT_ID)
 
 
-def _user_of(member: str) -> Any:
-    """The account of a member, by the bind of that name."""
-    same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam(member, type_=Uuid()))
-    return select(col(Membership.user_id)).where(same).scalar_subquery()
-
-
 AUDIT = Collection(
     model=AuditEntry,
     visible=visible,
@@ -69,7 +65,7 @@ AUDIT = Collection(
         "table": col(AuditEntry.table_name) == bindparam("table", type_=Text()),
         "row_id": col(AuditEntry.row_id) == bindparam("row_id", type_=Uuid()),
         "action": col(AuditEntry.action) == bindparam("action", type_=Text()),
-        "actor": col(AuditEntry.actor_id) == _user_of("actor"),
+        "actor": col(AuditEntry.actor_id) == account_of("actor"),
         "from_": col(AuditEntry.created_at) >= bindparam("from_", type_=DateTime(timezone=True)),
         "to": col(AuditEntry.created_at) < bindparam("to", type_=DateTime(timezone=True)),
     },

@@ -52,8 +52,11 @@ def _key(text: str, kind: type) -> str:
     """A key of an order, as it stood in a cursor; what PostgreSQL could not read raises ValueError or its like."""
     if kind is datetime and text not in {"infinity", "-infinity"}:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
-    if kind is int and not -(2**63) <= int(text) < 2**63:
-        raise ValueError
+    if kind is int:
+        number = int(text)
+        if not -(2**63) <= number < 2**63:
+            raise ValueError
+        return str(number)
     if kind is float:  # a `real`, whose text names it exactly
         return repr(struct.unpack("f", struct.pack("f", float(text)))[0])
     return text

@@ -13,15 +13,17 @@ from uuid import UUID
 from sqlalchemy import Select, Uuid, and_, bindparam, select
 from sqlmodel import col
 
-from models import Document, Membership, Project
+from models import Document, Project
 from models.base import now, table_of
 from models.database import AnySession, WriteSession, fetch
 from services import history
 from services.access import TENANT_ID, Actor, Permission, permitted
-from services.errors import IllegalTransition, InvalidInput, NotFound
+from services.errors import IllegalTransition, InvalidInput
 from services.idempotency import once
 from services.pagination import Collection, Order, containing
-from services.rows import found, inserted, locked, removed, taken, updated
+from services.reading import values_of
+from services.rows import found, held, inserted, locked, removed, taken, updated
+from services.tenants import account_of
 from services.validation import checking
 
 __all__ = [
@@ -66,12 +68,6 @@ def visible_trash(permissions: AbstractSet[Permission]) -> Select[Any]:
     return visible_all(permissions).where(~LIVE)
 
 
-def _user_of(member: str) -> Any:
-    """The account of a member, by the bind of that name."""
-    same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam(member, type_=Uuid()))
-    return select(col(Membership.user_id)).where(same).scalar_subquery()
-
-
 _TEXT = containing("documents_text", col(Document.id))
 
 DOCUMENTS = Collection(
@@ -80,7 +76,7 @@ DOCUMENTS = Collection(
     filters={
         "text": _TEXT,
         "project_id": col(Document.project_id) == bindparam("project_id", type_=Uuid()),
-        "created_by": col(Document.created_by) == _user_of("created_by"),
+        "created_by": col(Document.created_by) == account_of("created_by"),
     },
     orders={
         "created_at": Order.by(col(Document.created_at)),
@@ -93,7 +89,7 @@ DOCUMENTS = Collection(
 TRASH = Collection(
     model=Document,
     visible=visible_trash,
-    filters={"text": _TEXT, "deleted_by": col(Document.deleted_by) == _user_of("deleted_by")},
+    filters={"text": _TEXT, "deleted_by": col(Document.deleted_by) == account_of("deleted_by")},
     orders={"deleted_at": Order.by(col(Document.deleted_at))},
     default_order=("deleted_at", True),
 )
@@ -171,14 +167,14 @@ async def revert(
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_version: int | None = None) -> Document:
-    """Move a document to the trash. One that is there already stays as it is.
+    """Move a document to the trash. One that is there already stays as it is, whatever version is expected.
 
     Raises:
         NotFound: no such document.
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.DOCUMENTS_WRITE)
-    document = await _locked(session, actor, id)
+    document = await held(session, actor, Document, id)
     if document.deleted_at is not None:
         return document
     changes = {"deleted_at": now(), "deleted_by": actor.identity.user_id}
@@ -195,7 +191,7 @@ async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Document:
     actor.require(Permission.DOCUMENTS_WRITE)
     before = await found(session, actor, Document, id)
     await _live_project(session, actor, before.project_id)  # first, as whoever moves the project begins with it
-    document = await _locked(session, actor, id)
+    document = await held(session, actor, Document, id)
     if document.deleted_at is None:
         return document
     project_id = await _live_project(session, actor, document.project_id)
@@ -211,7 +207,7 @@ async def purge(session: WriteSession, actor: Actor, *, id: UUID) -> Document:
         IllegalTransition: it is not in the trash.
     """
     actor.require(Permission.DOCUMENTS_PURGE)
-    document = await _locked(session, actor, id)
+    document = await held(session, actor, Document, id)
     if document.deleted_at is None:
         raise IllegalTransition("Only what is in the trash can be purged.", current="LIVE", allowed=["TRASHED"])
     purged = await removed(session, actor, Document, id)
@@ -241,8 +237,7 @@ async def as_of(session: AnySession, actor: Actor, *, id: UUID, moment: datetime
     """
     rows = visible_all(actor.permissions)
     mine = rows.where(col(Document.id) == bindparam("document_id", type_=Uuid()))
-    given = {"tenant_id": actor.identity.tenant_id, "document_id": id}
-    if not await fetch(session, Document, mine, given):
+    if not await fetch(session, Document, mine, {**values_of(actor), "document_id": id}):
         return None
     then = await history.as_of(session, actor, Document, id, moment)
     return then if then is not None and then.deleted_at is None else None
@@ -252,23 +247,10 @@ async def _change(
     session: WriteSession, actor: Actor, id: UUID, values: dict[str, Any], expected_version: int | None
 ) -> Document:
     """Write what differs."""
-    await locked(session, actor, Document, [id])
-    document = await found(session, actor, Document, id, expected_version=expected_version, only=LIVE)
+    document = await held(session, actor, Document, id, expected_version=expected_version, only=LIVE)
     changes = {name: value for name, value in values.items() if getattr(document, name) != value}
     async with taken(UNIQUE):
         return await updated(session, actor, Document, id, changes)
-
-
-async def _locked(session: WriteSession, actor: Actor, id: UUID) -> Document:
-    """The document, kept from changing until the transaction ends.
-
-    Raises:
-        NotFound: no such document.
-    """
-    documents = await locked(session, actor, Document, [id])
-    if id not in documents:
-        raise NotFound
-    return documents[id]
 
 
 async def _live_project(session: WriteSession, actor: Actor, project_id: UUID | None) -> UUID | None:

@@ -18,6 +18,7 @@ from models.database import Identity, WriteSession, assume, fetch
 from services import security
 from services.errors import RateLimited, Unavailable
 from services.mail import Post
+from services.validation import storable
 
 __all__ = [
     "LONGEST_EMAIL",
@@ -55,9 +56,9 @@ class Door:
     refresh_grace: timedelta = timedelta(seconds=10)
     """How long the refresh token before the newest is still answered, for clients that lost the answer."""
     account_attempts: int = 5
-    """Failed logins on one account within the window."""
+    """Tries on one account within the window; as many letters to one address."""
     address_attempts: int = 50
-    """Failed logins from one address within the window."""
+    """Tries from one address within the window: failed logins, registrations, letters asked for."""
     window: timedelta = timedelta(minutes=15)
     post: Post = field(default_factory=Post)
     """How they are written to."""
@@ -72,12 +73,14 @@ class Units(Protocol):
         """Run the work in one transaction, in the actor's name or another's."""
 
 
-def _keys(door: Door, origin: Identity, email: str | None, kind: str = ACCOUNT) -> tuple[str, str]:
-    """The keys under which tries on an account and from an address are counted."""
-    return (
-        security.throttle_key(kind, email or origin.ip, pepper=door.pepper),
-        security.throttle_key("address", origin.ip, pepper=door.pepper),
-    )
+def _account_key(door: Door, email: str, kind: str = ACCOUNT) -> str:
+    """The key under which tries on an account are counted."""
+    return security.throttle_key(kind, email, pepper=door.pepper)
+
+
+def _address_key(door: Door, origin: Identity) -> str:
+    """The key under which tries from an address are counted."""
+    return security.throttle_key("address", origin.ip, pepper=door.pepper)
 
 
 async def count_try(
@@ -98,7 +101,7 @@ async def count_try(
 
 async def forgive(session: WriteSession, door: Door, origin: Identity, email: str) -> None:
     """After a success: forget the tries on the account, and do not charge the address for this one."""
-    await session.exec(select(func.atrium_forgive(*_keys(door, origin, email))))
+    await session.exec(select(func.atrium_forgive(_account_key(door, email), _address_key(door, origin))))
 
 
 async def find_account(units: Units, door: Door, origin: Identity, email: str) -> User | None:
@@ -118,7 +121,7 @@ async def seek(
 ) -> tuple[int, User | None]:
     """Count a try on an account and find it, in a transaction that is to commit; or the seconds to wait."""
     seconds = await _throttled(session, door, origin, email, kind)
-    if seconds or "\0" in email or not email:
+    if seconds or not email or not storable(email):
         return seconds, None
     await assume(session, email=email)
     rows = await fetch(session, User, select(*table_of(User).c).where(col(User.email) == email))
@@ -127,10 +130,9 @@ async def seek(
 
 async def _throttled(session: WriteSession, door: Door, origin: Identity, email: str | None, kind: str) -> int:
     """Seconds to wait, or 0."""
-    account, address = _keys(door, origin, email, kind)
-    counted = [func.atrium_throttle(address, door.address_attempts, door.window)]
+    counted = [func.atrium_throttle(_address_key(door, origin), door.address_attempts, door.window)]
     if email:
-        counted.append(func.atrium_throttle(account, door.account_attempts, door.window))
+        counted.append(func.atrium_throttle(_account_key(door, email, kind), door.account_attempts, door.window))
     return int(max((await session.exec(select(*counted))).one()))
 
 

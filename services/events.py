@@ -14,10 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from models import Event
-from models.base import new_id, table_of
+from models.base import Model, new_id, table_of
 from models.database import AnySession, WriteSession, fetch
 from services.access import Actor
 from services.errors import VersionConflict
+from services.rows import broken_constraint
 
 __all__ = ["UPCASTS", "Fact", "append", "stream", "upcast"]
 
@@ -37,12 +38,13 @@ class Fact:
 async def append(
     session: WriteSession,
     actor: Actor,
+    model: type[Model],
     stream_type: str,
     stream_id: UUID,
     expected_version: int,
     facts: Sequence[Fact],
 ) -> list[Event]:
-    """Write what was decided on a stream at a version; one statement.
+    """Write what was decided on a stream, which is the history of a row of the model, at a version; one statement.
 
     Raises:
         VersionConflict: somebody else decided on that version first.
@@ -67,10 +69,9 @@ async def append(
     try:
         return await fetch(session, Event, insert(Event).values(rows).returning(*table_of(Event).c))
     except IntegrityError as error:
-        constraint = getattr(getattr(error.orig, "__cause__", None), "constraint_name", "")
-        if constraint != "events_tenant_id_stream_id_version_key":
+        if broken_constraint(error) != "events_tenant_id_stream_id_version_key":
             raise
-        raise VersionConflict(Event, stream_id, expected_version + 1) from None
+        raise VersionConflict(model, stream_id, expected_version + 1) from None
 
 
 async def stream(session: AnySession, actor: Actor, stream_id: UUID) -> list[Event]:

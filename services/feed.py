@@ -23,6 +23,7 @@ from models.connections import alone
 from models.database import ReadSession
 from services.access import Actor
 from services.pagination import Collection
+from services.reading import values_of
 
 __all__ = ["Feed", "after", "head"]
 
@@ -136,8 +137,7 @@ async def after(
         .subquery()
     )
     joined = select(entries.c.position, *seen.c).join_from(entries, seen, seen.c.id == entries.c.entry_id, isouter=True)
-    binds = {"tenant_id": actor.identity.tenant_id, "user_id": actor.identity.user_id}
-    rows = (await session.exec(joined.order_by(entries.c.position), params=binds)).all()
+    rows = (await session.exec(joined.order_by(entries.c.position), params=values_of(actor))).all()
     make, id_at = row_class(collection.model).of, seen.c.keys().index("id") + 1
     found = [(row[0], make(row[1:])) for row in rows if row[id_at] is not None]
     return found, rows[-1][0] if rows else position, len(rows) == PAGE

@@ -19,6 +19,7 @@ from models.database import WriteSession
 from models.idempotency import IdempotencyKey
 from services.access import Actor
 from services.errors import IdempotencyConflict, InvalidInput
+from services.validation import storable
 
 __all__ = ["LONGEST_KEY", "once", "once_each"]
 
@@ -61,8 +62,8 @@ async def once_each(
     """
     if key is None:
         return list(await make())
-    if not 0 < len(key) <= LONGEST_KEY or "\0" in key:
-        raise InvalidInput.of("idempotency_key", f"A key has 1 to {LONGEST_KEY} characters.")
+    if not 0 < len(key) <= LONGEST_KEY or not storable(key):
+        raise InvalidInput.of("idempotency_key", f"A key has 1 to {LONGEST_KEY} characters, none of which is NUL.")
     digest = hashlib.sha256(json.dumps(values, default=str, sort_keys=True).encode()).hexdigest()
     mine = {
         "tenant_id": actor.identity.tenant_id,

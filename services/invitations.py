@@ -19,9 +19,8 @@ from services import security
 from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
 from services.accounts import email_address
 from services.bulk import arrays, inserted
-from services.door import Door
+from services.door import Door, Units
 from services.errors import AlreadyExists, InvalidToken, NotFound
-from services.mail import Letter
 from services.pagination import Collection, Order
 from services.validation import checking
 
@@ -32,7 +31,6 @@ __all__ = [
     "accept",
     "invite",
     "invite_all",
-    "invite_by_letter",
     "members_among",
     "revoke",
     "supersede",
@@ -74,11 +72,11 @@ RECEIVED = replace(INVITATIONS, visible=received)
 
 
 async def invite(
-    session: WriteSession, actor: Actor, *, email: str, role: Role = Role.MEMBER, lifetime: timedelta
+    units: Units, door: Door, actor: Actor, *, email: str, role: Role = Role.MEMBER, lifetime: timedelta
 ) -> tuple[Invitation, str]:
-    """Invite somebody, known to Atrium or not, with the same outcome; give the invitation and its token.
+    """Invite somebody by a letter, known to Atrium or not, with the same outcome; give the invitation and its token.
 
-    An earlier open invitation to the same address is revoked.
+    An earlier open invitation to the same address is revoked. The letter leaves after the commit.
 
     Raises:
         Forbidden: inviting an owner is for owners.
@@ -90,30 +88,17 @@ async def invite(
         actor.require(Permission.OWNERS_WRITE)
     with checking() as checks:
         email = email_address(checks, "email", email)
-    if await members_among(session, actor, [email]):
-        raise AlreadyExists("email", MEMBER_ALREADY)
-    await supersede(session, actor, [email])
-    return (await invite_all(session, actor, {email: role}, lifetime=lifetime))[email]
 
+    async def work(session: WriteSession) -> tuple[Invitation, str, str]:
+        if await members_among(session, actor, [email]):
+            raise AlreadyExists("email", MEMBER_ALREADY)
+        await supersede(session, actor, [email])
+        invited = await invite_all(session, actor, {email: role}, lifetime=lifetime)
+        return (*invited[email], await tenant_name(session, actor))
 
-async def invite_by_letter(
-    session: WriteSession,
-    actor: Actor,
-    door: Door,
-    *,
-    email: str,
-    role: Role = Role.MEMBER,
-    lifetime: timedelta,
-) -> tuple[Invitation, str, Letter]:
-    """Invite somebody; give the invitation, its token, and the letter that takes it there after the commit.
-
-    Raises:
-        as `invite` does.
-    """
-    actor.require(Permission.MEMBERS_WRITE)
-    invitation, token = await invite(session, actor, email=email, role=role, lifetime=lifetime)
-    tenant = await tenant_name(session, actor)
-    return invitation, token, door.post.invitation(invitation.email, tenant, token, lifetime)
+    invitation, token, tenant = await units.write(work)
+    door.post.mailer.post(door.post.invitation(email, tenant, token, lifetime))
+    return invitation, token
 
 
 async def tenant_name(session: WriteSession, actor: Actor) -> str:

@@ -81,6 +81,8 @@ class Collection:
     """Filters and expressions over what not everybody sees, and what it takes to use them."""
     prepare: Callable[[dict[str, Any]], dict[str, Any]] = dict
     """Turns what a client filters by into the values of the binds; may raise InvalidInput."""
+    past: Callable[[AbstractSet[Permission], Any, Any], ColumnElement[bool]] = lambda _permissions, _row, _entry: true()
+    """What must hold, besides, for an entry of the audit log about a row that is visible; over the columns of both."""
     links: Mapping[str, Callable[[ColumnElement[Any]], ColumnElement[bool]]] = field(default_factory=dict)
     """How rows are found under a parent that is in none of their columns: a condition over the parent's id."""
     row_id: ColumnElement[Any] | None = None

@@ -101,7 +101,8 @@ async def set_active(session: WriteSession, actor: Actor, *, ids: Sequence[UUID]
     await take_turns(session, actor)
     concerned = select(*table_of(Membership).c).where(here, or_(named, is_owner))
     rows = await fetch(session, Membership, concerned, {"ids": list(ids)})
-    changing = {row.id for row in rows if row.id in set(ids) and row.is_active != is_active}
+    wanted = set(ids)
+    changing = {row.id for row in rows if row.id in wanted and row.is_active != is_active}
     _check_switch(actor, ids, rows, changing)
     switched = update(Membership).where(here, named).values(is_active=is_active).returning(col(Membership.id))
     return len((await session.exec(switched, params={"ids": list(changing)})).all())

@@ -15,7 +15,7 @@ from models.database import WriteSession
 from services.access import TENANT_ID, Actor, Permission, permitted
 from services.idempotency import once
 from services.pagination import Collection, Order, containing
-from services.rows import found, inserted, locked, updated
+from services.rows import found, held, inserted, updated
 from services.validation import checking
 
 __all__ = ["PROJECTS", "archive", "create", "delete", "rename", "restore", "visible"]
@@ -99,15 +99,16 @@ async def archive(
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_version: int | None = None) -> Project:
-    """Move a project, its tasks and its documents to the trash, as one set. Deleting it again changes nothing.
+    """Move a project, its tasks and its documents to the trash, as one set.
+
+    One that is there already stays as it is, whatever version is expected.
 
     Raises:
         NotFound: no such project.
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.PROJECTS_WRITE)
-    await locked(session, actor, Project, [id])
-    project = await found(session, actor, Project, id, expected_version=expected_version)
+    project = await held(session, actor, Project, id)
     if project.is_deleted:
         return project
     moment = now()
@@ -124,8 +125,7 @@ async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Project:
         NotFound: no such project.
     """
     actor.require(Permission.PROJECTS_WRITE)
-    await locked(session, actor, Project, [id])
-    project = await found(session, actor, Project, id)
+    project = await held(session, actor, Project, id)
     if not project.is_deleted:
         return project
     changes = {"deleted_at": None, "deleted_by": None}

@@ -13,7 +13,7 @@ from models.database import WriteSession, fetch
 from services.access import Actor
 from services.errors import AlreadyExists, NotFound, VersionConflict
 
-__all__ = ["broken_constraint", "changed", "found", "inserted", "locked", "removed", "taken", "updated"]
+__all__ = ["broken_constraint", "changed", "found", "held", "inserted", "locked", "removed", "taken", "updated"]
 
 RowType = TypeVar("RowType", bound=Model)
 
@@ -159,6 +159,25 @@ async def locked(
     statement = select(*columns).where(these).order_by(columns.id).with_for_update(read=shared, key_share=not shared)
     rows = await fetch(session, model, statement, {"ids": list(row_ids)})
     return {row.id: row for row in rows}  # type: ignore[attr-defined]  # whatever has a tenant has an id
+
+
+async def held(
+    session: WriteSession,
+    actor: Actor,
+    model: type[RowType],
+    row_id: UUID,
+    *,
+    expected_version: int | None = None,
+    only: ColumnElement[bool] | None = None,
+) -> RowType:
+    """Read one row of the actor's tenant, and keep it from changing until the transaction ends.
+
+    Raises:
+        NotFound: no such row, or `only` does not hold for it.
+        VersionConflict: it is not at the expected version.
+    """
+    rows = await locked(session, actor, model, [row_id], only=only)
+    return _expected(model, list(rows.values()), expected_version)
 
 
 def _expected(model: type[RowType], rows: Sequence[RowType], expected_version: int | None) -> RowType:

@@ -1,9 +1,4 @@
-"""The rules of login sessions: opening, renewing and ending them, and entering a tenant.
-
-Work around a password takes a hundred times as long as a statement, on purpose, and no connection may wait for it. So
-these functions open their own units: one that counts the try and finds the account, none while the password is
-checked, and one for what follows.
-"""
+"""The rules of login sessions: opening, renewing and ending them, and entering a tenant."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -31,6 +26,7 @@ from services.door import (
 )
 from services.errors import InvalidCredentials, InvalidInput, InvalidToken, NotFound
 from services.pagination import Collection, Order
+from services.validation import storable
 
 __all__ = [
     "SESSIONS",
@@ -272,8 +268,8 @@ async def _membership(session: WriteSession, user_id: UUID, slug: str | None) ->
     if slug is None:
         rows = await fetch(session, Membership, _live(user_id).limit(2))
         return rows[0] if len(rows) == 1 else None
-    named = _live(user_id).where(col(Tenant.slug) == slug.strip().lower().replace("\0", ""))
-    rows = await fetch(session, Membership, named)
+    named = _live(user_id).where(col(Tenant.slug) == slug.strip().lower())
+    rows = await fetch(session, Membership, named) if storable(slug) else []
     if not rows:
         raise InvalidInput.of("tenant", "You do not belong to such a tenant.")
     return rows[0]

@@ -18,6 +18,7 @@ from services.errors import DomainError, InvalidInput
 from services.idempotency import once
 from services.pagination import Collection, Order, containing
 from services.rows import found, inserted, locked, removed, updated
+from services.tenants import account_of
 from services.validation import Checks, checking
 
 __all__ = ["TASKS", "TaskChanges", "change", "change_all", "create", "delete", "visible"]
@@ -47,12 +48,6 @@ def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     return select(*table_of(Task).c).where(col(Task.tenant_id) == TENANT_ID, LIVE)
 
 
-def _user_of(member: str) -> Any:
-    """The account of a member, by the bind `member`."""
-    same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam(member, type_=Uuid()))
-    return select(col(Membership.user_id)).where(same).scalar_subquery()
-
-
 TASKS = Collection(
     model=Task,
     visible=visible,
@@ -61,7 +56,7 @@ TASKS = Collection(
         "due_from": DUE.descending >= bindparam("due_from", type_=DateTime(timezone=True)),
         "due_before": DUE.ascending < bindparam("due_before", type_=DateTime(timezone=True)),
         "project_id": col(Task.project_id) == bindparam("project_id", type_=Uuid()),
-        "assignee_id": col(Task.assignee_id) == _user_of("assignee_id"),
+        "assignee_id": col(Task.assignee_id) == account_of("assignee_id"),
         "text": containing("tasks_text", col(Task.id)),
     },
     orders={
@@ -91,6 +86,7 @@ async def create(
     """Note a task; `title` is required, and `status` is TODO by default.
 
     Raises:
+        NotFound: the same call with the same key made a task that is no longer there.
         InvalidInput: a title that is empty or longer than 200 characters, a description longer than 2,000, an
             unknown or deleted project, an assignee who is not an active member.
         IdempotencyConflict: see `services.idempotency`.

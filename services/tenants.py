@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Select, Text, and_, bindparam, case, func, select
+from sqlalchemy import Boolean, ColumnElement, Select, Text, Uuid, and_, bindparam, case, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
@@ -23,6 +23,7 @@ __all__ = [
     "OWN_TENANTS",
     "TENANTS",
     "USERS",
+    "account_of",
     "change_role",
     "create",
     "leave",
@@ -193,6 +194,12 @@ async def leave(session: WriteSession, actor: Actor) -> Membership:
     member = await changed(session, Membership, mine, {})
     await _keep_an_owner(session, actor, member, stays=False)
     return await updated(session, actor, Membership, member.id, {"ended_at": now()})
+
+
+def account_of(member: str) -> ColumnElement[UUID]:
+    """The account of a member of the tenant, whose id is in the bind of that name; for filters by people."""
+    same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam(member, type_=Uuid()))
+    return select(col(Membership.user_id)).where(same).scalar_subquery()
 
 
 async def take_turns(session: WriteSession, actor: Actor) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from models.database import WriteSession
+from models.database import ReadSession
 
 __all__ = ["Chain", "Damage", "length", "missing", "walk"]
 
@@ -83,12 +83,12 @@ class Chain:
     damage: Damage | None = field(default=None)
 
 
-async def length(session: WriteSession, tenant_id: UUID) -> int:
+async def length(session: ReadSession, tenant_id: UUID) -> int:
     """How many entries a tenant's chain has."""
     return int((await session.exec(_LENGTH, params={"tenant_id": tenant_id})).scalar_one())
 
 
-async def walk(session: WriteSession, tenant_id: UUID, chain: Chain) -> int:
+async def walk(session: ReadSession, tenant_id: UUID, chain: Chain) -> int:
     """Go on along a tenant's chain, until the next break or for some thousand entries; says how many they were.
 
     The session is one of the operator's, inside the tenant.
@@ -104,7 +104,7 @@ async def walk(session: WriteSession, tenant_id: UUID, chain: Chain) -> int:
     return len(rows)
 
 
-async def missing(session: WriteSession, tenant_id: UUID) -> list[tuple[str, UUID]]:
+async def missing(session: ReadSession, tenant_id: UUID) -> list[tuple[str, UUID]]:
     """What was written and has no position: the tail that waits for the sealer, or what was taken out of the feed."""
     rows = await session.exec(_UNSEALED, params={"tenant_id": tenant_id})
     return [(row.source, row.id) for row in rows]

@@ -21,6 +21,7 @@ from atrium import migrate
 from atrium.postgres import OWNER, RUNTIME, Server
 from tests.client import App, running
 from tests.factories import World, found_world
+from tests.replication import Replicated, shared
 
 TEMPLATE = "atrium_template"
 
@@ -152,6 +153,12 @@ async def owner_connection(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
 async def world(app: App, owner_connection: asyncpg.Connection) -> World:
     """Two tenants, acme and globex, with somebody in every role, and somebody in none."""
     return await found_world(app, owner_connection)
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> Replicated:
+    """A primary and two standbys, the same ones for every test of this process."""
+    return shared(request.config)
 
 
 @pytest.fixture(autouse=True)

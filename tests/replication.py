@@ -18,7 +18,25 @@ from atrium.standbys import Standby
 from tests.client import App, running
 from tests.factories import World, found_world
 
-__all__ = ["Browser", "Replicated", "connected", "halted", "plain", "processes", "shared", "tell"]
+__all__ = [
+    "CREATE",
+    "RENAME",
+    "TASK",
+    "Browser",
+    "Replicated",
+    "connected",
+    "halted",
+    "plain",
+    "processes",
+    "shared",
+    "tell",
+]
+
+CREATE = "mutation($input: CreateTaskInput!) { createTask(input: $input) { ... on Task { id } ... on Error { code } } }"
+RENAME = """mutation($input: UpdateTaskInput!) { updateTask(input: $input) {
+    ... on Task { id title } ... on Error { code }
+} }"""
+TASK = "query($id: ID!) { task(id: $id) { title } }"
 
 
 @dataclass

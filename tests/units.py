@@ -11,12 +11,13 @@ from models.database import NOBODY, Database, Identity, NotLive, WriteSession
 from services import reading, sessions
 from services.access import Actor
 from services.door import Door
+from services.errors import InvalidInput
 from services.pagination import Collection, PageRequest
 from services.reading import Page
 from services.sessions import Opened
 from tests.factories import PASSWORD, Person
 
-__all__ = ["HERE", "Rules", "Units", "until_blocked"]
+__all__ = ["HERE", "Rules", "Units", "paths", "until_blocked"]
 
 Result = TypeVar("Result")
 
@@ -87,6 +88,12 @@ class Rules:
     async def listed(self, person: Person, collection: Collection, **wanted: Any) -> list[Any]:
         """The rows of a page."""
         return [edge.node for edge in (await self.page(person, collection, **wanted)).edges]
+
+
+def paths(refusal: object) -> list[str]:
+    """Where the input was bad, by what a rule raised or gave instead of a row."""
+    assert isinstance(refusal, InvalidInput)
+    return [problem.path for problem in refusal.problems]
 
 
 async def until_blocked(connection: asyncpg.Connection, units: int = 1) -> None:

@@ -101,5 +101,10 @@ def _presented(call: Call) -> Iterator[str]:
 def _carry(response: Response, text: str) -> None:
     """Put it into an answer, in place of what was put there before."""
     cookie = f"{NAME}={text}; Max-Age={COOKIE_SECONDS}; Path=/; HttpOnly; SameSite=Lax".encode()
-    others = [pair for pair in response.raw_headers if NAME.encode() not in pair[0] + pair[1]]
-    response.raw_headers = [*others, (NAME.encode(), text.encode()), (b"set-cookie", cookie)]
+    ours, cookie_of_ours = NAME.encode(), f"{NAME}=".encode()
+    others = [
+        (name, value)
+        for name, value in response.raw_headers
+        if name != ours and not (name == b"set-cookie" and value.startswith(cookie_of_ours))
+    ]
+    response.raw_headers = [*others, (ours, text.encode()), (b"set-cookie", cookie)]

@@ -11,7 +11,7 @@ import strawberry
 from strawberry import UNSET
 
 from graph.articles.things import Article, ArticleFilter
-from graph.connection import Connection, PageInfo
+from graph.connection import Connection, PageInfo, page_info
 from graph.context import Info
 from graph.described import enum, output
 from graph.fields import listing, single
@@ -220,12 +220,7 @@ def _connected(info: Info, found: articles.Found) -> ArticleSearchConnection:
     return ArticleSearchConnection(
         edges=edges,
         nodes=[hit.node for hit in hits],
-        page_info=PageInfo(
-            has_next_page=page.has_next_page,
-            has_previous_page=page.has_previous_page,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
-        ),
+        page_info=page_info(page),
         total_count=found.total,
         corrected=found.corrected_query is not None,
         corrected_query=found.corrected_query,

@@ -156,7 +156,7 @@ class ImportArticlesInput:
     """A key of your own, 1 to 255 characters: the same call with the same key makes them once."""
 
 
-CreateArticleResult = Annotated[Article | InvalidInput | IdempotencyConflict, result("CreateArticle")]
+CreateArticleResult = Annotated[Article | NotFound | InvalidInput | IdempotencyConflict, result("CreateArticle")]
 UpdateArticleResult = Annotated[Article | NotFound | InvalidInput | VersionConflict, result("UpdateArticle")]
 DeleteArticleResult = Annotated[Article | NotFound, result("DeleteArticle")]
 ImportedArticleResult = Annotated[Article | NotFound | InvalidInput, result("ImportedArticle")]

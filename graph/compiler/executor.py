@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType, get_operation_ast
-from graphql.validation import specified_rules
 
 from graph.cache import Cache
 from graph.compiler.arguments import Values, Variables, asker
@@ -16,7 +15,7 @@ from graph.compiler.tree import Declined, Tree, switches, tree_of
 from graph.context import Context
 from graph.limits import Outline
 from graph.operation import Texts
-from models.database import Unreadable
+from models.failures import Unfit, Unreadable
 from services.errors import DomainError
 
 __all__ = ["Answer", "Compiler"]
@@ -98,10 +97,12 @@ class Compiler:
             data = await context.ask(found.sql, found.values(asked, context.actor.identity), keep=found.uses > 0)
         except Unreadable:
             return Answer(declined="a value that breaks a promise")
+        except Unfit:
+            log.exception("a compiled statement failed, and the reference executor goes on")
+            return Answer(declined=FAULT)
         except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
             context.refuse(refusal)
-            known = isinstance(refusal, DomainError)
-            return Answer(declined=type(refusal).__name__ if known else FAULT)
+            return Answer(declined=type(refusal).__name__)
         found.uses += 1
         return Answer(orjson.Fragment(data))
 
@@ -118,7 +119,7 @@ class Compiler:
         return found
 
     def _prepare(self, source: str, operation_name: str | None, variables: dict[str, Any] | None) -> Any:
-        faults = self._texts.faults(self._graphql, source, operation_name, variables or {}, tuple(specified_rules))
+        faults = self._texts.faults(self._graphql, source, operation_name, variables or {})
         if faults:
             raise Declined("not valid")
         document = self._texts.document(source)

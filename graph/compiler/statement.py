@@ -148,8 +148,10 @@ def _money(objects: _Objects, selected: Selected, field: fields.MoneyField, rows
             value = amount(str(minor), str(currency))
         elif name == "currency":
             value = printed(str(currency), currency.type, each.type)
-        else:
+        elif each.field is None:
             value = _name(selected.only)
+        else:
+            raise Declined(f"Money.{each.key} is answered by code")
         shown.append((each.key, value))
     return as_object(shown)
 
@@ -161,7 +163,7 @@ def _claim(objects: _Objects, selected: Selected, field: claims.Claim, _rows: Ro
 
 def _matches(objects: _Objects, _selected: Selected, field: claims.Matches, rows: Rows) -> str:
     value = rows.column(field.column)
-    return f"coalesce({value} = {objects.claimed(field.attribute, value.type)}, false)"
+    return f"({value} IS NOT DISTINCT FROM {objects.claimed(field.attribute, value.type)})"
 
 
 def _shown_once(_objects: _Objects, _selected: Selected, _field: claims.ShownOnce, _rows: Rows) -> str:

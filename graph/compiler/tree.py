@@ -39,6 +39,7 @@ __all__ = ["Declined", "Selected", "Selection", "Site", "Tree", "switches", "tre
 
 TYPE_NAME = GraphQLNonNull(GraphQLString)
 LONGEST_KEY = 63  # bytes of a name in PostgreSQL
+MOST_OBJECTS = 300  # in one statement: fragments within fragments make a short text ask for thousands
 
 
 class Declined(Exception):
@@ -143,6 +144,7 @@ class _Collector:
             if isinstance(node, FragmentDefinitionNode)
         }
         self._sites: list[Site] = []
+        self._objects = 0
 
     def tree(self) -> Tree:
         root = self._schema.query_type
@@ -180,6 +182,9 @@ class _Collector:
             types = tuple(self._schema.get_possible_types(named))
         else:
             return {}
+        self._objects += len(types)
+        if self._objects > MOST_OBJECTS:
+            raise Declined("too many objects")
         return {type_.name: self._selection(type_, self._subfields(type_, details)) for type_ in types}
 
     def _subfields(self, type_: GraphQLObjectType, details: list[FieldDetails]) -> Any:

@@ -62,11 +62,15 @@ PRINTS: tuple[tuple[str, type[TypeEngine[Any]], Callable[[str], str]], ...] = (
 """By scalar and type in the database, the first that fits."""
 
 
+CASTS: tuple[tuple[type[TypeEngine[Any]], str], ...] = ((ARRAY, "text[]"), (Integer, "integer"), (Boolean, "boolean"))
+"""What a failure has to look like beside a printed value of these types; beside all others, text."""
+
+
 def demanded(value: str, type_: TypeEngine[Any], wanted: GraphQLOutputType) -> str:
     """A printed value that the schema may not let be null: a null fails the statement."""
     if not is_non_null_type(wanted):
         return value
-    cast = "text[]" if isinstance(type_, ARRAY) else "integer" if isinstance(type_, Integer) else "text"
+    cast = next((name for kind, name in CASTS if isinstance(type_, kind)), "text")
     return f"coalesce({value}, {NOT_NULL}::json::text::{cast})"
 
 

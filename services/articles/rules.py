@@ -5,10 +5,10 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypedDict
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, DateTime, Select, Text, Uuid, and_, bindparam, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, DateTime, Select, Text, Uuid, and_, bindparam, func, or_, select, true
 from sqlmodel import col
 
-from models import Article, ArticleLanguage, ArticleStatus, Membership
+from models import Article, ArticleLanguage, ArticleStatus, AuditAction, AuditEntry
 from models.base import new_id, now, table_of
 from models.database import WriteSession, fetch
 from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
@@ -17,7 +17,9 @@ from services.bulk import inserted as inserted_all
 from services.errors import DomainError, Forbidden, InvalidInput, NotFound
 from services.idempotency import once, once_each
 from services.pagination import Collection, Order
+from services.reading import values_of
 from services.rows import found, inserted, removed, updated
+from services.tenants import account_of
 from services.validation import Checks, checking
 
 __all__ = [
@@ -55,14 +57,28 @@ def seen(permissions: AbstractSet[Permission], columns: Any) -> list[ColumnEleme
     return [or_(columns.status == ArticleStatus.PUBLISHED, columns.author_id == USER_ID)]
 
 
+def past(permissions: AbstractSet[Permission], article: Any, entry: Any) -> ColumnElement[bool]:
+    """Of what others wrote, only what became of it since it was last published: before, it was a draft."""
+    if Permission.ARTICLES_PUBLISH in permissions:
+        return true()
+    earlier = table_of(AuditEntry).alias("publication")
+    published = (
+        select(func.max(earlier.c.created_at))
+        .where(earlier.c.tenant_id == TENANT_ID, earlier.c.row_id == entry.row_id)
+        .where(earlier.c.new_values["status"].astext == ArticleStatus.PUBLISHED)
+        .correlate(entry.row_id.table)
+        .scalar_subquery()
+    )
+    whole = and_(entry.action == AuditAction.CREATE, entry.created_at == published)
+    return or_(article.author_id == USER_ID, entry.created_at > published, whole)
+
+
 def filters_of(columns: Any) -> dict[str, ColumnElement[bool]]:
     """What articles are filtered by, over the columns of the table or of the view that is searched."""
-    same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam("author_id", type_=Uuid()))
-    author = select(col(Membership.user_id)).where(same).scalar_subquery()
     return {
         "status": columns.status == bindparam("status", type_=Text()),
         "language": columns.language == bindparam("language", type_=Text()),
-        "author_id": columns.author_id == author,
+        "author_id": columns.author_id == account_of("author_id"),
         "created_from": columns.created_at >= bindparam("created_from", type_=DateTime(timezone=True)),
         "created_before": columns.created_at < bindparam("created_before", type_=DateTime(timezone=True)),
     }
@@ -78,6 +94,7 @@ ARTICLES = Collection(
         "title": Order.by(col(Article.title_key)),
     },
     default_order=("created_at", True),
+    past=past,
 )
 
 
@@ -96,12 +113,14 @@ async def create(
     """Write an article; `title` and `content` are required, it is in English and a draft unless told otherwise.
 
     Raises:
+        NotFound: the same call with the same key made an article that is no longer there.
         Forbidden: publishing without the permission.
         InvalidInput: a title that is empty or longer than 200 characters, a content longer than 100,000.
         IdempotencyConflict: see `services.idempotency`.
     """
     actor.require(_needed(values))
-    columns = _checked(values)
+    with checking() as checks:
+        columns = columns_of(checks, values)
 
     async def make() -> UUID:
         return (await inserted(session, actor, Article, {**columns, "author_id": actor.identity.user_id})).id
@@ -125,7 +144,7 @@ async def change(
     """
     actor.require(_needed(changes))
     await _require_own(session, actor, id)
-    columns: dict[str, Any] = {name: value for name, value in _checked(changes).items() if name != "published_at"}
+    columns = _checked(changes)
     if "status" in changes:
         published = changes["status"] == ArticleStatus.PUBLISHED
         columns["published_at"] = func.coalesce(col(Article.published_at), func.now()) if published else None
@@ -177,7 +196,7 @@ async def import_all(
 
     made = await once_each(session, actor, "importArticles", idempotency_key, values, make)
     these = visible(actor.permissions).where(col(Article.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
-    there = await fetch(session, Article, these, {"tenant_id": actor.identity.tenant_id, "ids": made})
+    there = await fetch(session, Article, these, {**values_of(actor), "ids": made})
     articles = {article.id: article for article in there}
     for (index, _), article_id in zip(call.rows(), made, strict=True):
         call.end(index, articles.get(article_id, NotFound()))  # a replay may find it gone
@@ -202,8 +221,6 @@ def _checked(changes: ArticleChanges) -> dict[str, Any]:
             columns["title"] = checks.text("title", changes["title"], least=1, most=LONGEST_TITLE)
         if "content" in changes:
             columns["content"] = checks.text("content", changes["content"], most=LONGEST_CONTENT)
-    if changes.get("status") == ArticleStatus.PUBLISHED:
-        columns["published_at"] = now()
     return columns
 
 
@@ -226,8 +243,7 @@ async def _require_own(session: WriteSession, actor: Actor, article_id: UUID) ->
     if own is None:
         return
     this = visible(actor.permissions).where(col(Article.id) == bindparam("article_id", type_=Uuid()))
-    me = {"tenant_id": actor.identity.tenant_id, "user_id": actor.identity.user_id, "article_id": article_id}
-    (article,) = await fetch(session, Article, this, me) or (None,)
+    (article,) = await fetch(session, Article, this, {**values_of(actor), "article_id": article_id}) or (None,)
     if article is None:
         raise NotFound
     if article.author_id != actor.identity.user_id or article.status != ArticleStatus.DRAFT:

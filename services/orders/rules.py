@@ -1,29 +1,32 @@
 """What may be done with orders, and who may see them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from itertools import takewhile
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, Integer, Select, Text, Uuid, and_, bindparam, case, cast, func, select, update
-from sqlalchemy import column as named
+from sqlalchemy import ARRAY, DateTime, Integer, Select, Text, Uuid, and_, bindparam, case, cast, select, update
 from sqlalchemy.dialects.postgresql import array
 from sqlmodel import col
 
-from models import Event, Membership, Order, OrderItem, OrderStatus, Product
+from models import Event, Order, OrderItem, OrderStatus, Product
 from models.base import new_id, row_class, table_of
 from models.database import AnySession, WriteSession, fetch
 from services import events
 from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
-from services.errors import NotFound, OutOfStock, Shortage, VersionConflict
+from services.bulk import arrays, as_table
+from services.errors import IllegalTransition, NotFound, OutOfStock, Shortage, VersionConflict
 from services.idempotency import once
 from services.orders.machine import STREAM, TRANSITIONS, Line, Move, Place, State, decide, fold
 from services.orders.projection import order_row, write
 from services.pagination import Collection
 from services.pagination import Order as SortOrder
-from services.rows import found
+from services.products import FULL, MOST_STOCK
+from services.reading import values_of
+from services.rows import found, locked
+from services.tenants import account_of
 from services.validation import Checks, checking
 
 __all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "move", "place"]
@@ -82,12 +85,6 @@ def _with_product(product_id: Any) -> Any:
     return col(Order.id).in_(items.correlate_except(table_of(OrderItem)))
 
 
-def _user_of(member: str) -> Any:
-    """The account of a member, by the bind of that name."""
-    same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam(member, type_=Uuid()))
-    return select(col(Membership.user_id)).where(same).scalar_subquery()
-
-
 NEXT_STATUSES = case(
     *(
         (col(Order.status) == status, cast(array([str(s) for s in allowed], type_=Text()), ARRAY(Text())))
@@ -100,7 +97,7 @@ ORDERS = Collection(
     visible=visible,
     filters={
         "status": col(Order.status) == bindparam("status", type_=Text()),
-        "placed_by": col(Order.user_id) == _user_of("placed_by"),
+        "placed_by": col(Order.user_id) == account_of("placed_by"),
         "created_from": col(Order.created_at) >= bindparam("created_from", type_=DateTime(timezone=True)),
         "created_before": col(Order.created_at) < bindparam("created_before", type_=DateTime(timezone=True)),
         "product_id": _with_product(bindparam("product_id", type_=Uuid())),
@@ -178,7 +175,7 @@ async def move(
 
     Raises:
         NotFound: no such order, or not one's own.
-        IllegalTransition: it may not become that now.
+        IllegalTransition: it may not become that now, or the stock has no room for what comes back.
         InvalidInput: a reason longer than 500 characters.
         VersionConflict: it is not at the expected version.
     """
@@ -186,7 +183,7 @@ async def move(
     with checking() as checks:
         reason = checks.text("reason", reason, most=LONGEST_REASON) if reason else None
     mine = visible(actor.permissions).where(col(Order.id) == bindparam("order_id", type_=Uuid())).with_for_update()
-    order = await fetch(session, Order, mine, {**_me(actor), "order_id": id})
+    order = await fetch(session, Order, mine, {**values_of(actor), "order_id": id})
     if not order:
         raise NotFound
     if expected_version is not None and order[0].version != expected_version:
@@ -202,7 +199,7 @@ async def as_of(session: AnySession, actor: Actor, *, id: UUID, moment: datetime
     """The order as it was at a moment; None if there was none then, or it is not visible."""
     mine = visible(actor.permissions)
     rows = mine.where(col(Order.id) == bindparam("order_id", type_=Uuid()))
-    if not await fetch(session, Order, rows, {**_me(actor), "order_id": id}):
+    if not await fetch(session, Order, rows, {**values_of(actor), "order_id": id}):
         return None
     until = takewhile(lambda event: event.created_at <= moment, await events.stream(session, actor, id))
     state = fold(until)
@@ -210,10 +207,6 @@ async def as_of(session: AnySession, actor: Actor, *, id: UUID, moment: datetime
         return None
     row = order_row(actor.identity.tenant_id, state)
     return row_class(Order).of(row[column.name] for column in table_of(Order).c)  # type: ignore[return-value]  # a row
-
-
-def _me(actor: Actor) -> dict[str, Any]:
-    return {"tenant_id": actor.identity.tenant_id, "user_id": actor.identity.user_id}
 
 
 def _merged(checks: Checks, items: Sequence[Item]) -> dict[UUID, int]:
@@ -234,7 +227,7 @@ async def _reserved(
     session: WriteSession, actor: Actor, items: Sequence[Item], wanted: Mapping[UUID, int]
 ) -> tuple[list[Line], str]:
     """Take what is wanted out of the stock, and say at which prices."""
-    products = {product.id: product for product in await _locked(session, actor, wanted)}
+    products = await locked(session, actor, Product, wanted)
     with checking() as checks:
         for number, item in enumerate(items):
             product = products.get(item.product_id)
@@ -250,7 +243,7 @@ async def _reserved(
         ]
         if sum(line.subtotal_minor for line in lines) > HIGHEST_TOTAL:
             checks.problem("items", "The total may have twelve digits at most.")
-    taken = await _take(session, actor, wanted)
+    taken = await _shift(session, actor, wanted, -1, enough)
     short = [
         Shortage(product_id, products[product_id].name, quantity, products[product_id].stock_quantity)
         for product_id, quantity in wanted.items()
@@ -261,43 +254,33 @@ async def _reserved(
     return lines, currencies.pop()
 
 
-async def _locked(session: WriteSession, actor: Actor, wanted: Mapping[UUID, int]) -> list[Product]:
-    """The products, locked in the order of their ids, so that no two orders ever wait for each other."""
-    statement = (
-        select(*table_of(Product).c)
-        .where(col(Product.tenant_id) == actor.identity.tenant_id, col(Product.id).in_(list(wanted)))
-        .order_by(col(Product.id))
-        .with_for_update(key_share=True)
-    )
-    return await fetch(session, Product, statement)
-
-
 def enough(quantity: Any) -> Any:
     """The condition under which stock is taken."""
     return col(Product.stock_quantity) >= quantity
 
 
-async def _take(session: WriteSession, actor: Actor, wanted: Mapping[UUID, int]) -> set[UUID]:
-    """Take stock, each product only if there is enough of it; one statement. Says of which there was."""
-    ids, quantities = bindparam("ids", type_=ARRAY(Uuid())), bindparam("quantities", type_=ARRAY(Integer()))
-    asked = func.unnest(ids, quantities).table_valued(named("id", Uuid()), named("n", Integer()), name="asked")
-    asked = asked.render_derived()
-    which = and_(col(Product.tenant_id) == actor.identity.tenant_id, col(Product.id) == asked.c.id, enough(asked.c.n))
-    taken = update(Product).where(which).values(stock_quantity=col(Product.stock_quantity) - asked.c.n)
-    values = {"ids": list(wanted), "quantities": list(wanted.values())}
-    return set((await session.exec(taken.returning(col(Product.id)), params=values)).scalars())
+def room(quantity: Any) -> Any:
+    """The condition under which stock is put back."""
+    return col(Product.stock_quantity) <= MOST_STOCK - quantity
+
+
+async def _shift(
+    session: WriteSession, actor: Actor, quantities: Mapping[UUID, int], sign: int, only: Callable[[Any], Any]
+) -> set[UUID]:
+    """Take stock (-1) or put it back (1), of those products for which a condition holds; says which those are."""
+    given = as_table("given", {"id": Uuid(), "n": Integer()})
+    these = and_(col(Product.tenant_id) == actor.identity.tenant_id, col(Product.id) == given.c.id, only(given.c.n))
+    shifted = update(Product).where(these).values(stock_quantity=col(Product.stock_quantity) + sign * given.c.n)
+    rows = [{"id": product_id, "n": quantity} for product_id, quantity in quantities.items()]
+    return set((await session.exec(shifted.returning(col(Product.id)), params=arrays("given", rows))).scalars())
 
 
 async def _return_stock(session: WriteSession, actor: Actor, state: State) -> None:
     """Put the stock of a cancelled order back; its row is locked, so this happens once."""
-    wanted = {line.product_id: line.quantity for line in state.lines}
-    await _locked(session, actor, wanted)
-    ids, quantities = bindparam("ids", type_=ARRAY(Uuid())), bindparam("quantities", type_=ARRAY(Integer()))
-    back = func.unnest(ids, quantities).table_valued(named("id", Uuid()), named("n", Integer()), name="back")
-    back = back.render_derived()
-    which = and_(col(Product.tenant_id) == actor.identity.tenant_id, col(Product.id) == back.c.id)
-    returned = update(Product).where(which).values(stock_quantity=col(Product.stock_quantity) + back.c.n)
-    await session.exec(returned, params={"ids": list(wanted), "quantities": list(wanted.values())})
+    quantities = {line.product_id: line.quantity for line in state.lines}
+    await locked(session, actor, Product, quantities)
+    if await _shift(session, actor, quantities, 1, room) != quantities.keys():
+        raise IllegalTransition(f"What was ordered does not fit into the stock again. {FULL}", current=state.status)
 
 
 async def _carry_out(
@@ -305,7 +288,7 @@ async def _carry_out(
 ) -> Order:
     """Decide, append, and bring the projection to the new state."""
     version = state.version if state else 0
-    written = await events.append(session, actor, STREAM, order_id, version, decide(state, command))
+    written = await events.append(session, actor, Order, STREAM, order_id, version, decide(state, command))
     reached = fold(written, state)
     assert reached is not None
     assert actor.identity.tenant_id is not None

@@ -46,4 +46,4 @@ UNBOUNDED = Limits(
 
 def measured(text: str, variables: Mapping[str, object] | None = None, name: str | None = None) -> Measure:
     """What a document, or one of its operations, comes to, whatever the limits."""
-    return limits.measure(SCHEMA, parse_unbounded(text), name, variables)
+    return limits.outline(SCHEMA, parse_unbounded(text), name).measure(variables)

@@ -29,6 +29,8 @@ __all__ = [
     "field_of",
     "filled",
     "founded",
+    "is_id",
+    "made_by",
     "names",
     "outcome",
     "places",
@@ -244,6 +246,25 @@ def places(wanted: Callable[[Any], bool]) -> Iterator[tuple[str, ...]]:
 def field_of(case: str) -> str:
     """The root field that a case is about."""
     return case.partition(":")[0]
+
+
+def is_id(type_: Any) -> bool:
+    """Whether a type is an id, or many."""
+    return graphql.get_named_type(type_).name == "ID"
+
+
+def made_by(case: str) -> set[tuple[str, ...]]:
+    """The places in which a case makes something for the occasion; the rows of a list are one place."""
+
+    def within(given: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        if callable(given):
+            yield path
+        for value in given if isinstance(given, list) else ():
+            yield from within(value, path)
+        for name, value in given.items() if isinstance(given, dict) else ():
+            yield from within(value, (*path, name))
+
+    return set(within(CASES[case], (field_of(case),)))
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
 """Tokens that are none: each gets UNAUTHENTICATED, changes nothing, and costs little. And how often one may guess."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import jwt
 import pytest
-import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.utils import base64url_encode
 
@@ -25,15 +24,6 @@ WRITE = json.dumps({"query": 'mutation { createTask(input: {title: "t"}) { __typ
 VIEWER = json.dumps({"query": "{ viewer { email } }"})
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(make_database: Callable[[], Awaitable[Any]]) -> AsyncIterator[Stage]:
-    """Somebody who may do everything in acme."""
-    async with founded(await make_database()) as world:
-        stage = await enter(world, world.acme, "owner")
-        await stage.client.run("{ tasks { totalCount } }")  # the first request pays for imports and caches
-        yield stage
 
 
 def claims(stage: Stage, **changes: Any) -> dict[str, Any]:

@@ -45,7 +45,10 @@ async def executors(urls: Urls, owner_connection: asyncpg.Connection) -> AsyncIt
 
 
 async def differ(executors: Both, queries: int) -> Tally:
-    """Ask random queries of both; a seed that is given asks the same ones again."""
+    """Ask random queries of both; a seed that is given asks the same ones again, about the same things.
+
+    Only people, tenants and the log's entries have other ids each time.
+    """
     seed = int(os.environ.get("ATRIUM_TEST_SEED") or secrets.randbits(40))
     tally = Tally()
     while tally.queries < queries:

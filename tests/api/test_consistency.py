@@ -16,20 +16,10 @@ from atrium.http.consistency import NAME, Consistency
 from models.database import Identity
 from models.routes import Route, Why
 from tests.client import App
-from tests.replication import Browser, Replicated, shared
+from tests.replication import CREATE, RENAME, TASK, Browser, Replicated
 
-CREATE = "mutation($input: CreateTaskInput!) { createTask(input: $input) { ... on Task { id } ... on Error { code } } }"
-RENAME = """mutation($input: UpdateTaskInput!) { updateTask(input: $input) {
-    ... on Task { id title } ... on Error { code }
-} }"""
-TASK = "query($id: ID!) { task(id: $id) { title } }"
 TASKS = "{ tasks(first: 1) { nodes { id } } }"
 LONG = 300  # seconds of lag: nothing arrives while a test lasts
-
-
-@pytest.fixture
-def place(request: pytest.FixtureRequest) -> Replicated:
-    return shared(request.config)
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """Any text in any place that takes one: a success or a coded refusal, never a fault of ours."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import graphql
 import pytest
-import pytest_asyncio
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.api.operations import OPERATIONS, SCHEMA, founded, places
+from tests.api.operations import OPERATIONS, SCHEMA, places
 from tests.api.refusals import codes_of
 from tests.api.stage import Stage, enter
 
@@ -63,13 +61,6 @@ def literal(value: Any) -> str:
     if isinstance(value, dict):
         return f"{{{', '.join(f'{name}: {literal(item)}' for name, item in value.items())}}}"
     return value if isinstance(value, str) and value.isupper() and value in ENUM_VALUES else json.dumps(value)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(make_database: Callable[[], Awaitable[Any]]) -> AsyncIterator[Stage]:
-    """Somebody who may do everything in acme."""
-    async with founded(await make_database()) as world:
-        yield await enter(world, world.acme, "owner")
 
 
 @pytest.mark.asyncio(loop_scope="module")

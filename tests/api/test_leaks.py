@@ -10,7 +10,7 @@ And once more like that, as a role that no policy binds: there acme must leak, o
 
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,8 @@ from tests.api.operations import (
     field_of,
     filled,
     founded,
+    is_id,
+    made_by,
     names,
     outcome,
     places,
@@ -122,28 +124,13 @@ def test_every_root_field_has_a_case() -> None:
 
 
 def test_every_id_is_given_by_a_case() -> None:
-    given = {(field_of(case), *path) for case, value in CASES.items() for path in _made(value)}
-    assert set(places(_is_id)) - given == set()
+    assert set(places(is_id)) - set().union(*map(made_by, CASES)) == set()
 
 
 def test_every_type_with_an_id_has_a_maker() -> None:
     node = SCHEMA.type_map["Node"]
     assert isinstance(node, graphql.GraphQLInterfaceType)
     assert {type_.name for type_ in SCHEMA.get_possible_types(node)} == set(EVERYTHING_NAMED)
-
-
-def _is_id(type_: Any) -> bool:
-    return graphql.get_named_type(type_).name == "ID"
-
-
-def _made(given: Any) -> Iterator[tuple[str, ...]]:
-    """Where a case makes something for the occasion; the rows of a list are one place."""
-    if callable(given):
-        yield ()
-    for value in given if isinstance(given, list) else ():
-        yield from _made(value)
-    for name, value in given.items() if isinstance(given, dict) else ():
-        yield from ((name, *path) for path in _made(value))
 
 
 async def ask(stage: Stage, body: dict[str, Any]) -> bytes:
@@ -227,12 +214,6 @@ Made = Callable[[], Awaitable[Any]]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(make_database: Made) -> AsyncIterator[World]:
-    async with founded(await make_database()) as world:
-        yield world
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bare_world(make_database: Made) -> AsyncIterator[World]:
     """The same, where no statement says for which tenant it is."""
     async with founded(await make_database()) as world:
@@ -242,8 +223,8 @@ async def bare_world(make_database: Made) -> AsyncIterator[World]:
 
 @in_module
 @each_operation
-async def test_nothing_leaks(world: World, operation: Operation) -> None:
-    await walled(world, operation)
+async def test_nothing_leaks(founded_world: World, operation: Operation) -> None:
+    await walled(founded_world, operation)
 
 
 @in_module
@@ -270,9 +251,9 @@ NESTED = """query($first: Int, $after: String, $filter: TaskFilter) {
     ids=lambda given: next(iter(given["filter"])),
 )
 async def test_lists_within_lists_leak_nothing(
-    world: World, bare_world: World, given: dict[str, Any], *, is_bare: bool
+    founded_world: World, bare_world: World, given: dict[str, Any], *, is_bare: bool
 ) -> None:
-    found = bare_world if is_bare else world
+    found = bare_world if is_bare else founded_world
     acme, globex = await enter(found, found.acme, "owner"), await enter(found, found.globex, "owner")
     await things.task(globex)
     theirs = await filled(given, acme)
@@ -291,8 +272,10 @@ WITHIN = """query($after: String) {
 
 @in_module
 @pytest.mark.parametrize("is_bare", [False, True])
-async def test_a_cursor_within_a_list_leads_nowhere_else(world: World, bare_world: World, *, is_bare: bool) -> None:
-    found = bare_world if is_bare else world
+async def test_a_cursor_within_a_list_leads_nowhere_else(
+    founded_world: World, bare_world: World, *, is_bare: bool
+) -> None:
+    found = bare_world if is_bare else founded_world
     acme, globex = await enter(found, found.acme, "owner"), await enter(found, found.globex, "owner")
     for stage in (acme, globex):
         await things.project(stage)
@@ -314,8 +297,11 @@ async def test_a_cursor_within_a_list_leads_nowhere_else(world: World, bare_worl
     [o for o in OPERATIONS if o.field not in {"login", "switchTenant"}],  # with these they may enter the other one
     ids=lambda o: o.case,
 )
-async def test_who_belongs_to_both_reaches_the_one_that_they_entered(world: World, operation: Operation) -> None:
-    here, there = await enter(world, world.globex, "owner"), await enter(world, world.acme, "owner")
+async def test_who_belongs_to_both_reaches_the_one_that_they_entered(
+    founded_world: World, operation: Operation
+) -> None:
+    here = await enter(founded_world, founded_world.globex, "owner")
+    there = await enter(founded_world, founded_world.acme, "owner")
     assert here.actor is not None
     await there.add("memberships", user_id=here.actor.user_id, role="OWNER", full_name="", email="")
     theirs, ours = await operation.arguments(there), await operation.arguments(here)

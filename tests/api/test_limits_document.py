@@ -25,7 +25,7 @@ def answer(text: str, bounds: Limits = LIMITS) -> dict[str, object] | None:
     """Give the extensions of the refusal that a text meets on its whole way, and bound the CPU it takes."""
     with little_work():
         try:
-            error = limits.refuse(SCHEMA, limits.parse(text, bounds), None, None, bounds)
+            error = limits.outline(SCHEMA, limits.parse(text, bounds), None).measure(None).refusal(bounds)
         except GraphQLError as early:
             error = early
     if error is None:
@@ -84,7 +84,7 @@ def test_variable_page_under_a_chain_keeps_its_terms_few() -> None:
     last = "fragment F100 on User { orders(first: $n) { edges { cursor } } }"
     document = limits.parse(f"query($n: Int) {{ viewer {{ ...F0 }} }} {links} {last}", LIMITS)
     with little_work():
-        assert limits.measure(SCHEMA, document, None, {"n": 3}).cost == CEILING
+        assert limits.outline(SCHEMA, document, None).measure({"n": 3}).cost == CEILING
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_tokens(token: str) -> None:
 
 def test_tokens_are_checked_again_for_a_document_parsed_elsewhere() -> None:
     document = parse_unbounded(f"{{ viewer {{ {'id ' * 4000} }} }}")
-    error = limits.refuse(SCHEMA, document, None, None, LIMITS)
+    error = limits.outline(SCHEMA, document, None).measure(None).refusal(LIMITS)
     assert error is not None
     assert error.extensions == refused("tokens", 4000, 4005)
 

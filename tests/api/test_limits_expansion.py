@@ -146,7 +146,7 @@ def test_measure_equals_the_expansion(text: str, variables: dict[str, int | None
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
             expansion.walk(node.selection_set, "Query", weight=1, page=20, depth=0)
-    assert limits.measure(SCHEMA, document, None, variables) == Measure(
+    assert limits.outline(SCHEMA, document, None).measure(variables) == Measure(
         tokens=document.token_count,
         depth=expansion.depth,
         aliases=expansion.aliases,

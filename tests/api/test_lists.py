@@ -115,6 +115,12 @@ async def page(client: Client, place: tuple[str, str], arguments: str = "") -> d
     return answer
 
 
+def counted(place: tuple[str, str], arguments: str) -> str:
+    """Asks for the length of a list."""
+    type_name, name = place
+    return "{ " + PLACES[type_name].format(f"{listed(name, arguments)} {{ totalCount }}") + " }"
+
+
 async def test_every_list_is_walked_both_ways(world: World) -> None:
     await furnish(world)
     client = world.acme.owner.client
@@ -144,18 +150,20 @@ async def test_every_list_refuses_pages_and_cursors_that_are_none(world: World) 
     for place in lists():
         foreign = next(cursor for other, cursor in cursors.items() if other != place)
         for arguments in (
-            "(first: 0)",
-            "(first: -1)",
-            "(first: 101)",
-            "(last: 101)",
+            *(f"({size}: {number})" for size in ("first", "last") for number in (-1, 0, 101)),
             "(first: 1, last: 1)",
             f'(before: "{cursors[place]}")',
+            f'(first: 1, before: "{cursors[place]}")',
+            f'(last: 1, after: "{cursors[place]}")',
+            '(after: "x")',
             '(first: 1, after: "x")',
+            '(last: 1, before: "x")',
             f'(first: 1, after: "{foreign}")',
             f'(last: 1, before: "{foreign}")',
         ):
-            query = "{ " + PLACES[place[0]].format(f"{listed(place[1], arguments)} {{ totalCount }}") + " }"
-            assert await client.codes(query) == ["BAD_USER_INPUT"], (place, arguments)
+            assert await client.codes(counted(place, arguments)) == ["BAD_USER_INPUT"], (place, arguments)
+        for arguments in ("(first: 2147483648)", '(first: "1")', "(first: 1.5)", f"(first: {'9' * 10_000})"):
+            assert await client.codes(counted(place, arguments)) == ["GRAPHQL_VALIDATION_FAILED"], (place, arguments)
 
 
 async def test_a_page_has_20_rows_unless_more_or_fewer_are_asked_for(world: World) -> None:

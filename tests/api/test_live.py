@@ -2,9 +2,9 @@
 
 import asyncio
 
-from tests.api.test_orders import MOVED, ORDER, product
 from tests.factories import World
 from tests.live import followed
+from tests.shop import MOVED, ORDER, product
 
 ORDER_EVENTS = (
     "subscription($after: String) { orderEvents(after: $after) { cursor event { type order { id status } } } }"

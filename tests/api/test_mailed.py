@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from atrium.mail import Logged
 from tests.client import Client
 from tests.factories import PASSWORD, World
+from tests.letters import letters, token_in
 
 NEXT = "An0ther-one!"
 ASKED = "... on MailRequested { validMinutes } ... on Error { code }"
@@ -15,9 +15,7 @@ LOGIN = "... on Session { accessToken } ... on Error { code }"
 
 def token_to(world: World, email: str) -> str:
     """The token in the newest letter to an address."""
-    assert isinstance(world.app.parts.mailer, Logged)
-    letter = next(letter for letter in reversed(world.app.parts.mailer.letters) if letter.to == email)
-    return letter.text.partition("#token=")[2].split()[0]
+    return token_in(next(letter for letter in reversed(letters(world)) if letter.to == email))
 
 
 async def test_who_forgot_a_password_comes_in_again(world: World) -> None:

@@ -1,30 +1,7 @@
 """Orders through HTTP: the walk of a sale."""
 
-from typing import Any
-
 from tests.factories import World
-
-PRODUCT = """
-... on Product { id sku name price { amount currency } stockQuantity version unitsSold revenue { amount currency } }
-... on Error { message code } ... on InvalidInput { fields { path message } }
-"""
-FIELDS = """
-... on Order {
-    id status nextStatuses totalAmount { amount currency } version shippingAddress user { fullName }
-    items { nodes { line quantity unitPrice { amount } subtotal { amount } product { name } } }
-    events { nodes { type version reason actor { fullName } } }
-}
-... on Error { message code } ... on InvalidInput { fields { path message } }
-"""
-ORDER = FIELDS + "... on OutOfStock { lines { name requested available product { id } } }"
-MOVED = FIELDS + "... on IllegalTransition { current allowed }"
-
-
-async def product(world: World, sku: str, amount: str = "19.90", stock: int = 10, **more: Any) -> dict[str, Any]:
-    price = {"amount": amount, "currency": more.pop("currency", "EUR")}
-    return await world.acme.admin.client.do(
-        "createProduct", PRODUCT, sku=sku, name=sku.title(), price=price, stockQuantity=stock, **more
-    )
+from tests.shop import MOVED, ORDER, product
 
 
 async def test_a_sale_from_the_shelf_to_the_door(world: World) -> None:
@@ -94,3 +71,16 @@ async def test_others_do_not_see_it(world: World) -> None:
     assert (await world.acme.admin.client.run(query, id=order["id"]))["orders"]["totalCount"] == 1
     refused = await world.acme.member.client.do("cancelOrder", MOVED, id=order["id"])
     assert refused["code"] == "NOT_FOUND"
+
+
+async def test_stock_without_room_for_what_comes_back_keeps_the_order(world: World) -> None:
+    tea = await product(world, "tea", stock=10)
+    order = await world.acme.member.client.do(
+        "placeOrder", ORDER, items=[{"productId": tea["id"], "quantity": 10}], shippingAddress="x"
+    )
+    await world.connection.execute("UPDATE products SET stock_quantity = 2147483647")
+    refused = await world.acme.member.client.do("cancelOrder", MOVED, id=order["id"])
+    assert refused["__typename"] == "IllegalTransition"
+    await world.connection.execute("UPDATE products SET stock_quantity = 0")
+    assert (await world.acme.member.client.do("cancelOrder", MOVED, id=order["id"]))["status"] == "CANCELLED"
+    assert await world.connection.fetchval("SELECT stock_quantity FROM products") == 10

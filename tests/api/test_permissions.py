@@ -4,13 +4,9 @@
 token. A refusal changes nothing in the database.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
-
 import pytest
-import pytest_asyncio
 
-from tests.api.operations import CASES, GUARDED, Operation, founded, outcome
+from tests.api.operations import CASES, GUARDED, Operation, outcome
 from tests.api.stage import digests, enter, hold_key
 from tests.api.things import product
 from tests.factories import World
@@ -180,28 +176,22 @@ HEAD, *LINES = [line.rsplit(maxsplit=6) for line in MATRIX.strip().splitlines() 
 EXPECTED = {case: {who: SHORT.get(word, word) for who, word in zip(HEAD, words, strict=True)} for case, *words in LINES}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(make_database: Callable[[], Awaitable[Any]]) -> AsyncIterator[World]:
-    async with founded(await make_database()) as world:
-        yield world
-
-
 def test_every_operation_is_in_the_table() -> None:
     assert set(EXPECTED) == set(CASES)
 
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("case", EXPECTED)
-async def test_who_may(world: World, case: str) -> None:
+async def test_who_may(founded_world: World, case: str) -> None:
     operation, found = Operation(case), {}
     for who in HEAD:
-        stage = await enter(world, world.acme, who)
+        stage = await enter(founded_world, founded_world.acme, who)
         body = operation.body(await operation.arguments(stage))
-        before = await digests(world.connection)
+        before = await digests(founded_world.connection)
         answer = await stage.client.send(body["query"], **body["variables"])
         found[who] = outcome(answer, operation.field)
         if found[who] != "ok":
-            assert await digests(world.connection) == before, f"refused, but something changed: {who}"
+            assert await digests(founded_world.connection) == before, f"refused, but something changed: {who}"
     assert found == EXPECTED[case]
 
 
@@ -216,18 +206,18 @@ PERSONAL = {
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("case", EXPECTED)
-async def test_a_key_may_what_its_role_may_but_for_what_is_personal(world: World, case: str) -> None:
+async def test_a_key_may_what_its_role_may_but_for_what_is_personal(founded_world: World, case: str) -> None:
     operation, found, expected = Operation(case), {}, {}
     for who in ("owner", "admin", "member"):
-        stage = await enter(world, world.acme, "owner")
+        stage = await enter(founded_world, founded_world.acme, "owner")
         await hold_key(stage, who.upper())
         body = operation.body(await operation.arguments(stage))
-        before = await digests(world.connection)
+        before = await digests(founded_world.connection)
         answer = await stage.client.send(body["query"], **body["variables"])
         found[who] = outcome(answer, operation.field)
         expected[who] = "FORBIDDEN" if case in PERSONAL else EXPECTED[case][who]
         if found[who] != "ok":
-            assert await digests(world.connection) == before, f"refused, but something changed: {who}"
+            assert await digests(founded_world.connection) == before, f"refused, but something changed: {who}"
     assert found == expected
 
 
@@ -236,8 +226,11 @@ ADDRESSES = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on User { email } } }"
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("who", "sees_others"), [("owner", True), ("admin", True), ("member", False)])
-async def test_addresses_are_for_who_manages_members(world: World, who: str, *, sees_others: bool) -> None:
-    stage, other = await enter(world, world.acme, who), await enter(world, world.acme, "member")
+async def test_addresses_are_for_who_manages_members(founded_world: World, who: str, *, sees_others: bool) -> None:
+    stage, other = (
+        await enter(founded_world, founded_world.acme, who),
+        await enter(founded_world, founded_world.acme, "member"),
+    )
     assert stage.actor is not None
     assert other.actor is not None
     own, others = (await stage.client.run(ADDRESSES, ids=[stage.actor.id, other.actor.id]))["nodes"]
@@ -250,8 +243,8 @@ SALES = "query($id: ID!) { product(id: $id) { name unitsSold revenue { amount } 
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("who", "sees"), [("owner", True), ("admin", True), ("member", False)])
-async def test_sales_are_for_who_manages_orders(world: World, who: str, *, sees: bool) -> None:
-    stage = await enter(world, world.acme, who)
+async def test_sales_are_for_who_manages_orders(founded_world: World, who: str, *, sees: bool) -> None:
+    stage = await enter(founded_world, founded_world.acme, who)
     answer = await stage.client.send(SALES, id=await product(stage))
     found = answer["data"]["product"]
     assert found.pop("name") == "acme secret"

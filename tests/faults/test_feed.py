@@ -18,6 +18,7 @@ from atrium.cluster import Home
 from atrium.postgres import Server
 from graph import live
 from graph.context import Context
+from models import Order
 from models.base import new_id
 from models.database import Identity
 from services import events, orders
@@ -56,7 +57,9 @@ async def write(world: World, streams: list[UUID], count: int, seed: int) -> Non
     for _ in range(count):
         stream = dice.choice(streams)
         async with database.maintain(tenant_id) as session:
-            await events.append(session, actor(world), STREAM, stream, versions[stream], [Fact("OrderConfirmed", {})])
+            await events.append(
+                session, actor(world), Order, STREAM, stream, versions[stream], [Fact("OrderConfirmed", {})]
+            )
             for _ in range(dice.randrange(5)):
                 await asyncio.sleep(0)  # lets others write and commit meanwhile
         versions[stream] += 1
@@ -114,9 +117,9 @@ async def test_what_commits_late_comes_late_and_is_not_missed(world: World) -> N
     fact = [Fact("OrderConfirmed", {})]
     early, late = new_id(), new_id()
     async with database.maintain(tenant_id) as slow:
-        await events.append(slow, actor(world), STREAM, late, 0, fact)
+        await events.append(slow, actor(world), Order, STREAM, late, 0, fact)
         async with database.maintain(tenant_id) as fast:
-            await events.append(fast, actor(world), STREAM, early, 0, fact)
+            await events.append(fast, actor(world), Order, STREAM, early, 0, fact)
         feeds = [world.app.parts.feed]
         [first] = await read(world, feeds, 1, cuts=0)
         assert first[1].stream_id == early

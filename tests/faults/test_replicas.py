@@ -27,12 +27,9 @@ from models.database import NOBODY, Database
 from models.nodes import Nodes
 from tests.client import App, running
 from tests.conftest import Urls
-from tests.replication import Replicated, connected, halted, plain, processes, shared, tell
+from tests.replication import CREATE, RENAME, TASK, Replicated, connected, halted, plain, processes, tell
 
 ROOT = Path(__file__).parents[2]
-CREATE = "mutation($input: CreateTaskInput!) { createTask(input: $input) { ... on Task { id } } }"
-RENAME = "mutation($input: UpdateTaskInput!) { updateTask(input: $input) { ... on Task { id } } }"
-TASK = "query($id: ID!) { task(id: $id) { title } }"
 PROJECTS_AND_TASKS = "{ projects(first: 1) { nodes { id } } tasks(first: 1) { totalCount } }"
 
 # A little Atrium: it starts a standby of a running server, says which processes that took, and waits.
@@ -50,11 +47,6 @@ with standbys.running(server, Path(folder), 1):
     print(json.dumps([process.pid for process in psutil.Process().children(recursive=True)]), flush=True)
     sys.stdin.read()
 """
-
-
-@pytest.fixture
-def place(request: pytest.FixtureRequest) -> Replicated:
-    return shared(request.config)
 
 
 @pytest.fixture

@@ -104,6 +104,12 @@ def test_there_are_enough_mutants() -> None:
     assert len(MUTANTS) >= 10
 
 
+@pytest.mark.parametrize("patch", MUTANTS, ids=lambda patch: patch.stem)
+def test_every_mutant_can_be_made(patch: Path, tmp_path: Path) -> None:
+    with mutated(patch, tmp_path):
+        pass
+
+
 @in_module
 async def test_some_mutants_are_noticed(executors: Both, tmp_path: Path) -> None:
     for patch in random.sample(MUTANTS, SHARE):

@@ -40,7 +40,7 @@ OPEN_TO_ALL = {
     "services/events.py:append": STORE,
     "services/events.py:stream": STORE,
     "services/orders/projection.py:write": STORE,
-    "services/orders/replay.py:orders_and_events": REPLAY,
+    "services/orders/replay.py:count": REPLAY,
     "services/orders/replay.py:batch": REPLAY,
     "services/history.py:as_of": PAST,
     "services/history.py:after": PAST,
@@ -56,6 +56,7 @@ OPEN_TO_ALL = {
     "services/rows.py:changed": ROW,
     "services/rows.py:removed": ROW,
     "services/rows.py:found": ROW,
+    "services/rows.py:held": ROW,
     "services/rows.py:locked": ROW,
     "services/rows.py:taken": "turns one error into another, and touches no row",
 }

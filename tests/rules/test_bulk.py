@@ -23,45 +23,31 @@ from services.people import Invited, Newcomer
 from services.products import Arrival
 from tests.conftest import Urls
 from tests.factories import PASSWORD, Person, World
-from tests.units import until_blocked
+from tests.units import HERE, Rules, Units, paths, until_blocked
 
 Result = TypeVar("Result")
 WEEK = timedelta(days=7)
 
 
-def actor_of(person: Person) -> Actor:
-    return Actor.of(Identity(person.tenant_id, person.user_id, person.role, person.session_id))
-
-
-class Units:
-    """Opens transactions in one person's name; the first `rehearsals` of each are rolled back and run again."""
-
-    def __init__(self, world: World, person: Person, rehearsals: int = 0) -> None:
-        self.database, self.identity, self.rehearsals = world.app.parts.database, actor_of(person).identity, rehearsals
+class Rehearsed(Units):
+    """Opens transactions in somebody's name; each is rolled back twice first, and run again."""
 
     async def write(
         self, work: Callable[[WriteSession], Awaitable[Result]], identity: Identity | None = None
     ) -> Result:
-        for _ in range(self.rehearsals):
+        async def fail(session: WriteSession) -> None:
+            await work(session)
+            raise ZeroDivisionError
+
+        for _ in range(2):
             with pytest.raises(ZeroDivisionError):
-                await self._once(work, identity, fail=True)
-        return await self._once(work, identity)
-
-    async def _once(self, work: Any, identity: Identity | None, *, fail: bool = False) -> Any:
-        async with self.database.write(identity or self.identity) as session:
-            result = await work(session)
-            if fail:
-                raise ZeroDivisionError
-        return result
+                await super().write(fail, identity)
+        return await super().write(work, identity)
 
 
-async def create_all(world: World, person: Person, *given: Newcomer, rehearsals: int = 0) -> list[Any]:
-    units = Units(world, person, rehearsals)
-    return await people.create_all(units, world.app.parts.door, actor_of(person), people=given, lifetime=WEEK)
-
-
-async def in_unit(world: World, person: Person, work: Callable[[WriteSession, Actor], Awaitable[Result]]) -> Result:
-    return await Units(world, person).write(lambda session: work(session, actor_of(person)))
+async def create_all(rules: Rules, person: Person, *given: Newcomer, units: Units | None = None) -> list[Any]:
+    units = units or rules.units(person)
+    return await people.create_all(units, rules.door, rules.actor(person), people=given, lifetime=WEEK)
 
 
 async def task(world: World, title: str) -> UUID:
@@ -72,21 +58,6 @@ async def task(world: World, title: str) -> UUID:
 async def product(world: World, sku: str, stock: int = 5) -> UUID:
     price = {"price_minor": 100, "currency": "EUR"}
     return await world.add("products", tenant_id=world.acme.tenant_id, sku=sku, name=sku, stock_quantity=stock, **price)
-
-
-async def blocked(world: World) -> None:
-    """Wait until some transaction of this database waits for another."""
-    waiting = """SELECT EXISTS (
-        SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()
-    )"""
-    async with asyncio.timeout(30):
-        while not await world.connection.fetchval(waiting):
-            await asyncio.sleep(0.01)
-
-
-def paths(refusal: Any) -> list[str]:
-    assert isinstance(refusal, errors.InvalidInput)
-    return [problem.path for problem in refusal.problems]
 
 
 def test_outcomes_stand_where_their_rows_stood() -> None:
@@ -112,15 +83,13 @@ def test_a_call_has_one_to_a_thousand_rows(size: int) -> None:
     assert len(Call[int, int]("things", range(MOST)).open) == MOST
 
 
-async def test_who_shuts_out_waits_for_whoever_changes_roles(world: World) -> None:
-    acme, owner, admin = world.acme, actor_of(world.acme.owner), actor_of(world.acme.admin)
+async def test_who_shuts_out_waits_for_whoever_changes_roles(rules: Rules, world: World) -> None:
+    acme, owner = world.acme, rules.actor(world.acme.owner)
     assert acme.member.member_id
     ids = [acme.member.member_id]
-    async with world.app.parts.database.write(owner.identity) as session:
+    async with rules.database.write(owner.identity) as session:
         await tenants.change_role(session, owner, id=ids[0], role=Role.OWNER)
-        shutting = asyncio.create_task(
-            in_unit(world, acme.admin, lambda s, _: people.set_active(s, admin, ids=ids, is_active=False))
-        )
+        shutting = asyncio.create_task(rules.do(acme.admin, people.set_active, ids=ids, is_active=False))
         await until_blocked(world.connection)
     with pytest.raises(errors.Forbidden):
         await shutting
@@ -128,28 +97,27 @@ async def test_who_shuts_out_waits_for_whoever_changes_roles(world: World) -> No
 
 
 @pytest.mark.parametrize("who", ["outsider", "member"])
-async def test_each_rule_asks_who_may(world: World, who: str) -> None:
+async def test_each_rule_asks_who_may(rules: Rules, world: World, who: str) -> None:
     person = world.outsider if who == "outsider" else world.acme.member
     change = [Change(new_id(), {"title": "x"})]
-    calls: dict[str, Callable[[WriteSession, Actor], Awaitable[Any]]] = {
-        "set_active": lambda s, a: people.set_active(s, a, ids=[new_id()], is_active=True),
-        "products": lambda s, a: products.change_all(s, a, rows=change),
-        "restock": lambda s, a: products.restock_all(s, a, rows=[Arrival(new_id(), 1)]),
-        "tasks": lambda s, a: tasks.change_all(s, a, rows=change),
+    calls: dict[Callable[..., Awaitable[Any]], dict[str, Any]] = {
+        people.set_active: {"ids": [new_id()], "is_active": True},
+        products.change_all: {"rows": change},
+        products.restock_all: {"rows": [Arrival(new_id(), 1)]},
+        tasks.change_all: {"rows": change},
     }
     refused = set()
-    for name, work in calls.items():
+    for rule, given in calls.items():
         try:
-            await in_unit(world, person, work)
+            await rules.do(person, rule, **given)
         except errors.Forbidden:
-            refused.add(name)
+            refused.add(rule)
+    newcomer = Newcomer("a@example.com", "A")
     with pytest.raises(errors.Forbidden):
-        await create_all(world, person, Newcomer("a@example.com", "A"))
-    assert refused == (set(calls) if who == "outsider" else set(calls) - {"tasks"})
+        await create_all(rules, person, newcomer)
+    assert refused == (set(calls) if who == "outsider" else set(calls) - {tasks.change_all})
     with pytest.raises(errors.Unauthenticated):
-        await people.create_all(
-            Units(world, person), world.app.parts.door, Actor(), people=[Newcomer("a@example.com", "A")], lifetime=WEEK
-        )
+        await people.create_all(rules.units(person), rules.door, Actor(), people=[newcomer], lifetime=WEEK)
 
 
 async def test_who_is_no_longer_let_in_costs_no_hash(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,9 +132,9 @@ async def test_who_is_no_longer_let_in_costs_no_hash(world: World, monkeypatch: 
     assert hashed == []
 
 
-async def test_what_cannot_be_stored_is_refused_row_by_row(world: World) -> None:
+async def test_what_cannot_be_stored_is_refused_row_by_row(rules: Rules, world: World) -> None:
     added = await create_all(
-        world,
+        rules,
         world.acme.owner,
         Newcomer("nul@example.com", "a\0b"),
         Newcomer("n\0l@example.com", "N"),
@@ -180,24 +148,25 @@ async def test_what_cannot_be_stored_is_refused_row_by_row(world: World) -> None
 
     ids = [await task(world, "t0"), await task(world, "t1")]
     rows = [Change(ids[0], {"title": "a\0"}), Change(ids[1], {"description": "\0"})]
-    changed = await in_unit(world, world.acme.owner, lambda s, a: tasks.change_all(s, a, rows=rows))
+    changed = await rules.do(world.acme.owner, tasks.change_all, rows=rows)
     assert [paths(refusal) for refusal in changed] == [["tasks.0.title"], ["tasks.1.description"]]
 
     shelf = [await product(world, "p0")]
     more = [Change(shelf[0], {"sku": "\0", "name": "\0", "description": "\0"})]
-    priced = await in_unit(world, world.acme.owner, lambda s, a: products.change_all(s, a, rows=more))
+    priced = await rules.do(world.acme.owner, products.change_all, rows=more)
     assert paths(priced[0]) == ["products.0.sku", "products.0.name", "products.0.description"]
     assert await world.connection.fetchval("SELECT max(version) FROM tasks") == 1
     assert await world.connection.fetchval("SELECT max(version) FROM products") == 1
 
 
-async def test_a_transaction_that_runs_again_begins_anew(world: World) -> None:
+async def test_a_transaction_that_runs_again_begins_anew(rules: Rules, world: World) -> None:
     given = [
         Newcomer("a@example.com", "A", PASSWORD),
         Newcomer("b@example.com", "B"),
         Newcomer(world.acme.member.email, "M", PASSWORD),
     ]
-    added = await create_all(world, world.acme.owner, *given, rehearsals=2)
+    owner = world.acme.owner
+    added = await create_all(rules, owner, *given, units=Rehearsed(rules.database, rules.identity(owner)))
     assert isinstance(added[0], row_class(Membership))
     assert isinstance(added[1], Invited)
     assert isinstance(added[2], errors.AlreadyExists)
@@ -205,75 +174,68 @@ async def test_a_transaction_that_runs_again_begins_anew(world: World) -> None:
     assert await world.connection.fetchval("SELECT count(*) FROM invitations") == 1
 
 
-async def test_an_account_that_appears_meanwhile_is_left_alone(world: World) -> None:
-    origin = actor_of(world.outsider).identity.origin()
-    parts = world.app.parts
-    async with parts.database.write(origin) as session:
+async def test_an_account_that_appears_meanwhile_is_left_alone(rules: Rules, world: World) -> None:
+    async with rules.database.write(HERE) as session:
         row_id = new_id()
         await assume(session, user_id=row_id)
         taken = {"id": row_id, "email": "late@example.com", "full_name": "Their own", "password_hash": "theirs"}
         await session.exec(insert(User).values(**taken))
         adding = asyncio.create_task(
-            create_all(world, world.acme.owner, Newcomer("late@example.com", "Late", PASSWORD))
+            create_all(rules, world.acme.owner, Newcomer("late@example.com", "Late", PASSWORD))
         )
-        await blocked(world)
+        await until_blocked(world.connection)
     (outcome,) = await adding
     assert isinstance(outcome, Invited)
     rows = await world.connection.fetch("SELECT full_name, password_hash FROM users WHERE email = 'late@example.com'")
     assert [tuple(row) for row in rows] == [("Their own", "theirs")]
 
 
-async def test_two_owners_who_shut_each_other_out_take_turns(world: World) -> None:
+async def test_two_owners_who_shut_each_other_out_take_turns(rules: Rules, world: World) -> None:
     owner, admin = world.acme.owner, world.acme.admin
+    assert owner.member_id
+    assert admin.member_id
     await world.connection.execute("UPDATE memberships SET role = 'OWNER' WHERE id = $1", admin.member_id)
-    second = replace(admin, role="OWNER")
-    database = world.app.parts.database
-    async with database.write(actor_of(second).identity) as theirs:
-        async with database.write(actor_of(owner).identity) as mine:
-            assert await people.set_active(mine, actor_of(owner), ids=[second.member_id], is_active=False) == 1  # type: ignore[list-item]  # members have an id
-            other = asyncio.create_task(
-                people.set_active(theirs, actor_of(second), ids=[owner.member_id], is_active=False)  # type: ignore[list-item]  # members have an id
-            )
-            await blocked(world)
+    first, second = rules.actor(owner), Actor.of(replace(rules.identity(admin), role="OWNER"))
+    async with rules.database.write(second.identity) as theirs:
+        async with rules.database.write(first.identity) as mine:
+            assert await people.set_active(mine, first, ids=[admin.member_id], is_active=False) == 1
+            other = asyncio.create_task(people.set_active(theirs, second, ids=[owner.member_id], is_active=False))
+            await until_blocked(world.connection)
         with pytest.raises(errors.IllegalTransition):
             await other
     active = "SELECT count(*) FROM memberships WHERE role = 'OWNER' AND is_active AND tenant_id = $1"
     assert await world.connection.fetchval(active, world.acme.tenant_id) == 1
 
 
-async def test_a_number_that_is_taken_meanwhile_is_refused_and_the_rest_goes_on(world: World) -> None:
+async def test_a_number_that_is_taken_meanwhile_is_refused_and_the_rest_goes_on(rules: Rules, world: World) -> None:
     ids = [await product(world, "p0"), await product(world, "p1")]
-    async with world.app.parts.database.write(actor_of(world.acme.owner).identity) as session:
+    async with rules.database.write(rules.identity(world.acme.owner)) as session:
         values = {"tenant_id": world.acme.tenant_id, "id": new_id(), "sku": "New", "name": "x"}
         await session.exec(insert(table_of(Product)).values(**values, price_minor=1, currency="EUR"))
         rows = [Change(ids[0], {"sku": "new"}), Change(ids[1], {"sku": "other"})]
-        changing = asyncio.create_task(
-            in_unit(world, world.acme.admin, lambda s, a: products.change_all(s, a, rows=rows))
-        )
-        await blocked(world)
+        changing = asyncio.create_task(rules.do(world.acme.admin, products.change_all, rows=rows))
+        await until_blocked(world.connection)
     first, second = await changing
     assert isinstance(first, errors.AlreadyExists)
     assert first.field == "products.0.sku"
     assert (second.sku, second.version) == ("other", 2)  # type: ignore[union-attr]  # it was not refused
 
 
-async def test_a_version_is_decided_under_the_lock(world: World) -> None:
+async def test_a_version_is_decided_under_the_lock(rules: Rules, world: World) -> None:
     task_id = await task(world, "t")
     rows = [Change(task_id, {"title": "late"}, expected_version=1)]
-    async with world.app.parts.database.write(actor_of(world.acme.owner).identity) as session:
+    async with rules.database.write(rules.identity(world.acme.owner)) as session:
         await session.exec(text(f"UPDATE tasks SET title = 'early' WHERE id = '{task_id}'"))
-        changing = asyncio.create_task(
-            in_unit(world, world.acme.member, lambda s, a: tasks.change_all(s, a, rows=rows))
-        )
-        await blocked(world)
+        changing = asyncio.create_task(rules.do(world.acme.member, tasks.change_all, rows=rows))
+        await until_blocked(world.connection)
     (outcome,) = await changing
     assert isinstance(outcome, errors.VersionConflict)
     assert (outcome.model, outcome.version) == (Task, 2)
     assert await world.connection.fetchval("SELECT title FROM tasks") == "early"
 
 
-async def test_accounts_are_made_only_as_announced(world: World) -> None:
-    database, identity = world.app.parts.database, actor_of(world.acme.owner).identity
+async def test_accounts_are_made_only_as_announced(rules: Rules, world: World) -> None:
+    database, identity = rules.database, rules.identity(world.acme.owner)
     announced, other = new_id(), new_id()
 
     async def make(row_id: UUID, announcing: list[UUID]) -> set[UUID]:
@@ -290,9 +252,9 @@ async def test_accounts_are_made_only_as_announced(world: World) -> None:
         assert set((await session.exec(select(table_of(User).c.id))).scalars()) == {world.acme.owner.user_id}
 
 
-async def test_owners_are_made_by_owners(world: World) -> None:
+async def test_owners_are_made_by_owners(rules: Rules, world: World) -> None:
     with pytest.raises(errors.Forbidden):
-        await create_all(world, world.acme.admin, Newcomer("a@example.com", "A", role=Role.OWNER))
+        await create_all(rules, world.acme.admin, Newcomer("a@example.com", "A", role=Role.OWNER))
     assert await world.connection.fetchval("SELECT count(*) FROM invitations") == 0
 
 
@@ -349,8 +311,7 @@ async def test_the_migration_keeps_the_keys_both_ways(world: World, urls: Urls) 
     await asyncio.to_thread(migrate.check, urls.owner, urls.runtime)
 
 
-async def test_a_registration_still_makes_its_own_account(world: World) -> None:
-    origin = actor_of(world.outsider).identity.origin()
+async def test_a_registration_still_makes_its_own_account(rules: Rules, world: World) -> None:
     given = {"email": "new@example.com", "full_name": "New", "password": PASSWORD}
-    opened = await accounts.register(Units(world, world.outsider), world.app.parts.door, origin, **given)
+    opened = await accounts.register(rules.units(world.outsider), rules.door, HERE, **given)
     assert opened.identity.user_id is not None

@@ -20,7 +20,7 @@ from services.errors import (
 )
 from tests.documents import clock, entries, start, state, titles, trash, write
 from tests.factories import World
-from tests.units import Rules, until_blocked
+from tests.units import Rules, paths, until_blocked
 
 
 async def test_a_document_is_written_and_changed_in_part(rules: Rules, world: World) -> None:
@@ -65,7 +65,7 @@ async def test_what_cannot_be_is_refused(rules: Rules, world: World, given: dict
     ):
         with pytest.raises(InvalidInput) as refused:
             await rules.do(world.acme.member, rule, **arguments)
-        assert [problem.path for problem in refused.value.problems] == [path]
+        assert paths(refused.value) == [path]
     assert await titles(rules, world) == ["x" * 200]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import services
 from models.base import new_id
-from services import reading, tasks, tenants
+from services import products, reading, tasks, tenants
 from services.errors import Forbidden, InvalidInput
 from services.pagination import Collection, PageRequest
 from services.reading import Page
@@ -237,6 +237,15 @@ async def test_what_is_made_up_is_no_cursor(rules: Rules, world: World) -> None:
             except InvalidInput:
                 continue
             assert len(page.edges) <= 5
+
+
+async def test_a_number_in_a_cursor_is_one_to_postgresql_too(rules: Rules, world: World) -> None:
+    order = ("price", False)
+    request = PageRequest.of(products.PRODUCTS, "a list", order=order)
+    for key in ("1_0", "\u0661\u0662", " 7 ", "+7"):
+        forged = urlsafe_b64encode(json.dumps([request.fingerprint, key, str(new_id())]).encode()).decode()
+        page = await rules.page(world.acme.owner, products.PRODUCTS, order=order, after=forged)
+        assert page.edges == []
 
 
 async def test_a_cursor_holds_its_place_alone(rules: Rules, world: World) -> None:

@@ -12,7 +12,7 @@ from services import projects, tasks
 from services.access import Actor
 from services.errors import Forbidden, InvalidInput, NotFound, Unauthenticated, VersionConflict
 from tests.factories import World
-from tests.units import Rules, until_blocked
+from tests.units import Rules, paths, until_blocked
 
 
 async def start(rules: Rules, world: World, name: str = "Apollo") -> Project:
@@ -66,7 +66,7 @@ async def test_a_name_has_one_to_200_characters(rules: Rules, world: World) -> N
     for name in ("", " \n", "x" * 201, "a\0b"):
         with pytest.raises(InvalidInput) as refused:
             await rules.do(world.acme.admin, projects.create, name=name)
-        assert [problem.path for problem in refused.value.problems] == ["name"]
+        assert paths(refused.value) == ["name"]
         with pytest.raises(InvalidInput):
             await rules.do(world.acme.admin, projects.rename, id=project.id, name=name)
     assert await names(rules, world) == ["x" * 200]

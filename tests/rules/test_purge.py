@@ -30,7 +30,16 @@ async def test_what_has_had_its_time_is_forgotten(world: World, urls: Urls) -> N
         await world.connection.execute(
             f"{used} VALUES ($1, $2, '', $3, '', $4)", acme.tenant_id, member_id, str(new_id()), now() - age
         )
+    login = {"user_id": member_id, "refresh_digest": "none"}
+    for ended in ({"expires_at": now() - 31 * DAY}, {"expires_at": now() + DAY, "revoked_at": now() - 31 * DAY}):
+        await world.add("sessions", **login, **ended)
+    there = await world.connection.fetchval("SELECT count(*) FROM sessions") - 2
+    await world.connection.execute("DELETE FROM throttles")
+    for key, age in (("old", 2 * DAY), ("new", timedelta(0))):
+        await world.connection.execute("INSERT INTO throttles VALUES ($1, 1, $2)", key, now() - age)
     purged = await maintenance.purge(urls.owner, keys_older_than=DAY)
-    assert purged._asdict() == {"idempotency_keys": 1, "mailed_tokens": 2, "api_keys": 2}
+    forgotten = {"idempotency_keys": 1, "mailed_tokens": 2, "api_keys": 2, "sessions": 2, "throttles": 1}
+    assert purged._asdict() == forgotten
+    assert await world.connection.fetchval("SELECT count(*) FROM sessions") == there
     left = await world.connection.fetch("SELECT id FROM mailed_tokens UNION SELECT id FROM api_keys")
     assert {row[0] for row in left} == kept

@@ -13,7 +13,7 @@ from services import projects, tasks, tenants
 from services.access import Actor
 from services.errors import Forbidden, InvalidInput, NotFound, Unauthenticated, VersionConflict
 from tests.factories import Person, World
-from tests.units import Rules, until_blocked
+from tests.units import Rules, paths, until_blocked
 
 DUE = datetime(2027, 1, 31, 12, tzinfo=UTC)
 
@@ -29,10 +29,6 @@ async def change(rules: Rules, person: Person, task_id: UUID, version: int | Non
 async def titles(rules: Rules, person: Person, *order: Any, **filters: Any) -> list[str]:
     rows = await rules.listed(person, tasks.TASKS, filters=filters, order=order or None)
     return [row.title for row in rows]
-
-
-def paths(refused: pytest.ExceptionInfo[InvalidInput]) -> list[str]:
-    return [problem.path for problem in refused.value.problems]
 
 
 # --- noting ---
@@ -72,10 +68,10 @@ async def test_titles_and_descriptions_have_their_lengths(rules: Rules, world: W
     for given, path in wrong:
         with pytest.raises(InvalidInput) as refused:
             await note(rules, member, **{"title": "Fine", **given})
-        assert paths(refused) == [path]
+        assert paths(refused.value) == [path]
         with pytest.raises(InvalidInput) as refused:
             await change(rules, member, task.id, **given)
-        assert paths(refused) == [path]
+        assert paths(refused.value) == [path]
     assert await titles(rules, member) == ["Write"]
 
 
@@ -87,14 +83,14 @@ async def test_a_task_points_at_what_is_there(rules: Rules, world: World) -> Non
     for project_id in (foreign, trashed, new_id()):
         with pytest.raises(InvalidInput) as refused:
             await note(rules, member, project_id=project_id)
-        assert paths(refused) == ["project_id"]
+        assert paths(refused.value) == ["project_id"]
     for assignee_id in (acme.removed.member_id, acme.admin.member_id, world.globex.member.member_id, new_id()):
         with pytest.raises(InvalidInput) as refused:
             await note(rules, member, assignee_id=assignee_id)
-        assert paths(refused) == ["assignee_id"]
+        assert paths(refused.value) == ["assignee_id"]
     with pytest.raises(InvalidInput) as refused:
         await note(rules, member, "", description="x" * 2001, project_id=new_id(), assignee_id=new_id())
-    assert paths(refused) == ["title", "description", "project_id", "assignee_id"]
+    assert paths(refused.value) == ["title", "description", "project_id", "assignee_id"]
     assert await world.connection.fetchval("SELECT count(*) FROM tasks") == 0
     archived = await world.add("projects", tenant_id=acme.tenant_id, name="Old", archived_at=now())
     assert (await note(rules, member, project_id=archived)).project_id == archived

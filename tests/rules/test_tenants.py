@@ -21,11 +21,7 @@ from services.errors import (
     VersionConflict,
 )
 from tests.factories import PASSWORD_HASH, Person, World
-from tests.units import HERE, Rules, until_blocked
-
-
-def paths(refused: pytest.ExceptionInfo[InvalidInput]) -> list[str]:
-    return [problem.path for problem in refused.value.problems]
+from tests.units import HERE, Rules, paths, until_blocked
 
 
 async def members(world: World) -> dict[UUID | None, tuple[str, bool]]:
@@ -71,14 +67,14 @@ async def test_a_name_has_up_to_100_and_a_slug_up_to_50_characters(rules: Rules,
     for name in ("", "  ", "x" * 101, "a\0b", "\ud800"):
         with pytest.raises(InvalidInput) as refused:
             await rules.do(founder, tenants.create, name=name, slug="fine")
-        assert paths(refused) == ["name"]
+        assert paths(refused.value) == ["name"]
     for slug in ("", " ", "-a", "a-", "-", "a_b", "a b", "ä", "a.b", "a\0b", "x" * 51):
         with pytest.raises(InvalidInput) as refused:
             await rules.do(founder, tenants.create, name="Fine", slug=slug)
-        assert paths(refused) == ["slug"]
+        assert paths(refused.value) == ["slug"]
     with pytest.raises(InvalidInput) as refused:
         await rules.do(founder, tenants.create, name="", slug="")
-    assert paths(refused) == ["name", "slug"]
+    assert paths(refused.value) == ["name", "slug"]
     assert await rules.listed(founder, tenants.MEMBERSHIPS) == []
     await rules.do(founder, tenants.create, name="Ж" * 100, slug="x" * 50)
     await rules.do(founder, tenants.create, name="Y", slug="y")

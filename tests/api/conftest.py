@@ -1,0 +1,25 @@
+"""Grounds that all tests of a file share, since what one of them does is no matter to the others."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest_asyncio
+
+from tests.api.operations import founded
+from tests.api.stage import Stage, enter
+from tests.factories import World
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def founded_world(make_database: Callable[[], Awaitable[Any]]) -> AsyncIterator[World]:
+    """The two tenants."""
+    async with founded(await make_database()) as world:
+        yield world
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(founded_world: World) -> Stage:
+    """Somebody who may do everything in acme."""
+    stage = await enter(founded_world, founded_world.acme, "owner")
+    await stage.client.run("{ tasks { totalCount } }")  # the first request pays for imports and caches
+    return stage

@@ -1,0 +1,45 @@
+"""Queries within every limit that would still be dear: refused or answered, but never at the cost of everybody."""
+
+import pytest
+
+from models.database import Identity
+from models.failures import Unfit
+from models.identity import CALL, ENTRY, entry
+from tests.api.refusals import little_work
+from tests.factories import World
+
+NESTED = """
+query {{ {roots} }}
+fragment U on User {{ id tasks(first: 1) {{ nodes {{ ...T }} }} }}
+fragment T on Task {{ id creator {{ id tasks(first: 1) {{ nodes {{ id project {{ id }} assignee {{ id }} }} }} }} }}
+"""
+
+
+async def test_a_short_text_of_many_objects_is_not_compiled(world: World) -> None:
+    roots = " ".join(f"a{n}: users(first: 1) {{ nodes {{ ...U }} }}" for n in range(40))
+    with little_work(3.0):
+        answer = await world.acme.owner.client.send(NESTED.format(roots=roots))
+    assert "errors" not in answer
+    assert answer["extensions"] == {"executor": "reference", "declined": "too many objects"}
+    assert len(answer["data"]) == 40
+
+
+async def test_names_of_no_operation_are_refused_and_not_kept(world: World) -> None:
+    text = "query Known { viewer { id } }"
+    for number in range(20):
+        body = {"query": text, "operationName": f"Unknown{number}"}
+        headers = {"authorization": f"Bearer {world.acme.owner.client.token}"}
+        answer = await world.app.http.post("/graphql", json=body, headers=headers)
+        assert answer.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    texts = world.app.parts.schema.compiler._texts  # noqa: SLF001  # what it keeps is what this is about
+    assert len(texts._texts.get(text).outlines) <= 1  # noqa: SLF001  # likewise
+
+
+async def test_a_statement_that_postgresql_refuses_costs_no_connection(world: World) -> None:
+    database, owner = world.app.parts.database, world.acme.owner
+    identity = Identity(owner.tenant_id, owner.user_id, owner.role, owner.session_id)
+    for statement in (f"SELECT nothing FROM {CALL} entered", f"SELECT 'a'::text + 1 FROM {CALL} entered"):
+        with pytest.raises(Unfit):
+            await database.answer(statement, entry(identity))
+    assert await database.answer(f"SELECT 'well'::text FROM {CALL} entered", entry(identity)) == "well"
+    assert len(ENTRY) == len(entry(identity))
