@@ -58,7 +58,9 @@ def migrate_() -> None:
 
 @main.command()
 def demo(
-    scale: Annotated[float, typer.Option(help="1: 2,000 people, 5,000 tasks, 5,000 orders, 5,000 articles in acme.", min=0.001)] = 0.01,
+    scale: Annotated[
+        float, typer.Option(help="1: 2,000 people, 5,000 tasks, 5,000 orders, 5,000 articles in acme.", min=0.001)
+    ] = 0.01,
 ) -> None:
     """Load the demo data: two tenants, acme and globex, with something of everything."""
     with _prepared() as (settings, urls):
