@@ -15,11 +15,13 @@ from functools import partial
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
+import asyncpg
 import strawberry
 from strawberry.fastapi import BaseContext
 
 from graph.loaders import Loaders
 from models.database import Database, Identity, NotLive, Overloaded, ReadSession, Retry, Unreachable, WriteSession
+from models.failures import Unfit, Unreadable
 from models.nodes import Nodes
 from models.routes import Route, Why
 from services.access import Actor
@@ -102,6 +104,7 @@ class Context(BaseContext):
         self.statements = 0
         self.operation = ""
         """What is being done, such as `createTask`; the audit log keeps it."""
+        self._refusal: Exception | None = None
         self._unit: ReadUnit | None = None
         self._loaders: Loaders | None = None
 
@@ -114,10 +117,11 @@ class Context(BaseContext):
         if self.bad_token:
             raise Unauthenticated("This access token is not valid, or no longer: refresh or log in again.")
 
-    def note(self, executor: Literal["compiler", "reference"]) -> None:
+    def note(self, executor: Literal["compiler", "reference"], type_: str, name: str | None) -> None:
         """Note for the log what was done, and by which executor."""
         self.executor = executor
         if self.trace is not None:
+            self.trace.operation_type, self.trace.operation_name = type_, name
             self.trace.executor = executor
             self.trace.tenant_id = self.actor.identity.tenant_id
             self.trace.user_id = self.actor.identity.user_id
@@ -150,6 +154,8 @@ class Context(BaseContext):
             Unauthenticated: the session is no longer live.
             Unavailable: no connection came free in time, or the database is away.
         """
+        if self._refusal is not None:
+            raise self._refusal
         await self.close()
         whose = replace(identity or self.actor.identity, operation=self.operation)
         for attempt in range(1, TRIES + 1):
@@ -179,9 +185,25 @@ class Context(BaseContext):
         self.statements += 1
         return text
 
+    async def change(self, statement: str, values: Sequence[Any], *, keep: bool = True) -> str | None:
+        """The one text of a statement that enters by itself and changes something; None if that changed nothing.
+
+        The server is to remember how it is run, unless `keep` is False.
+
+        Raises:
+            Unavailable: no connection came free in time, or the database is away; it may have been changed.
+        """
+        try:
+            with _translated():
+                text = await self.route.change(statement, values, keep=keep)
+        except (Retry, Unauthenticated, Unfit, Unreadable, asyncpg.PostgresError):
+            return None
+        self.statements += 1
+        return text
+
     def refuse(self, refusal: Exception) -> None:
-        """Have every field that reads learn of a refusal that is known already."""
-        self._opened.refusal = refusal
+        """Have every field that reads or changes something learn of a refusal that is known already."""
+        self._refusal = self._opened.refusal = refusal
 
     async def restart(self) -> bool:
         """Whether the replica was lost while it answered: then all that it said is forgotten, and the primary is next.

@@ -11,16 +11,21 @@ from strawberry.types.field import StrawberryField
 
 from graph.context import Context
 from graph.described import summary
+from services.access import Actor
+from services.edits import Edit
 
 __all__ = ["Mutation", "account_mutation", "mutation"]
 
 Work = Callable[..., Awaitable[Any]]
+MakeEdit = Callable[[Actor, Any], Edit[Any] | None]
 
 
 class Mutation(StrawberryField):
     """A field that runs a function, and takes its `input` if it has one."""
 
     work: Work
+    edit: MakeEdit | None = None
+    """What gives the one edit that an input comes down to, or None if more has to be done for it."""
 
     @property
     def is_basic_field(self) -> bool:
@@ -45,6 +50,10 @@ class Mutation(StrawberryField):
         annotation = StrawberryAnnotation(parameter.annotation)
         return [StrawberryArgument("input", None, annotation, description="What is to be done.")]
 
+    def asked(self, kwargs: dict[str, Any]) -> Any:
+        """The input, if there is one."""
+        return kwargs.get("input")
+
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Awaitable[Any]:  # noqa: ARG002  # Strawberry's signature
         """Run it in one transaction, which is committed before the answer is read."""
         context: Context = info.context
@@ -62,12 +71,19 @@ class AccountMutation(Mutation):
         return await self.work(info.context, **kwargs)
 
 
-def mutation(returns: Any) -> Callable[[Work], Mutation]:
+def mutation(returns: Any, edit: MakeEdit | None = None) -> Callable[[Work], Mutation]:
     """A mutation field from `async def name(session, actor, input: NameInput)`; `returns` is its union.
 
-    The function runs in one transaction, which is rolled back when it raises. Its docstring is the description.
+    The function runs in one transaction, which is rolled back when it raises. Its docstring is the description. Where
+    it may come down to an edit of the row that it returns, `edit` gives that, and the compiler carries it out.
     """
-    return lambda work: _field(Mutation, work, returns)
+
+    def made(work: Work) -> Mutation:
+        field = _field(Mutation, work, returns)
+        field.edit = edit
+        return field
+
+    return made
 
 
 def account_mutation(returns: Any) -> Callable[[Work], Mutation]:

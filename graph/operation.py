@@ -5,6 +5,7 @@ checked before validation, which is the dearer of the two.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -170,12 +171,7 @@ class Operation(SchemaExtension):
         return [present(error, request_id, suggestions=self._suggestions) for error in errors]
 
     def _trace(self) -> None:
-        trace, context = self._context.trace, self._context
-        if trace is None or self.execution_context.graphql_document is None:
-            return
-        try:
-            trace.operation_type = self.execution_context.operation_type.value
-            trace.operation_name = self.execution_context.operation_name
-        except RuntimeError:
-            return  # no operation of that name; there is nothing to tell
-        context.note("reference")
+        asked = self.execution_context
+        if asked.graphql_document is not None:
+            with suppress(RuntimeError):  # no operation of that name; there is nothing to tell
+                self._context.note("reference", asked.operation_type.value, asked.operation_name)

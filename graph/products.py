@@ -256,7 +256,7 @@ async def create_product(session: WriteSession, actor: Actor, input: CreateProdu
     return await products.create(session, actor, stock_quantity=stock, **as_creation(said))
 
 
-@mutation(UpdateProductResult)
+@mutation(UpdateProductResult, edit=lambda actor, input: products.edit(actor, **as_change(values(input))))
 async def update_product(session: WriteSession, actor: Actor, input: UpdateProductInput) -> models.Product:
     """Change a product: only the fields that are given. Placed orders keep their prices. For admins and owners."""
     return await products.change(session, actor, **as_change(values(input)))

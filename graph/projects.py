@@ -155,13 +155,13 @@ async def create_project(session: WriteSession, actor: Actor, input: CreateProje
     return await projects.create(session, actor, **values(input))
 
 
-@mutation(UpdateProjectResult)
+@mutation(UpdateProjectResult, edit=lambda actor, input: projects.renaming(actor, **values(input)))
 async def update_project(session: WriteSession, actor: Actor, input: UpdateProjectInput) -> models.Project:
     """Rename a project. For admins and owners."""
     return await projects.rename(session, actor, **values(input))
 
 
-@mutation(ArchiveProjectResult)
+@mutation(ArchiveProjectResult, edit=lambda actor, input: projects.archiving(actor, **values(input)))
 async def archive_project(session: WriteSession, actor: Actor, input: ArchiveProjectInput) -> models.Project:
     """Take a project out of the default lists, or put it back. For admins and owners."""
     return await projects.archive(session, actor, **values(input))

@@ -32,7 +32,6 @@ from graph.errors import HANDLERS
 from graph.limits import Limits
 from graph.operation import Operation, Texts
 from graph.scalars import SCALARS
-from models.routes import Why
 
 __all__ = ["Schema", "build"]
 
@@ -103,16 +102,13 @@ class Schema(strawberry.Schema):
         **_options: Any,
     ) -> ExecutionResult | None:
         """What the compiler answers; None for what is left to Strawberry."""
-        context = context_value
-        if self.compiler is None or not query or OperationType.QUERY not in allowed_operation_types:
+        context, allowed = context_value, {each.value for each in allowed_operation_types}
+        if self.compiler is None or not query:
             return None
-        context.route.kind = None
-        answer = await self.compiler.answer(query, operation_name, variable_values, context)
+        answer = await self.compiler.answer(query, operation_name, variable_values, context, allowed)
         if answer.declined is not None:
-            context.route.kind = Why.ASKED
             context.declined = answer.declined
             return None
-        context.note("compiler")
         return ExecutionResult(data=answer.data, errors=None, extensions=context.told() or None)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:

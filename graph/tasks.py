@@ -230,7 +230,7 @@ async def create_task(session: WriteSession, actor: Actor, input: CreateTaskInpu
     return await tasks.create(session, actor, **as_creation(values(input)))
 
 
-@mutation(UpdateTaskResult)
+@mutation(UpdateTaskResult, edit=lambda actor, input: tasks.edit(actor, **as_change(values(input))))
 async def update_task(session: WriteSession, actor: Actor, input: UpdateTaskInput) -> models.Task:
     """Change a task: only the fields that are given."""
     return await tasks.change(session, actor, **as_change(values(input)))

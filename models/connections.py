@@ -79,7 +79,7 @@ class Warm:
             if keep:
                 return await self.driver.fetchval(statement, *values)
             return await (await self.driver.prepare(statement, name="")).fetchval(*values)
-        except asyncpg.DataError as error:
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
             raise Unreadable from error
         except UNFIT as error:
             raise Unfit from error

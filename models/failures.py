@@ -47,7 +47,7 @@ class Behind(Exception):
 
 
 class Unreadable(Exception):
-    """A statement met a value that it can make nothing of."""
+    """A statement met a value that it can make nothing of, or that breaks a constraint."""
 
 
 class Unfit(Exception):

@@ -178,6 +178,20 @@ class Route:
         self.nodes.observe(self.served.node, self.served.why)
         return text
 
+    async def change(self, statement: str, values: Sequence[Any], *, keep: bool = True) -> str:
+        """The one text of a statement that enters by itself and changes something, on the primary.
+
+        Raises:
+            NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable: it changed nothing, unless it was `Broken`.
+        """
+        self.primary, self.served = Why.WRITE, Served(PRIMARY, Why.WRITE)
+        if not self.nodes.replicas:
+            return await self.nodes.primary.answer(statement, values, keep=keep)
+        self._wrote(None)
+        text = await self.nodes.primary.answer(statement, values, keep=keep)
+        await self._settle()
+        return text
+
     async def _open(self, stack: AsyncExitStack, identity: Identity) -> tuple[ReadSession, Served]:
         async def enter(database: Database, replayed: int) -> ReadSession:
             return await stack.enter_async_context(database.read(identity, replayed=replayed))

@@ -16,11 +16,12 @@ from models.database import WriteSession, fetch
 from models.money import Currency, minor_units
 from services.access import TENANT_ID, Actor, Permission, permitted
 from services.bulk import Call, Change, arrays, as_table, refuse_absent, written
+from services.edits import Edit, edited
 from services.errors import AlreadyExists, DomainError, InvalidInput, NotFound, Unavailable
 from services.idempotency import once, once_each
 from services.pagination import Collection, containing
 from services.pagination import Order as SortOrder
-from services.rows import broken_constraint, found, inserted, locked, taken, updated
+from services.rows import broken_constraint, found, inserted, locked, taken
 from services.validation import Checks, checking
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "change",
     "change_all",
     "create",
+    "edit",
     "restock",
     "restock_all",
     "visible",
@@ -166,9 +168,18 @@ async def change(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.PRODUCTS_WRITE)
-    columns = _checked(changes)
     async with taken(TAKEN):
-        return await updated(session, actor, Product, id, columns, expected_version=expected_version)
+        return await edited(session, actor, edit(actor, id=id, changes=changes, expected_version=expected_version))
+
+
+def edit(actor: Actor, *, id: UUID, changes: ProductChanges, expected_version: int | None = None) -> Edit[Product]:
+    """The edit that `change` comes down to.
+
+    Raises:
+        InvalidInput: as in `create`.
+    """
+    actor.require(Permission.PRODUCTS_WRITE)
+    return Edit(Product, id, _checked(changes), expected_version)
 
 
 async def restock(

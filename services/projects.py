@@ -13,12 +13,13 @@ from models import Document, Project, Task
 from models.base import now, table_of
 from models.database import WriteSession
 from services.access import TENANT_ID, Actor, Permission, permitted
+from services.edits import Edit, edited
 from services.idempotency import once
 from services.pagination import Collection, Order, containing
 from services.rows import found, held, inserted, updated
 from services.validation import checking
 
-__all__ = ["PROJECTS", "archive", "create", "delete", "rename", "restore", "visible"]
+__all__ = ["PROJECTS", "archive", "archiving", "create", "delete", "rename", "renaming", "restore", "visible"]
 
 LONGEST_NAME = 200
 
@@ -79,9 +80,19 @@ async def rename(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.PROJECTS_WRITE)
+    return await edited(session, actor, renaming(actor, id=id, name=name, expected_version=expected_version))
+
+
+def renaming(actor: Actor, *, id: UUID, name: str, expected_version: int | None = None) -> Edit[Project]:
+    """The edit that `rename` comes down to.
+
+    Raises:
+        InvalidInput: as in `rename`.
+    """
+    actor.require(Permission.PROJECTS_WRITE)
     with checking() as checks:
         name = checks.text("name", name, least=1, most=LONGEST_NAME)
-    return await updated(session, actor, Project, id, {"name": name}, expected_version=expected_version, only=LIVE)
+    return Edit(Project, id, {"name": name}, expected_version, LIVE)
 
 
 async def archive(
@@ -94,8 +105,13 @@ async def archive(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.PROJECTS_WRITE)
-    changes = {"archived_at": now() if archived else None}
-    return await updated(session, actor, Project, id, changes, expected_version=expected_version, only=LIVE)
+    return await edited(session, actor, archiving(actor, id=id, archived=archived, expected_version=expected_version))
+
+
+def archiving(actor: Actor, *, id: UUID, archived: bool, expected_version: int | None = None) -> Edit[Project]:
+    """The edit that `archive` comes down to."""
+    actor.require(Permission.PROJECTS_WRITE)
+    return Edit(Project, id, {"archived_at": now() if archived else None}, expected_version, LIVE)
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_version: int | None = None) -> Project:

@@ -14,14 +14,15 @@ from models.base import table_of
 from models.database import WriteSession
 from services.access import TENANT_ID, Actor, Permission, permitted
 from services.bulk import Call, Change, refuse_absent, written
+from services.edits import Edit, edited
 from services.errors import DomainError, InvalidInput
 from services.idempotency import once
 from services.pagination import Collection, Order, containing
-from services.rows import found, inserted, locked, removed, updated
+from services.rows import found, inserted, locked, removed
 from services.tenants import account_of
 from services.validation import Checks, checking
 
-__all__ = ["TASKS", "TaskChanges", "change", "change_all", "create", "delete", "visible"]
+__all__ = ["TASKS", "TaskChanges", "change", "change_all", "create", "delete", "edit", "visible"]
 
 LONGEST_TITLE = 200
 LONGEST_DESCRIPTION = 2000
@@ -114,7 +115,20 @@ async def change(
     """
     actor.require(Permission.TASKS_WRITE)
     checked = await _checked(session, actor, changes)
-    return await updated(session, actor, Task, id, checked, expected_version=expected_version, only=LIVE)
+    return await edited(session, actor, Edit(Task, id, checked, expected_version, LIVE))
+
+
+def edit(actor: Actor, *, id: UUID, changes: TaskChanges, expected_version: int | None = None) -> Edit[Task] | None:
+    """The edit that `change` comes down to; None if the task is to point at something, which has to be there.
+
+    Raises:
+        InvalidInput: as in `create`.
+    """
+    actor.require(Permission.TASKS_WRITE)
+    if changes.get("project_id") or changes.get("assignee_id"):
+        return None
+    with checking() as checks:
+        return Edit(Task, id, _columns(checks, changes, NOTHING), expected_version, LIVE)
 
 
 async def change_all(
@@ -156,6 +170,9 @@ class PointedAt(NamedTuple):
 
     projects: AbstractSet[UUID]
     members: Mapping[UUID, UUID]
+
+
+NOTHING = PointedAt(frozenset(), {})
 
 
 async def _checked(session: WriteSession, actor: Actor, changes: TaskChanges) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The compiler's executor: from a request's text and variables to the bytes of its answer."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -10,13 +10,16 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefiniti
 
 from graph.cache import Cache
 from graph.compiler.arguments import Values, Variables, asker
+from graph.compiler.edits import edit_field
 from graph.compiler.plans import Plan, plan, shape
-from graph.compiler.tree import Declined, Tree, switches, tree_of
+from graph.compiler.tree import NOT_OURS, Declined, Tree, switches, tree_of
 from graph.context import Context
 from graph.limits import Outline
+from graph.mutations import Mutation
 from graph.operation import Texts
 from models.failures import Unfit, Unreadable
-from services.errors import DomainError
+from services.edits import Edit
+from services.errors import DomainError, Unavailable
 
 __all__ = ["Answer", "Compiler"]
 
@@ -24,7 +27,6 @@ OPERATIONS_KEPT = 500
 PLANS_KEPT = 2_000
 TREES_KEPT = 16  # of one operation, by the booleans of `@skip` and `@include`
 
-NO_QUERY = ""  # nothing to speak of: mutations and subscriptions are the reference executor's
 REFUSED_ARGUMENTS = "refused arguments"
 FAULT = "a fault"
 OWN = ("tenant_id", "user_id", "session_id")
@@ -42,10 +44,11 @@ class Answer:
 
 @dataclass(slots=True, eq=False)
 class Prepared:
-    """What is known of one operation of one text: it is valid, and a query."""
+    """What is known of one operation of one text: it is valid, and no subscription."""
 
     document: DocumentNode
     operation: OperationDefinitionNode
+    type: str
     name: str | None
     outline: Outline
     variables: Variables
@@ -60,10 +63,12 @@ class Planned:
     tree: Tree
     askers: Sequence[Callable[[Values], Any]]
     asked: Sequence[Any] | None = None
+    edits: Mutation | None = None
+    """The field of a mutation that may come down to an edit."""
 
 
 class Compiler:
-    """Runs queries of one schema as single statements."""
+    """Runs queries of one schema, and edits, as single statements."""
 
     def __init__(self, schema: Any, graphql: GraphQLSchema, texts: Texts) -> None:
         """Args: schema: Strawberry's; graphql: the same as graphql-core has it; texts: what is known of texts."""
@@ -74,11 +79,18 @@ class Compiler:
         self._plans: Cache[tuple[Any, ...], Plan | Declined] = Cache(PLANS_KEPT)
 
     async def answer(
-        self, source: str, operation_name: str | None, variables: dict[str, Any] | None, context: Context
+        self,
+        source: str,
+        operation_name: str | None,
+        variables: dict[str, Any] | None,
+        context: Context,
+        allowed: Collection[str] = ("query", "mutation"),
     ) -> Answer:
-        """Answer a query, or say why not; nothing was changed then, and nothing was shown."""
+        """Answer an operation of an allowed type, or say why not; nothing was changed then, and nothing was shown."""
         try:
             prepared = self._prepared(source, operation_name, variables)
+            if prepared.type not in allowed:
+                return Answer(declined=NOT_OURS)
             found, asked = self._plan(prepared, variables, context)
         except Declined as declined:
             return Answer(declined=declined.reason)
@@ -87,12 +99,17 @@ class Compiler:
         except Exception:
             log.exception("the compiler failed, and the reference executor goes on")
             return Answer(declined=FAULT)
-        self._note(prepared, context)
-        return await self._run(found, asked, context)
+        run = self._ask if found.edits is None else self._change
+        answer = await run(found, asked, context)
+        if answer.declined is None:
+            found.uses += 1
+            context.note("compiler", prepared.type, prepared.name)
+        return answer
 
     @staticmethod
-    async def _run(found: Plan, asked: Sequence[Any], context: Context) -> Answer:
-        """Run a plan. What is refused is worded by the reference executor, without another look at the database."""
+    async def _ask(found: Plan, asked: Sequence[Any], context: Context) -> Answer:
+        """Run a query. What is refused is worded by the reference executor, without another look at the database."""
+        context.route.kind = None  # a replica will do
         try:
             data = await context.ask(found.sql, found.values(asked, context.actor.identity), keep=found.uses > 0)
         except Unreadable:
@@ -103,8 +120,18 @@ class Compiler:
         except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
             context.refuse(refusal)
             return Answer(declined=type(refusal).__name__)
-        found.uses += 1
         return Answer(orjson.Fragment(data))
+
+    @staticmethod
+    async def _change(found: Plan, asked: Sequence[Any], context: Context) -> Answer:
+        """Carry an edit out. One that changed nothing is begun anew by the reference executor."""
+        identity = replace(context.actor.identity, operation=found.edits or "")
+        try:
+            data = await context.change(found.sql, found.values(asked, identity), keep=found.uses > 0)
+        except Unavailable as refusal:  # and nobody knows whether it was changed
+            context.refuse(refusal)
+            return Answer(declined=type(refusal).__name__)
+        return Answer(declined="an edit that changed nothing") if data is None else Answer(orjson.Fragment(data))
 
     def _prepared(self, source: str, operation_name: str | None, variables: dict[str, Any] | None) -> Prepared:
         key = (source, operation_name)
@@ -126,12 +153,14 @@ class Compiler:
         operation = get_operation_ast(document, operation_name)
         if operation is None:
             raise Declined("not valid")
-        if operation.operation is not OperationType.QUERY:
-            return Declined(NO_QUERY)
+        if operation.operation is OperationType.SUBSCRIPTION:
+            return Declined(NOT_OURS)
         name = operation_name or (operation.name.value if operation.name else None)
         outline = self._texts.outline(self._graphql, source, operation_name)
         variables_ = Variables(self._graphql, operation)
-        return Prepared(document, operation, name, outline, variables_, switches(document, operation))
+        return Prepared(
+            document, operation, operation.operation.value, name, outline, variables_, switches(document, operation)
+        )
 
     def _plan(self, prepared: Prepared, given: dict[str, Any] | None, context: Context) -> tuple[Plan, Sequence[Any]]:
         identity, permissions = context.actor.identity, context.actor.permissions
@@ -151,6 +180,8 @@ class Compiler:
             asked = planned.asked
         else:
             asked = [ask(values) for ask in planned.askers]
+            if planned.edits is not None:
+                asked = [_edit(planned.edits, context, asked[0])]
             shapes = tuple([shape(each) for each in asked])
         key = (planned, permissions, identity.tenant_id is None, identity.session_id is None, shapes)
         found = self._plans.get(key)
@@ -167,8 +198,9 @@ class Compiler:
         try:
             tree = tree_of(self._graphql, prepared.document, prepared.operation, values.whole())
             askers = [asker(self._schema, site) for site in tree.sites]
-            if any(site.has_variables for site in tree.sites):
-                return Planned(tree, askers)
+            edits = edit_field(tree) if prepared.type == "mutation" else None
+            if edits is not None or any(site.has_variables for site in tree.sites):
+                return Planned(tree, askers, None, edits)
             return Planned(tree, askers, [ask(values) for ask in askers])
         except Declined as declined:
             _tell(prepared, declined)
@@ -178,13 +210,20 @@ class Compiler:
             _tell(prepared, refused)
             return refused
 
-    @staticmethod
-    def _note(prepared: Prepared, context: Context) -> None:
-        if context.trace is not None:
-            context.trace.operation_type, context.trace.operation_name = "query", prepared.name
+
+def _edit(field: Mutation, context: Context, asked: Any) -> Edit[Any]:
+    """The edit that a mutation comes down to.
+
+    Raises:
+        Declined: it is more than that, or less.
+    """
+    edit = field.edit(context.actor, asked) if field.edit else None
+    if edit is None or not edit.changes:
+        raise Declined("more than an edit")
+    return edit
 
 
 def _tell(prepared: Prepared, found: object) -> None:
     """Log why an operation is left to the reference executor; once for as long as that is remembered."""
-    if isinstance(found, Declined):
+    if isinstance(found, Declined) and found.reason != NOT_OURS:
         log.info("not compiled: %s", found.reason, extra={"fields": {"operation_name": prepared.name}})

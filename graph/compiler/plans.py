@@ -11,14 +11,18 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
+from graph.compiler.edits import write_edit
 from graph.compiler.sql import Source
 from graph.compiler.statement import write
 from graph.compiler.tree import Declined, Tree
 from models.identity import Identity, entry
 from services.access import Permission
+from services.edits import Edit
 from services.pagination import PageRequest
 
 __all__ = ["Plan", "plan", "shape"]
+
+EDIT = {"row_id", "expected_version"}
 
 Get = Callable[[Sequence[Any], Identity], Any]
 
@@ -29,6 +33,8 @@ class Plan:
 
     sql: str
     gets: tuple[Get, ...]
+    edits: str | None = None
+    """The name of the mutation that it carries out, if it changes something."""
     uses: int = 0
     """How often it was run; one that was never run before leaves nothing on a connection."""
 
@@ -40,11 +46,14 @@ class Plan:
 def shape(asked: Any) -> Any:
     """What of a site's wish decides how the statement reads; never a value.
 
-    Of a page: its direction, order, filters, and whether it begins at a cursor; of ids: their types.
+    Of a page: its direction, order, filters, and whether it begins at a cursor; of ids: their types; of an edit: the
+    columns that it changes, and whether it expects a version.
     """
     if isinstance(asked, PageRequest):
         filters = tuple([name for name, _ in asked.filters])
         return asked.backwards, asked.order, asked.descending, filters, asked.cursor is not None
+    if isinstance(asked, Edit):
+        return tuple(asked.changes), asked.expected_version is not None
     if isinstance(asked, tuple):
         return asked[0]
     if isinstance(asked, list):
@@ -57,17 +66,25 @@ def plan(
 ) -> Plan | Declined:
     """The plan for what is asked; or why there is none."""
     try:
-        statement = write(tree, permissions, asked, known)
+        if _is_edit(asked):
+            statement = write_edit(tree, permissions, asked[0], known)
+        else:
+            statement = write(tree, permissions, asked, known)
     except Declined as declined:
         return declined
-    return Plan(statement.sql, tuple(_get(source, tree, asked) for source in statement.sources))
+    edits = tree.root.fields[0].name if _is_edit(asked) else None
+    return Plan(statement.sql, tuple(_get(source, tree, asked) for source in statement.sources), edits)
+
+
+def _is_edit(asked: Sequence[Any]) -> bool:
+    return bool(asked) and isinstance(asked[0], Edit)
 
 
 def _get(source: Source, tree: Tree, asked: Sequence[Any]) -> Get:
     if source.site is None:
         return _processed(source, lambda _asked, identity: getattr(identity, source.name))
     site, of = source.site, _getter(source.name, asked[source.site])
-    if not tree.sites[site].has_variables:  # what the text says is part of the plan
+    if not (tree.sites[site].has_variables or isinstance(asked[site], Edit)):  # what the text says is part of the plan
         value = of(asked[site]) if source.process is None else source.process(of(asked[site]))
         return lambda _asked, _identity: value
     return _processed(source, lambda every, _identity: of(every[site]))
@@ -89,10 +106,16 @@ def _getter(name: str, asked: Any) -> Callable[[Any], Any]:
     if isinstance(asked, list):
         part = 0 if name == "types" else 1
         return lambda every: [each[part] for each in every]
+    if isinstance(asked, Edit):
+        return attrgetter(name) if name in EDIT else lambda edit: edit.changes[name.removeprefix("=")]
+    return _of_page(name, asked)
+
+
+def _of_page(name: str, asked: PageRequest) -> Callable[[PageRequest], Any]:
     if name in {"limit", "fingerprint"}:
         return attrgetter(name)
     if name in {"after_key", "after_id"}:
         place = int(name == "after_id")
-        return lambda request: request.cursor[place]
+        return lambda request: request.cursor and request.cursor[place]
     index = [each for each, _ in asked.filters].index(name)
     return lambda request: request.filters[index][1]

@@ -1,12 +1,12 @@
 """Rows of the services' selects, and objects made of them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select
 
 from graph.compiler.sql import column, quoted
-from services.pagination import Collection
+from services import pagination
 
 __all__ = ["Rows", "as_object"]
 
@@ -16,7 +16,7 @@ OBJECT = quoted("{}")  # a name that no field can have, for a column of it would
 class Rows:
     """Rows that the outer select reads by a name; it notes which of their columns that needs."""
 
-    def __init__(self, name: str, collection: Collection, select: Select[Any]) -> None:
+    def __init__(self, name: str, collection: pagination.Collection, select: Select[Any]) -> None:
         self.name = name
         self.collection = collection
         self.select = select
@@ -37,9 +37,12 @@ class Rows:
         return isinstance(found, Column) and not found.nullable
 
     def narrowed(self) -> Select[Any]:
-        """The select with nothing but what is needed; something, even when it matters only that rows are there."""
-        columns = self._needed.values() or [self.select.selected_columns["id"]]
-        return self.select.with_only_columns(*columns, maintain_column_froms=True)
+        """The select with nothing but what is needed."""
+        return self.select.with_only_columns(*self.needed(), maintain_column_froms=True)
+
+    def needed(self) -> Collection[ColumnElement[Any]]:
+        """What is needed of them; something, even when it matters only that they are there."""
+        return self._needed.values() or [self.select.selected_columns["id"]]
 
 
 def as_object(shown: Iterable[tuple[str, str]], source: str = "") -> str:

@@ -32,7 +32,7 @@ from services.errors import DomainError
 from services.pagination import Collection
 from services.selects import one_of
 
-__all__ = ["Statement", "is_taken", "write"]
+__all__ = ["ObjectWriter", "Statement", "is_taken", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def write(
     """
     writer = Writer(first=len(ENTRY) + 1)
     try:
-        body = _Objects(tree, permissions, asked, known, writer).object(tree.root, None)
+        body = ObjectWriter(tree, permissions, asked, known, writer).object(tree.root, None)
     except DomainError as refusal:
         raise Declined(type(refusal).__name__) from None
     if not writer.names:
@@ -67,7 +67,7 @@ def write(
     return Statement(f"SELECT {body}::text FROM {CALL} {ENTERED}", tuple(writer.sources))
 
 
-class _Objects:
+class ObjectWriter:
     """Writes objects, field by field."""
 
     def __init__(
@@ -117,7 +117,7 @@ class _Objects:
         return IDENTITY[attribute] if attribute in IDENTITY else self.writer.parameter(None, attribute, type_)
 
 
-def _column(_objects: _Objects, selected: Selected, field: fields.Column, rows: Rows) -> str:
+def _column(_objects: ObjectWriter, selected: Selected, field: fields.Column, rows: Rows) -> str:
     name = field.column or field.python_name
     value = rows.column(name)
     if is_non_null_type(selected.type) and not rows.is_proved(name):
@@ -125,20 +125,20 @@ def _column(_objects: _Objects, selected: Selected, field: fields.Column, rows: 
     return printed(str(value), value.type, selected.type)
 
 
-def _global_id(_objects: _Objects, _selected: Selected, field: fields.GlobalId, rows: Rows) -> str:
+def _global_id(_objects: ObjectWriter, _selected: Selected, field: fields.GlobalId, rows: Rows) -> str:
     return f"{text(field.definition.name + ':')} || {rows.column('id')}"
 
 
-def _one(objects: _Objects, selected: Selected, field: fields.One, rows: Rows) -> str:
+def _one(objects: ObjectWriter, selected: Selected, field: fields.One, rows: Rows) -> str:
     return objects.one(selected, field.target.collection, field.key, rows.column(field.column))
 
 
-def _sql(objects: _Objects, selected: Selected, field: fields.Sql, rows: Rows) -> str:
+def _sql(objects: ObjectWriter, selected: Selected, field: fields.Sql, rows: Rows) -> str:
     value = objects.expression(rows, field.expression)
     return demanded(printed(str(value), value.type, selected.type), value.type, selected.type)
 
 
-def _money(objects: _Objects, selected: Selected, field: fields.MoneyField, rows: Rows) -> str:
+def _money(objects: ObjectWriter, selected: Selected, field: fields.MoneyField, rows: Rows) -> str:
     currency = rows.column(field.currency)
     minor = objects.expression(rows, field.minor) if field.computed else rows.column(field.minor)
     shown = []
@@ -156,47 +156,47 @@ def _money(objects: _Objects, selected: Selected, field: fields.MoneyField, rows
     return as_object(shown)
 
 
-def _claim(objects: _Objects, selected: Selected, field: claims.Claim, _rows: Rows) -> str:
+def _claim(objects: ObjectWriter, selected: Selected, field: claims.Claim, _rows: Rows) -> str:
     value = objects.claimed(field.attribute, Text())
     return printed(str(value), value.type, selected.type)
 
 
-def _matches(objects: _Objects, _selected: Selected, field: claims.Matches, rows: Rows) -> str:
+def _matches(objects: ObjectWriter, _selected: Selected, field: claims.Matches, rows: Rows) -> str:
     value = rows.column(field.column)
     return f"({value} IS NOT DISTINCT FROM {objects.claimed(field.attribute, value.type)})"
 
 
-def _shown_once(_objects: _Objects, _selected: Selected, _field: claims.ShownOnce, _rows: Rows) -> str:
+def _shown_once(_objects: ObjectWriter, _selected: Selected, _field: claims.ShownOnce, _rows: Rows) -> str:
     return "NULL::text"  # a query makes no secrets
 
 
-def _listing(objects: _Objects, selected: Selected, field: fields.Listing, _rows: Rows) -> str:
+def _listing(objects: ObjectWriter, selected: Selected, field: fields.Listing, _rows: Rows) -> str:
     return connection(objects, selected, field, None)
 
 
-def _many(objects: _Objects, selected: Selected, field: fields.Many, rows: Rows) -> str:
+def _many(objects: ObjectWriter, selected: Selected, field: fields.Many, rows: Rows) -> str:
     return connection(objects, selected, field, (field.column, rows.column(field.key)))
 
 
-def _own(objects: _Objects, selected: Selected, field: claims.Own, _rows: Rows) -> str:
+def _own(objects: ObjectWriter, selected: Selected, field: claims.Own, _rows: Rows) -> str:
     if not objects.known[field.attribute]:
         return "NULL::json"
     return objects.one(selected, field.target.collection, "id", objects.claimed(field.attribute, Uuid()))
 
 
-def _single(objects: _Objects, selected: Selected, field: fields.Single, _rows: Rows) -> str:
+def _single(objects: ObjectWriter, selected: Selected, field: fields.Single, _rows: Rows) -> str:
     value = objects.writer.parameter(selected.site, "id", Uuid())
     return objects.one(selected, field.target.collection, "id", value)
 
 
-def _any_node(objects: _Objects, selected: Selected, _field: AnyNode, _rows: Rows) -> str:
+def _any_node(objects: ObjectWriter, selected: Selected, _field: AnyNode, _rows: Rows) -> str:
     assert selected.site is not None, "it takes an id"
     type_name, _ = objects.asked[selected.site]
     value = objects.writer.parameter(selected.site, "id", Uuid())
     return objects.row(selected.of[type_name], fields.NODES[type_name].collection, "id", value)
 
 
-def _any_nodes(objects: _Objects, selected: Selected, _field: AnyNodes, _rows: Rows) -> str:
+def _any_nodes(objects: ObjectWriter, selected: Selected, _field: AnyNodes, _rows: Rows) -> str:
     assert selected.site is not None, "it takes ids"
     types = sorted({type_name for type_name, _ in objects.asked[selected.site]})
     if not types:

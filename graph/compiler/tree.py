@@ -34,12 +34,16 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from graph.fields import Declared
+from graph.mutations import Mutation
 
-__all__ = ["Declined", "Selected", "Selection", "Site", "Tree", "switches", "tree_of"]
+__all__ = ["NOT_OURS", "Declined", "Selected", "Selection", "Site", "Tree", "switches", "tree_of"]
 
 TYPE_NAME = GraphQLNonNull(GraphQLString)
 LONGEST_KEY = 63  # bytes of a name in PostgreSQL
 MOST_OBJECTS = 300  # in one statement: fragments within fragments make a short text ask for thousands
+
+
+NOT_OURS = ""  # nothing to speak of: most mutations, and subscriptions, are the reference executor's
 
 
 class Declined(Exception):
@@ -84,7 +88,7 @@ class Selected:
 class Site:
     """A field with arguments, and whether any of them differs from request to request."""
 
-    field: Declared
+    field: Declared | Mutation
     definition: GraphQLField
     node: FieldNode
     arguments: list[StrawberryArgument]
@@ -147,8 +151,8 @@ class _Collector:
         self._objects = 0
 
     def tree(self) -> Tree:
-        root = self._schema.query_type
-        assert root is not None, "every schema of ours can be queried"
+        root = self._schema.get_root_type(self._operation.operation)
+        assert root is not None, "the operation is valid"
         found = collect_fields(self._schema, self._fragments, self._variables, root, self._operation)
         return Tree(self._selection(root, found), tuple(self._sites))
 
@@ -193,7 +197,7 @@ class _Collector:
     def _site(
         self, type_: GraphQLObjectType, field: StrawberryField, definition: GraphQLField, node: FieldNode
     ) -> int | None:
-        if not isinstance(field, Declared):
+        if not isinstance(field, Declared | Mutation):
             raise Declined(f"{type_.name}.{node.name.value} is not declared")
         values = [argument.value for argument in node.arguments or ()]
         whole = any(isinstance(value, VariableNode) for value in values)

@@ -24,7 +24,7 @@ from tests.client import App, Client, running
 from tests.conftest import Urls
 from tests.factories import Person, Tenant, World, found_world, insert
 
-__all__ = ["Both", "Tally", "Who", "both", "compare"]
+__all__ = ["Both", "Tally", "Who", "answered", "both", "compare"]
 
 FURNISH = """
 WITH n AS (SELECT n, md5(n::text || $2)::uuid AS x FROM generate_series(1, 12) n),
@@ -293,11 +293,11 @@ def _cursor(data: Any, site: ListSite) -> str | None:
 async def _asked(both: Both, who: Who, text: str, variables: dict[str, Any], seed: int, tally: Tally) -> Any:
     body = {"query": text, "variables": variables}
     both.answers.clear()
-    compiled = await _answer(who.compiled, body)
+    compiled = await answered(who.compiled, body)
     executor = both.answers[0] if both.answers else Answer(declined="a fault")
     key = (who.name, text, json.dumps(variables))
     if key not in both.told:
-        both.told[key] = await _answer(who.reference, body)
+        both.told[key] = await answered(who.reference, body)
     reference = both.told[key]
     story = f"seed {seed}, {who.name}: {text}\n{variables}\n{compiled}\n{reference}"
     assert json.dumps(compiled) == json.dumps(reference), story
@@ -312,7 +312,8 @@ async def _asked(both: Both, who: Who, text: str, variables: dict[str, Any], see
     return compiled.get("data")
 
 
-async def _answer(client: Client, body: dict[str, Any]) -> dict[str, Any]:
+async def answered(client: Client, body: dict[str, Any]) -> dict[str, Any]:
+    """What is answered, without what differs from one executor to the other by right."""
     headers = {"authorization": f"Bearer {client.token}", "x-request-id": "same"}
     answer = await client.http.post(GRAPHQL_PATH, json=body, headers=headers)
     found: dict[str, Any] = answer.json()

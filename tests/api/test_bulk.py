@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from graphql import build_schema, parse
 
-from graph.limits import measure
+from graph.limits import outline
 from graph.schema import build
 from models.base import new_id
 from tests.bulk import BULK, bulk, entries, everything, kinds, paths, product, refused, row_of, task, watching
@@ -129,5 +129,5 @@ def test_the_answer_of_a_call_costs_what_its_rows_cost() -> None:
     }"""
     for rows, expected in ((1, 20), (20, 20), (21, 21), (1000, 1000)):
         given = [row_of("updateTasks", number) for number in range(rows)]
-        assert measure(schema, parse(document), None, {"input": {"tasks": given}}).cost == 2 + 3 * expected
-        assert measure(schema, parse(literal), None, {"rows": given}).cost == 2 + 3 * expected
+        assert outline(schema, parse(document), None).measure({"input": {"tasks": given}}).cost == 2 + 3 * expected
+        assert outline(schema, parse(literal), None).measure({"rows": given}).cost == 2 + 3 * expected

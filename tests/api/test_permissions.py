@@ -105,8 +105,8 @@ revokeApiKey                      ok         ok         F          U          F 
 
 createTenant                      ok         ok         ok         U          ok         U
 updateTenant                      ok         ok         F          U          F          U
-inviteMember                      ok         ok         F          U          F          U
-inviteMember: an owner            ok         F          F          U          F          U
+inviteMember                      ok         ok         F          F          F          U
+inviteMember: an owner            ok         F          F          F          F          U
 revokeInvitation                  ok         ok         F          U          F          U
 acceptInvitation                  ok         ok         ok         U          ok         U
 acceptInvitation: of this tenant  EXISTS     EXISTS     EXISTS     U          ok         U

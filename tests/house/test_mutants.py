@@ -1,6 +1,7 @@
 """Whether the comparison of the two executors would notice: compilers with a fault each, which it must find.
 
-A mutant is a patch. It is applied to a copy of the compiler, which then answers the same random queries.
+A mutant is a patch. It is applied to a copy of the compiler, which then answers the same random queries, or carries
+out the same random edits if the patch is named after them.
 """
 
 import importlib.util
@@ -19,6 +20,7 @@ import pytest_asyncio
 
 import graph
 from graph.operation import Texts
+from tests.api.both_edits import compare_edit
 from tests.api.both_executors import Both, Tally, both, compare
 
 MUTANTS = sorted(Path(__file__).with_name("mutants").glob("*.patch"))
@@ -26,6 +28,8 @@ ROOT = Path(graph.__file__).parent.parent
 PACKAGE = "graph.compiler"
 QUERIES = 400
 SHARE = 2
+LEAST = 0.8  # of the queries are compiled, or else that is what was noticed
+LEAST_EDITS = 0.1
 
 in_module = pytest.mark.asyncio(loop_scope="module")
 
@@ -74,18 +78,20 @@ async def noticed(executors: Both, patch: Path | None, folder: Path, *, seed: in
         Survived: it was not.
     """
     schema, tally = executors.compiled.parts.schema, Tally()
+    is_of_edits = patch is not None and patch.stem.startswith("edits_")
+    compare_next = compare_edit if is_of_edits else compare
     with mutated(patch, folder) as package:
         real = schema.compiler
         executors.use(package.Compiler(schema, executors.schema, Texts(_limits(schema), introspection=True)))
         try:
             while tally.queries < queries:
-                await compare(executors, seed, tally)
+                await compare_next(executors, seed, tally)
                 seed += 1
         except AssertionError:
             return tally.queries + 1
         finally:
             schema.compiler = real
-    if tally.compiled < 0.8 * tally.queries:
+    if tally.compiled < (LEAST_EDITS if is_of_edits else LEAST) * tally.queries:
         return tally.queries
     raise Survived(patch)
 

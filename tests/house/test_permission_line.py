@@ -51,6 +51,7 @@ OPEN_TO_ALL = {
     "services/verification.py:walk": REPLAY,
     "services/verification.py:missing": REPLAY,
     "services/feed.py:head": "a number, and nothing of what is there; who follows the feed has asked to",
+    "services/edits.py:edited": ROW,
     "services/rows.py:inserted": ROW,
     "services/rows.py:updated": ROW,
     "services/rows.py:changed": ROW,
@@ -79,7 +80,7 @@ def called(statement: ast.stmt) -> str:
     return ast.unparse(value.func) if isinstance(value, ast.Call) else ""
 
 
-def asks(function: ast.AsyncFunctionDef) -> bool:
+def asks(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether a rule begins with its permission: `actor.require(…)` or what the actor's permissions let one see."""
     parameters = {argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)}
     if "actor" not in parameters:
@@ -88,13 +89,19 @@ def asks(function: ast.AsyncFunctionDef) -> bool:
     return call == "actor.require" or call.rpartition(".")[2].lstrip("_").startswith("visible")
 
 
+def makes_an_edit(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether it gives what may be carried out without its rule."""
+    return function.returns is not None and ast.unparse(function.returns).startswith("Edit[")
+
+
 def test_every_rule_begins_with_its_permission() -> None:
     rules = {
         f"{source.name}:{function.name}": asks(function)
         for source in sources("services")
         for function in public(source.tree)
-        if isinstance(function, ast.AsyncFunctionDef)
+        if isinstance(function, ast.AsyncFunctionDef) or makes_an_edit(function)
     }
+    assert any(name.endswith(":renaming") for name in rules)
     assert {name for name, has_asked in rules.items() if not has_asked} == set(OPEN_TO_ALL)
 
 
