@@ -19,20 +19,11 @@ from atrium.settings import PREFIX, Settings, settings_table
 from graph import limits
 from models import Model
 from services.errors import DomainError
+from tests.house.pages import FENCE, PAGES, fences, named, text
 from tests.house.sources import ROOT, sources
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 QUERY = re.compile(r'"query":\s*("(?:[^"\\]|\\.)*")')
-
-
-def text(page: Path) -> str:
-    return page.read_text(encoding="utf-8")
-
-
-def fences(page: Path, *languages: str) -> Iterator[str]:
-    return (found[2] for found in FENCE.finditer(text(page)) if found[1] in languages)
 
 
 def between(page: Path, mark: str) -> str:
@@ -49,7 +40,7 @@ def test_the_settings_table_is_current() -> None:
     assert between(ROOT / "README.md", "settings") == settings_table()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=named)
 def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
     for target in LINK.findall(FENCE.sub("", text(page))):
         if re.match(r"https?://", target):
@@ -109,7 +100,7 @@ def declared() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=named)
 def test_commands_exist(page: Path) -> None:
     assert [found for command in commands(page) if (found := fault(command))] == []
 
@@ -169,7 +160,7 @@ def schema() -> GraphQLSchema:
 ABOUT_WHAT_IS_THERE = [page for page in PAGES if page.name != "CONTRIBUTING.md"]
 
 
-@pytest.mark.parametrize("page", ABOUT_WHAT_IS_THERE, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", ABOUT_WHAT_IS_THERE, ids=named)
 def test_operations_fit_the_schema(page: Path, schema: GraphQLSchema) -> None:
     inline = [json.loads(quoted) for block in fences(page, "sh") for quoted in QUERY.findall(block)]
     for operation in (*fences(page, "graphql"), *inline):
@@ -181,3 +172,17 @@ def test_every_decision_is_listed() -> None:
     listed = re.findall(r"^\d+\. \[.+\]\((\d{4}-[a-z0-9-]+\.md)\)$", text(folder / "README.md"), re.MULTILINE)
     assert listed == sorted(path.name for path in folder.glob("0*.md"))
     assert [int(name[:4]) for name in listed] == list(range(1, len(listed) + 1))
+
+
+def test_decisions_are_listed_by_their_headings() -> None:
+    folder = ROOT / "docs/decisions"
+    listed = re.findall(r"^(\d+\. )\[(.+)\]\((.+)\)$", text(folder / "README.md"), re.MULTILINE)
+    assert [f"# {number}{title}" for number, title, _ in listed] == [
+        text(folder / name).partition("\n")[0] for _, _, name in listed
+    ]
+
+
+def test_every_folder_is_on_the_map() -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"docs"}
+    mapped = re.findall(r"^(\w+)/ ", text(ROOT / "README.md"), re.MULTILINE)
+    assert set(mapped) == folders
