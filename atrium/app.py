@@ -49,7 +49,9 @@ class Parts:
     async def context(self, call: http.Call) -> Context:
         """The context of one operation; whoever brings no valid token is nobody."""
         record, extensions = call.record, dict[str, Any]()
-        origin = Identity().asking(record.request_id, record.client_address or "", record.user_agent or "")
+        origin = Identity(
+            request_id=record.request_id, ip=record.client_address or "", user_agent=record.user_agent or ""
+        )
         identity, bad_token, expires_at = origin, False, None
         if call.authorization:
             try:
@@ -76,8 +78,16 @@ class Parts:
         token = authorization.removeprefix("Bearer ").strip()
         if not is_key(token):
             claims = self.door.tokens.read(token)
-            person = Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id)
-            return person.asking(origin.request_id, origin.ip, origin.user_agent), claims.expires_at
+            person = Identity(
+                claims.tenant_id,
+                claims.user_id,
+                claims.role,
+                claims.session_id,
+                origin.request_id,
+                origin.ip,
+                origin.user_agent,
+            )
+            return person, claims.expires_at
         try:
             machine = await self.keyring.recognise(token, origin)
         except (Overloaded, Unreachable, Retry):

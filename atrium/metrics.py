@@ -65,6 +65,7 @@ class Metrics:
             ("node", "why"),
             registry=self.registry,
         )
+        self._counted_reads: dict[tuple[str, str], Counter] = {}
         # Looked up once: every series exists from the start, and counting one costs little.
         kinds = (*get_args(OperationType), UNKNOWN)
         self._counts = {(kind, how): operations.labels(kind, how) for kind in kinds for how in get_args(Outcome)}
@@ -88,7 +89,9 @@ class Metrics:
 
     def count_read(self, node: str, why: str) -> None:
         """Count one read unit."""
-        self._reads.labels(node, why).inc()
+        if (node, why) not in self._counted_reads:
+            self._counted_reads[node, why] = self._reads.labels(node, why)
+        self._counted_reads[node, why].inc()
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""

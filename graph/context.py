@@ -7,8 +7,8 @@ to decide; `context.route.primary = Why.ASKED` before the first read has the pri
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -160,7 +160,7 @@ class Context(BaseContext):
         whose = replace(identity or self.actor.identity, operation=self.operation)
         for attempt in range(1, TRIES + 1):
             try:
-                with _translated():
+                with TRANSLATED:
                     async with self.route.write(whose) as session:
                         result = await work(session)
                     self.statements += session.statements + 1
@@ -180,7 +180,7 @@ class Context(BaseContext):
             Unavailable: no connection came free in time, or the database is away.
             Unreadable: the statement met a value that it can make nothing of.
         """
-        with _translated():
+        with TRANSLATED:
             text = await self.route.ask(self.actor.identity, statement, values, keep=keep)
         self.statements += 1
         return text
@@ -194,7 +194,7 @@ class Context(BaseContext):
             Unavailable: no connection came free in time, or the database is away; it may have been changed.
         """
         try:
-            with _translated():
+            with TRANSLATED:
                 text = await self.route.change(statement, values, keep=keep)
         except (Retry, Unauthenticated, Unfit, Unreadable, asyncpg.PostgresError):
             return None
@@ -251,7 +251,7 @@ class Context(BaseContext):
         if self.actor.identity.user_id is None:
             self.require_good_token()
             raise Unauthenticated
-        with _translated():
+        with TRANSLATED:
             return await unit.session()
 
 
@@ -299,11 +299,21 @@ class ReadUnit:
 Info: TypeAlias = strawberry.Info[Context, None]
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except NotLive:
-        raise Unauthenticated("This session has ended, or your role has changed: refresh or log in again.") from None
-    except (Overloaded, Unreachable):
-        raise Unavailable from None
+class _Translated:
+    """Failures of the database as what they are to clients; a class, since a generator costs as much as a lookup."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        """Translate a failure."""
+        if isinstance(error, NotLive):
+            message = "This session has ended, or your role has changed: refresh or log in again."
+            raise Unauthenticated(message) from None
+        if isinstance(error, Overloaded | Unreachable):
+            raise Unavailable from None
+
+
+TRANSLATED = _Translated()

@@ -102,10 +102,11 @@ class Schema(strawberry.Schema):
         **_options: Any,
     ) -> ExecutionResult | None:
         """What the compiler answers; None for what is left to Strawberry."""
-        context, allowed = context_value, {each.value for each in allowed_operation_types}
-        if self.compiler is None or not query:
+        context = context_value
+        if self.compiler is None or not query or OperationType.QUERY not in allowed_operation_types:
             return None
-        answer = await self.compiler.answer(query, operation_name, variable_values, context, allowed)
+        may_change = OperationType.MUTATION in allowed_operation_types
+        answer = await self.compiler.answer(query, operation_name, variable_values, context, may_change=may_change)
         if answer.declined is not None:
             context.declined = answer.declined
             return None

@@ -11,9 +11,9 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.failures import RETRIED, Behind, Broken, Retry, Unfit, Unreachable, Unreadable, is_gone
+from models.failures import RETRIED, Behind, Broken, Overloaded, Retry, Unfit, Unreachable, Unreadable, is_gone
 
-__all__ = ["PATIENCE", "AtHand", "Warm", "alone", "ask", "note_idle", "ping_if_idle", "prove"]
+__all__ = ["PATIENCE", "Admission", "AtHand", "Warm", "alone", "ask", "note_idle", "ping_if_idle", "prove"]
 
 PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
 
@@ -21,6 +21,42 @@ CONNECT_SECONDS = 5.0
 IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
 UNFIT = (asyncpg.SyntaxOrAccessError, asyncpg.ProgramLimitExceededError, asyncpg.FeatureNotSupportedError)
 REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
+
+
+class Admission:
+    """Lets in as many units at once as there are connections; a class, since a generator costs as much as a lookup."""
+
+    def __init__(self, size: int, wait: float) -> None:
+        """Args: size: how many; wait: seconds that one more waits at most."""
+        self._free = asyncio.Semaphore(size)
+        self._wait = wait
+        self.in_use = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more would have to wait."""
+        return self._free.locked()
+
+    async def __aenter__(self) -> None:
+        """Let one in.
+
+        Raises:
+            Overloaded: none left in time.
+        """
+        try:
+            if self._free.locked():
+                async with asyncio.timeout(self._wait):
+                    await self._free.acquire()
+            else:
+                await self._free.acquire()  # without the cost of a timer
+        except TimeoutError:
+            raise Overloaded from None
+        self.in_use += 1
+
+    async def __aexit__(self, *_failure: object) -> None:
+        """It leaves."""
+        self.in_use -= 1
+        self._free.release()
 
 
 async def alone(url: URL, name: str) -> asyncpg.Connection:

@@ -20,7 +20,7 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import Model, row_class
-from models.connections import PATIENCE, AtHand, Warm, ask, note_idle, ping_if_idle, prove
+from models.connections import PATIENCE, Admission, AtHand, Warm, ask, note_idle, ping_if_idle, prove
 from models.failures import Behind, NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable, named
 from models.identity import CALL, ENTRY, NOBODY, Identity, entry
 
@@ -191,10 +191,8 @@ class Database:
                 "timeout": connect,
             },
         )
-        self._admission = asyncio.Semaphore(pool_size)
+        self._admission = Admission(pool_size, wait)
         self.at_hand = AtHand(recycle)  # for statements outside of any unit
-        self._wait = wait
-        self.in_use = 0
         self.pool_size = pool_size
         self._drivers: WeakSet[Any] = WeakSet()
         event.listen(self.engine.sync_engine, "connect", lambda made, _: self._drivers.add(made.driver_connection))
@@ -253,7 +251,7 @@ class Database:
         Raises:
             Behind, Broken, NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable.
         """
-        async with self._admitted():
+        async with self._admission:
             warm = await self.at_hand.take() or await Warm.of(await self._open())
             good = False
             try:
@@ -300,9 +298,14 @@ class Database:
             await connection.execute(text("SELECT 1"))
 
     @property
+    def in_use(self) -> int:
+        """How many units run."""
+        return self._admission.in_use
+
+    @property
     def is_full(self) -> bool:
         """Whether a unit would have to wait for a connection."""
-        return self._admission.locked()
+        return self._admission.is_full
 
     def abort(self) -> None:
         """Break off whatever runs: for a server that no longer answers, of which nobody should await an answer."""
@@ -319,7 +322,7 @@ class Database:
             await asyncio.wait([closing], timeout=CLOSE_SECONDS)
 
     async def _ask(self, statement: str, *values: Any) -> Any:
-        async with self._admitted(), self._connect() as connection:
+        async with self._admission, self._connect() as connection:
             return await ask(connection, statement, *values)
 
     @asynccontextmanager
@@ -331,29 +334,12 @@ class Database:
 
     @asynccontextmanager
     async def _unit(self, isolation: str, *, read_only: bool, replayed: int = 0) -> AsyncIterator[AsyncConnection]:
-        async with self._admitted(), self._connect() as connection:
+        async with self._admission, self._connect() as connection:
             if replayed:
                 await prove(connection, replayed)
             await connection.execution_options(isolation_level=isolation, postgresql_readonly=read_only)
             async with connection.begin():
                 yield connection
-
-    @asynccontextmanager
-    async def _admitted(self) -> AsyncIterator[None]:
-        try:
-            if self._admission.locked():
-                async with asyncio.timeout(self._wait):
-                    await self._admission.acquire()
-            else:
-                await self._admission.acquire()  # without the cost of a timer
-        except TimeoutError:
-            raise Overloaded from None
-        self.in_use += 1
-        try:
-            yield
-        finally:
-            self.in_use -= 1
-            self._admission.release()
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[AsyncConnection]:

@@ -1,7 +1,7 @@
 """Who asks, for which tenant, and from where: what `atrium_enter` is told."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -24,10 +24,6 @@ class Identity:
     """What it does, such as `createTask`; the audit log keeps it."""
     api_key_id: UUID | None = None
     """The key of a machine that asks, in the name of the person who made it; there is no session then."""
-
-    def asking(self, request_id: str, ip: str, user_agent: str) -> "Identity":
-        """The same person, asking from somewhere."""
-        return replace(self, request_id=request_id, ip=ip, user_agent=user_agent)
 
     def origin(self) -> "Identity":
         """Where it asks from, without who."""

@@ -8,6 +8,7 @@ live: `atrium_enter` in the database.
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from sqlalchemy import Uuid, bindparam
 
@@ -103,10 +104,9 @@ class Actor:
     @classmethod
     def of(cls, identity: Identity) -> "Actor":
         """The actor for an identity; nobody has no permissions at all, and neither has a role that there is not."""
-        if identity.user_id is None or identity.role not in {None, *Role.__members__}:
+        if identity.user_id is None:
             return cls(identity)
-        allowed = ROLES[Role(identity.role) if identity.role else None]
-        return cls(identity, allowed - PERSONAL if identity.api_key_id else allowed)
+        return cls(identity, _allowed(identity.role, is_machine=identity.api_key_id is not None))
 
     def require(self, permission: Permission) -> None:
         """Refuse, unless the role allows it.
@@ -116,6 +116,14 @@ class Actor:
             Forbidden: somebody does, without this permission.
         """
         permitted(self.permissions, permission)
+
+
+@lru_cache(maxsize=64)
+def _allowed(role: str | None, *, is_machine: bool) -> frozenset[Permission]:
+    if role not in {None, *Role.__members__}:
+        return frozenset()
+    allowed = ROLES[Role(role) if role else None]
+    return allowed - PERSONAL if is_machine else allowed
 
 
 def permitted(permissions: AbstractSet[Permission], permission: Permission) -> None:

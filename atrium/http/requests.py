@@ -7,12 +7,12 @@ import asyncio
 import logging
 import re
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid4
 
 from atrium.http.answers import RequestRefused
 from atrium.logs import RequestRecord
@@ -44,7 +44,7 @@ def header(headers: Headers, name: bytes) -> str | None:
 
 def request_id(offered: str | None) -> str:
     """The id a client offered, if it is 1 to 128 of A-Z, a-z, 0-9, dot, underscore and hyphen; else a new one."""
-    return offered if offered and _REQUEST_ID.fullmatch(offered) else str(uuid.uuid4())
+    return offered if offered and _REQUEST_ID.fullmatch(offered) else str(uuid4())
 
 
 def client_address(peer: str | None, forwarded: str | None, trusted: Sequence[Network]) -> str | None:

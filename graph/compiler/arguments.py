@@ -1,28 +1,27 @@
 """Arguments: from a request's variables to what each site asks for, as Strawberry would read them.
 
-Nearly every argument is a literal or a whole variable. What can be read of those beforehand is read once; a variable
-within a literal goes the long way of graphql-core, and so does whatever is refused.
+All that can be found out about them beforehand is found out once. Whatever is refused then goes the long way of the
+libraries, and is refused there.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graphql import (
-    FieldNode,
     GraphQLError,
     GraphQLNonNull,
     GraphQLSchema,
     OperationDefinitionNode,
     Undefined,
     VariableNode,
-    coerce_input_value,
     get_argument_values,
 )
 from graphql.execution.get_variable_signature import get_variable_signature
 from graphql.execution.values import VariableValues, get_variable_values
 from graphql.utilities.coerce_input_value import coerce_default_value
-from strawberry.types.arguments import convert_argument, convert_arguments
+from strawberry.types.arguments import convert_arguments
 
+from graph.compiler.inputs import Inputs, Refused
 from graph.compiler.tree import Declined, Site
 from graph.fields import NeedsPython
 
@@ -32,7 +31,7 @@ Ask = Callable[["Values"], Any]
 
 
 class Values:
-    """The variables of one request; only as many of them as are needed are read the long way."""
+    """The variables of one request."""
 
     __slots__ = ("_given", "_variables", "coerced")
 
@@ -49,16 +48,17 @@ class Values:
 class Variables:
     """The variables of one operation."""
 
-    def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
+    def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode, inputs: Inputs) -> None:
         self._schema = schema
         self._definitions = operation.variable_definitions or ()
-        self._signatures = []
+        self._readers: list[tuple[str, Callable[[Any], Any], Any, bool]] = []
         for definition in self._definitions:
             signature = get_variable_signature(schema, definition)
             if isinstance(signature, GraphQLError):
                 raise Declined("refused variables")
             default = Undefined if signature.default is None else coerce_default_value(signature)
-            self._signatures.append((signature.name, signature.type, default))
+            required = isinstance(signature.type, GraphQLNonNull)
+            self._readers.append((signature.name, inputs.coercer(signature.type), default, required))
 
     def read(self, given: Mapping[str, Any]) -> Values:
         """What a request gives them.
@@ -67,15 +67,15 @@ class Variables:
             Declined: something that they cannot take.
         """
         coerced: dict[str, Any] = {}
-        for name, type_, default in self._signatures:
+        for name, read, default, required in self._readers:
             if name in given:
-                value = coerce_input_value(given[name], type_)
-                if value is Undefined:
-                    raise Declined("refused variables")
-                coerced[name] = value
+                try:
+                    coerced[name] = read(given[name])
+                except Refused:
+                    raise Declined("refused variables") from None
             elif default is not Undefined:
                 coerced[name] = default
-            elif isinstance(type_, GraphQLNonNull):
+            elif required:
                 raise Declined("refused variables")
         return Values(self, given, coerced)
 
@@ -91,15 +91,12 @@ class Variables:
         return values
 
 
-def asker(schema: Any, site: Site) -> Ask:
+def asker(schema: Any, inputs: Inputs, site: Site) -> Ask:
     """What reads a site's wish from a request's variables; it raises what the field itself would.
 
     Raises:
         Declined: the field needs Python for what it is asked.
     """
-    options = {"scalar_registry": schema.schema_converter.scalar_registry, "config": schema.config}
-    arguments = {argument.name.value: argument.value for argument in site.node.arguments or ()}
-    whole = {name: value.name.value for name, value in arguments.items() if isinstance(value, VariableNode)}
 
     def asked(kwargs: dict[str, Any]) -> Any:
         try:
@@ -109,39 +106,45 @@ def asker(schema: Any, site: Site) -> Ask:
 
     def at_length(values: Values) -> Any:
         given = get_argument_values(site.definition, site.node, values.whole())
-        return asked(convert_arguments(given, site.arguments, **options))
+        registry = schema.schema_converter.scalar_registry
+        return asked(convert_arguments(given, site.arguments, scalar_registry=registry, config=schema.config))
 
-    if site.has_nested_variables or any(site.definition.args[name].default is not None for name in whole):
+    try:
+        readers = list(_readers(schema, inputs, site))
+    except Refused:
         return at_length
-    names = {schema.config.name_converter.from_argument(argument): argument for argument in site.arguments}
-    constant = {name for name in arguments if name not in whole}
-    fixed = convert_arguments(_constants(site, constant), site.arguments, **options)
-    wanted = [
-        (name, variable, isinstance(site.definition.args[name].type, GraphQLNonNull), names[name])
-        for name, variable in whole.items()
-    ]
 
     def at_once(values: Values) -> Any:
-        kwargs = dict(fixed)
-        for _name, variable, required, argument in wanted:
-            if variable in values.coerced:
-                value = values.coerced[variable]
-                if value is None and required:
-                    return at_length(values)
-                kwargs[argument.python_name] = convert_argument(value, argument.type, **options)
-            elif required:
-                return at_length(values)
+        try:
+            variables, kwargs = values.coerced, {}
+            for python_name, variable, read, convert in readers:
+                if variable is None or variable in variables:
+                    kwargs[python_name] = convert(read(variables))
+        except Refused:
+            return at_length(values)
         return asked(kwargs)
 
     return at_once
 
 
-def _constants(site: Site, names: set[str]) -> dict[str, Any]:
-    """The arguments that are the same in every request."""
-    node = FieldNode(
-        name=site.node.name,
-        arguments=tuple(each for each in site.node.arguments or () if each.name.value in names),
-    )
-    definition = site.definition
-    reduced = type(definition)(definition.type, {name: definition.args[name] for name in names})
-    return get_argument_values(reduced, node, VariableValues({}, {}))
+Reader = tuple[str, str | None, Callable[[Any], Any], Callable[[Any], Any]]
+"""An argument's name in Python, the variable that it is if it is one, what reads it, and what converts it."""
+
+
+def _readers(schema: Any, inputs: Inputs, site: Site) -> Iterator[Reader]:
+    """How each argument is read.
+
+    Raises:
+        Refused: one of them has to be read at length.
+    """
+    given = {argument.name.value: argument.value for argument in site.node.arguments or ()}
+    for argument in site.arguments:
+        name = schema.config.name_converter.from_argument(argument)
+        definition, convert = site.definition.args[name], inputs.converter(argument.type)
+        if definition.default is not None or (name not in given and isinstance(definition.type, GraphQLNonNull)):
+            raise Refused
+        if name in given:
+            node = given[name]
+            is_needed = isinstance(definition.type, GraphQLNonNull)
+            variable = node.name.value if isinstance(node, VariableNode) and not is_needed else None
+            yield argument.python_name, variable, inputs.literal(node, definition.type), convert

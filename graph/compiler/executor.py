@@ -1,7 +1,7 @@
 """The compiler's executor: from a request's text and variables to the bytes of its answer."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefiniti
 from graph.cache import Cache
 from graph.compiler.arguments import Values, Variables, asker
 from graph.compiler.edits import edit_field
+from graph.compiler.inputs import Inputs
 from graph.compiler.plans import Plan, plan, shape
 from graph.compiler.tree import NOT_OURS, Declined, Tree, switches, tree_of
 from graph.context import Context
@@ -75,6 +76,7 @@ class Compiler:
         self._schema = schema
         self._graphql = graphql
         self._texts = texts
+        self._inputs = Inputs(schema)
         self._operations: Cache[tuple[str, str | None], Prepared | Declined] = Cache(OPERATIONS_KEPT)
         self._plans: Cache[tuple[Any, ...], Plan | Declined] = Cache(PLANS_KEPT)
 
@@ -84,12 +86,13 @@ class Compiler:
         operation_name: str | None,
         variables: dict[str, Any] | None,
         context: Context,
-        allowed: Collection[str] = ("query", "mutation"),
+        *,
+        may_change: bool = True,
     ) -> Answer:
-        """Answer an operation of an allowed type, or say why not; nothing was changed then, and nothing was shown."""
+        """Answer an operation, or say why not; nothing was changed then, and nothing was shown."""
         try:
             prepared = self._prepared(source, operation_name, variables)
-            if prepared.type not in allowed:
+            if prepared.type == "mutation" and not may_change:
                 return Answer(declined=NOT_OURS)
             found, asked = self._plan(prepared, variables, context)
         except Declined as declined:
@@ -157,7 +160,7 @@ class Compiler:
             return Declined(NOT_OURS)
         name = operation_name or (operation.name.value if operation.name else None)
         outline = self._texts.outline(self._graphql, source, operation_name)
-        variables_ = Variables(self._graphql, operation)
+        variables_ = Variables(self._graphql, operation, self._inputs)
         return Prepared(
             document, operation, operation.operation.value, name, outline, variables_, switches(document, operation)
         )
@@ -197,7 +200,7 @@ class Compiler:
     def _planned(self, prepared: Prepared, values: Values) -> Planned | Declined:
         try:
             tree = tree_of(self._graphql, prepared.document, prepared.operation, values.whole())
-            askers = [asker(self._schema, site) for site in tree.sites]
+            askers = [asker(self._schema, self._inputs, site) for site in tree.sites]
             edits = edit_field(tree) if prepared.type == "mutation" else None
             if edits is not None or any(site.has_variables for site in tree.sites):
                 return Planned(tree, askers, None, edits)

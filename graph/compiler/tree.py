@@ -20,7 +20,6 @@ from graphql import (
     GraphQLSchema,
     GraphQLString,
     OperationDefinitionNode,
-    ValueNode,
     VariableNode,
     Visitor,
     get_named_type,
@@ -33,6 +32,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
+from graph.compiler.inputs import has_variable
 from graph.fields import Declared
 from graph.mutations import Mutation
 
@@ -93,8 +93,6 @@ class Site:
     node: FieldNode
     arguments: list[StrawberryArgument]
     has_variables: bool
-    has_nested_variables: bool
-    """Whether there is a variable within a literal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,20 +197,6 @@ class _Collector:
     ) -> int | None:
         if not isinstance(field, Declared | Mutation):
             raise Declined(f"{type_.name}.{node.name.value} is not declared")
-        values = [argument.value for argument in node.arguments or ()]
-        whole = any(isinstance(value, VariableNode) for value in values)
-        nested = any(_has_variable(value) for value in values if not isinstance(value, VariableNode))
-        self._sites.append(Site(field, definition, node, field.arguments, whole or nested, nested))
+        varies = any(has_variable(argument.value) for argument in node.arguments or ())
+        self._sites.append(Site(field, definition, node, field.arguments, varies))
         return len(self._sites) - 1
-
-
-def _has_variable(node: ValueNode) -> bool:
-    found = False
-
-    class Variables(Visitor):
-        def enter_variable(self, *_: Any) -> None:
-            nonlocal found
-            found = True
-
-    visit(node, Variables())
-    return found

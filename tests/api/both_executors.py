@@ -172,8 +172,8 @@ class Both:
         """Have this compiler answer from here on, and note what it does."""
         answer = compiler.answer
 
-        async def noted(*args: Any) -> Answer:
-            self.answers.append(await answer(*args))
+        async def noted(*args: Any, **options: Any) -> Answer:
+            self.answers.append(await answer(*args, **options))
             return self.answers[-1]
 
         compiler.answer = noted

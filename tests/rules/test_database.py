@@ -209,7 +209,7 @@ async def test_only_who_is_live_is_let_in(rules: Rules, world: World) -> None:
 
 
 async def test_nothing_is_left_on_a_connection(single: Database, rules: Rules, world: World) -> None:
-    asking = rules.identity(world.acme.member).asking("request", "203.0.113.9", "browser")
+    asking = replace(rules.identity(world.acme.member), request_id="request", ip="203.0.113.9", user_agent="browser")
     who, first = replace(asking, operation="updateTask"), await backend(single)
 
     async def widen(outcome: BaseException | None, *, write: bool) -> None:

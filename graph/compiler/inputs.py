@@ -1,0 +1,273 @@
+"""Inputs: what graphql-core and Strawberry find out about a type for each value, found out once for each type.
+
+Variables arrive as JSON and become values of GraphQL's types (`Inputs.coercer`), literals in the text become the same
+(`Inputs.literal`), and those become what fields are written for, such as instances of input types
+(`Inputs.converter`). Nothing is worded here: whatever is refused goes the long way of the libraries, which do that.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING
+from typing import Any
+
+from graphql import (
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    ListValueNode,
+    ObjectValueNode,
+    Undefined,
+    ValueNode,
+    VariableNode,
+    is_input_object_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    is_required_input_field,
+)
+from graphql.utilities.coerce_input_value import coerce_default_value, coerce_input_literal
+from strawberry import UNSET
+from strawberry.scalars import is_scalar
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.base import (
+    StrawberryList,
+    StrawberryMaybe,
+    StrawberryObjectDefinition,
+    StrawberryOptional,
+    get_object_definition,
+)
+from strawberry.types.enum import StrawberryEnumDefinition, has_enum_definition
+from strawberry.types.lazy_type import LazyType
+from strawberry.types.maybe import Some
+
+__all__ = ["Inputs", "Refused", "has_variable"]
+
+Read = Callable[[Any], Any]
+"""Reads one value; of a literal, from the variables."""
+
+
+class Refused(Exception):
+    """The libraries have to read this, and to say what is wrong with it."""
+
+
+class Inputs:
+    """Reads the inputs of one schema."""
+
+    def __init__(self, schema: Any) -> None:
+        """Args: schema: Strawberry's."""
+        self._scalars = schema.schema_converter.scalar_registry
+        self._config: StrawberryConfig = schema.config
+        self._coercers: dict[GraphQLInputObjectType, Read] = {}
+        self._converters: dict[Any, Read] = {}
+
+    def coercer(self, type_: GraphQLInputType) -> Read:
+        """What reads JSON as a type, like `graphql.coerce_input_value`."""
+        if is_non_null_type(type_):
+            return _required(self.coercer(type_.of_type))
+        if is_list_type(type_):
+            return _list(self.coercer(type_.of_type))
+        if is_leaf_type(type_):
+            return _leaf(type_.coerce_input_value)
+        if not is_input_object_type(type_) or type_.is_one_of:
+            return _refuse
+        if type_ not in self._coercers:
+            self._coercers[type_] = _later(self._coercers, type_)  # it may hold itself
+            fields = {name: (_name(name, field), self.coercer(field.type)) for name, field in type_.fields.items()}
+            self._coercers[type_] = _object(type_, fields)
+        return self._coercers[type_]
+
+    def literal(self, node: ValueNode, type_: GraphQLInputType) -> Read:
+        """What reads a literal with the variables in it, like `graphql.coerce_input_literal`.
+
+        Raises:
+            Refused: it cannot be.
+        """
+        if not has_variable(node):
+            value = coerce_input_literal(node, type_)
+            if value is Undefined:
+                raise Refused
+            return lambda _variables: value
+        if isinstance(node, VariableNode):
+            return _variable(node.name.value, is_required=is_non_null_type(type_))
+        if is_non_null_type(type_):
+            return self.literal(node, type_.of_type)
+        if is_list_type(type_):
+            nodes = node.values if isinstance(node, ListValueNode) else (node,)
+            items = [self.literal(each, type_.of_type) for each in nodes]
+            return lambda variables: [item(variables) for item in items]
+        if is_input_object_type(type_) and isinstance(node, ObjectValueNode) and not type_.is_one_of:
+            return self._object(node, type_)
+        raise Refused
+
+    def converter(self, type_: Any) -> Read:
+        """What turns a value of GraphQL's into one of a Strawberry type, like `strawberry`'s `convert_argument`.
+
+        Raises:
+            Refused: it cannot be.
+        """
+        if isinstance(type_, StrawberryMaybe):  # before StrawberryOptional, which it is too
+            inner = self.converter(type_.of_type)
+            if not isinstance(type_.of_type, StrawberryOptional):
+                inner = _required(inner)
+            return lambda value: Some(inner(value))
+        if isinstance(type_, StrawberryOptional):
+            return self.converter(type_.of_type)
+        if isinstance(type_, StrawberryList):
+            return _kept_absent(_each(self.converter(type_.of_type)))
+        if isinstance(type_, LazyType):
+            return self.converter(type_.resolve_type())
+        if isinstance(type_, StrawberryEnumDefinition) or has_enum_definition(type_) or is_scalar(type_, self._scalars):
+            return _as_it_is
+        definition = get_object_definition(type_)
+        if definition is None or not definition.is_input or definition.from_input is not None:
+            raise Refused
+        if type_ not in self._converters:
+            self._converters[type_] = _later(self._converters, type_)  # it may hold itself
+            self._converters[type_] = _kept_absent(self._instance(type_, definition))
+        return self._converters[type_]
+
+    def _object(self, node: ObjectValueNode, type_: GraphQLInputObjectType) -> Read:
+        nodes = {field.name.value: field.value for field in node.fields}
+        given: list[tuple[str, str | None, bool, Read]] = []
+        absent, needed = _absent(type_)
+        for name, each in nodes.items():
+            if name not in type_.fields:
+                raise Refused
+            field = type_.fields[name]
+            variable = each.name.value if isinstance(each, VariableNode) else None
+            given.append((_name(name, field), variable, name in needed, self.literal(each, field.type)))
+        if not needed <= nodes.keys():
+            raise Refused
+
+        def read(variables: Mapping[str, Any]) -> Any:
+            found = dict(absent)
+            for key, variable, is_needed, literal in given:
+                if variable is None or variable in variables:
+                    found[key] = literal(variables)
+                elif is_needed:
+                    raise Refused
+            return type_.out_type(found)
+
+        return read
+
+    def _instance(self, type_: Any, definition: StrawberryObjectDefinition) -> Read:
+        absent: dict[str, Any] = {}
+        fields: list[tuple[str, str, Read]] = []
+        for field in definition.fields:
+            name = self._config.name_converter.from_field(field)
+            fields.append((name, field.python_name, self.converter(field.resolve_type(type_definition=definition))))
+            if field.default_value is MISSING and field.default_factory is MISSING:
+                absent[field.python_name] = None
+
+        def make(value: Mapping[str, Any]) -> Any:
+            found = dict(absent)
+            for name, python_name, convert in fields:
+                if name in value:
+                    found[python_name] = convert(value[name])
+            return type_(**found)
+
+        return make
+
+
+def has_variable(node: ValueNode) -> bool:
+    """Whether a literal is a variable, or holds one."""
+    if isinstance(node, ListValueNode):
+        return any(map(has_variable, node.values))
+    if isinstance(node, ObjectValueNode):
+        return any(has_variable(field.value) for field in node.fields)
+    return isinstance(node, VariableNode)
+
+
+def _name(name: str, field: GraphQLInputField) -> str:
+    return field.out_name or name
+
+
+def _absent(type_: GraphQLInputObjectType) -> tuple[dict[str, Any], set[str]]:
+    """What an object holds for the fields that are not given, and the fields that must be."""
+    defaults = {_name(name, field): coerce_default_value(field) for name, field in type_.fields.items()}
+    needed = {name for name, field in type_.fields.items() if is_required_input_field(field)}
+    return {name: value for name, value in defaults.items() if value is not Undefined}, needed
+
+
+def _object(type_: GraphQLInputObjectType, fields: Mapping[str, tuple[str, Read]]) -> Read:
+    absent, needed = _absent(type_)
+
+    def coerce(value: Any) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, dict) or not needed <= value.keys():
+            raise Refused
+        found = dict(absent)
+        for name, each in value.items():
+            if name not in fields:
+                raise Refused
+            key, read = fields[name]
+            found[key] = read(each)
+        return type_.out_type(found)
+
+    return coerce
+
+
+def _variable(name: str, *, is_required: bool) -> Read:
+    def read(variables: Mapping[str, Any]) -> Any:
+        value = variables.get(name)  # in a list, an absent one is null
+        if value is None and is_required:
+            raise Refused
+        return value
+
+    return read
+
+
+def _required(inner: Read) -> Read:
+    def read(value: Any) -> Any:
+        if value is None:
+            raise Refused
+        return inner(value)
+
+    return read
+
+
+def _list(item: Read) -> Read:
+    def coerce(value: Any) -> Any:
+        if value is None:
+            return None
+        return [item(each) for each in value] if isinstance(value, list) else [item(value)]
+
+    return coerce
+
+
+def _leaf(parse: Read) -> Read:
+    def coerce(value: Any) -> Any:
+        if value is None:
+            return None
+        try:
+            return parse(value)
+        except Exception as error:
+            raise Refused from error
+
+    return coerce
+
+
+def _each(item: Read) -> Read:
+    def convert(values: Iterable[Any]) -> list[Any]:
+        return [item(each) for each in values]
+
+    return convert
+
+
+def _kept_absent(inner: Read) -> Read:
+    return lambda value: value if value is None or value is UNSET else inner(value)
+
+
+def _later(known: Mapping[Any, Read], type_: Any) -> Read:
+    def read(value: Any) -> Any:
+        return known[type_](value)
+
+    return read
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _refuse(_value: Any) -> Any:
+    raise Refused
