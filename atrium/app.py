@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from fastapi import FastAPI
-
 from atrium import health, http, mail, migrate
 from atrium.http.answers import RequestRefused
 from atrium.http.consistency import Consistency
@@ -45,17 +43,20 @@ class Parts:
     mailer: mail.Carrier
     feed: Feed
     schema: schema.Schema
+    tells: bool
+    """Whether answers say who gave them."""
 
     async def context(self, call: http.Call) -> Context:
         """The context of one operation; whoever brings no valid token is nobody."""
-        record, extensions = call.record, dict[str, Any]()
+        record = call.record
+        extensions: dict[str, Any] = {}
         origin = Identity(
             request_id=record.request_id, ip=record.client_address or "", user_agent=record.user_agent or ""
         )
         identity, bad_token, expires_at = origin, False, None
-        if call.authorization:
+        if authorization := call.authorization:
             try:
-                identity, expires_at = await self._recognised(call.authorization, origin)
+                identity, expires_at = await self._recognised(authorization, origin)
             except (security.InvalidToken, errors.InvalidToken):
                 bad_token = True
         return Context(
@@ -63,14 +64,12 @@ class Parts:
             Actor.of(identity),
             self.door,
             self.feed,
-            invitation_lifetime=timedelta(days=self.settings.invitation_days),
             bad_token=bad_token,
             expires_at=expires_at,
             trace=record,
             route=self.consistency.route(call, extensions),
             extensions=extensions,
-            tells_node=bool(self.nodes.replicas) and not self.settings.is_production,
-            tells_executor=not self.settings.is_production,
+            tells=self.tells,
         )
 
     async def _recognised(self, authorization: str, origin: Identity) -> tuple[Identity, datetime | None]:
@@ -107,7 +106,7 @@ class Parts:
             yield
 
 
-def build(settings: Settings, *, database_url: str) -> FastAPI:
+def build(settings: Settings, *, database_url: str) -> http.Application:
     """The application that serves `settings` on the database at this URL, as the runtime role."""
     keys, mailer = signing_keys(settings), mail.carrier(settings)
     metrics = Metrics(lambda: pool_usage(parts.nodes))
@@ -121,9 +120,10 @@ def build(settings: Settings, *, database_url: str) -> FastAPI:
         keyring=Keyring(nodes.primary),
         mailer=mailer,
         feed=Feed(database_url),
+        tells=not settings.is_production,
         schema=schema.build(settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler),
     )
-    app = FastAPI(
+    app = http.Application(
         title="Atrium",
         docs_url=None,
         redoc_url=None,
@@ -189,6 +189,7 @@ def door_of(settings: Settings, keys: security.SigningKeys, mailer: Mailer | Non
         ),
         pepper=keys.derive("door"),
         session_lifetime=timedelta(days=settings.refresh_token_days),
+        invitation_lifetime=timedelta(days=settings.invitation_days),
         refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
         account_attempts=settings.login_attempts_per_account,
         address_attempts=settings.login_attempts_per_address,

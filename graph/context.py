@@ -7,10 +7,10 @@ to decide; `context.route.primary = Why.ASKED` before the first read has the pri
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 from uuid import UUID
@@ -58,14 +58,12 @@ class Context(BaseContext):
         door: Door,
         feed: Feed,
         *,
-        invitation_lifetime: timedelta,
         bad_token: bool = False,
         expires_at: datetime | None = None,
         trace: Trace | None = None,
         route: Route | None = None,
-        tells_node: bool = False,
-        tells_executor: bool = False,
-        extensions: Mapping[str, Any] | None = None,
+        tells: bool = False,
+        extensions: dict[str, Any] | None = None,
     ) -> None:
         """Prepare it; nothing is opened yet.
 
@@ -74,13 +72,11 @@ class Context(BaseContext):
             actor: who asks.
             door: how people get in.
             feed: what subscriptions follow.
-            invitation_lifetime: how long an invitation is good.
             bad_token: whether a token came along that is not valid; the actor is nobody then.
             expires_at: when the token ends, and with it a WebSocket.
             trace: where to note what was done, for the log.
             route: which node is read; without one, this database.
-            tells_node: whether the answer says which node was read.
-            tells_executor: whether it says which executor ran, and why not the compiler.
+            tells: whether the answer says who answered: the node, where there are several, and the executor.
             extensions: what else the answer carries beside its data, by the time that it is ready.
         """
         super().__init__()
@@ -88,17 +84,15 @@ class Context(BaseContext):
         self.expires_at = expires_at
         self.trace = trace
         self.route = route or Route(Nodes(database))
-        self.tells_node = tells_node
-        self.tells_executor = tells_executor
+        self.tells = tells
         self.executor: str | None = None
         self.declined: str | None = None
         """Why the compiler left the operation to the reference executor, if it did."""
-        self.extensions = {} if extensions is None else extensions
+        self.extensions: dict[str, Any] = {} if extensions is None else extensions
         self.database = database
         self.actor = actor
         self.door = door
         self.feed = feed
-        self.invitation_lifetime = invitation_lifetime
         self.shown_once: dict[UUID, str] = {}
         """Secrets that this operation made, by the id of what they belong to."""
         self.statements = 0
@@ -129,10 +123,12 @@ class Context(BaseContext):
 
     def told(self) -> dict[str, Any]:
         """What the answer carries beside its data; for developers also who answered, and why."""
+        if not self.tells:
+            return self.extensions
         told = dict(self.extensions)
-        if self.tells_node and (served := self.route.served) is not None:
+        if self.route.nodes.replicas and (served := self.route.served) is not None:
             told |= {"node": served.node, "why": served.why}
-        if self.tells_executor and self.executor is not None:
+        if self.executor is not None:
             told["executor"] = self.executor
             if self.declined:
                 told["declined"] = self.declined

@@ -98,7 +98,7 @@ async def create_users(context: Context, input: CreateUsersInput) -> CreatedUser
         context.door,
         context.actor,
         people=[people.Newcomer(**values(row)) for row in input.users],
-        lifetime=context.invitation_lifetime,
+        lifetime=context.door.invitation_lifetime,
     )
 
     def show(outcome: Any) -> Any:

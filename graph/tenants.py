@@ -270,7 +270,7 @@ async def update_tenant(session: WriteSession, actor: Actor, input: UpdateTenant
 async def invite_member(context: Context, input: InviteMemberInput) -> models.Invitation:
     """Invite somebody, by mail; the token is shown here once, too. For admins; owners alone invite owners."""
     invitation, token = await invitations.invite(
-        context, context.door, context.actor, **values(input), lifetime=context.invitation_lifetime
+        context, context.door, context.actor, **values(input), lifetime=context.door.invitation_lifetime
     )
     context.shown_once[invitation.id] = token
     return invitation

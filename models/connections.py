@@ -12,6 +12,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.failures import RETRIED, Behind, Broken, Overloaded, Retry, Unfit, Unreachable, Unreadable, is_gone
+from models.timing import TimeLimit
 
 __all__ = ["PATIENCE", "Admission", "AtHand", "Warm", "alone", "ask", "note_idle", "ping_if_idle", "prove"]
 
@@ -29,7 +30,7 @@ class Admission:
     def __init__(self, size: int, wait: float) -> None:
         """Args: size: how many; wait: seconds that one more waits at most."""
         self._free = asyncio.Semaphore(size)
-        self._wait = wait
+        self._limit = TimeLimit(wait)
         self.in_use = 0
 
     @property
@@ -45,7 +46,7 @@ class Admission:
         """
         try:
             if self._free.locked():
-                async with asyncio.timeout(self._wait):
+                with self._limit.within():
                     await self._free.acquire()
             else:
                 await self._free.acquire()  # without the cost of a timer

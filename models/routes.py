@@ -69,6 +69,9 @@ class Demand:
     primary: Why | None = None
 
 
+ANYTHING = Demand()
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """Which node answered, and why."""
@@ -104,7 +107,7 @@ class Route:
         self.kind: Why | None = Why.ASKED
         self.served: Served | None = None
         self._read: ReadSession | None = None
-        self._demand = demand or Demand()
+        self._demand = demand or ANYTHING
         self._wrote = wrote
 
     @property

@@ -53,6 +53,8 @@ class Door:
     """From which a refresh token's successor is derived, and throttle keys are made."""
     session_lifetime: timedelta = timedelta(days=30)
     """How long a session lasts after it was last refreshed."""
+    invitation_lifetime: timedelta = timedelta(days=7)
+    """How long an invitation is good."""
     refresh_grace: timedelta = timedelta(seconds=10)
     """How long the refresh token before the newest is still answered, for clients that lost the answer."""
     account_attempts: int = 5

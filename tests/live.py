@@ -1,6 +1,5 @@
 """How tests follow a subscription: on the schema itself, as somebody of the world, without a socket."""
 
-from datetime import timedelta
 from typing import Any
 
 from graph.context import Context
@@ -31,4 +30,4 @@ async def followed(
 def _context(world: World, person: Person) -> Context:
     parts = world.app.parts
     identity = Identity(person.tenant_id, person.user_id, person.role, person.session_id)
-    return Context(parts.database, Actor.of(identity), parts.door, parts.feed, invitation_lifetime=timedelta(days=1))
+    return Context(parts.database, Actor.of(identity), parts.door, parts.feed)

@@ -1,7 +1,7 @@
 """The front door over HTTP: everything between the socket and the schema.
 
-`install` joins the parts on a FastAPI application. The way of a GraphQL request is short and passes FastAPI's
-routing by: CORS, the request's record and time limit, the endpoint.
+`install` joins the parts on an application. The way of a GraphQL request is short and passes FastAPI by: CORS, the
+request's record and time limit, the endpoint.
 """
 
 import re
@@ -27,7 +27,7 @@ from atrium.http.requests import RequestMiddleware
 from atrium.logs import RequestRecord, log_request
 from atrium.settings import Settings
 
-__all__ = ["GRAPHQL_PATH", "Call", "ContextGetter", "RequestRefused", "install", "server_options"]
+__all__ = ["GRAPHQL_PATH", "Application", "Call", "ContextGetter", "RequestRefused", "install", "server_options"]
 
 GRAPHQL_PATH = "/graphql"
 ALLOWED_HEADERS = ("authorization", "content-type", "x-request-id", CONSISTENCY)
@@ -49,21 +49,21 @@ class CrossOrigin:
         await (self._with_cors if named else self._app)(scope, receive, send)
 
 
-class GraphQLFirst:
-    """Sends requests for the endpoint straight to it, and all others on to the application."""
+class Application(FastAPI):
+    """FastAPI, but for requests of the GraphQL endpoint: they have no use for its layers, and pass them by."""
 
-    def __init__(self, app: ASGIApp, *, endpoint: ASGIApp) -> None:
-        self._app = app
-        self._endpoint = endpoint
+    graphql: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request or one WebSocket."""
-        app = self._endpoint if scope.get("path") == GRAPHQL_PATH else self._app
-        await app(scope, receive, send)
+        """Serve one request or one WebSocket, or the application's life."""
+        if self.graphql is not None and scope.get("path") == GRAPHQL_PATH:
+            await self.graphql(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def install(
-    app: FastAPI,
+    app: Application,
     *,
     settings: Settings,
     schema: BaseSchema,
@@ -94,15 +94,10 @@ def install(
         allows_origin=_origin_rule(settings),
         on_finish=finish_operation,
     )
-    # The last one added is the first to see a request.
-    app.add_middleware(GraphQLFirst, endpoint=endpoint)
-    app.add_middleware(
-        RequestMiddleware,
-        trusted_proxies=settings.trusted_proxies,
-        timeout=settings.request_timeout_seconds,
-        on_finish=finish,
-    )
-    app.add_middleware(CrossOrigin, rules=_cors_rules(settings))
+    rules, options = _cors_rules(settings), _request_options(settings, finish)
+    app.graphql = CrossOrigin(RequestMiddleware(endpoint, **options), rules=rules)
+    app.add_middleware(RequestMiddleware, **options)
+    app.add_middleware(CrossOrigin, rules=rules)  # the last one added is the first to see a request
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.router.routes.append(_key_set_route(key_set))
@@ -126,6 +121,14 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "server_header": False,
         "ws_max_size": settings.body_limit_bytes,
         "ws_per_message_deflate": False,
+    }
+
+
+def _request_options(settings: Settings, on_finish: Callable[[RequestRecord], None]) -> dict[str, Any]:
+    return {
+        "trusted_proxies": settings.trusted_proxies,
+        "timeout": settings.request_timeout_seconds,
+        "on_finish": on_finish,
     }
 
 

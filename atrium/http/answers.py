@@ -40,7 +40,11 @@ INTERNAL_MESSAGE = "Something went wrong on our side."
 
 _CODES = {status: code for code, status in STATUS.items()}
 _UNKNOWN_STATUS = STATUS["BAD_REQUEST"]
-_CHALLENGE = {"www-authenticate": "Bearer"}
+_CHALLENGE = (b"www-authenticate", b"Bearer")
+_HEADERS = {
+    kind: ((b"content-type", f"{kind}; charset=utf-8".encode()), (b"cache-control", b"no-store"))
+    for kind in (JSON, GRAPHQL_JSON)
+}
 _REQUEST_FAULTS = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 
 
@@ -90,18 +94,27 @@ def encode(data: object) -> bytes:
     return orjson.dumps(data)
 
 
+class Answer(Response):
+    """An HTTP answer whose headers are written already."""
+
+    def __init__(self, body: bytes, status: int, raw_headers: list[tuple[bytes, bytes]]) -> None:
+        self.body = body
+        self.status_code = status
+        self.raw_headers = raw_headers
+        self.background = None
+
+
 def answer(
     payload: Mapping[str, Any], *, status: int, media_type: str, headers: Mapping[str, str] | None = None
-) -> Response:
+) -> Answer:
     """An HTTP answer with this GraphQL payload; a 401 says how to authenticate."""
-    every = {
-        "content-type": f"{media_type}; charset=utf-8",
-        "cache-control": "no-store",
-        **(headers or {}),
-    }
+    body = encode(payload)
+    raw = [*_HEADERS[media_type], (b"content-length", b"%d" % len(body))]
     if status == STATUS["UNAUTHENTICATED"]:
-        every.update(_CHALLENGE)
-    return Response(encode(payload), status_code=status, headers=every)
+        raw.append(_CHALLENGE)
+    if headers:
+        raw += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return Answer(body, status, raw)
 
 
 @lru_cache(maxsize=256)

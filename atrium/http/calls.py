@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from atrium.http.requests import header
 from atrium.logs import RequestRecord
 
 
@@ -35,8 +36,8 @@ class Call:
     @property
     def authorization(self) -> str | None:
         """The `Authorization` header; on a WebSocket, where browsers cannot set one, also the parameter."""
-        if header := self.connection.headers.get("authorization"):
-            return header
+        if given := header(self.connection.scope, b"authorization"):
+            return given
         value = self.params.get("Authorization", self.params.get("authorization"))
         return value if isinstance(value, str) else None
 

@@ -98,11 +98,11 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         except RequestRefused as refusal:
             record = record_of(request)
             record.outcome = "refused"
-            response = refusal.response(record.request_id, header(scope["headers"], b"accept"))
+            response = refusal.response(record.request_id, header(scope, b"accept"))
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
-        accept = header(request.scope["headers"], b"accept") or ""
+        accept = header(request.scope, b"accept") or ""
         if self._graphiql and "text/html" in accept and request.method == "GET" and not request.scope["query_string"]:
             return RedirectResponse(GRAPHIQL_PATH, status_code=303)  # a person opened the endpoint in a browser
         asked = await self._read(request, "sse" if _STREAM in accept else "http")
@@ -119,10 +119,9 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         return final
 
     async def _read(self, request: Request, protocol: bodies.Protocol) -> GraphQLRequestData:
-        headers = request.scope["headers"]
         if request.method == "POST":
-            bodies.require_json(header(headers, b"content-type"))
-            declared = header(headers, b"content-length")
+            bodies.require_json(header(request.scope, b"content-type"))
+            declared = header(request.scope, b"content-length")
             body = await bodies.read(request.receive, declared, self._body_limit)
             return bodies.operation(self._parse(body), protocol)
         if request.method != "GET":

@@ -3,7 +3,6 @@
 This is plain ASGI around everything else, since it is on the way of every request.
 """
 
-import asyncio
 import logging
 import re
 import time
@@ -16,6 +15,7 @@ from uuid_utils import uuid4
 
 from atrium.http.answers import RequestRefused
 from atrium.logs import RequestRecord
+from models.timing import TimeLimit
 
 ADDRESS_LENGTH = 45
 USER_AGENT_LENGTH = 500
@@ -36,10 +36,19 @@ Network = IPv4Network | IPv6Network
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-def header(headers: Headers, name: bytes) -> str | None:
-    """A header's value, those of several lines joined by commas; None if there is none."""
-    values = [value for key, value in headers if key == name]
-    return b",".join(values).decode("latin-1") if values else None
+def header(scope: Scope, name: bytes) -> str | None:
+    """A header's value in a request that has a record, those of several lines joined by commas; None if there is none.
+
+    They are looked through once, since every request is asked for several of them.
+    """
+    state = scope["state"]
+    if "headers" not in state:
+        found: dict[bytes, bytes] = {}
+        for key, value in scope["headers"]:
+            found[key] = b"%s,%s" % (found[key], value) if key in found else value
+        state["headers"] = found
+    value = state["headers"].get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 def request_id(offered: str | None) -> str:
@@ -85,18 +94,18 @@ def _is_trusted(address: IPv4Address | IPv6Address, trusted: Sequence[Network]) 
 
 def open_record(scope: Scope, trusted: Sequence[Network]) -> RequestRecord:
     """The record of a request that has just arrived, also put into its state as `record`."""
-    headers: Headers = scope["headers"]
+    state = scope.setdefault("state", {})
     peer = scope["client"][0] if scope.get("client") else None
-    agent = header(headers, b"user-agent")
+    agent = header(scope, b"user-agent")
     record = RequestRecord(
-        request_id=request_id(header(headers, b"x-request-id")),
+        request_id=request_id(header(scope, b"x-request-id")),
         method=scope.get("method", "WEBSOCKET"),
         path=scope["path"],
-        client_address=client_address(peer, header(headers, b"x-forwarded-for"), trusted),
+        client_address=client_address(peer, header(scope, b"x-forwarded-for"), trusted),
         user_agent=agent[:USER_AGENT_LENGTH].replace("\x00", "") if agent else None,
         started=time.perf_counter(),
     )
-    scope.setdefault("state", {})["record"] = record
+    state["record"] = record
     return record
 
 
@@ -117,7 +126,7 @@ class RequestMiddleware:
     ) -> None:
         self._app = app
         self._trusted = trusted_proxies
-        self._timeout = timeout
+        self._limit = TimeLimit(timeout)
         self._on_finish = on_finish
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,23 +153,23 @@ class RequestMiddleware:
 
         async def send_in_time(message: Message) -> None:
             if message["type"] == "http.response.start":
-                deadline.reschedule(None)
+                stay.lift()
             await send_marked(message)
 
         try:
-            async with asyncio.timeout(self._timeout) as deadline:
+            with self._limit.within() as stay:
                 await self._app(scope, receive, send_in_time)
         except ClientDisconnect:
             record.status, record.outcome = ABANDONED, "abandoned"
         except Exception as error:
-            late = isinstance(error, TimeoutError) and deadline.expired()
+            late = isinstance(error, TimeoutError) and stay.has_expired
             record.outcome = "timeout" if late else "internal"
             if record.status:  # the answer has begun: all that is left is to break it off
                 raise
             if not late:
                 _logger.exception("request failed", extra={"fields": {"request_id": record.request_id}})
             refusal = self._late() if late else RequestRefused.internal()
-            response = refusal.response(record.request_id, header(scope["headers"], b"accept"))
+            response = refusal.response(record.request_id, header(scope, b"accept"))
             if collected := scope["state"].get("collected"):
                 response.raw_headers += collected.raw_headers  # what was done before it failed is done
             await response(scope, receive, send_marked)
@@ -177,7 +186,7 @@ class RequestMiddleware:
         await self._app(scope, receive, send_marked)
 
     def _late(self) -> RequestRefused:
-        return RequestRefused("TIMEOUT", f"The request took longer than {self._timeout:g} seconds.")
+        return RequestRefused("TIMEOUT", f"The request took longer than {self._limit.seconds:g} seconds.")
 
 
 def _id_header(value: str) -> tuple[bytes, bytes]:

@@ -5,7 +5,6 @@ import random
 import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -72,7 +71,7 @@ async def read(world: World, feeds: list[Feed], count: int, cuts: int, after: st
     parts = world.app.parts
     for turn, place in enumerate(places):
         feed = feeds[turn % len(feeds)]
-        context = Context(parts.database, actor(world), parts.door, feed, invitation_lifetime=timedelta(days=1))
+        context = Context(parts.database, actor(world), parts.door, feed)
         entries = live.entries(context, Permission.ORDERS_READ, orders.EVENTS, after)
         async for cursor, entry in entries:
             found.append((int(cursor), entry))

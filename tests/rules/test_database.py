@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -268,9 +267,7 @@ async def test_nothing_is_left_of_who_is_cancelled_within_a_statement(
 def context(rules: Rules, world: World) -> Context:
     """One operation of a member's."""
     feed = world.app.parts.feed
-    return Context(
-        rules.database, rules.actor(world.acme.member), rules.door, feed, invitation_lifetime=timedelta(days=1)
-    )
+    return Context(rules.database, rules.actor(world.acme.member), rules.door, feed)
 
 
 async def cross(rules: Rules, world: World, titles: Sequence[str], met: asyncio.Barrier) -> int:

@@ -12,7 +12,6 @@ import pytest
 import strawberry
 import uvicorn
 import websockets
-from fastapi import FastAPI
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 
@@ -120,7 +119,7 @@ class Subscription:
 class Toy:
     """An application with the toy schema, and what became of the requests to it."""
 
-    app: FastAPI
+    app: http.Application
     settings: Settings
     records: list[RequestRecord] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
@@ -213,7 +212,7 @@ async def _fine() -> None:
 def make_toy() -> Callable[..., Toy]:
     def make(**values: Any) -> Toy:
         settings = Settings(**values)
-        toy = Toy(FastAPI(openapi_url=None), settings)
+        toy = Toy(http.Application(openapi_url=None), settings)
         metrics = Metrics(lambda: {"primary": {"size": 10, "in_use": 3}})
 
         def observe(record: RequestRecord) -> None:
