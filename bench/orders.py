@@ -8,19 +8,28 @@ import argparse
 import asyncio
 import statistics
 import sys
+import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import asyncpg
+import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench.serving import Serving, serving
+from bench.place import Place, opened, plain
+from bench.servers import ATRIUM, Running, running
 
 PLACE = "mutation($input: PlaceOrderInput!) { placeOrder(input: $input) { __typename ... on Order { id } } }"
 PRODUCT = "mutation($input: CreateProductInput!) { createProduct(input: $input) { ... on Product { id } } }"
 PEOPLE = "mutation($input: CreateUsersInput!) { createUsers(input: $input) { __typename } }"
 ORDERS = 400  # per measurement
 SHELF = 64  # products, so that buyers seldom meet
+SCALE = 0.01  # of the demo data
 
 # One placed and confirmed order per two events, with one item; the projection alongside.
 SEED = """
@@ -44,61 +53,95 @@ INSERT INTO order_items SELECT w.tenant_id, item, stream, w.product, 1, 1, 100, 
 """
 
 
+@dataclass
+class Shop:
+    """A server, a client that asks it as acme's owner, and the database beside it."""
+
+    place: Place
+    server: Running
+    http: httpx.AsyncClient
+    owner: asyncpg.Connection
+
+    async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The data of an operation."""
+        body = (await self.http.post("/graphql", json={"query": query, "variables": variables})).json()
+        if body.get("errors"):
+            raise RuntimeError(body["errors"])
+        data: dict[str, Any] = body["data"]
+        return data
+
+    def cpu(self) -> tuple[float, float]:
+        """CPU seconds used so far by the server, and by the database's processes."""
+        return self.server.cpu(), self.place.database_cpu()
+
+
+@asynccontextmanager
+async def open_shop() -> AsyncIterator[Shop]:
+    """Serve for as long as this lasts, from an empty folder."""
+    with tempfile.TemporaryDirectory(prefix="atrium-bench-") as folder:
+        async with opened(Path(folder), scale=SCALE, console=Console(quiet=True)) as place:
+            with running(ATRIUM, place) as server:
+                owner = await asyncpg.connect(plain(place.server.owner_url))
+                async with httpx.AsyncClient(base_url=server.url, headers=server.headers, timeout=60) as http:
+                    yield Shop(place, server, http, owner)
+                await owner.close()
+
+
 async def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=100_000, help="how many events to grow the history to")
     events = parser.parse_args().events
     console = Console()
-    async with serving() as server:
-        console.print(await throughput(server))
-        console.print(await growth(server, events))
-        console.print(await people(server))
+    async with open_shop() as shop:
+        console.print(await throughput(shop))
+        console.print(await growth(shop, events))
+        console.print(await people(shop))
 
 
-async def throughput(server: Serving) -> Table:
+async def throughput(shop: Shop) -> Table:
     """How many orders are placed by 1, 8 and 32 clients at once."""
     table = Table(
         "clients", "orders/s", "p50 ms", "p99 ms", "server CPU ms", "database CPU ms", title="placeOrder, one item"
     )
-    shelf = await _shelf(server)
+    shelf = await _shelf(shop)
     for clients in (1, 8, 32):
-        table.add_row(str(clients), *await _placing(server, shelf, clients))
+        table.add_row(str(clients), *await _placing(shop, shelf, clients))
     return table
 
 
-async def growth(server: Serving, events: int) -> Table:
+async def growth(shop: Shop, events: int) -> Table:
     """What an order costs after a short history and after a long one, and how long replaying it takes."""
     table = Table(
         "events", "orders/s", "p50 ms", "p99 ms", "server CPU ms", "database CPU ms", "replay s", title="history"
     )
-    shelf = await _shelf(server)
+    shelf = await _shelf(shop)
     for size in sorted({10_000, events}):
-        have = await server.owner.fetchval("SELECT count(*) FROM events")
+        have = await shop.owner.fetchval("SELECT count(*) FROM events")
         while have < size:
-            await server.owner.execute(SEED, min(25_000, (size - have + 1) // 2))
-            have = await server.owner.fetchval("SELECT count(*) FROM events")
-        await server.owner.execute("ANALYZE")
-        while await server.owner.fetchval("SELECT count(*) FROM unsealed"):  # the server seals them meanwhile
+            await shop.owner.execute(SEED, min(25_000, (size - have + 1) // 2))
+            have = await shop.owner.fetchval("SELECT count(*) FROM events")
+        await shop.owner.execute("ANALYZE")
+        while await shop.owner.fetchval("SELECT count(*) FROM unsealed"):  # the server seals them meanwhile
             await asyncio.sleep(0.2)
-        table.add_row(f"{have:,}", *await _placing(server, shelf, 1), f"{await _replayed(server):.1f}")
+        table.add_row(f"{have:,}", *await _placing(shop, shelf, 1), f"{await _replayed(shop):.1f}")
     return table
 
 
-async def people(server: Serving) -> Table:
+async def people(shop: Shop) -> Table:
     """How long `createUsers` takes for 1,000 people."""
     table = Table("1,000 people", "seconds", "server MB before", "after", title="createUsers")
     for label, extra in (("invited", {}), ("with passwords", {"password": "Passw0rd!"})):
         users = [
             {"email": f"{label[:4]}{n}@bench.example.com", "fullName": f"Person {n}", **extra} for n in range(1000)
         ]
-        before, began = server.memory(), time.perf_counter()
-        await server.ask(PEOPLE, input={"users": users})
-        table.add_row(label, f"{time.perf_counter() - began:.2f}", f"{before:.0f}", f"{server.memory():.0f}")
+        before, began = shop.server.memory(), time.perf_counter()
+        await shop.ask(PEOPLE, input={"users": users})
+        table.add_row(label, f"{time.perf_counter() - began:.2f}", f"{before:.0f}", f"{shop.server.memory():.0f}")
     return table
 
 
-async def _shelf(server: Serving) -> list[str]:
+async def _shelf(shop: Shop) -> list[str]:
     made = []
     for number in range(SHELF):
         given: dict[str, Any] = {
@@ -107,25 +150,25 @@ async def _shelf(server: Serving) -> list[str]:
             "stockQuantity": 10_000_000,
         }
         given["price"] = {"amount": "1.00", "currency": "EUR"}
-        made.append((await server.ask(PRODUCT, input=given))["createProduct"]["id"])
+        made.append((await shop.ask(PRODUCT, input=given))["createProduct"]["id"])
     return made
 
 
-async def _placing(server: Serving, shelf: list[str], clients: int) -> list[str]:
+async def _placing(shop: Shop, shelf: list[str], clients: int) -> list[str]:
     took: list[float] = []
 
     async def client(number: int) -> None:
         for turn in range(ORDERS // clients):
             item = {"productId": shelf[(number * 7 + turn) % SHELF], "quantity": 1}
             began = time.perf_counter()
-            placed = await server.ask(PLACE, input={"items": [item], "shippingAddress": "x"})
+            placed = await shop.ask(PLACE, input={"items": [item], "shippingAddress": "x"})
             took.append(time.perf_counter() - began)
             if placed["placeOrder"]["__typename"] != "Order":
                 raise RuntimeError(placed)
 
-    (own, database), began = server.cpu(), time.perf_counter()
+    (own, database), began = shop.cpu(), time.perf_counter()
     await asyncio.gather(*(client(number) for number in range(clients)))
-    seconds, (own_after, database_after) = time.perf_counter() - began, server.cpu()
+    seconds, (own_after, database_after) = time.perf_counter() - began, shop.cpu()
     percentiles = statistics.quantiles(took, n=100)
     per_order = [
         1000 * (after - before) / len(took) for before, after in ((own, own_after), (database, database_after))
@@ -134,11 +177,11 @@ async def _placing(server: Serving, shelf: list[str], clients: int) -> list[str]
     return [f"{figure:.1f}" for figure in figures]
 
 
-async def _replayed(server: Serving) -> float:
+async def _replayed(shop: Shop) -> float:
     began = time.perf_counter()
     command = [sys.executable, "-m", "atrium", "replay"]
     process = await asyncio.create_subprocess_exec(
-        *command, env=server.process.environ(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *command, env=shop.server.process.environ(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     said, _ = await process.communicate()
     if process.returncode:
