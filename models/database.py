@@ -57,10 +57,14 @@ class Session(AsyncSession):
 
     Fields of one operation resolve concurrently, and one connection runs one statement at a time. The lock covers a
     single statement, never an await of anything else, so no two fields can wait for each other.
+
+    Statements go to the connection past SQLAlchemy's ORM, which would cost as much as all the rest of them: rows are
+    read as rows, and nothing is kept in an identity map.
     """
 
     def __init__(self, connection: AsyncConnection) -> None:
         super().__init__(bind=connection, expire_on_commit=False, autoflush=False)
+        self._connection = connection
         self._turn = asyncio.Lock()
         self._running: asyncio.Future[Any] | None = None
         self._ended = False
@@ -68,7 +72,7 @@ class Session(AsyncSession):
         self.failed = False
         """Whether a statement failed, so that what was read is not all that there was to read."""
 
-    async def exec(self, statement: Any, *, params: Any = None, **options: Any) -> Any:
+    async def exec(self, statement: Any, *, params: Any = None, **_options: Any) -> Any:
         """Run one statement, when it is its turn.
 
         Whoever waits for it is cancelled when a neighbouring field fails. The statement goes on nevertheless: one that
@@ -82,7 +86,7 @@ class Session(AsyncSession):
             self._turn.release()
             raise asyncio.CancelledError  # its operation is over, and nobody waits any more
         self.statements += 1
-        self._running = asyncio.ensure_future(self._run(statement, params, options))
+        self._running = asyncio.ensure_future(self._run(statement, params))
         self._running.add_done_callback(lambda _: self._turn.release())
         return await asyncio.shield(self._running)
 
@@ -95,10 +99,14 @@ class Session(AsyncSession):
                 statement.cancel()
                 await asyncio.wait([statement])
 
-    async def _run(self, statement: Any, params: Any, options: dict[str, Any]) -> Any:
+    def begin_nested(self) -> Any:
+        """A savepoint, which what is done within is rolled back to when it fails."""
+        return self._connection.begin_nested()
+
+    async def _run(self, statement: Any, params: Any) -> Any:
         try:
             with named():
-                return await super().exec(statement, params=params, **options)
+                return await self._connection.execute(statement, params)
         except (DBAPIError, Retry, Unreachable):
             self.failed = True
             raise

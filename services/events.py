@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
@@ -17,10 +17,15 @@ from models import Event
 from models.base import Model, new_id, table_of
 from models.database import AnySession, WriteSession, fetch
 from services.access import Actor
+from services.bulk import arrays, inserted
 from services.errors import VersionConflict
 from services.rows import broken_constraint
 
 __all__ = ["UPCASTS", "Fact", "append", "stream", "upcast"]
+
+APPEND = inserted(
+    Event, [column.name for column in table_of(Event).c if column.name != "created_at"], order_by="version"
+).returning(*table_of(Event).c)
 
 UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """How the payload of an event type is lifted from one schema version to the next. Stored events never change."""
@@ -64,14 +69,13 @@ async def append(
         }
         for number, fact in enumerate(facts, 1)
     ]
-    columns = [column for column in table_of(Event).c if column.name != "created_at"]
-    assert {column.name for column in columns} == set(rows[0])
     try:
-        return await fetch(session, Event, insert(Event).values(rows).returning(*table_of(Event).c))
+        written = await fetch(session, Event, APPEND, arrays("given", rows))
     except IntegrityError as error:
         if broken_constraint(error) != "events_tenant_id_stream_id_version_key":
             raise
         raise VersionConflict(model, stream_id, expected_version + 1) from None
+    return sorted(written, key=lambda event: event.version)
 
 
 async def stream(session: AnySession, actor: Actor, stream_id: UUID) -> list[Event]:

@@ -9,9 +9,13 @@ from sqlmodel import col
 from models import Order, OrderItem
 from models.base import table_of
 from models.database import WriteSession, fetch
+from services.bulk import arrays, inserted
 from services.orders.machine import State
 
-__all__ = ["item_rows", "order_row", "write"]
+__all__ = ["item_rows", "order_row", "write", "write_items"]
+
+
+INSERT_ITEMS = inserted(OrderItem, list(table_of(OrderItem).c.keys()), order_by="line")
 
 
 def order_row(tenant_id: UUID, state: State) -> dict[str, Any]:
@@ -54,8 +58,13 @@ async def write(session: WriteSession, tenant_id: UUID, state: State) -> Order:
     columns = table_of(Order).c
     if state.version == 1:
         order = await fetch(session, Order, insert(Order).values(**row).returning(*columns))
-        await session.exec(insert(OrderItem).values(item_rows(tenant_id, state)))
+        await write_items(session, tenant_id, state)
         return order[0]
     mine = and_(col(Order.tenant_id) == tenant_id, col(Order.id) == state.order_id)
     moved = {name: row[name] for name in ("status", "updated_at", "version")}
     return (await fetch(session, Order, update(Order).where(mine).values(**moved).returning(*columns)))[0]
+
+
+async def write_items(session: WriteSession, tenant_id: UUID, state: State) -> None:
+    """Write the items of an order that has none."""
+    await session.exec(INSERT_ITEMS, params=arrays("given", item_rows(tenant_id, state)))

@@ -19,7 +19,7 @@ from models import Event, Order, OrderItem
 from models.base import Model, table_of
 from models.database import AnySession, ReadSession, WriteSession, fetch
 from services.orders.machine import STREAM, State, fold
-from services.orders.projection import item_rows, order_row
+from services.orders.projection import item_rows, order_row, write_items
 
 __all__ = ["Batch", "batch", "count"]
 
@@ -117,4 +117,4 @@ async def _repair(session: WriteSession, tenant_id: UUID, order_id: UUID, state:
     row = order_row(tenant_id, state)
     kept = {name: value for name, value in row.items() if name not in {"tenant_id", "id"}}
     await session.exec(insert(Order).values(**row).on_conflict_do_update(index_elements=["tenant_id", "id"], set_=kept))
-    await session.exec(insert(OrderItem).values(item_rows(tenant_id, state)))
+    await write_items(session, tenant_id, state)

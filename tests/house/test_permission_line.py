@@ -40,6 +40,7 @@ OPEN_TO_ALL = {
     "services/events.py:append": STORE,
     "services/events.py:stream": STORE,
     "services/orders/projection.py:write": STORE,
+    "services/orders/projection.py:write_items": STORE,
     "services/orders/replay.py:count": REPLAY,
     "services/orders/replay.py:batch": REPLAY,
     "services/history.py:as_of": PAST,
