@@ -43,8 +43,6 @@ class Parts:
     mailer: mail.Carrier
     feed: Feed
     schema: schema.Schema
-    tells: bool
-    """Whether answers say who gave them."""
 
     async def context(self, call: http.Call) -> Context:
         """The context of one operation; whoever brings no valid token is nobody."""
@@ -69,7 +67,7 @@ class Parts:
             trace=record,
             route=self.consistency.route(call, extensions),
             extensions=extensions,
-            tells=self.tells,
+            tells=not self.settings.is_production,
         )
 
     async def _recognised(self, authorization: str, origin: Identity) -> tuple[Identity, datetime | None]:
@@ -120,7 +118,6 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         keyring=Keyring(nodes.primary),
         mailer=mailer,
         feed=Feed(database_url),
-        tells=not settings.is_production,
         schema=schema.build(settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler),
     )
     app = http.Application(

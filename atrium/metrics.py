@@ -4,6 +4,7 @@ Each application has its own registry, so two of them in one process (tests, say
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -59,16 +60,12 @@ class Metrics:
             ("executor",),
             registry=self.registry,
         )
-        self._reads = Counter(
-            "atrium_reads",
-            "Read units by the node that served them and why it did.",
-            ("node", "why"),
-            registry=self.registry,
-        )
-        self._counted_reads: dict[tuple[str, str], Counter] = {}
+        why = "Read units by the node that served them and why it did."
+        reads = Counter("atrium_reads", why, ("node", "why"), registry=self.registry)
         # Looked up once: every series exists from the start, and counting one costs little.
         kinds = (*get_args(OperationType), UNKNOWN)
         self._counts = {(kind, how): operations.labels(kind, how) for kind in kinds for how in get_args(Outcome)}
+        self._reads = cache(reads.labels)
         self._executions = {executor: executions.labels(executor) for executor in get_args(Executor)}
         self._histograms = {kind: (seconds.labels(kind), statements.labels(kind)) for kind in kinds}
         if pool_usage is not None:
@@ -89,9 +86,7 @@ class Metrics:
 
     def count_read(self, node: str, why: str) -> None:
         """Count one read unit."""
-        if (node, why) not in self._counted_reads:
-            self._counted_reads[node, why] = self._reads.labels(node, why)
-        self._counted_reads[node, why].inc()
+        self._reads(node, why).inc()
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""

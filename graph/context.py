@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
-import asyncpg
 import strawberry
 from strawberry.fastapi import BaseContext
 
@@ -192,7 +191,7 @@ class Context(BaseContext):
         try:
             with TRANSLATED:
                 text = await self.route.change(statement, values, keep=keep)
-        except (Retry, Unauthenticated, Unfit, Unreadable, asyncpg.PostgresError):
+        except (Retry, Unauthenticated, Unfit, Unreadable):
             return None
         self.statements += 1
         return text

@@ -188,11 +188,14 @@ class Route:
             NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable: it changed nothing, unless it was `Broken`.
         """
         self.primary, self.served = Why.WRITE, Served(PRIMARY, Why.WRITE)
-        if not self.nodes.replicas:
-            return await self.nodes.primary.answer(statement, values, keep=keep)
-        self._wrote(None)
-        text = await self.nodes.primary.answer(statement, values, keep=keep)
-        await self._settle()
+        if self.nodes.replicas:
+            self._wrote(None)
+        try:
+            text = await self.nodes.primary.answer(statement, values, keep=keep)
+        except asyncpg.PostgresError as error:
+            raise Retry from error
+        if self.nodes.replicas:
+            await self._settle()
         return text
 
     async def _open(self, stack: AsyncExitStack, identity: Identity) -> tuple[ReadSession, Served]:

@@ -86,21 +86,26 @@ def paths(result: dict[str, Any]) -> list[str]:
     return [field["path"] for field in result["fields"]]
 
 
-async def everything(world: World) -> dict[str, list[Any]]:
-    """All that a bulk call could have changed."""
-    tables = ("users", "memberships", "invitations", "tasks", "products", "idempotency_keys")
-    return {t: [tuple(r) for r in await world.connection.fetch(f"SELECT * FROM {t} ORDER BY 1, 2")] for t in tables}
+async def task_row(world: World, title: str, tenant_id: UUID | None = None) -> UUID:
+    """A task of acme's, or of globex's if that is the tenant."""
+    owner = world.acme.owner.user_id if tenant_id is None else world.globex.owner.user_id
+    return await world.add("tasks", tenant_id=tenant_id or world.acme.tenant_id, title=title, created_by=owner)
 
 
 async def task(world: World, title: str, tenant_id: UUID | None = None) -> str:
-    owner = world.acme.owner.user_id if tenant_id is None else world.globex.owner.user_id
-    tenant_id = tenant_id or world.acme.tenant_id
-    return f"Task:{await world.add('tasks', tenant_id=tenant_id, title=title, created_by=owner)}"
+    """The same, by the id that clients know."""
+    return f"Task:{await task_row(world, title, tenant_id)}"
+
+
+async def product_row(world: World, sku: str, tenant_id: UUID | None = None, stock: int = 5) -> UUID:
+    """A product of acme's or another tenant's."""
+    values = {"sku": sku, "name": sku.title(), "price_minor": 100, "currency": "EUR", "stock_quantity": stock}
+    return await world.add("products", tenant_id=tenant_id or world.acme.tenant_id, **values)
 
 
 async def product(world: World, sku: str, tenant_id: UUID | None = None, stock: int = 5) -> str:
-    values = {"sku": sku, "name": sku.title(), "price_minor": 100, "currency": "EUR", "stock_quantity": stock}
-    return f"Product:{await world.add('products', tenant_id=tenant_id or world.acme.tenant_id, **values)}"
+    """The same, by the id that clients know."""
+    return f"Product:{await product_row(world, sku, tenant_id, stock)}"
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """How tests speak GraphQL: the application in this process, and clients that send it operations over HTTP."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import httpx
+import uvicorn
 from fastapi import FastAPI
 
 from atrium.app import Parts, build
 from atrium.settings import Settings
 
-__all__ = ["COMPILER", "App", "Client", "Refused", "running"]
+__all__ = ["COMPILER", "App", "Client", "Refused", "listening", "running"]
 
 COMPILER = os.environ.get("ATRIUM_TEST_COMPILER", "on") != "off"
 """Whether queries are compiled; `off` has every test run on the reference executor."""
@@ -96,3 +98,19 @@ async def running(urls: HasRuntime, **settings: Any) -> AsyncIterator[App]:
         httpx.AsyncClient(transport=transport, base_url="http://atrium.test") as http,
     ):
         yield App(fastapi, http)
+
+
+@asynccontextmanager
+async def listening(app: FastAPI, **options: Any) -> AsyncIterator[int]:
+    """The application on a port of this machine, which this yields; whoever starts its lifespan is somebody else."""
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", **{**options, "port": 0}))
+    serving = asyncio.create_task(server.serve())
+    try:
+        async with asyncio.timeout(10):
+            while not (server.started or serving.done()):  # it announces it in no way
+                await asyncio.sleep(0.005)
+        assert server.started, "the server ended by itself"
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await serving

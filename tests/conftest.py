@@ -7,11 +7,11 @@ address of a superuser, makes the tests use another server, such as another Post
 import asyncio
 import itertools
 import os
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -19,6 +19,7 @@ from sqlalchemy import make_url
 
 from atrium import migrate
 from atrium.postgres import OWNER, RUNTIME, Server
+from tests import memory
 from tests.client import App, running
 from tests.factories import World, found_world
 from tests.replication import Replicated, shared
@@ -66,9 +67,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if given := os.environ.get("ATRIUM_TEST_DATABASE_URL"):
         cluster = _given(given)
     else:
-        folder = Path(tempfile.mkdtemp(prefix="atrium-tests-"))
-        server = Server.start(folder, fast=True)
-        config.add_cleanup(lambda: (server.stop(), shutil.rmtree(folder, ignore_errors=True)))
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        server = stack.enter_context(Server.start(stack.enter_context(memory.folder()), fast=True))
         cluster = Cluster(server.superuser_url, server.owner_url, server.runtime_url)
     owner, runtime = cluster.of(cluster.owner_url, TEMPLATE), cluster.of(cluster.runtime_url, TEMPLATE)
     asyncio.run(
@@ -82,6 +83,44 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 CLUSTER = pytest.StashKey[Cluster]()
+
+LONGEST = (
+    *("test_walkthrough.py", "test_fuzz.py", "test_leaks.py", "test_permissions.py", "test_bad_input.py"),
+    *("test_compiler.py", "test_plans.py", "test_consistency.py", "test_kill.py", "test_postgres.py"),
+    *("test_replicas.py", "test_edits.py", "test_stock.py"),
+)
+"""Files that go first, so that no worker comes to one of them when the others have nothing left to do."""
+
+EXHAUSTIVE_SECONDS = 3600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+    for item in items:
+        if item.get_closest_marker("exhaustive"):
+            item.add_marker(pytest.mark.timeout(EXHAUSTIVE_SECONDS))
+
+
+AGAIN_SECONDS = 5
+LIMITS = pytest.StashKey[Any]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> Generator[None, bool, bool]:
+    """Interrupt again and again: an event loop swallows what is raised between two of its steps."""
+    is_set = yield
+    item.stash[LIMITS] = settings
+    if settings.method == "signal":
+        signal.setitimer(signal.ITIMER_REAL, settings.timeout, AGAIN_SECONDS)
+    return is_set
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """Limit what comes after a failure too: the plugin takes the limit away for whoever wants to debug."""
+    if (settings := node.stash.get(LIMITS, None)) is not None:
+        node.ihook.pytest_timeout_set_timer(item=node, settings=settings)
 
 
 @pytest.hookimpl(optionalhook=True)

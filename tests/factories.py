@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from models.base import new_id, now
+from models.database import Identity
 from tests.client import App, Client
 
 __all__ = ["PASSWORD", "PASSWORD_HASH", "Person", "Tenant", "World", "found_world", "insert", "person"]
@@ -28,6 +29,11 @@ class Person:
     session_id: UUID | None = None
     tenant_id: UUID | None = None
     role: str | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Who they are, where no token says so."""
+        return Identity(self.tenant_id, self.user_id, self.role, self.session_id)
 
     @property
     def id(self) -> str:

@@ -1,11 +1,9 @@
 """A primary with streaming standbys, shared by the tests of one worker, and the switches to make them lag and halt."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -15,6 +13,7 @@ import pytest
 from atrium import migrate, standbys
 from atrium.postgres import Server
 from atrium.standbys import Standby
+from tests import memory
 from tests.client import App, running
 from tests.factories import World, found_world
 
@@ -71,7 +70,7 @@ class Replicated:
             await primary.execute("SELECT pg_logical_emit_message(true, 'test', 'a commit of its own')")
             newest = await primary.fetchval("SELECT pg_current_wal_flush_lsn() - '0/0'")
         for standby in self.standbys:
-            async with connected(standby.superuser_url) as connection:
+            async with asyncio.timeout(30), connected(standby.superuser_url) as connection:
                 while await connection.fetchval("SELECT pg_last_wal_replay_lsn() - '0/0'") < newest:
                     await asyncio.sleep(0.01)
 
@@ -172,11 +171,11 @@ def shared(config: pytest.Config) -> Replicated:
 @contextmanager
 def _replicated(count: int) -> Iterator[Replicated]:
     with (
-        tempfile.TemporaryDirectory(prefix="atrium-replicas-", ignore_cleanup_errors=True) as folder,
-        Server.start(Path(folder), fast=True) as server,
+        memory.folder() as folder,
+        Server.start(folder, fast=True) as server,
     ):
         migrate.upgrade(server.owner_url, server.runtime_url)
-        with standbys.running(server, Path(folder), count) as started:
+        with standbys.running(server, folder, count) as started:
             made = Replicated(server, started, None)  # type: ignore[arg-type]  # it is founded next
             made.world = asyncio.run(_found(made))
             yield made

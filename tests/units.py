@@ -17,7 +17,7 @@ from services.reading import Page
 from services.sessions import Opened
 from tests.factories import PASSWORD, Person
 
-__all__ = ["HERE", "Rules", "Units", "paths", "until_blocked"]
+__all__ = ["HERE", "Rules", "Units", "paths", "until_blocked", "walked"]
 
 Result = TypeVar("Result")
 
@@ -88,6 +88,24 @@ class Rules:
     async def listed(self, person: Person, collection: Collection, **wanted: Any) -> list[Any]:
         """The rows of a page."""
         return [edge.node for edge in (await self.page(person, collection, **wanted)).edges]
+
+
+async def walked(ask: Callable[..., Awaitable[Page]], size: int, *, backwards: bool = False) -> list[Any]:
+    """All rows of a list in its order, asked for page by page from one end to the other."""
+    found: list[Any] = []
+    cursor = None
+    while True:
+        page = await ask(**({"last": size, "before": cursor} if backwards else {"first": size, "after": cursor}))
+        rows = [edge.node for edge in page.edges]
+        found = rows + found if backwards else found + rows
+        behind, ahead = page.has_previous_page, page.has_next_page
+        more, came = (behind, ahead) if backwards else (ahead, behind)
+        assert came == (cursor is not None)
+        if not more:
+            return found
+        assert len(rows) == size
+        assert len(found) < 10_000, "the walk does not end"
+        cursor = page.edges[0 if backwards else -1].cursor
 
 
 def paths(refusal: object) -> list[str]:

@@ -9,26 +9,27 @@ from graphql import build_schema, parse
 from graph.limits import outline
 from graph.schema import build
 from models.base import new_id
-from tests.bulk import BULK, bulk, entries, everything, kinds, paths, product, refused, row_of, task, watching
+from tests.api.stage import digests
+from tests.bulk import BULK, bulk, entries, kinds, paths, product, refused, row_of, task, watching
 from tests.factories import PASSWORD, Person, World
 
 
 @pytest.mark.parametrize("mutation", BULK)
 async def test_no_rows_or_too_many_are_refused_as_a_whole(world: World, mutation: str) -> None:
-    before = await everything(world)
+    before = await digests(world.connection)
     name = BULK[mutation][0]
     for rows in ([], [row_of(mutation, number) for number in range(1001)]):
         answer = await bulk(world.acme.owner, mutation, rows)
         assert (answer["__typename"], answer["code"], paths(answer)) == ("InvalidInput", "BAD_USER_INPUT", [name])
-    assert await everything(world) == before
+    assert await digests(world.connection) == before
 
 
 @pytest.mark.parametrize(("mutation", "field"), [("createUsers", "fullName"), ("updateTasks", "title")])
 async def test_the_character_nul_is_refused_before_anything_is_read(world: World, mutation: str, field: str) -> None:
-    before = await everything(world)
+    before = await digests(world.connection)
     rows = [row_of(mutation, 1), {**row_of(mutation, 2), field: "a\0b"}]
     assert await refused(world.acme.owner, mutation, rows) == ["BAD_REQUEST"]
-    assert await everything(world) == before
+    assert await digests(world.connection) == before
 
 
 @pytest.mark.parametrize("mutation", BULK)
@@ -42,7 +43,7 @@ async def test_a_thousand_rows_are_not_too_many(world: World, mutation: str) -> 
 
 @pytest.mark.parametrize("mutation", BULK)
 async def test_who_may(world: World, mutation: str) -> None:
-    before = await everything(world)
+    before = await digests(world.connection)
     rows = [row_of(mutation, 1)]
     by_role = {
         role: await refused(getattr(world.acme, role), mutation, rows) for role in ("member", "removed", "admin")
@@ -54,7 +55,7 @@ async def test_who_may(world: World, mutation: str) -> None:
     assert (by_role["removed"], outside, nobody) == ([removed], ["FORBIDDEN"], ["UNAUTHENTICATED"])
     assert by_role["admin"] == []
     if mutation != "createUsers":
-        assert await everything(world) == before
+        assert await digests(world.connection) == before
 
 
 @pytest.mark.parametrize(

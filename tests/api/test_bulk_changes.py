@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from models.base import new_id
-from tests.bulk import bulk, entries, everything, paths, product, refused, results, slow_down, task, watching
+from tests.api.stage import digests
+from tests.bulk import bulk, entries, paths, product, refused, results, slow_down, task, watching
 from tests.factories import World
 
 
@@ -152,13 +153,13 @@ async def test_stock_arrives_once_per_key(world: World) -> None:
         "products.1.quantity", "products.2.quantity", "products.5.id", "products.6.id", "products.7.id",
     ]  # fmt: skip
 
-    before = await everything(world)
+    before = await digests(world.connection)
     assert await bulk(world.acme.admin, "restockProducts", rows, idempotencyKey="k") == answer
     other = await bulk(world.acme.admin, "restockProducts", rows[:1], idempotencyKey="k")
     assert other["__typename"] == "IdempotencyConflict"
     long = await bulk(world.acme.admin, "restockProducts", rows[:1], idempotencyKey="k" * 256)
     assert paths(long) == ["idempotencyKey"]
-    assert await everything(world) == before
+    assert await digests(world.connection) == before
     assert results(await bulk(world.acme.admin, "restockProducts", rows[:1]))[0]["stockQuantity"] == 11
 
 
@@ -175,7 +176,7 @@ async def test_twins_with_one_key_count_once(world: World) -> None:
 @pytest.mark.parametrize("quantity", [2**31, 1.5, "1", None])
 async def test_a_quantity_that_is_no_integer_is_refused(world: World, quantity: Any) -> None:
     tea = await product(world, "tea")
-    before = await everything(world)
+    before = await digests(world.connection)
     rows = [{"id": tea, "quantity": quantity}]
     assert await refused(world.acme.admin, "restockProducts", rows) == ["BAD_USER_INPUT"]
-    assert await everything(world) == before
+    assert await digests(world.connection) == before

@@ -8,14 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 import websockets
 from sqlalchemy import text
 
 from atrium.http.consistency import NAME, Consistency
 from models.database import Identity
 from models.routes import Route, Why
-from tests.client import App
+from tests.client import App, listening
 from tests.replication import CREATE, RENAME, TASK, Browser, Replicated
 
 TASKS = "{ tasks(first: 1) { nodes { id } } }"
@@ -89,10 +88,9 @@ async def test_requests_and_code_can_ask_for_the_primary(one: App, member: Brows
     headers = {"authorization": f"Bearer {member.token}", NAME: "primary"}
     answer = await one.http.post("/graphql", json={"query": TASKS}, headers=headers)
     assert told(answer.json()) == {"node": "primary", "why": "asked"}
-    person = place.world.acme.member
     route = Route(one.parts.nodes)
     route.kind, route.primary = None, Why.ASKED
-    async with route.read(Identity(person.tenant_id, person.user_id, person.role, person.session_id)):
+    async with route.read(place.world.acme.member.identity):
         assert route.served is not None
     assert route.served.node == "primary"
 
@@ -244,14 +242,8 @@ async def test_the_walls_stand_on_a_standby_too(one: App, two: App, place: Repli
 @pytest.fixture
 async def server(one: App) -> AsyncIterator[int]:
     """The first process on a port of its own."""
-    config = uvicorn.Config(one.fastapi, port=0, lifespan="off", log_config=None, access_log=False)
-    made = uvicorn.Server(config)
-    running = asyncio.create_task(made.serve())
-    while not made.started:
-        await asyncio.sleep(0.01)
-    yield made.servers[0].sockets[0].getsockname()[1]
-    made.should_exit = True
-    await running
+    async with listening(one.fastapi, log_config=None, access_log=False) as port:
+        yield port
 
 
 async def test_a_socket_sees_what_its_owner_did_elsewhere(

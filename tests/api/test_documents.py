@@ -4,7 +4,6 @@ Every field of the schema that can lead to a document is found by walking the sc
 a test compares both, so that a new field cannot be forgotten. Before a document is deleted all of them must find it.
 """
 
-import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +18,7 @@ from tests.api.operations import SCHEMA
 from tests.client import Client
 from tests.conftest import Urls
 from tests.factories import World
+from tests.house.catalogue import tables
 from tests.live import followed
 
 ERROR = "... on Error { message code }"
@@ -108,7 +108,7 @@ subscription($after: String) {
 
 async def changes_of(world: World, count: int) -> list[dict[str, Any]]:
     """The first changes of documents, as a member sees them now."""
-    return await asyncio.wait_for(followed(world, world.acme.member, CHANGES, count, after="0"), 20)
+    return await followed(world, world.acme.member, CHANGES, count, after="0")
 
 
 PAST = "query($id: ID!) { document(id: $id) { history { nodes { id createdAt version } } } }"
@@ -172,17 +172,15 @@ async def test_of_a_purged_document_nothing_is_left_and_the_chain_is_whole(world
     for person, query in answers:
         assert "ecret" in json.dumps(await person.run(query)), query
     held = "SELECT count(*) FROM {} t WHERE t::text LIKE '%ecret%'"
-    tables = [
-        row[0] for row in await world.connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname='public'")
-    ]
-    holding = {t for t in tables if await world.connection.fetchval(held.format(t))}
+    everywhere = await tables(world.connection)
+    holding = {t for t in everywhere if await world.connection.fetchval(held.format(t))}
     assert holding == {"documents", "audit_log"}
     refused = "mutation($id: ID!) { purgeDocument(input: {id: $id}) { __typename } }"
     assert await member.codes(refused, id=made["id"]) == ["FORBIDDEN"]
     assert (await admin.do("purgeDocument", DOCUMENT, id=made["id"]))["id"] == made["id"]
     for person, query in answers:
         assert "ecret" not in json.dumps(await person.run(query)), query
-    assert {t for t in tables if await world.connection.fetchval(held.format(t))} == set()
+    assert {t for t in everywhere if await world.connection.fetchval(held.format(t))} == set()
     assert [entry["action"] for entry in (await admin.run(ALL_LOG))["auditLog"]["nodes"]] == [
         "PURGE",
         "DELETE",

@@ -2,7 +2,6 @@
 
 import pytest
 
-from models.database import Identity
 from models.failures import Unfit
 from models.identity import CALL, ENTRY, entry
 from tests.api.refusals import little_work
@@ -36,8 +35,7 @@ async def test_names_of_no_operation_are_refused_and_not_kept(world: World) -> N
 
 
 async def test_a_statement_that_postgresql_refuses_costs_no_connection(world: World) -> None:
-    database, owner = world.app.parts.database, world.acme.owner
-    identity = Identity(owner.tenant_id, owner.user_id, owner.role, owner.session_id)
+    database, identity = world.app.parts.database, world.acme.owner.identity
     for statement in (f"SELECT nothing FROM {CALL} entered", f"SELECT 'a'::text + 1 FROM {CALL} entered"):
         with pytest.raises(Unfit):
             await database.answer(statement, entry(identity))

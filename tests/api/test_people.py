@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from models.base import new_id, now
-from tests.bulk import bulk, entries, everything, kinds, paths, refused, results, slow_down, watching
+from tests.api.stage import digests
+from tests.bulk import bulk, entries, kinds, paths, refused, results, slow_down, watching
 from tests.client import running
 from tests.factories import PASSWORD, World
 
@@ -96,10 +97,10 @@ async def test_former_members_are_invited_and_inactive_ones_are_members_already(
 
 
 async def test_owners_alone_make_owners(world: World) -> None:
-    before = await everything(world)
+    before = await digests(world.connection)
     rows = [{"email": "a@example.com", "fullName": "A"}, {"email": "b@example.com", "fullName": "B", "role": "OWNER"}]
     assert await refused(world.acme.admin, "createUsers", rows) == ["FORBIDDEN"]
-    assert await everything(world) == before
+    assert await digests(world.connection) == before
     assert results(await bulk(world.acme.owner, "createUsers", rows))[1]["role"] == "OWNER"
 
 
@@ -125,14 +126,14 @@ async def test_people_are_added_in_one_commit(world: World) -> None:
         CREATE TRIGGER fail BEFORE INSERT ON invitations FOR EACH ROW WHEN (NEW.email = 'z@example.com')
         EXECUTE FUNCTION fail();
     """)
-    before = await everything(world)
+    before = await digests(world.connection)
     rows = [
         {"email": "a@example.com", "fullName": "A", "password": PASSWORD},
         {"email": "b@example.com", "fullName": "B"},
         {"email": "z@example.com", "fullName": "Z"},
     ]
     assert await refused(world.acme.owner, "createUsers", rows) == ["INTERNAL"]
-    assert await everything(world) == before
+    assert await digests(world.connection) == before
 
 
 async def test_no_connection_waits_for_a_hash(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +154,7 @@ async def test_no_connection_waits_for_a_hash(world: World, monkeypatch: pytest.
 async def test_a_call_that_comes_too_late_changes_nothing(
     world: World, urls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, given_up = await everything(world), asyncio.Event()
+    before, given_up = await digests(world.connection), asyncio.Event()
 
     async def endless(_: list[str]) -> list[str]:
         try:
@@ -167,8 +168,9 @@ async def test_a_call_that_comes_too_late_changes_nothing(
     async with running(urls, request_timeout_seconds=0.5) as app:
         monkeypatch.setattr(app.parts.door.passwords, "hash_all", endless)
         assert await app.client(world.acme.owner.client.token).codes(query, u=users) == ["TIMEOUT"]
-        await asyncio.wait_for(given_up.wait(), 10)
-    assert await everything(world) == before
+        async with asyncio.timeout(10):
+            await given_up.wait()
+    assert await digests(world.connection) == before
 
 
 async def test_two_calls_with_the_same_people_take_turns(world: World) -> None:
@@ -203,18 +205,18 @@ async def test_who_is_shut_out_is_out_at_once(world: World) -> None:
 
 
 async def test_nobody_shuts_themselves_out(world: World) -> None:
-    before = await everything(world)
+    before = await digests(world.connection)
     for person in (world.acme.admin, world.acme.owner):
         answer = await bulk(person, "setUsersActive", [world.acme.member.id, person.id])
         assert (answer["code"], paths(answer)) == ("BAD_USER_INPUT", ["ids.1"])
-    assert await everything(world) == before
+    assert await digests(world.connection) == before
     assert (await bulk(world.acme.admin, "setUsersActive", [world.acme.admin.id], isActive=True))["count"] == 0
 
 
 async def test_owners_alone_switch_owners(world: World) -> None:
-    before = await everything(world)
+    before = await digests(world.connection)
     assert await refused(world.acme.admin, "setUsersActive", [world.acme.owner.id]) == ["FORBIDDEN"]
-    assert await everything(world) == before
+    assert await digests(world.connection) == before
     second = "UPDATE memberships SET role = 'OWNER' WHERE id = $1"
     await world.connection.execute(second, world.acme.member.member_id)
     assert (await bulk(world.acme.owner, "setUsersActive", [world.acme.member.id]))["count"] == 1
@@ -224,10 +226,10 @@ async def test_owners_alone_switch_owners(world: World) -> None:
 
 @pytest.mark.parametrize("bad", ["", "User", "User:1", "User:-", "Task:00000000-0000-0000-0000-000000000000"])
 async def test_an_id_that_is_none_is_named(world: World, bad: str) -> None:
-    before = await everything(world)
+    before = await digests(world.connection)
     answer = await bulk(world.acme.owner, "setUsersActive", [world.acme.member.id, bad])
     assert paths(answer) == ["ids.1"]
-    assert await everything(world) == before
+    assert await digests(world.connection) == before
 
 
 async def test_people_with_their_orders_take_as_many_statements_for_many_as_for_few(

@@ -34,6 +34,11 @@ USERS = """query($first: Int!) {
         totalCount
     }
 }"""
+SEARCH = """{
+    searchArticles(query: "river", first: 2) {
+        edges { rank node { title } titleSegments { text match } snippetSegments { text match } } totalCount
+    }
+}"""
 TWENTY = """query($task: ID!, $project: ID!) {
     viewer { email sessions { nodes { id } totalCount } memberships { nodes { tenant { name } } } }
     tenant { name }
@@ -181,6 +186,19 @@ async def test_statements_do_not_depend_on_rows(
     assert once[0].startswith("BEGIN")
     assert "atrium_enter" in once[1]
     assert once[-1].startswith("COMMIT")
+
+
+async def test_a_search_is_one_statement(world: World, statements: Statements) -> None:
+    acme, client = world.acme, world.acme.owner.client
+    for number in range(3):
+        article = {"tenant_id": acme.tenant_id, "author_id": acme.owner.user_id, "title": f"River {number}"}
+        await world.add("articles", **article, content="By the river.")
+    await client.run(SEARCH)  # the driver looks types up once per connection
+    statements.sent.clear()
+    found = (await client.run(SEARCH))["searchArticles"]
+    assert [len(edge["titleSegments"]) for edge in found["edges"]] == [2, 2]
+    assert found["totalCount"] == 3
+    assert len(statements.sent) == (1 if COMPILER else 5)  # and BEGIN, the entry, COMMIT
 
 
 async def test_twenty_root_fields_on_a_cold_process(urls: Any, owner_connection: asyncpg.Connection) -> None:
@@ -352,6 +370,7 @@ async def test_nothing_outlives_a_transaction(
         await nothing_left(app)
         statements.sent.clear()
         await client.run(query)
+        assert statements.sent
         for number in range(len(statements.sent)):  # an operation that is given up while its nth statement runs
             operation = asyncio.create_task(client.send(query))
             statements.interrupt(operation, number)

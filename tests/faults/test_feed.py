@@ -19,7 +19,6 @@ from graph import live
 from graph.context import Context
 from models import Order
 from models.base import new_id
-from models.database import Identity
 from services import events, orders
 from services.access import Actor, Permission
 from services.events import Fact
@@ -44,8 +43,7 @@ async def sealers(urls: Urls, world: World) -> AsyncIterator[list[Feed]]:
 
 
 def actor(world: World) -> Actor:
-    owner = world.acme.owner
-    return Actor.of(Identity(owner.tenant_id, owner.user_id, owner.role, owner.session_id))
+    return Actor.of(world.acme.owner.identity)
 
 
 async def write(world: World, streams: list[UUID], count: int, seed: int) -> None:
@@ -97,9 +95,11 @@ async def test_a_subscriber_cut_off_sees_all_of_it_once_and_in_order(
 
     streams = [[new_id() for _ in range(10)] for _ in range(writers)]
     writing = [write(world, streams[n], total // writers, n) for n in range(writers)]
-    reading = asyncio.create_task(read(world, sealers, total, cuts=20))
-    await asyncio.gather(kill_sealers(), *writing)
-    found = await asyncio.wait_for(reading, 60)
+    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
+        reading = group.create_task(read(world, sealers, total, cuts=20))
+        for work in (kill_sealers(), *writing):
+            group.create_task(work)
+    found = reading.result()
     await superuser.close()
 
     positions = [position for position, _ in found]

@@ -46,7 +46,7 @@ class Serving:
         self.process = subprocess.Popen(
             command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        async with httpx.AsyncClient() as http:
+        async with asyncio.timeout(60), httpx.AsyncClient() as http:
             while True:
                 assert self.process.poll() is None, "the server ended by itself"
                 with contextlib.suppress(httpx.HTTPError):
@@ -82,11 +82,20 @@ async def ask(http: httpx.AsyncClient, query: str, token: str = "", **variables:
     return body
 
 
+async def ten_more(acknowledged: asyncio.Semaphore) -> None:
+    """Wait until ten orders were acknowledged from now on."""
+    async with asyncio.timeout(60):
+        while not acknowledged.locked():
+            await acknowledged.acquire()
+        for _ in range(10):
+            await acknowledged.acquire()
+
+
 @pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.exhaustive)])
 async def test_acknowledged_orders_survive_exactly_once(serving: Serving, times: int) -> None:
     await serving.start()
     acknowledged: dict[str, str] = {}
-    stop = asyncio.Event()
+    stop, progress = asyncio.Event(), asyncio.Semaphore(0)
     async with httpx.AsyncClient(base_url=serving.url, timeout=10) as http:
         token = (await ask(http, LOGIN))["data"]["login"]["accessToken"]
         product = (await ask(http, CREATE, token))["data"]["createProduct"]["id"]
@@ -105,13 +114,12 @@ async def test_acknowledged_orders_survive_exactly_once(serving: Serving, times:
                 while (made := await order(key)) is None:
                     await asyncio.sleep(0.02)
                 acknowledged[key] = made
+                progress.release()
                 count += 1
 
         async def accidents() -> None:
             for cut in [serving.kill, serving.stop_database_at_once] * times:
-                goal = len(acknowledged) + 10
-                while len(acknowledged) < goal:
-                    await asyncio.sleep(0.01)
+                await ten_more(progress)
                 cut()
                 if cut == serving.stop_database_at_once:
                     assert serving.process is not None
@@ -120,7 +128,10 @@ async def test_acknowledged_orders_survive_exactly_once(serving: Serving, times:
                 await serving.start()
             stop.set()
 
-        await asyncio.gather(accidents(), *(client(n) for n in range(CLIENTS)))
+        async with asyncio.timeout(150 * times), asyncio.TaskGroup() as group:
+            group.create_task(accidents())
+            for number in range(CLIENTS):
+                group.create_task(client(number))
     serving.kill()
 
     with Server.start(serving.folder) as server:

@@ -184,8 +184,9 @@ def test_a_killed_owner_leaves_no_server_and_loses_no_acknowledged_row(user: Use
         await writer.execute("insert into kept values (1)")
         await idler.execute("begin; insert into kept values (2)")
         working = asyncio.create_task(worker.execute("select pg_sleep(600)"))
-        while not await writer.fetchval("select count(*) from pg_stat_activity where wait_event = 'PgSleep'"):
-            pass
+        async with asyncio.timeout(10):
+            while not await writer.fetchval("select count(*) from pg_stat_activity where wait_event = 'PgSleep'"):
+                pass
         first.process.kill()
         async with asyncio.timeout(10):
             with pytest.raises((asyncpg.PostgresError, OSError)):
@@ -261,8 +262,10 @@ def test_a_pid_file_that_names_a_living_stranger_is_stale(user: User, data_dir: 
 def test_a_first_start_killed_in_the_middle_leaves_nothing_half_made(user: User, empty_dir: Path) -> None:
     process = user.launch(empty_dir)
     with process:
+        deadline = time.monotonic() + 30
         while not any((empty_dir / "postgres").glob("*/pgdata/global/*")):
             assert process.poll() is None
+            assert time.monotonic() < deadline, "nothing is made"
         process.kill()
     assert not pgdata(empty_dir).exists()
     with atrium(user, empty_dir) as second:

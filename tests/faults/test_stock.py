@@ -75,7 +75,10 @@ async def test_baskets_never_deadlock_and_stock_is_conserved(shop: World) -> Non
         stop.set()
 
     before = (await shop.connection.fetchrow(SUM))["total"]
-    await asyncio.gather(sampler(), *(shopper(seed) for seed in range(20)))
+    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
+        group.create_task(sampler())
+        for seed in range(20):
+            group.create_task(shopper(seed))
     assert {total for total, _ in samples} == {before}
     at_last = (await shop.connection.fetchrow(SUM))["orders"]
     assert sum(0 < orders < at_last for _, orders in samples) >= 100, "half of them while orders were committed"

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-__all__ = ["Snapshot", "snapshot"]
+__all__ = ["Snapshot", "snapshot", "tables"]
 
 Snapshot = dict[str, set[tuple[object, ...]]]
 
@@ -57,6 +57,12 @@ _QUERIES = {
         ) objects (object, privileges), aclexplode(privileges)
     """,
 }
+
+
+async def tables(connection: asyncpg.Connection) -> set[str]:
+    """All tables that there are."""
+    rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    return {name for (name,) in rows}
 
 
 async def snapshot(url: str) -> Snapshot:

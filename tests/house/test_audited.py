@@ -3,6 +3,8 @@
 import asyncpg
 import pytest
 
+from tests.house.catalogue import tables
+
 EXEMPT = {
     "article_words": "words that occur in what everybody may read; made from the articles",
     "alembic_version": "the schema's revision; nobody's data",
@@ -21,7 +23,6 @@ EXEMPT = {
 ACTIONS = {"audit_insert", "audit_update", "audit_delete"}
 
 TRIGGERS = "SELECT tgrelid::regclass::text, tgname, tgargs FROM pg_trigger WHERE tgname ~ '^audit_'"
-TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 GENERATED = """
     SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attgenerated <> '' ORDER BY attname
 """
@@ -45,8 +46,7 @@ async def triggers(owner_connection: asyncpg.Connection) -> Triggers:
 
 
 async def test_no_table_escapes(owner_connection: asyncpg.Connection, triggers: Triggers) -> None:
-    tables = {name for (name,) in await owner_connection.fetch(TABLES)}
-    assert triggers.keys() | EXEMPT.keys() == tables
+    assert triggers.keys() | EXEMPT.keys() == await tables(owner_connection)
     assert not triggers.keys() & EXEMPT.keys()
     for table, made in triggers.items():
         assert made.keys() == ACTIONS, table

@@ -8,9 +8,11 @@ from sqlalchemy import BindParameter, ColumnElement, Text, bindparam
 from sqlalchemy.sql import visitors
 from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional
 from strawberry.types.enum import StrawberryEnumDefinition
+from strawberry.types.field import StrawberryField
 
 from graph import schema
 from graph.fields import NODES, Column, Many, One, Sql
+from graph.finding import Said, Search
 from models.base import table_of
 from services import documents
 from services.access import Permission
@@ -97,13 +99,13 @@ def test_what_may_be_seen_of_a_row_has_its_columns_in_order(name: str) -> None:
 
 
 def declared() -> dict[str, Field]:
-    """Every field that is data, by its place in the schema."""
+    """Every field over a table that is data, by its place in the schema."""
     return {
         f"{definition.name}.{field.python_name}": field
         for name in SCHEMA._schema.type_map  # noqa: SLF001  # the way Strawberry's own extensions reach it
         if isinstance(definition := SCHEMA.get_type_by_name(name), StrawberryObjectDefinition)
         for field in definition.fields
-        if isinstance(field, Field)
+        if isinstance(field, Field) and hasattr(field, "definition")
     }
 
 
@@ -123,6 +125,32 @@ def missing(field: Field) -> set[str]:
     if own[column].nullable and not isinstance(field.type, StrawberryOptional):
         return {f"{column} may be null"}
     return {field.key} - set(table_of(field.target.collection.model).c.keys()) if isinstance(field, One) else set()
+
+
+def fields_of(type_name: str) -> list[StrawberryField]:
+    definition = SCHEMA.get_type_by_name(type_name)
+    assert isinstance(definition, StrawberryObjectDefinition)
+    return definition.fields
+
+
+def said_of(type_name: str) -> set[str]:
+    return {field.said for field in fields_of(type_name) if isinstance(field, Said)}
+
+
+def shown_of(type_name: str) -> set[str]:
+    """The columns that the fields of a type without a table show."""
+    return {field.column if isinstance(field, One) else field.python_name for field in fields_of(type_name)}
+
+
+def test_a_search_says_what_the_services_name() -> None:
+    (found,) = {field.of for field in fields_of("Query") if isinstance(field, Search)}
+    assert said_of("ArticleSearchEdge") == set(found.said)
+    assert said_of("ArticleSearchConnection") == {*found.of_all, "facets"}
+    assert said_of("ArticleFacets") == set(found.tallies)
+    assert shown_of("TextSegment") | {"place"} == set(found.pieces(found.said["title"]).selected_columns.keys())
+    for name, type_name in (("languages", "Language"), ("authors", "Author"), ("months", "Month")):
+        assert shown_of(f"Article{type_name}Facet") | {"place"} == set(found.tallies[name].selected_columns.keys())
+    assert {"id", "key"} <= set(found.page.c.keys())
 
 
 def test_every_declared_field_names_what_is_there() -> None:

@@ -19,10 +19,11 @@ from graph import schema
 from graph.fields import NODES, Listing, Many
 from models.base import now, table_of
 from models.database import Database, Identity
-from services import reading
+from services import articles, reading
 from services.access import Actor
 from services.cursors import cursor_of
 from services.pagination import Collection, Order, PageRequest
+from services.reading import values_of
 from services.selects import order_keys
 from tests.conftest import Urls
 from tests.house.plans import Plan, Planner, planning
@@ -51,7 +52,7 @@ SELECTIVE: dict[str, Any] = {
     "Query.projects deleted": True,
     "Query.tasks status": "IN_PROGRESS",
     "Query.tasks due_from": now() + timedelta(days=20),
-    "Query.tasks due_before": now() - timedelta(days=180),
+    "Query.tasks due_before": now() - timedelta(days=184),
     "Query.tasks project_id": "SELECT project_id FROM tasks WHERE tenant_id = $1 AND project_id IS NOT NULL LIMIT 1",
     "Query.tasks assignee_id": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
     "(SELECT assignee_id FROM tasks WHERE tenant_id = $1) LIMIT 1",
@@ -255,6 +256,17 @@ async def test_a_nested_page_is_read_from_an_index(
         assert field.column in page.conditions, plan
         in_order = order == collection.default_order[0] and field.column not in collection.links
         assert not (in_order and page.sorts), plan  # what is found through another table is sorted, parent by parent
+
+
+@pytest.mark.parametrize("filters", [{}, {"language": "GERMAN"}, {"status": "PUBLISHED"}])
+async def test_a_search_is_looked_up_in_its_index(filters: dict[str, Any], planner: Planner, ground: Ground) -> None:
+    request = articles.request_of("words many", filters)
+    planner.forget()
+    await planner.session.exec(articles.statement_of(ground.actor, request), params=values_of(ground.actor, request))
+    plan = await planner.plan()
+    assert "@@" in plan.conditions, plan
+    assert any(node.node.get("Index Name") == "articles_by_vector" for node in plan), plan
+    assert not [n for n in plan if n.type == "Seq Scan" and n.node["Relation Name"] == "articles"], plan
 
 
 async def test_what_has_no_index_is_seen(planner: Planner, ground: Ground) -> None:

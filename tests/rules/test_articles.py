@@ -1,10 +1,10 @@
-"""Articles by their rules: pages of a search over equal ranks, plans, imports, and the migration that came later."""
+"""Articles by their rules: pages of a search over equal ranks, imports, and the migration that came later."""
 
 import asyncio
 import json
 import random
+import re
 import tracemalloc
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,23 +13,22 @@ import asyncpg
 import pytest
 from rich.console import Console
 from rich.progress import Progress
+from sqlalchemy import Text, bindparam, select
 
 from atrium import imports, migrate
 from atrium.settings import SettingsError
 from models import ArticleLanguage
 from models.base import new_id
-from models.database import Database
 from services import articles
-from services.access import Actor
+from services.articles import segments
 from services.errors import Forbidden, InvalidInput, NotFound
-from services.reading import values_of
+from services.reading import Page
 from tests.conftest import Urls
 from tests.factories import Person, World, insert
-from tests.house.plans import planning
-from tests.house.scale import fill, owner_of
-from tests.units import Rules
+from tests.units import Rules, walked
 
 SEED = 20261125
+SPACES = " \n\t\r\x0b\x0c\x1c\x1f\x85\xa0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000"
 WORDS = ("garden", "gardens", "river", "bridge", "stone", "copper", "lamp", "winter")
 
 
@@ -73,16 +72,31 @@ async def test_every_match_comes_once_both_ways_whatever_the_ranks(rules: Rules,
 async def _walk(
     rules: Rules, person: Person, query: str, size: int, *, backwards: bool = False, **wanted: Any
 ) -> list[UUID]:
-    ids: list[UUID] = []
-    cursor = None
-    while True:
-        paging = {"last": size, "before": cursor} if backwards else {"first": size, "after": cursor}
-        page = (await found(rules, person, query, **paging, **wanted)).page
-        these = [edge.node.id for edge in page.edges]
-        ids = these + ids if backwards else ids + these
-        if not (page.has_previous_page if backwards else page.has_next_page):
-            return ids
-        cursor = page.edges[0 if backwards else -1].cursor
+    async def page(**paging: Any) -> Page:
+        return (await found(rules, person, query, **paging, **wanted)).page
+
+    return [row.id for row in await walked(page, size, backwards=backwards)]
+
+
+def some_marked_text(chance: random.Random) -> str:
+    parts = []
+    for _ in range(chance.choice([0, 1, 3, 30, 49, 50, 51, 52, 60])):
+        word = chance.choice(["word", "\ufdd0match\ufdd1", "\ufdd0a\ufdd1-\ufdd0b\ufdd1", "-", "ä\ufdd2b>", "\\"])
+        parts.append(word + chance.choice([" ", " ", " ", chance.choice(SPACES) * chance.randint(1, 3)]))
+    return chance.choice(["", "", " ", "\n"]) + "".join(parts).removesuffix(" ")
+
+
+async def test_marked_texts_are_cut_and_taken_apart(rules: Rules, world: World) -> None:
+    chance, actor = random.Random(SEED), rules.actor(world.acme.member)  # to be repeatable
+    given = bindparam("given", type_=Text())
+    async with rules.database.read(actor.identity) as session:
+        for _ in range(200):
+            text = some_marked_text(chance)
+            rows = (await session.exec(segments.pieces(given), params={"given": text})).all()
+            assert [row[:2] for row in sorted(rows, key=lambda row: row.place)] == segments.segments(text)
+            words = re.findall(r"\s*\S+", text)
+            short = (await session.exec(select(segments.shortened(given)), params={"given": text})).scalar_one()
+            assert short == (text if len(words) <= 50 else "".join(words[:50]))
 
 
 async def test_a_cursor_is_good_for_its_own_search(rules: Rules, world: World) -> None:
@@ -141,25 +155,6 @@ async def test_suggestions_begin_with_the_prefix_in_any_case(rules: Rules, world
     for prefix, first in (("a\0", 10), ("x" * 201, 10), ("e", 0), ("e", 21)):
         with pytest.raises(InvalidInput):
             await suggested(acme.owner, prefix, first)
-
-
-async def test_search_is_looked_up_in_its_index(make_database: Callable[[], Awaitable[Urls]]) -> None:
-    urls = await make_database()
-    superuser = await asyncpg.connect(urls.plain("superuser"))
-    await fill(superuser)
-    identity = await owner_of(superuser, "acme")
-    await superuser.close()
-    database, actor = Database(urls.runtime), Actor.of(identity)
-    async with planning(database, identity) as planner:
-        for wanted in ({}, {"language": "GERMAN"}, {"status": "PUBLISHED"}):
-            request = articles.request_of("words many", wanted)
-            planner.forget()
-            await planner.session.exec(articles.statement_of(actor, request), params=values_of(actor, request))
-            plan = await planner.plan()
-            assert "@@" in plan.conditions, plan
-            assert any(node.node.get("Index Name") == "articles_by_vector" for node in plan), plan
-            assert not [n for n in plan if n.type == "Seq Scan" and n.node["Relation Name"] == "articles"], plan
-    await database.close()
 
 
 async def imported(urls: Urls, path: Path, **wanted: Any) -> imports.Imported:

@@ -21,6 +21,8 @@ from services.access import Actor
 from services.bulk import MOST, Call, Change
 from services.people import Invited, Newcomer
 from services.products import Arrival
+from tests.bulk import product_row as product
+from tests.bulk import task_row as task
 from tests.conftest import Urls
 from tests.factories import PASSWORD, Person, World
 from tests.units import HERE, Rules, Units, paths, until_blocked
@@ -48,16 +50,6 @@ class Rehearsed(Units):
 async def create_all(rules: Rules, person: Person, *given: Newcomer, units: Units | None = None) -> list[Any]:
     units = units or rules.units(person)
     return await people.create_all(units, rules.door, rules.actor(person), people=given, lifetime=WEEK)
-
-
-async def task(world: World, title: str) -> UUID:
-    owned = {"tenant_id": world.acme.tenant_id, "created_by": world.acme.owner.user_id}
-    return await world.add("tasks", title=title, **owned)
-
-
-async def product(world: World, sku: str, stock: int = 5) -> UUID:
-    price = {"price_minor": 100, "currency": "EUR"}
-    return await world.add("products", tenant_id=world.acme.tenant_id, sku=sku, name=sku, stock_quantity=stock, **price)
 
 
 def test_outcomes_stand_where_their_rows_stood() -> None:

@@ -29,8 +29,7 @@ async def primary(urls: Urls) -> AsyncIterator[Database]:
 
 
 def identity(world: World) -> Identity:
-    member = world.acme.member
-    return Identity(member.tenant_id, member.user_id, member.role, member.session_id)
+    return world.acme.member.identity
 
 
 @pytest.mark.parametrize(

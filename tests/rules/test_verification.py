@@ -40,8 +40,8 @@ async def written(world: World) -> UUID:
 
 async def sealed(world: World) -> None:
     await world.app.parts.feed.stop()
-    while await world.connection.fetchval("SELECT atrium_seal(500)"):
-        pass
+    unsealed = await world.connection.fetchval("SELECT count(*) FROM unsealed")
+    assert await world.connection.fetchval("SELECT atrium_seal($1)", unsealed) == unsealed
 
 
 async def entry_of(connection: asyncpg.Connection, row_id: UUID) -> UUID:

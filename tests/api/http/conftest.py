@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Optional
 import httpx
 import pytest
 import strawberry
-import uvicorn
 import websockets
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
@@ -20,6 +19,7 @@ from atrium.http import Call, RequestRefused
 from atrium.logs import RequestRecord
 from atrium.metrics import Metrics
 from atrium.settings import Settings
+from tests.client import listening
 
 URL = "/graphql"
 
@@ -168,16 +168,8 @@ class Toy:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[int]:
         """A real server on this machine; yields its port."""
-        options = {**http.server_options(self.settings), "port": 0}
-        server = uvicorn.Server(uvicorn.Config(self.app, lifespan="off", **options))
-        task = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0)
-        try:
-            yield server.servers[0].sockets[0].getsockname()[1]
-        finally:
-            server.should_exit = True
-            await task
+        async with listening(self.app, **http.server_options(self.settings)) as port:
+            yield port
 
     @asynccontextmanager
     async def socket(

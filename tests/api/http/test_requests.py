@@ -202,7 +202,8 @@ async def test_begun_stream_outlives_the_limit(make_toy: Any) -> None:
             lines = response.aiter_lines()
             assert await anext(lines) == "event: next"
             with pytest.raises(TimeoutError):  # neither ended nor broken off
-                await asyncio.wait_for(_until(lines, "event: complete"), 0.2)
+                async with asyncio.timeout(0.2):
+                    await _until(lines, "event: complete")
         await toy.until_ended("endless")
 
 

@@ -19,21 +19,23 @@ async def send(socket: Any, *messages: Any) -> None:
 
 
 async def receive(socket: Any) -> dict[str, Any]:
-    text = await asyncio.wait_for(socket.recv(), 10)
+    async with asyncio.timeout(10):
+        text = await socket.recv()
     assert isinstance(text, str), "browsers' clients read text frames alone"
     message: dict[str, Any] = json.loads(text)
     return message
 
 
 async def _exhaust(socket: Any) -> None:
-    while True:
-        await socket.recv()
+    async with asyncio.timeout(10):
+        while True:
+            await socket.recv()
 
 
 async def closed(socket: Any) -> tuple[int, str]:
     """The code and reason with which the server closes, whatever it says before."""
     with pytest.raises(ConnectionClosed) as caught:
-        await asyncio.wait_for(_exhaust(socket), 10)
+        await _exhaust(socket)
     assert caught.value.rcvd is not None
     return caught.value.rcvd.code, caught.value.rcvd.reason
 
