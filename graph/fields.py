@@ -31,7 +31,7 @@ from strawberry.types.lazy_type import LazyType, StrawberryLazyReference
 
 from graph.connection import connected
 from graph.described import describe, interface, summary
-from graph.inputs import values
+from graph.inputs import paging, values
 from graph.money import Money
 from graph.scalars import read_id, write_id
 from models.base import Model, row_class
@@ -242,12 +242,9 @@ class Listing(Declared):
         return PageRequest.of(
             self.collection,
             self.list_name,
-            first=kwargs.get("first") if kwargs.get("first") is not UNSET else None,
-            after=kwargs.get("after") or None,
-            last=kwargs.get("last") if kwargs.get("last") is not UNSET else None,
-            before=kwargs.get("before") or None,
             order=(order.field.value, order.direction.value == "desc") if order else None,
             filters=values(wanted, "filter") if wanted else None,
+            **paging(kwargs),
         )
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature

@@ -14,7 +14,7 @@ from strawberry.types.maybe import Some
 from graph.scalars import read_id, split_id
 from services.errors import InvalidInput
 
-__all__ = ["any_ref", "as_change", "as_creation", "ref", "values"]
+__all__ = ["any_ref", "as_change", "as_creation", "paging", "ref", "values"]
 
 
 def ref(type_name: str, default: Any = MISSING) -> Any:
@@ -42,6 +42,12 @@ def values(given: Any, path: str = "") -> dict[str, Any]:
         where = f"{path}.{field.name}" if path else field.name
         found[field.name] = _read(value, field.metadata.get("ref"), where)
     return found
+
+
+def paging(given: dict[str, Any]) -> dict[str, Any]:
+    """Which rows of a list the arguments ask for, as the services take it; absent, null and no cursor are the same."""
+    sizes = {name: None if given.get(name) is UNSET else given.get(name) for name in ("first", "last")}
+    return sizes | {name: given.get(name) or None for name in ("after", "before")}
 
 
 def as_creation(said: dict[str, Any]) -> dict[str, Any]:

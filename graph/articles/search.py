@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import strawberry
-from strawberry import UNSET
+from strawberry.types.arguments import StrawberryArgument
 
 from graph.articles.things import Article, ArticleFilter
 from graph.connection import Connection, PageInfo, page_info
 from graph.context import Info
 from graph.described import enum, output
-from graph.fields import listing, single
-from graph.inputs import values
+from graph.fields import argument, listing, one, single
+from graph.finding import said, search
+from graph.inputs import paging, values
 from models import ArticleLanguage
 from services import articles
+from services.articles import FOUND
 from services.errors import InvalidInput
-from services.tenants import USERS
+from services.pagination import PageRequest
 
 if TYPE_CHECKING:
     from graph.tenants import User
@@ -59,10 +61,11 @@ class ArticleLanguageFacet:
 class ArticleAuthorFacet:
     """How much of what was found is by one person."""
 
-    value: Annotated["User", strawberry.lazy("graph.tenants")]
+    value: Annotated["User", strawberry.lazy("graph.tenants")] = one("author_id", key="user_id")
     """The person."""
     count: int
     """How many articles."""
+    author_id: strawberry.Private[UUID]
 
 
 @output
@@ -79,12 +82,25 @@ class ArticleMonthFacet:
 class ArticleFacets:
     """What all that was found has in common."""
 
-    languages: list[ArticleLanguageFacet]
+    languages: list[ArticleLanguageFacet] = said("languages", lambda facets: _languages(facets.counted))
     """By language, most first."""
-    authors: list[ArticleAuthorFacet]
+    authors: list[ArticleAuthorFacet] = said("authors", lambda facets: _authors(facets.counted))
     """By author, most first; twenty at most."""
-    months: list[ArticleMonthFacet]
+    months: list[ArticleMonthFacet] = said("months", lambda facets: _months(facets.counted))
     """By month, the newest first."""
+    counted: strawberry.Private[articles.Facets]
+
+
+def _languages(counted: articles.Facets) -> list[ArticleLanguageFacet]:
+    return [ArticleLanguageFacet(value=ArticleLanguage(name), count=count) for name, count in counted.languages]
+
+
+def _authors(counted: articles.Facets) -> list[ArticleAuthorFacet]:
+    return [ArticleAuthorFacet(author_id=author_id, count=count) for author_id, count in counted.authors]
+
+
+def _months(counted: articles.Facets) -> list[ArticleMonthFacet]:
+    return [ArticleMonthFacet(value=month, count=count) for month, count in counted.months]
 
 
 class Marked:
@@ -106,12 +122,12 @@ async def _highlights(info: Info, query: str, ids: Sequence[UUID]) -> dict[UUID,
     return await articles.highlights(await info.context.read(), info.context.actor, query=query, ids=ids)
 
 
-async def _title_segments(root: "ArticleSearchEdge") -> list[TextSegment]:
-    return _segments((await root.marked.of(root.article_id)).title)
+async def _title_segments(edge: "ArticleSearchEdge") -> list[TextSegment]:
+    return _segments((await edge.marked.of(edge.hit.node.id)).title)
 
 
-async def _snippet_segments(root: "ArticleSearchEdge") -> list[TextSegment]:
-    return _segments((await root.marked.of(root.article_id)).snippet)
+async def _snippet_segments(edge: "ArticleSearchEdge") -> list[TextSegment]:
+    return _segments((await edge.marked.of(edge.hit.node.id)).snippet)
 
 
 def _segments(found: Sequence[articles.Segment]) -> list[TextSegment]:
@@ -126,18 +142,14 @@ class ArticleSearchEdge:
     """The article."""
     cursor: str
     """Its place, for `after` or `before` of the same search with the same filter and order."""
-    rank: float
+    rank: float = said("rank", lambda edge: edge.hit.rank)
     """How well it matches: what is in the title counts most, and what stands close together."""
-    title_segments: list[TextSegment] = strawberry.field(resolver=_title_segments)
+    title_segments: list[TextSegment] = said("title", _title_segments)
     """The whole title, in pieces."""
-    snippet_segments: list[TextSegment] = strawberry.field(resolver=_snippet_segments)
+    snippet_segments: list[TextSegment] = said("snippet", _snippet_segments)
     """The part of the content that matches best, in pieces; 50 words at most."""
-    article_id: strawberry.Private[UUID]
+    hit: strawberry.Private[articles.Hit]
     marked: strawberry.Private[Marked]
-
-
-async def _facets(root: "ArticleSearchConnection") -> ArticleFacets:
-    return await root.count_facets()
 
 
 @output
@@ -152,59 +164,61 @@ class ArticleSearchConnection:
     """Where this page stands among all that match."""
     total_count: int
     """How many articles match."""
-    corrected: bool
+    corrected: bool = said("corrected", lambda found: found.corrected_by is not None)
     """Whether nothing matched the query itself, and something similar was searched instead."""
-    corrected_query: str | None
+    corrected_query: str | None = said("corrected_query", lambda found: found.corrected_by)
     """What was searched instead; null where it was the query itself."""
-    facets: ArticleFacets = strawberry.field(resolver=_facets)
+    facets: ArticleFacets = said("facets", lambda found: found.count_facets())
     """What all articles that match have in common. Computed only when it is asked for."""
+    corrected_by: strawberry.Private[str | None]
     count_facets: strawberry.Private[Callable[[], Awaitable[ArticleFacets]]]
 
 
-QUERY = strawberry.argument(
-    description='Words, "phrases", `or` between what may be, `-` before what must not be; up to 255 characters.'
-)
-LANGUAGE = strawberry.argument(
-    description="Only articles in this language. Without it, each article is searched in its own."
-)
-FIRST = strawberry.argument(description="How many from the beginning or after `after`: 1 to 100, 20 by default.")
-AFTER = strawberry.argument(description="A cursor of this search; the page begins behind it.")
-LAST = strawberry.argument(description="How many from the end or before `before`: 1 to 100.")
-BEFORE = strawberry.argument(description="A cursor of this search; the page ends before it.")
-FILTER = strawberry.argument(name="filter", description="Which articles are searched.")
-ORDER = strawberry.argument(description="Which come first.")
 PREFIX = strawberry.argument(description="How the title begins, in any case.")
 SUGGESTIONS = strawberry.argument(description="How many: 1 to 20.")
 
 
-async def _search_articles(
-    info: Info,
-    query: Annotated[str, QUERY],
-    first: Annotated[int | None, FIRST] = UNSET,
-    after: Annotated[str | None, AFTER] = UNSET,
-    last: Annotated[int | None, LAST] = UNSET,
-    before: Annotated[str | None, BEFORE] = UNSET,
-    language: Annotated[ArticleLanguage | None, LANGUAGE] = UNSET,
-    wanted: Annotated[ArticleFilter | None, FILTER] = UNSET,
-    order_by: Annotated[ArticleSearchOrder, ORDER] = ArticleSearchOrder.RELEVANCE,
-) -> ArticleSearchConnection:
-    """The articles that match, the best first: published ones, and your own drafts; all for admins and owners.
+def _taken() -> list[StrawberryArgument]:
+    order = argument("order_by", ArticleSearchOrder, "Which come first.", required=True)
+    order.default = ArticleSearchOrder.RELEVANCE
+    return [
+        argument(
+            "query",
+            str,
+            'Words, "phrases", `or` between what may be, `-` before what must not be; up to 255 characters.',
+            required=True,
+        ),
+        argument("first", int, "How many from the beginning or after `after`: 1 to 100, 20 by default."),
+        argument("after", str, "A cursor of this search; the page begins behind it."),
+        argument("last", int, "How many from the end or before `before`: 1 to 100."),
+        argument("before", str, "A cursor of this search; the page ends before it."),
+        argument(
+            "language",
+            ArticleLanguage,
+            "Only articles in this language. Without it, each article is searched in its own.",
+        ),
+        argument("filter", ArticleFilter, "Which articles are searched."),
+        order,
+    ]
 
-    Each is compared in its own language: words by their stems, without stop words. Where nothing matches, what the
-    words may have been meant for is searched instead, and `corrected` says so. A blank query matches nothing.
+
+def _read(kwargs: dict[str, Any]) -> PageRequest:
+    """The page that is asked for.
+
+    Raises:
+        InvalidInput: two languages at once; and as in `services.articles.request_of`.
     """
+    wanted, language = kwargs.get("filter"), kwargs.get("language")
     filters = values(wanted, "filter") if wanted else {}
     if language:
         if filters.get("language") not in {None, language}:
             raise InvalidInput.of("language", "`filter` names another language.")
         filters["language"] = language
-    paging = {"first": first, "last": last, "after": after or None, "before": before or None}
-    request = articles.request_of(
-        query,
-        filters,
-        order=(order_by.value, True),
-        **{name: None if value is UNSET else value for name, value in paging.items()},
-    )
+    order = (kwargs["order_by"].value, True)
+    return articles.request_of(kwargs["query"], filters, order=order, **paging(kwargs))
+
+
+async def _found(info: Info, request: PageRequest) -> ArticleSearchConnection:
     found = await articles.search(await info.context.read(), info.context.actor, request=request)
     return _connected(info, found)
 
@@ -213,17 +227,13 @@ def _connected(info: Info, found: articles.Found) -> ArticleSearchConnection:
     page, searched = found.page, articles.query_of(found.request)
     marked = Marked(info, searched, [edge.node.id for edge in page.edges])
     hits: list[Any] = list(page.edges)
-    edges = [
-        ArticleSearchEdge(node=hit.node, cursor=hit.cursor, rank=hit.rank, article_id=hit.node.id, marked=marked)
-        for hit in hits
-    ]
+    edges = [ArticleSearchEdge(node=hit.node, cursor=hit.cursor, hit=hit, marked=marked) for hit in hits]
     return ArticleSearchConnection(
         edges=edges,
         nodes=[hit.node for hit in hits],
         page_info=page_info(page),
         total_count=found.total,
-        corrected=found.corrected_query is not None,
-        corrected_query=found.corrected_query,
+        corrected_by=found.corrected_query,
         count_facets=lambda: _counted(info, found),
     )
 
@@ -231,15 +241,7 @@ def _connected(info: Info, found: articles.Found) -> ArticleSearchConnection:
 async def _counted(info: Info, found: articles.Found) -> ArticleFacets:
     context = info.context
     counted = await articles.facets(await context.read(), context.actor, request=found.request)
-    people = await asyncio.gather(*(context.loaders.one(USERS, "user_id", user_id) for user_id, _ in counted.authors))
-    return ArticleFacets(
-        languages=[ArticleLanguageFacet(value=ArticleLanguage(name), count=count) for name, count in counted.languages],
-        authors=[
-            ArticleAuthorFacet(value=person, count=count)
-            for person, (_, count) in zip(people, counted.authors, strict=True)
-        ],
-        months=[ArticleMonthFacet(value=month, count=count) for month, count in counted.months],
-    )
+    return ArticleFacets(counted=counted)
 
 
 async def _suggest_articles(
@@ -258,9 +260,12 @@ class Queries:
     """One article by its id; null when there is none, or it is somebody else's draft."""
     articles: Connection[Article] = listing()
     """What is published, and your own drafts; all of the tenant's for admins and owners."""
-    search_articles: ArticleSearchConnection = strawberry.field(
-        resolver=_search_articles, description=_search_articles.__doc__
-    )
+    search_articles: ArticleSearchConnection = search(FOUND, takes=_taken, read=_read, answer=_found)
+    """The articles that match, the best first: published ones, and your own drafts; all for admins and owners.
+
+    Each is compared in its own language: words by their stems, without stop words. Where nothing matches, what the
+    words may have been meant for is searched instead, and `corrected` says so. A blank query matches nothing.
+    """
     suggest_articles: list[Article] = strawberry.field(
         resolver=_suggest_articles, description=_suggest_articles.__doc__
     )

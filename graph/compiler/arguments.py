@@ -141,10 +141,18 @@ def _readers(schema: Any, inputs: Inputs, site: Site) -> Iterator[Reader]:
     for argument in site.arguments:
         name = schema.config.name_converter.from_argument(argument)
         definition, convert = site.definition.args[name], inputs.converter(argument.type)
-        if definition.default is not None or (name not in given and isinstance(definition.type, GraphQLNonNull)):
+        default, is_needed = coerce_default_value(definition), isinstance(definition.type, GraphQLNonNull)
+        if name not in given and default is not Undefined:
+            yield argument.python_name, None, _always(default), convert
+        elif name not in given and is_needed:
             raise Refused
-        if name in given:
+        elif name in given:
             node = given[name]
-            is_needed = isinstance(definition.type, GraphQLNonNull)
             variable = node.name.value if isinstance(node, VariableNode) and not is_needed else None
+            if variable is not None and default is not Undefined:
+                raise Refused
             yield argument.python_name, variable, inputs.literal(node, definition.type), convert
+
+
+def _always(value: Any) -> Callable[[Any], Any]:
+    return lambda _variables: value

@@ -123,7 +123,7 @@ class Compiler:
         except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
             context.refuse(refusal)
             return Answer(declined=type(refusal).__name__)
-        return Answer(orjson.Fragment(data))
+        return Answer(orjson.Fragment(data)) if data else Answer(declined="nothing that matches")
 
     @staticmethod
     async def _change(found: Plan, asked: Sequence[Any], context: Context) -> Answer:

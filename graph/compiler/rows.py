@@ -45,7 +45,14 @@ class Rows:
         return self._needed.values() or [self.select.selected_columns["id"]]
 
 
-def as_object(shown: Iterable[tuple[str, str]], source: str = "") -> str:
-    """An object of these keys and values, over a source if they need one; null where the source has no row."""
+def as_object(shown: Iterable[tuple[str, str]], source: str = "", there: Iterable[str] = ()) -> str:
+    """An object of these keys and values, over a source if they need one.
+
+    It is null where the source has no row, and where one of the values that must be `there` is null.
+    """
     values = ", ".join(f"{value} AS {quoted(key)}" for key, value in shown)
-    return f"(SELECT row_to_json({OBJECT}) FROM (SELECT {values}{f' FROM {source}' if source else ''}) {OBJECT})"
+    row = f"SELECT {values}{f' FROM {source}' if source else ''}"
+    required = " AND ".join(f"{OBJECT}.{quoted(key)} IS NOT NULL" for key in there)
+    if required:  # and no value is computed twice, as it would be without the OFFSET
+        return f"(SELECT row_to_json({OBJECT}) FROM ({row} OFFSET 0) {OBJECT} WHERE {required})"
+    return f"(SELECT row_to_json({OBJECT}) FROM ({row}) {OBJECT})"

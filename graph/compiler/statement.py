@@ -19,7 +19,8 @@ from typing import Any
 from graphql import is_non_null_type
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid
 
-from graph import claims, fields
+from graph import claims, fields, finding
+from graph.compiler import found
 from graph.compiler.lists import connection
 from graph.compiler.rows import Rows, as_object
 from graph.compiler.sql import ENTERED, IDENTITY, NOT_NULL, Source, Writer, column, text
@@ -40,6 +41,7 @@ class Statement:
     """A statement, and where the values of its parameters behind those of `atrium_enter` come from."""
 
     sql: str
+    """It yields no row where nobody is let in, and an empty text where it came to nothing."""
     sources: tuple[Source, ...]
 
 
@@ -59,12 +61,12 @@ def write(
     """
     writer = Writer(first=len(ENTRY) + 1)
     try:
-        body = ObjectWriter(tree, permissions, asked, known, writer).object(tree.root, None)
+        body = ObjectWriter(tree, permissions, asked, known, writer).root()
     except DomainError as refusal:
         raise Declined(type(refusal).__name__) from None
     if not writer.names:
         raise Declined("nothing to read")
-    return Statement(f"SELECT {body}::text FROM {CALL} {ENTERED}", tuple(writer.sources))
+    return Statement(f"SELECT {body} FROM {CALL} {ENTERED}", tuple(writer.sources))
 
 
 class ObjectWriter:
@@ -83,10 +85,16 @@ class ObjectWriter:
         self.asked = asked
         self.known = known
         self.writer = writer
+        self.decisive: list[str] = []
+        """Keys of the root whose null leaves the whole to the reference executor."""
 
-    def object(self, of: Selection, rows: Rows | None) -> str:
-        """What is asked of an object whose row is one of these; of the root, which has none."""
-        return as_object((each.key, self.field(each, of, rows)) for each in of.fields)
+    def root(self) -> str:
+        """The whole answer as text; an empty one where it comes to nothing."""
+        of = self.tree.root
+        shown = [(each.key, self.field(each, of, None)) for each in of.fields]
+        if not self.decisive:
+            return f"{as_object(shown)}::text"
+        return f"coalesce({as_object(shown, there=self.decisive)}::text, '')"
 
     def field(self, selected: Selected, within: Selection, rows: Rows | None) -> str:
         """One field of an object."""
@@ -184,6 +192,17 @@ def _own(objects: ObjectWriter, selected: Selected, field: claims.Own, _rows: Ro
     return objects.one(selected, field.target.collection, "id", objects.claimed(field.attribute, Uuid()))
 
 
+def _search(objects: ObjectWriter, selected: Selected, field: finding.Search, rows: Rows | None) -> str:
+    if rows is not None:
+        raise Declined(f"a search under {rows.name}")
+    objects.decisive.append(selected.key)
+    return found.found(objects, selected, field)
+
+
+def _said(objects: ObjectWriter, selected: Selected, field: finding.Said, rows: found.FoundRows) -> str:
+    return found.said(objects, selected, field, rows)
+
+
 def _single(objects: ObjectWriter, selected: Selected, field: fields.Single, _rows: Rows) -> str:
     value = objects.writer.parameter(selected.site, "id", Uuid())
     return objects.one(selected, field.target.collection, "id", value)
@@ -228,6 +247,8 @@ WAYS: Mapping[type[fields.Declared], Callable[..., str]] = {
     claims.Own: _own,
     fields.Listing: _listing,
     fields.Many: _many,
+    finding.Search: _search,
+    finding.Said: _said,
     AnyNode: _any_node,
     AnyNodes: _any_nodes,
 }

@@ -16,7 +16,7 @@ from graphql import (
     get_nullable_type,
     is_non_null_type,
 )
-from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, Integer, Numeric, Text, Uuid
+from sqlalchemy import ARRAY, REAL, BigInteger, Boolean, DateTime, Integer, Numeric, Text, Uuid
 from sqlalchemy.types import TypeEngine
 
 from graph.compiler.sql import NOT_NULL, text
@@ -49,6 +49,11 @@ def _as_it_is(value: str) -> str:
     return value
 
 
+def _fraction(value: str) -> str:
+    """A number that is written as one with decimals, even where these are none; fails for what is no number."""
+    return f"({value}::float8::text || CASE WHEN {value} = floor({value}) THEN '.0' ELSE '' END)::json"
+
+
 PRINTS: tuple[tuple[str, type[TypeEngine[Any]], Callable[[str], str]], ...] = (
     ("Boolean", Boolean, _as_it_is),
     ("Int", BigInteger, lambda value: f"{value}::integer"),  # fails beyond 32 bits, as the reference does
@@ -57,12 +62,18 @@ PRINTS: tuple[tuple[str, type[TypeEngine[Any]], Callable[[str], str]], ...] = (
     ("ID", Text, _as_it_is),
     ("ID", Uuid, _as_it_is),
     ("DateTime", DateTime, lambda value: f"to_char({value} AT TIME ZONE 'UTC', {text(MOMENT)})"),
+    ("Float", REAL, _fraction),
     ("Decimal", Numeric, lambda value: f"{value}::text"),
 )
 """By scalar and type in the database, the first that fits."""
 
 
-CASTS: tuple[tuple[type[TypeEngine[Any]], str], ...] = ((ARRAY, "text[]"), (Integer, "integer"), (Boolean, "boolean"))
+CASTS: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
+    (ARRAY, "text[]"),
+    (Integer, "integer"),
+    (Boolean, "boolean"),
+    (REAL, "json"),
+)
 """What a failure has to look like beside a printed value of these types; beside all others, text."""
 
 

@@ -13,6 +13,7 @@ from services.articles.rules import (
     visible,
 )
 from services.articles.search import (
+    FOUND,
     Facets,
     Found,
     Highlight,
@@ -29,6 +30,7 @@ from services.articles.segments import Segment
 
 __all__ = [
     "ARTICLES",
+    "FOUND",
     "LONGEST_CONTENT",
     "LONGEST_TITLE",
     "ArticleChanges",

@@ -6,6 +6,7 @@ are taken; the articles themselves come through their own wall.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from sqlalchemy import (
     ARRAY,
     CTE,
     REAL,
+    ColumnElement,
     DateTime,
     Integer,
     Select,
@@ -22,34 +24,39 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     cast,
+    false,
     func,
     lateral,
     literal,
     literal_column,
+    null,
     select,
     table,
     true,
     union_all,
 )
 from sqlalchemy import column as named
+from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlmodel import col
 
 from models import Article
-from models.base import Row, row_class
+from models.base import Row, row_class, table_of
 from models.database import AnySession
 from services.access import Actor, Permission
 from services.articles.corrections import corrected
 from services.articles.rules import ARTICLES, LONGEST_TITLE, filters_of, seen, visible
 from services.articles.searched import ASKED, SEARCHED, query_in
-from services.articles.segments import CLEAN, SNIPPET, TITLE, Segment, segments
+from services.articles.segments import Segment, marked, pieces, segments, shortened
 from services.cursors import cursor_of
 from services.errors import InvalidInput
-from services.pagination import LONGEST_FILTER, Collection, Order, PageRequest
-from services.reading import Edge, Page, by_keys, cut, values_of
+from services.finding import Finding
+from services.pagination import LONGEST_FILTER, MOST, Collection, Order, PageRequest
+from services.reading import Edge, Page, cut, values_of
 from services.selects import directed, filtered, order_keys, paged
 from services.validation import storable
 
 __all__ = [
+    "FOUND",
     "MATCHES",
     "Facets",
     "Found",
@@ -64,12 +71,22 @@ __all__ = [
     "suggest",
 ]
 
-MOST_WORDS = 50
 MOST_SUGGESTIONS = 20
 MOST_AUTHORS = 20
 
-MATCHED = table("matched", named("id", Uuid()), named("rank", REAL()), named("created_at", DateTime(timezone=True)))
+MATCHED = table(
+    "matched",
+    named("id", Uuid()),
+    named("language", Text()),
+    named("author_id", Uuid()),
+    named("created_at", DateTime(timezone=True)),
+    named("rank", REAL()),
+    named("query", TSQUERY()),
+)
 """What was found, each with its rank, while a page of it is taken."""
+
+PAGE = table("page", named("id", Uuid()), named("key"), named("rank", REAL()), named("query", TSQUERY()))
+"""The page, each with what it is sorted by."""
 
 MATCHES = Collection(
     model=Article,
@@ -151,16 +168,10 @@ async def search(session: AnySession, actor: Actor, *, request: PageRequest) -> 
 
 async def highlights(session: AnySession, actor: Actor, *, query: str, ids: Sequence[UUID]) -> dict[UUID, Highlight]:
     """Where these articles match a query: the title whole, and of the content a snippet of 50 words at most."""
-    rows = visible(actor.permissions)
-    config = func.atrium_text_config(col(Article.language))
-    marked = [
-        func.ts_headline(config, func.translate(text, *CLEAN), query_in(col(Article.language)), options)
-        for text, options in ((col(Article.title), TITLE), (col(Article.content), SNIPPET))
-    ]
-    statement = rows.with_only_columns(col(Article.id), *marked, maintain_column_froms=True)
-    statement = statement.where(col(Article.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
+    actor.require(Permission.ARTICLES_READ)
+    statement = _highlighted(frozenset(actor.permissions))
     result = await session.exec(statement, params={**values_of(actor), "ids": list(ids), "query": query})
-    return {row_id: Highlight(segments(title), segments(snippet, most=MOST_WORDS)) for row_id, title, snippet in result}
+    return {row_id: Highlight(segments(title), segments(snippet)) for row_id, title, snippet in result}
 
 
 async def facets(session: AnySession, actor: Actor, *, request: PageRequest) -> Facets:
@@ -168,8 +179,8 @@ async def facets(session: AnySession, actor: Actor, *, request: PageRequest) -> 
     actor.require(Permission.ARTICLES_READ)
     if not query_of(request):
         return Facets([], [], [])
-    matched = _matched(actor, request, SEARCHED.c.language, SEARCHED.c.author_id, SEARCHED.c.created_at)
-    month = func.to_char(func.timezone("UTC", matched.c.created_at), "YYYY-MM")
+    matched = _matched(actor.permissions, request, SEARCHED.c.language, SEARCHED.c.author_id, SEARCHED.c.created_at)
+    month = _month_of(matched.c.created_at)
     counted = union_all(
         *(
             select(literal(kind, Text()).label("kind"), cast(value, Text()).label("value"), func.count().label("count"))
@@ -210,44 +221,76 @@ async def suggest(session: AnySession, actor: Actor, *, prefix: str, first: int 
 
 async def _searched(session: AnySession, actor: Actor, request: PageRequest) -> Found:
     statement = statement_of(Actor(permissions=frozenset(actor.permissions)), _shape(request))
-    result = await session.exec(statement, params=values_of(actor, request))
-    rows = result.all()
-    places = [(row_id, cursor, rank) for _, row_id, cursor, rank in rows if row_id is not None]
-    there = await by_keys(session, actor, ARTICLES, "id", [row_id for row_id, _, _ in places])
-    hits = [Hit(there[row_id], cursor, rank) for row_id, cursor, rank in places]
+    rows = (await session.exec(statement, params=values_of(actor, request))).all()
+    make = row_class(Article).of
+    hits = [Hit(make(columns), cursor, rank) for _, cursor, rank, *columns in rows if rank is not None]
     return Found(cut(hits, request), rows[0][0], request)
 
 
 @lru_cache(maxsize=256)  # it takes as long to put together as PostgreSQL takes to answer a small one
 def statement_of(actor: Actor, request: PageRequest) -> Select[Any]:
-    """A page of ids with their cursors and ranks, each beside the number of all that was found.
+    """A page of articles with their cursors and ranks, each beside the number of all that was found.
 
     It depends on what the actor may do and on the shape of the request, and on no value.
     """
-    rank = func.ts_rank_cd(SEARCHED.c.vector, ASKED.c.query, 1)
-    matched = _matched(actor, request, SEARCHED.c.id, SEARCHED.c.created_at, rank.label("rank"))
-    key, row_id, downwards = order_keys(MATCHES, request)
-    page = select(row_id.label("id"), MATCHED.c.rank, key.label("key")).select_from(MATCHED)
-    rows = paged(page, MATCHES, request, bindparam("limit", type_=Integer())).subquery("page")
+    _, _, downwards = order_keys(MATCHES, request)
+    rows = _rows(actor.permissions).add_columns(PAGE.c.key, PAGE.c.rank).subquery("rows")
+    columns = [rows.c[column.name] for column in table_of(Article).c]
     total = select(func.count()).select_from(MATCHED).scalar_subquery()
     one = select(literal(1).label("one")).subquery("one")
-    return (
-        select(total, rows.c.id, cursor_of(rows.c.key, rows.c.id), rows.c.rank)
+    found: Select[Any] = (
+        select(total, cursor_of(rows.c.key, rows.c.id), rows.c.rank, *columns)
         .select_from(one.outerjoin(rows, true()))
         .order_by(*directed((rows.c.key, rows.c.id), downwards=downwards))
-        .add_cte(matched)
+        .add_cte(*_parts(actor.permissions, request, bindparam("limit", type_=Integer())))
     )
+    return found
 
 
-def _matched(actor: Actor, request: PageRequest, *columns: Any) -> CTE:
+def _parts(permissions: AbstractSet[Permission], request: PageRequest, limit: Any) -> tuple[CTE, CTE]:
+    """All that matches, and the page of that.
+
+    The page is planned for the longest one, since a plan may not know the limit.
+    """
+    rank = func.ts_rank_cd(SEARCHED.c.vector, ASKED.c.query, 1)
+    kept = (SEARCHED.c.id, SEARCHED.c.language, SEARCHED.c.author_id, SEARCHED.c.created_at)
+    key, row_id, _ = order_keys(MATCHES, request)
+    ids = select(row_id.label("id"), key.label("key"), MATCHED.c.rank, MATCHED.c.query).select_from(MATCHED)
+    longest = paged(ids, MATCHES, request, literal_column(str(MOST + 1))).subquery("longest")
+    matched = _matched(permissions, request, *kept, rank.label("rank"), ASKED.c.query)
+    return matched, select(*longest.c).limit(limit).cte("page")
+
+
+def _rows(permissions: AbstractSet[Permission]) -> Select[Any]:
+    return visible(permissions).where(col(Article.id) == PAGE.c.id)
+
+
+def _marks(query: ColumnElement[Any]) -> dict[str, ColumnElement[str]]:
+    """Where an article matches a query in its language."""
+    config = func.atrium_text_config(col(Article.language))
+    title = marked(config, col(Article.title), query, whole=True)
+    snippet = marked(config, col(Article.content), query, whole=False)
+    return {"title": title, "snippet": shortened(snippet, table_of(Article), PAGE)}
+
+
+@lru_cache(maxsize=16)
+def _highlighted(permissions: frozenset[Permission]) -> Select[Any]:
+    """The marked titles and snippets of the articles in the bind `ids`, over the bind `query`."""
+    marks: Sequence[Any] = [*_marks(query_in(col(Article.language))).values()]
+    rows = visible(permissions)
+    statement = rows.with_only_columns(col(Article.id), *marks, maintain_column_froms=True)
+    return statement.where(col(Article.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
+
+
+def _matched(permissions: AbstractSet[Permission], request: PageRequest, *columns: Any) -> CTE:
     """Everything that matches and is visible.
 
     Its inner part keeps its OFFSET, which has it run once for each language, with the query of that language looked
     up in the index; the planner would else be free to read all articles and to compare each with every query.
     """
-    inner = select(*columns).where(SEARCHED.c.language == ASKED.c.language, *seen(actor.permissions, SEARCHED.c))
+    inner = select(*columns).where(SEARCHED.c.language == ASKED.c.language, *seen(permissions, SEARCHED.c))
     wanted = [name for name, _ in request.filters]
-    inner = filtered(inner.correlate(ASKED), MATCHES, actor.permissions, wanted).offset(literal_column("0"))
+    inner = filtered(inner.correlate(ASKED), MATCHES, permissions, wanted).offset(literal_column("0"))
     each = lateral(inner, "each")
     return select(*each.c).select_from(ASKED.join(each, true())).cte("matched").prefix_with("MATERIALIZED")
 
@@ -267,3 +310,36 @@ def _shape(request: PageRequest) -> PageRequest:
 def _asking(request: PageRequest, query: str) -> PageRequest:
     """The same request for something else; cursors stay those of what was asked first."""
     return replace(request, filters=tuple(sorted({**dict(request.filters), "query": query}.items())))
+
+
+def _month_of(moment: ColumnElement[Any]) -> ColumnElement[str]:
+    month: ColumnElement[str] = func.to_char(func.timezone("UTC", moment), "YYYY-MM", type_=Text())
+    return month
+
+
+def _tally(name: str, value: ColumnElement[Any], *, newest_first: bool = False) -> Select[Any]:
+    """How many of all that was found have each value, in the order of `facets`."""
+    count = func.count().label("count")
+    text = cast(value, Text()).collate("C")
+    order: list[Any] = [text.desc()] if newest_first else [func.count().desc(), text]
+    place = func.row_number().over(order_by=order).label("place")
+    return select(value.label(name), count, place).select_from(MATCHED).group_by(value).order_by(place)
+
+
+FOUND = Finding(
+    collection=ARTICLES,
+    matches=MATCHES,
+    matched=MATCHED,
+    page=PAGE,
+    parts=_parts,
+    rows=_rows,
+    said={"rank": PAGE.c.rank, **_marks(PAGE.c.query)},
+    pieces=pieces,
+    of_all={"corrected": false(), "corrected_query": cast(null(), Text)},
+    tallies={
+        "languages": _tally("value", MATCHED.c.language),
+        "authors": _tally("author_id", MATCHED.c.author_id).limit(literal_column(str(MOST_AUTHORS))),
+        "months": _tally("value", _month_of(MATCHED.c.created_at), newest_first=True),
+    },
+    is_nothing=lambda request: not query_of(request),
+)

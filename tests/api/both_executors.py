@@ -2,10 +2,12 @@
 
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -16,6 +18,7 @@ from atrium.http import GRAPHQL_PATH
 from graph.claims import Own
 from graph.compiler import Answer
 from graph.fields import Listing, MoneyField, One, Single, Sql
+from graph.finding import Search
 from models import Role
 from services.access import ROLES
 from services.errors import DomainError
@@ -88,7 +91,15 @@ d AS (
 ),
 a AS (
     INSERT INTO articles (tenant_id, id, title, content, language, status, author_id, created_at)
-    SELECT $1, x, 'alpha ' || n, 'words', (ARRAY['ENGLISH', 'GERMAN'])[n % 2 + 1],
+    SELECT $1, x,
+        (ARRAY['alpha ' || n, 'River', E'<b>Stone</b> & bridge \ufdd0"\\\ufdd1 ' || n, 'Häuser am Fluss'])[n % 4 + 1],
+        (ARRAY[
+            '', 'The river runs under bridges; gardens lie by it. ' || repeat('stone - and, lamp! ', 40),
+            E'Die Häuser,\n\n im Garten <i>blüht</i>\tetwas\u00a0\u2013 ' || repeat('* am Fluss ', 60) || 'Haus river',
+            E'words & <script>river</script> \ufdd0bridge\ufdd1 \ufdd2 a-b https://river.example/stone?a=b',
+            repeat('winter garden ', 100) || E'\u2003river of alpha', 'words river or house, house and river'
+        ])[n / 2 % 6 + 1],
+        (ARRAY['ENGLISH', 'GERMAN'])[n % 2 + 1],
         (ARRAY['DRAFT', 'PUBLISHED', 'PUBLISHED'])[n % 3 + 1], someone.user_id,
         timestamptz '2026-02-01' + (n / 2) * interval '1 day'
     FROM n JOIN someone USING (n)
@@ -122,6 +133,10 @@ SELECT type || ':' || id AS id, type FROM (
 """What can be asked for, in the same order each time: what FURNISH makes has the same ids in every database."""
 
 WORDS = ["alpha", "ALPHA", "be", "%", "_", "o", "Ü", '"', "\\", "words", "SKU-3", "owner@acme.example.com", ""]
+
+SEARCHES = """river | RIVERS or bridge | "stone bridge" or alpha | garden or haus -winter | haus or river or fluss
+alpha | stone lamp or Häuser | alpha or river or Fluss | b or script or garden | words or river | river -alpha"""
+NO_SEARCHES = ["", "the", "<>", "rivre", "nothing"]
 
 AGAIN = 0.25
 WEIGHTS = {"owner": 30, "admin": 25, "member": 37, "removed": 1, "outsider": 5}
@@ -201,8 +216,10 @@ async def both(urls: Urls, connection: asyncpg.Connection) -> AsyncIterator[Both
             "removed": acme.removed,
             "outsider": world.outsider,
         }
+        searches = [*re.split(r" \| |\n", SEARCHES) * 12, *NO_SEARCHES]
+        known = partial(Known, ids, WORDS, searches)
         everybody = [
-            Who(name, person.client, reference.client(person.client.token), Known(ids, WORDS, _allows(person)))
+            Who(name, person.client, reference.client(person.client.token), known(_allows(person)))
             for name, person in people.items()
         ]
         schema = compiled.parts.schema._schema  # noqa: SLF001  # the way Strawberry's own extensions reach it
@@ -240,6 +257,8 @@ def _allows(person: Person) -> Callable[[GraphQLObjectType, str], bool]:
         declared = type_.fields[name].extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
         if isinstance(declared, Listing | One | Single):
             return readable(declared.collection if isinstance(declared, Listing) else declared.target.collection)
+        if isinstance(declared, Search):
+            return readable(declared.of.collection)
         if isinstance(declared, Own):
             return person.tenant_id is not None or declared.attribute != "tenant_id"
         if isinstance(declared, Sql | MoneyField):

@@ -30,11 +30,13 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graph.compiler.statement import is_taken
 from graph.fields import Declared, Listing, Single
+from graph.finding import Search
 
 __all__ = ["Known", "Query", "QueryMaker"]
 
 DEPTH = 4
-RARELY = 0.0025
+RARELY = 0.002
+WRITTEN_IN = ["ENGLISH", "GERMAN"]  # the languages that something is written in
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -53,6 +55,7 @@ class Known:
     ids: Mapping[str, list[str]]
     """By type."""
     words: list[str]
+    searches: list[str]
     allows: Callable[[GraphQLObjectType, str], bool]
     """Whether who asks may see a field of a type."""
 
@@ -145,7 +148,7 @@ class QueryMaker:
             plain = [n for n, f in each.fields.items() if not is_composite_type(get_named_type(f.type)) and n != "id"]
             for name in self.random.sample(plain, min(len(plain), 2)):
                 if self.known.allows(each, name):
-                    key = f"{each.name[0].lower()}{name}"  # of another type, a field of this name may have another one
+                    key = f"{each.name}_{name}"  # of another type, a field of this name may have another one
                     inner.append(f"{key}: {name}")
                     used.add(key)
             if inner:
@@ -185,17 +188,30 @@ class QueryMaker:
         node = get_named_type(type_.fields["nodes"].type)
         if self.chance(0.75):
             parts.append(f"nodes {self.selection(node, (*path, 'nodes'), depth - 1)}")
-        if self.chance(0.3) or not parts:
-            edge = f"node {self.selection(node, (*path, 'edges', 'node'), depth - 1)}"
-            parts.append(f"edges {{ {self.random.choice(['cursor ', ''])}{edge} }}")
+        of_edge = get_named_type(type_.fields["edges"].type)
+        says_more = len(of_edge.fields) > 2
+        if self.chance(0.7 if says_more else 0.3) or not parts:
+            edge = [f"node {self.selection(node, (*path, 'edges', 'node'), depth - 1)}"]
+            edge += self.random.choice([["cursor"], []])
+            edge += self.some_of(of_edge, path, depth, 0.6, but={"node", "cursor"})
+            parts.append(f"edges {{ {' '.join(edge)} }}")
         if mark is not None:
             parts.append("pageInfo { hasNextPage endCursor hasPreviousPage startCursor }")
         elif self.chance(0.2):
             parts.append(f"pageInfo {self.selection(self.schema.get_type('PageInfo'), path, 0)}")
         if self.chance(0.3):
             parts.append("totalCount")
+        parts += self.some_of(type_, path, depth, 0.3, but={"edges", "nodes", "pageInfo", "totalCount"})
         self.random.shuffle(parts)
         return " { " + " ".join(parts) + " }"
+
+    def some_of(self, type_: Any, path: tuple[str, ...], depth: int, share: float, *, but: set[str]) -> list[str]:
+        """Some fields of a type, each with this chance."""
+        parts: list[str] = []
+        for name, each in type_.fields.items():
+            if name not in but and self.chance(RARELY if is_answered_by_code(each) else share):
+                parts += self.selected(type_, name, path, depth, set())
+        return parts
 
     def directive(self) -> str:
         if not self.chance(0.06):
@@ -248,7 +264,7 @@ class QueryMaker:
 
     def arguments(self, definition: GraphQLField, path: tuple[str, ...]) -> tuple[str, ListSite | None]:
         declared = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-        if isinstance(declared, Listing):
+        if isinstance(declared, Listing | Search):
             return self.page(definition, path)
         given = []
         for name, argument in definition.args.items():
@@ -276,6 +292,11 @@ class QueryMaker:
         if "orderBy" in definition.args and self.chance(0.4):
             order = definition.args["orderBy"]
             given.append(self.given("orderBy", order, self.order(order)))
+        if "query" in definition.args:
+            given.append(self.given("query", definition.args["query"], self.random.choice(self.known.searches)))
+        if "language" in definition.args and not any("filter" in each for each in given) and self.chance(0.15):
+            language = definition.args["language"]
+            given.append(self.given("language", language, self.value(language.type, "language")))
         site = None
         if self.chance(0.3):
             self.marks += 1
@@ -292,11 +313,12 @@ class QueryMaker:
             return f"{name}: {self.variable(str(argument.type), _plain(value))}"
         return f"{name}: {_literal(value)}"
 
-    def an_id(self, type_name: str | None) -> str:
+    def an_id(self, type_name: str | Callable[[str], bool] | None) -> str:
         if self.chance(RARELY):
             return self.random.choice(["nonsense", "Task:1", "Nothing:0190b5a0-0000-7000-8000-000000000000"])
-        if type_name is None or self.chance(RARELY):
-            type_name = self.random.choice(sorted(self.known.ids))
+        if not isinstance(type_name, str) or self.chance(RARELY):
+            types = [name for name in sorted(self.known.ids) if not callable(type_name) or type_name(name)]
+            type_name = self.random.choice(types)
         if self.chance(0.05) or not self.known.ids.get(type_name):
             return f"{type_name}:0190b5a0-0000-7000-8000-000000000000"
         return self.random.choice(self.known.ids[type_name])
@@ -310,8 +332,10 @@ class QueryMaker:
             found["currency"] = Name(self.random.choice(["EUR", "JPY"]))
         return {name: None if self.chance(0.05) else value for name, value in found.items()}
 
-    def order(self, argument: GraphQLArgument) -> dict[str, Any]:
+    def order(self, argument: GraphQLArgument) -> Any:
         type_ = get_named_type(argument.type)
+        if isinstance(type_, GraphQLEnumType):
+            return self.value(type_, "orderBy")
         assert isinstance(type_, GraphQLInputObjectType)
         found = {"field": self.value(type_.fields["field"].type, "field")}
         if self.chance(0.6):
@@ -323,7 +347,10 @@ class QueryMaker:
         if isinstance(plain, GraphQLList):
             return [self.value(plain.of_type, name)]
         if isinstance(plain, GraphQLEnumType):
-            return Name(self.random.choice(sorted(plain.values)))
+            values = sorted(plain.values)
+            if set(WRITTEN_IN) <= set(values) and self.chance(0.9):
+                values = WRITTEN_IN
+            return Name(self.random.choice(values))
         if isinstance(plain, GraphQLInputObjectType):
             return {key: self.value(each.type, key) for key, each in plain.fields.items()}
         moment = EPOCH + timedelta(days=self.random.randint(-100, 400))
@@ -343,11 +370,11 @@ class Name(str):
     __slots__ = ()
 
 
-def _ref(input_field: GraphQLInputField | None) -> str | None:
+def _ref(input_field: GraphQLInputField | None) -> str | Callable[[str], bool] | None:
     if input_field is None:
         return None
     declared = input_field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-    found: str | None = getattr(declared, "metadata", {}).get("ref")
+    found: str | Callable[[str], bool] | None = getattr(declared, "metadata", {}).get("ref")
     return found
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import random
 import secrets
+import struct
 import sys
 from collections.abc import AsyncIterator
 from math import sqrt
@@ -14,9 +15,12 @@ from typing import Any
 
 import asyncpg
 import pytest
+from graphql import GraphQLFloat
+from sqlalchemy import REAL
 
 from graph.cache import Cache
 from graph.compiler import Compiler
+from graph.compiler.values import printed
 from models.identity import CALL, Identity, entry
 from tests.api.both_executors import Both, Tally, both, compare
 from tests.client import App, running
@@ -87,6 +91,14 @@ async def told(app: App, token: str | None, query: str, **variables: Any) -> dic
     """What an answer says of who gave it."""
     extensions: dict[str, Any] = (await app.client(token).send(query, **variables)).get("extensions", {})
     return extensions
+
+
+@pytest.mark.parametrize("number", [0.0, 1.0, -2.0, 0.1, 1e-7, 0.081920184, 123456.0, 123456.7, None])
+async def test_numbers_are_written_with_decimals(owner_connection: asyncpg.Connection, number: float | None) -> None:
+    written = printed("$1::real", REAL(), GraphQLFloat)
+    text = await owner_connection.fetchval(f"SELECT row_to_json(o)::text FROM (SELECT {written} AS n) o", number)
+    exact = None if number is None else struct.unpack("f", struct.pack("f", number))[0]
+    assert repr(json.loads(text)["n"]) == repr(exact)
 
 
 # Plans
@@ -181,6 +193,8 @@ async def test_another_role_gets_no_old_plan(executors: Both) -> None:
             '{ order(id: "Order:01a20fde-f7ff-7215-86f0-0ceedb365d65", asOf: "2026-01-01") { id } }',
             "the arguments of order",
         ),
+        ('{ searchArticles(query: "nothing") { totalCount } }', "nothing that matches"),
+        ('{ searchArticles(query: " ") { totalCount } }', "the arguments of searchArticles"),
         ("mutation { logout { count } }", ""),
     ],
 )
@@ -304,6 +318,7 @@ NESTED = """{
     users(first: 5) { nodes { fullName email orders(first: 2) { totalCount nodes { id items { totalCount } } } } }
     orders(last: 3) { edges { cursor node { id user { fullName } items { nodes { product { name } } } } } }
     projects(filter: {text: "a"}) { totalCount pageInfo { endCursor hasNextPage } } viewer { email }
+    searchArticles(query: "river", first: 2) { totalCount edges { rank cursor node { title } titleSegments { text } } }
 }"""
 
 
