@@ -15,7 +15,9 @@ from atrium.settings import Settings, SettingsError
 from graph import schema
 from graph.context import Context
 from models import MailedKind
-from models.database import Database, Identity, Overloaded, Retry, Unreachable
+from models.database import Database
+from models.failures import Overloaded, Retry, Unreachable
+from models.identity import Identity
 from models.nodes import PRIMARY, Nodes
 from services import errors, security
 from services.access import Actor

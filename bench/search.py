@@ -28,7 +28,8 @@ from rich.table import Table
 from atrium import imports, migrate
 from atrium.postgres import Server
 from models.base import new_id
-from models.database import Database, Identity
+from models.database import Database
+from models.identity import Identity
 from services import articles
 from services.access import Actor
 

@@ -19,8 +19,9 @@ import strawberry
 from strawberry.fastapi import BaseContext
 
 from graph.loaders import Loaders
-from models.database import Database, Identity, NotLive, Overloaded, ReadSession, Retry, Unreachable, WriteSession
-from models.failures import Unfit, Unreadable
+from models.database import Database, ReadSession, WriteSession
+from models.failures import NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable
+from models.identity import Identity
 from models.nodes import Nodes
 from models.routes import Route, Why
 from services.access import Actor

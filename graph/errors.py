@@ -20,7 +20,7 @@ from strawberry.utils.str_converters import to_camel_case
 from graph.context import Info
 from graph.described import interface, output
 from graph.fields import NODES, Node
-from models.database import Retry, Unreachable
+from models.failures import Retry, Unreachable
 from services import errors
 
 __all__ = [

@@ -21,22 +21,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import Model, row_class
 from models.connections import PATIENCE, Admission, AtHand, Warm, ask, note_idle, ping_if_idle, prove
-from models.failures import Behind, NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable, named
-from models.identity import CALL, ENTRY, NOBODY, Identity, entry
+from models.failures import Behind, NotLive, Retry, Unfit, Unreachable, Unreadable, named
+from models.identity import CALL, ENTRY, Identity, entry
 
 __all__ = [
-    "NOBODY",
     "AnySession",
-    "Behind",
     "Database",
-    "Identity",
-    "NotLive",
-    "Overloaded",
     "ReadSession",
-    "Retry",
     "Session",
-    "Unreachable",
-    "Unreadable",
     "WriteSession",
     "assume",
     "fetch",

@@ -16,18 +16,9 @@ from typing import Any, TypeAlias, TypeVar
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
-from models.database import (
-    Behind,
-    Database,
-    Identity,
-    NotLive,
-    Overloaded,
-    ReadSession,
-    Retry,
-    Unreachable,
-    WriteSession,
-)
-from models.failures import Broken
+from models.database import Database, ReadSession, WriteSession
+from models.failures import Behind, Broken, NotLive, Overloaded, Retry, Unreachable
+from models.identity import Identity
 from models.nodes import PRIMARY, Nodes
 
 __all__ = ["Demand", "Route", "Served", "Why"]

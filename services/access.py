@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from sqlalchemy import Uuid, bindparam
 
-from models.database import NOBODY, Identity
+from models.identity import NOBODY, Identity
 from models.tenants import Role
 from services.errors import Forbidden, Unauthenticated
 

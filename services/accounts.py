@@ -10,7 +10,8 @@ from sqlmodel import col
 
 from models import LoginSession, MailedKind, User
 from models.base import new_id, now, table_of
-from models.database import Identity, WriteSession, assume, fetch
+from models.database import WriteSession, assume, fetch
+from models.identity import Identity
 from services import mail, security
 from services.access import USER_ID, Actor, Permission, permitted
 from services.door import LONGEST_EMAIL, Door, Units, count_try, forgive, hash_password, verify_password

@@ -19,7 +19,9 @@ from sqlmodel import col
 
 from models import ApiKey, Role
 from models.base import new_id, now, table_of
-from models.database import Database, Identity, NotLive, Overloaded, Retry, Unreachable, WriteSession, assume, fetch
+from models.database import Database, WriteSession, assume, fetch
+from models.failures import NotLive, Overloaded, Retry, Unreachable
+from models.identity import Identity
 from services import security
 from services.access import ROLES, TENANT_ID, USER_ID, Actor, Permission, permitted
 from services.errors import Forbidden, InvalidToken

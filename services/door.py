@@ -14,7 +14,8 @@ from sqlmodel import col
 
 from models import User
 from models.base import table_of
-from models.database import Identity, WriteSession, assume, fetch
+from models.database import WriteSession, assume, fetch
+from models.identity import Identity
 from services import security
 from services.errors import RateLimited, Unavailable
 from services.mail import Post

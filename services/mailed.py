@@ -11,7 +11,8 @@ from sqlmodel import col
 
 from models import MailedKind, User
 from models.base import new_id
-from models.database import Identity, WriteSession, assume, fetch
+from models.database import WriteSession, assume, fetch
+from models.identity import Identity
 from services import mail, security
 from services.access import Actor, Permission
 from services.accounts import email_address, viewers

@@ -12,7 +12,8 @@ from sqlmodel import col
 
 from models import LoginSession, Membership, Tenant, User
 from models.base import new_id, now, table_of
-from models.database import Identity, WriteSession, assume, fetch
+from models.database import WriteSession, assume, fetch
+from models.identity import Identity
 from services import security
 from services.access import USER_ID, Actor, Permission, permitted
 from services.door import (

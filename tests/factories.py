@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from models.base import new_id, now
-from models.database import Identity
+from models.identity import Identity
 from tests.client import App, Client
 
 __all__ = ["PASSWORD", "PASSWORD_HASH", "Person", "Tenant", "World", "found_world", "insert", "person"]

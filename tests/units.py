@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from models.database import NOBODY, Database, Identity, NotLive, WriteSession
+from models.database import Database, WriteSession
+from models.failures import NotLive
+from models.identity import NOBODY, Identity
 from services import reading, sessions
 from services.access import Actor
 from services.door import Door

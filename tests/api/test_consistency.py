@@ -12,7 +12,7 @@ import websockets
 from sqlalchemy import text
 
 from atrium.http.consistency import NAME, Consistency
-from models.database import Identity
+from models.identity import Identity
 from models.routes import Route, Why
 from tests.client import App, listening
 from tests.replication import CREATE, RENAME, TASK, Browser, Replicated

@@ -1,10 +1,14 @@
 """Queries within every limit that would still be dear: refused or answered, but never at the cost of everybody."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from models.failures import Unfit
 from models.identity import CALL, ENTRY, entry
 from tests.api.refusals import little_work
+from tests.client import App, running
+from tests.conftest import Urls
 from tests.factories import World
 
 NESTED = """
@@ -12,6 +16,13 @@ query {{ {roots} }}
 fragment U on User {{ id tasks(first: 1) {{ nodes {{ ...T }} }} }}
 fragment T on Task {{ id creator {{ id tasks(first: 1) {{ nodes {{ id project {{ id }} assignee {{ id }} }} }} }} }}
 """
+
+
+@pytest.fixture
+async def app(urls: Urls) -> AsyncIterator[App]:
+    """The application with its compiler, whatever the others run on."""
+    async with running(urls, compiler=True) as made:
+        yield made
 
 
 async def test_a_short_text_of_many_objects_is_not_compiled(world: World) -> None:

@@ -17,7 +17,8 @@ from sqlalchemy import event
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from models.base import new_id
-from models.database import Database, Identity
+from models.database import Database
+from models.identity import Identity
 from tests.client import COMPILER, App, Client, running
 from tests.context import left_behind
 from tests.factories import Tenant, World, found_world

@@ -23,7 +23,8 @@ import pytest
 from atrium import standbys
 from atrium.standbys import Standby
 from models import nodes as nodes_module
-from models.database import NOBODY, Database
+from models.database import Database
+from models.identity import NOBODY
 from models.nodes import Nodes
 from tests.client import App, running
 from tests.conftest import Urls

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import event
 
-from models.database import Database, Identity, ReadSession
+from models.database import Database, ReadSession
+from models.identity import Identity
 
 __all__ = ["Plan", "Planner", "planning"]
 

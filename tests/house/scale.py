@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from models.database import Identity
+from models.identity import Identity
 
 __all__ = ["TENANTS", "fill", "owner_of"]
 

@@ -18,7 +18,8 @@ from strawberry.types.base import StrawberryObjectDefinition
 from graph import schema
 from graph.fields import NODES, Listing, Many
 from models.base import now, table_of
-from models.database import Database, Identity
+from models.database import Database
+from models.identity import Identity
 from services import articles, reading
 from services.access import Actor
 from services.cursors import cursor_of

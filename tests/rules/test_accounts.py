@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.base import now
-from models.database import NOBODY, Identity
+from models.identity import NOBODY, Identity
 from services import accounts, security, sessions
 from services.access import Actor
 from services.errors import (

@@ -7,7 +7,7 @@ import pytest
 
 from models import Role
 from models.base import new_id, now
-from models.database import Identity
+from models.identity import Identity
 from services import api_keys, security, tasks
 from services.access import PERSONAL, ROLES, Actor
 from services.api_keys import API_KEYS, Keyring, Machine

@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from atrium import migrate
 from models import Membership, Product, Role, Task, User
 from models.base import new_id, row_class, table_of
-from models.database import Identity, WriteSession, assume
+from models.database import WriteSession, assume
+from models.identity import Identity
 from services import accounts, errors, people, products, security, tasks, tenants
 from services.access import Actor
 from services.bulk import MOST, Call, Change

@@ -14,7 +14,9 @@ from sqlalchemy.exc import DBAPIError
 from graph.context import Context
 from models import connections as module
 from models.base import new_id
-from models.database import NOBODY, Database, NotLive, Overloaded, Retry, Unreachable, WriteSession, assume
+from models.database import Database, WriteSession, assume
+from models.failures import NotLive, Overloaded, Retry, Unreachable
+from models.identity import NOBODY
 from services import tasks
 from tests.conftest import Cluster, Urls
 from tests.context import CARRIED, SETTINGS, left_behind

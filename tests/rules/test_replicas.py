@@ -10,7 +10,8 @@ from starlette.requests import HTTPConnection
 from atrium.http.calls import Call, Collected
 from atrium.http.consistency import NAME, Consistency
 from atrium.logs import RequestRecord
-from models.database import Database, Identity
+from models.database import Database
+from models.identity import Identity
 from models.nodes import Nodes, State, fault_of, pause
 from models.routes import Demand, Route, Served, Why
 from tests.conftest import Urls

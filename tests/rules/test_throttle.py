@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from models.database import Identity
+from models.identity import Identity
 from services.errors import InvalidCredentials, RateLimited
 from tests.factories import World
 from tests.units import HERE, Rules
