@@ -54,7 +54,7 @@ async def main(console: Console) -> int:
                 table.add_row(name, *figures, str(STATEMENTS))
             stack.close()
     console.print(table)
-    console.print("Atrium's operations cost more than they did." if failed else "Atrium's operations cost what they did.")
+    console.print(f"Atrium's operations cost {'more than' if failed else 'what'} they did.")
     return int(failed)
 
 
