@@ -131,7 +131,7 @@ async def purge(owner_url: str, *, keys_older_than: timedelta) -> Purged:
     async with connected(owner_url) as connection:
 
         async def deleted(table: str, which: str, kept: timedelta = timedelta(0)) -> int:
-            done: str = await connection.execute(f"DELETE FROM {table} WHERE {which}", now() - kept)  # noqa: S608  # ours
+            done: str = await connection.execute(f"DELETE FROM {table} WHERE {which}", now() - kept)  # noqa: S608  # names of ours
             return int(done.rpartition(" ")[2])
 
         return Purged(

@@ -110,7 +110,7 @@ def running(kind: Kind, place: Place) -> Iterator[Running]:
     environment = {**os.environ, "NODE_ENV": "production", "BENCH_PORT": str(port), **kind.environment(place)}
     log = place.folder / f"{kind.name}.log"
     with log.open("wb") as said:
-        process = subprocess.Popen(kind.command(port), env=environment, stdout=said, stderr=said)  # noqa: S603  # our own
+        process = subprocess.Popen(kind.command(port), env=environment, stdout=said, stderr=said)  # noqa: S603  # a command of ours
         try:
             headers = _headers(kind, place)
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as http:
@@ -192,7 +192,7 @@ def _installed() -> Path:
         if npm is None:
             raise Missing("there is no npm here")
         command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603  # a command of ours
         if done.returncode:
             raise Missing(f"npm could not install it: {done.stderr[-500:].strip()}")
         mark.write_text(wanted)
@@ -207,7 +207,7 @@ def _node_program() -> Path:
     found = shutil.which("node")
     if found is None:
         raise Missing("there is no Node here")
-    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603  # our own
+    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603  # a command of ours
     if int(version.lstrip("v").partition(".")[0]) < 22:
         raise Missing(f"it takes Node 22, and here is {version.strip()}")
     return Path(found)

@@ -20,7 +20,7 @@ from strawberry.fastapi import BaseContext
 
 from graph.loaders import Loaders
 from models.database import Database, ReadSession, WriteSession
-from models.failures import NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable
+from models.failures import NotLive, Overloaded, Retry, Unreachable, Unreadable
 from models.identity import Identity
 from models.nodes import Nodes
 from models.routes import Route, Why
@@ -188,12 +188,14 @@ class Context(BaseContext):
 
         Raises:
             Unavailable: no connection came free in time, or the database is away; it may have been changed.
+            Unfit: PostgreSQL refuses the statement as it is; nothing was changed.
         """
         try:
-            with TRANSLATED:
-                text = await self.route.change(statement, values, keep=keep)
-        except (Retry, Unauthenticated, Unfit, Unreadable):
+            text = await self.route.change(statement, values, keep=keep)
+        except (NotLive, Retry, Unreadable):
             return None
+        except (Overloaded, Unreachable):
+            raise Unavailable from None
         self.statements += 1
         return text
 
@@ -296,7 +298,7 @@ Info: TypeAlias = strawberry.Info[Context, None]
 
 
 class _Translated:
-    """Failures of the database as what they are to clients; a class, since a generator costs as much as a lookup."""
+    """Failures of the database as what they are to clients; a class, since every request comes through here."""
 
     __slots__ = ()
 

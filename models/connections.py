@@ -25,7 +25,7 @@ REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() 
 
 
 class Admission:
-    """Lets in as many units at once as there are connections; a class, since a generator costs as much as a lookup."""
+    """Lets in as many units at once as there are connections; a class, since every statement comes through here."""
 
     def __init__(self, size: int, wait: float) -> None:
         """Args: size: how many; wait: seconds that one more waits at most."""

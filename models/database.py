@@ -50,8 +50,8 @@ class Session(AsyncSession):
     Fields of one operation resolve concurrently, and one connection runs one statement at a time. The lock covers a
     single statement, never an await of anything else, so no two fields can wait for each other.
 
-    Statements go to the connection past SQLAlchemy's ORM, which would cost as much as all the rest of them: rows are
-    read as rows, and nothing is kept in an identity map.
+    Statements go to the connection past SQLAlchemy's ORM (docs/decisions/0023): rows are read as rows, and nothing is
+    kept in an identity map.
     """
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -64,7 +64,7 @@ class Session(AsyncSession):
         self.failed = False
         """Whether a statement failed, so that what was read is not all that there was to read."""
 
-    async def exec(self, statement: Any, *, params: Any = None, **_options: Any) -> Any:
+    async def exec(self, statement: Any, *, params: Any = None, **options: Any) -> Any:
         """Run one statement, when it is its turn.
 
         Whoever waits for it is cancelled when a neighbouring field fails. The statement goes on nevertheless: one that
@@ -73,6 +73,7 @@ class Session(AsyncSession):
         Raises:
             Retry, Unreachable.
         """
+        assert not options, "those are the ORM's, and would be lost"
         await self._turn.acquire()
         if self._ended:
             self._turn.release()

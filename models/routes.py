@@ -61,6 +61,7 @@ class Demand:
 
 
 ANYTHING = Demand()
+"""What a reader demands who wrote nothing lately."""
 
 
 @dataclass(frozen=True, slots=True)

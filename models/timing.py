@@ -1,4 +1,4 @@
-"""Time limits that cost next to nothing while they are kept."""
+"""Time limits that many share."""
 
 import asyncio
 from types import TracebackType
@@ -10,8 +10,8 @@ __all__ = ["TimeLimit"]
 class TimeLimit:
     """A limit that many tasks share: `asyncio.timeout` with one timer for all of them.
 
-    A timer for each, set and taken back, costs a tenth of a small request. Since the limit is the same for all, whoever
-    began first ends first, and only for them there is a timer.
+    Every request would set a timer and take it back. Since the limit is the same for all, whoever began first ends
+    first, and only for them there is one.
 
         with limit.within() as stay:
             …              TimeoutError, if this takes longer

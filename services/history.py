@@ -85,7 +85,7 @@ async def _at(
 def _row(model: type[RowType], found: dict[str, Any]) -> RowType:
     columns = table_of(model).c
     values = {name: _read(columns[name].type, text) for name, text in found.items() if name in columns}
-    return row_class(model).of(values.get(column.name) for column in columns)  # type: ignore[return-value]  # a row
+    return row_class(model).of(values.get(column.name) for column in columns)  # type: ignore[return-value]  # see fetch
 
 
 def _read(type_: Any, text: str | None) -> Any:

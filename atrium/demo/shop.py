@@ -91,7 +91,7 @@ def _order(stage: Stage, place: Place, course: Sequence[OrderStatus], placed: da
             "request_id": "demo",
             "created_at": moment,
         }
-        state = fold([row_class(Event).of(event[name] for name in columns)], state)  # type: ignore[list-item]  # a row
+        state = fold([row_class(Event).of(event[name] for name in columns)], state)  # type: ignore[list-item]  # a row is typed as its model
         yield Event, {**event, "payload": json.dumps(event["payload"])}
         moment += stage.random.random() * (stage.now - moment) / 2
     assert state is not None, "it was placed"

@@ -87,7 +87,7 @@ class Compiler:
         variables: dict[str, Any] | None,
         context: Context,
         *,
-        may_change: bool = True,
+        may_change: bool,
     ) -> Answer:
         """Answer an operation, or say why not; nothing was changed then, and nothing was shown."""
         try:
@@ -131,6 +131,9 @@ class Compiler:
         identity = replace(context.actor.identity, operation=found.edits or "")
         try:
             data = await context.change(found.sql, found.values(asked, identity), keep=found.uses > 0)
+        except Unfit:
+            log.exception("a compiled edit failed, and the reference executor goes on")
+            return Answer(declined=FAULT)
         except Unavailable as refusal:  # and nobody knows whether it was changed
             context.refuse(refusal)
             return Answer(declined=type(refusal).__name__)

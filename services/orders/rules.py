@@ -206,7 +206,7 @@ async def as_of(session: AnySession, actor: Actor, *, id: UUID, moment: datetime
     if state is None or actor.identity.tenant_id is None:
         return None
     row = order_row(actor.identity.tenant_id, state)
-    return row_class(Order).of(row[column.name] for column in table_of(Order).c)  # type: ignore[return-value]  # a row
+    return row_class(Order).of(row[column.name] for column in table_of(Order).c)  # type: ignore[return-value]  # as in fetch
 
 
 def _merged(checks: Checks, items: Sequence[Item]) -> dict[UUID, int]:

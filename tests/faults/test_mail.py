@@ -80,7 +80,7 @@ async def carrying(url: str, **options: Any) -> AsyncIterator[Smtp]:
 
 def lost(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Why letters were lost, by the log."""
-    return [record.fields["why"] for record in caplog.records if record.msg == "a letter was not sent"]  # type: ignore[attr-defined]  # ours
+    return [record.fields["why"] for record in caplog.records if record.msg == "a letter was not sent"]  # type: ignore[attr-defined]  # our own
 
 
 async def test_a_letter_arrives_as_it_was_written() -> None:
