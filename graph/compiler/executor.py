@@ -102,7 +102,7 @@ class Compiler:
         except Exception:
             log.exception("the compiler failed, and the reference executor goes on")
             return Answer(declined=FAULT)
-        run = self._ask if found.edits is None else self._change
+        run = self._ask if found.mutation is None else self._change
         answer = await run(found, asked, context)
         if answer.declined is None:
             found.uses += 1
@@ -128,7 +128,7 @@ class Compiler:
     @staticmethod
     async def _change(found: Plan, asked: Sequence[Any], context: Context) -> Answer:
         """Carry an edit out. One that changed nothing is begun anew by the reference executor."""
-        identity = replace(context.actor.identity, operation=found.edits or "")
+        identity = replace(context.actor.identity, operation=found.mutation or "")
         try:
             data = await context.change(found.sql, found.values(asked, identity), keep=found.uses > 0)
         except Unfit:

@@ -33,7 +33,7 @@ class Plan:
 
     sql: str
     gets: tuple[Get, ...]
-    edits: str | None = None
+    mutation: str | None = None
     """The name of the mutation that it carries out, if it changes something."""
     uses: int = 0
     """How often it was run; one that was never run before leaves nothing on a connection."""
@@ -65,19 +65,15 @@ def plan(
     tree: Tree, permissions: AbstractSet[Permission], asked: Sequence[Any], known: Mapping[str, bool]
 ) -> Plan | Declined:
     """The plan for what is asked; or why there is none."""
+    is_edit = bool(asked) and isinstance(asked[0], Edit)
     try:
-        if _is_edit(asked):
-            statement = write_edit(tree, permissions, asked[0], known)
-        else:
-            statement = write(tree, permissions, asked, known)
+        statement = (
+            write_edit(tree, permissions, asked[0], known) if is_edit else write(tree, permissions, asked, known)
+        )
     except Declined as declined:
         return declined
-    edits = tree.root.fields[0].name if _is_edit(asked) else None
-    return Plan(statement.sql, tuple(_get(source, tree, asked) for source in statement.sources), edits)
-
-
-def _is_edit(asked: Sequence[Any]) -> bool:
-    return bool(asked) and isinstance(asked[0], Edit)
+    mutation = tree.root.fields[0].name if is_edit else None
+    return Plan(statement.sql, tuple(_get(source, tree, asked) for source in statement.sources), mutation)
 
 
 def _get(source: Source, tree: Tree, asked: Sequence[Any]) -> Get:
