@@ -73,8 +73,8 @@ def compiled(operation: str) -> str:
     compiler = schema.build().compiler
     assert compiler is not None
     given = {name: VALUES[name] for name in re.findall(r"\$(\w+):", operation)}
-    asked = compiler.answer(operation, None, given, MagicMock(actor=Actor.of(who), ask=run, change=run), may_change=True)
-    answer = asyncio.run(asked)
+    context = MagicMock(actor=Actor.of(who), ask=run, change=run)
+    answer = asyncio.run(compiler.answer(operation, None, given, context, may_change=True))
     assert answer.declined is None
     return str(run.call_args.args[0])
 
