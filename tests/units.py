@@ -17,9 +17,9 @@ from services.errors import InvalidInput
 from services.pagination import Collection, PageRequest
 from services.reading import Page
 from services.sessions import Opened
-from tests.factories import PASSWORD, Person
+from tests.factories import PASSWORD, Person, World
 
-__all__ = ["HERE", "Rules", "Units", "paths", "until_blocked", "walked"]
+__all__ = ["HERE", "Rules", "Units", "paths", "until_blocked", "walked", "without_feed"]
 
 Result = TypeVar("Result")
 
@@ -117,12 +117,27 @@ def paths(refusal: object) -> list[str]:
 
 
 async def until_blocked(connection: asyncpg.Connection, units: int = 1) -> None:
-    """Wait until that many units of this database wait for another one's lock; PostgreSQL announces it in no way."""
+    """Wait until that many units of this database wait for another one's lock."""
     waiting = (
-        "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        "SELECT count(DISTINCT pid) >= $1 FROM pg_locks JOIN pg_stat_activity USING (pid)"
         " WHERE NOT granted AND datname = current_database()"
     )
+    await _until(connection, waiting, units)
+
+
+async def without_feed(world: World) -> None:
+    """Stop the sealer, and wait until PostgreSQL has done with the last thing that it was sent."""
+    await world.app.parts.feed.stop()
+    gone = (
+        "SELECT count(*) = 0 FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = 'atrium feed'"
+    )
+    await _until(world.connection, gone)
+
+
+async def _until(connection: asyncpg.Connection, question: str, *arguments: object) -> None:
+    """Ask until it is so; of who is connected and what they wait for PostgreSQL announces nothing."""
     async with asyncio.timeout(10):
-        while await connection.fetchval(waiting) < units:  # likewise
+        while not await connection.fetchval(question, *arguments):
             # Within a transaction, who is connected would be seen as it was at the first look.
             await connection.execute("SELECT pg_stat_clear_snapshot()")

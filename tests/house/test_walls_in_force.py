@@ -13,6 +13,7 @@ from tests.api.stage import Stage
 from tests.api.things import order
 from tests.conftest import Urls
 from tests.factories import World
+from tests.units import without_feed
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ async def fill(world: World) -> None:
         acme.member.user_id,
     )
     await world.connection.execute("INSERT INTO throttles VALUES ('key', 1, now())")
-    await world.app.parts.feed.stop()
+    await without_feed(world)
     stage = Stage(world, acme, None)
     await order(stage)
     assert await world.connection.fetchval("SELECT atrium_seal(1)") == 1

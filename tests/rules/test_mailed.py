@@ -22,7 +22,7 @@ from services.errors import (
 from tests.bulk import watching
 from tests.factories import PASSWORD, Person, World
 from tests.letters import letters, token_in
-from tests.units import HERE, Rules
+from tests.units import HERE, Rules, without_feed
 
 NEXT = "An0ther-one!"
 
@@ -165,7 +165,7 @@ async def test_whoever_was_suspended_sets_no_password(rules: Rules, world: World
 
 
 async def test_an_unknown_address_gets_the_same_answer_for_the_same_work(rules: Rules, world: World) -> None:
-    await world.app.parts.feed.stop()  # what it does is nobody's
+    await without_feed(world)  # what it does is nobody's
 
     async def sent_for(email: str) -> list[str]:
         with watching() as sent:

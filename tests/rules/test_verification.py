@@ -13,6 +13,7 @@ from models import Task
 from services import history
 from tests.conftest import Urls
 from tests.factories import World
+from tests.units import without_feed
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ async def written(world: World) -> UUID:
 
 
 async def sealed(world: World) -> None:
-    await world.app.parts.feed.stop()
+    await without_feed(world)
     unsealed = await world.connection.fetchval("SELECT count(*) FROM unsealed")
     assert await world.connection.fetchval("SELECT atrium_seal($1)", unsealed) == unsealed
 
