@@ -9,12 +9,16 @@ __all__ = ["make_entry"]
 # Yields its one row, and sets the context that every policy reads, only if whoever asks is still let in: the account
 # is active, the session neither revoked nor over, the tenant active, and the membership live with the role that the
 # token claims. Checking first and setting afterwards leaves no context behind a refusal. The settings are local to
-# the transaction. It runs with the owner's rights, since what it checks lies outside every wall.
+# the transaction; those that the audit log alone needs are left out for who only reads, which is told by a request of
+# null. Each is an assignment, for a query would cost several times as much. It runs with the owner's rights, since what
+# it checks lies outside every wall.
 ENTER = """
 CREATE FUNCTION atrium_enter(
     tenant uuid, member uuid, claimed_role text, session uuid, request text, address text, agent text{parameters}
 ) RETURNS TABLE (tenant_id uuid, user_id uuid)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    done text;
 BEGIN
     IF member IS NULL AND tenant IS NOT NULL THEN
         RETURN;
@@ -35,12 +39,14 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    PERFORM set_config('app.tenant_id', coalesce(tenant::text, ''), true),
-        set_config('app.user_id', coalesce(member::text, ''), true),
-        set_config('app.session_id', coalesce(session::text, ''), true),
-        set_config('app.request_id', coalesce(request, ''), true),
-        set_config('app.ip', coalesce(address, ''), true),
-        set_config('app.user_agent', coalesce(agent, ''), true){settings};
+    done := set_config('app.tenant_id', coalesce(tenant::text, ''), true);
+    done := set_config('app.user_id', coalesce(member::text, ''), true);
+    done := set_config('app.session_id', coalesce(session::text, ''), true);
+    IF request IS NOT NULL THEN
+        done := set_config('app.request_id', request, true);
+        done := set_config('app.ip', coalesce(address, ''), true);
+        done := set_config('app.user_agent', coalesce(agent, ''), true);{settings}
+    END IF;
     tenant_id := tenant;
     user_id := member;
     RETURN NEXT;
@@ -76,10 +82,10 @@ def make_entry(*, operation: bool = False, machines: bool = False) -> None:
     parameters = settings = ""
     if operation:
         parameters += ",\n    operation text DEFAULT ''"
-        settings += ",\n        set_config('app.operation', coalesce(operation, ''), true)"
+        settings += "\n        done := set_config('app.operation', coalesce(operation, ''), true);"
     if machines:
         parameters += ",\n    api_key uuid DEFAULT NULL"
-        settings += ",\n        set_config('app.api_key_id', coalesce(api_key::text, ''), true)"
+        settings += "\n        done := set_config('app.api_key_id', coalesce(api_key::text, ''), true);"
     op.execute("DROP FUNCTION IF EXISTS atrium_enter")
     op.execute(
         ENTER.format(

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, ClassVar, Self, cast
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, DateTime, Index, Integer, Table, Text, text
+from sqlalchemy import CheckConstraint, Column, Computed, DateTime, Index, Integer, Table, Text, text
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
@@ -18,6 +18,7 @@ __all__ = [
     "Row",
     "Timed",
     "check_in",
+    "choices_of",
     "flag",
     "indexes",
     "moment",
@@ -28,6 +29,8 @@ __all__ = [
     "table_of",
     "trigrams",
 ]
+
+CHOICES = "choices"  # what a CHECK allows, in its `info`
 
 SQLModel.metadata.naming_convention = {
     "pk": "%(table_name)s_pkey",
@@ -99,8 +102,15 @@ def check_in(column: str, choices: type[StrEnum]) -> CheckConstraint:
     Text and not a PostgreSQL enum: comparing enums is not leakproof, so under row-level security no index
     would serve a filter on one.
     """
-    values = ", ".join(f"'{choice.value}'" for choice in choices)
-    return CheckConstraint(f"{column} IN ({values})", name=column)
+    values = [choice.value for choice in choices]
+    written = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({written})", name=column, info={CHOICES: {column: frozenset(values)}})
+
+
+def choices_of(column: Column[Any]) -> frozenset[str] | None:
+    """What a column of a table can be, by a CHECK, besides null; None if that is not said."""
+    every = (constraint.info.get(CHOICES, {}) for constraint in column.table.constraints)
+    return next((choices[column.name] for choices in every if column.name in choices), None)
 
 
 class Model(SQLModel):

@@ -22,7 +22,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.base import Model, row_class
 from models.connections import PATIENCE, Admission, AtHand, Warm, ask, note_idle, ping_if_idle, prove
 from models.failures import Behind, NotLive, Retry, Unfit, Unreachable, Unreadable, named
-from models.identity import CALL, ENTRY, Identity, entry
+from models.identity import CALL, ENTRY, Identity, entry, entry_to_read
 
 __all__ = [
     "AnySession",
@@ -210,7 +210,7 @@ class Database:
             Behind, NotLive, Overloaded, Retry, Unreachable.
         """
         async with self._unit("REPEATABLE READ", read_only=True, replayed=replayed) as connection:
-            await _enter(connection, identity)
+            await _enter(connection, entry_to_read(identity))
             async with _session(connection) as session:
                 yield ReadSession(session)
 
@@ -222,7 +222,7 @@ class Database:
             NotLive, Overloaded, Retry, Unreachable.
         """
         async with self._unit("READ COMMITTED", read_only=False) as connection:
-            await _enter(connection, identity)
+            await _enter(connection, entry(identity))
             async with _session(connection) as session:
                 yield WriteSession(session)
 
@@ -275,7 +275,7 @@ class Database:
         Raises:
             NotLive, Overloaded, Unreachable.
         """
-        position: int | None = await self._ask(ADMIT, *entry(identity))
+        position: int | None = await self._ask(ADMIT, *entry_to_read(identity))
         if position is None:
             raise NotLive
         return position
@@ -368,7 +368,7 @@ async def _session(connection: AsyncConnection) -> AsyncIterator[Session]:
         await session.end()
 
 
-async def _enter(connection: AsyncConnection, identity: Identity) -> None:
-    entered = await connection.execute(ENTER, dict(zip(ENTRY, entry(identity), strict=True)))
+async def _enter(connection: AsyncConnection, values: Sequence[Any]) -> None:
+    entered = await connection.execute(ENTER, dict(zip(ENTRY, values, strict=True)))
     if entered.first() is None:
         raise NotLive

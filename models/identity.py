@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-__all__ = ["CALL", "ENTRY", "NOBODY", "Identity", "entry"]
+__all__ = ["CALL", "ENTRY", "NOBODY", "Identity", "entry", "entry_to_read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +51,8 @@ CALL = f"atrium_enter({', '.join(f'${number}::{type_}' for number, type_ in enum
 
 entry: Callable[[Identity], tuple[Any, ...]] = attrgetter(*ENTRY)
 """The values of those parameters."""
+
+
+def entry_to_read(of: Identity) -> tuple[Any, ...]:
+    """The same of who only reads: without what the audit log alone is told."""
+    return (of.tenant_id, of.user_id, of.role, of.session_id, None, None, None, None, of.api_key_id)

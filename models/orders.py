@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Text
 from sqlmodel import Field
 
 from models.base import Owned, check_in, indexes, moment
+from models.money import Currency
 
 __all__ = ["Order", "OrderItem", "OrderStatus"]
 
@@ -48,6 +49,7 @@ class Order(Owned, table=True):
             ("user_id", "created_at"),
         ),
         check_in("status", OrderStatus),
+        check_in("currency", Currency),
     )
 
 
@@ -68,5 +70,6 @@ class OrderItem(Owned, table=True):
         ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
         CheckConstraint("quantity >= 1", name="quantity"),
+        check_in("currency", Currency),
         *indexes("order_items", ("order_id", "line"), ("product_id",)),
     )

@@ -5,7 +5,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Text, UniqueConstraint, text
 from sqlmodel import Field
 
-from models.base import Owned, Timed, flag, indexes, sort_key, trigrams
+from models.base import Owned, Timed, check_in, flag, indexes, sort_key, trigrams
+from models.money import Currency
 
 __all__ = ["Product"]
 
@@ -31,6 +32,7 @@ class Product(Owned, Timed, table=True):
         UniqueConstraint("tenant_id", "sku_key"),
         CheckConstraint("stock_quantity >= 0", name="stock_quantity"),
         CheckConstraint("price_minor BETWEEN 0 AND 9999999999", name="price_minor"),
+        check_in("currency", Currency),
         *indexes(
             "products",
             ("created_at",),

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-__all__ = ["CARRIED", "SETTINGS", "left_behind"]
+__all__ = ["CARRIED", "LOGGED", "SETTINGS", "left_behind"]
 
 SETTINGS = (
     "tenant_id",
@@ -18,6 +18,9 @@ SETTINGS = (
     "creating",
 )
 """Every setting that the policies, the log and the rules go by."""
+
+LOGGED = ("request_id", "ip", "user_agent", "operation", "api_key_id")
+"""Those of them that the log alone goes by; who only reads need not say them."""
 
 CARRIED = f"SELECT name, current_setting('app.' || name, true) FROM unnest('{{{','.join(SETTINGS)}}}'::text[]) AS name"
 """Asks a connection for them."""

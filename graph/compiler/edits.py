@@ -3,7 +3,7 @@
     WITH t1 AS (
         UPDATE tasks SET title = $10 WHERE (SELECT e.tenant_id FROM atrium_enter($1, …, $9) e) IS NOT NULL
             AND tasks.tenant_id = $1 AND tasks.id = $11 AND tasks.deleted_at IS NULL RETURNING tasks.id AS id, …)
-    SELECT (SELECT row_to_json(…) …)::text FROM t1, (SELECT $1::uuid AS tenant_id, $2::uuid AS user_id) entered
+    SELECT '{"updateTask":{"title":' || … || '}}' FROM t1, (SELECT $1::uuid AS tenant_id, $2::uuid AS user_id) entered
 
 The entry is a condition that refers to no row, so PostgreSQL evaluates it once and before the scan. The statement
 yields nothing where nobody is let in, and nothing where there is no such row, or none at the expected version; it has
@@ -18,7 +18,8 @@ from typing import Any
 
 from sqlalchemy import Uuid, literal_column, select, update
 
-from graph.compiler.rows import Rows, as_object
+from graph.compiler.jsontext import Json
+from graph.compiler.rows import Rows
 from graph.compiler.sql import ENTERED, Writer
 from graph.compiler.statement import ObjectWriter, Statement
 from graph.compiler.tree import NOT_OURS, Declined, Selected, Selection, Tree
@@ -66,7 +67,7 @@ def write_edit(
     objects = ObjectWriter(tree, permissions, [edit], known, writer)
     table = table_of(edit.model)
     rows = Rows(writer.name(), definition.collection, select(*table.c))
-    row = as_object((each.key, objects.field(each, shown, rows)) for each in shown.fields)
+    root = Json.object_of([(selected.key, objects.object_of(shown, rows))])
     changed = (
         update(table)
         .where(
@@ -81,9 +82,8 @@ def write_edit(
         changed = changed.where(table.c.version == writer.parameter(0, "expected_version", table.c.version.type))
     if edit.only is not None:
         changed = changed.where(edit.only)
-    root = as_object([(selected.key, row)])
     return Statement(
-        f"WITH {rows.name} AS ({writer.render(changed)}) SELECT {root}::text FROM {rows.name}, {IDENTITY}",
+        f"WITH {rows.name} AS ({writer.render(changed)}) SELECT {root.sql()} FROM {rows.name}, {IDENTITY}",
         tuple(writer.sources),
     )
 

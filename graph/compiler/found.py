@@ -1,9 +1,9 @@
 """What was found: a page of all that matches, with what is said of each match.
 
-    (SELECT row_to_json(…) FROM (WITH matched AS (…), page AS (…)
-        SELECT json_agg(t3.r0 ORDER BY t3.n) AS w0, (SELECT count(*) FROM matched) AS w1, … FROM (
+    (SELECT '{"nodes":' || t4.w0 || … || '}' FROM (WITH matched AS (…), page AS (…)
+        SELECT '[' || string_agg(t3.r0, ',' ORDER BY t3.n) || ']' AS w0, (SELECT count(*) FROM matched) AS w1, … FROM (
             SELECT (…) AS r0, row_number() OVER (ORDER BY …) AS n FROM (SELECT … FROM articles, page …) t2) t3
-        HAVING EXISTS (SELECT FROM matched)) t4) …)
+        HAVING EXISTS (SELECT FROM matched)) t4)
 
 It is a list (see `lists`) but for this: the services say what matches once, before the page and its count are taken of
 that; a row beyond the page is not read, since whatever is said of a match may be dear; and where nothing matches it is
@@ -16,11 +16,12 @@ from typing import Any
 from graphql import get_named_type, is_composite_type
 from sqlalchemy import ColumnElement, Select, func, literal_column, select
 
+from graph.compiler.jsontext import Json
 from graph.compiler.lists import Connection, Objects
-from graph.compiler.rows import Rows, as_object
-from graph.compiler.sql import column, text
+from graph.compiler.rows import Rows
+from graph.compiler.sql import column
 from graph.compiler.tree import Selected, Selection
-from graph.compiler.values import demanded, printed
+from graph.compiler.values import printed
 from graph.fields import One
 from graph.finding import Said, Search
 from services.finding import Finding
@@ -29,17 +30,17 @@ from services.selects import seek
 __all__ = ["FoundRows", "found", "said"]
 
 
-def found(objects: Objects, selected: Selected, field: Search) -> str:
+def found(objects: Objects, selected: Selected, field: Search) -> Json:
     """A page of what matches as an object; null if nothing does."""
-    return _Found(objects, selected, field).sql()
+    return _Found(objects, selected, field).shown()
 
 
-def said(objects: Objects, selected: Selected, field: Said, rows: "FoundRows") -> str:
+def said(objects: Objects, selected: Selected, field: Said, rows: "FoundRows") -> Json:
     """What a match says of its row."""
     value = rows.add(f"={field.said}", rows.finding.said[field.said])
     if is_composite_type(get_named_type(selected.type)):
         return _each(objects, selected.only, rows.finding.pieces(value))
-    return demanded(printed(str(value), value.type, selected.type), value.type, selected.type)
+    return printed(str(value), value.type, selected.type)
 
 
 class FoundRows(Rows):
@@ -58,24 +59,25 @@ class _Found(Connection):
         self.needs_more = False
         self.is_numbered = True
 
-    def sql(self) -> str:
-        shown = [(each.key, self.part(each)) for each in self.selection.fields]
-        return as_object(shown, self.aggregates())
+    def shown(self) -> Json:
+        return Json.object_of([(each.key, self.part(each)) for each in self.selection.fields]).read_from(
+            self.aggregates()
+        )
 
-    def part(self, each: Selected) -> str:
+    def part(self, each: Selected) -> Json:
         if not isinstance(each.field, Said):
             return super().part(each)
         if is_composite_type(get_named_type(each.type)):
-            return as_object([(one.key, self.tally(one, each.only)) for one in each.only.fields])
+            return Json.object_of([(one.key, self.tally(one, each.only)) for one in each.only.fields])
         value = self.finding.of_all[each.field.said]
-        return printed(self.writer.render(value), value.type, each.type)
+        return printed(f"({self.writer.render(value)})", value.type, each.type)
 
-    def tally(self, one: Selected, within: Selection) -> str:
+    def tally(self, one: Selected, within: Selection) -> Json:
         if not isinstance(one.field, Said):
-            return f"{text(within.type_name)}::text"
+            return Json.name(within.type_name)
         return self.aggregate(_each(self.objects, one.only, self.finding.tallies[one.field.said]))
 
-    def edge(self, one: Selected, within: Selection) -> str:
+    def edge(self, one: Selected, within: Selection) -> Json:
         if not isinstance(one.field, Said):
             return super().edge(one, within)
         return self.objects.field(one, within, self.page)
@@ -86,14 +88,14 @@ class _Found(Connection):
     def keys(self) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
         return self.page.add("=key", self.finding.page.c.key), self.page.column("id")
 
-    def count(self) -> str:
-        return self.aggregate(f"(SELECT count(*)::integer FROM {self.finding.matched})")
+    def count(self) -> Json:
+        return self.aggregate(Json.of("count(*)::integer::text").read_from(str(self.finding.matched)))
 
-    def more(self) -> str:
+    def more(self) -> Json:
         beyond = select(func.count()).select_from(self.finding.matched)
         if self.request.cursor:
             beyond = beyond.where(seek(self.finding.matches, self.request))
-        return self.aggregate(f"({self.writer.render(beyond, self.site)}) > {self.limit}")
+        return self.aggregate(Json.of(f"(({self.writer.render(beyond, self.site)}) > {self.limit})::text"))
 
     def aggregates(self) -> str:
         wanted = ", ".join(f"{expression} AS {name}" for expression, name in self.of_whole.items())
@@ -106,18 +108,18 @@ class _Found(Connection):
         return self.writer.render(self.page.narrowed(), self.site)
 
 
-def _each(objects: Objects, of: Selection, rows: Select[Any]) -> str:
+def _each(objects: Objects, of: Selection, rows: Select[Any]) -> Json:
     """A list of these rows, which are nobody's table, in their order."""
     name, writer = objects.writer.name(), objects.writer
 
-    def shown(each: Selected) -> str:
+    def shown(each: Selected) -> Json:
         if each.field is None:
-            return f"{text(of.type_name)}::text"
+            return Json.name(of.type_name)
         called = each.field.column if isinstance(each.field, One) else each.field.python_name
         value: ColumnElement[Any] = column(name, called, rows.selected_columns[called].type)
         if isinstance(each.field, One):
             return objects.one(each, each.field.target.collection, each.field.key, value)
-        return demanded(printed(str(value), value.type, each.type), value.type, each.type)
+        return printed(str(value), value.type, each.type)
 
-    row = as_object((each.key, shown(each)) for each in of.fields)
-    return f"(SELECT coalesce(json_agg({row} ORDER BY {name}.place), '[]'::json) FROM ({writer.render(rows)}) {name})"
+    row = Json.object_of((each.key, shown(each)) for each in of.fields)
+    return Json.list_of(row, f" ORDER BY {name}.place").read_from(f"({writer.render(rows)}) {name}")

@@ -1,8 +1,8 @@
-"""Lists: a page of rows as `json_agg`, where it stands in its list, and how many rows there are.
+"""Lists: a page of rows, where it stands in its list, and how many rows there are.
 
-    (SELECT row_to_json(…) FROM (SELECT t4.w0 AS "nodes", … FROM (
-        SELECT json_agg(t3.r0 …) AS w0, count(*) > 50 AS w1, … FROM (
-            SELECT (…) AS r0, row_number() OVER (ORDER BY …) AS n FROM (SELECT … LIMIT 51) t2) t3) t4) …)
+    (SELECT '{"nodes":' || t4.w0 || … || '}' FROM (
+        SELECT '[' || coalesce(string_agg(t3.r0, ',' …), '') || ']' AS w0, (count(*) > 50)::text AS w1, … FROM (
+            SELECT (…) AS r0, row_number() OVER (ORDER BY …) AS n FROM (SELECT … LIMIT 51) t2) t3) t4)
 
 `t2` are the rows that the services select, `t3` what is shown of each, `t4` what is shown of all of them. Rows are
 numbered only where that matters: to find a row beyond the page, the ends of a page, or to turn it round.
@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Integer, Select, literal_column
 
-from graph.compiler.rows import Rows, as_object
-from graph.compiler.sql import Writer, text
+from graph.compiler.jsontext import Json, Letters
+from graph.compiler.rows import Rows
+from graph.compiler.sql import Writer
 from graph.compiler.tree import Declined, Selected, Selection, Tree
 from graph.fields import Listing
 from services.access import Permission
@@ -34,18 +35,21 @@ class Objects(Protocol):
     asked: Sequence[Any]
     writer: Writer
 
-    def field(self, selected: Selected, within: Selection, rows: Rows | None) -> str:
+    def object_of(self, of: Selection, rows: Rows | None) -> Json:
+        """What is shown of something, as an object."""
+
+    def field(self, selected: Selected, within: Selection, rows: Rows | None) -> Json:
         """One field of an object."""
 
-    def one(self, selected: Selected, collection: Collection, key: str, value: ColumnElement[Any]) -> str:
+    def one(self, selected: Selected, collection: Collection, key: str, value: ColumnElement[Any]) -> Json:
         """The one row that a field leads to."""
 
 
 def connection(
     objects: Objects, selected: Selected, field: Listing, under: tuple[str, ColumnElement[Any]] | None
-) -> str:
+) -> Json:
     """A list as an object; `under` is the column that holds a parent's key, and that key."""
-    return Connection(objects, selected, field.collection, under).sql()
+    return Connection(objects, selected, field.collection, under).shown()
 
 
 class Connection:
@@ -79,43 +83,43 @@ class Connection:
         """Whether a row beyond the page is looked for."""
         self.is_numbered = self.request.backwards or self.needs_more or bool(wanted & {"start_cursor", "end_cursor"})
 
-    def sql(self) -> str:
+    def shown(self) -> Json:
         """The list as an object."""
-        shown = [(each.key, self.part(each)) for each in self.selection.fields]
-        return as_object(shown, self.aggregates() if self.of_whole else "")
+        shown = Json.object_of([(each.key, self.part(each)) for each in self.selection.fields])
+        return shown.read_from(self.aggregates()) if self.of_whole else shown
 
-    def part(self, each: Selected) -> str:
+    def part(self, each: Selected) -> Json:
         """One field of the list."""
         match each.field.python_name if each.field else "":
             case "":
-                return f"{text(self.selection.type_name)}::text"
+                return Json.name(self.selection.type_name)
             case "nodes":
-                return self.all(self.node(each.only))
+                return self.all(self.objects.object_of(each.only, self.page))
             case "edges":
-                return self.all(as_object([(one.key, self.edge(one, each.only)) for one in each.only.fields]))
+                return self.all(Json.object_of([(one.key, self.edge(one, each.only)) for one in each.only.fields]))
             case "page_info":
-                return as_object([(one.key, self.info(one, each.only)) for one in each.only.fields])
+                return Json.object_of([(one.key, self.info(one, each.only)) for one in each.only.fields])
             case "total_count":
                 return self.count()
         raise Declined(f"{self.selection.type_name}.{each.key} is answered by code")
 
-    def edge(self, one: Selected, within: Selection) -> str:
+    def edge(self, one: Selected, within: Selection) -> Json:
         """One field of an edge."""
         match one.field.python_name if one.field else "":
             case "":
-                return f"{text(within.type_name)}::text"
+                return Json.name(within.type_name)
             case "node":
-                return self.node(one.only)
+                return self.objects.object_of(one.only, self.page)
             case "cursor":
-                return self.cursor()
+                return Json.string(self.cursor()).or_fail()
         raise Declined(f"{within.type_name}.{one.key} is answered by code")
 
-    def info(self, one: Selected, within: Selection) -> str:
+    def info(self, one: Selected, within: Selection) -> Json:
         """One field of what is said of the page."""
         backwards, has_cursor = self.request.backwards, self.request.cursor is not None
         match one.field.python_name if one.field else "":
             case "":
-                return f"{text(within.type_name)}::text"
+                return Json.name(within.type_name)
             case "has_next_page":
                 return _constant(has_cursor) if backwards else self.more()
             case "has_previous_page":
@@ -126,38 +130,36 @@ class Connection:
                 return self.nearest_cursor() if backwards else self.furthest_cursor()
         raise Declined(f"{within.type_name}.{one.key} is answered by code")
 
-    def node(self, of: Selection) -> str:
-        """A row as an object."""
-        return as_object([(each.key, self.objects.field(each, of, self.page)) for each in of.fields])
-
     def cursor(self) -> str:
-        """A row's cursor."""
-        return self.writer.render(cursor_of(*self.keys()), self.site)
+        """A row's cursor, which is Base64."""
+        return f"({self.writer.render(cursor_of(*self.keys()), self.site)})"
 
     def keys(self) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
         """What the page is sorted by."""
         sort, _, _ = order_keys(self.collection, self.request)
         return self.page.add("=sort", sort), self.page.column("id")
 
-    def all(self, each: str) -> str:
+    def all(self, each: Json) -> Json:
         """A list of something of each row of the page."""
         order = ""
         if self.is_numbered:
             order = f" ORDER BY {self.rows}.n DESC" if self.request.backwards else f" ORDER BY {self.rows}.n"
-        return self.aggregate(f"coalesce(json_agg({self.of_row(each)}{order}){self.on_page()}, '[]'::json)")
+        return self.aggregate(Json.list_of(Json.of(self.of_row(each.sql())), order, self.on_page()))
 
-    def more(self) -> str:
+    def more(self) -> Json:
         """Whether there are rows beyond the page."""
-        return self.aggregate(f"count(*) > {self.limit}")
+        return self.aggregate(Json.of(f"(count(*) > {self.limit})::text"))
 
-    def nearest_cursor(self) -> str:
+    def nearest_cursor(self) -> Json:
         """The cursor of the first row that is walked."""
-        return self.aggregate(f"max({self.of_row(self.cursor())}) FILTER (WHERE {self.rows}.n = 1)")
+        first = f"max({self.of_row(self.cursor())}) FILTER (WHERE {self.rows}.n = 1)"
+        return self.aggregate(Json.string(first).or_null())
 
-    def furthest_cursor(self) -> str:
+    def furthest_cursor(self) -> Json:
         """The cursor of the last row that is walked."""
         order = f" ORDER BY {self.rows}.n DESC"
-        return self.aggregate(f"(array_agg({self.of_row(self.cursor())}{order}){self.on_page()})[1]")
+        last = f"(array_agg({self.of_row(self.cursor())}{order}){self.on_page()})[1]"
+        return self.aggregate(Json.string(last).or_null())
 
     def on_page(self) -> str:
         """What leaves out a row beyond the page."""
@@ -167,9 +169,9 @@ class Connection:
         """Something of a row, by the name that it has outside."""
         return f"{self.rows}.{self.of_rows.setdefault(expression, f'r{len(self.of_rows)}')}"
 
-    def aggregate(self, expression: str) -> str:
+    def aggregate(self, shown: Json) -> Json:
         """Something of the whole page, by the name that it has outside."""
-        return f"{self.whole}.{self.of_whole.setdefault(expression, f'w{len(self.of_whole)}')}"
+        return Json.of(f"{self.whole}.{self.of_whole.setdefault(shown.sql(), f'w{len(self.of_whole)}')}")
 
     @property
     def limit(self) -> str:
@@ -183,11 +185,12 @@ class Connection:
         filters = [name for name, _ in self.request.filters]
         return listed(self.collection, self.objects.permissions, filters, self.under)
 
-    def count(self) -> str:
+    def count(self) -> Json:
         """How many rows there are."""
         rows = self.listed()
         only_ids = rows.with_only_columns(rows.selected_columns["id"], maintain_column_froms=True)
-        return f"(SELECT count(*)::integer FROM ({self.writer.render(only_ids, self.site)}) {self.writer.name()})"
+        of = f"({self.writer.render(only_ids, self.site)}) {self.writer.name()}"
+        return Json.of("count(*)::integer::text").read_from(of)
 
     def aggregates(self) -> str:
         """What is shown of all rows of the page, as a table of one row."""
@@ -218,5 +221,5 @@ def _declared(selection: Selection) -> list[Any]:
     return [each for each in selection.fields if each.field is not None]
 
 
-def _constant(value: object) -> str:
-    return "true" if value else "false"
+def _constant(value: object) -> Json:
+    return Json.of(Letters("true" if value else "false"))

@@ -15,7 +15,7 @@ from graph.compiler.edits import write_edit
 from graph.compiler.sql import Source
 from graph.compiler.statement import write
 from graph.compiler.tree import Declined, Tree
-from models.identity import Identity, entry
+from models.identity import Identity, entry, entry_to_read
 from services.access import Permission
 from services.edits import Edit
 from services.pagination import PageRequest
@@ -40,7 +40,8 @@ class Plan:
 
     def values(self, asked: Sequence[Any], identity: Identity) -> list[Any]:
         """The values of the statement's parameters, those of `atrium_enter` first."""
-        return [*entry(identity), *[get(asked, identity) for get in self.gets]]
+        enter = entry_to_read if self.mutation is None else entry
+        return [*enter(identity), *[get(asked, identity) for get in self.gets]]
 
 
 def shape(asked: Any) -> Any:

@@ -1,16 +1,28 @@
-"""Rows of the services' selects, and objects made of them."""
+"""Rows of the services' selects, as the outer ones read them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select
 
-from graph.compiler.sql import column, quoted
+from graph.compiler.sql import column
+from models.base import choices_of
 from services import pagination
 
-__all__ = ["Rows", "as_object"]
+__all__ = ["UNKNOWN", "Proof", "Rows"]
 
-OBJECT = quoted("{}")  # a name that no field can have, for a column of it would be taken for the row
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the tables guarantee of a value."""
+
+    never_null: bool = False
+    choices: frozenset[str] | None = None
+    """What it can be besides null, if that is said."""
+
+
+UNKNOWN = Proof()
 
 
 class Rows:
@@ -31,10 +43,10 @@ class Rows:
         self._needed.setdefault(name, expression.label(name))
         return column(self.name, name, expression.type)
 
-    def is_proved(self, name: str) -> bool:
-        """Whether a column is never null: it is the table's own, and declared so."""
+    def proof(self, name: str) -> Proof:
+        """What is known of a column, if it is the table's own."""
         found = self.select.selected_columns[name]
-        return isinstance(found, Column) and not found.nullable
+        return Proof(not found.nullable, choices_of(found)) if isinstance(found, Column) else UNKNOWN
 
     def narrowed(self) -> Select[Any]:
         """The select with nothing but what is needed."""
@@ -43,16 +55,3 @@ class Rows:
     def needed(self) -> Collection[ColumnElement[Any]]:
         """What is needed of them; something, even when it matters only that they are there."""
         return self._needed.values() or [self.select.selected_columns["id"]]
-
-
-def as_object(shown: Iterable[tuple[str, str]], source: str = "", there: Iterable[str] = ()) -> str:
-    """An object of these keys and values, over a source if they need one.
-
-    It is null where the source has no row, and where one of the values that must be `there` is null.
-    """
-    values = ", ".join(f"{value} AS {quoted(key)}" for key, value in shown)
-    row = f"SELECT {values}{f' FROM {source}' if source else ''}"
-    required = " AND ".join(f"{OBJECT}.{quoted(key)} IS NOT NULL" for key in there)
-    if required:  # and no value is computed twice, as it would be without the OFFSET
-        return f"(SELECT row_to_json({OBJECT}) FROM ({row} OFFSET 0) {OBJECT} WHERE {required})"
-    return f"(SELECT row_to_json({OBJECT}) FROM ({row}) {OBJECT})"

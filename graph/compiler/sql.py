@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeEngine
 
 from graph.compiler.tree import Declined
 
-__all__ = ["DIALECT", "Source", "Writer", "column", "quoted", "text"]
+__all__ = ["DIALECT", "FAILURE", "Source", "Writer", "column", "quoted", "text"]
 
 DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 ENTERED = "entered"
@@ -27,8 +27,8 @@ IDENTITY: Mapping[str, ColumnElement[Any]] = {
 }
 """The actor's own binds, by the columns of `atrium_enter`."""
 
-NOT_NULL = f"concat('!', {ENTERED}.user_id)"
-"""What no JSON can be made of: met in place of a null that must not be, it fails the statement."""
+FAILURE = f"concat('!', {ENTERED}.user_id)::json::text"
+"""A text that cannot be made: met in place of what the schema does not allow, it fails the statement."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
-"""From a tree to one statement: `row_to_json` over a sub-select for each object.
+"""From a tree to one statement, which writes the answer as text (see `jsontext`).
 
-    SELECT (SELECT row_to_json(…) FROM (SELECT … AS "orders", … AS "viewer") …)::text
-    FROM atrium_enter($1, …, $9) entered
+    SELECT coalesce('{"orders":' || … || ',"viewer":' || … || '}', '') FROM atrium_enter($1, …, $9) entered
 
-The body is a scalar sub-query of the select list that refers to what `atrium_enter` yielded, so that nothing of it is
-evaluated before the walls are set, and nothing at all for who is not let in. Within it, every object is
+The body stands in the select list and refers to what `atrium_enter` yielded, so that nothing of it is evaluated before
+the walls are set, and nothing at all for who is not let in. Within it, a row as an object is
 
-    (SELECT row_to_json(…) FROM (SELECT t2."full_name" AS "fullName", … FROM (SELECT … FROM memberships …) t2) …)
+    (SELECT '{"fullName":' || to_json(t2."full_name")::text || … || '}' FROM (SELECT … FROM memberships …) t2)
 
 where the innermost select is the services' own, with the services' own names, and knows its parent by the name `t1`.
 """
@@ -21,11 +20,12 @@ from sqlalchemy import ARRAY, ColumnElement, Text, Uuid
 
 from graph import claims, fields, finding
 from graph.compiler import found
+from graph.compiler.jsontext import Json, Letters
 from graph.compiler.lists import connection
-from graph.compiler.rows import Rows, as_object
-from graph.compiler.sql import ENTERED, IDENTITY, NOT_NULL, Source, Writer, column, text
+from graph.compiler.rows import Rows
+from graph.compiler.sql import ENTERED, IDENTITY, Source, Writer, column, text
 from graph.compiler.tree import Declined, Selected, Selection, Tree
-from graph.compiler.values import amount, demanded, printed
+from graph.compiler.values import amount, printed
 from graph.nodes import AnyNode, AnyNodes
 from models.identity import CALL, ENTRY
 from services.access import Permission, permitted
@@ -85,34 +85,32 @@ class ObjectWriter:
         self.asked = asked
         self.known = known
         self.writer = writer
-        self.decisive: list[str] = []
-        """Keys of the root whose null leaves the whole to the reference executor."""
 
     def root(self) -> str:
         """The whole answer as text; an empty one where it comes to nothing."""
-        of = self.tree.root
-        shown = [(each.key, self.field(each, of, None)) for each in of.fields]
-        if not self.decisive:
-            return f"{as_object(shown)}::text"
-        return f"coalesce({as_object(shown, there=self.decisive)}::text, '')"
+        return f"coalesce({self.object_of(self.tree.root, None).sql()}, '')"
 
-    def field(self, selected: Selected, within: Selection, rows: Rows | None) -> str:
-        """One field of an object."""
+    def object_of(self, of: Selection, rows: Rows | None) -> Json:
+        """What is shown of something, as an object."""
+        return Json.object_of([(each.key, self.field(each, of, rows)) for each in of.fields])
+
+    def field(self, selected: Selected, within: Selection, rows: Rows | None) -> Json:
+        """One field of an object; null only where that leaves the whole answer to the reference executor."""
         if selected.field is None:
-            return _name(within)
+            return Json.name(within.type_name)
         write_ = _way_of(selected, within)
         return write_(self, selected, selected.field, rows)
 
-    def row(self, of: Selection, collection: Collection, key: str, value: ColumnElement[Any]) -> str:
+    def row(self, of: Selection, collection: Collection, key: str, value: ColumnElement[Any]) -> Json:
         """The row whose column `key` has this value, as an object; null if there is none."""
         rows = Rows(self.writer.name(), collection, one_of(collection, self.permissions, key, value))
-        shown = [(each.key, self.field(each, of, rows)) for each in of.fields]
-        return as_object(shown, f"({self.writer.render(rows.narrowed())}) {rows.name}")
+        shown = self.object_of(of, rows)
+        return shown.read_from(f"({self.writer.render(rows.narrowed())}) {rows.name}")
 
-    def one(self, selected: Selected, collection: Collection, key: str, value: ColumnElement[Any]) -> str:
+    def one(self, selected: Selected, collection: Collection, key: str, value: ColumnElement[Any]) -> Json:
         """The one row that a field leads to; where there must be one, its absence fails the statement."""
         found = self.row(selected.only, collection, key, value)
-        return f"coalesce({found}, {NOT_NULL}::json)" if is_non_null_type(selected.type) else found
+        return found.or_fail() if is_non_null_type(selected.type) else found.or_null()
 
     def expression(self, rows: Rows, name: str) -> ColumnElement[Any]:
         """One of a collection's named expressions."""
@@ -125,116 +123,111 @@ class ObjectWriter:
         return IDENTITY[attribute] if attribute in IDENTITY else self.writer.parameter(None, attribute, type_)
 
 
-def _column(_objects: ObjectWriter, selected: Selected, field: fields.Column, rows: Rows) -> str:
+def _column(_objects: ObjectWriter, selected: Selected, field: fields.Column, rows: Rows) -> Json:
     name = field.column or field.python_name
-    value = rows.column(name)
-    if is_non_null_type(selected.type) and not rows.is_proved(name):
+    value, proof = rows.column(name), rows.proof(name)
+    if is_non_null_type(selected.type) and not proof.never_null:
         raise Declined(f"{field.definition.name}.{name} may be null")
-    return printed(str(value), value.type, selected.type)
+    return printed(str(value), value.type, selected.type, proof)
 
 
-def _global_id(_objects: ObjectWriter, _selected: Selected, field: fields.GlobalId, rows: Rows) -> str:
-    return f"{text(field.definition.name + ':')} || {rows.column('id')}"
+def _global_id(_objects: ObjectWriter, _selected: Selected, field: fields.GlobalId, rows: Rows) -> Json:
+    return Json.of(Letters(f'"{field.definition.name}:'), f"{rows.column('id')}::text", Letters('"'))
 
 
-def _one(objects: ObjectWriter, selected: Selected, field: fields.One, rows: Rows) -> str:
+def _one(objects: ObjectWriter, selected: Selected, field: fields.One, rows: Rows) -> Json:
     return objects.one(selected, field.target.collection, field.key, rows.column(field.column))
 
 
-def _sql(objects: ObjectWriter, selected: Selected, field: fields.Sql, rows: Rows) -> str:
+def _sql(objects: ObjectWriter, selected: Selected, field: fields.Sql, rows: Rows) -> Json:
     value = objects.expression(rows, field.expression)
-    return demanded(printed(str(value), value.type, selected.type), value.type, selected.type)
+    return printed(str(value), value.type, selected.type)
 
 
-def _money(objects: ObjectWriter, selected: Selected, field: fields.MoneyField, rows: Rows) -> str:
-    currency = rows.column(field.currency)
+def _money(objects: ObjectWriter, selected: Selected, field: fields.MoneyField, rows: Rows) -> Json:
+    currency, proof = rows.column(field.currency), rows.proof(field.currency)
     minor = objects.expression(rows, field.minor) if field.computed else rows.column(field.minor)
     shown = []
     for each in selected.only.fields:
         name = each.field.python_name if each.field else None
         if name == "amount":
-            value = amount(str(minor), str(currency))
+            value = amount(str(minor), str(currency), proof)
         elif name == "currency":
-            value = printed(str(currency), currency.type, each.type)
+            value = printed(str(currency), currency.type, each.type, proof)
         elif each.field is None:
-            value = _name(selected.only)
+            value = Json.name(selected.only.type_name)
         else:
             raise Declined(f"Money.{each.key} is answered by code")
         shown.append((each.key, value))
-    return as_object(shown)
+    return Json.object_of(shown)
 
 
-def _claim(objects: ObjectWriter, selected: Selected, field: claims.Claim, _rows: Rows) -> str:
+def _claim(objects: ObjectWriter, selected: Selected, field: claims.Claim, _rows: Rows) -> Json:
     value = objects.claimed(field.attribute, Text())
     return printed(str(value), value.type, selected.type)
 
 
-def _matches(objects: ObjectWriter, _selected: Selected, field: claims.Matches, rows: Rows) -> str:
+def _matches(objects: ObjectWriter, _selected: Selected, field: claims.Matches, rows: Rows) -> Json:
     value = rows.column(field.column)
-    return f"({value} IS NOT DISTINCT FROM {objects.claimed(field.attribute, value.type)})"
+    return Json.of(f"({value} IS NOT DISTINCT FROM {objects.claimed(field.attribute, value.type)})::text")
 
 
-def _shown_once(_objects: ObjectWriter, _selected: Selected, _field: claims.ShownOnce, _rows: Rows) -> str:
-    return "NULL::text"  # a query makes no secrets
+def _shown_once(_objects: ObjectWriter, _selected: Selected, _field: claims.ShownOnce, _rows: Rows) -> Json:
+    return Json.NULL  # a query makes no secrets
 
 
-def _listing(objects: ObjectWriter, selected: Selected, field: fields.Listing, _rows: Rows) -> str:
+def _listing(objects: ObjectWriter, selected: Selected, field: fields.Listing, _rows: Rows) -> Json:
     return connection(objects, selected, field, None)
 
 
-def _many(objects: ObjectWriter, selected: Selected, field: fields.Many, rows: Rows) -> str:
+def _many(objects: ObjectWriter, selected: Selected, field: fields.Many, rows: Rows) -> Json:
     return connection(objects, selected, field, (field.column, rows.column(field.key)))
 
 
-def _own(objects: ObjectWriter, selected: Selected, field: claims.Own, _rows: Rows) -> str:
+def _own(objects: ObjectWriter, selected: Selected, field: claims.Own, _rows: Rows) -> Json:
     if not objects.known[field.attribute]:
-        return "NULL::json"
+        return Json.NULL
     return objects.one(selected, field.target.collection, "id", objects.claimed(field.attribute, Uuid()))
 
 
-def _search(objects: ObjectWriter, selected: Selected, field: finding.Search, rows: Rows | None) -> str:
+def _search(objects: ObjectWriter, selected: Selected, field: finding.Search, rows: Rows | None) -> Json:
     if rows is not None:
         raise Declined(f"a search under {rows.name}")
-    objects.decisive.append(selected.key)
     return found.found(objects, selected, field)
 
 
-def _said(objects: ObjectWriter, selected: Selected, field: finding.Said, rows: found.FoundRows) -> str:
+def _said(objects: ObjectWriter, selected: Selected, field: finding.Said, rows: found.FoundRows) -> Json:
     return found.said(objects, selected, field, rows)
 
 
-def _single(objects: ObjectWriter, selected: Selected, field: fields.Single, _rows: Rows) -> str:
+def _single(objects: ObjectWriter, selected: Selected, field: fields.Single, _rows: Rows) -> Json:
     value = objects.writer.parameter(selected.site, "id", Uuid())
     return objects.one(selected, field.target.collection, "id", value)
 
 
-def _any_node(objects: ObjectWriter, selected: Selected, _field: AnyNode, _rows: Rows) -> str:
+def _any_node(objects: ObjectWriter, selected: Selected, _field: AnyNode, _rows: Rows) -> Json:
     assert selected.site is not None, "it takes an id"
     type_name, _ = objects.asked[selected.site]
     value = objects.writer.parameter(selected.site, "id", Uuid())
-    return objects.row(selected.of[type_name], fields.NODES[type_name].collection, "id", value)
+    return objects.row(selected.of[type_name], fields.NODES[type_name].collection, "id", value).or_null()
 
 
-def _any_nodes(objects: ObjectWriter, selected: Selected, _field: AnyNodes, _rows: Rows) -> str:
+def _any_nodes(objects: ObjectWriter, selected: Selected, _field: AnyNodes, _rows: Rows) -> Json:
     assert selected.site is not None, "it takes ids"
     types = sorted({type_name for type_name, _ in objects.asked[selected.site]})
     if not types:
-        return "'[]'::json"
+        return Json.of(Letters("[]"))
     name = objects.writer.name()
     row_id = column(name, "id", Uuid())
-    cases = " ".join(
-        f"WHEN {text(each)} THEN {objects.row(selected.of[each], fields.NODES[each].collection, 'id', row_id)}"
-        for each in types
-    )
+    rows = {each: objects.row(selected.of[each], fields.NODES[each].collection, "id", row_id) for each in types}
+    cases = " ".join(f"WHEN {text(each)} THEN {row.sql()}" for each, row in rows.items())
     names = objects.writer.parameter(selected.site, "types", ARRAY(Text()))
     ids = objects.writer.parameter(selected.site, "ids", ARRAY(Uuid()))
-    return (
-        f"(SELECT json_agg(CASE {name}.type {cases} END ORDER BY {name}.n)"
-        f" FROM unnest({names}, {ids}) WITH ORDINALITY {name}(type, id, n))"
-    )
+    every = Json.list_of(Json.of(f"CASE {name}.type {cases} END").or_null(), f" ORDER BY {name}.n")
+    return every.read_from(f"unnest({names}, {ids}) WITH ORDINALITY {name}(type, id, n)")
 
 
-WAYS: Mapping[type[fields.Declared], Callable[..., str]] = {
+WAYS: Mapping[type[fields.Declared], Callable[..., Json]] = {
     fields.Column: _column,
     fields.GlobalId: _global_id,
     fields.One: _one,
@@ -262,12 +255,8 @@ def is_taken(field: fields.Declared) -> bool:
     return taken and any(cls in WAYS for cls in type(field).__mro__)
 
 
-def _way_of(selected: Selected, within: Selection) -> Callable[..., str]:
+def _way_of(selected: Selected, within: Selection) -> Callable[..., Json]:
     """How a field is written; code that answers it must have said by `asked` what it takes from a statement."""
     if not isinstance(selected.field, fields.Declared) or not is_taken(selected.field):
         raise Declined(f"{within.type_name}.{selected.name} is answered by code")
     return next(WAYS[cls] for cls in type(selected.field).__mro__ if cls in WAYS)
-
-
-def _name(of: Selection) -> str:
-    return f"{text(of.type_name)}::text"

@@ -19,89 +19,104 @@ from graphql import (
 from sqlalchemy import ARRAY, REAL, BigInteger, Boolean, DateTime, Integer, Numeric, Text, Uuid
 from sqlalchemy.types import TypeEngine
 
-from graph.compiler.sql import NOT_NULL, text
+from graph.compiler.jsontext import Json
+from graph.compiler.rows import UNKNOWN, Proof
+from graph.compiler.sql import FAILURE, text
 from graph.compiler.tree import Declined
 from models.money import DECIMALS
 
-__all__ = ["amount", "demanded", "printed"]
+__all__ = ["amount", "printed"]
 
 MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
 
-def printed(value: str, type_: TypeEngine[Any], wanted: GraphQLOutputType) -> str:
-    """A value as JSON has it, without a word on nulls.
+def printed(value: str, type_: TypeEngine[Any], wanted: GraphQLOutputType, proof: Proof = UNKNOWN) -> Json:
+    """A value as JSON, with a word for null, or a failure where the schema allows none.
+
+    Args:
+        value: the value.
+        type_: its type in the database.
+        wanted: its type in the schema.
+        proof: what is known of it.
 
     Raises:
         Declined: no rule is known for these types.
     """
+    shown = _shown(value, type_, wanted, proof)
+    if proof.never_null:
+        return shown
+    return shown.or_fail() if is_non_null_type(wanted) else shown.or_null()
+
+
+def _shown(value: str, type_: TypeEngine[Any], wanted: GraphQLOutputType, proof: Proof) -> Json:
+    """A value as JSON; null where it is."""
     plain = get_nullable_type(wanted)
     if isinstance(plain, GraphQLList):
         return _listed(value, type_, plain)
     if isinstance(plain, GraphQLEnumType):
-        return _chosen(value, type_, plain)
+        return Json.string(_chosen(value, type_, plain, proof))
     for name, kind, print_ in PRINTS:
         if plain.name == name and isinstance(type_, kind):
             return print_(value)
     raise Declined(f"the scalar {plain.name} from {type_!r}")
 
 
-def _as_it_is(value: str) -> str:
-    return value
+def _number(value: str) -> Json:
+    return Json.of(f"{value}::text")
 
 
-def _fraction(value: str) -> str:
+def _escaped(value: str) -> Json:
+    return Json.of(f"to_json({value})::text")
+
+
+def _fraction(value: str) -> Json:
     """A number that is written as one with decimals, even where these are none; fails for what is no number."""
-    return f"({value}::float8::text || CASE WHEN {value} = floor({value}) THEN '.0' ELSE '' END)::json"
+    written = f"{value}::float8::text || CASE WHEN {value} = floor({value}) THEN '.0' ELSE '' END"
+    return Json.of(f"({written})::json::text")
 
 
-PRINTS: tuple[tuple[str, type[TypeEngine[Any]], Callable[[str], str]], ...] = (
-    ("Boolean", Boolean, _as_it_is),
-    ("Int", BigInteger, lambda value: f"{value}::integer"),  # fails beyond 32 bits, as the reference does
-    ("Int", Integer, _as_it_is),
-    ("String", Text, _as_it_is),
-    ("ID", Text, _as_it_is),
-    ("ID", Uuid, _as_it_is),
-    ("DateTime", DateTime, lambda value: f"to_char({value} AT TIME ZONE 'UTC', {text(MOMENT)})"),
+def _moment(value: str) -> Json:
+    return Json.string(f"to_char({value} AT TIME ZONE 'UTC', {text(MOMENT)})")
+
+
+PRINTS: tuple[tuple[str, type[TypeEngine[Any]], Callable[[str], Json]], ...] = (
+    ("Boolean", Boolean, _number),
+    ("Int", BigInteger, lambda value: _number(f"{value}::integer")),  # fails beyond 32 bits, as the reference does
+    ("Int", Integer, _number),
+    ("String", Text, _escaped),
+    ("ID", Text, _escaped),
+    ("ID", Uuid, lambda value: Json.string(f"{value}::text")),
+    ("DateTime", DateTime, _moment),
     ("Float", REAL, _fraction),
-    ("Decimal", Numeric, lambda value: f"{value}::text"),
+    ("Decimal", Numeric, lambda value: Json.string(f"{value}::text")),
 )
 """By scalar and type in the database, the first that fits."""
 
 
-CASTS: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
-    (ARRAY, "text[]"),
-    (Integer, "integer"),
-    (Boolean, "boolean"),
-    (REAL, "json"),
-)
-"""What a failure has to look like beside a printed value of these types; beside all others, text."""
+def amount(minor: str, currency: str, proof: Proof) -> Json:
+    """Minor units as an amount with exactly the currency's decimals; fails for null.
 
-
-def demanded(value: str, type_: TypeEngine[Any], wanted: GraphQLOutputType) -> str:
-    """A printed value that the schema may not let be null: a null fails the statement."""
-    if not is_non_null_type(wanted):
-        return value
-    cast = next((name for kind, name in CASTS if isinstance(type_, kind)), "text")
-    return f"coalesce({value}, {NOT_NULL}::json::text::{cast})"
-
-
-def amount(minor: str, currency: str) -> str:
-    """Minor units as an amount with exactly the currency's decimals; fails for what is no currency, and for null."""
+    Raises:
+        Declined: nothing says that the currency is one, as `proof` does.
+    """
+    if not proof.never_null or proof.choices is None or not proof.choices <= DECIMALS.keys():
+        raise Declined("an amount of no certain currency")
     by_decimals: dict[int, list[str]] = {}
     for code, decimals in DECIMALS.items():
         by_decimals.setdefault(decimals, []).append(code)
+    (usual, _), *others = sorted(by_decimals.items(), key=lambda pair: -len(pair[1]))
     cases = " ".join(
-        f"WHEN {currency} = ANY({text('{' + ','.join(codes) + '}')}::text[]) THEN ({minor}{_scaled(decimals)})::text"
-        for decimals, codes in sorted(by_decimals.items(), key=lambda pair: -len(pair[1]))
+        f"WHEN {currency} = ANY({text('{' + ','.join(codes) + '}')}::text[]) THEN {_scaled(minor, decimals)}"
+        for decimals, codes in others
     )
-    return f"coalesce(CASE {cases} END, {NOT_NULL}::json::text)"
+    return Json.string(f"coalesce(CASE {cases} ELSE {_scaled(minor, usual)} END, {FAILURE})")
 
 
-def _scaled(decimals: int) -> str:
-    return f" * 0.{'0' * (decimals - 1)}1" if decimals else ""
+def _scaled(minor: str, decimals: int) -> str:
+    return f"({minor} * 0.{'0' * (decimals - 1)}1)::text" if decimals else f"{minor}::text"
 
 
-def _listed(value: str, type_: TypeEngine[Any], wanted: GraphQLList[Any]) -> str:
+def _listed(value: str, type_: TypeEngine[Any], wanted: GraphQLList[Any]) -> Json:
     inner = get_nullable_type(wanted.of_type)
     if not isinstance(type_, ARRAY) or not isinstance(type_.item_type, Text) or not isinstance(inner, GraphQLEnumType):
         raise Declined(f"a list of {inner}")
@@ -109,21 +124,20 @@ def _listed(value: str, type_: TypeEngine[Any], wanted: GraphQLList[Any]) -> str
     if names is None or not isinstance(wanted.of_type, GraphQLNonNull):
         raise Declined(f"a list of {inner}")
     known = f"ARRAY[{', '.join(map(text, names))}]::text[]"
-    return f"CASE WHEN {value} <@ {known} THEN {value} WHEN {value} IS NOT NULL THEN ARRAY[{NOT_NULL}::json::text] END"
+    return _escaped(f"CASE WHEN {value} <@ {known} THEN {value} WHEN {value} IS NOT NULL THEN ARRAY[{FAILURE}] END")
 
 
-def _chosen(value: str, type_: TypeEngine[Any], wanted: GraphQLEnumType) -> str:
+def _chosen(value: str, type_: TypeEngine[Any], wanted: GraphQLEnumType, proof: Proof) -> str:
     if not isinstance(type_, Text):
         raise Declined(f"the enum {wanted.name} from {type_!r}")
     names = _same_names(wanted)
+    if names is not None and proof.choices is not None and proof.choices.issubset(names):
+        return value
     if names is not None:
         known = text("{" + ",".join(names) + "}")
-        return (
-            f"CASE WHEN {value} = ANY({known}::text[]) THEN {value}"
-            f" WHEN {value} IS NOT NULL THEN {NOT_NULL}::json::text END"
-        )
+        return f"CASE WHEN {value} = ANY({known}::text[]) THEN {value} WHEN {value} IS NOT NULL THEN {FAILURE} END"
     cases = " ".join(f"WHEN {text(_value(each.value))} THEN {text(name)}" for name, each in wanted.values.items())
-    return f"CASE WHEN {value} IS NOT NULL THEN CASE {value} {cases} ELSE {NOT_NULL}::json::text END END"
+    return f"CASE WHEN {value} IS NOT NULL THEN CASE {value} {cases} ELSE {FAILURE} END END"
 
 
 def _same_names(wanted: GraphQLEnumType) -> list[str] | None:

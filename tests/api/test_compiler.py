@@ -20,6 +20,7 @@ from sqlalchemy import REAL
 
 from graph.cache import Cache
 from graph.compiler import Compiler
+from graph.compiler.jsontext import Json
 from graph.compiler.values import printed
 from models.identity import CALL, Identity, entry
 from tests.api.both_executors import Both, Tally, both, compare
@@ -95,8 +96,8 @@ async def told(app: App, token: str | None, query: str, **variables: Any) -> dic
 
 @pytest.mark.parametrize("number", [0.0, 1.0, -2.0, 0.1, 1e-7, 0.081920184, 123456.0, 123456.7, None])
 async def test_numbers_are_written_with_decimals(owner_connection: asyncpg.Connection, number: float | None) -> None:
-    written = printed("$1::real", REAL(), GraphQLFloat)
-    text = await owner_connection.fetchval(f"SELECT row_to_json(o)::text FROM (SELECT {written} AS n) o", number)
+    shown = Json.object_of([("n", printed("$1::real", REAL(), GraphQLFloat))])
+    text = await owner_connection.fetchval(f"SELECT {shown.sql()}", number)
     exact = None if number is None else struct.unpack("f", struct.pack("f", number))[0]
     assert repr(json.loads(text)["n"]) == repr(exact)
 

@@ -82,7 +82,6 @@ def compiled(operation: str) -> str:
 def shortened(statement: str) -> str:
     """A statement without what the page leaves out: quotes, types of parameters, and names that are said twice."""
     for pattern, instead in (
-        (r'"\{\}"', "o"),
         (r'"', ""),
         (r"(\$\d+)::\w+", r"\1"),
         (r"\b(memberships|orders|tasks)\.", ""),
