@@ -23,6 +23,7 @@ from atrium.http.answers import RequestRefused
 from atrium.http.calls import Call, ContextGetter
 from atrium.http.consistency import NAME as CONSISTENCY
 from atrium.http.endpoint import GraphQLEndpoint, record_of
+from atrium.http.protocol import HttpProtocol
 from atrium.http.requests import RequestMiddleware
 from atrium.logs import RequestRecord, log_request
 from atrium.settings import Settings
@@ -115,6 +116,7 @@ def server_options(settings: Settings) -> dict[str, Any]:
     return {
         "host": settings.host,
         "port": settings.port,
+        "http": HttpProtocol,
         "log_config": None,
         "access_log": False,
         "proxy_headers": False,
