@@ -20,7 +20,7 @@ from rich.console import Console
 from bench import growth, guard, picture, report
 from bench.compare import compare
 from bench.load import Sample, bodies, sample, statements, wrk_program
-from bench.place import Place, opened
+from bench.place import POOL, Place, opened
 from bench.queries import OPERATIONS, Operation
 from bench.servers import ATRIUM, PEERS, Missing, Running, running
 
@@ -60,6 +60,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--svg", type=Path, help="where to draw them")
     parser.add_argument("--markdown", type=Path, help="where to write them as tables")
     parser.add_argument("--data", type=Path, help="keep the database in this folder, for the next run")
+    parser.add_argument("--pool", type=int, default=POOL, help=f"connections of each server ({POOL}, two a core)")
     parser.add_argument("--guard", action="store_true", help="only make sure that Atrium costs no more than it did")
     return parser.parse_args()
 
@@ -70,7 +71,7 @@ async def main(asked: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="atrium-bench-") as temporary, ExitStack() as stack:
         folder = asked.data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        async with opened(folder, scale=1, console=console) as place:
+        async with opened(folder, scale=1, console=console, pool=asked.pool) as place:
             servers, absent = _started(stack, place, asked.peers)
             found = Found()
             for name in asked.only:

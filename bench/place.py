@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -21,9 +22,9 @@ from atrium.postgres import Server
 from atrium.settings import Settings
 from bench.queries import Data
 
-__all__ = ["TOKEN_MINUTES", "Place", "grow", "opened", "plain"]
+__all__ = ["POOL", "TOKEN_MINUTES", "Place", "grow", "opened", "plain"]
 
-POOL = 10  # connections of each server
+POOL = 2 * (os.cpu_count() or 1)  # connections of each server, unless another number is asked for
 TOKEN_MINUTES = 1440  # so that no run outlives its token
 
 WHO = """
@@ -51,6 +52,8 @@ class Place:
     identity: dict[str, str]
     token: str
     data: Data
+    pool: int = POOL
+    """How many connections each server has."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -58,7 +61,7 @@ class Place:
         return {
             "BENCH_OWNER_URL": plain(self.server.owner_url),
             "BENCH_RUNTIME_URL": plain(self.server.runtime_url),
-            "BENCH_POOL": str(POOL),
+            "BENCH_POOL": str(self.pool),
             "BENCH_TENANT": self.identity["tenant"],
             "BENCH_IDENTITY": json.dumps(self.identity),
             "BENCH_SETTINGS": json.dumps({f"app.{key}_id": self.identity[key] for key in ("tenant", "user")}),
@@ -102,7 +105,7 @@ class Place:
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, scale: float, console: Console) -> AsyncIterator[Place]:
+async def opened(folder: Path, *, scale: float, console: Console, pool: int = POOL) -> AsyncIterator[Place]:
     """Bring the database up in a folder, with the demo data at this scale, for as long as this lasts."""
     server = Server.start(folder)
     try:
@@ -116,7 +119,7 @@ async def opened(folder: Path, *, scale: float, console: Console) -> AsyncIterat
         who: dict[str, str] = dict(await owner.fetchrow(WHO, OWNER, TENANT) or {})
         ids = [[row[0] for row in await owner.fetch(query, who["tenant"])] for query in (ORDERS, TASKS)]
         await owner.close()
-        yield Place(folder, server, superuser, secret, who, written, Data(who["tenant"], *ids))
+        yield Place(folder, server, superuser, secret, who, written, Data(who["tenant"], *ids), pool)
         await superuser.close()
     finally:
         server.stop()

@@ -152,7 +152,7 @@ def _free_port() -> int:
 
 
 def _atrium(place: Place) -> dict[str, str]:
-    """As in production, where nobody waits in vain for a connection: 32 clients share ten."""
+    """As in production, where nobody waits in vain for a connection: 32 clients share a few."""
     return {
         "ATRIUM_ENVIRONMENT": "production",
         "ATRIUM_SECRET_KEY": place.secret,
@@ -160,6 +160,7 @@ def _atrium(place: Place) -> dict[str, str]:
         "ATRIUM_DATABASE_OWNER_URL": plain(place.server.owner_url),
         "ATRIUM_DATA_DIR": str(place.folder / "atrium"),
         "ATRIUM_LOG_LEVEL": "warning",
+        "ATRIUM_POOL_SIZE": str(place.pool),
         "ATRIUM_ADMISSION_WAIT_SECONDS": "30",
         "ATRIUM_ACCESS_TOKEN_MINUTES": str(TOKEN_MINUTES),
     }
