@@ -19,7 +19,7 @@ from rich.console import Console
 
 from bench import growth, guard, picture, report
 from bench.compare import compare
-from bench.load import Sample, bodies, sample, statements, wrk_program
+from bench.load import Sample, bodies, sample, statements, undisturbed, wrk_program
 from bench.place import POOL, Place, opened
 from bench.queries import OPERATIONS, Operation
 from bench.servers import ATRIUM, PEERS, Missing, Running, running
@@ -138,7 +138,7 @@ async def _measure(
         await servers[0].place.settle()
         for server in able if number % 2 == 0 else reversed(able):
             server.wake()
-            taken = await sample([server], requests[server.kind.name], asked.seconds)
+            taken = await undisturbed(server, requests[server.kind.name], asked.seconds)
             server.rest()
             samples[server.kind.name].append(taken)
     found.samples[operation.name] = samples

@@ -84,8 +84,13 @@ def show(console: Console, found: "Found") -> None:
     console.print(cost)
     console.print(
         "Statements are what the database logged of some operations one after the other, BEGIN and COMMIT among them. "
-        f"The load of the machine was {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores at the end.",
+        f"The load of the machine was {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores at the end. Up to "
+        f"{max(_stolen(found)):.0%} of the processors' time went to other machines during a sample.",
     )
+
+
+def _stolen(found: "Found") -> list[float]:
+    return [each.stolen for servers in found.samples.values() for samples in servers.values() for each in samples]
 
 
 def ratios(found: "Found", operation: str, name: str) -> list[float]:
