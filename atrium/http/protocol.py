@@ -1,7 +1,7 @@
 """How answers leave: head and body in one piece.
 
 uvicorn writes them one after the other, and uvloop hands each to the system at once: two calls and two packets for an
-answer that fits into one, which is a tenth of all that the server does for a short one.
+answer that fits into one.
 """
 
 import asyncio

@@ -1,9 +1,8 @@
 """JSON as a statement writes it: texts joined to texts, of which all but the values are known before.
 
 `row_to_json` and `json_agg` look up the types of what they are given for every row, and copy each level as a value of
-its own; to join texts takes about half of that. In return, whatever is joined must be proved never to be null, for one
-null makes the whole null. A value that may be null says so here: by `or_null`, or, where the schema allows no null, by
-`or_fail`.
+its own; to join texts costs less. In return, whatever is joined must be proved never to be null, for one null makes the
+whole null. A value that may be null says so here: by `or_null`, or, where the schema allows no null, by `or_fail`.
 """
 
 from collections.abc import Iterable

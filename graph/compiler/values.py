@@ -61,7 +61,7 @@ def _shown(value: str, type_: TypeEngine[Any], wanted: GraphQLOutputType, proof:
     raise Declined(f"the scalar {plain.name} from {type_!r}")
 
 
-def _number(value: str) -> Json:
+def _bare(value: str) -> Json:
     return Json.of(f"{value}::text")
 
 
@@ -80,9 +80,9 @@ def _moment(value: str) -> Json:
 
 
 PRINTS: tuple[tuple[str, type[TypeEngine[Any]], Callable[[str], Json]], ...] = (
-    ("Boolean", Boolean, _number),
-    ("Int", BigInteger, lambda value: _number(f"{value}::integer")),  # fails beyond 32 bits, as the reference does
-    ("Int", Integer, _number),
+    ("Boolean", Boolean, _bare),
+    ("Int", BigInteger, lambda value: _bare(f"{value}::integer")),  # fails beyond 32 bits, as the reference does
+    ("Int", Integer, _bare),
     ("String", Text, _escaped),
     ("ID", Text, _escaped),
     ("ID", Uuid, lambda value: Json.string(f"{value}::text")),
