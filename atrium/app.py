@@ -50,8 +50,10 @@ class Parts:
         """The context of one operation; whoever brings no valid token is nobody."""
         record = call.record
         extensions: dict[str, Any] = {}
-        origin = record.request_id, record.client_address or "", record.user_agent or ""
-        identity, bad_token, expires_at = None, False, None
+        origin = Identity(
+            request_id=record.request_id, ip=record.client_address or "", user_agent=record.user_agent or ""
+        )
+        identity, bad_token, expires_at = origin, False, None
         if authorization := call.authorization:
             try:
                 identity, expires_at = await self._recognised(authorization, origin)
@@ -59,7 +61,7 @@ class Parts:
                 bad_token = True
         return Context(
             self.database,
-            Actor.of(identity or Identity(None, None, None, None, *origin)),
+            Actor.of(identity),
             self.door,
             self.feed,
             bad_token=bad_token,
@@ -70,20 +72,27 @@ class Parts:
             tells=not self.settings.is_production,
         )
 
-    async def _recognised(self, authorization: str, origin: tuple[str, str, str]) -> tuple[Identity, datetime | None]:
+    async def _recognised(self, authorization: str, origin: Identity) -> tuple[Identity, datetime | None]:
         """Who a bearer token or an API key stands for, and when it ends."""
         token = authorization.removeprefix("Bearer ").strip()
         if not is_key(token):
             claims = self.door.tokens.read(token)
-            person = Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id, *origin)
+            person = Identity(
+                claims.tenant_id,
+                claims.user_id,
+                claims.role,
+                claims.session_id,
+                origin.request_id,
+                origin.ip,
+                origin.user_agent,
+            )
             return person, claims.expires_at
-        nobody = Identity(None, None, None, None, *origin)
         try:
-            machine = await self.keyring.recognise(token, nobody)
+            machine = await self.keyring.recognise(token, origin)
         except (Overloaded, Unreachable, Retry):
             unavailable = errors.Unavailable()
             raise RequestRefused(unavailable.code, unavailable.message) from None
-        return machine.asking(nobody), machine.expires_at
+        return machine.asking(origin), machine.expires_at
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -30,8 +30,6 @@ __all__ = [
     "trigrams",
 ]
 
-CHOICES = "choices"  # what a CHECK allows, in its `info`
-
 SQLModel.metadata.naming_convention = {
     "pk": "%(table_name)s_pkey",
     "uq": "%(table_name)s_%(column_0_N_name)s_key",
@@ -104,13 +102,13 @@ def check_in(column: str, choices: type[StrEnum]) -> CheckConstraint:
     """
     values = [choice.value for choice in choices]
     written = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({written})", name=column, info={CHOICES: {column: frozenset(values)}})
+    return CheckConstraint(f"{column} IN ({written})", name=column, info={column: frozenset(values)})
 
 
 def choices_of(column: Column[Any]) -> frozenset[str] | None:
     """What a column of a table can be, by a CHECK, besides null; None if that is not said."""
-    every = (constraint.info.get(CHOICES, {}) for constraint in column.table.constraints)
-    return next((choices[column.name] for choices in every if column.name in choices), None)
+    every = (constraint.info.get(column.name) for constraint in column.table.constraints)
+    return next((choices for choices in every if choices is not None), None)
 
 
 class Model(SQLModel):

@@ -199,8 +199,6 @@ class Route:
     async def _choose(self, identity: Identity, use: Use[Result]) -> tuple[Result, Served]:
         """What a node gave that shows what the reader must see, and which one it was."""
         why = self.primary or self.kind or self._demand.primary
-        if not self.nodes.replicas:
-            why = why or Why.NO_REPLICA
         if why is None:
             found = await self._on_replica(identity, use)
             if isinstance(found, tuple):

@@ -45,12 +45,12 @@ class Json:
     @classmethod
     def name(cls, value: str) -> "Json":
         """A string that is known before, of letters that need no escape."""
-        return cls((Letters(f'"{value}"'),))
+        return cls.of(Letters(f'"{value}"'))
 
     @classmethod
     def string(cls, sql: str) -> "Json":
         """A string whose letters need no escape; null where it is."""
-        return cls((Letters('"'), sql, Letters('"')))
+        return cls.of(Letters('"'), sql, Letters('"'))
 
     @classmethod
     def object_of(cls, shown: Iterable[tuple[str, "Json"]]) -> "Json":
@@ -63,7 +63,7 @@ class Json:
     @classmethod
     def list_of(cls, item: "Json", order: str = "", filter_: str = "") -> "Json":
         """The list of what there is in each row of a source, by an aggregate; `order` and `filter_` are clauses."""
-        return cls((Letters("["), f"coalesce(string_agg({item.sql()}, ','{order}){filter_}, '')", Letters("]")))
+        return cls.of(Letters("["), f"coalesce(string_agg({item.sql()}, ','{order}){filter_}, '')", Letters("]"))
 
     def sql(self) -> str:
         """The whole as one expression."""
@@ -73,18 +73,18 @@ class Json:
 
     def read_from(self, source: str) -> "Json":
         """The same, of the one row of a source; null if it has none."""
-        return Json((f"(SELECT {self.sql()} FROM {source})",))
+        return Json.of(f"(SELECT {self.sql()} FROM {source})")
 
     def or_null(self) -> "Json":
         """The same; where it is null, the word for that."""
-        return Json((f"coalesce({self.sql()}, 'null')",))
+        return Json.of(f"coalesce({self.sql()}, 'null')")
 
     def or_fail(self) -> "Json":
         """The same; where it is null, the statement fails, as the schema allows none."""
-        return Json((f"coalesce({self.sql()}, {FAILURE})",))
+        return Json.of(f"coalesce({self.sql()}, {FAILURE})")
 
 
-Json.NULL = Json((Letters("null"),))
+Json.NULL = Json.of(Letters("null"))
 
 
 def _joined(texts: list[str]) -> str:

@@ -7,7 +7,6 @@ import logging
 import os
 import random
 import secrets
-import struct
 import sys
 from collections.abc import AsyncIterator
 from math import sqrt
@@ -15,14 +14,9 @@ from typing import Any
 
 import asyncpg
 import pytest
-from graphql import GraphQLFloat, GraphQLID, GraphQLNonNull, GraphQLOutputType, GraphQLString
-from sqlalchemy import REAL, Text
 
 from graph.cache import Cache
 from graph.compiler import Compiler
-from graph.compiler.jsontext import CHAIN, Json
-from graph.compiler.sql import ENTERED
-from graph.compiler.values import printed
 from models.identity import CALL, Identity, entry
 from tests.api.both_executors import Both, Tally, both, compare
 from tests.client import App, running
@@ -93,42 +87,6 @@ async def told(app: App, token: str | None, query: str, **variables: Any) -> dic
     """What an answer says of who gave it."""
     extensions: dict[str, Any] = (await app.client(token).send(query, **variables)).get("extensions", {})
     return extensions
-
-
-@pytest.mark.parametrize("number", [0.0, 1.0, -2.0, 0.1, 1e-7, 0.081920184, 123456.0, 123456.7, None])
-async def test_numbers_are_written_with_decimals(owner_connection: asyncpg.Connection, number: float | None) -> None:
-    shown = Json.object_of([("n", printed("$1::real", REAL(), GraphQLFloat))])
-    text = await owner_connection.fetchval(f"SELECT {shown.sql()}", number)
-    exact = None if number is None else struct.unpack("f", struct.pack("f", number))[0]
-    assert repr(json.loads(text)["n"]) == repr(exact)
-
-
-async def test_an_object_may_have_any_number_of_values(owner_connection: asyncpg.Connection) -> None:
-    for count in (0, 1, CHAIN, CHAIN + 1, CHAIN * CHAIN + 1):
-        shown = Json.object_of((f"n{number}", Json.of(f"{number}::text")) for number in range(count))
-        text = await owner_connection.fetchval(f"SELECT {shown.sql()}")
-        assert json.loads(text) == {f"n{number}": number for number in range(count)}
-
-
-async def test_letters_come_out_as_they_went_in(owner_connection: asyncpg.Connection) -> None:
-    value = "it's \"quoted\", \\, \n\t\x01, || ' and \U0001f600"
-    shown = Json.object_of([("it's", printed("$1::text", Text(), GraphQLString)), ("none", Json.NULL)])
-    many = Json.list_of(shown).read_from("generate_series(1, 2)")
-    assert json.loads(await owner_connection.fetchval(f"SELECT {many.sql()}", value)) == 2 * [
-        {"it's": value, "none": None}
-    ]
-    assert json.loads(await owner_connection.fetchval(f"SELECT {many.sql()}", None))[0]["it's"] is None
-
-
-@pytest.mark.parametrize("wanted", [GraphQLNonNull(GraphQLString), GraphQLNonNull(GraphQLID)])
-async def test_a_null_that_must_not_be_fails_the_statement(
-    owner_connection: asyncpg.Connection, wanted: GraphQLOutputType
-) -> None:
-    shown = printed("given.value", Text(), wanted)
-    source = f"(SELECT $1::text AS value) given, (SELECT gen_random_uuid() AS user_id) {ENTERED}"
-    assert json.loads(await owner_connection.fetchval(f"SELECT {shown.sql()} FROM {source}", "is")) == "is"
-    with pytest.raises(asyncpg.InvalidTextRepresentationError):
-        await owner_connection.fetchval(f"SELECT {shown.sql()} FROM {source}", None)
 
 
 # Plans

@@ -1,7 +1,7 @@
 """How answers leave: a head waits for its body, and for nothing else."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -90,10 +90,43 @@ async def test_the_rest_is_the_transports(joined: Joined, wire: Wire) -> None:
     assert wire.sent == [HEAD]
 
 
-async def test_a_real_server_answers_whole(toy: Any) -> None:
+class Tapped(Wire):
+    """A transport that remembers what was sent, and sends it."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self.transport = transport
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        self.transport.write(data)
+
+    def close(self) -> None:
+        super().close()
+        self.transport.close()
+
+    def get_extra_info(self, name: str) -> Any:
+        return self.transport.get_extra_info(name)
+
+
+async def test_a_real_server_answers_in_one_piece(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    wires = []
+
+    def tapped(transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> Joined:
+        wires.append(Tapped(transport))
+        return Joined(cast("asyncio.Transport", wires[-1]), loop)
+
+    monkeypatch.setattr("atrium.http.protocol.Joined", tapped)
     async with toy.serving() as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
-        for _ in range(2):  # on one connection
-            answer = await http.post("/graphql", json={"query": "{ __typename }"})
-            assert answer.json()["data"] == {"__typename": "Query"}
-        assert (await http.head("/graphql")).status_code == 405
-        assert (await http.get("/schema.graphql")).text
+        answers = [
+            await http.post("/graphql", json={"query": "{ __typename }"}),
+            await http.get("/schema.graphql"),
+            await http.head("/graphql"),
+        ]
+    assert [answer.status_code for answer in answers] == [200, 200, 405]
+    assert answers[0].json()["data"] == {"__typename": "Query"}
+    [wire] = wires  # one connection
+    assert len(wire.sent) == len(answers)
+    for sent, answer in zip(wire.sent, answers, strict=True):
+        assert sent.startswith(b"HTTP/1.1 ")
+        assert sent.endswith(b"\r\n\r\n" + answer.content)
