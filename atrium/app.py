@@ -8,23 +8,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from atrium import health, http, mail, migrate
-from atrium.http.answers import RequestRefused
 from atrium.http.consistency import Consistency
+from atrium.http.responses import RequestRefused
 from atrium.metrics import Metrics
 from atrium.settings import Settings, SettingsError
 from graph import schema
-from graph.context import Context
+from graph.runtime.context import Context
 from models import MailedKind
 from models.database import Database
-from models.failures import Overloaded, Retry, Unreachable
-from models.identity import Identity
-from models.nodes import PRIMARY, Nodes
+from models.database.errors import Overloaded, Retry, Unreachable
+from models.database.identity import Identity
+from models.database.topology import PRIMARY, Nodes
 from services import errors, security
-from services.access import Actor
 from services.api_keys import Keyring, is_key
-from services.door import Door
-from services.feed import Feed
-from services.mail import Mailer, Nowhere, Post
+from services.authentication import Door
+from services.email.messages import Mailer, Nowhere, Post
+from services.eventlog.outbox import Feed
+from services.permissions import Actor
 
 __all__ = ["Parts", "build", "door_of", "signing_keys"]
 

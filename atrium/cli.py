@@ -13,9 +13,9 @@ import uvicorn
 from rich.console import Console
 from rich.progress import Progress
 
+from atrium import admin, article_import, http, logs, maintenance, migrate, startup_checks
 from atrium import app as application
 from atrium import demo as demo_data
-from atrium import http, imports, logs, maintenance, migrate, operators, start
 from atrium.settings import Settings, SettingsError, load
 from graph import schema as graphql_schema
 
@@ -41,10 +41,10 @@ def serve(
     with _prepared(serving=True, **changes) as (settings, urls):
         if not settings.is_production:
             migrate.upgrade(urls.owner, urls.runtime)
-        asyncio.run(start.check_database(urls))
+        asyncio.run(startup_checks.check_database(urls))
         if urls.embedded:
             demo_data.load_once(urls.owner, settings)
-        with start.replicas(settings, urls, replicas) as replicated:
+        with startup_checks.replicas(settings, urls, replicas) as replicated:
             _run(replicated, urls)
 
 
@@ -88,7 +88,7 @@ def token(
 ) -> None:
     """Print an access token for somebody, as their login would give it."""
     with _prepared() as (settings, urls):
-        print(asyncio.run(operators.token(urls.owner, settings, email=email, tenant=tenant)))  # noqa: T201  # for a shell
+        print(asyncio.run(admin.token(urls.owner, settings, email=email, tenant=tenant)))  # noqa: T201  # for a shell
 
 
 @main.command()
@@ -113,7 +113,7 @@ def resume(
 def doctor() -> None:
     """Look at the settings and the database; say the first thing that is wrong, and what to do about it."""
     with _prepared() as (_settings, urls):
-        asyncio.run(start.check_database(urls))
+        asyncio.run(startup_checks.check_database(urls))
     console.print("All well.")
 
 
@@ -156,7 +156,7 @@ def import_articles(
 ) -> None:
     """Import articles from a file of any size; lines that are no article are named and left out."""
     with _prepared() as (_settings, urls), Progress(console=console) as progress:
-        work = imports.import_articles(urls.owner, file, progress, tenant=tenant, author=author, skip=skip)
+        work = article_import.import_articles(urls.owner, file, progress, tenant=tenant, author=author, skip=skip)
         done = asyncio.run(work)
     for line, reason in done.first_refused:
         console.print(f"line {line}: {reason}", markup=False)
@@ -187,18 +187,18 @@ def _set_active(email: str | None, tenant: str | None, *, active: bool) -> None:
     if (email is None) == (tenant is None):
         raise typer.BadParameter("Name a person or a tenant.")
     with _prepared() as (_settings, urls):
-        if not asyncio.run(operators.set_active(urls.owner, email=email, tenant=tenant, active=active)):
+        if not asyncio.run(admin.set_active(urls.owner, email=email, tenant=tenant, active=active)):
             console.print("There is no such person or tenant.")
             raise typer.Exit(1)
 
 
 @contextmanager
-def _prepared(*, serving: bool = False, **changes: Any) -> Iterator[tuple[Settings, start.Urls]]:
+def _prepared(*, serving: bool = False, **changes: Any) -> Iterator[tuple[Settings, startup_checks.Urls]]:
     """The settings and a database that runs; a fault of either ends the command with one sentence."""
     try:
-        settings = start.with_key(_settings(serving=serving, **changes))
+        settings = startup_checks.with_key(_settings(serving=serving, **changes))
         with console.status("Starting the database"):
-            opened = start.databases(settings)
+            opened = startup_checks.databases(settings)
             urls = opened.__enter__()
         try:
             yield settings, urls
@@ -209,7 +209,7 @@ def _prepared(*, serving: bool = False, **changes: Any) -> Iterator[tuple[Settin
         raise typer.Exit(1) from None
 
 
-def _run(settings: Settings, urls: start.Urls) -> None:
+def _run(settings: Settings, urls: startup_checks.Urls) -> None:
     """Serve until told to end."""
     logs.configure(settings.log_level, production=settings.is_production)
     app = application.build(settings, database_url=urls.runtime)

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 
 from atrium.settings import Settings
-from services.mail import Letter, Mailer
+from services.email.messages import Letter, Mailer
 
 __all__ = ["Carrier", "Logged", "Smtp", "carrier"]
 

@@ -9,11 +9,12 @@ from uuid import UUID
 
 from rich.progress import Progress
 
-from atrium.operators import connected
+from atrium.admin import connected
 from models.base import now
 from models.database import Database
-from services import documents, verification
-from services.orders import replay as orders
+from services import documents
+from services.eventlog import chain_verification
+from services.orders import rebuild as orders
 
 __all__ = ["Purged", "Verified", "purge", "purge_trash", "replay", "verify"]
 
@@ -27,7 +28,7 @@ PURGED_AT_ONCE = 200  # documents
 class Verified:
     """What verifying the chains of all tenants found."""
 
-    damage: list[tuple[str, verification.Damage]] = field(default_factory=list)
+    damage: list[tuple[str, chain_verification.Damage]] = field(default_factory=list)
     """By the slugs of the tenants, what is not as it was sealed."""
     gap: int | None = None
     """The first position that nothing is at, though something is behind it."""
@@ -84,22 +85,22 @@ async def verify(runtime_url: str, owner_url: str, progress: Progress) -> Verifi
                 continue
             found.head = max(found.head, (chain.position, chain.link.hex()))
             async with database.inspect(tenant_id) as session:
-                waiting = await verification.missing(session, tenant_id)
+                waiting = await chain_verification.missing(session, tenant_id)
             queued = await _queued(owner_url, [entry_id for _, entry_id in waiting])
             found.tail += len(queued)
             lost = [(source, entry_id) for source, entry_id in waiting if entry_id not in queued]
             if lost:
-                found.damage.append((slug, verification.Damage("was taken out of the feed", *lost[0])))
+                found.damage.append((slug, chain_verification.Damage("was taken out of the feed", *lost[0])))
     return found
 
 
-async def _walked(database: Database, tenant_id: UUID, slug: str, progress: Progress) -> verification.Chain:
-    chain = verification.Chain()
+async def _walked(database: Database, tenant_id: UUID, slug: str, progress: Progress) -> chain_verification.Chain:
+    chain = chain_verification.Chain()
     async with database.inspect(tenant_id) as session:
-        task = progress.add_task(f"Chain of {slug}", total=await verification.length(session, tenant_id))
+        task = progress.add_task(f"Chain of {slug}", total=await chain_verification.length(session, tenant_id))
     while not chain.ended:
         async with database.inspect(tenant_id) as session:
-            progress.advance(task, await verification.walk(session, tenant_id, chain))
+            progress.advance(task, await chain_verification.walk(session, tenant_id, chain))
     return chain
 
 

@@ -17,10 +17,10 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import growth, guard, picture, report
-from bench.compare import compare
+from bench import chart, regression, report, scaling
+from bench.environment import POOL, Place, opened
 from bench.load import Sample, bodies, sample, statements, undisturbed, wrk_program
-from bench.place import POOL, Place, opened
+from bench.normalize import compare
 from bench.queries import OPERATIONS, Operation
 from bench.servers import ATRIUM, PEERS, Missing, Running, running
 
@@ -80,14 +80,14 @@ async def main(asked: argparse.Namespace) -> None:
             report.show(console, found)
             _write(report.figures(found), asked)
             if not asked.no_growth:
-                await growth.show(console, servers, asked.seconds, large=asked.large)
+                await scaling.show(console, servers, asked.seconds, large=asked.large)
             stack.close()
 
 
 def _write(figures: dict[str, Any], asked: argparse.Namespace) -> None:
     written = {
         asked.json: lambda: json.dumps(figures, indent=2) + "\n",
-        asked.svg: lambda: picture.draw(figures),
+        asked.svg: lambda: chart.draw(figures),
         asked.markdown: lambda: report.tables(figures),
     }
     for path, text in written.items():
@@ -149,5 +149,5 @@ if __name__ == "__main__":
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no server is left behind
     if options.guard:
-        sys.exit(asyncio.run(guard.main(console)))
+        sys.exit(asyncio.run(regression.main(console)))
     asyncio.run(main(options))

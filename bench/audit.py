@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from atrium import migrate
-from atrium.postgres import Server
+from atrium.embedded.server import Server
 from models.base import new_id
 
 ROUNDS = 8

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from bench.place import Place
+from bench.environment import Place
 from bench.queries import Operation
 from bench.servers import Missing, Running
 

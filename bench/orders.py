@@ -21,7 +21,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench.place import Place, opened, plain
+from bench.environment import Place, opened, plain
 from bench.servers import ATRIUM, Running, running
 
 PLACE = "mutation($input: PlaceOrderInput!) { placeOrder(input: $input) { __typename ... on Order { id } } }"

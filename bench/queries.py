@@ -1,7 +1,7 @@
 """The seven operations that every server is measured with, and what varies from request to request.
 
 Atrium's own text is also that of the servers written by hand, whose schema has the same names. PostGraphile makes its
-schema from the tables, so its texts rename what they ask for; `bench.compare` makes the rest equal.
+schema from the tables, so its texts rename what they ask for; `bench.normalize` makes the rest equal.
 """
 
 from collections.abc import Callable, Sequence

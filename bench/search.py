@@ -25,13 +25,13 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from atrium import imports, migrate
-from atrium.postgres import Server
+from atrium import article_import, migrate
+from atrium.embedded.server import Server
 from models.base import new_id
 from models.database import Database
-from models.identity import Identity
+from models.database.identity import Identity
 from services import articles
-from services.access import Actor
+from services.permissions import Actor
 
 VOCABULARY = 40_000  # words
 WORDS = 120  # an article, on average
@@ -118,7 +118,7 @@ async def importing(ground: Ground, folder: Path, count: int, console: Console) 
     watching = asyncio.create_task(watch())
     began = time.perf_counter()
     with Progress(console=console) as progress:
-        done = await imports.import_articles(ground.server.owner_url, lines, progress, tenant="acme")
+        done = await article_import.import_articles(ground.server.owner_url, lines, progress, tenant="acme")
     took = time.perf_counter() - began
     watching.cancel()
     table = Table("", "seconds", "ratio", title=f"Importing {done.articles:,} articles of {WORDS} words")

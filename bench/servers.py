@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import psutil
 
+from bench.environment import TOKEN_MINUTES, Place, plain
 from bench.peers.statements import STATEMENTS
-from bench.place import TOKEN_MINUTES, Place, plain
 from bench.queries import Operation
 
 __all__ = ["ATRIUM", "PEERS", "Kind", "Missing", "Running", "running"]

@@ -7,11 +7,10 @@ import strawberry
 from strawberry import UNSET
 
 import models
-from graph.claims import claim, matches, own
-from graph.connection import Connection
-from graph.context import Context
-from graph.described import input_type, output, result
-from graph.errors import (
+from graph.fields.connection import Connection
+from graph.fields.declared import Node, column, listing, many, node
+from graph.fields.descriptions import input_type, output, result
+from graph.fields.errors import (
     AlreadyExists,
     InvalidCredentials,
     InvalidInput,
@@ -20,12 +19,13 @@ from graph.errors import (
     RateLimited,
     VersionConflict,
 )
-from graph.fields import Node, column, listing, many, node
-from graph.inputs import ref, values
-from graph.mutations import account_mutation, mutation
+from graph.fields.inputs import ref, values
+from graph.fields.mutations import account_mutation, mutation
+from graph.fields.viewer import claim, matches, own
+from graph.runtime.context import Context
 from models.database import WriteSession
 from services import accounts, sessions
-from services.access import Actor
+from services.permissions import Actor
 
 if TYPE_CHECKING:
     from graph.api_keys import ApiKey

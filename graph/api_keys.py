@@ -7,18 +7,18 @@ import strawberry
 from strawberry import UNSET
 
 import models
-from graph.claims import shown_once
-from graph.connection import Connection
-from graph.context import Context
-from graph.described import input_type, output, result
-from graph.errors import InvalidInput, NotFound
-from graph.fields import Node, listing, node, one
-from graph.inputs import ref, values
-from graph.mutations import account_mutation, mutation
+from graph.fields.connection import Connection
+from graph.fields.declared import Node, listing, node, one
+from graph.fields.descriptions import input_type, output, result
+from graph.fields.errors import InvalidInput, NotFound
+from graph.fields.inputs import ref, values
+from graph.fields.mutations import account_mutation, mutation
+from graph.fields.viewer import shown_once
+from graph.runtime.context import Context
 from models import Role
 from models.database import WriteSession
 from services import api_keys
-from services.access import Actor
+from services.permissions import Actor
 
 if TYPE_CHECKING:
     from graph.tenants import User

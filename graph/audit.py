@@ -14,11 +14,11 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.utils.str_converters import to_camel_case
 
 import models
-from graph.connection import Connection, OrderDirection
-from graph.described import enum, input_type, output
-from graph.fields import NODES, Column, Declared, Node, One, column, listing, node, one
-from graph.inputs import any_ref, ref
-from graph.scalars import JSON, write_id
+from graph.fields.connection import Connection, OrderDirection
+from graph.fields.declared import NODES, Column, Declared, Node, One, column, listing, node, one
+from graph.fields.descriptions import enum, input_type, output
+from graph.fields.inputs import any_ref, ref
+from graph.fields.scalars import JSON, write_id
 from models import AuditAction
 from models.base import Model, table_of
 from services import audit

@@ -9,11 +9,12 @@ import strawberry
 from strawberry import UNSET
 
 import models
-from graph import audit, live
-from graph.connection import Connection, OrderDirection
-from graph.context import Info
-from graph.described import enum, input_type, output, result
-from graph.errors import (
+from graph import audit, subscriptions
+from graph.fields.as_of import as_of
+from graph.fields.connection import Connection, OrderDirection
+from graph.fields.declared import Node, listing, many, node, one
+from graph.fields.descriptions import enum, input_type, output, result
+from graph.fields.errors import (
     AlreadyExists,
     IdempotencyConflict,
     IllegalTransition,
@@ -21,14 +22,13 @@ from graph.errors import (
     NotFound,
     VersionConflict,
 )
-from graph.fields import Node, listing, many, node, one
-from graph.inputs import as_change, as_creation, ref, values
-from graph.mutations import mutation
-from graph.past import as_of
+from graph.fields.inputs import as_change, as_creation, ref, values
+from graph.fields.mutations import mutation
+from graph.runtime.context import Info
 from models.database import WriteSession
 from services import documents
-from services.access import Actor, Permission
 from services.documents import TRASH
+from services.permissions import Actor, Permission
 
 if TYPE_CHECKING:
     from graph.projects import Project
@@ -144,7 +144,7 @@ class Queries:
 
 
 @output
-class DocumentChange(live.Change):
+class DocumentChange(subscriptions.Change):
     """One change of one document, as it happens."""
 
     document_id: strawberry.ID
@@ -154,10 +154,12 @@ class DocumentChange(live.Change):
 
 
 def _document_changed(
-    info: Info, after: Annotated[str | None, live.AFTER] = UNSET
+    info: Info, after: Annotated[str | None, subscriptions.AFTER] = UNSET
 ) -> AsyncGenerator[DocumentChange, None]:
     """What changes about the tenant's documents, from now on or from behind a cursor: all of it, each once."""
-    return live.changes(info, DocumentChange, "document", Permission.DOCUMENTS_READ, documents.DOCUMENTS, after or None)
+    return subscriptions.changes(
+        info, DocumentChange, "document", Permission.DOCUMENTS_READ, documents.DOCUMENTS, after or None
+    )
 
 
 @output

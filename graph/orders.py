@@ -9,21 +9,28 @@ import strawberry
 from strawberry import UNSET
 
 import models
-from graph import live
-from graph.connection import Connection, OrderDirection
-from graph.context import Info
-from graph.described import enum, input_type, output, result
-from graph.errors import IdempotencyConflict, IllegalTransition, InvalidInput, NotFound, OutOfStock, VersionConflict
-from graph.fields import Node, listing, many, money, node, one, sql
-from graph.inputs import ref, values
-from graph.money import Money
-from graph.mutations import Mutation, mutation
-from graph.past import as_of
+from graph import subscriptions
+from graph.fields.as_of import as_of
+from graph.fields.connection import Connection, OrderDirection
+from graph.fields.declared import Node, listing, many, money, node, one, sql
+from graph.fields.descriptions import enum, input_type, output, result
+from graph.fields.errors import (
+    IdempotencyConflict,
+    IllegalTransition,
+    InvalidInput,
+    NotFound,
+    OutOfStock,
+    VersionConflict,
+)
+from graph.fields.inputs import ref, values
+from graph.fields.money import Money
+from graph.fields.mutations import Mutation, mutation
 from graph.products import Product
+from graph.runtime.context import Info
 from models import OrderStatus
 from models.database import WriteSession
 from services import orders
-from services.access import Actor, Permission
+from services.permissions import Actor, Permission
 
 if TYPE_CHECKING:
     from graph.tenants import User
@@ -162,10 +169,10 @@ class OrderEventMessage:
 
 
 async def _order_events(
-    info: Info, after: Annotated[str | None, live.AFTER] = UNSET
+    info: Info, after: Annotated[str | None, subscriptions.AFTER] = UNSET
 ) -> AsyncGenerator[OrderEventMessage]:
     """What happens to the orders that you may see, from now on or from behind a cursor: all of it, each once."""
-    entries = live.entries(info.context, Permission.ORDERS_READ, orders.EVENTS, after or None)
+    entries = subscriptions.entries(info.context, Permission.ORDERS_READ, orders.EVENTS, after or None)
     async for cursor, event in entries:
         yield OrderEventMessage(cursor=cursor, event=event)
 

@@ -10,18 +10,18 @@ from strawberry import UNSET
 
 import models
 from graph import audit
-from graph.bulk import Outcome, Outcomes, changes, outcomes, rows
-from graph.connection import Connection, OrderDirection
-from graph.described import enum, input_type, output, result
-from graph.errors import AlreadyExists, IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields import Node, listing, many, money, node, single, sql
-from graph.inputs import as_change, as_creation, ref, values
-from graph.money import Money, MoneyInput
-from graph.mutations import mutation
+from graph.fields.bulk import Outcome, Outcomes, changes, outcomes, rows
+from graph.fields.connection import Connection, OrderDirection
+from graph.fields.declared import Node, listing, many, money, node, single, sql
+from graph.fields.descriptions import enum, input_type, output, result
+from graph.fields.errors import AlreadyExists, IdempotencyConflict, InvalidInput, NotFound, VersionConflict
+from graph.fields.inputs import as_change, as_creation, ref, values
+from graph.fields.money import Money, MoneyInput
+from graph.fields.mutations import mutation
 from models import Currency
 from models.database import WriteSession
 from services import products
-from services.access import Actor
+from services.permissions import Actor
 
 if TYPE_CHECKING:
     from graph.orders import Order

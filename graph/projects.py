@@ -8,15 +8,15 @@ import strawberry
 from strawberry import UNSET
 
 import models
-from graph.connection import Connection, OrderDirection
-from graph.described import enum, input_type, output, result
-from graph.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields import Node, listing, many, node, single
-from graph.inputs import ref, values
-from graph.mutations import mutation
+from graph.fields.connection import Connection, OrderDirection
+from graph.fields.declared import Node, listing, many, node, single
+from graph.fields.descriptions import enum, input_type, output, result
+from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
+from graph.fields.inputs import ref, values
+from graph.fields.mutations import mutation
 from models.database import WriteSession
 from services import projects
-from services.access import Actor
+from services.permissions import Actor
 
 if TYPE_CHECKING:
     from graph.documents import Document

@@ -12,35 +12,35 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from graph import (
+    account_recovery,
     accounts,
     api_keys,
     articles,
     audit,
     documents,
-    mailed,
-    nodes,
+    members,
     orders,
-    people,
     products,
     projects,
     tasks,
     tenants,
 )
 from graph.compiler import Compiler
-from graph.context import Context
-from graph.errors import HANDLERS
-from graph.limits import Limits
-from graph.operation import Operation, Texts
-from graph.scalars import SCALARS
+from graph.execution import Operation, Texts
+from graph.fields import node
+from graph.fields.errors import HANDLERS
+from graph.fields.scalars import SCALARS
+from graph.runtime.complexity import Limits
+from graph.runtime.context import Context
 
 __all__ = ["Schema", "build"]
 
 DOMAINS: tuple[Any, ...] = (
     accounts,
-    mailed,
+    account_recovery,
     api_keys,
     tenants,
-    people,
+    members,
     projects,
     tasks,
     documents,
@@ -113,7 +113,7 @@ class Schema(strawberry.Schema):
         return ExecutionResult(data=answer.data, errors=None, extensions=context.told() or None)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Leave them to `graph.errors.present`."""
+        """Leave them to `graph.fields.errors.present`."""
 
 
 def _of_all(name: str) -> list[Any]:
@@ -129,7 +129,7 @@ def build(limits: Limits | None = None, *, introspection: bool = True, compiler:
         introspection: whether clients may read the schema; without it, messages suggest no names either.
         compiler: whether queries are compiled where that is possible.
     """
-    queries = type("Query", (nodes.Queries, *_of_all("Queries")), {})
+    queries = type("Query", (node.Queries, *_of_all("Queries")), {})
     mutations = [field for fields in _of_all("MUTATIONS") for field in fields]
     texts = Texts(limits or Limits(), introspection=introspection)
     schema = Schema(

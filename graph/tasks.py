@@ -9,19 +9,19 @@ import strawberry
 from strawberry import UNSET
 
 import models
-from graph import audit, live
-from graph.bulk import Outcome, Outcomes, changes, outcomes
-from graph.connection import Connection, OrderDirection
-from graph.context import Info
-from graph.described import enum, input_type, output, result
-from graph.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields import Node, listing, many, node, one, single
-from graph.inputs import as_change, as_creation, ref, values
-from graph.mutations import mutation
+from graph import audit, subscriptions
+from graph.fields.bulk import Outcome, Outcomes, changes, outcomes
+from graph.fields.connection import Connection, OrderDirection
+from graph.fields.declared import Node, listing, many, node, one, single
+from graph.fields.descriptions import enum, input_type, output, result
+from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
+from graph.fields.inputs import as_change, as_creation, ref, values
+from graph.fields.mutations import mutation
+from graph.runtime.context import Info
 from models import TaskStatus
 from models.database import WriteSession
 from services import tasks
-from services.access import Actor, Permission
+from services.permissions import Actor, Permission
 
 if TYPE_CHECKING:
     from graph.projects import Project
@@ -119,7 +119,7 @@ class Queries:
 
 
 @output
-class TaskChange(live.Change):
+class TaskChange(subscriptions.Change):
     """One change of one task, as it happens."""
 
     task_id: strawberry.ID
@@ -128,9 +128,11 @@ class TaskChange(live.Change):
     """The task as it is now; null when it was deleted, or is in the trash with its project."""
 
 
-def _task_changed(info: Info, after: Annotated[str | None, live.AFTER] = UNSET) -> AsyncGenerator[TaskChange, None]:
+def _task_changed(
+    info: Info, after: Annotated[str | None, subscriptions.AFTER] = UNSET
+) -> AsyncGenerator[TaskChange, None]:
     """What changes about the tenant's tasks, from now on or from behind a cursor: all of it, each once."""
-    return live.changes(info, TaskChange, "task", Permission.TASKS_READ, tasks.TASKS, after or None)
+    return subscriptions.changes(info, TaskChange, "task", Permission.TASKS_READ, tasks.TASKS, after or None)
 
 
 @output

@@ -8,18 +8,18 @@ import strawberry
 from strawberry import UNSET
 
 import models
-from graph.claims import own, shown_once
-from graph.connection import Connection, OrderDirection
-from graph.context import Context
-from graph.described import enum, input_type, output, result
-from graph.errors import AlreadyExists, IllegalTransition, InvalidInput, InvalidToken, NotFound, VersionConflict
-from graph.fields import Node, listing, many, node, one
-from graph.inputs import ref, values
-from graph.mutations import account_mutation, mutation
+from graph.fields.connection import Connection, OrderDirection
+from graph.fields.declared import Node, listing, many, node, one
+from graph.fields.descriptions import enum, input_type, output, result
+from graph.fields.errors import AlreadyExists, IllegalTransition, InvalidInput, InvalidToken, NotFound, VersionConflict
+from graph.fields.inputs import ref, values
+from graph.fields.mutations import account_mutation, mutation
+from graph.fields.viewer import own, shown_once
+from graph.runtime.context import Context
 from models import Role
 from models.database import WriteSession
 from services import invitations, tenants
-from services.access import Actor
+from services.permissions import Actor
 
 if TYPE_CHECKING:
     from graph.orders import Order

@@ -11,15 +11,16 @@ from sqlmodel import col
 from models import LoginSession, MailedKind, User
 from models.base import new_id, now, table_of
 from models.database import WriteSession, assume, fetch
-from models.identity import Identity
-from services import mail, security
-from services.access import USER_ID, Actor, Permission, permitted
-from services.door import LONGEST_EMAIL, Door, Units, count_try, forgive, hash_password, verify_password
+from models.database.identity import Identity
+from services import security
+from services.authentication import LONGEST_EMAIL, Door, Units, count_try, forgive, hash_password, verify_password
+from services.email import messages
 from services.errors import AlreadyExists, InvalidCredentials
-from services.pagination import Collection, Order
-from services.rows import changed
+from services.permissions import USER_ID, Actor, Permission, permitted
+from services.queries.collection import Collection, Order
 from services.sessions import Opened, open_session, revoke
 from services.validation import Checks, checking
+from services.writes.rows import changed
 
 __all__ = ["VIEWERS", "change_password", "email_address", "register", "rename", "viewers"]
 
@@ -73,13 +74,13 @@ async def register(units: Units, door: Door, origin: Identity, *, email: str, fu
     hashed = await hash_password(door, password)
     user_id = new_id()
 
-    async def work(session: WriteSession) -> tuple[Opened, mail.Letter]:
+    async def work(session: WriteSession) -> tuple[Opened, messages.Letter]:
         await assume(session, user_id=user_id)
         values = {"id": user_id, "email": email, "full_name": full_name, "password_hash": hashed, "last_login": now()}
         made = insert(User).values(**values).on_conflict_do_nothing(index_elements=["email"])
         if not (await session.exec(made.returning(col(User.id)))).all():
             raise AlreadyExists("email", "There is an account with this e-mail already.")
-        letter, _ = await mail.issue(session, door.post, MailedKind.VERIFY, user_id, email)
+        letter, _ = await messages.issue(session, door.post, MailedKind.VERIFY, user_id, email)
         return await open_session(session, door, origin, user_id, None), letter
 
     opened, letter = await units.write(work, origin)
@@ -132,7 +133,7 @@ async def change_password(units: Units, door: Door, actor: Actor, *, current_pas
         if not (await session.exec(changed_hash)).all():
             raise InvalidCredentials(WRONG)  # no longer: it was changed while it was being checked
         await forgive(session, door, actor.identity, account.email)
-        await mail.spend_all(session, account.id, MailedKind.RESET, MailedKind.CHANGE)
+        await messages.spend_all(session, account.id, MailedKind.RESET, MailedKind.CHANGE)
         return await revoke(session, actor, col(LoginSession.id) != actor.identity.session_id)
 
     return await units.write(work)

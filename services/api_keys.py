@@ -20,14 +20,14 @@ from sqlmodel import col
 from models import ApiKey, Role
 from models.base import new_id, now, table_of
 from models.database import Database, WriteSession, assume, fetch
-from models.failures import NotLive, Overloaded, Retry, Unreachable
-from models.identity import Identity
+from models.database.errors import NotLive, Overloaded, Retry, Unreachable
+from models.database.identity import Identity
 from services import security
-from services.access import ROLES, TENANT_ID, USER_ID, Actor, Permission, permitted
 from services.errors import Forbidden, InvalidToken
-from services.pagination import Collection, Order
-from services.rows import inserted, updated
+from services.permissions import ROLES, TENANT_ID, USER_ID, Actor, Permission, permitted
+from services.queries.collection import Collection, Order
 from services.validation import checking
+from services.writes.rows import inserted, updated
 
 __all__ = ["API_KEYS", "Keyring", "Machine", "create", "is_key", "revoke", "visible"]
 

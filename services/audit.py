@@ -12,9 +12,9 @@ from sqlmodel import col
 from models import AuditEntry
 from models.base import table_of
 from services import articles, documents, products, tasks
-from services.access import TENANT_ID, Permission, permitted
 from services.errors import Forbidden
-from services.pagination import Collection, Order
+from services.permissions import TENANT_ID, Permission, permitted
+from services.queries.collection import Collection, Order
 from services.tenants import account_of
 
 __all__ = ["AUDIT", "LOG", "changes_of", "visible"]

@@ -16,15 +16,15 @@ from sqlmodel import col
 from models import Document, Project
 from models.base import now, table_of
 from models.database import AnySession, WriteSession, fetch
-from services import history
-from services.access import TENANT_ID, Actor, Permission, permitted
 from services.errors import IllegalTransition, InvalidInput
-from services.idempotency import once
-from services.pagination import Collection, Order, containing
-from services.reading import values_of
-from services.rows import found, held, inserted, locked, removed, taken, updated
+from services.eventlog import row_history
+from services.permissions import TENANT_ID, Actor, Permission, permitted
+from services.queries.collection import Collection, Order, containing
+from services.queries.loading import values_of
 from services.tenants import account_of
 from services.validation import checking
+from services.writes.idempotency import once
+from services.writes.rows import found, held, inserted, locked, removed, taken, updated
 
 __all__ = [
     "DOCUMENTS",
@@ -118,7 +118,7 @@ async def create(
         InvalidInput: a title that is empty or longer than 200 characters, a content longer than 100,000, an unknown
             or deleted project.
         AlreadyExists: the title is taken.
-        IdempotencyConflict: see `services.idempotency`.
+        IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.DOCUMENTS_WRITE)
 
@@ -158,7 +158,7 @@ async def revert(
     """
     actor.require(Permission.DOCUMENTS_WRITE)
     await found(session, actor, Document, id, only=LIVE)
-    then = await history.after(session, actor, Document, id, to)
+    then = await row_history.after(session, actor, Document, id, to)
     if then is None:
         raise InvalidInput.of("to", "There is no such entry in the history of this document.")
     project_id = await _live_project(session, actor, then.project_id)
@@ -211,7 +211,7 @@ async def purge(session: WriteSession, actor: Actor, *, id: UUID) -> Document:
     if document.deleted_at is None:
         raise IllegalTransition("Only what is in the trash can be purged.", current="LIVE", allowed=["TRASHED"])
     purged = await removed(session, actor, Document, id)
-    await history.forget(session, Document, id)
+    await row_history.forget(session, Document, id)
     return purged
 
 
@@ -226,7 +226,7 @@ async def purge_old(session: WriteSession, tenant_id: UUID, *, before: datetime,
     gone = table_of(Document).delete().where(columns.tenant_id == tenant_id, columns.id.in_(some.with_for_update()))
     purged = await fetch(session, Document, gone.returning(*columns))
     for document in purged:
-        await history.forget(session, Document, document.id)
+        await row_history.forget(session, Document, document.id)
     return len(purged)
 
 
@@ -239,7 +239,7 @@ async def as_of(session: AnySession, actor: Actor, *, id: UUID, moment: datetime
     mine = rows.where(col(Document.id) == bindparam("document_id", type_=Uuid()))
     if not await fetch(session, Document, mine, {**values_of(actor), "document_id": id}):
         return None
-    then = await history.as_of(session, actor, Document, id, moment)
+    then = await row_history.as_of(session, actor, Document, id, moment)
     return then if then is not None and then.deleted_at is None else None
 
 

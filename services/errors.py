@@ -16,7 +16,7 @@
     └── Unavailable           not now: overloaded, or the database is away
 
 A rule raises one of these and knows nothing of how it travels. The test for a new one: would a client show something
-different? Then it is data, and its GraphQL type is in graph/errors.py.
+different? Then it is data, and its GraphQL type is in graph/fields/errors.py.
 """
 
 from collections.abc import Sequence

@@ -16,13 +16,13 @@ from models import Invitation, Membership, Role, Tenant, User
 from models.base import new_id, now, table_of
 from models.database import WriteSession, assume, fetch
 from services import security
-from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
 from services.accounts import email_address
-from services.bulk import arrays, inserted
-from services.door import Door, Units
+from services.authentication import Door, Units
 from services.errors import AlreadyExists, InvalidToken, NotFound
-from services.pagination import Collection, Order
+from services.permissions import TENANT_ID, USER_ID, Actor, Permission, permitted
+from services.queries.collection import Collection, Order
 from services.validation import checking
+from services.writes.bulk import arrays, inserted
 
 __all__ = [
     "INVITATIONS",

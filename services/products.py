@@ -14,15 +14,15 @@ from models import Order, OrderItem, OrderStatus, Product
 from models.base import table_of
 from models.database import WriteSession, fetch
 from models.money import Currency, minor_units
-from services.access import TENANT_ID, Actor, Permission, permitted
-from services.bulk import Call, Change, arrays, as_table, refuse_absent, written
-from services.edits import Edit, edited
 from services.errors import AlreadyExists, DomainError, InvalidInput, NotFound, Unavailable
-from services.idempotency import once, once_each
-from services.pagination import Collection, containing
-from services.pagination import Order as SortOrder
-from services.rows import broken_constraint, found, inserted, locked, taken
+from services.permissions import TENANT_ID, Actor, Permission, permitted
+from services.queries.collection import Collection, containing
+from services.queries.collection import Order as SortOrder
 from services.validation import Checks, checking
+from services.writes.bulk import Call, Change, arrays, as_table, refuse_absent, written
+from services.writes.idempotency import once, once_each
+from services.writes.row_update import Edit, edited
+from services.writes.rows import broken_constraint, found, inserted, locked, taken
 
 __all__ = [
     "PRODUCTS",
@@ -144,7 +144,7 @@ async def create(
         InvalidInput: a name, SKU or description that is too long or empty; a price that is negative, has more than
             ten digits or more decimals than its currency; a negative stock.
         AlreadyExists: the tenant has a product with this SKU, whatever its case.
-        IdempotencyConflict: see `services.idempotency`.
+        IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.PRODUCTS_WRITE)
     columns = _checked(values, stock_quantity)
@@ -190,7 +190,7 @@ async def restock(
     Raises:
         NotFound: no such product.
         InvalidInput: a quantity below 1, or one that makes the stock pass 2,147,483,647.
-        IdempotencyConflict: see `services.idempotency`.
+        IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.PRODUCTS_WRITE)
     with checking() as checks:
@@ -258,7 +258,7 @@ async def restock_all(
 
     Raises:
         InvalidInput: no rows, or too many. What is wrong with one row is its own outcome.
-        IdempotencyConflict: see `services.idempotency`.
+        IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.PRODUCTS_WRITE)
     call = Call[Arrival, Product]("products", rows)

@@ -12,12 +12,12 @@ from sqlmodel import col
 from models import Document, Project, Task
 from models.base import now, table_of
 from models.database import WriteSession
-from services.access import TENANT_ID, Actor, Permission, permitted
-from services.edits import Edit, edited
-from services.idempotency import once
-from services.pagination import Collection, Order, containing
-from services.rows import found, held, inserted, updated
+from services.permissions import TENANT_ID, Actor, Permission, permitted
+from services.queries.collection import Collection, Order, containing
 from services.validation import checking
+from services.writes.idempotency import once
+from services.writes.row_update import Edit, edited
+from services.writes.rows import found, held, inserted, updated
 
 __all__ = ["PROJECTS", "archive", "archiving", "create", "delete", "rename", "renaming", "restore", "visible"]
 
@@ -56,7 +56,7 @@ async def create(session: WriteSession, actor: Actor, *, name: str, idempotency_
 
     Raises:
         InvalidInput: the name is empty or longer than 200 characters.
-        IdempotencyConflict: see `services.idempotency`.
+        IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.PROJECTS_WRITE)
     with checking() as checks:

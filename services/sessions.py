@@ -13,20 +13,12 @@ from sqlmodel import col
 from models import LoginSession, Membership, Tenant, User
 from models.base import new_id, now, table_of
 from models.database import WriteSession, assume, fetch
-from models.identity import Identity
+from models.database.identity import Identity
 from services import security
-from services.access import USER_ID, Actor, Permission, permitted
-from services.door import (
-    LONGEST_EMAIL,
-    Door,
-    Units,
-    find_account,
-    forgive,
-    hash_password,
-    verify_password,
-)
+from services.authentication import LONGEST_EMAIL, Door, Units, find_account, forgive, hash_password, verify_password
 from services.errors import InvalidCredentials, InvalidInput, InvalidToken, NotFound
-from services.pagination import Collection, Order
+from services.permissions import USER_ID, Actor, Permission, permitted
+from services.queries.collection import Collection, Order
 from services.validation import storable
 
 __all__ = [

@@ -12,15 +12,15 @@ from sqlmodel import col
 from models import Membership, Project, Task, TaskStatus
 from models.base import table_of
 from models.database import WriteSession
-from services.access import TENANT_ID, Actor, Permission, permitted
-from services.bulk import Call, Change, refuse_absent, written
-from services.edits import Edit, edited
 from services.errors import DomainError, InvalidInput
-from services.idempotency import once
-from services.pagination import Collection, Order, containing
-from services.rows import found, inserted, locked, removed
+from services.permissions import TENANT_ID, Actor, Permission, permitted
+from services.queries.collection import Collection, Order, containing
 from services.tenants import account_of
 from services.validation import Checks, checking
+from services.writes.bulk import Call, Change, refuse_absent, written
+from services.writes.idempotency import once
+from services.writes.row_update import Edit, edited
+from services.writes.rows import found, inserted, locked, removed
 
 __all__ = ["TASKS", "TaskChanges", "change", "change_all", "create", "delete", "edit", "visible"]
 
@@ -90,7 +90,7 @@ async def create(
         NotFound: the same call with the same key made a task that is no longer there.
         InvalidInput: a title that is empty or longer than 200 characters, a description longer than 2,000, an
             unknown or deleted project, an assignee who is not an active member.
-        IdempotencyConflict: see `services.idempotency`.
+        IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.TASKS_WRITE)
 

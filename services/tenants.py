@@ -12,11 +12,11 @@ from sqlmodel import col
 from models import Membership, Role, Tenant
 from models.base import new_id, now, table_of
 from models.database import WriteSession, assume, fetch
-from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
 from services.errors import IllegalTransition
-from services.pagination import Collection, Order, containing
-from services.rows import changed, found, taken, updated
+from services.permissions import TENANT_ID, USER_ID, Actor, Permission, permitted
+from services.queries.collection import Collection, Order, containing
 from services.validation import Checks, checking
+from services.writes.rows import changed, found, taken, updated
 
 __all__ = [
     "MEMBERSHIPS",

@@ -18,11 +18,11 @@ import pytest
 from sqlalchemy import make_url
 
 from atrium import migrate
-from atrium.postgres import OWNER, RUNTIME, Server
-from tests import memory
-from tests.client import App, running
-from tests.factories import World, found_world
-from tests.replication import Replicated, shared
+from atrium.embedded.server import OWNER, RUNTIME, Server
+from tests.support import tmpfs
+from tests.support.client import App, running
+from tests.support.factories import World, found_world
+from tests.support.replication import Replicated, shared
 
 TEMPLATE = "atrium_template"
 
@@ -69,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         stack = ExitStack()
         config.add_cleanup(stack.close)
-        server = stack.enter_context(Server.start(stack.enter_context(memory.folder()), fast=True))
+        server = stack.enter_context(Server.start(stack.enter_context(tmpfs.folder()), fast=True))
         cluster = Cluster(server.superuser_url, server.owner_url, server.runtime_url)
     owner, runtime = cluster.of(cluster.owner_url, TEMPLATE), cluster.of(cluster.runtime_url, TEMPLATE)
     asyncio.run(
@@ -86,8 +86,8 @@ CLUSTER = pytest.StashKey[Cluster]()
 
 LONGEST = (
     *("test_walkthrough.py", "test_fuzz.py", "test_leaks.py", "test_permissions.py", "test_bad_input.py"),
-    *("test_compiler.py", "test_plans.py", "test_consistency.py", "test_kill.py", "test_postgres.py"),
-    *("test_replicas.py", "test_edits.py", "test_stock.py"),
+    *("test_executor.py", "test_query_plans.py", "test_consistency.py", "test_kill.py", "test_embedded_server.py"),
+    *("test_replicas.py", "test_update_statement.py", "test_stock.py"),
 )
 """Files that go first, so that no worker comes to one of them when the others have nothing left to do."""
 

@@ -19,8 +19,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from atrium.demo import library, parts, reading, shop
-from atrium.demo.parts import COMPANIES, OWNER, Company, Part, Person, Row, Stage
+from atrium.demo import articles, builders, documents, orders
+from atrium.demo.builders import COMPANIES, OWNER, Company, Part, Person, Row, Stage
 from atrium.settings import Settings, SettingsError
 from models import Model
 from models.base import new_id
@@ -31,7 +31,7 @@ __all__ = ["OWNER", "PASSWORD", "TENANT", "load", "load_once"]
 TENANT = "acme"
 PASSWORD = "Atrium-demo-1!"  # noqa: S105  # public on purpose, hence never in production
 
-PARTS = (*parts.PARTS, *shop.PARTS, *reading.PARTS, *library.PARTS)
+PARTS = (*builders.PARTS, *orders.PARTS, *articles.PARTS, *documents.PARTS)
 
 BATCH = 1_000  # rows
 WORTH_ANALYZING = 0.1  # the scale from which on the planner should know at once what has come
@@ -199,7 +199,7 @@ async def _copy(connection: AsyncConnection, table: str, rows: Sequence[dict[str
     )
     driver: Any = (await connection.get_raw_connection()).driver_connection
     await driver.copy_records_to_table(place, columns=names, records=map(itemgetter(*names), rows))
-    computed = library.COMPUTED.get(table, {})
+    computed = documents.COMPUTED.get(table, {})
     into, made = ", ".join([columns, *computed]), ", ".join([columns, *computed.values()])
     async with _told(connection, table):
         await connection.execute(text(f"INSERT INTO {table} ({into}) SELECT {made} FROM {place}"))  # noqa: S608  # likewise
@@ -209,7 +209,7 @@ async def _copy(connection: AsyncConnection, table: str, rows: Sequence[dict[str
 @asynccontextmanager
 async def _told(connection: AsyncConnection, table: str) -> AsyncIterator[None]:
     """Keep the audit log from telling of rows that come with their own entries."""
-    trigger = library.TOLD.get(table)
+    trigger = documents.TOLD.get(table)
     if trigger:
         await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}"))
     yield

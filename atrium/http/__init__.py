@@ -19,12 +19,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.schema import BaseSchema
 
 from atrium import graphiql
-from atrium.http.answers import RequestRefused
-from atrium.http.calls import Call, ContextGetter
 from atrium.http.consistency import NAME as CONSISTENCY
 from atrium.http.endpoint import GraphQLEndpoint, record_of
-from atrium.http.protocol import HttpProtocol
-from atrium.http.requests import RequestMiddleware
+from atrium.http.middleware import RequestMiddleware
+from atrium.http.operation_request import Call, ContextGetter
+from atrium.http.responses import RequestRefused
+from atrium.http.uvicorn_protocol import HttpProtocol
 from atrium.logs import RequestRecord, log_request
 from atrium.settings import Settings
 

@@ -17,9 +17,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from atrium.http.calls import Call
-from models.nodes import Nodes
-from models.routes import Demand, Route, Why
+from atrium.http.operation_request import Call
+from models.database.read_routing import Demand, Route, Why
+from models.database.topology import Nodes
 
 __all__ = ["NAME", "Consistency"]
 

@@ -26,8 +26,10 @@ from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UnsetType
 
 from atrium.graphiql import PATH as GRAPHIQL_PATH
-from atrium.http import bodies
-from atrium.http.answers import (
+from atrium.http import request_parsing
+from atrium.http.middleware import header
+from atrium.http.operation_request import Call, Collected, ContextGetter
+from atrium.http.responses import (
     JSON,
     OK,
     RequestRefused,
@@ -39,9 +41,7 @@ from atrium.http.answers import (
     outcome_of,
     status_of,
 )
-from atrium.http.calls import Call, Collected, ContextGetter
-from atrium.http.requests import header
-from atrium.http.sockets import SocketAdapter, SocketHandler, SocketSession
+from atrium.http.websockets import SocketAdapter, SocketHandler, SocketSession
 from atrium.logs import RequestRecord
 
 INIT_SECONDS = 10  # how long a WebSocket may stay silent before connection_init
@@ -118,25 +118,25 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         final.raw_headers += response.raw_headers
         return final
 
-    async def _read(self, request: Request, protocol: bodies.Protocol) -> GraphQLRequestData:
+    async def _read(self, request: Request, protocol: request_parsing.Protocol) -> GraphQLRequestData:
         if request.method == "POST":
-            bodies.require_json(header(request.scope, b"content-type"))
+            request_parsing.require_json(header(request.scope, b"content-type"))
             declared = header(request.scope, b"content-length")
-            body = await bodies.read(request.receive, declared, self._body_limit)
-            return bodies.operation(self._parse(body), protocol)
+            body = await request_parsing.read(request.receive, declared, self._body_limit)
+            return request_parsing.operation(self._parse(body), protocol)
         if request.method != "GET":
             allowed = ", ".join(_ALLOWED)
             raise RequestRefused("METHOD_NOT_ALLOWED", f"GraphQL is served by {allowed}.", {"allow": allowed})
-        bodies.require_short(request.scope["query_string"])
+        request_parsing.require_short(request.scope["query_string"])
         parameters: dict[str, Any] = dict(QueryParams(request.scope["query_string"]))
         for name in ("variables", "extensions"):
             if name in parameters:
                 parameters[name] = self._parse(parameters[name])
-        return bodies.operation(parameters, protocol)
+        return request_parsing.operation(parameters, protocol)
 
     def _parse(self, data: str | bytes) -> Any:
         try:
-            return bodies.decode(data)
+            return request_parsing.decode(data)
         except JSONDecodeError as error:
             raise RequestRefused("BAD_REQUEST", f"Not valid JSON: {error.msg}.") from None
 
@@ -209,7 +209,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         """
         if len(data) > self._body_limit:
             raise JSONDecodeError("longer than the limit", "", 0)
-        return bodies.decode(data)
+        return request_parsing.decode(data)
 
     def encode_json(self, data: object) -> str:
         """JSON as text: bytes would become binary frames on a WebSocket, which browsers' clients cannot read."""

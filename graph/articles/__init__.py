@@ -1,7 +1,7 @@
 """Articles in GraphQL: writing and reading them in `things`, finding them in `search`."""
 
 from graph.articles.search import ArticleSearchConnection, ArticleSearchEdge, Queries
-from graph.articles.things import MUTATIONS, Article, ArticleFilter, ArticleOrder, ArticleOutcome, ArticleOutcomes
+from graph.articles.types import MUTATIONS, Article, ArticleFilter, ArticleOrder, ArticleOutcome, ArticleOutcomes
 
 __all__ = [
     "MUTATIONS",

@@ -10,18 +10,18 @@ from uuid import UUID
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
-from graph.articles.things import Article, ArticleFilter
-from graph.connection import Connection, PageInfo, page_info
-from graph.context import Info
-from graph.described import enum, output
-from graph.fields import argument, listing, one, single
-from graph.finding import said, search
-from graph.inputs import paging, values
+from graph.articles.types import Article, ArticleFilter
+from graph.fields.connection import Connection, PageInfo, page_info
+from graph.fields.declared import argument, listing, one, single
+from graph.fields.descriptions import enum, output
+from graph.fields.inputs import paging, values
+from graph.fields.match_fields import said, search
+from graph.runtime.context import Info
 from models import ArticleLanguage
 from services import articles
 from services.articles import FOUND
 from services.errors import InvalidInput
-from services.pagination import PageRequest
+from services.queries.collection import PageRequest
 
 if TYPE_CHECKING:
     from graph.tenants import User

@@ -21,9 +21,9 @@ from graphql.execution.values import VariableValues, get_variable_values
 from graphql.utilities.coerce_input_value import coerce_default_value
 from strawberry.types.arguments import convert_arguments
 
-from graph.compiler.inputs import Inputs, Refused
-from graph.compiler.tree import Declined, Site
-from graph.fields import NeedsPython
+from graph.compiler.coercion import Inputs, Refused
+from graph.compiler.selection import Declined, Site
+from graph.fields.declared import NeedsPython
 
 __all__ = ["Values", "Variables", "asker"]
 

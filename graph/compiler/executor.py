@@ -8,19 +8,19 @@ from typing import Any
 import orjson
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType, get_operation_ast
 
-from graph.cache import Cache
 from graph.compiler.arguments import Values, Variables, asker
-from graph.compiler.edits import edit_field
-from graph.compiler.inputs import Inputs
+from graph.compiler.coercion import Inputs
 from graph.compiler.plans import Plan, plan, shape
-from graph.compiler.tree import NOT_OURS, Declined, Tree, switches, tree_of
-from graph.context import Context
-from graph.limits import Outline
-from graph.mutations import Mutation
-from graph.operation import Texts
-from models.failures import Unfit, Unreadable
-from services.edits import Edit
+from graph.compiler.selection import NOT_OURS, Declined, Tree, switches, tree_of
+from graph.compiler.update_statement import edit_field
+from graph.execution import Texts
+from graph.fields.mutations import Mutation
+from graph.runtime.complexity import Outline
+from graph.runtime.context import Context
+from graph.runtime.lru import Cache
+from models.database.errors import Unfit, Unreadable
 from services.errors import DomainError, Unavailable
+from services.writes.row_update import Edit
 
 __all__ = ["Answer", "Compiler"]
 

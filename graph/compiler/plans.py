@@ -11,14 +11,14 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from graph.compiler.edits import write_edit
+from graph.compiler.selection import Declined, Tree
 from graph.compiler.sql import Source
 from graph.compiler.statement import write
-from graph.compiler.tree import Declined, Tree
-from models.identity import Identity, entry, entry_to_read
-from services.access import Permission
-from services.edits import Edit
-from services.pagination import PageRequest
+from graph.compiler.update_statement import write_edit
+from models.database.identity import Identity, entry, entry_to_read
+from services.permissions import Permission
+from services.queries.collection import PageRequest
+from services.writes.row_update import Edit
 
 __all__ = ["Plan", "plan", "shape"]
 

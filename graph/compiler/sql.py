@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import TypeEngine
 
-from graph.compiler.tree import Declined
+from graph.compiler.selection import Declined
 
 __all__ = ["DIALECT", "FAILURE", "Source", "Writer", "column", "quoted", "text"]
 

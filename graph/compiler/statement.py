@@ -18,20 +18,20 @@ from typing import Any
 from graphql import is_non_null_type
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid
 
-from graph import claims, fields, finding
-from graph.compiler import found
-from graph.compiler.jsontext import Json, Letters
-from graph.compiler.lists import connection
-from graph.compiler.rows import Rows
+from graph.compiler import search_statement
+from graph.compiler.connections import connection
+from graph.compiler.derived_table import Rows
+from graph.compiler.json_text import Json, Letters
+from graph.compiler.selection import Declined, Selected, Selection, Tree
+from graph.compiler.serialization import amount, printed
 from graph.compiler.sql import ENTERED, IDENTITY, Source, Writer, column, text
-from graph.compiler.tree import Declined, Selected, Selection, Tree
-from graph.compiler.values import amount, printed
-from graph.nodes import AnyNode, AnyNodes
-from models.identity import CALL, ENTRY
-from services.access import Permission, permitted
+from graph.fields import declared, match_fields, viewer
+from graph.fields.node import AnyNode, AnyNodes
+from models.database.identity import CALL, ENTRY
 from services.errors import DomainError
-from services.pagination import Collection
-from services.selects import one_of
+from services.permissions import Permission, permitted
+from services.queries.collection import Collection
+from services.queries.statements import one_of
 
 __all__ = ["ObjectWriter", "Statement", "is_taken", "write"]
 
@@ -123,7 +123,7 @@ class ObjectWriter:
         return IDENTITY[attribute] if attribute in IDENTITY else self.writer.parameter(None, attribute, type_)
 
 
-def _column(_objects: ObjectWriter, selected: Selected, field: fields.Column, rows: Rows) -> Json:
+def _column(_objects: ObjectWriter, selected: Selected, field: declared.Column, rows: Rows) -> Json:
     name = field.column or field.python_name
     value, proof = rows.column(name), rows.proof(name)
     if is_non_null_type(selected.type) and not proof.never_null:
@@ -131,20 +131,20 @@ def _column(_objects: ObjectWriter, selected: Selected, field: fields.Column, ro
     return printed(str(value), value.type, selected.type, proof)
 
 
-def _global_id(_objects: ObjectWriter, _selected: Selected, field: fields.GlobalId, rows: Rows) -> Json:
+def _global_id(_objects: ObjectWriter, _selected: Selected, field: declared.GlobalId, rows: Rows) -> Json:
     return Json.of(Letters(f'"{field.definition.name}:'), f"{rows.column('id')}::text", Letters('"'))
 
 
-def _one(objects: ObjectWriter, selected: Selected, field: fields.One, rows: Rows) -> Json:
+def _one(objects: ObjectWriter, selected: Selected, field: declared.One, rows: Rows) -> Json:
     return objects.one(selected, field.target.collection, field.key, rows.column(field.column))
 
 
-def _sql(objects: ObjectWriter, selected: Selected, field: fields.Sql, rows: Rows) -> Json:
+def _sql(objects: ObjectWriter, selected: Selected, field: declared.Sql, rows: Rows) -> Json:
     value = objects.expression(rows, field.expression)
     return printed(str(value), value.type, selected.type)
 
 
-def _money(objects: ObjectWriter, selected: Selected, field: fields.MoneyField, rows: Rows) -> Json:
+def _money(objects: ObjectWriter, selected: Selected, field: declared.MoneyField, rows: Rows) -> Json:
     currency, proof = rows.column(field.currency), rows.proof(field.currency)
     minor = objects.expression(rows, field.minor) if field.computed else rows.column(field.minor)
     shown = []
@@ -162,45 +162,47 @@ def _money(objects: ObjectWriter, selected: Selected, field: fields.MoneyField, 
     return Json.object_of(shown)
 
 
-def _claim(objects: ObjectWriter, selected: Selected, field: claims.Claim, _rows: Rows) -> Json:
+def _claim(objects: ObjectWriter, selected: Selected, field: viewer.Claim, _rows: Rows) -> Json:
     value = objects.claimed(field.attribute, Text())
     return printed(str(value), value.type, selected.type)
 
 
-def _matches(objects: ObjectWriter, _selected: Selected, field: claims.Matches, rows: Rows) -> Json:
+def _matches(objects: ObjectWriter, _selected: Selected, field: viewer.Matches, rows: Rows) -> Json:
     value = rows.column(field.column)
     return Json.of(f"({value} IS NOT DISTINCT FROM {objects.claimed(field.attribute, value.type)})::text")
 
 
-def _shown_once(_objects: ObjectWriter, _selected: Selected, _field: claims.ShownOnce, _rows: Rows) -> Json:
+def _shown_once(_objects: ObjectWriter, _selected: Selected, _field: viewer.ShownOnce, _rows: Rows) -> Json:
     return Json.NULL  # a query makes no secrets
 
 
-def _listing(objects: ObjectWriter, selected: Selected, field: fields.Listing, _rows: Rows) -> Json:
+def _listing(objects: ObjectWriter, selected: Selected, field: declared.Listing, _rows: Rows) -> Json:
     return connection(objects, selected, field, None)
 
 
-def _many(objects: ObjectWriter, selected: Selected, field: fields.Many, rows: Rows) -> Json:
+def _many(objects: ObjectWriter, selected: Selected, field: declared.Many, rows: Rows) -> Json:
     return connection(objects, selected, field, (field.column, rows.column(field.key)))
 
 
-def _own(objects: ObjectWriter, selected: Selected, field: claims.Own, _rows: Rows) -> Json:
+def _own(objects: ObjectWriter, selected: Selected, field: viewer.Own, _rows: Rows) -> Json:
     if not objects.known[field.attribute]:
         return Json.NULL
     return objects.one(selected, field.target.collection, "id", objects.claimed(field.attribute, Uuid()))
 
 
-def _search(objects: ObjectWriter, selected: Selected, field: finding.Search, rows: Rows | None) -> Json:
+def _search(objects: ObjectWriter, selected: Selected, field: match_fields.Search, rows: Rows | None) -> Json:
     if rows is not None:
         raise Declined(f"a search under {rows.name}")
-    return found.found(objects, selected, field)
+    return search_statement.found(objects, selected, field)
 
 
-def _said(objects: ObjectWriter, selected: Selected, field: finding.Said, rows: found.FoundRows) -> Json:
-    return found.said(objects, selected, field, rows)
+def _said(
+    objects: ObjectWriter, selected: Selected, field: match_fields.Said, rows: search_statement.FoundRows
+) -> Json:
+    return search_statement.said(objects, selected, field, rows)
 
 
-def _single(objects: ObjectWriter, selected: Selected, field: fields.Single, _rows: Rows) -> Json:
+def _single(objects: ObjectWriter, selected: Selected, field: declared.Single, _rows: Rows) -> Json:
     value = objects.writer.parameter(selected.site, "id", Uuid())
     return objects.one(selected, field.target.collection, "id", value)
 
@@ -209,7 +211,7 @@ def _any_node(objects: ObjectWriter, selected: Selected, _field: AnyNode, _rows:
     assert selected.site is not None, "it takes an id"
     type_name, _ = objects.asked[selected.site]
     value = objects.writer.parameter(selected.site, "id", Uuid())
-    return objects.row(selected.of[type_name], fields.NODES[type_name].collection, "id", value).or_null()
+    return objects.row(selected.of[type_name], declared.NODES[type_name].collection, "id", value).or_null()
 
 
 def _any_nodes(objects: ObjectWriter, selected: Selected, _field: AnyNodes, _rows: Rows) -> Json:
@@ -219,7 +221,7 @@ def _any_nodes(objects: ObjectWriter, selected: Selected, _field: AnyNodes, _row
         return Json.of(Letters("[]"))
     name = objects.writer.name()
     row_id = column(name, "id", Uuid())
-    rows = {each: objects.row(selected.of[each], fields.NODES[each].collection, "id", row_id) for each in types}
+    rows = {each: objects.row(selected.of[each], declared.NODES[each].collection, "id", row_id) for each in types}
     cases = " ".join(f"WHEN {text(each)} THEN {row.sql()}" for each, row in rows.items())
     names = objects.writer.parameter(selected.site, "types", ARRAY(Text()))
     ids = objects.writer.parameter(selected.site, "ids", ARRAY(Uuid()))
@@ -227,28 +229,28 @@ def _any_nodes(objects: ObjectWriter, selected: Selected, _field: AnyNodes, _row
     return every.read_from(f"unnest({names}, {ids}) WITH ORDINALITY {name}(type, id, n)")
 
 
-WAYS: Mapping[type[fields.Declared], Callable[..., Json]] = {
-    fields.Column: _column,
-    fields.GlobalId: _global_id,
-    fields.One: _one,
-    fields.Sql: _sql,
-    fields.MoneyField: _money,
-    claims.Claim: _claim,
-    claims.Matches: _matches,
-    claims.ShownOnce: _shown_once,
-    fields.Single: _single,
-    claims.Own: _own,
-    fields.Listing: _listing,
-    fields.Many: _many,
-    finding.Search: _search,
-    finding.Said: _said,
+WAYS: Mapping[type[declared.Declared], Callable[..., Json]] = {
+    declared.Column: _column,
+    declared.GlobalId: _global_id,
+    declared.One: _one,
+    declared.Sql: _sql,
+    declared.MoneyField: _money,
+    viewer.Claim: _claim,
+    viewer.Matches: _matches,
+    viewer.ShownOnce: _shown_once,
+    declared.Single: _single,
+    viewer.Own: _own,
+    declared.Listing: _listing,
+    declared.Many: _many,
+    match_fields.Search: _search,
+    match_fields.Said: _said,
     AnyNode: _any_node,
     AnyNodes: _any_nodes,
 }
 """How each kind of field is written. No field is known here by its name."""
 
 
-def is_taken(field: fields.Declared) -> bool:
+def is_taken(field: declared.Declared) -> bool:
     """Whether a declared field can be part of a statement, as far as its kind goes."""
     answering = next((cls for cls in type(field).__mro__ if "get_result" in cls.__dict__), None)
     taken = answering in WAYS or (answering is not None and "asked" in answering.__dict__)
@@ -257,6 +259,6 @@ def is_taken(field: fields.Declared) -> bool:
 
 def _way_of(selected: Selected, within: Selection) -> Callable[..., Json]:
     """How a field is written; code that answers it must have said by `asked` what it takes from a statement."""
-    if not isinstance(selected.field, fields.Declared) or not is_taken(selected.field):
+    if not isinstance(selected.field, declared.Declared) or not is_taken(selected.field):
         raise Declined(f"{within.type_name}.{selected.name} is answered by code")
     return next(WAYS[cls] for cls in type(selected.field).__mro__ if cls in WAYS)

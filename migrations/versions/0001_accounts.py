@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.walls import MEMBER, PRESENTED, definer, runtime_role, touch, wall
+from migrations.rls import MEMBER, PRESENTED, definer, runtime_role, touch, wall
 
 revision = "0001"
 down_revision = None

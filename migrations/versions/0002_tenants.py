@@ -2,8 +2,8 @@
 
 from alembic import op
 
-from migrations.entry import make_entry
-from migrations.walls import MEMBER, PRESENTED, TENANT, TENANT_ROWS, owners_view, run, touch, wall
+from migrations.atrium_enter import make_entry
+from migrations.rls import MEMBER, PRESENTED, TENANT, TENANT_ROWS, owners_view, run, touch, wall
 
 revision = "0002"
 down_revision = "0001"

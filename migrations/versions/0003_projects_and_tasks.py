@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.walls import MEMBER, TENANT_ROWS, owners_view, run, touch, wall
+from migrations.rls import MEMBER, TENANT_ROWS, owners_view, run, touch, wall
 
 revision = "0003"
 down_revision = "0002"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.walls import owners_view, run, touch, wall
+from migrations.rls import owners_view, run, touch, wall
 
 revision = "0004"
 down_revision = "0003"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.walls import definer, run, wall
+from migrations.rls import definer, run, wall
 
 revision = "0005"
 down_revision = "0004"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.walls import run, wall
+from migrations.rls import run, wall
 
 revision = "0006"
 down_revision = "0005"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.walls import MEMBER, run
+from migrations.rls import MEMBER, run
 
 revision = "0007"
 down_revision = "0006"

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-from migrations.entry import make_entry
-from migrations.walls import audited, definer, run, unaudited, wall
+from migrations.atrium_enter import make_entry
+from migrations.rls import audited, definer, run, unaudited, wall
 
 revision = "0008"
 down_revision = "0007"

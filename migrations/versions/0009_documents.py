@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.walls import audited, owners_view, run, touch, wall
+from migrations.rls import audited, owners_view, run, touch, wall
 
 revision = "0009"
 down_revision = "0008"

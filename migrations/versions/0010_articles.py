@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.walls import audited, run, touch, wall
+from migrations.rls import audited, run, touch, wall
 
 revision = "0010"
 down_revision = "0009"

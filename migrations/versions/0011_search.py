@@ -3,7 +3,7 @@
 from alembic import op
 from sqlalchemy import text
 
-from migrations.walls import audited, owners_view, run, wall
+from migrations.rls import audited, owners_view, run, wall
 
 revision = "0011"
 down_revision = "0010"

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-from migrations.entry import make_entry
-from migrations.walls import MEMBER, PRESENTED, TENANT_ROWS, audited, run, wall
+from migrations.atrium_enter import make_entry
+from migrations.rls import MEMBER, PRESENTED, TENANT_ROWS, audited, run, wall
 
 revision = "0012"
 down_revision = "0011"

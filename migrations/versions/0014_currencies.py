@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.entry import make_entry
+from migrations.atrium_enter import make_entry
 
 revision = "0014"
 down_revision = "0013"

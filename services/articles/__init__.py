@@ -1,5 +1,6 @@
 """The rules of articles: writing and reading them in `rules`, finding them in `search`."""
 
+from services.articles.highlights import Segment
 from services.articles.rules import (
     ARTICLES,
     LONGEST_CONTENT,
@@ -26,7 +27,6 @@ from services.articles.search import (
     statement_of,
     suggest,
 )
-from services.articles.segments import Segment
 
 __all__ = [
     "ARTICLES",

@@ -11,16 +11,16 @@ from sqlmodel import col
 from models import Article, ArticleLanguage, ArticleStatus, AuditAction, AuditEntry
 from models.base import new_id, now, table_of
 from models.database import WriteSession, fetch
-from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
-from services.bulk import Call, arrays
-from services.bulk import inserted as inserted_all
 from services.errors import DomainError, Forbidden, InvalidInput, NotFound
-from services.idempotency import once, once_each
-from services.pagination import Collection, Order
-from services.reading import values_of
-from services.rows import found, inserted, removed, updated
+from services.permissions import TENANT_ID, USER_ID, Actor, Permission, permitted
+from services.queries.collection import Collection, Order
+from services.queries.loading import values_of
 from services.tenants import account_of
 from services.validation import Checks, checking
+from services.writes.bulk import Call, arrays
+from services.writes.bulk import inserted as inserted_all
+from services.writes.idempotency import once, once_each
+from services.writes.rows import found, inserted, removed, updated
 
 __all__ = [
     "ARTICLES",
@@ -116,7 +116,7 @@ async def create(
         NotFound: the same call with the same key made an article that is no longer there.
         Forbidden: publishing without the permission.
         InvalidInput: a title that is empty or longer than 200 characters, a content longer than 100,000.
-        IdempotencyConflict: see `services.idempotency`.
+        IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(_needed(values))
     with checking() as checks:
@@ -175,7 +175,7 @@ async def import_all(
 
     Raises:
         InvalidInput: no rows, or too many. What is wrong with one row is its own outcome.
-        IdempotencyConflict: see `services.idempotency`.
+        IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.ARTICLES_PUBLISH)
     call = Call[ArticleChanges, Article]("articles", rows)

@@ -42,17 +42,17 @@ from sqlmodel import col
 from models import Article
 from models.base import Row, row_class, table_of
 from models.database import AnySession
-from services.access import Actor, Permission
-from services.articles.corrections import corrected
+from services.articles.highlights import Segment, marked, pieces, segments, shortened
 from services.articles.rules import ARTICLES, LONGEST_TITLE, filters_of, seen, visible
-from services.articles.searched import ASKED, SEARCHED, query_in
-from services.articles.segments import Segment, marked, pieces, segments, shortened
-from services.cursors import cursor_of
+from services.articles.search_view import ASKED, SEARCHED, query_in
+from services.articles.spelling import corrected
 from services.errors import InvalidInput
-from services.finding import Finding
-from services.pagination import LONGEST_FILTER, MOST, Collection, Order, PageRequest
-from services.reading import Edge, Page, cut, values_of
-from services.selects import directed, filtered, order_keys, paged
+from services.permissions import Actor, Permission
+from services.queries.collection import LONGEST_FILTER, MOST, Collection, Order, PageRequest
+from services.queries.cursors import cursor_of
+from services.queries.loading import Edge, Page, cut, values_of
+from services.queries.search_source import Finding
+from services.queries.statements import directed, filtered, order_keys, paged
 from services.validation import storable
 
 __all__ = [

@@ -9,8 +9,8 @@ from sqlmodel import col
 from models import Order, OrderItem
 from models.base import table_of
 from models.database import WriteSession, fetch
-from services.bulk import arrays, inserted
-from services.orders.machine import State
+from services.orders.state_machine import State
+from services.writes.bulk import arrays, inserted
 
 __all__ = ["item_rows", "order_row", "write", "write_items"]
 

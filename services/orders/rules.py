@@ -14,20 +14,20 @@ from sqlmodel import col
 from models import Event, Order, OrderItem, OrderStatus, Product
 from models.base import new_id, row_class, table_of
 from models.database import AnySession, WriteSession, fetch
-from services import events
-from services.access import TENANT_ID, USER_ID, Actor, Permission, permitted
-from services.bulk import arrays, as_table
 from services.errors import IllegalTransition, NotFound, OutOfStock, Shortage, VersionConflict
-from services.idempotency import once
-from services.orders.machine import STREAM, TRANSITIONS, Line, Move, Place, State, decide, fold
+from services.eventlog import store
 from services.orders.projection import order_row, write
-from services.pagination import Collection
-from services.pagination import Order as SortOrder
+from services.orders.state_machine import STREAM, TRANSITIONS, Line, Move, Place, State, decide, fold
+from services.permissions import TENANT_ID, USER_ID, Actor, Permission, permitted
 from services.products import FULL, MOST_STOCK
-from services.reading import values_of
-from services.rows import found, locked
+from services.queries.collection import Collection
+from services.queries.collection import Order as SortOrder
+from services.queries.loading import values_of
 from services.tenants import account_of
 from services.validation import Checks, checking
+from services.writes.bulk import arrays, as_table
+from services.writes.idempotency import once
+from services.writes.rows import found, locked
 
 __all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "move", "place"]
 
@@ -144,7 +144,7 @@ async def place(
         InvalidInput: no items, more than 100 products, a quantity below 1, an unknown or inactive product, mixed
             currencies, a total of more than twelve digits, an address that is empty or longer than 500 characters.
         OutOfStock: there is not enough of some products; names every one of them.
-        IdempotencyConflict: see `services.idempotency`.
+        IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.ORDERS_PLACE)
     with checking() as checks:
@@ -188,7 +188,7 @@ async def move(
         raise NotFound
     if expected_version is not None and order[0].version != expected_version:
         raise VersionConflict(Order, id, order[0].version)
-    state = fold(await events.stream(session, actor, id))
+    state = fold(await store.stream(session, actor, id))
     moved = await _carry_out(session, actor, id, state, Move(status, reason))
     if status is OrderStatus.CANCELLED and state is not None:
         await _return_stock(session, actor, state)
@@ -201,7 +201,7 @@ async def as_of(session: AnySession, actor: Actor, *, id: UUID, moment: datetime
     rows = mine.where(col(Order.id) == bindparam("order_id", type_=Uuid()))
     if not await fetch(session, Order, rows, {**values_of(actor), "order_id": id}):
         return None
-    until = takewhile(lambda event: event.created_at <= moment, await events.stream(session, actor, id))
+    until = takewhile(lambda event: event.created_at <= moment, await store.stream(session, actor, id))
     state = fold(until)
     if state is None or actor.identity.tenant_id is None:
         return None
@@ -288,7 +288,7 @@ async def _carry_out(
 ) -> Order:
     """Decide, append, and bring the projection to the new state."""
     version = state.version if state else 0
-    written = await events.append(session, actor, Order, STREAM, order_id, version, decide(state, command))
+    written = await store.append(session, actor, Order, STREAM, order_id, version, decide(state, command))
     reached = fold(written, state)
     assert reached is not None
     assert actor.identity.tenant_id is not None

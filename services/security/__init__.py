@@ -5,9 +5,9 @@ the signing keys and issues and reads access tokens (JWT); `secrets` makes the o
 stored only as a digest, and the keys under which attempts are counted.
 """
 
+from services.security.access_tokens import Claims, InvalidToken, SigningKeys, Tokens, WeakKey
+from services.security.opaque_tokens import OpaqueToken, throttle_key
 from services.security.passwords import HashingBusy, Passwords, Verified, weaknesses
-from services.security.secrets import OpaqueToken, throttle_key
-from services.security.tokens import Claims, InvalidToken, SigningKeys, Tokens, WeakKey
 
 __all__ = [
     "Claims",

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest_asyncio
 
-from tests.api.operations import founded
-from tests.api.stage import Stage, enter
-from tests.factories import World
+from tests.support.case_context import Stage, enter
+from tests.support.factories import World
+from tests.support.operation_cases import founded
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

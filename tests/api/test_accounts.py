@@ -7,12 +7,12 @@ from typing import Any
 
 import jwt
 
-from atrium import operators
+from atrium import admin
 from graph.schema import build
 from models.base import new_id, now
-from tests.client import Client
 from tests.conftest import Urls
-from tests.factories import PASSWORD, World
+from tests.support.client import Client
+from tests.support.factories import PASSWORD, World
 
 VIEWER = "id email fullName isActive isSuperuser lastLogin createdAt role tenant { slug }"
 ERROR = "... on Error { message code }"
@@ -96,7 +96,7 @@ async def test_the_password_hash_never_leaves(world: World) -> None:
 
 
 async def test_unknown_wrong_and_inactive_read_the_same(world: World, urls: Urls) -> None:
-    await operators.set_active(urls.owner, email="admin@acme.example.com", tenant=None, active=False)
+    await admin.set_active(urls.owner, email="admin@acme.example.com", tenant=None, active=False)
     answers = [
         await login(world.nobody, "unknown@example.com"),
         await login(world.nobody, "member@acme.example.com", "Wrong-0ne!"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import Person, World
+from tests.support.factories import Person, World
 
 SEARCH = """
 query Search($query: String!, $first: Int, $after: String, $last: Int, $before: String, $language: ArticleLanguage,

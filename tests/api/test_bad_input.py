@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from models.base import new_id
-from tests.api.operations import CASES, OPERATIONS, Operation, is_id, made_by, names, places, put
-from tests.api.refusals import codes_of, post, refused
-from tests.api.stage import Name, Stage, digests, enter
-from tests.factories import PASSWORD
+from tests.support.assertions import codes_of, post, refused
+from tests.support.case_context import Name, Stage, digests, enter
+from tests.support.factories import PASSWORD
+from tests.support.operation_cases import CASES, OPERATIONS, Operation, is_id, made_by, names, places, put
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

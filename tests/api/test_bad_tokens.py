@@ -11,11 +11,11 @@ from jwt.utils import base64url_encode
 
 from models.base import new_id, now
 from services.security import SigningKeys
-from tests.api.operations import founded
-from tests.api.refusals import BUDGET, little_work, post, refused
-from tests.api.stage import Stage, enter
-from tests.client import SECRET
-from tests.factories import PASSWORD
+from tests.support.assertions import BUDGET, little_work, post, refused
+from tests.support.case_context import Stage, enter
+from tests.support.client import SECRET
+from tests.support.factories import PASSWORD
+from tests.support.operation_cases import founded
 
 KEYS = SigningKeys.from_secret(SECRET)
 

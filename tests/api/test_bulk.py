@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from graphql import build_schema, parse
 
-from graph.limits import outline
+from graph.runtime.complexity import outline
 from graph.schema import build
 from models.base import new_id
-from tests.api.stage import digests
-from tests.bulk import BULK, bulk, entries, kinds, paths, product, refused, row_of, task, watching
-from tests.factories import PASSWORD, Person, World
+from tests.support.bulk_mutations import BULK, bulk, entries, kinds, paths, product, refused, row_of, task, watching
+from tests.support.case_context import digests
+from tests.support.factories import PASSWORD, Person, World
 
 
 @pytest.mark.parametrize("mutation", BULK)

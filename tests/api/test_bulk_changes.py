@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from models.base import new_id
-from tests.api.stage import digests
-from tests.bulk import bulk, entries, paths, product, refused, results, slow_down, task, watching
-from tests.factories import World
+from tests.support.bulk_mutations import bulk, entries, paths, product, refused, results, slow_down, task, watching
+from tests.support.case_context import digests
+from tests.support.factories import World
 
 
 async def test_many_tasks_change_each_in_its_own_way(world: World) -> None:

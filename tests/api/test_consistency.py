@@ -12,10 +12,10 @@ import websockets
 from sqlalchemy import text
 
 from atrium.http.consistency import NAME, Consistency
-from models.identity import Identity
-from models.routes import Route, Why
-from tests.client import App, listening
-from tests.replication import CREATE, RENAME, TASK, Browser, Replicated
+from models.database.identity import Identity
+from models.database.read_routing import Route, Why
+from tests.support.client import App, listening
+from tests.support.replication import CREATE, RENAME, TASK, Browser, Replicated
 
 TASKS = "{ tasks(first: 1) { nodes { id } } }"
 LONG = 300  # seconds of lag: nothing arrives while a test lasts

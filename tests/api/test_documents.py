@@ -14,12 +14,12 @@ from rich.progress import Progress
 
 from atrium import maintenance
 from models.base import new_id
-from tests.api.operations import SCHEMA
-from tests.client import Client
 from tests.conftest import Urls
-from tests.factories import World
-from tests.house.catalogue import tables
-from tests.live import followed
+from tests.support.client import Client
+from tests.support.factories import World
+from tests.support.operation_cases import SCHEMA
+from tests.support.pg_catalog import tables
+from tests.support.subscription_client import followed
 
 ERROR = "... on Error { message code }"
 FIELDS = "... on InvalidInput { fields { path } }"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.api.operations import OPERATIONS, SCHEMA, places
-from tests.api.refusals import codes_of
-from tests.api.stage import Stage, enter
+from tests.support.assertions import codes_of
+from tests.support.case_context import Stage, enter
+from tests.support.operation_cases import OPERATIONS, SCHEMA, places
 
 CODES = {
     "ALREADY_EXISTS",

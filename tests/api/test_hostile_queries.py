@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from models.failures import Unfit
-from models.identity import CALL, ENTRY, entry
-from tests.api.refusals import little_work
-from tests.client import App, running
+from models.database.errors import Unfit
+from models.database.identity import CALL, ENTRY, entry
 from tests.conftest import Urls
-from tests.factories import World
+from tests.support.assertions import little_work
+from tests.support.client import App, running
+from tests.support.factories import World
 
 NESTED = """
 query {{ {roots} }}

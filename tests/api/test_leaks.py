@@ -21,8 +21,10 @@ from sqlalchemy import BinaryExpression, BindParameter, ClauseElement, Column, e
 from sqlalchemy.sql import visitors
 
 from models.database import Database
-from tests.api import things
-from tests.api.operations import (
+from tests.support import case_objects
+from tests.support.case_context import Stage, digests, enter
+from tests.support.factories import World
+from tests.support.operation_cases import (
     CASES,
     EVERYTHING_NAMED,
     OPERATIONS,
@@ -39,8 +41,6 @@ from tests.api.operations import (
     places,
     put,
 )
-from tests.api.stage import Stage, digests, enter
-from tests.factories import World
 
 in_module = pytest.mark.asyncio(loop_scope="module")
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.case)
@@ -244,9 +244,9 @@ NESTED = """query($first: Int, $after: String, $filter: TaskFilter) {
 @pytest.mark.parametrize(
     "given",
     [
-        {"filter": {"projectId": things.project}},
-        {"filter": {"assigneeId": things.member}},
-        {"filter": {"text": things.noted}},
+        {"filter": {"projectId": case_objects.project}},
+        {"filter": {"assigneeId": case_objects.member}},
+        {"filter": {"text": case_objects.noted}},
     ],
     ids=lambda given: next(iter(given["filter"])),
 )
@@ -255,7 +255,7 @@ async def test_lists_within_lists_leak_nothing(
 ) -> None:
     found = bare_world if is_bare else founded_world
     acme, globex = await enter(found, found.acme, "owner"), await enter(found, found.globex, "owner")
-    await things.task(globex)
+    await case_objects.task(globex)
     theirs = await filled(given, acme)
     assert b"acme secret" in await ask(acme, {"query": NESTED, "variables": theirs})
     answer = await ask(globex, {"query": NESTED, "variables": theirs})
@@ -278,7 +278,7 @@ async def test_a_cursor_within_a_list_leads_nowhere_else(
     found = bare_world if is_bare else founded_world
     acme, globex = await enter(found, found.acme, "owner"), await enter(found, found.globex, "owner")
     for stage in (acme, globex):
-        await things.project(stage)
+        await case_objects.project(stage)
 
     async def tasks(stage: Stage, after: str | None) -> Any:
         body = json.loads(await ask(stage, {"query": WITHIN, "variables": {"after": after}}))
@@ -287,7 +287,7 @@ async def test_a_cursor_within_a_list_leads_nowhere_else(
     first = await tasks(acme, None)
     cursor = first["pageInfo"]["endCursor"]
     assert (await tasks(acme, cursor))["nodes"]
-    theirs, nowhere = await tasks(globex, cursor), await tasks(globex, things.forged(cursor))
+    theirs, nowhere = await tasks(globex, cursor), await tasks(globex, case_objects.forged(cursor))
     assert theirs == nowhere
 
 

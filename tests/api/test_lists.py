@@ -7,8 +7,8 @@ from graphql import GraphQLObjectType, get_named_type
 
 from graph.schema import build
 from models.base import now
-from tests.client import Client
-from tests.factories import World
+from tests.support.client import Client
+from tests.support.factories import World
 
 PAGE = "{ totalCount nodes { __typename } edges { cursor node { __typename } } pageInfo { ...P } }".replace(
     "...P", "hasNextPage hasPreviousPage startCursor endCursor"

@@ -1,7 +1,7 @@
 """Orders through HTTP: the walk of a sale."""
 
-from tests.factories import World
-from tests.shop import MOVED, ORDER, product
+from tests.support.factories import World
+from tests.support.order_helpers import MOVED, ORDER, product
 
 
 async def test_a_sale_from_the_shelf_to_the_door(world: World) -> None:

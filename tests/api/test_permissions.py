@@ -6,10 +6,10 @@ token. A refusal changes nothing in the database.
 
 import pytest
 
-from tests.api.operations import CASES, GUARDED, Operation, outcome
-from tests.api.stage import digests, enter, hold_key
-from tests.api.things import product
-from tests.factories import World
+from tests.support.case_context import digests, enter, hold_key
+from tests.support.case_objects import product
+from tests.support.factories import World
+from tests.support.operation_cases import CASES, GUARDED, Operation, outcome
 
 MATRIX = """
                                   owner      admin      member     removed    outsider   nobody

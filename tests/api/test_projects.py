@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 from models.base import new_id
-from tests.client import Client
-from tests.factories import World
+from tests.support.client import Client
+from tests.support.factories import World
 
 ERROR = "... on Error { message code }"
 FIELDS = "... on InvalidInput { fields { path message } }"

@@ -18,10 +18,10 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from models.base import new_id
 from models.database import Database
-from models.identity import Identity
-from tests.client import COMPILER, App, Client, running
-from tests.context import left_behind
-from tests.factories import Tenant, World, found_world
+from models.database.identity import Identity
+from tests.support.client import COMPILER, App, Client, running
+from tests.support.factories import Tenant, World, found_world
+from tests.support.leak_checks import left_behind
 
 TASKS = """query($first: Int!) {
     tasks(first: $first) { nodes { title project { name } assignee { fullName } creator { fullName } } totalCount }

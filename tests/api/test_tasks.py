@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from models.base import new_id
-from tests.factories import World
+from tests.support.factories import World
 
 TASK = "... on Task { id title description status dueDate version createdAt updatedAt } ... on Error { message code }"
 FIELDS = "... on InvalidInput { fields { path message } }"

@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any
 
-from atrium import operators
+from atrium import admin as atrium_admin
 from models.base import new_id
-from tests.client import Client
 from tests.conftest import Urls
-from tests.factories import PASSWORD, Person, World
+from tests.support.client import Client
+from tests.support.factories import PASSWORD, Person, World
 
 ERROR = "... on Error { message code }"
 FIELDS = "... on InvalidInput { fields { path message } }"
@@ -175,13 +175,13 @@ async def test_what_a_removed_member_did_still_reads(world: World) -> None:
 
 async def test_a_switched_off_tenant_is_out_at_once_and_comes_back_whole(world: World, urls: Urls) -> None:
     acme = world.acme
-    await operators.set_active(urls.owner, email=None, tenant="ACME", active=False)
+    await atrium_admin.set_active(urls.owner, email=None, tenant="ACME", active=False)
     for person in (acme.owner, acme.admin, acme.member):
         assert await person.client.codes(ME) == ["UNAUTHENTICATED"]
     assert (await world.globex.owner.client.run(ME))["viewer"]["tenant"] == {"slug": "globex"}
     session = await world.nobody.do("login", SESSION, email=acme.owner.email, password=PASSWORD)
     assert session["tenant"] is None
-    await operators.set_active(urls.owner, email=None, tenant="acme", active=True)
+    await atrium_admin.set_active(urls.owner, email=None, tenant="acme", active=True)
     assert (await acme.owner.client.run(ME))["viewer"]["role"] == "OWNER"
 
 

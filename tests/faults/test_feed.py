@@ -13,20 +13,21 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from atrium.cluster import Home
-from atrium.postgres import Server
-from graph import live
-from graph.context import Context
+from atrium.embedded.process import Home
+from atrium.embedded.server import Server
+from graph import subscriptions
+from graph.runtime.context import Context
 from models import Order
 from models.base import new_id
-from services import events, orders
-from services.access import Actor, Permission
-from services.events import Fact
-from services.feed import Feed
-from services.orders.machine import STREAM
-from tests.client import running
+from services import orders
+from services.eventlog import store
+from services.eventlog.outbox import Feed
+from services.eventlog.store import Fact
+from services.orders.state_machine import STREAM
+from services.permissions import Actor, Permission
 from tests.conftest import Urls
-from tests.factories import World
+from tests.support.client import running
+from tests.support.factories import World
 
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'atrium feed'"
 
@@ -54,7 +55,7 @@ async def write(world: World, streams: list[UUID], count: int, seed: int) -> Non
     for _ in range(count):
         stream = dice.choice(streams)
         async with database.maintain(tenant_id) as session:
-            await events.append(
+            await store.append(
                 session, actor(world), Order, STREAM, stream, versions[stream], [Fact("OrderConfirmed", {})]
             )
             for _ in range(dice.randrange(5)):
@@ -70,7 +71,7 @@ async def read(world: World, feeds: list[Feed], count: int, cuts: int, after: st
     for turn, place in enumerate(places):
         feed = feeds[turn % len(feeds)]
         context = Context(parts.database, actor(world), parts.door, feed)
-        entries = live.entries(context, Permission.ORDERS_READ, orders.EVENTS, after)
+        entries = subscriptions.entries(context, Permission.ORDERS_READ, orders.EVENTS, after)
         async for cursor, entry in entries:
             found.append((int(cursor), entry))
             after = cursor
@@ -116,9 +117,9 @@ async def test_what_commits_late_comes_late_and_is_not_missed(world: World) -> N
     fact = [Fact("OrderConfirmed", {})]
     early, late = new_id(), new_id()
     async with database.maintain(tenant_id) as slow:
-        await events.append(slow, actor(world), Order, STREAM, late, 0, fact)
+        await store.append(slow, actor(world), Order, STREAM, late, 0, fact)
         async with database.maintain(tenant_id) as fast:
-            await events.append(fast, actor(world), Order, STREAM, early, 0, fact)
+            await store.append(fast, actor(world), Order, STREAM, early, 0, fact)
         feeds = [world.app.parts.feed]
         [first] = await read(world, feeds, 1, cuts=0)
         assert first[1].stream_id == early

@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from atrium.postgres import Server
+from atrium.embedded.server import Server
 
 LOGIN = """mutation { login(input: {email: "owner@acme.example.com", password: "Atrium-demo-1!", tenant: "acme"})
 { ... on Session { accessToken } } }"""

@@ -13,10 +13,10 @@ import pytest
 
 from atrium import mail
 from atrium.mail import Smtp
-from services.mail import Letter
-from tests.client import running
+from services.email.messages import Letter
 from tests.conftest import Urls
-from tests.factories import found_world
+from tests.support.client import running
+from tests.support.factories import found_world
 
 LETTER = Letter("a@example.com", "A subject", "Öpen https://example.com/#token=abc\n")
 

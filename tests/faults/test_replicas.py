@@ -20,15 +20,15 @@ import httpx
 import psutil
 import pytest
 
-from atrium import standbys
-from atrium.standbys import Standby
-from models import nodes as nodes_module
+from atrium.embedded import standby as embedded_standby
+from atrium.embedded.standby import Standby
 from models.database import Database
-from models.identity import NOBODY
-from models.nodes import Nodes
-from tests.client import App, running
+from models.database import topology as nodes_module
+from models.database.identity import NOBODY
+from models.database.topology import Nodes
 from tests.conftest import Urls
-from tests.replication import CREATE, RENAME, TASK, Replicated, connected, halted, plain, processes, tell
+from tests.support.client import App, running
+from tests.support.replication import CREATE, RENAME, TASK, Replicated, connected, halted, plain, processes, tell
 
 ROOT = Path(__file__).parents[2]
 PROJECTS_AND_TASKS = "{ projects(first: 1) { nodes { id } } tasks(first: 1) { totalCount } }"
@@ -40,7 +40,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy import make_url
 from atrium import standbys
-from atrium.postgres import Server
+from atrium.embedded.server import Server
 folder, *urls = sys.argv[1:]
 passwords = {make_url(url).username: make_url(url).password for url in urls}
 server = Server(make_url(urls[0]).port, True, passwords)
@@ -185,7 +185,7 @@ def spare(place: Replicated) -> Iterator[Standby]:
     """A standby that may be killed."""
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        standbys.running(place.server, Path(folder), 1) as (started,),
+        embedded_standby.running(place.server, Path(folder), 1) as (started,),
     ):
         yield started
 

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import true
 
 from services.orders import rules
-from tests.client import Client, running
 from tests.conftest import Urls
-from tests.factories import World, found_world
-from tests.shop import MOVED, ORDER, product
+from tests.support.client import Client, running
+from tests.support.factories import World, found_world
+from tests.support.order_helpers import MOVED, ORDER, product
 
 # What is on the shelf and in open orders together; it never changes while nobody restocks or delivers.
 SUM = """

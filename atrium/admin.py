@@ -1,0 +1,81 @@
+"""What operators do from the command line, as the owner role: no API reaches across tenants."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from atrium.app import door_of, signing_keys
+from atrium.settings import Settings, SettingsError
+from models.base import new_id, now
+from services.authentication import Door
+
+__all__ = ["connected", "set_active", "token"]
+
+MEMBERSHIP = text("""
+    SELECT m.tenant_id, m.role FROM memberships m JOIN tenants t ON t.id = m.tenant_id
+    WHERE m.user_id = :user_id AND t.slug = :slug AND m.is_active AND NOT m.is_former
+""")
+SESSION = text("""
+    INSERT INTO sessions (id, user_id, tenant_id, refresh_digest, expires_at, user_agent)
+    VALUES (:id, :user_id, :tenant_id, 'none', :expires_at, 'atrium token')
+""")
+
+
+@asynccontextmanager
+async def connected(owner_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as the owner role, for a command that needs the driver itself."""
+    connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def token(owner_url: str, settings: Settings, *, email: str, tenant: str | None) -> str:
+    """An access token for somebody; it cannot be refreshed.
+
+    Raises:
+        SettingsError: there is no such person, or they do not belong to the tenant.
+    """
+    door = door_of(settings, signing_keys(settings))
+    engine = create_async_engine(owner_url, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            return await _token(connection, door, email, tenant)
+    finally:
+        door.passwords.close()
+        await engine.dispose()
+
+
+async def set_active(owner_url: str, *, email: str | None, tenant: str | None, active: bool) -> bool:
+    """Let a person or a tenant in, or put them out at once; says whether there is such a one."""
+    table, column, value = ("users", "email", email) if email else ("tenants", "slug", tenant)
+    statement = text(f"UPDATE {table} SET is_active = :active WHERE {column} = lower(:value)")  # noqa: S608  # our names
+    engine = create_async_engine(owner_url, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            changed = await connection.execute(statement, {"active": active, "value": value})
+            return changed.rowcount > 0
+    finally:
+        await engine.dispose()
+
+
+async def _token(connection: AsyncConnection, door: Door, email: str, tenant: str | None) -> str:
+    found = await connection.execute(text("SELECT id FROM users WHERE email = lower(:email)"), {"email": email})
+    user_id = found.scalar_one_or_none()
+    if user_id is None:
+        raise SettingsError(f"There is no account {email}.")
+    tenant_id, role = None, None
+    if tenant is not None:
+        membership = (await connection.execute(MEMBERSHIP, {"user_id": user_id, "slug": tenant})).one_or_none()
+        if membership is None:
+            raise SettingsError(f"{email} does not belong to {tenant}.")
+        tenant_id, role = membership
+    session = {"id": new_id(), "user_id": user_id, "tenant_id": tenant_id}
+    await connection.execute(SESSION, {**session, "expires_at": now() + door.session_lifetime})
+    issued, _ = door.tokens.issue(user_id=user_id, tenant_id=tenant_id, role=role, session_id=session["id"])
+    return issued

@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL: its process, its roles and databases, and its streaming standbys."""

@@ -1,0 +1,48 @@
+"""What the HTTP layer hands to whoever builds the context of an operation."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from atrium.http.middleware import header
+from atrium.logs import RequestRecord
+
+
+class Collected(Response):
+    """Headers and cookies for an answer that is yet to be made."""
+
+    def __init__(self) -> None:
+        self.status_code = 200
+        self.raw_headers = []
+        self.background = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation about to run: where it came from, and where its traces and headers go.
+
+    `record` is filled in by whoever runs the operation. `response` collects headers and cookies for an HTTP
+    answer; there is none on a WebSocket, whose `params` are the payload of `connection_init`.
+    """
+
+    connection: HTTPConnection
+    record: RequestRecord
+    response: Response | None = None
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def authorization(self) -> str | None:
+        """The `Authorization` header; on a WebSocket, where browsers cannot set one, also the parameter."""
+        if given := header(self.connection.scope, b"authorization"):
+            return given
+        value = self.params.get("Authorization", self.params.get("authorization"))
+        return value if isinstance(value, str) else None
+
+
+# Builds the context of one operation; raises RequestRefused to have it answered with an error instead. On a
+# WebSocket it is also asked once at `connection_init`, when `expires_at` (a datetime with a time zone) of the
+# context it returns, if it has one, sets the end of the connection.
+ContextGetter = Callable[[Call], Awaitable[Any]]

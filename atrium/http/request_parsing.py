@@ -1,0 +1,142 @@
+"""What comes in: a bounded body, strict JSON, and the one operation it describes.
+
+Whatever is wrong with a request is found here, before GraphQL sees it, and refused with a code. JSON is decoded
+by orjson, which knows no NaN, no infinite numbers, no bad UTF-8 and no half surrogate pairs; what it lets pass
+and PostgreSQL or Python's recursion would not, is refused by `decode`.
+"""
+
+from json import JSONDecodeError
+from typing import Any, Literal
+
+import orjson
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+from strawberry.http import GraphQLRequestData
+
+from atrium.http.responses import JSON, RequestRefused
+
+MAX_DEPTH = 32  # levels of JSON; inputs within inputs are coerced recursively, several frames a level
+MAX_QUERY_STRING = 16_384  # bytes
+
+Protocol = Literal["http", "sse"]
+
+_DIGITS = 16  # of a declared length: enough for any, too few to be slow
+
+_PARAMETERS: tuple[tuple[str, type, str], ...] = (
+    ("query", str, "a string"),
+    ("operationName", str, "a string"),
+    ("variables", dict, "an object"),
+    ("extensions", dict, "an object"),
+)
+
+
+def decode(data: str | bytes) -> Any:
+    """JSON, decoded.
+
+    Raises:
+        JSONDecodeError: for what is not JSON, is nested deeper than `MAX_DEPTH` or holds a NUL, which PostgreSQL
+            stores in no text.
+    """
+    value = orjson.loads(data)
+    # Most bodies show by their bytes that they need no closer look.
+    if isinstance(data, bytes):
+        brackets, nul = data.count(b"{") + data.count(b"["), b"\\u0000" in data
+    else:
+        brackets, nul = data.count("{") + data.count("["), "\\u0000" in data
+    if nul or brackets > MAX_DEPTH:
+        _inspect(value)
+    return value
+
+
+def _inspect(value: Any) -> None:
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict | list):
+                if depth > MAX_DEPTH:
+                    raise JSONDecodeError(f"nested deeper than {MAX_DEPTH} levels", "", 0)
+                below += item
+                if isinstance(item, dict):
+                    below += item.values()
+            elif isinstance(item, str) and "\x00" in item:
+                raise JSONDecodeError("text must not hold the character NUL", "", 0)
+        level = below
+
+
+async def read(receive: Receive, declared: str | None, limit: int) -> bytes:
+    """The body of a request, of at most `limit` bytes: by its declared length, else as it arrives.
+
+    Raises:
+        RequestRefused: PAYLOAD_TOO_LARGE, before more than the limit is read.
+        ClientDisconnect: when the client goes away before the end.
+    """
+    if declared is not None and declared.isdecimal() and int(declared[:_DIGITS]) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _too_large(limit: int) -> RequestRefused:
+    # The rest of the body stays unread, so the connection cannot serve another request.
+    return RequestRefused("PAYLOAD_TOO_LARGE", f"The body is larger than {limit} bytes.", {"connection": "close"})
+
+
+def require_short(query_string: bytes) -> None:
+    """A query string has at most `MAX_QUERY_STRING` bytes.
+
+    Raises:
+        RequestRefused: URI_TOO_LONG.
+    """
+    if len(query_string) > MAX_QUERY_STRING:
+        raise RequestRefused("URI_TOO_LONG", "The query string is too long; send a POST.")
+
+
+def require_json(content_type: str | None) -> None:
+    """Only JSON in UTF-8 is read.
+
+    A page of another origin can send forms, plain text and multipart without asking (a simple request), so they
+    are refused whatever they hold.
+
+    Raises:
+        RequestRefused: UNSUPPORTED_MEDIA_TYPE.
+    """
+    if content_type == JSON:
+        return
+    kind, *parameters = (part.strip().lower() for part in (content_type or "").split(";"))
+    charsets = [part[8:].strip('"') for part in parameters if part.startswith("charset=")]
+    if kind != JSON or any(charset not in {"utf-8", "utf8"} for charset in charsets):
+        raise RequestRefused("UNSUPPORTED_MEDIA_TYPE", f"The body must be {JSON} in UTF-8.", {"accept": JSON})
+
+
+def operation(data: object, protocol: Protocol) -> GraphQLRequestData:
+    """The operation that a decoded body or query string describes.
+
+    Raises:
+        RequestRefused: BAD_REQUEST, when it is no object (there are no batches), has a parameter of another type
+            than the specification's, or has no query.
+    """
+    if not isinstance(data, dict):
+        raise RequestRefused("BAD_REQUEST", "The body must be one JSON object.")
+    for name, kind, article in _PARAMETERS:
+        value = data.get(name)
+        if value is not None and not isinstance(value, kind):
+            raise RequestRefused("BAD_REQUEST", f"`{name}` must be {article}.")
+    if not data.get("query"):
+        raise RequestRefused("BAD_REQUEST", "`query` is missing.")
+    return GraphQLRequestData(
+        query=data["query"],
+        variables=data.get("variables"),
+        operation_name=data.get("operationName") or None,
+        extensions=data.get("extensions"),
+        protocol=protocol,
+    )

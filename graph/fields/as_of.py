@@ -1,0 +1,48 @@
+"""What was: one thing as it was at some moment."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from strawberry.types.arguments import StrawberryArgument
+
+from graph.fields.declared import NeedsPython, Single, argument
+
+__all__ = ["AsOf", "as_of"]
+
+
+class AsOf(Single):
+    """One thing by its id, as it is or as it was."""
+
+    past: Callable[..., Awaitable[Any]]
+    """The rule that finds it as it was."""
+
+    @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
+    def arguments(self) -> list[StrawberryArgument]:
+        """Its id, and the moment."""
+        description = "The moment to show it as of; what it points at is shown as it is now."
+        return [*super().arguments, argument("as_of", datetime, description)]
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Load it, or find it as it was."""
+        moment = kwargs.get("as_of") or None
+        if moment is None:
+            return super().get_result(source, info, args, kwargs)
+        return self._at(info.context, super().asked(kwargs), moment)
+
+    def asked(self, kwargs: dict[str, Any]) -> UUID:
+        """The id of the row, which is read as it is."""
+        if kwargs.get("as_of"):
+            raise NeedsPython
+        return super().asked(kwargs)
+
+    async def _at(self, context: Any, row_id: UUID, moment: datetime) -> Any:
+        return await self.past(await context.read(), context.actor, id=row_id, moment=moment)
+
+
+def as_of(past: Callable[..., Awaitable[Any]]) -> Any:
+    """One thing of the annotated type by its id; as it was at a moment, by the services' rule for that."""
+    field = AsOf()
+    field.past = past
+    return field

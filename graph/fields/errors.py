@@ -1,0 +1,293 @@
+"""Errors: those that are data, as types; and what becomes of all the others.
+
+A rule raises a `services.errors.DomainError`. Where a field's union has a type for it, the client gets that type, and
+its fields. Everywhere else it gets a top-level error with `extensions.code`. What is no DomainError never leaves: the
+client gets `INTERNAL` and the request's id, the log gets the trace.
+"""
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
+
+from graph.fields.declared import NODES, Node
+from graph.fields.descriptions import interface, output
+from graph.runtime.context import Info
+from models.database.errors import Retry, Unreachable
+from services import errors
+
+__all__ = [
+    "HANDLERS",
+    "AlreadyExists",
+    "Error",
+    "IdempotencyConflict",
+    "IllegalTransition",
+    "InvalidCredentials",
+    "InvalidInput",
+    "InvalidToken",
+    "NotFound",
+    "OutOfStock",
+    "RateLimited",
+    "VersionConflict",
+    "as_data",
+    "present",
+]
+
+log = logging.getLogger("atrium.graph")
+
+NULLED = re.compile(r"Expected value of type '.*', found null\..*", re.DOTALL)
+"""What Strawberry says of a `Maybe` that cannot be null; it speaks of Python's types."""
+
+
+@interface
+class Error:
+    """A refusal that a user interface can act on."""
+
+    message: str
+    """One sentence for people."""
+    code: str
+    """The kind of refusal, for programs."""
+
+
+@output
+class FieldProblem:
+    """What is wrong with one field of an input."""
+
+    path: str
+    """Where it is in the input, such as `title` or `items.0.quantity`."""
+    message: str
+    """One sentence for people."""
+
+
+@output
+class InvalidInput(Error):
+    """The input breaks a rule."""
+
+    fields: list[FieldProblem]
+    """Everything that is wrong with it, field by field."""
+
+
+@output
+class NotFound(Error):
+    """No such thing in this tenant."""
+
+
+@output
+class AlreadyExists(Error):
+    """A value that must be unique is taken."""
+
+    field: str
+    """Which field of the input holds it."""
+
+
+async def _current(root: "VersionConflict", info: Info) -> Node | None:
+    nodes = (node.collection for node in NODES.values() if node.collection.model is root.refused.model)
+    collection = next(nodes, None)
+    if collection is None:
+        return None  # what is no Node, as the viewer
+    row: Node | None = await info.context.loaders.one(collection, "id", root.refused.row_id)
+    return row
+
+
+@output
+class VersionConflict(Error):
+    """The thing is no longer at the version that was expected."""
+
+    current_version: int
+    """The version that it is at."""
+    current: Node | None = strawberry.field(resolver=_current)
+    """The thing as it is now."""
+    refused: strawberry.Private[errors.VersionConflict]
+
+
+@output
+class IllegalTransition(Error):
+    """The thing is not in a state that allows this."""
+
+    current: str | None
+    """The state that it is in."""
+    allowed: list[str]
+    """The states that it may go to from there."""
+
+
+async def _product(root: "Shortage", info: Info) -> Node | None:
+    row: Node | None = await info.context.loaders.one(NODES["Product"].collection, "id", root.product_id)
+    return row
+
+
+@output
+class Shortage:
+    """One product of which there is not enough."""
+
+    product: Node | None = strawberry.field(resolver=_product)
+    """The product."""
+    name: str
+    """What it is called."""
+    requested: int
+    """How many were asked for."""
+    available: int
+    """How many there are."""
+    product_id: strawberry.Private[UUID]
+
+
+@output
+class OutOfStock(Error):
+    """There is not enough of some products; nothing was ordered."""
+
+    lines: list[Shortage]
+    """Every one of them."""
+
+
+@output
+class IdempotencyConflict(Error):
+    """The idempotency key was used before, with another input."""
+
+
+@output
+class InvalidCredentials(Error):
+    """The e-mail or the password is wrong; it is never said which."""
+
+
+@output
+class InvalidToken(Error):
+    """A token that was handed over is unknown, used, revoked or over."""
+
+
+@output
+class RateLimited(Error):
+    """Too many tries."""
+
+    retry_after: int
+    """Seconds until the next try is allowed."""
+
+
+def api_path(path: str) -> str:
+    """A field's path in the API's spelling."""
+    return ".".join(to_camel_case(part) for part in path.split("."))
+
+
+def _problems(error: errors.InvalidInput) -> list[FieldProblem]:
+    return [FieldProblem(path=api_path(p.path), message=p.message) for p in error.problems]
+
+
+class Handler:
+    """Turns one kind of refusal into its type, wherever a field's union has that type."""
+
+    def __init__(
+        self, exception: type[errors.DomainError], error: type[Error], details: Callable[[Any], dict[str, Any]]
+    ) -> None:
+        self.exception_type = exception
+        self.error_type = error
+        self.details = details
+
+    def handle(self, exception: Any, *, field: StrawberryField, info: Any) -> Error:  # noqa: ARG002  # its protocol
+        """Make it."""
+        return self.made(exception)
+
+    def made(self, refusal: errors.DomainError) -> Error:
+        """The type for this refusal."""
+        return self.error_type(message=refusal.message, code=refusal.code, **self.details(refusal))
+
+
+HANDLERS = (
+    Handler(errors.NotFound, NotFound, lambda _: {}),
+    Handler(errors.InvalidInput, InvalidInput, lambda e: {"fields": _problems(e)}),
+    Handler(errors.AlreadyExists, AlreadyExists, lambda e: {"field": api_path(e.field)}),
+    Handler(errors.VersionConflict, VersionConflict, lambda e: {"current_version": e.version, "refused": e}),
+    Handler(
+        errors.IllegalTransition,
+        IllegalTransition,
+        lambda e: {"current": e.current, "allowed": list(e.allowed)},
+    ),
+    Handler(errors.OutOfStock, OutOfStock, lambda e: {"lines": [Shortage(**asdict(s)) for s in e.shortages]}),
+    Handler(errors.IdempotencyConflict, IdempotencyConflict, lambda _: {}),
+    Handler(errors.InvalidCredentials, InvalidCredentials, lambda _: {}),
+    Handler(errors.InvalidToken, InvalidToken, lambda _: {}),
+    Handler(errors.RateLimited, RateLimited, lambda e: {"retry_after": e.retry_after}),
+)
+
+
+def as_data(refusal: errors.DomainError) -> Error:
+    """A refusal as the type that stands for it in a union.
+
+    Raises:
+        DomainError: the refusal itself, when no type stands for its kind.
+    """
+    for handler in HANDLERS:
+        if isinstance(refusal, handler.exception_type):
+            return handler.made(refusal)
+    raise refusal
+
+
+def present(error: GraphQLError, request_id: str, *, suggestions: bool) -> GraphQLError:
+    """An error as a client may see it: always with a code, never with anything internal.
+
+    Args:
+        error: what happened.
+        request_id: what the client may quote, and the log line carries.
+        suggestions: whether messages may say "Did you mean …?", which gives away names of the schema.
+    """
+    cause = _cause(error)
+    message, extensions = error.message, {"code": _code(error, cause), **(error.extensions or {})}
+    if isinstance(cause, errors.DomainError):
+        message = cause.message
+        extensions |= _details(cause)
+    elif extensions["code"] == "INTERNAL":
+        log.error("unexpected error", exc_info=cause or error, extra={"fields": {"request_id": request_id}})
+        message = "Something went wrong. Quote the request id when you report it."
+        extensions["requestId"] = request_id
+    elif _is_unreadable(error, cause):
+        message = "A value in the document cannot be read."
+    else:
+        message = NULLED.sub("A field that may be left out was null: leave it out, or give it a value.", message)
+        if not suggestions:
+            message = re.sub(r" Did you mean .*\?", "", message, flags=re.DOTALL)
+    return GraphQLError(
+        message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions=extensions,
+    )
+
+
+def _cause(error: GraphQLError) -> BaseException | None:
+    cause: BaseException | None = error.original_error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    if isinstance(cause, Unreachable | Retry):
+        return errors.Unavailable()  # a statement met it on the way; the context names it where a unit begins
+    return None if isinstance(cause, GraphQLError) else cause
+
+
+def _code(error: GraphQLError, cause: BaseException | None) -> str:
+    if isinstance(cause, errors.DomainError):
+        return cause.code
+    if _is_unreadable(error, cause):
+        return "GRAPHQL_VALIDATION_FAILED"
+    if cause is not None:
+        return "INTERNAL"
+    if isinstance(error, GraphQLSyntaxError):
+        return "GRAPHQL_PARSE_FAILED"
+    if error.path is None:
+        return "BAD_USER_INPUT" if error.message.startswith("Variable ") else "GRAPHQL_VALIDATION_FAILED"
+    return "INTERNAL" if error.message.startswith("Cannot return null") else "BAD_USER_INPUT"
+
+
+def _is_unreadable(error: GraphQLError, cause: BaseException | None) -> bool:
+    """Whether validation met a literal that Python itself refuses to read: a number of thousands of digits."""
+    return error.path is None and bool(error.nodes) and isinstance(cause, ValueError)
+
+
+def _details(error: errors.DomainError) -> dict[str, Any]:
+    if isinstance(error, errors.InvalidInput) and error.problems:
+        return {"fields": [{"path": api_path(p.path), "message": p.message} for p in error.problems]}
+    return error.details

@@ -1,0 +1,105 @@
+"""Mutations: one shape for all. One input, one write unit, one union of the thing itself and typed errors."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import Any
+
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
+
+from graph.fields.descriptions import summary
+from graph.runtime.context import Context
+from services.permissions import Actor
+from services.writes.row_update import Edit
+
+__all__ = ["Mutation", "account_mutation", "mutation"]
+
+Work = Callable[..., Awaitable[Any]]
+MakeEdit = Callable[[Actor, Any], Edit[Any] | None]
+
+
+class Mutation(StrawberryField):
+    """A field that runs a function, and takes its `input` if it has one."""
+
+    work: Work
+    edit: MakeEdit | None = None
+    """What gives the one edit that an input comes down to, or None if more has to be done for it."""
+
+    @property
+    def is_basic_field(self) -> bool:
+        """It is none: who asks matters."""
+        return False
+
+    @cached_property
+    def is_async(self) -> bool:
+        """It is, so that refusals are caught where they are raised."""
+        return True
+
+    @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
+    def arguments(self) -> list[StrawberryArgument]:
+        """The one input, or none."""
+        return self._input
+
+    @cached_property
+    def _input(self) -> list[StrawberryArgument]:
+        parameter = inspect.signature(self.work).parameters.get("input")
+        if parameter is None:
+            return []
+        annotation = StrawberryAnnotation(parameter.annotation)
+        return [StrawberryArgument("input", None, annotation, description="What is to be done.")]
+
+    def asked(self, kwargs: dict[str, Any]) -> Any:
+        """The input, if there is one."""
+        return kwargs.get("input")
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Awaitable[Any]:  # noqa: ARG002  # Strawberry's signature
+        """Run it in one transaction, which is committed before the answer is read."""
+        context: Context = info.context
+        context.operation = info.field_name
+        return context.write(lambda session: self.work(session, context.actor, **kwargs))
+
+
+class AccountMutation(Mutation):
+    """A field that runs a function which opens its own transactions."""
+
+    async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
+        """Run it on the context."""
+        info.context.operation = info.field_name
+        await info.context.close()
+        return await self.work(info.context, **kwargs)
+
+
+def mutation(returns: Any, edit: MakeEdit | None = None) -> Callable[[Work], Mutation]:
+    """A mutation field from `async def name(session, actor, input: NameInput)`; `returns` is its union.
+
+    The function runs in one transaction, which is rolled back when it raises. Its docstring is the description. Where
+    it may come down to an edit of the row that it returns, `edit` gives that, and the compiler carries it out.
+    """
+
+    def made(work: Work) -> Mutation:
+        field = _field(Mutation, work, returns)
+        field.edit = edit
+        return field
+
+    return made
+
+
+def account_mutation(returns: Any) -> Callable[[Work], Mutation]:
+    """A mutation field from `async def name(context, input: NameInput)`, which opens its own write units.
+
+    For work around a password, since hashing takes long on purpose and no connection may wait for it; and for what
+    changes who the rest of the operation runs as.
+    """
+    return lambda work: _field(AccountMutation, work, returns)
+
+
+def _field(kind: type[Mutation], work: Work, returns: Any) -> Mutation:
+    field = kind(
+        python_name=getattr(work, "__name__", ""),
+        type_annotation=StrawberryAnnotation(returns),
+        description=summary(work),
+    )
+    field.work = work
+    return field

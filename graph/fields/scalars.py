@@ -1,0 +1,119 @@
+"""Scalars and ids: how points in time, roles and things are written in GraphQL."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, NewType
+from uuid import UUID
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition
+
+from graph.fields.descriptions import enum
+from models import Currency, Role
+from services.errors import InvalidInput
+
+__all__ = ["JSON", "SCALARS", "read_id", "split_id", "write_id"]
+
+LONGEST_ID = 100
+LONGEST_DECIMAL = 40
+
+INFINITE = {datetime.min, datetime.max}  # noqa: DTZ901  # compared without a time zone
+"""What the driver takes for the infinities of PostgreSQL, which are no points in time."""
+
+enum(Role)
+enum(Currency)
+
+
+def _write_moment(value: datetime) -> str:
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _read_moment(value: Any) -> datetime:
+    moment = None
+    with suppress(TypeError, ValueError, OverflowError):
+        given = datetime.fromisoformat(value)
+        moment = (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
+    if moment is None or moment.replace(tzinfo=None) in INFINITE:
+        raise GraphQLError(
+            "A DateTime is written in ISO 8601, such as 2026-01-31T09:30:00Z, or 2026-01-31 for its first moment."
+        )
+    return moment
+
+
+def _read_decimal(value: Any) -> Decimal:
+    try:
+        if (
+            isinstance(value, str | int | Decimal)
+            and not isinstance(value, bool)
+            and len(str(value)) <= LONGEST_DECIMAL
+        ):
+            decimal = Decimal(value)
+            if decimal.is_finite() and abs(decimal.adjusted()) <= LONGEST_DECIMAL:
+                return decimal
+    except (InvalidOperation, ValueError):
+        pass
+    raise GraphQLError('A Decimal is a number of up to 40 digits; written as a string, such as "19.90", it is exact.')
+
+
+JSON = NewType("JSON", object)
+"""Any value that JSON has."""
+
+SCALARS: dict[object, ScalarDefinition] = {
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description='An exact decimal number, answered as a string: `"19.90"`. Input may be a string or a number.',
+        serialize=str,
+        parse_value=_read_decimal,
+    ),
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="A point in time in ISO 8601, always answered in UTC with microseconds:"
+        " `2026-01-31T09:30:00.000000Z`. Input without an offset is UTC; a date alone is its first moment.",
+        serialize=_write_moment,
+        parse_value=_read_moment,
+    ),
+    JSON: strawberry.scalar(
+        name="JSON", description="Any value that JSON has: a text, a number, a boolean, null, a list or an object."
+    ),
+}
+
+
+def write_id(type_name: str, row_id: UUID) -> str:
+    """A thing's id in the whole schema: its type, a colon, its UUID.
+
+    Readable on purpose: it costs nothing to make in SQL, and a person can tell from a log what it names. Clients
+    should still treat it as opaque.
+    """
+    return f"{type_name}:{row_id}"
+
+
+def split_id(text: str) -> tuple[str, UUID]:
+    """The type and the UUID that an id names.
+
+    Raises:
+        InvalidInput: it is not an id.
+    """
+    type_name, colon, row_id = text.partition(":")
+    try:
+        if colon and len(text) <= LONGEST_ID:
+            return type_name, UUID(row_id)
+    except ValueError:
+        pass
+    raise InvalidInput.of("id", "This is not an id.")
+
+
+def read_id(text: str, type_name: str, path: str = "id") -> UUID:
+    """The UUID in an id of a certain type.
+
+    Raises:
+        InvalidInput: it is not an id, or one of another type; `path` says where it stood.
+    """
+    try:
+        found, row_id = split_id(text)
+    except InvalidInput:
+        found = ""
+    if found != type_name:
+        raise InvalidInput.of(path, f"This is not the id of a {type_name}.")
+    return row_id

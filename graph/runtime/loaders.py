@@ -1,0 +1,81 @@
+"""Loaders: what many fields of one operation ask for at the same time, fetched with one statement.
+
+They know no relation by name. A declared field says which collection it leads to and by which column, and that pair
+is the loader's key.
+"""
+
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any
+from uuid import UUID
+
+from aiodataloader import DataLoader
+
+from models.database import ReadSession
+from services.permissions import Actor
+from services.queries import loading
+from services.queries.collection import Collection, PageRequest
+from services.queries.loading import Page
+
+__all__ = ["Loaders"]
+
+Batch = Callable[[ReadSession, list[UUID]], Awaitable[dict[UUID, Any]]]
+
+
+class Loaders:
+    """The loaders of one operation, or of one event of a subscription."""
+
+    def __init__(self, read: Callable[[], Awaitable[ReadSession]], actor: Actor) -> None:
+        self._read = read
+        self._actor = actor
+        self._loaders: dict[Hashable, DataLoader[UUID, Any]] = {}
+
+    def one(self, collection: Collection, key: str, value: UUID) -> Awaitable[Any]:
+        """The row whose column `key` has this value, or None."""
+        return self._load(
+            ("one", collection, key),
+            value,
+            lambda session, ids: loading.by_keys(session, self._actor, collection, key, ids),
+        )
+
+    def expression(self, collection: Collection, name: str, row_id: UUID) -> Awaitable[Any]:
+        """What a named expression gives for one row."""
+        return self._load(
+            ("expression", collection, name),
+            row_id,
+            lambda session, ids: loading.expression(session, self._actor, collection, name, ids),
+        )
+
+    def related(self, collection: Collection, request: PageRequest, key: str, parent: UUID) -> Awaitable[Page]:
+        """A page of the rows whose column `key` holds the parent's id."""
+        return self._load(
+            ("related", collection, request, key),
+            parent,
+            lambda session, ids: loading.related(session, self._actor, collection, request, key, ids),
+        )
+
+    def related_count(self, collection: Collection, request: PageRequest, key: str, parent: UUID) -> Awaitable[int]:
+        """How many rows the list under one parent has."""
+        return self._load(
+            ("counts", collection, request, key),
+            parent,
+            lambda session, ids: loading.counts(session, self._actor, collection, request, key, ids),
+        )
+
+    async def page(self, collection: Collection, request: PageRequest) -> Page:
+        """A page of a whole collection."""
+        return await loading.page(await self._read(), self._actor, collection, request)
+
+    async def count(self, collection: Collection, request: PageRequest) -> int:
+        """How many rows a whole collection has."""
+        return await loading.count(await self._read(), self._actor, collection, request)
+
+    def _load(self, key: Hashable, value: UUID, batch: Batch) -> Awaitable[Any]:
+        loader = self._loaders.get(key)
+        if loader is None:
+
+            async def load(ids: list[UUID]) -> list[Any]:
+                found = await batch(await self._read(), ids)
+                return [found.get(row_id) for row_id in ids]
+
+            loader = self._loaders[key] = DataLoader(load)
+        return loader.load(value)

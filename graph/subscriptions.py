@@ -1,0 +1,93 @@
+"""Subscriptions: following the feed in the name of whoever asked, event by event."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Any, TypeVar
+
+import strawberry
+
+from graph.audit import changed, global_id
+from graph.fields.descriptions import interface
+from graph.runtime.context import Context, Info
+from models import AuditAction
+from services import audit
+from services.errors import InvalidInput
+from services.eventlog import outbox
+from services.permissions import Permission
+from services.queries.collection import Collection
+
+__all__ = ["AFTER", "Change", "changes", "entries"]
+
+RECHECK = 15.0  # seconds after which a quiet follower's session is looked at again
+
+ChangeType = TypeVar("ChangeType", bound="Change")
+
+AFTER = strawberry.argument(description="The cursor to go on behind; without one, from now on.")
+"""What every subscription takes."""
+
+
+@interface
+class Change:
+    """One change of one thing, as it happens."""
+
+    cursor: str
+    """Where it is in the feed; give it as `after` to go on behind it."""
+    action: AuditAction
+    """What became of the thing."""
+    fields: list[str]
+    """The names of the fields that changed."""
+
+
+async def entries(
+    context: Context, permission: Permission, collection: Collection, after: str | None
+) -> AsyncGenerator[tuple[str, Any]]:
+    """The feed's entries of a collection that the actor may see, with their cursors, from now on or from a cursor.
+
+    Each is handed on with a context of its own: fresh loaders, and a read unit that ends when it was answered. Who asks
+    must still be let in each time.
+
+    Raises:
+        InvalidInput: `after` is no cursor of this feed.
+        Unauthenticated, Forbidden: the actor may not ask, or no longer.
+    """
+    context.actor.require(permission)
+    tenant_id = context.actor.identity.tenant_id
+    assert tenant_id is not None, "the permission is of a tenant"
+    with context.feed.following(tenant_id) as wake:
+        position = _position(after) if after is not None else await outbox.head(await context.read(), context.actor)
+        await context.close()
+        while True:
+            wake.clear()
+            found, position, more = await outbox.after(await context.read(), context.actor, collection, position)
+            await context.close()
+            for at, entry in found:
+                yield str(at), entry
+                await context.close()
+            if not more:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(RECHECK):
+                        await wake.wait()
+
+
+async def changes(
+    info: Info, kind: type[ChangeType], name: str, permission: Permission, collection: Collection, after: str | None
+) -> AsyncGenerator[ChangeType]:
+    """What changes about a collection's rows, as a kind of `Change` that shows the row in its field `name`.
+
+    The row is shown as it is now; it is None when it is gone, or not for the actor to see.
+
+    Raises:
+        InvalidInput, Unauthenticated, Forbidden: as in `entries`.
+    """
+    context = info.context
+    async for cursor, entry in entries(context, permission, audit.changes_of(collection), after):
+        row = await context.loaders.one(collection, "id", entry.row_id)
+        shown = {name: row, f"{name}_id": global_id(entry)}
+        yield kind(cursor=cursor, action=AuditAction(entry.action), fields=changed(info, entry), **shown)
+
+
+def _position(cursor: str) -> int:
+    if cursor.isascii() and cursor.isdecimal() and len(cursor) < 19:  # noqa: PLR2004  # what a bigint surely holds
+        return int(cursor)
+    raise InvalidInput.of("after", "This is not a cursor of this feed.")

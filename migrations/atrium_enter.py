@@ -1,0 +1,98 @@
+"""The function that lets people in, and later machines, as each revision has it."""
+
+from alembic import op
+
+from migrations.rls import definer
+
+__all__ = ["make_entry"]
+
+# Yields its one row, and sets the context that every policy reads, only if whoever asks is still let in: the account
+# is active, the session neither revoked nor over, the tenant active, and the membership live with the role that the
+# token claims. Checking first and setting afterwards leaves no context behind a refusal. The settings are local to
+# the transaction; those that the audit log alone needs are left out for who only reads, which is told by a request of
+# null. Each is an assignment, for a query would cost several times as much. It runs with the owner's rights, since what
+# it checks lies outside every wall.
+ENTER = """
+CREATE FUNCTION atrium_enter(
+    tenant uuid, member uuid, claimed_role text, session uuid, request text, address text, agent text{parameters}
+) RETURNS TABLE (tenant_id uuid, user_id uuid)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    done text;
+BEGIN
+    IF member IS NULL AND tenant IS NOT NULL THEN
+        RETURN;
+    END IF;{machines}
+    IF member IS NOT NULL{people} THEN
+        PERFORM FROM public.users u JOIN public.sessions s ON s.user_id = u.id
+        WHERE u.id = member AND u.is_active
+            AND s.id = session AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp();
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+    END IF;
+    IF tenant IS NOT NULL{people} THEN
+        PERFORM FROM public.memberships m JOIN public.tenants t ON t.id = m.tenant_id
+        WHERE m.tenant_id = tenant AND m.user_id = member AND m.role = claimed_role
+            AND m.is_active AND m.ended_at IS NULL AND t.is_active;
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+    END IF;
+    done := set_config('app.tenant_id', coalesce(tenant::text, ''), true);
+    done := set_config('app.user_id', coalesce(member::text, ''), true);
+    done := set_config('app.session_id', coalesce(session::text, ''), true);
+    IF request IS NOT NULL THEN
+        done := set_config('app.request_id', request, true);
+        done := set_config('app.ip', coalesce(address, ''), true);
+        done := set_config('app.user_agent', coalesce(agent, ''), true);{settings}
+    END IF;
+    tenant_id := tenant;
+    user_id := member;
+    RETURN NEXT;
+END $$
+"""
+
+# For a machine a key must be neither revoked nor over, and whoever made it must still be let in to its tenant, with a
+# role that allows as much as the key's. The machine then asks in their name.
+MACHINES = """
+    IF api_key IS NOT NULL THEN
+        PERFORM FROM public.api_keys k
+            JOIN public.memberships m ON m.tenant_id = k.tenant_id AND m.user_id = k.created_by
+            JOIN public.users u ON u.id = k.created_by
+            JOIN public.tenants t ON t.id = k.tenant_id
+        WHERE k.tenant_id = tenant AND k.id = api_key AND k.created_by = member AND k.role = claimed_role
+            AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+            AND m.is_active AND m.ended_at IS NULL AND u.is_active AND t.is_active
+            AND array_position(ARRAY['MEMBER', 'ADMIN', 'OWNER'], k.role)
+                <= array_position(ARRAY['MEMBER', 'ADMIN', 'OWNER'], m.role);
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+    END IF;"""
+
+
+def make_entry(*, operation: bool = False, machines: bool = False) -> None:
+    """Make it, in the place of the one that there is.
+
+    Args:
+        operation: whether it is told what is being done, for the audit log.
+        machines: whether it lets machines in, by their keys.
+    """
+    parameters = settings = ""
+    if operation:
+        parameters += ",\n    operation text DEFAULT ''"
+        settings += "\n        done := set_config('app.operation', coalesce(operation, ''), true);"
+    if machines:
+        parameters += ",\n    api_key uuid DEFAULT NULL"
+        settings += "\n        done := set_config('app.api_key_id', coalesce(api_key::text, ''), true);"
+    op.execute("DROP FUNCTION IF EXISTS atrium_enter")
+    op.execute(
+        ENTER.format(
+            parameters=parameters,
+            settings=settings,
+            machines=MACHINES if machines else "",
+            people=" AND api_key IS NULL" if machines else "",
+        )
+    )
+    definer("atrium_enter")

@@ -1,0 +1,374 @@
+"""The database: engines, sessions, and the units of work that enter a tenant's walls.
+
+A unit is one connection and one transaction. Its first statement, `atrium_enter`, says who is asking and for which
+tenant; the policies of every table read that, and it ends with the transaction. Nothing is ever set on a connection
+for longer, so a pooled connection carries nothing from one person to the next.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NewType, TypeVar, cast
+from uuid import UUID
+from weakref import WeakSet
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql.selectable import TypedReturnsRows
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.base import Model, row_class
+from models.database.errors import Behind, NotLive, Retry, Unfit, Unreachable, Unreadable, named
+from models.database.identity import CALL, ENTRY, Identity, entry, entry_to_read
+from models.database.pool import PATIENCE, Admission, AtHand, Warm, ask, note_idle, ping_if_idle, prove
+
+__all__ = [
+    "AnySession",
+    "Database",
+    "ReadSession",
+    "Session",
+    "WriteSession",
+    "assume",
+    "fetch",
+]
+
+CLOSE_SECONDS = 2.0  # that a server gets to say goodbye
+
+ENTER = text(f"SELECT 1 FROM atrium_enter({', '.join(f':{name}' for name in ENTRY)})")  # noqa: S608  # names of ours
+ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
+
+# Where the log of the primary ends, in bytes. Not where it was flushed to: a commit may be visible before.
+POSITION = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
+ADMIT = f"{POSITION} FROM {CALL}"
+
+
+class Session(AsyncSession):
+    """A session whose statements take turns.
+
+    Fields of one operation resolve concurrently, and one connection runs one statement at a time. The lock covers a
+    single statement, never an await of anything else, so no two fields can wait for each other.
+
+    Statements go to the connection past SQLAlchemy's ORM (docs/decisions/0023): rows are read as rows, and nothing is
+    kept in an identity map.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(bind=connection, expire_on_commit=False, autoflush=False)
+        self._connection = connection
+        self._turn = asyncio.Lock()
+        self._running: asyncio.Future[Any] | None = None
+        self._ended = False
+        self.statements = 2  # BEGIN and the entry
+        self.failed = False
+        """Whether a statement failed, so that what was read is not all that there was to read."""
+
+    async def exec(self, statement: Any, *, params: Any = None, **options: Any) -> Any:
+        """Run one statement, when it is its turn.
+
+        Whoever waits for it is cancelled when a neighbouring field fails. The statement goes on nevertheless: one that
+        is broken off takes the connection along, and with it the fields that are still wanted.
+
+        Raises:
+            Retry, Unreachable.
+        """
+        assert not options, "those are the ORM's, and would be lost"
+        await self._turn.acquire()
+        if self._ended:
+            self._turn.release()
+            raise asyncio.CancelledError  # its operation is over, and nobody waits any more
+        self.statements += 1
+        self._running = asyncio.ensure_future(self._run(statement, params))
+        self._running.add_done_callback(lambda _: self._turn.release())
+        return await asyncio.shield(self._running)
+
+    async def end(self) -> None:
+        """Begin no further statement; give the one under way some time, then break it off."""
+        self._ended = True
+        if self._running is not None and not self._running.done():
+            _, late = await asyncio.wait([self._running], timeout=PATIENCE)
+            for statement in late:
+                statement.cancel()
+                await asyncio.wait([statement])
+
+    def begin_nested(self) -> Any:
+        """A savepoint, which what is done within is rolled back to when it fails."""
+        return self._connection.begin_nested()
+
+    async def _run(self, statement: Any, params: Any) -> Any:
+        try:
+            with named():
+                return await self._connection.execute(statement, params)
+        except (DBAPIError, Retry, Unreachable):
+            self.failed = True
+            raise
+
+
+ReadSession = NewType("ReadSession", Session)
+"""A session inside a read-only snapshot."""
+
+WriteSession = NewType("WriteSession", Session)
+"""A session inside a transaction on the primary; every rule that changes something asks for one."""
+
+AnySession = ReadSession | WriteSession
+
+ModelType = TypeVar("ModelType", bound=Model)
+
+
+async def fetch(
+    session: ReadSession | WriteSession,
+    model: type[ModelType],
+    statement: TypedReturnsRows[Any],
+    params: Mapping[str, Any] | None = None,
+) -> list[ModelType]:
+    """Run a statement that returns exactly the columns of a model's table; give its rows.
+
+    They are typed as the model, and have its attributes, but are immutable rows outside any session
+    (`models.base.Row`).
+    """
+    result: CursorResult[Any] = await session.exec(statement, params=params)
+    make = row_class(model).of
+    return cast("list[ModelType]", [make(values) for values in result])
+
+
+async def assume(
+    session: WriteSession,
+    *,
+    tenant_id: UUID | None = None,
+    user_id: UUID | None = None,
+    email: str | None = None,
+    presented: UUID | None = None,
+    creating: Iterable[UUID] = (),
+) -> None:
+    """Widen what the rest of this transaction may reach, by what a rule has just proved or is about to check.
+
+    Args:
+        session: the transaction.
+        tenant_id: a tenant that the person was found to belong to, or is founding.
+        user_id: a person who has proved who they are.
+        email: an address whose account is being looked for.
+        presented: the id of a token in hand, whose secret is about to be compared.
+        creating: new ids of accounts that are about to be made for other people.
+    """
+    given = {"tenant_id": tenant_id, "user_id": user_id, "email": email, "presented": presented}
+    given["creating"] = ",".join(map(str, creating)) or None
+    for name, value in given.items():
+        if value is not None:
+            await session.exec(ASSUME, params={"name": name, "value": str(value)})
+
+
+class Database:
+    """One PostgreSQL server, as the runtime role sees it: a pool of connections and the units that run on them."""
+
+    def __init__(
+        self, url: str, *, pool_size: int = 10, wait: float = 2.0, recycle: float = 1800.0, connect: float = 5.0
+    ) -> None:
+        """Prepare the pool; nothing connects yet.
+
+        Args:
+            url: `postgresql+asyncpg://…` with the runtime role.
+            pool_size: connections at most; as many units run at once.
+            wait: seconds that a unit waits for a free connection before `Overloaded`.
+            recycle: seconds after which an idle connection is replaced.
+            connect: seconds that a new connection may take to open.
+        """
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=wait,
+            pool_recycle=recycle,
+            hide_parameters=True,  # they are people's data, and exceptions reach the log
+            connect_args={
+                "server_settings": {
+                    "timezone": "UTC",
+                    "application_name": "atrium",
+                    "jit": "off",
+                    "statement_timeout": "30s",
+                },
+                "prepared_statement_cache_size": 500,
+                "max_cacheable_statement_size": 0,  # the driver's own cache would leave long statements out
+                "timeout": connect,
+            },
+        )
+        self._admission = Admission(pool_size, wait)
+        self.at_hand = AtHand(recycle)  # for statements outside of any unit
+        self.pool_size = pool_size
+        self._drivers: WeakSet[Any] = WeakSet()
+        event.listen(self.engine.sync_engine, "connect", lambda made, _: self._drivers.add(made.driver_connection))
+        event.listen(self.engine.sync_engine, "checkin", note_idle)
+        event.listen(self.engine.sync_engine, "checkout", ping_if_idle)
+
+    @asynccontextmanager
+    async def read(self, identity: Identity, *, replayed: int = 0) -> AsyncIterator[ReadSession]:
+        """One consistent, read-only picture of the database, entered as `identity`.
+
+        Of a replica it shows at least what the primary had committed when its log ended at `replayed`.
+
+        Raises:
+            Behind, NotLive, Overloaded, Retry, Unreachable.
+        """
+        async with self._unit("REPEATABLE READ", read_only=True, replayed=replayed) as connection:
+            await _enter(connection, entry_to_read(identity))
+            async with _session(connection) as session:
+                yield ReadSession(session)
+
+    @asynccontextmanager
+    async def write(self, identity: Identity) -> AsyncIterator[WriteSession]:
+        """One transaction, entered as `identity`; committed at the end, rolled back when anything is raised.
+
+        Raises:
+            NotLive, Overloaded, Retry, Unreachable.
+        """
+        async with self._unit("READ COMMITTED", read_only=False) as connection:
+            await _enter(connection, entry(identity))
+            async with _session(connection) as session:
+                yield WriteSession(session)
+
+    @asynccontextmanager
+    async def maintain(self, tenant_id: UUID) -> AsyncIterator[WriteSession]:
+        """One transaction of the operator's, inside one tenant's walls and in nobody's name."""
+        async with self._operators(tenant_id, "READ COMMITTED", read_only=False) as session:
+            yield WriteSession(session)
+
+    @asynccontextmanager
+    async def inspect(self, tenant_id: UUID) -> AsyncIterator[ReadSession]:
+        """One read-only picture of the operator's, inside one tenant's walls and in nobody's name."""
+        async with self._operators(tenant_id, "REPEATABLE READ", read_only=True) as session:
+            yield ReadSession(session)
+
+    async def answer(self, statement: str, values: Sequence[Any], *, keep: bool = True, replayed: int = 0) -> str:
+        """The one text of a statement that enters by itself, outside any other transaction.
+
+        Its first parameters are those of `atrium_enter`; it yields no row where that does not.
+
+        Args:
+            statement: the statement.
+            values: its parameters.
+            keep: whether the server is to remember how it is run.
+            replayed: of a replica, it shows at least what the primary had committed when its log ended there.
+
+        Raises:
+            Behind, Broken, NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable.
+        """
+        async with self._admission:
+            warm = await self.at_hand.take() or await Warm.of(await self._open())
+            good = False
+            try:
+                if replayed:
+                    await prove(warm.connection, replayed)
+                found: str | None = await warm.answer(statement, values, keep=keep)
+                good = True
+            except (Behind, Unfit, Unreadable, asyncio.CancelledError):
+                good = await asyncio.shield(warm.is_well())
+                raise
+            finally:
+                await self.at_hand.put(warm, is_good=good)
+        if found is None:
+            raise NotLive
+        return found
+
+    async def admit(self, identity: Identity) -> int:
+        """Make sure that whoever asks is let in; says where the log of this primary ends now.
+
+        Raises:
+            NotLive, Overloaded, Unreachable.
+        """
+        position: int | None = await self._ask(ADMIT, *entry_to_read(identity))
+        if position is None:
+            raise NotLive
+        return position
+
+    async def position(self) -> int:
+        """Where the log of this primary ends: all that was committed before lies before it.
+
+        Raises:
+            Overloaded, Unreachable.
+        """
+        position: int = await self._ask(POSITION)
+        return position
+
+    async def ping(self) -> None:
+        """One round trip, outside any tenant.
+
+        Raises:
+            Overloaded, Unreachable.
+        """
+        async with self._unit("READ COMMITTED", read_only=True) as connection:
+            await connection.execute(text("SELECT 1"))
+
+    @property
+    def in_use(self) -> int:
+        """How many units run."""
+        return self._admission.in_use
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a unit would have to wait for a connection."""
+        return self._admission.is_full
+
+    def abort(self) -> None:
+        """Break off whatever runs: for a server that no longer answers, of which nobody should await an answer."""
+        for driver in list(self._drivers):
+            driver.terminate()
+
+    async def close(self) -> None:
+        """Close every connection, without waiting long for a server that does not answer."""
+        await self.at_hand.close()
+        closing = asyncio.ensure_future(self.engine.dispose())
+        _, late = await asyncio.wait([closing], timeout=CLOSE_SECONDS)
+        if late:
+            self.abort()
+            await asyncio.wait([closing], timeout=CLOSE_SECONDS)
+
+    async def _ask(self, statement: str, *values: Any) -> Any:
+        async with self._admission, self._connect() as connection:
+            return await ask(connection, statement, *values)
+
+    @asynccontextmanager
+    async def _operators(self, tenant_id: UUID, isolation: str, *, read_only: bool) -> AsyncIterator[Session]:
+        async with self._unit(isolation, read_only=read_only) as connection:
+            await connection.execute(ASSUME, {"name": "tenant_id", "value": str(tenant_id)})
+            async with _session(connection) as session:
+                yield session
+
+    @asynccontextmanager
+    async def _unit(self, isolation: str, *, read_only: bool, replayed: int = 0) -> AsyncIterator[AsyncConnection]:
+        async with self._admission, self._connect() as connection:
+            if replayed:
+                await prove(connection, replayed)
+            await connection.execution_options(isolation_level=isolation, postgresql_readonly=read_only)
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def _connect(self) -> AsyncIterator[AsyncConnection]:
+        warm = await self.at_hand.take()
+        connection = warm.connection if warm else await self._open()
+        try:
+            with named():
+                yield connection
+        finally:
+            await connection.close()
+
+    async def _open(self) -> AsyncConnection:
+        try:
+            return await self.engine.connect()
+        except (OSError, DBAPIError) as error:  # a TimeoutError is an OSError
+            raise Unreachable from error
+
+
+@asynccontextmanager
+async def _session(connection: AsyncConnection) -> AsyncIterator[Session]:
+    session = Session(connection)
+    try:
+        yield session
+    finally:
+        await session.end()
+
+
+async def _enter(connection: AsyncConnection, values: Sequence[Any]) -> None:
+    entered = await connection.execute(ENTER, dict(zip(ENTRY, values, strict=True)))
+    if entered.first() is None:
+        raise NotLive

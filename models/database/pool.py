@@ -1,0 +1,211 @@
+"""Connections: what is asked of one besides the statements of a unit, and when it is given up."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from sqlalchemy import URL
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.database.errors import RETRIED, Behind, Broken, Overloaded, Retry, Unfit, Unreachable, Unreadable, is_gone
+from models.database.timeouts import TimeLimit
+
+__all__ = ["PATIENCE", "Admission", "AtHand", "Warm", "alone", "ask", "note_idle", "ping_if_idle", "prove"]
+
+PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
+
+CONNECT_SECONDS = 5.0
+IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
+UNFIT = (asyncpg.SyntaxOrAccessError, asyncpg.ProgramLimitExceededError, asyncpg.FeatureNotSupportedError)
+REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
+
+
+class Admission:
+    """Lets in as many units at once as there are connections; a class, since every statement comes through here."""
+
+    def __init__(self, size: int, wait: float) -> None:
+        """Args: size: how many; wait: seconds that one more waits at most."""
+        self._free = asyncio.Semaphore(size)
+        self._limit = TimeLimit(wait)
+        self.in_use = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more would have to wait."""
+        return self._free.locked()
+
+    async def __aenter__(self) -> None:
+        """Let one in.
+
+        Raises:
+            Overloaded: none left in time.
+        """
+        try:
+            if self._free.locked():
+                with self._limit.within():
+                    await self._free.acquire()
+            else:
+                await self._free.acquire()  # without the cost of a timer
+        except TimeoutError:
+            raise Overloaded from None
+        self.in_use += 1
+
+    async def __aexit__(self, *_failure: object) -> None:
+        """It leaves."""
+        self.in_use -= 1
+        self._free.release()
+
+
+async def alone(url: URL, name: str) -> asyncpg.Connection:
+    """A connection of no pool, for what a process does all the time; `name` is what the server's lists call it.
+
+    Raises:
+        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: whatever the driver says.
+    """
+    _, options = url.get_dialect()().create_connect_args(url)
+    return await asyncpg.connect(**options, timeout=CONNECT_SECONDS, server_settings={"application_name": name})
+
+
+async def ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
+    """The one value of a statement that needs no transaction, by the driver itself, which costs half as much.
+
+    Raises:
+        Unreachable.
+    """
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    try:
+        return await driver.fetchval(statement, *values)
+    except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+        await connection.invalidate()  # nobody else would notice that it is gone
+        if isinstance(error, asyncpg.PostgresError) and not is_gone(error.sqlstate):
+            raise
+        raise Unreachable from error
+
+
+@dataclass(slots=True)
+class Warm:
+    """A connection that is kept at hand between statements that need no transaction.
+
+    To take one from the pool and to give it back costs more than such a statement. Nothing is cleaned in between, since
+    nothing is left behind: what a statement sets is local to it.
+    """
+
+    connection: AsyncConnection
+    driver: Any
+    opened: float
+    idle_since: float = 0.0
+
+    @classmethod
+    async def of(cls, connection: AsyncConnection) -> "Warm":
+        """A connection of the pool's, outside any transaction."""
+        raw = await connection.get_raw_connection()
+        opened = raw.info.setdefault("opened", time.monotonic())
+        return cls(connection, raw.driver_connection, opened)
+
+    async def answer(self, statement: str, values: Sequence[Any], *, keep: bool) -> Any:
+        """The one value of a statement; unless it is to be kept, the server forgets it at once.
+
+        Raises:
+            Broken, Retry, Unfit, Unreadable: the connection is good for more after the last two alone.
+        """
+        try:
+            if keep:
+                return await self.driver.fetchval(statement, *values)
+            return await (await self.driver.prepare(statement, name="")).fetchval(*values)
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+            raise Unreadable from error
+        except UNFIT as error:
+            raise Unfit from error
+        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+            code = error.sqlstate if isinstance(error, asyncpg.PostgresError) else "08"
+            if is_gone(code):
+                raise Broken from error
+            if code in RETRIED:
+                raise Retry from error
+            raise
+
+    async def give_up(self) -> None:
+        """Close it for good; the pool makes another in its place."""
+        await self.connection.invalidate()
+        await self.connection.close()
+
+    async def is_well(self) -> bool:
+        """Whether it answers; a statement that was broken off has ended then."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.driver.fetchval("SELECT 1")
+        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError):  # a TimeoutError is an OSError
+            return False
+        return True
+
+
+class AtHand:
+    """The connections at hand; the one that was used last is used next."""
+
+    def __init__(self, recycle: float) -> None:
+        """Args: recycle: seconds after which a connection is replaced."""
+        self._recycle = recycle
+        self._warm: list[Warm] = []
+
+    def __iter__(self) -> Iterator[Warm]:
+        return iter(self._warm)
+
+    async def take(self) -> Warm | None:
+        """One that is there, if there is any."""
+        while self._warm:
+            warm, now = self._warm.pop(), time.monotonic()
+            is_old = now - warm.opened > self._recycle or warm.driver.is_closed()
+            if not is_old and (now - warm.idle_since < IDLE_BEFORE_PING or await warm.is_well()):
+                return warm
+            await warm.give_up()
+        return None
+
+    async def put(self, warm: Warm, *, is_good: bool) -> None:
+        """Keep one for the next; one that is not good is closed."""
+        if is_good:
+            warm.idle_since = time.monotonic()
+            self._warm.append(warm)
+        else:
+            await asyncio.shield(warm.give_up())
+
+    async def close(self) -> None:
+        """Close them all."""
+        while self._warm:
+            await self._warm.pop().give_up()
+
+
+async def prove(connection: AsyncConnection, position: int) -> None:
+    """Make sure that a replica has replayed this much, before a transaction takes its picture.
+
+    What a connection has once seen stays replayed for as long as it lives, and it does not outlive its server.
+
+    Raises:
+        Behind: it has not.
+    """
+    info = (await connection.get_raw_connection()).info
+    if info.get("replayed", 0) < position:
+        info["replayed"] = await ask(connection, REPLAYED)
+        if info["replayed"] < position:
+            raise Behind
+
+
+def note_idle(connection: Any, record: Any) -> None:
+    """Remember since when a connection is idle; one whose transaction could not be ended is given up."""
+    record.info["idle_since"] = time.monotonic()
+    if connection is not None and connection.driver_connection.is_in_transaction():
+        record.invalidate()  # its transaction could not be ended, and must meet nobody else
+
+
+def ping_if_idle(connection: Any, record: Any, _proxy: Any) -> None:
+    """Look whether a connection that was idle for a while is still there, before anybody gets it."""
+    idle_since = record.info.get("idle_since")
+    if idle_since is None or time.monotonic() - idle_since < IDLE_BEFORE_PING:
+        return
+    try:
+        connection.ping()
+    except Exception as error:
+        raise DisconnectionError from error

@@ -1,0 +1,163 @@
+"""The door: what it takes to let people in, who counts their tries, and who checks their passwords.
+
+Work around a password takes a hundred times as long as a statement, on purpose, and no connection may wait for it. So
+the rules around it open their own units, several short ones.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol, TypeVar
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from models import User
+from models.base import table_of
+from models.database import WriteSession, assume, fetch
+from models.database.identity import Identity
+from services import security
+from services.email.messages import Post
+from services.errors import RateLimited, Unavailable
+from services.validation import storable
+
+__all__ = [
+    "LONGEST_EMAIL",
+    "MAIL",
+    "Door",
+    "Units",
+    "count_try",
+    "find_account",
+    "forgive",
+    "hash_password",
+    "seek",
+    "verify_password",
+]
+
+LONGEST_EMAIL = 255
+
+ACCOUNT = "account"
+MAIL = "mail"
+"""What tries on an address are counted as, besides logins: letters, which must not use up the logins of whoever gets
+them."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What it takes to let people in: keys, clocks, counters and the post, made once from the settings."""
+
+    passwords: security.Passwords
+    tokens: security.Tokens
+    pepper: bytes
+    """From which a refresh token's successor is derived, and throttle keys are made."""
+    session_lifetime: timedelta = timedelta(days=30)
+    """How long a session lasts after it was last refreshed."""
+    invitation_lifetime: timedelta = timedelta(days=7)
+    """How long an invitation is good."""
+    refresh_grace: timedelta = timedelta(seconds=10)
+    """How long the refresh token before the newest is still answered, for clients that lost the answer."""
+    account_attempts: int = 5
+    """Tries on one account within the window; as many letters to one address."""
+    address_attempts: int = 50
+    """Tries from one address within the window: failed logins, registrations, letters asked for."""
+    window: timedelta = timedelta(minutes=15)
+    post: Post = field(default_factory=Post)
+    """How they are written to."""
+
+
+class Units(Protocol):
+    """Whoever opens transactions; the graph's context does."""
+
+    async def write(
+        self, work: Callable[[WriteSession], Awaitable[Result]], identity: Identity | None = None
+    ) -> Result:
+        """Run the work in one transaction, in the actor's name or another's."""
+
+
+def _account_key(door: Door, email: str, kind: str = ACCOUNT) -> str:
+    """The key under which tries on an account are counted."""
+    return security.throttle_key(kind, email, pepper=door.pepper)
+
+
+def _address_key(door: Door, origin: Identity) -> str:
+    """The key under which tries from an address are counted."""
+    return security.throttle_key("address", origin.ip, pepper=door.pepper)
+
+
+async def count_try(
+    units: Units, door: Door, origin: Identity, email: str | None = None, *, kind: str = ACCOUNT
+) -> None:
+    """Count a try, which stays counted whatever becomes of it.
+
+    Raises:
+        RateLimited: there were too many.
+    """
+
+    async def work(session: WriteSession) -> int:
+        return await _throttled(session, door, origin, email, kind)
+
+    if seconds := await units.write(work, origin.origin()):
+        raise RateLimited(seconds)
+
+
+async def forgive(session: WriteSession, door: Door, origin: Identity, email: str) -> None:
+    """After a success: forget the tries on the account, and do not charge the address for this one."""
+    await session.exec(select(func.atrium_forgive(_account_key(door, email), _address_key(door, origin))))
+
+
+async def find_account(units: Units, door: Door, origin: Identity, email: str) -> User | None:
+    """Count a try on an account, and find it.
+
+    Raises:
+        RateLimited: there were too many.
+    """
+    seconds, account = await units.write(lambda session: seek(session, door, origin, email), origin.origin())
+    if seconds:
+        raise RateLimited(seconds)
+    return account
+
+
+async def seek(
+    session: WriteSession, door: Door, origin: Identity, email: str, *, kind: str = ACCOUNT
+) -> tuple[int, User | None]:
+    """Count a try on an account and find it, in a transaction that is to commit; or the seconds to wait."""
+    seconds = await _throttled(session, door, origin, email, kind)
+    if seconds or not email or not storable(email):
+        return seconds, None
+    await assume(session, email=email)
+    rows = await fetch(session, User, select(*table_of(User).c).where(col(User.email) == email))
+    return 0, rows[0] if rows else None
+
+
+async def _throttled(session: WriteSession, door: Door, origin: Identity, email: str | None, kind: str) -> int:
+    """Seconds to wait, or 0."""
+    counted = [func.atrium_throttle(_address_key(door, origin), door.address_attempts, door.window)]
+    if email:
+        counted.append(func.atrium_throttle(_account_key(door, email, kind), door.account_attempts, door.window))
+    return int(max((await session.exec(select(*counted))).one()))
+
+
+async def verify_password(door: Door, password: str, stored: str | None) -> security.Verified:
+    """Compare a password with its stored hash, or with a dummy where there is none; holds no connection.
+
+    Raises:
+        Unavailable: too many passwords are waiting to be checked.
+    """
+    try:
+        return await door.passwords.verify(password, stored)
+    except security.HashingBusy:
+        raise Unavailable from None
+
+
+async def hash_password(door: Door, password: str) -> str:
+    """The hash of a new password; holds no connection.
+
+    Raises:
+        Unavailable: too many passwords are waiting to be hashed.
+    """
+    try:
+        return await door.passwords.hash(password)
+    except security.HashingBusy:
+        raise Unavailable from None

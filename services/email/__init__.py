@@ -1,0 +1,1 @@
+"""E-mail: the messages that are sent, and the tokens in their links."""

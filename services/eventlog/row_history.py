@@ -1,0 +1,96 @@
+"""What rows were: past states rebuilt from the audit log, and forgetting them for good.
+
+An entry holds the columns that it changed, with the version that it left its row at. So a row as of a version is, of
+each column, what the newest entry up to that version says. The clock may be set back, versions only grow: as of a
+moment, the highest version that was reached by then counts.
+"""
+
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Integer, Text, and_, cast, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlmodel import col
+
+from models import AuditEntry
+from models.base import Model, row_class, table_of
+from models.database import AnySession, WriteSession
+from services.permissions import Actor
+
+__all__ = ["after", "as_of", "forget"]
+
+RowType = TypeVar("RowType", bound=Model)
+
+
+async def as_of(
+    session: AnySession, actor: Actor, model: type[RowType], row_id: UUID, moment: datetime
+) -> RowType | None:
+    """A row as it was at a moment; None before it was made, and once it is gone for good.
+
+    Columns that the database generates are not in the log, and None here.
+    """
+    return await _at(session, actor, model, row_id, col(AuditEntry.created_at) <= moment)
+
+
+async def after(
+    session: AnySession, actor: Actor, model: type[RowType], row_id: UUID, entry_id: UUID
+) -> RowType | None:
+    """A row as an entry of the log left it; None if the entry is about anything else, or its values are forgotten."""
+    return await _at(session, actor, model, row_id, col(AuditEntry.id) == entry_id)
+
+
+async def forget(session: WriteSession, model: type[Model], row_id: UUID) -> int:
+    """Forget what the log says of a row that was deleted for good, values and salt; says of how many entries.
+
+    That it was forgotten becomes an entry of its own, and the chain of the feed still verifies. Whether the actor may
+    is the caller's care. A row that is still there raises, since no caller does that.
+    """
+    table = table_of(model).name
+    return int((await session.exec(select(func.atrium_forget(table, row_id)))).scalar_one())
+
+
+async def _at(
+    session: AnySession, actor: Actor, model: type[RowType], row_id: UUID, reached: ColumnElement[bool]
+) -> RowType | None:
+    """The row at the highest version of the entries for which a condition holds."""
+    values = col(AuditEntry.new_values)
+    theirs = and_(
+        col(AuditEntry.tenant_id) == actor.identity.tenant_id,
+        col(AuditEntry.row_id) == row_id,
+        col(AuditEntry.table_name) == table_of(model).name,
+        values.is_not(None),
+    )
+    # Which entry has the say on which column is found without carrying what they hold, which may be long.
+    known = select(
+        col(AuditEntry.id),
+        cast(values["version"].astext, Integer).label("version"),
+        func.jsonb_object_keys(values, type_=Text()).label("key"),
+        reached.label("reached"),
+    )
+    entries = known.where(theirs).cte("entries").prefix_with("MATERIALIZED")
+    highest = select(func.max(entries.c.version)).where(entries.c.reached).scalar_subquery()
+    newest = (
+        select(entries.c.id, entries.c.key)
+        .ext(distinct_on(entries.c.key))
+        .where(entries.c.version <= highest)
+        .order_by(entries.c.key, entries.c.version.desc())
+        .subquery("newest")
+    )
+    held = select(newest.c.key, values[newest.c.key].astext).join(newest, newest.c.id == col(AuditEntry.id))
+    found = dict(map(tuple, await session.exec(held.where(theirs))))
+    return _row(model, found) if found else None
+
+
+def _row(model: type[RowType], found: dict[str, Any]) -> RowType:
+    columns = table_of(model).c
+    values = {name: _read(columns[name].type, text) for name, text in found.items() if name in columns}
+    return row_class(model).of(values.get(column.name) for column in columns)  # type: ignore[return-value]  # see fetch
+
+
+def _read(type_: Any, text: str | None) -> Any:
+    """A column's value from its text in the log."""
+    if text is None or isinstance(type_, Text):
+        return text
+    kinds: dict[type, Any] = {datetime: datetime.fromisoformat, UUID: UUID, int: int, bool: "true".__eq__}
+    return kinds[type_.python_type](text)

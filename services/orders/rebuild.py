@@ -1,0 +1,120 @@
+"""Replay: the projection made anew from the events, and held against what the tables say.
+
+It runs while the server does, tenant by tenant and some hundred orders at a time. Each batch is folded from its events
+into a shadow in memory and compared, row by row and column by column. To compare, the events and the rows are read in
+one snapshot; to repair, the rows are locked first, so nothing can move in between.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CompoundSelect, Select, and_, delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from models import Event, Order, OrderItem
+from models.base import Model, table_of
+from models.database import AnySession, ReadSession, WriteSession, fetch
+from services.orders.projection import item_rows, order_row, write_items
+from services.orders.state_machine import STREAM, State, fold
+
+__all__ = ["Batch", "batch", "count"]
+
+BATCH = 500  # orders
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a replay of some orders found."""
+
+    last: UUID | None = None
+    """The last order of the batch; None when there was none left."""
+    orders: int = 0
+    different: list[UUID] = field(default_factory=list)
+    """The orders whose rows are not what their events say."""
+
+
+async def count(session: ReadSession, tenant_id: UUID) -> int:
+    """How many orders a replay of a tenant goes through."""
+    return int((await session.exec(select(func.count()).select_from(_orders(tenant_id).subquery()))).scalar_one())
+
+
+async def batch(session: AnySession, tenant_id: UUID, after: UUID | None, *, repair: bool) -> Batch:
+    """Replay the next orders of a tenant behind one; with `repair`, in a transaction, set right what differs.
+
+    The session is one of the operator's, inside the tenant. An order that no event stands behind is taken out.
+    """
+    ids = await _next(session, tenant_id, after)
+    if not ids:
+        return Batch()
+    rows = await _rows(session, tenant_id, Order, col(Order.id), ids, lock=repair)
+    items = await _rows(session, tenant_id, OrderItem, col(OrderItem.order_id), ids, lock=False)
+    events = await _events(session, tenant_id, ids)
+    found = Batch(last=ids[-1], orders=len(ids))
+    for order_id in ids:
+        state = fold(events[order_id])
+        if _differs(tenant_id, state, rows[order_id], items[order_id]):
+            found.different.append(order_id)
+            if repair:
+                await _repair(WriteSession(session), tenant_id, order_id, state)
+    return found
+
+
+def _orders(tenant_id: UUID) -> CompoundSelect[Any]:
+    """All orders that there is an event of, or a row."""
+    happened: Select[Any] = select(col(Event.stream_id).label("id")).where(
+        col(Event.tenant_id) == tenant_id, col(Event.stream_type) == STREAM, col(Event.version) == 1
+    )
+    return happened.union(select(col(Order.id)).where(col(Order.tenant_id) == tenant_id))
+
+
+async def _next(session: AnySession, tenant_id: UUID, after: UUID | None) -> list[UUID]:
+    orders = _orders(tenant_id).subquery()
+    behind = () if after is None else (orders.c.id > after,)
+    return list((await session.exec(select(orders.c.id).where(*behind).order_by(orders.c.id).limit(BATCH))).scalars())
+
+
+async def _rows(
+    session: AnySession, tenant_id: UUID, model: type[Model], key: Any, ids: Sequence[UUID], *, lock: bool
+) -> dict[UUID, list[dict[str, Any]]]:
+    table = table_of(model)
+    statement = select(*table.c).where(table.c.tenant_id == tenant_id, key.in_(ids)).order_by(table.c.id)
+    rows = await fetch(session, model, statement.with_for_update() if lock else statement)
+    found: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[getattr(row, key.key)].append(row._asdict())  # type: ignore[attr-defined]  # rows are named tuples
+    return found
+
+
+async def _events(session: AnySession, tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[Event]]:
+    statement = (
+        select(*table_of(Event).c)
+        .where(col(Event.tenant_id) == tenant_id, col(Event.stream_id).in_(ids))
+        .order_by(col(Event.stream_id), col(Event.version))
+    )
+    found: dict[UUID, list[Event]] = defaultdict(list)
+    for event in await fetch(session, Event, statement):
+        found[event.stream_id].append(event)
+    return found
+
+
+def _differs(tenant_id: UUID, state: State | None, rows: list[dict[str, Any]], items: list[dict[str, Any]]) -> bool:
+    by_line = sorted(items, key=lambda item: item["line"])
+    if state is None:
+        return bool(rows or items)
+    return rows != [order_row(tenant_id, state)] or by_line != item_rows(tenant_id, state)
+
+
+async def _repair(session: WriteSession, tenant_id: UUID, order_id: UUID, state: State | None) -> None:
+    theirs = and_(col(OrderItem.tenant_id) == tenant_id, col(OrderItem.order_id) == order_id)
+    await session.exec(delete(OrderItem).where(theirs))
+    if state is None:
+        await session.exec(delete(Order).where(col(Order.tenant_id) == tenant_id, col(Order.id) == order_id))
+        return
+    row = order_row(tenant_id, state)
+    kept = {name: value for name, value in row.items() if name not in {"tenant_id", "id"}}
+    await session.exec(insert(Order).values(**row).on_conflict_do_update(index_elements=["tenant_id", "id"], set_=kept))
+    await write_items(session, tenant_id, state)

@@ -1,0 +1,157 @@
+"""The order as a state machine: two pure functions, and nothing that could fail but a decision.
+
+`decide` says which facts a command leads to, given the state; `apply` what an event makes of the state. An order is
+the fold of its events.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from models import Event, OrderStatus
+from services.errors import IllegalTransition
+from services.eventlog.store import Fact, upcast
+
+__all__ = ["STREAM", "TRANSITIONS", "Line", "Move", "Place", "State", "apply", "decide", "fold"]
+
+STREAM = "order"
+
+TRANSITIONS: Mapping[OrderStatus, tuple[OrderStatus, ...]] = {
+    OrderStatus.PENDING: (OrderStatus.CONFIRMED, OrderStatus.CANCELLED),
+    OrderStatus.CONFIRMED: (OrderStatus.SHIPPED, OrderStatus.CANCELLED),
+    OrderStatus.SHIPPED: (OrderStatus.DELIVERED,),
+    OrderStatus.DELIVERED: (),
+    OrderStatus.CANCELLED: (),
+}
+"""What an order may become next. The SQL expression `next_statuses` is made from this table."""
+
+PLACED = "OrderPlaced"
+MOVED = {
+    OrderStatus.CONFIRMED: "OrderConfirmed",
+    OrderStatus.SHIPPED: "OrderShipped",
+    OrderStatus.DELIVERED: "OrderDelivered",
+    OrderStatus.CANCELLED: "OrderCancelled",
+}
+BECOMES = {type_: status for status, type_ in MOVED.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One product in an order, at the price of its day, in minor units."""
+
+    item_id: UUID
+    product_id: UUID
+    quantity: int
+    unit_price_minor: int
+
+    @property
+    def subtotal_minor(self) -> int:
+        """What the line costs."""
+        return self.quantity * self.unit_price_minor
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An order at some point of its history."""
+
+    order_id: UUID
+    user_id: UUID
+    status: OrderStatus
+    lines: tuple[Line, ...]
+    currency: str
+    shipping_address: str
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+    @property
+    def total_minor(self) -> int:
+        """What it costs."""
+        return sum(line.subtotal_minor for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The command to place an order; stock is reserved by whoever gives it."""
+
+    user_id: UUID
+    lines: Sequence[Line]
+    currency: str
+    shipping_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The command to move an order to another status."""
+
+    status: OrderStatus
+    reason: str | None = None
+
+
+def decide(state: State | None, command: Place | Move) -> list[Fact]:
+    """What follows from a command.
+
+    Raises:
+        IllegalTransition: the order may not become that now.
+    """
+    if isinstance(command, Place):
+        assert state is None, "an order is placed once"
+        return [Fact(PLACED, _placed(command))]
+    assert state is not None, "what was never placed cannot move"
+    allowed = TRANSITIONS[state.status]
+    if command.status not in allowed:
+        raise IllegalTransition(
+            f"This order is {state.status.lower()}, so it cannot become {command.status.lower()}.",
+            current=state.status,
+            allowed=allowed,
+        )
+    return [Fact(MOVED[command.status], {"reason": command.reason} if command.reason else {})]
+
+
+def apply(state: State | None, event: Event) -> State:
+    """What an event makes of the state."""
+    payload = upcast(event)
+    if event.type == PLACED:
+        lines = tuple(
+            Line(UUID(line["item_id"]), UUID(line["product_id"]), line["quantity"], line["unit_price_minor"])
+            for line in payload["lines"]
+        )
+        return State(
+            order_id=event.stream_id,
+            user_id=UUID(payload["user_id"]),
+            status=OrderStatus.PENDING,
+            lines=lines,
+            currency=payload["currency"],
+            shipping_address=payload["shipping_address"],
+            created_at=event.created_at,
+            updated_at=event.created_at,
+            version=event.version,
+        )
+    assert state is not None, "the first event of an order places it"
+    return replace(state, status=BECOMES[event.type], updated_at=event.created_at, version=event.version)
+
+
+def fold(events: Iterable[Event], state: State | None = None) -> State | None:
+    """The state after all of these events; None before the first."""
+    for event in events:
+        state = apply(state, event)
+    return state
+
+
+def _placed(command: Place) -> dict[str, Any]:
+    return {
+        "user_id": str(command.user_id),
+        "currency": command.currency,
+        "shipping_address": command.shipping_address,
+        "lines": [
+            {
+                "item_id": str(line.item_id),
+                "product_id": str(line.product_id),
+                "quantity": line.quantity,
+                "unit_price_minor": line.unit_price_minor,
+            }
+            for line in command.lines
+        ],
+    }

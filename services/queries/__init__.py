@@ -1,0 +1,1 @@
+"""What can be read: collections, pages and cursors, and the statements that load them."""

@@ -1,0 +1,95 @@
+"""From collections to statements: the rows that there are to see, filtered, beneath a parent, in order, page by page.
+
+Whoever runs such a statement binds `tenant_id`, `user_id`, and a value of its name for each filter; see
+`services.queries.loading.values_of`. The compiler in graph puts them into statements of its own.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Text, Uuid, bindparam, cast, tuple_
+
+from models.base import table_of
+from services.permissions import Permission, permitted
+from services.queries.collection import Collection, PageRequest
+
+__all__ = ["beneath", "directed", "filtered", "listed", "one_of", "order_keys", "paged", "seek"]
+
+
+def one_of(
+    collection: Collection, permissions: AbstractSet[Permission], key: str, value: ColumnElement[Any]
+) -> Select[Any]:
+    """The row whose column `key`, unique in the tenant, has this value.
+
+    Raises:
+        Unauthenticated, Forbidden: these permissions let one see nothing of the collection.
+    """
+    return collection.visible(permissions).where(collection.live, table_of(collection.model).c[key] == value)
+
+
+def beneath(collection: Collection, key: str, parent: ColumnElement[Any]) -> ColumnElement[bool]:
+    """What holds for the rows under a parent, which is in their column `key` or linked by that name."""
+    link = collection.links.get(key)
+    return link(parent) if link else table_of(collection.model).c[key] == parent
+
+
+def filtered(
+    rows: Select[Any], collection: Collection, permissions: AbstractSet[Permission], filters: Iterable[str]
+) -> Select[Any]:
+    """The rows that filters leave, by their names.
+
+    Raises:
+        Forbidden: these permissions do not let one filter like that.
+    """
+    for name in filters:
+        if name in collection.guarded:
+            permitted(permissions, collection.guarded[name])
+        rows = rows.where(collection.filters[name])
+    return rows
+
+
+def listed(
+    collection: Collection,
+    permissions: AbstractSet[Permission],
+    filters: Iterable[str],
+    under: tuple[str, ColumnElement[Any]] | None = None,
+) -> Select[Any]:
+    """All rows of a list: by these filters, and beneath a parent by the column that holds its key.
+
+    Raises:
+        Unauthenticated, Forbidden: these permissions let one see nothing of the collection, or not filter like that.
+    """
+    rows = collection.visible(permissions)
+    if under is not None:
+        rows = rows.where(beneath(collection, *under))
+    return filtered(rows, collection, permissions, filters)
+
+
+def order_keys(collection: Collection, request: PageRequest) -> tuple[ColumnElement[Any], ColumnElement[Any], bool]:
+    """What a page is sorted by: its key, the id that breaks ties, and whether it is walked downwards."""
+    order = collection.orders[request.order]
+    key = order.descending if request.descending else order.ascending
+    row_id = table_of(collection.model).c.id if collection.row_id is None else collection.row_id
+    return key, row_id, request.descending != request.backwards
+
+
+def seek(collection: Collection, request: PageRequest) -> ColumnElement[bool]:
+    """The rows beyond the cursor, as SQL, over the binds `after_key` and `after_id`."""
+    key, row_id, downwards = order_keys(collection, request)
+    here = tuple_(key, row_id)
+    there = tuple_(cast(bindparam("after_key", type_=Text()), key.type), bindparam("after_id", type_=Uuid()))
+    return here < there if downwards else here > there
+
+
+def paged(rows: Select[Any], collection: Collection, request: PageRequest, limit: ColumnElement[int]) -> Select[Any]:
+    """One page of a list: the rows beyond the cursor, in the order in which they are walked."""
+    key, row_id, downwards = order_keys(collection, request)
+    if request.cursor:
+        rows = rows.where(seek(collection, request))
+    return rows.order_by(*directed((key, row_id), downwards=downwards)).limit(limit)
+
+
+def directed(keys: Iterable[ColumnElement[Any]], *, downwards: bool) -> list[ColumnElement[Any]]:
+    """The keys as what to sort by."""
+    return [key.desc() if downwards else key.asc() for key in keys]

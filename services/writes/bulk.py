@@ -1,0 +1,181 @@
+"""Bulk work: many rows in one call, each with an outcome of its own, by a number of statements that never grows.
+
+A row that is refused stands as its refusal among the outcomes, and the others go through. What is written to the
+database travels as arrays, one for each column, so that the text of a statement does not depend on how many rows
+there are.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ARRAY, FromClause, and_, bindparam, func, select, update
+from sqlalchemy import column as named
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.types import TypeEngine
+
+from models.base import Model, table_of
+from models.database import WriteSession, fetch
+from services.errors import DomainError, InvalidInput, NotFound, VersionConflict
+from services.permissions import Actor
+from services.validation import Checks, checking
+
+__all__ = ["MOST", "Call", "Change", "arrays", "as_table", "check_size", "inserted", "refuse_absent", "written"]
+
+MOST = 1000
+
+RowType = TypeVar("RowType", bound=Model)
+GivenType = TypeVar("GivenType")
+MadeType = TypeVar("MadeType")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one row of a call says of one thing; what is absent from the changes stays as it is."""
+
+    id: UUID
+    changes: Mapping[str, Any]
+    expected_version: int | None = None
+
+
+class Call(Generic[GivenType, MadeType]):
+    """The rows of one call, by their places from 0: those that are still to be done, and what became of the others."""
+
+    def __init__(self, name: str, rows: Sequence[GivenType | InvalidInput]) -> None:
+        """Take the rows up.
+
+        Args:
+            name: the field of the input that holds them.
+            rows: what each of them says; one that could not even be read stands as its refusal.
+
+        Raises:
+            InvalidInput: there are none, or more than 1,000.
+        """
+        check_size(name, rows)
+        self.name = name
+        self.open: dict[int, GivenType] = {}
+        self._size = len(rows)
+        self._ended: dict[int, MadeType | DomainError] = {}
+        for index, row in enumerate(rows):
+            if isinstance(row, InvalidInput):
+                self._ended[index] = row
+            else:
+                self.open[index] = row
+
+    def path(self, index: int, field: str) -> str:
+        """Where in the input a field of a row is."""
+        return f"{self.name}.{index}.{field}"
+
+    def end(self, index: int, outcome: MadeType | DomainError) -> None:
+        """Say what became of a row."""
+        del self.open[index]
+        self._ended[index] = outcome
+
+    def end_all(self, outcomes: Mapping[int, MadeType | DomainError]) -> None:
+        """Say what became of many rows."""
+        for index, outcome in outcomes.items():
+            self.end(index, outcome)
+
+    def rows(self) -> Iterator[tuple[int, GivenType]]:
+        """The rows that are still to be done; they may end on the way."""
+        yield from list(self.open.items())
+
+    @contextmanager
+    def checking(self, index: int) -> Iterator[Checks]:
+        """Check one row, which ends when something is wrong with it."""
+        try:
+            with checking(f"{self.name}.{index}") as checks:
+                yield checks
+        except InvalidInput as refusal:
+            self.end(index, refusal)
+
+    def refuse_repeated(self, field: str, key: Callable[[GivenType], Hashable]) -> None:
+        """End every row whose key an earlier one has too."""
+        first: dict[Hashable, int] = {}
+        for index, row in self.rows():
+            earlier = first.setdefault(key(row), index)
+            if earlier != index:
+                message = f"This is the same as in {self.name}.{earlier}."
+                self.end(index, InvalidInput.of(self.path(index, field), message))
+
+    def outcomes(self) -> list[MadeType | DomainError]:
+        """What became of the rows, in the order in which they were given; all must have ended."""
+        return [self._ended[index] for index in range(self._size)]
+
+
+def check_size(name: str, rows: Sequence[Any]) -> None:
+    """Refuse a call with too few or too many rows.
+
+    Raises:
+        InvalidInput: there are none, or more than 1,000.
+    """
+    if not 1 <= len(rows) <= MOST:
+        raise InvalidInput.of(name, f"A call has 1 to {MOST:,} rows.")
+
+
+def refuse_absent(call: Call[Change, RowType], model: type[RowType], current: Mapping[UUID, RowType]) -> None:
+    """End the rows whose thing is not among the current ones, or not at the version that they expect."""
+    for index, row in call.rows():
+        thing: Any = current.get(row.id)
+        if thing is None:
+            call.end(index, NotFound())
+        elif row.expected_version not in {None, thing.version}:
+            call.end(index, VersionConflict(model, row.id, thing.version))
+
+
+async def written(
+    session: WriteSession,
+    actor: Actor,
+    model: type[RowType],
+    current: Mapping[UUID, RowType],
+    changes: Mapping[UUID, Mapping[str, Any]],
+) -> dict[UUID, RowType]:
+    """Change rows of the actor's tenant, by one statement; give all of them by their ids, as they are now.
+
+    Args:
+        session: the transaction.
+        actor: whose tenant's.
+        model: what they are.
+        current: the rows as they are before, locked by this transaction.
+        changes: the columns that change, by the row's id; a row without any stays as it is.
+    """
+    changing = {row_id: columns for row_id, columns in changes.items() if columns}
+    kept = {row_id: current[row_id] for row_id in changes.keys() - changing.keys()}
+    if not changing:
+        return kept
+    columns = table_of(model).c
+    names = sorted({name for values in changing.values() for name in values})
+    given = as_table("given", {name: columns[name].type for name in ("id", *names)})
+    these = and_(columns.tenant_id == actor.identity.tenant_id, columns.id == given.c.id)
+    statement = update(table_of(model)).where(these).values({name: given.c[name] for name in names}).returning(*columns)
+    full = [
+        {"id": row_id, **{name: values.get(name, getattr(current[row_id], name)) for name in names}}
+        for row_id, values in changing.items()
+    ]
+    rows = await fetch(session, model, statement, arrays("given", full))
+    return kept | {row.id: row for row in rows}  # type: ignore[attr-defined]  # whatever has a tenant has an id
+
+
+def inserted(model: type[Model], names: Sequence[str], *, order_by: str = "id") -> Any:
+    """A statement that inserts rows with these columns, from `arrays("given", rows)`, one after the other in an order.
+
+    The order matters where a unique value can make one transaction wait for another.
+    """
+    columns = table_of(model).c
+    given = as_table("given", {name: columns[name].type for name in names})
+    rows = select(*(given.c[name] for name in names)).order_by(given.c[order_by])
+    return insert(table_of(model)).from_select(list(names), rows, include_defaults=False)
+
+
+def as_table(name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
+    """Rows as a table of this name; `arrays` gives the values."""
+    values = [bindparam(f"{name}_{column}", type_=ARRAY(type_)) for column, type_ in columns.items()]
+    shape = [named(column, type_) for column, type_ in columns.items()]
+    return func.unnest(*values).table_valued(*shape).render_derived(name=name)
+
+
+def arrays(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The rows as the binds of `as_table`: one array for each column."""
+    return {f"{name}_{column}": [row[column] for row in rows] for column in rows[0]}

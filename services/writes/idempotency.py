@@ -1,0 +1,84 @@
+"""Idempotency: a call repeated with the same key does nothing twice.
+
+The key's row is inserted first, inside the transaction of the call. A twin that comes at the same time waits for that
+transaction and then finds the outcome; a call that was refused rolled its key back, so a retry decides anew. What is
+stored is the outcome's ids, never its content: a replay answers the things as they are now.
+"""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from models.database import WriteSession
+from models.idempotency import IdempotencyKey
+from services.errors import IdempotencyConflict, InvalidInput
+from services.permissions import Actor
+from services.validation import storable
+
+__all__ = ["LONGEST_KEY", "once", "once_each"]
+
+LONGEST_KEY = 255
+
+
+async def once(
+    session: WriteSession,
+    actor: Actor,
+    mutation: str,
+    key: str | None,
+    values: Mapping[str, Any],
+    make: Callable[[], Awaitable[UUID]],
+) -> UUID:
+    """Make something once per key; give the id of what was made, now or the first time. Without a key, always make.
+
+    Raises:
+        InvalidInput: an empty key, or one of more than 255 characters.
+        IdempotencyConflict: the actor used the key for this mutation before, with other values.
+    """
+
+    async def only() -> list[UUID]:
+        return [await make()]
+
+    return (await once_each(session, actor, mutation, key, values, only))[0]
+
+
+async def once_each(
+    session: WriteSession,
+    actor: Actor,
+    mutation: str,
+    key: str | None,
+    values: Mapping[str, Any],
+    make: Callable[[], Awaitable[Sequence[UUID]]],
+) -> list[UUID]:
+    """The same as `once` for any number of things.
+
+    Raises:
+        InvalidInput, IdempotencyConflict: as in `once`.
+    """
+    if key is None:
+        return list(await make())
+    if not 0 < len(key) <= LONGEST_KEY or not storable(key):
+        raise InvalidInput.of("idempotency_key", f"A key has 1 to {LONGEST_KEY} characters, none of which is NUL.")
+    digest = hashlib.sha256(json.dumps(values, default=str, sort_keys=True).encode()).hexdigest()
+    mine = {
+        "tenant_id": actor.identity.tenant_id,
+        "user_id": actor.identity.user_id,
+        "mutation": mutation,
+        "key": key,
+    }
+    same = [col(getattr(IdempotencyKey, name)) == value for name, value in mine.items()]
+    fresh = insert(IdempotencyKey).values(**mine, input_digest=digest).on_conflict_do_nothing()
+    if (await session.exec(fresh.returning(col(IdempotencyKey.key)))).first() is not None:
+        made = list(await make())
+        await session.exec(update(IdempotencyKey).where(*same).values(outcome_ids=made))
+        return made
+    stored = select(col(IdempotencyKey.input_digest), col(IdempotencyKey.outcome_ids)).where(*same)
+    known_digest, known = (await session.exec(stored)).one()
+    if known_digest != digest:
+        raise IdempotencyConflict
+    return list(known)

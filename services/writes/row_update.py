@@ -1,0 +1,50 @@
+"""Edits: what many changes come down to, as data, so that whoever carries one out may show the row as well."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+
+from models.base import Model
+from models.database import WriteSession
+from services.permissions import Actor
+from services.writes.rows import updated
+
+__all__ = ["Edit", "edited"]
+
+RowType = TypeVar("RowType", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit(Generic[RowType]):
+    """A checked change of one row of the actor's tenant, for which no other row has to be looked at.
+
+    A rule that comes down to this can be carried out by one statement, which may show the row as well.
+    """
+
+    model: type[RowType]
+    row_id: UUID
+    changes: Mapping[str, Any]
+    """Values, by their columns."""
+    expected_version: int | None = None
+    only: ColumnElement[bool] | None = None
+    """What must hold for the row, or else it is not there."""
+
+
+async def edited(session: WriteSession, actor: Actor, edit: Edit[RowType]) -> RowType:
+    """Carry out an edit; give the row as it is now.
+
+    Raises:
+        NotFound, VersionConflict: see `updated`.
+    """
+    return await updated(
+        session,
+        actor,
+        edit.model,
+        edit.row_id,
+        edit.changes,
+        expected_version=edit.expected_version,
+        only=edit.only,
+    )

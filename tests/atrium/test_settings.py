@@ -1,0 +1,140 @@
+"""Settings: where they come from, what they refuse, and what they keep to themselves."""
+
+import base64
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from atrium.settings import Settings, SettingsError, load, settings_table
+from graph.runtime.complexity import Limits
+
+GOOD_KEY = "k3Jd9-fZq8LmX2_vTn7Bw5RsYh4Gc6Pa"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("postgres://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+        ("postgresql://u:p%40s@h:5433/d", "postgresql+asyncpg://u:p%40s@h:5433/d"),
+        ("postgresql+asyncpg://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+        ("postgresql+psycopg://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+        ("postgres://u:p@h/d?sslmode=require", "postgresql+asyncpg://u:p@h/d?ssl=require"),
+    ],
+)
+def test_database_urls_are_brought_into_one_form(given: str, expected: str) -> None:
+    url = Settings(database_url=given).database_url
+    assert url is not None
+    assert url.get_secret_value() == expected
+
+
+@pytest.mark.parametrize("given", ["mysql://u:hunter2@h/d", "nonsense hunter2", "postgres://u:hunter2@h:port/d"])
+def test_other_urls_are_refused_without_being_shown(given: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(database_url=given)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ATRIUM_PORT=1\nATRIUM_HOST=::1\nOTHER=1\n")
+    monkeypatch.setenv("ATRIUM_PORT", "2")
+    monkeypatch.setenv("ATRIUM_GRAPHIQL", "")
+    monkeypatch.setenv("ATRIUM_TRUSTED_PROXIES", "10.0.0.0/8, ::1")
+    monkeypatch.setenv("ATRIUM_DATABASE_REPLICA_URLS", "postgres://a@b/c,postgres://d@e/f")
+    settings = load(tmp_path / ".env")
+    assert (settings.port, settings.host, settings.graphiql) == (2, "::1", None)
+    assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+    assert len(settings.database_replica_urls) == 2
+
+
+def test_built_settings_ignore_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATRIUM_PORT", "2")
+    assert Settings().port == 8000
+
+
+def test_faults_are_named_and_values_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATRIUM_PORT", "hunter2")
+    monkeypatch.setenv("ATRIUM_DATABASE_URL", "mysql://hunter2@h/d")
+    monkeypatch.setenv("ATRIUM_TRUSTED_PROXIES", "hunter2")
+    with pytest.raises(SettingsError) as caught:
+        load(None)
+    faults = str(caught.value).splitlines()
+    assert [fault.partition(":")[0] for fault in faults] == [
+        "ATRIUM_PORT",
+        "ATRIUM_DATABASE_URL",
+        "ATRIUM_TRUSTED_PROXIES",
+    ]
+    assert "hunter2" not in str(caught.value)
+
+
+def test_secrets_do_not_show() -> None:
+    settings = Settings(
+        secret_key="hunter2",
+        signing_keys="hunter2",
+        database_url="postgres://a:hunter2@b/c",
+        database_replica_urls="postgres://a:hunter2@b/c",
+    )
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in settings.model_dump_json()
+
+
+def test_signing_keys_are_told_apart() -> None:
+    pem = "-----BEGIN PRIVATE KEY-----\nAAAA\nBBBB\n-----END PRIVATE KEY-----"
+    seed = base64.b64encode(bytes(32)).decode()
+    for text in (f"{pem},{pem},{seed}", f"{pem}\n{pem}\n{seed}\n", f"{pem}\n{pem}\n{seed}".replace("\n", "\\n")):
+        keys = [key.get_secret_value() for key in Settings(signing_keys=text).signing_keys]
+        assert keys == [pem, pem, seed]
+
+
+@pytest.mark.parametrize(
+    ("values", "missing"),
+    [
+        ({"database_url": "postgres://a@b/c"}, "ATRIUM_DATABASE_OWNER_URL"),
+        ({"database_owner_url": "postgres://a@b/c"}, "ATRIUM_DATABASE_URL"),
+        ({"database_replica_urls": "postgres://a@b/c"}, "ATRIUM_DATABASE_URL"),
+        ({"environment": "production"}, "ATRIUM_SECRET_KEY"),
+        ({"environment": "production", "secret_key": "short"}, "ATRIUM_SECRET_KEY"),
+        ({"environment": "production", "secret_key": "a" * 64}, "ATRIUM_SECRET_KEY"),
+    ],
+)
+def test_start_is_refused(values: dict[str, str], missing: str) -> None:
+    with pytest.raises(SettingsError, match=missing):
+        Settings(**values).checked_for_serving()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"secret_key": "short"},
+        {"environment": "production", "secret_key": GOOD_KEY},
+        {"environment": "production", "signing_keys": "seed"},
+        {"database_url": "postgres://a@b/c", "database_owner_url": "postgres://d@b/c"},
+    ],
+)
+def test_start_is_allowed(values: dict[str, str]) -> None:
+    settings = Settings(**values)
+    assert settings.checked_for_serving() is settings
+
+
+def test_production_closes_by_default_and_opens_by_setting() -> None:
+    closed = Settings(environment="production")
+    opened = Settings(environment="production", introspection=True, graphiql=True)
+    assert (closed.introspection_enabled, closed.graphiql_enabled, closed.cors_origin_pattern) == (False, False, None)
+    assert (opened.introspection_enabled, opened.graphiql_enabled) == (True, True)
+    assert (Settings().introspection_enabled, Settings(graphiql=False).graphiql_enabled) == (True, False)
+
+
+def test_limits_are_those_of_the_document_budget() -> None:
+    assert Settings().limits == Limits()
+    assert Settings(limit_depth=3).limits == Limits(depth=3)
+
+
+def test_table_explains_every_variable() -> None:
+    rows = settings_table().splitlines()[2:]
+    assert len(rows) == len(Settings.model_fields)
+    for row, name in zip(rows, Settings.model_fields, strict=True):
+        variable, default, meaning = [cell.strip() for cell in row.strip("|").split("|")]
+        assert variable == f"`ATRIUM_{name.upper()}`"
+        assert default
+        assert meaning.endswith(".")

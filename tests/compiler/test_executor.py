@@ -1,0 +1,340 @@
+"""The compiler: random queries get the same answers as from the reference executor, and what surrounds that."""
+
+import asyncio
+import itertools
+import json
+import logging
+import os
+import random
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from math import sqrt
+from typing import Any
+
+import asyncpg
+import pytest
+
+from graph.compiler import Compiler
+from graph.runtime.lru import Cache
+from models.database.identity import CALL, Identity, entry
+from tests.conftest import Urls
+from tests.support.client import App, running
+from tests.support.differential import Both, Tally, both, compare
+from tests.support.factories import World, found_world, person
+from tests.support.leak_checks import left_behind
+
+SHARE = int(os.environ.get("ATRIUM_TEST_QUERIES") or 200)  # the gate asks for 1,000
+ALL = 20_000
+
+ORDERS = "query Mine($n: Int!) { orders(first: $n) { nodes { id user { fullName } } totalCount } }"
+ADDRESSES = "{ users { nodes { email } } }"
+
+
+@pytest.fixture
+async def app(urls: Urls) -> AsyncIterator[App]:
+    """The application with its compiler, whatever the others run on."""
+    async with running(urls, compiler=True) as made:
+        yield made
+
+
+@pytest.fixture
+async def executors(urls: Urls, owner_connection: asyncpg.Connection) -> AsyncIterator[Both]:
+    async with both(urls, owner_connection) as found:
+        yield found
+
+
+async def differ(executors: Both, queries: int) -> Tally:
+    """Ask random queries of both; a seed that is given asks the same ones again, about the same things.
+
+    Only people, tenants and the log's entries have other ids each time.
+    """
+    seed = int(os.environ.get("ATRIUM_TEST_SEED") or secrets.randbits(40))
+    tally = Tally()
+    while tally.queries < queries:
+        await compare(executors, seed, tally)
+        executors.told.clear()
+        seed += 1
+    return tally
+
+
+def least(share: float, queries: int) -> float:
+    """How many of so many random queries are at least that share, but for chance: four standard deviations fewer."""
+    return queries * share - 4 * sqrt(queries * share * (1 - share))
+
+
+async def test_both_executors_give_equal_answers(executors: Both) -> None:
+    tally = await differ(executors, SHARE)
+    assert tally.compiled >= least(0.95, tally.queries), str(tally)
+    assert tally.with_rows >= least(0.8, tally.queries), str(tally)
+
+
+@pytest.mark.exhaustive
+async def test_both_executors_give_equal_answers_for_long(executors: Both) -> None:
+    tally = await differ(executors, ALL)
+    sys.stdout.write(f"{tally}\n")
+    assert tally.compiled >= least(0.95, tally.queries), str(tally)
+    assert tally.with_rows >= least(0.8, tally.queries), str(tally)
+
+
+def compiler_of(app: App) -> Compiler:
+    compiler = app.parts.schema.compiler
+    assert isinstance(compiler, Compiler)
+    return compiler
+
+
+async def told(app: App, token: str | None, query: str, **variables: Any) -> dict[str, Any]:
+    """What an answer says of who gave it."""
+    extensions: dict[str, Any] = (await app.client(token).send(query, **variables)).get("extensions", {})
+    return extensions
+
+
+# Plans
+
+
+async def test_members_with_equal_permissions_share_a_plan_and_no_row(executors: Both) -> None:
+    world, app = executors.world, executors.compiled
+    other = await person(app, world.connection, "other@acme.example.com", world.acme.tenant_id, "member")
+    clients = [world.acme.member.client, other.client]
+    seen = [[(await client.run(ORDERS, n=50))["orders"] for client in clients] for _ in range(3)]
+    assert seen[0] == seen[1] == seen[2]
+    mine, theirs = seen[0]
+    assert {node["user"]["fullName"] for node in mine["nodes"]} == {"Member"}
+    assert theirs == {"nodes": [], "totalCount": 0}
+    emails = [(await client.run(ADDRESSES))["users"]["nodes"] for client in clients]
+    assert emails[0] != emails[1]
+    assert all(sum(node["email"] is not None for node in nodes) == 1 for nodes in emails)
+
+
+async def test_a_plan_serves_any_value(executors: Both) -> None:
+    compiler, client = compiler_of(executors.compiled), executors.world.acme.owner.client
+    await client.run(ORDERS, n=1)
+    before = len(compiler._plans)  # noqa: SLF001  # how many there are is no one else's business
+    sizes = [len((await client.run(ORDERS, n=n))["orders"]["nodes"]) for n in (2, 3, 1)]
+    assert sizes == [2, 3, 1]
+    assert len(compiler._plans) == before  # noqa: SLF001  # likewise
+
+
+def test_what_is_asked_for_again_outlives_a_flood() -> None:
+    cache: Cache[int, str] = Cache(100)
+    for key in range(50):
+        cache.put(key, "kept")
+        assert cache.get(key) == "kept"
+    for key in range(1_000, 20_000):
+        assert cache.get(key) is None
+        cache.put(key, "once")
+    assert len(cache) <= 100
+    assert all(cache.get(key) == "kept" for key in range(50))
+
+
+def test_a_cache_is_bounded_whatever_is_asked() -> None:
+    chance, cache = random.Random(secrets.randbits(40)), Cache[int, int](20)
+    for _ in range(5_000):
+        key = chance.randrange(60)
+        found = cache.get(key)
+        assert found in {None, key}
+        if found is None:
+            cache.put(key, key)
+        assert len(cache) <= 20
+
+
+async def test_a_flood_of_texts_evicts_no_plan(executors: Both) -> None:
+    compiler, client = compiler_of(executors.compiled), executors.world.acme.owner.client
+    for _ in range(2):
+        await client.run(ORDERS, n=1)
+    kept = set(map(id, compiler._plans._kept.values()))  # noqa: SLF001  # whether it is still the same
+    for number in range(700):
+        await client.send(f"{{ a{number}: __typename viewer {{ id }} }}")
+    await client.run(ORDERS, n=1)
+    assert kept <= set(map(id, compiler._plans._kept.values()))  # noqa: SLF001  # likewise
+
+
+# Who is let in
+
+
+async def test_who_was_shut_out_is_out_with_the_next_statement(executors: Both) -> None:
+    world, member = executors.world, executors.world.acme.member
+    assert (await member.client.run(ORDERS, n=1))["orders"]["totalCount"] > 0
+    await world.connection.execute("UPDATE sessions SET revoked_at = now() WHERE id = $1", member.session_id)
+    assert await member.client.codes(ORDERS, n=1) == ["UNAUTHENTICATED"]
+
+
+async def test_another_role_gets_no_old_plan(executors: Both) -> None:
+    world, admin = executors.world, executors.world.acme.admin
+    await admin.client.run(ORDERS, n=1)
+    await world.connection.execute("UPDATE memberships SET role = 'MEMBER' WHERE id = $1", admin.member_id)
+    assert await admin.client.codes(ORDERS, n=1) == ["UNAUTHENTICATED"]
+
+
+# What is told
+
+
+@pytest.mark.parametrize(
+    ("query", "declined"),
+    [
+        (ADDRESSES, None),
+        ("{ __typename }", "nothing to read"),
+        ("{ __schema { queryType { name } } }", "introspection"),
+        ("{ tasks(first: 0) { totalCount } }", "refused arguments"),
+        ("{ invitations { totalCount } }", "Forbidden"),
+        (
+            '{ order(id: "Order:01a20fde-f7ff-7215-86f0-0ceedb365d65", asOf: "2026-01-01") { id } }',
+            "the arguments of order",
+        ),
+        ('{ searchArticles(query: "nothing") { totalCount } }', "nothing that matches"),
+        ('{ searchArticles(query: " ") { totalCount } }', "the arguments of searchArticles"),
+        ("mutation { logout { count } }", ""),
+    ],
+)
+async def test_developers_are_told_who_answered(world: World, query: str, declined: str | None) -> None:
+    found = await told(world.app, world.acme.member.client.token, query)
+    expected = {"executor": "compiler"} if declined is None else {"executor": "reference", "declined": declined}
+    if declined == "":
+        del expected["declined"]
+    assert found == expected
+
+
+async def test_nobody_is_told_in_production(urls: Urls, owner_connection: asyncpg.Connection) -> None:
+    async with running(urls, environment="production", compiler=True) as app:
+        world = await found_world(app, owner_connection)
+        assert await told(app, world.acme.owner.client.token, ADDRESSES) == {}
+
+
+async def test_both_executors_are_counted(world: World) -> None:
+    for query in (ADDRESSES, ADDRESSES, "{ __typename }"):
+        await world.acme.owner.client.run(query)
+    metrics = (await world.app.http.get("/metrics")).text
+    assert 'atrium_executions_total{executor="compiler"} 2.0' in metrics
+    assert 'atrium_executions_total{executor="reference"} 1.0' in metrics
+
+
+async def test_the_log_says_why_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    query = 'query Past { order(id: "Order:01a20fde-f7ff-7215-86f0-0ceedb365d65", asOf: "2026-01-01") { id } }'
+    with caplog.at_level(logging.INFO, "atrium.compiler"):
+        for _ in range(3):
+            await world.acme.owner.client.send(query)
+    lines = [record.getMessage() for record in caplog.records if record.name == "atrium.compiler"]
+    assert lines == ["not compiled: the arguments of order"]
+    assert "01a20fde" not in caplog.text
+
+
+async def test_it_can_be_turned_off(executors: Both) -> None:
+    found = await told(executors.reference, executors.world.acme.owner.client.token, ADDRESSES)
+    assert found == {"executor": "reference"}
+
+
+# What is left behind
+
+SET = "SELECT name FROM pg_settings WHERE source = 'session'"
+
+
+async def cancelled(app: App, identity: Identity, times: int) -> int:
+    """Break off statements at any moment of theirs; gives how many were."""
+    database, chance = app.parts.database, random.Random(secrets.randbits(40))
+    entered = entry(identity)
+    statement = f"SELECT pg_sleep(${len(entered) + 1}::float8)::text FROM {CALL} entered"
+    await asyncio.gather(*(database.answer(statement, [*entered, 0.1]) for _ in range(database.pool_size)))
+    backends = {warm.driver.get_server_pid() for warm in database.at_hand}
+    broken_off = 0
+    for _ in range(times // database.pool_size):
+        tasks = [
+            asyncio.create_task(
+                database.answer(statement, [*entered, chance.choice([0.0, 30.0])], keep=chance.random() < 0.7)
+            )
+            for _ in range(database.pool_size)
+        ]
+        await asyncio.sleep(chance.choice([0, 0, 0.0002, 0.0005, 0.001, 0.002]))
+        for task in tasks:
+            task.cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        broken_off += sum(isinstance(each, asyncio.CancelledError) for each in done)
+    assert backends & {warm.driver.get_server_pid() for warm in database.at_hand}, "none was in use all the time"
+    return broken_off
+
+
+async def nothing_left(app: App) -> None:
+    """No connection carries anything from one statement to the next."""
+    at_hand = [warm.driver for warm in app.parts.database.at_hand]  # as they are, cleaned by nobody
+    assert at_hand
+    for driver in at_hand:
+        assert await left_behind(driver) == {}
+        assert await driver.fetch(SET) == []
+        assert not driver.is_in_transaction()
+
+
+async def _cancelled_operations(urls: Urls, connection: asyncpg.Connection, times: int) -> None:
+    async with running(urls, pool_size=4, compiler=True) as app:
+        world = await found_world(app, connection)
+        member = world.acme.member
+        identity = Identity(member.tenant_id, member.user_id, member.role, member.session_id, "r", "203.0.113.9", "b")
+        assert await cancelled(app, identity, times) > times // 2
+        await world.acme.owner.client.run(ADDRESSES)
+        await nothing_left(app)
+        assert app.parts.database.in_use == 0
+
+
+async def test_cancelled_operations_leave_nothing(urls: Urls, owner_connection: asyncpg.Connection) -> None:
+    await _cancelled_operations(urls, owner_connection, 200)
+
+
+@pytest.mark.exhaustive
+async def test_ten_thousand_cancelled_operations_leave_nothing(
+    urls: Urls, owner_connection: asyncpg.Connection
+) -> None:
+    await _cancelled_operations(urls, owner_connection, 10_000)
+
+
+async def test_answers_leave_nothing(executors: Both) -> None:
+    for who in itertools.islice(executors.people, 3):
+        await who.compiled.run(ADDRESSES)
+        await nothing_left(executors.compiled)
+
+
+# Whatever the planner does
+
+PLANNERS = [
+    {},
+    {"plan_cache_mode": "force_generic_plan"},
+    {"plan_cache_mode": "force_custom_plan"},
+    {"enable_nestloop": "off"},
+    {"enable_hashjoin": "off", "enable_mergejoin": "off"},
+    {"enable_indexscan": "off", "enable_bitmapscan": "off", "enable_indexonlyscan": "off"},
+    {"enable_material": "off", "enable_memoize": "off", "enable_sort": "off"},
+    {"parallel_setup_cost": "0", "parallel_tuple_cost": "0", "min_parallel_table_scan_size": "0", "jit": "on"},
+]
+NESTED = """{
+    users(first: 5) { nodes { fullName email orders(first: 2) { totalCount nodes { id items { totalCount } } } } }
+    orders(last: 3) { edges { cursor node { id user { fullName } items { nodes { product { name } } } } } }
+    projects(filter: {text: "a"}) { totalCount pageInfo { endCursor hasNextPage } } viewer { email }
+    searchArticles(query: "river", first: 2) { totalCount edges { rank cursor node { title } titleSegments { text } } }
+}"""
+
+
+@pytest.mark.parametrize("planner", PLANNERS, ids=lambda planner: ",".join(planner) or "as it is")
+async def test_the_walls_stand_before_anything_is_read(
+    executors: Both, urls: Urls, planner: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, list[Any]]] = []
+    database, member = executors.compiled.parts.database, executors.world.acme.member
+    answer = database.answer
+
+    async def noted(statement: str, values: Any, **options: Any) -> str:
+        sent.append((statement, list(values)))
+        return await answer(statement, values, **options)
+
+    monkeypatch.setattr(database, "answer", noted)
+    expected = await member.client.run(NESTED)
+    ((statement, values),) = sent
+    settings = {"timezone": "UTC", **planner}
+    connection = await asyncpg.connect(urls.plain("runtime"), server_settings=settings)
+    try:
+        for _ in range(3):
+            assert json.loads(await connection.fetchval(statement, *values)) == expected
+        other = [executors.world.globex.tenant_id, *values[1:]]  # they belong to it, by another role and session
+        assert await connection.fetchval(statement, other[0], values[1], "OWNER", *values[3:]) is None
+        assert (
+            await connection.fetchval(statement, *values[:3], executors.world.outsider.session_id, *values[4:]) is None
+        )
+        assert await left_behind(connection) == {}
+    finally:
+        await connection.close()

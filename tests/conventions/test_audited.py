@@ -1,0 +1,63 @@
+"""Whatever a tenant owns is audited, or stands on the list of what is not, with a reason."""
+
+import asyncpg
+import pytest
+
+from tests.support.pg_catalog import tables
+
+EXEMPT = {
+    "article_words": "words that occur in what everybody may read; made from the articles",
+    "alembic_version": "the schema's revision; nobody's data",
+    "audit_log": "the log itself: append-only, and sealed in the feed",
+    "events": "append-only, and sealed in the feed: what happened, with who did it, is all that they are",
+    "feed": "positions of what is kept elsewhere; chained, so that a change is found",
+    "idempotency_keys": "forgotten after a day; what the call did is in the log",
+    "mailed_tokens": "a person's, in no tenant; digests of tokens that were mailed",
+    "sessions": "a person's, in no tenant; digests of refresh tokens, rotated all the time",
+    "throttles": "counters of tries, in no tenant",
+    "unsealed": "a queue that is emptied at once",
+    "users": "a person's, in no tenant; their name and address reach the log with the memberships that copy them",
+}
+"""The tables whose changes are not written down, and why. Whatever else there is must be audited."""
+
+ACTIONS = {"audit_insert", "audit_update", "audit_delete"}
+
+TRIGGERS = "SELECT tgrelid::regclass::text, tgname, tgargs FROM pg_trigger WHERE tgname ~ '^audit_'"
+GENERATED = """
+    SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attgenerated <> '' ORDER BY attname
+"""
+SECRETS = """
+    SELECT column_name FROM information_schema.columns
+    WHERE table_schema = 'public' AND table_name = $1 AND column_name ~ '(digest|hash|secret|password|salt)'
+    ORDER BY column_name
+"""
+
+
+Triggers = dict[str, dict[str, list[str]]]
+
+
+@pytest.fixture
+async def triggers(owner_connection: asyncpg.Connection) -> Triggers:
+    """By table, the triggers that write into the log, with their arguments."""
+    found: Triggers = {}
+    for table, name, arguments in await owner_connection.fetch(TRIGGERS):
+        found.setdefault(table, {})[name] = arguments.decode().split("\0")
+    return found
+
+
+async def test_no_table_escapes(owner_connection: asyncpg.Connection, triggers: Triggers) -> None:
+    assert triggers.keys() | EXEMPT.keys() == await tables(owner_connection)
+    assert not triggers.keys() & EXEMPT.keys()
+    for table, made in triggers.items():
+        assert made.keys() == ACTIONS, table
+
+
+async def test_triggers_know_what_is_generated_and_what_is_secret(
+    owner_connection: asyncpg.Connection, triggers: Triggers
+) -> None:
+    for table, made in triggers.items():
+        generated = [name for (name,) in await owner_connection.fetch(GENERATED, table)]
+        secrets = [name for (name,) in await owner_connection.fetch(SECRETS, table)]
+        for arguments in made.values():
+            told = [sorted(filter(None, argument.strip("{}").split(","))) for argument in arguments[:2]]
+            assert told == [generated, secrets], table

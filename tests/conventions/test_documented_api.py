@@ -1,0 +1,182 @@
+"""What docs/clients.md and SECURITY.md say of the API is what the schema and the constants of the code say."""
+
+import hashlib
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from graphql import GraphQLObjectType, GraphQLSchema, build_schema, get_named_type
+from graphql.language.parser import MAX_NESTING_DEPTH
+
+from atrium.http.endpoint import INIT_SECONDS
+from atrium.http.request_parsing import MAX_DEPTH, MAX_QUERY_STRING
+from atrium.settings import Settings
+from graph.compiler.selection import MOST_OBJECTS
+from graph.fields.node import MOST_IDS
+from models.base import new_id
+from services.articles import LONGEST_TITLE
+from services.articles.search import MOST_SUGGESTIONS
+from services.articles.search import suggest as suggesting
+from services.eventlog import outbox
+from services.orders.rules import MOST_LINES
+from services.queries import collection
+from services.security import passwords
+from services.security.opaque_tokens import OpaqueToken
+from services.writes import bulk, idempotency
+from tests.support.assertions import BUDGET
+from tests.support.doc_pages import coded, section, table, text
+from tests.support.source_files import ROOT
+
+CLIENTS, SECURITY = "docs/clients.md", "SECURITY.md"
+
+# What mutations do, by the first word of their names: some make something or add to it, and need a key against doing it
+# twice; the others leave things as they are when they are repeated, or are refused then.
+MAKING = {"create", "import", "invite", "place", "register", "restock"}
+OTHERS = {
+    *("accept", "archive", "cancel", "change", "confirm", "delete", "deliver", "leave", "login", "logout", "purge"),
+    *("refresh", "remove", "request", "reset", "restore", "revert", "revoke", "set", "ship", "switch", "update"),
+    "verify",
+}
+
+
+@pytest.fixture(scope="module")
+def schema() -> GraphQLSchema:
+    return build_schema((ROOT / "schema.graphql").read_text(encoding="utf-8"))
+
+
+def fields(schema: GraphQLSchema) -> Iterator[tuple[str, str, Any]]:
+    """Every field of an object: the object's type, the field's name, and the field."""
+    for type_ in schema.type_map.values():
+        if isinstance(type_, GraphQLObjectType):
+            yield from ((type_.name, name, field) for name, field in type_.fields.items())
+
+
+def test_what_has_a_history_is_named(schema: GraphQLSchema) -> None:
+    having = {type_.lower() for type_, name, _ in fields(schema) if name == "history"}
+    [things] = re.findall(r"^([^.]+?) have a `history`", section(CLIENTS, "What happened"), re.MULTILINE)
+    assert {word.lower().removesuffix("s") for word in re.findall(r"\w+", things)} - {"and"} == having
+    [seen] = re.findall(r"Whoever sees ([^.]+?) sees\s+its\s+history", text(SECURITY))
+    assert set(re.findall(r"\ban? (\w+)", seen)) == having
+
+
+def test_lists_without_filter_and_order_are_named(schema: GraphQLSchema) -> None:
+    lists = {
+        f"{type_}.{name}": {"filter", "orderBy"} & set(field.args)
+        for type_, name, field in fields(schema)
+        if get_named_type(field.type).name.endswith("Connection")
+    }
+    assert {name for name, extras in lists.items() if len(extras) == 1} == set()
+    rows = table(CLIENTS, "Lists with neither `filter` nor `orderBy`")
+    assert {name for names, _ in rows for name in coded(names)} == {
+        name for name, extras in lists.items() if not extras
+    }
+
+
+def test_what_is_made_without_a_key_is_named(schema: GraphQLSchema) -> None:
+    assert schema.mutation_type is not None
+    mutations = schema.mutation_type.fields
+    verbs = {name: re.match("[a-z]+", name)[0] for name in mutations}  # type: ignore[index]  # every name begins so
+    assert set(verbs.values()) == MAKING | OTHERS, "a new verb: does it make something?"
+    keyed = {
+        name
+        for name, field in mutations.items()
+        if any("idempotencyKey" in getattr(get_named_type(given.type), "fields", ()) for given in field.args.values())
+    }
+    assert {verbs[name] for name in keyed} <= MAKING
+    rows = table(CLIENTS, "Mutation without a key")
+    unkeyed = {name for name, verb in verbs.items() if verb in MAKING} - keyed
+    assert {name for cell, _ in rows for name in coded(cell)} == unkeyed
+
+
+def default(of: Callable[..., Any], name: str) -> Any:
+    """What a parameter is when nothing is given for it."""
+    return inspect.signature(of).parameters[name].default
+
+
+def setting(name: str) -> Any:
+    return Settings.model_fields[name].default
+
+
+# Those that are settings are held against these by test_documents.py.
+LIMITS = {
+    f"rows of a page; {collection.DEFAULT_PAGE} by default": collection.MOST,
+    "ids in `nodes`": MOST_IDS,
+    "rows of a bulk call, and ids in `setUsersActive`": bulk.MOST,
+    "products of an order": MOST_LINES,
+    "characters of a text that is searched or filtered by": collection.LONGEST_FILTER,
+    "characters of a `prefix`, in `suggestArticles`": LONGEST_TITLE,
+    f"suggestions; {default(suggesting, 'first')} by default": MOST_SUGGESTIONS,
+    "query string of a GET, in bytes": MAX_QUERY_STRING,
+    "levels of JSON": MAX_DEPTH,
+    "levels of braces and brackets in a document": MAX_NESTING_DEPTH,
+    "seconds until `connection_init` on a WebSocket": INIT_SECONDS,
+    "characters of an `idempotencyKey`": idempotency.LONGEST_KEY,
+    f"characters of a password, at least {passwords.SHORTEST}, with an upper-case letter, a digit and one of"
+    f" `{passwords.SYMBOLS}`": passwords.LONGEST,
+}
+
+
+def test_limits_that_are_no_settings_are_those_of_the_code() -> None:
+    assert {what: int(most) for what, most, set_by in table(CLIENTS, "What") if not set_by} == LIMITS
+
+
+SECRET = [len(OpaqueToken.make("key", new_id(), new_id()).secret) * 8, hashlib.sha256().digest_size * 8]
+WINDOW = setting("login_window_minutes")
+
+FIGURES = {
+    "passwords": [
+        default(passwords.Passwords, "memory_kib") // 1024,
+        default(passwords.Passwords, "passes"),
+        passwords.SHORTEST,
+        passwords.LONGEST,
+    ],
+    "hashes at the same time in one process": [default(passwords.Passwords, "waiting")],
+    "failed logins on one account": [setting("login_attempts_per_account"), WINDOW],
+    "failed logins, registrations and letters asked for from one address": [
+        setting("login_attempts_per_address"),
+        WINDOW,
+    ],
+    "access token": [setting("access_token_minutes")],
+    "refresh token": SECRET,
+    "a refresh token used again": [setting("refresh_grace_seconds")],
+    "mailed token": [
+        *SECRET,
+        setting("password_reset_minutes") // 60,
+        setting("email_verification_hours") // 24,
+    ],
+    "letters asked for to one address": [setting("login_attempts_per_account"), WINDOW],
+    "API key": SECRET,
+    "characters, tokens": [setting("limit_characters"), setting("limit_tokens")],
+    "levels, aliases, directives, root fields": [
+        setting(f"limit_{name}") for name in ("depth", "aliases", "directives", "root_fields")
+    ],
+    "cost": [setting("limit_cost")],
+    "objects in one statement": [MOST_OBJECTS],
+    "body": [setting("body_limit_bytes") // 1024, MAX_DEPTH],
+    "time to an answer": [setting("request_timeout_seconds")],
+    "rows of a bulk call": [bulk.MOST],
+    "characters that are searched or filtered by": [collection.LONGEST_FILTER],
+    "entries that are read ahead for one subscriber": [outbox.PAGE],
+    "wait for a connection": [setting("admission_wait_seconds")],
+}
+"""The figures of each row of SECURITY.md, in their order."""
+
+
+def numbers(cell: str) -> list[int]:
+    """The numbers in a cell; a name such as Ed25519 is none."""
+    return [int(found.replace(",", "")) for found in re.findall(r"\b\d{1,3}(?:,\d{3})*\b", cell)]
+
+
+def test_figures_of_what_is_defended_are_those_of_the_code() -> None:
+    assert {what.partition(":")[0]: numbers(figure) for what, figure, *_ in table(SECURITY, "What")} == FIGURES
+
+
+def test_the_budget_of_what_is_refused_is_the_one_of_the_tests() -> None:
+    [aimed, asserted] = re.findall(r"(\d+) ms", section(SECURITY, "What is defended, and against whom"))
+    assert (int(asserted), int(asserted) / int(aimed)) == (BUDGET * 1000, 3)
+
+
+def test_numbers_are_found() -> None:
+    assert numbers("Ed25519, 65,536 and 4,000; 8 to 128, `at+jwt`, SHA-256") == [65_536, 4_000, 8, 128, 256]

@@ -1,0 +1,109 @@
+"""What docs/architecture.md draws and quotes of the database is what the models and the compiler make."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from unittest.mock import AsyncMock, MagicMock
+
+from sqlalchemy import ForeignKeyConstraint
+
+from graph import schema
+from graph.compiler.selection import MOST_OBJECTS
+from models import Model
+from models.base import new_id
+from models.database.identity import CALL, ENTRY, Identity
+from models.tenants import Role
+from services.permissions import Actor
+from tests.support.doc_pages import coded, fences, text
+
+ARCHITECTURE = "docs/architecture.md"
+
+# Lines of the picture that are no foreign keys: the database leaves these to triggers and to the rules.
+LOOSE = {
+    ("tenants", "audit_log"),
+    ("orders", "events"),
+    ("events", "unsealed"),
+    ("audit_log", "unsealed"),
+    ("events", "feed"),
+    ("audit_log", "feed"),
+}
+
+# Columns that the database has and no model, so that nobody reads them along.
+UNREAD = {("articles", "vector")}
+
+PICTURE = next(block for block in fences(ARCHITECTURE, "mermaid") if block.startswith("erDiagram"))
+
+
+def keys() -> Iterator[tuple[str, str, bool]]:
+    """Every foreign key: the table that it points at, the table that has it, and whether it may point at nothing."""
+    for name, table in Model.metadata.tables.items():
+        for key in table.constraints:
+            if isinstance(key, ForeignKeyConstraint):
+                yield key.referred_table.name, name, any(column.nullable for column in key.columns)
+
+
+def test_every_foreign_key_is_in_the_picture() -> None:
+    drawn = {
+        (one, many): left for one, left, many in re.findall(r"^ +(\w+) (\|[|o])--\S+ (\w+) : ", PICTURE, re.MULTILINE)
+    }
+    assert len(drawn) == PICTURE.count("--")
+    assert drawn.keys() - LOOSE == {(one, many) for one, many, _ in keys()}
+    needed = {(one, many) for one, many, is_optional in keys() if not is_optional}
+    assert {pair for pair, left in drawn.items() if left == "||"} - LOOSE == needed
+
+
+def test_columns_in_the_picture_are_those_of_the_tables() -> None:
+    entities = re.findall(r"^ +(\w+) \{\n(.*?)^ +\}", PICTURE, re.MULTILINE | re.DOTALL)
+    assert entities
+    for name, body in entities:
+        columns = Model.metadata.tables[name].c
+        shown = re.findall(r"^ +\S+ (\w+)( PK)?", body, re.MULTILINE)
+        assert {(name, column) for column, _ in shown if column not in columns} <= UNREAD
+        assert {column for column, key in shown if key} == {each.name for each in columns if each.primary_key}, name
+
+
+# What the examples are given.
+VALUES = {"n": 5, "id": f"Task:{new_id()}", "title": "Plan", "seen": 1}
+
+
+def compiled(operation: str) -> str:
+    """The statement that an operation of a member becomes."""
+    who = Identity(tenant_id=new_id(), user_id=new_id(), role=Role.MEMBER, session_id=new_id())
+    run = AsyncMock(return_value="{}")
+    compiler = schema.build().compiler
+    assert compiler is not None
+    given = {name: VALUES[name] for name in re.findall(r"\$(\w+):", operation)}
+    context = MagicMock(actor=Actor.of(who), ask=run, change=run)
+    answer = asyncio.run(compiler.answer(operation, None, given, context, may_change=True))
+    assert answer.declined is None
+    return str(run.call_args.args[0])
+
+
+def shortened(statement: str) -> str:
+    """A statement without what the page leaves out: quotes, types of parameters, and names that are said twice."""
+    for pattern, instead in (
+        (r'"', ""),
+        (r"(\$\d+)::\w+", r"\1"),
+        (r"\b(memberships|orders|tasks)\.", ""),
+        (r"\b(\w+) AS \1\b", r"\1"),
+        (r"\s+", ""),
+    ):
+        statement = re.sub(pattern, instead, statement)
+    return statement
+
+
+def test_the_statements_that_are_shown_are_those_that_are_made() -> None:
+    for operation, shown in zip(fences(ARCHITECTURE, "graphql"), fences(ARCHITECTURE, "sql"), strict=True):
+        assert shortened(shown) == shortened(compiled(operation))
+        assert shortened(CALL) in shortened(shown)
+    assert f"`${len(ENTRY) + 1}`" in text(ARCHITECTURE), "the first parameter behind those of the entry"
+
+
+def test_mutations_that_come_down_to_an_edit_are_named() -> None:
+    edits = {field.python_name for domain in schema.DOMAINS for field in getattr(domain, "MUTATIONS", ()) if field.edit}
+    [said] = re.findall(r"These are (`[^.]+)\.", text(ARCHITECTURE))
+    assert {re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name) for name in coded(said)} == edits
+
+
+def test_the_most_objects_of_a_statement_are_said() -> None:
+    assert f"more than {MOST_OBJECTS} objects" in text(ARCHITECTURE)

@@ -1,0 +1,101 @@
+"""What docs/operations.md says of commands, metrics, extensions and purging is what the code says."""
+
+import re
+from datetime import timedelta
+from typing import get_args
+
+import pytest
+import typer.main
+from typer.core import TyperGroup
+
+from atrium import cli, maintenance
+from atrium.app import pool_usage
+from atrium.logs import Executor, OperationType, Outcome, RequestRecord
+from atrium.metrics import UNKNOWN, Metrics
+from models.database import Database
+from models.database.read_routing import Why
+from models.database.topology import PRIMARY, Nodes
+from tests.support.doc_pages import coded, section, table, text
+from tests.support.source_files import sources
+
+OPERATIONS = "docs/operations.md"
+NOWHERE = "postgresql+asyncpg://nobody@127.0.0.1:1/nothing"
+
+
+def test_every_command_is_there_with_its_options() -> None:
+    group = typer.main.get_command(cli.main)
+    assert isinstance(group, TyperGroup)
+    made = {
+        f"atrium {name}": [max(each.opts, key=len) for each in command.params if each.param_type_name == "option"]
+        for name, command in group.commands.items()
+    }
+    rows = {coded(name)[0]: sorted(coded(options)) for name, options, _ in table(OPERATIONS, "Command")}
+    assert rows == {name: sorted(options) for name, options in made.items()}
+
+
+@pytest.fixture
+def nodes() -> Nodes:
+    """A primary and a replica that nobody connects to."""
+    return Nodes(Database(NOWHERE), [Database(NOWHERE)])
+
+
+def test_metrics_are_those_that_there_are(nodes: Nodes) -> None:
+    metrics = Metrics(lambda: pool_usage(nodes))
+    metrics.observe(RequestRecord("id", operation_type="query", executor="compiler"))
+    metrics.count_read(PRIMARY, Why.ASKED)
+    made = {
+        family.name + "_total" * (family.type == "counter"): set().union(*(s.labels for s in family.samples)) - {"le"}
+        for family in metrics.registry.collect()
+    }
+    assert {coded(name)[0]: set(coded(labels)) for name, labels, _ in table(OPERATIONS, "Name")} == made
+
+
+def test_labels_have_the_values_that_there_are(nodes: Nodes) -> None:
+    pools = pool_usage(nodes)
+    values = {
+        "type": {*get_args(OperationType), UNKNOWN},
+        "outcome": set(get_args(Outcome)),
+        "executor": set(get_args(Executor)),
+        "pool": set(pools),
+        "node": set(pools),
+        "state": set().union(*pools.values()),
+        "why": set(map(str, Why)),
+    }
+    found: dict[str, set[str]] = {}
+    for labels, shown in table(OPERATIONS, "Label"):
+        for label in coded(labels):
+            found.setdefault(label, set()).update(word for word in coded(shown) if word.islower())
+    assert found == values
+
+
+def test_extensions_are_those_that_migrations_create() -> None:
+    created = [
+        name for source in sources("migrations") for name in re.findall(r"CREATE EXTENSION .*?(\w+)\"", source.text)
+    ]
+    [sentence] = re.findall(r"Migrations create the extensions ([^.]+)\.", text(OPERATIONS))
+    assert created
+    assert coded(sentence) == created
+
+
+def test_what_purge_forgets_is_said() -> None:
+    [said] = re.findall(r"^Run `purge` once a day\..*?\n\n", text(OPERATIONS), re.MULTILINE | re.DOTALL)
+    said = " ".join(said.lower().split())
+    for forgotten in maintenance.Purged._fields:
+        assert forgotten.replace("_", " ") in said
+    kept = {
+        "api keys that were revoked or over": maintenance.ENDED_KEYS_KEPT,
+        "sessions that were revoked or over": maintenance.ENDED_SESSIONS_KEPT,
+        "throttles that began to count more than": maintenance.THROTTLES_KEPT,
+    }
+    found = {what: re.findall(rf"{what} (\d+) days? ago", said) for what in kept}
+    assert {what: [timedelta(days=int(days)) for days in shown] for what, shown in found.items()} == {
+        what: [age] for what, age in kept.items()
+    }
+    assert f"{maintenance.PURGED_AT_ONCE} in each transaction" in said
+
+
+def test_the_paths_that_are_asked_for_health_are_named() -> None:
+    served = {path for source in sources("atrium") for path in re.findall(r'Route\("(/\w+)"', source.text)}
+    asked = {path for cell, *_ in table(OPERATIONS, "Path") for path in coded(cell)}
+    assert served == asked | {"/metrics"}
+    assert "`/metrics`" in section(OPERATIONS, "Metrics")

@@ -1,0 +1,297 @@
+"""Every filter is looked up in an index, and no order is sorted: with full tables, the planner left alone."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import ColumnElement, Integer, bindparam, create_engine
+from sqlalchemy.pool import NullPool
+from strawberry.types.base import StrawberryObjectDefinition
+
+from graph import schema
+from graph.fields.declared import NODES, Listing, Many
+from models.base import now, table_of
+from models.database import Database
+from models.database.identity import Identity
+from services import articles
+from services.permissions import Actor
+from services.queries import loading
+from services.queries.collection import Collection, Order, PageRequest
+from services.queries.cursors import cursor_of
+from services.queries.loading import values_of
+from services.queries.statements import order_keys
+from tests.conftest import Urls
+from tests.support.large_dataset import fill, owner_of
+from tests.support.query_plans import Plan, Planner, planning
+
+SCHEMA = schema.build()
+LISTS: dict[str, Listing] = {
+    f"{definition.name}.{field.python_name}": field
+    for name in SCHEMA._schema.type_map  # noqa: SLF001  # the way Strawberry's own extensions reach it
+    if isinstance(definition := SCHEMA.get_type_by_name(name), StrawberryObjectDefinition)
+    for field in definition.fields
+    if isinstance(field, Listing)
+}
+ROOTS = {name: field.collection for name, field in LISTS.items() if not isinstance(field, Many)}
+NESTED = {name: field for name, field in LISTS.items() if isinstance(field, Many)}
+
+# For each filter a value as people use it, which finds few rows; or a query for one.
+SELECTIVE: dict[str, Any] = {
+    "Query.users text": "ada 3f2",
+    "Query.users email": "person77@acme.example.com",
+    "Query.users role": "OWNER",
+    "Query.users is_active": False,
+    "Query.users is_former": True,
+    "Query.projects text": "3f2a",
+    "Query.projects archived": True,
+    "Query.projects deleted": True,
+    "Query.tasks status": "IN_PROGRESS",
+    "Query.tasks due_from": now() + timedelta(days=20),
+    "Query.tasks due_before": now() - timedelta(days=184),
+    "Query.tasks project_id": "SELECT project_id FROM tasks WHERE tenant_id = $1 AND project_id IS NOT NULL LIMIT 1",
+    "Query.tasks assignee_id": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
+    "(SELECT assignee_id FROM tasks WHERE tenant_id = $1) LIMIT 1",
+    "Query.tasks text": "3f2a",
+    "Query.documents text": "3f2a",
+    "Query.documents project_id": "SELECT project_id FROM documents WHERE tenant_id = $1 AND deleted_at IS NULL"
+    " AND project_id IS NOT NULL LIMIT 1",
+    "Query.documents created_by": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
+    "(SELECT created_by FROM documents WHERE tenant_id = $1) LIMIT 1",
+    "Query.trash text": "3f2a",
+    "Query.trash deleted_by": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
+    "(SELECT deleted_by FROM documents WHERE tenant_id = $1) LIMIT 1",
+    "Query.products text": "3f2a",
+    "Query.products sku": "ACME-77",
+    "Query.products is_active": False,
+    "Query.products in_stock": False,
+    "Query.products currency": "JPY",
+    "Query.products price_from": Decimal("990.00"),
+    "Query.products price_to": Decimal("11.00"),
+    "Query.orders status": "PENDING",
+    "Query.orders placed_by": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
+    "(SELECT user_id FROM orders WHERE tenant_id = $1) LIMIT 1",
+    "Query.orders product_id": "SELECT product_id FROM order_items WHERE tenant_id = $1 LIMIT 1",
+    "Query.orders created_from": now() - timedelta(days=7),
+    "Query.orders created_before": now() - timedelta(days=200),
+    "Query.audit_log table": "tenants",
+    "Query.audit_log row_id": "SELECT id FROM tasks WHERE tenant_id = $1 LIMIT 1",
+    "Query.audit_log action": "DELETE",
+    "Query.audit_log actor": "SELECT id FROM memberships WHERE tenant_id = $1 LIMIT 1",
+    "Query.audit_log from_": now() + timedelta(days=1),
+    "Query.audit_log to": now() - timedelta(days=1),
+    "Query.articles status": "DRAFT",
+    "Query.articles language": "GERMAN",
+    "Query.articles author_id": "SELECT id FROM memberships m WHERE tenant_id = $1 AND user_id IN "
+    "(SELECT author_id FROM articles WHERE tenant_id = $1) LIMIT 1",
+    "Query.articles created_from": now() - timedelta(days=7),
+    "Query.articles created_before": now() - timedelta(days=200),
+}
+
+# What a filter cannot be given without.
+BESIDE = {"Query.products price_from": {"currency": "EUR"}, "Query.products price_to": {"currency": "EUR"}}
+
+# Lists of so few rows that the planner sorts them, as it should; only when it must not it shows that it need not.
+SHORT = {
+    "Query.invitations": "those that nobody has answered yet",
+    "Viewer.sessions": "one for each device of a person",
+    "Query.api_keys": "one for each machine",
+}
+
+DIALECT = create_engine("postgresql+asyncpg://", poolclass=NullPool).dialect
+
+DIRECTIONS = list(product((False, True), (False, True)))
+"""Descending or not, and backwards or not."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The full database, and who asks."""
+
+    urls: Urls
+    identity: Identity
+
+    @property
+    def actor(self) -> Actor:
+        return Actor.of(self.identity)
+
+
+@pytest.fixture(scope="module")
+def ground(make_database: Callable[[], Awaitable[Urls]]) -> Ground:
+    async def make() -> Ground:
+        urls = await make_database()
+        connection = await asyncpg.connect(urls.plain("superuser"))
+        await fill(connection)
+        identity = await owner_of(connection, "acme")
+        await connection.close()
+        return Ground(urls, identity)
+
+    return asyncio.run(make())
+
+
+@pytest.fixture
+async def planner(ground: Ground) -> AsyncIterator[Planner]:
+    database = Database(ground.urls.runtime)
+    async with planning(database, ground.identity) as planner:
+        yield planner
+    await database.close()
+
+
+@pytest.fixture
+async def superuser(ground: Ground) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(ground.urls.plain("superuser"))
+    yield connection
+    await connection.close()
+
+
+def sql(expression: ColumnElement[Any]) -> str:
+    return str(expression.compile(dialect=DIALECT))
+
+
+def columns_of(expression: ColumnElement[Any]) -> set[str]:
+    """The columns that an expression over one table is made of."""
+    return set(re.findall(r"\b[a-z_]+\.(\w+)", sql(expression)))
+
+
+def looked_up(filter_: ColumnElement[Any]) -> str:
+    """What the index condition of a filter must hold: its column, be it another table's, or what finds a text."""
+    (column, *further) = re.findall(r"\b[a-z_]+\.(\w+)", sql(filter_))
+    if "_text" in sql(filter_):
+        return "~~"
+    return str(further[-1] if column == "id" else column)
+
+
+async def plan_of(planner: Planner, ground: Ground, collection: Collection, request: PageRequest) -> Plan:
+    planner.forget()
+    await loading.page(planner.session, ground.actor, collection, request)
+    return await planner.plan()
+
+
+async def deep_cursor(planner: Planner, ground: Ground, collection: Collection, **options: Any) -> str:
+    """The cursor of a row in the middle of a list."""
+    request = PageRequest.of(collection, "list", **options)
+    key, row_id, _ = order_keys(collection, request)
+    rows = collection.visible(ground.actor.permissions)
+    values = {
+        "tenant_id": ground.identity.tenant_id,
+        "user_id": ground.identity.user_id,
+        "fingerprint": request.fingerprint,
+    }
+    result = await planner.session.exec(
+        rows.with_only_columns(cursor_of(key, row_id)).order_by(key, row_id), params=values
+    )
+    cursors = result.scalars().all()
+    return str(cursors[len(cursors) // 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "filter_name"), [(name, key) for name, collection in ROOTS.items() for key in collection.filters]
+)
+async def test_a_filter_is_looked_up_in_an_index(
+    name: str, filter_name: str, planner: Planner, ground: Ground, superuser: asyncpg.Connection
+) -> None:
+    collection, value = ROOTS[name], SELECTIVE[f"{name} {filter_name}"]
+    if isinstance(value, str) and value.startswith("SELECT"):
+        value = await superuser.fetchval(value, ground.identity.tenant_id)
+    filters = {filter_name: value, **BESIDE.get(f"{name} {filter_name}", {})}
+    request = PageRequest.of(collection, "list", filters=filters)
+    plan = await plan_of(planner, ground, collection, request)
+    assert looked_up(collection.filters[filter_name]) in plan.conditions, plan
+
+
+@pytest.mark.parametrize(
+    ("name", "order"), [(name, key) for name, collection in ROOTS.items() for key in collection.orders]
+)
+async def test_an_order_is_read_from_an_index(name: str, order: str, planner: Planner, ground: Ground) -> None:
+    collection = ROOTS[name]
+    if name in SHORT:
+        await planner.never_sort()
+    for descending, backwards in DIRECTIONS:
+        size, place = ("last", "before") if backwards else ("first", "after")
+        options: dict[str, Any] = {size: 20, "order": (order, descending)}
+        plan = await plan_of(planner, ground, collection, PageRequest.of(collection, "list", **options))
+        assert not plan.sorts, plan
+        cursor = await deep_cursor(planner, ground, collection, **options)
+        request = PageRequest.of(collection, "list", **{**options, place: cursor})
+        plan = await plan_of(planner, ground, collection, request)
+        assert not plan.sorts, plan
+        key, _row_id, _ = order_keys(collection, request)
+        assert "ROW(" in plan.conditions, plan
+        assert all(column in plan.conditions for column in columns_of(key)), plan
+
+
+async def parents_of(superuser: asyncpg.Connection, field: Many, ground: Ground) -> list[Any]:
+    """The keys of fifty rows that have something beneath them, if it says so in a column of its own."""
+    collection = field.target.collection
+    table, parent_table = (table_of(c.model).name for c in (collection, field.definition.collection))
+    beneath = f"SELECT FROM {table} c WHERE c.tenant_id = $1 AND c.{field.column} = p.{field.key}"
+    which = "true" if field.column in collection.links else f"EXISTS ({beneath})"
+    here = "tenant_id = $1" if "tenant_id" in table_of(field.definition.collection.model).c else "true"
+    query = f"SELECT {field.key} FROM {parent_table} p WHERE {here} AND {which} LIMIT 50"
+    return [row[0] for row in await superuser.fetch(query, ground.identity.tenant_id)]
+
+
+@pytest.mark.parametrize(
+    ("name", "order"), [(name, key) for name, field in NESTED.items() for key in field.target.collection.orders]
+)
+async def test_a_nested_page_is_read_from_an_index(
+    name: str, order: str, planner: Planner, ground: Ground, superuser: asyncpg.Connection
+) -> None:
+    field = NESTED[name]
+    collection = field.target.collection
+    parents = await parents_of(superuser, field, ground)
+    assert len(parents) == 50
+    for descending, backwards in DIRECTIONS:
+        size = "last" if backwards else "first"
+        options: dict[str, Any] = {size: 5, "order": (order, descending)}
+        request = PageRequest.of(collection, "list", **options)
+        planner.forget()
+        await loading.related(planner.session, ground.actor, collection, request, field.column, parents)
+        plan = await planner.plan()
+        (page,) = plan.pages
+        assert field.column in page.conditions, plan
+        in_order = order == collection.default_order[0] and field.column not in collection.links
+        assert not (in_order and page.sorts), plan  # what is found through another table is sorted, parent by parent
+
+
+@pytest.mark.parametrize("filters", [{}, {"language": "GERMAN"}, {"status": "PUBLISHED"}])
+async def test_a_search_is_looked_up_in_its_index(filters: dict[str, Any], planner: Planner, ground: Ground) -> None:
+    request = articles.request_of("words many", filters)
+    planner.forget()
+    await planner.session.exec(articles.statement_of(ground.actor, request), params=values_of(ground.actor, request))
+    plan = await planner.plan()
+    assert "@@" in plan.conditions, plan
+    assert any(node.node.get("Index Name") == "articles_by_vector" for node in plan), plan
+    assert not [n for n in plan if n.type == "Seq Scan" and n.node["Relation Name"] == "articles"], plan
+
+
+async def test_what_has_no_index_is_seen(planner: Planner, ground: Ground) -> None:
+    tasks = ROOTS["Query.tasks"]
+    version = table_of(tasks.model).c.version
+    by_version = replace(
+        tasks,
+        filters={"version": version == bindparam("version", type_=Integer())},
+        orders={"version": Order.by(version)},
+        default_order=("version", False),
+    )
+    plan = await plan_of(planner, ground, by_version, PageRequest.of(by_version, "list"))
+    assert plan.sorts
+    request = PageRequest.of(by_version, "list", filters={"version": 7})
+    plan = await plan_of(planner, ground, by_version, request)
+    assert looked_up(by_version.filters["version"]) == "version"
+    assert "version" not in plan.conditions
+
+
+def test_every_list_and_every_filter_has_its_turn() -> None:
+    filters = {f"{name} {key}" for name, collection in ROOTS.items() for key in collection.filters}
+    assert filters == set(SELECTIVE)
+    assert set(SHORT) <= set(ROOTS)
+    listed = [id(collection.filters) for collection in ROOTS.values()]
+    filtered = {node.name: id(node.collection.filters) for node in NODES.values() if node.collection.filters}
+    assert {name for name, of in filtered.items() if of not in listed} == set()

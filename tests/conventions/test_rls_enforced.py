@@ -1,0 +1,117 @@
+"""The walls, run into: what the runtime role gets out of context, and what it cannot get around."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from atrium.embedded.server import RUNTIME
+from models import Model
+from models.base import now
+from tests.conftest import Urls
+from tests.support.case_context import Stage
+from tests.support.case_objects import order
+from tests.support.factories import World
+from tests.support.service_client import without_feed
+
+
+@pytest.fixture
+async def runtime(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as the runtime role, in no context."""
+    connection = await asyncpg.connect(urls.plain("runtime"))
+    yield connection
+    await connection.close()
+
+
+async def readable(connection: asyncpg.Connection) -> set[str]:
+    """The tables and views that a connection may read, but for Alembic's."""
+    names = await connection.fetch(
+        """
+        SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')
+            AND has_table_privilege(oid, 'SELECT') AND relname <> 'alembic_version'
+        """
+    )
+    return {name for (name,) in names}
+
+
+async def rows(connection: asyncpg.Connection, names: set[str]) -> dict[str, int]:
+    return {name: await connection.fetchval(f"SELECT count(*) FROM {name}") for name in sorted(names)}
+
+
+async def fill(world: World) -> None:
+    """One row more in every table that the world leaves empty."""
+    acme = world.acme
+    ours = {"tenant_id": acme.tenant_id}
+    await world.add("projects", **ours, name="Plans")
+    await world.add("tasks", **ours, title="Plan", created_by=acme.member.user_id)
+    await world.add("documents", **ours, title="Plan", created_by=acme.member.user_id)
+    await world.add("articles", **ours, title="Plan", content="", author_id=acme.member.user_id)
+    await world.add(
+        "invitations",
+        **ours,
+        email="guest@example.com",
+        role="MEMBER",
+        digest="none",
+        invited_by=acme.owner.user_id,
+        expires_at=now() + timedelta(days=1),
+    )
+    await world.add("api_keys", **ours, name="Robot", role="MEMBER", digest="none", created_by=acme.owner.user_id)
+    proof = {"kind": "verify", "email": acme.member.email, "digest": "none", "expires_at": now() + timedelta(days=1)}
+    await world.add("mailed_tokens", user_id=acme.member.user_id, **proof)
+    await world.connection.execute(
+        "INSERT INTO idempotency_keys (tenant_id, user_id, mutation, key, input_digest) VALUES ($1, $2, '', '', '')",
+        acme.tenant_id,
+        acme.member.user_id,
+    )
+    await world.connection.execute("INSERT INTO throttles VALUES ('key', 1, now())")
+    await without_feed(world)
+    stage = Stage(world, acme, None)
+    await order(stage)
+    assert await world.connection.fetchval("SELECT atrium_seal(1)") == 1
+    await order(stage)  # what happened to it stays unsealed
+
+
+async def test_out_of_context_nothing_is_seen(world: World, runtime: asyncpg.Connection) -> None:
+    await fill(world)
+    everything = await readable(world.connection)
+    empty = {name for name, count in (await rows(world.connection, everything)).items() if count == 0}
+    assert empty == {
+        name for name in everything if name.endswith(("_text", "_search"))
+    }  # views wall their owner off too
+    seen = await readable(runtime)
+    assert everything - seen == {"article_words", "throttles", "unsealed"}
+    assert set((await rows(runtime, seen)).values()) == {0}
+
+    member = world.acme.member
+    async with runtime.transaction():
+        entered = "SELECT count(*) FROM atrium_enter($1, $2, 'MEMBER', $3, '', '', '')"
+        assert await runtime.fetchval(entered, world.acme.tenant_id, member.user_id, member.session_id) == 1
+        assert 0 not in (await rows(runtime, seen)).values()
+    assert set((await rows(runtime, seen)).values()) == {0}
+
+
+async def test_the_throttle_is_out_of_reach(runtime: asyncpg.Connection) -> None:
+    for statement in ("SELECT FROM throttles", "DELETE FROM throttles", "INSERT INTO throttles VALUES ('', 1, now())"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await runtime.execute(statement)
+
+
+@pytest.mark.parametrize("role", ["owner", "runtime"])
+async def test_copy_does_not_climb_the_walls(role: str, urls: Urls) -> None:
+    connection = await asyncpg.connect(urls.plain(role))
+    tables = await connection.fetch(
+        """
+        SELECT relname, attname FROM pg_class c JOIN pg_attribute ON attrelid = c.oid AND attnum = 1
+        WHERE relnamespace = 'public'::regnamespace AND relrowsecurity AND has_table_privilege(c.oid, 'INSERT')
+        """
+    )
+    expected = set(Model.metadata.tables)
+    if role == "runtime":
+        granted = "SELECT table_name FROM information_schema.table_privileges WHERE privilege_type = 'INSERT'"
+        expected &= {name for (name,) in await connection.fetch(f"{granted} AND grantee = $1", RUNTIME)}
+    assert {table for table, _ in tables} == expected > {"tasks"}
+    for table, column in tables:
+        with pytest.raises(asyncpg.FeatureNotSupportedError, match="row-level security"):
+            await connection.copy_records_to_table(table, columns=[column], records=[])
+    await connection.close()

@@ -1,0 +1,248 @@
+"""CONTRIBUTING's "Add your own domain in four files", followed word for word in a copy of the repository."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from atrium.embedded.server import OWNER
+from tests.conftest import Cluster
+
+HOME = Path(__file__).parents[2]
+FENCE = re.compile(r"^```(\w+) ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NUMBERED = re.compile(r"versions/(\d{4})_")
+NEVER_COPIED = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "build", "dist", "uv.lock")
+# The tests that a new domain has to pass, as far as they are about it or about the house as a whole.
+CONCERNED = (
+    "tests/conventions",
+    "tests/api/test_leaks.py",
+    "tests/api/test_lists.py",
+    "tests/api/test_permissions.py",
+    "tests/services/test_audit.py",
+    "tests/services/queries/test_collection.py",
+)
+NOTES = "note or (every and not (order or logout or kind)) or (house and not (plans or mutants))"
+SEED = """
+mutation($person: RegisterInput!, $tenant: CreateTenantInput!, $enter: SwitchTenantInput!) {
+  register(input: $person) { __typename }
+  createTenant(input: $tenant) { __typename }
+  switchTenant(input: $enter) { ... on Session { accessToken } }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: its language, what stands behind that, and its text."""
+
+    language: str
+    mark: str
+    text: str
+
+
+def blocks() -> list[Block]:
+    page = (HOME / "CONTRIBUTING.md").read_text().partition("## Add your own domain")[2]
+    return [Block(*found.groups()) for found in FENCE.finditer(page)]
+
+
+def edited(text: str, diff: str) -> str:
+    """A file with the lines of a diff added and replaced; `…` stands for what it has there already."""
+    at, kept = 0, ""
+    for line in diff.splitlines():
+        kind, content = line[:1], line[1:]
+        if kind == "+":
+            new = content.replace("…", kept) + "\n"
+            text, at = text[:at] + new + text[at:], at + len(new)
+        elif content != "…":
+            pattern = "^" + re.escape(content).replace("…", "(.*)") + "\n"
+            found = re.compile(pattern, re.MULTILINE).search(text, at)
+            assert found, f"CONTRIBUTING.md shows a line that is no longer there: {content}"
+            kept = found[1] if "…" in content else ""
+            text, at = (
+                (text[: found.start()] + text[found.end() :], found.start()) if kind == "-" else (text, found.end())
+            )
+    return text
+
+
+@dataclass
+class House:
+    """A copy of the repository in which the page was followed."""
+
+    home: Path
+    owner_url: str
+    runtime_url: str
+    written: dict[str, str] = field(default_factory=dict)
+    edited: list[str] = field(default_factory=list)
+
+    @property
+    def sources(self) -> list[str]:
+        """The Python files that the page touches."""
+        return [name for name in (*self.written, *self.edited) if name.endswith(".py")]
+
+    def python(self, *arguments: str) -> str:
+        """Run Python in the copy; gives what it printed, and fails as it does."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.home,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ATRIUM_", "PYTEST_"))}
+        urls = {"ATRIUM_DATABASE_URL": self.runtime_url, "ATRIUM_DATABASE_OWNER_URL": self.owner_url}
+        return inherited | urls | {"ATRIUM_DATA_DIR": str(self.home / ".atrium")}
+
+    def follow(self) -> None:
+        """Write the files that the page shows, with the next number for the migration, and edit the others."""
+        newest = max(NUMBERED.search(str(path))[1] for path in self.home.glob("migrations/versions/0*.py"))  # type: ignore[index]  # the glob saw to it
+        shown = next(found[1] for block in blocks() if (found := NUMBERED.search(block.mark)))
+        for block in blocks():
+            if block.language == "python":
+                renumbered = block.text.replace(f'"{int(shown) - 1:04}"', f'"{newest}"')
+                renumbered = renumbered.replace(f'"{shown}"', f'"{int(newest) + 1:04}"')
+                name = block.mark.replace(shown, f"{int(newest) + 1:04}")
+                self.written[name] = renumbered
+                assert not (self.home / name).exists()
+                (self.home / name).write_text(renumbered)
+            elif block.language == "diff":
+                self.edited.append(block.mark)
+                path = self.home / block.mark
+                path.write_text(edited(path.read_text(), block.text))
+
+
+@pytest.fixture(scope="module")
+def house(cluster: Cluster, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    database = f"walkthrough_{worker_id}"
+    drop = f"DROP DATABASE IF EXISTS {database} WITH (FORCE)"
+    asyncio.run(cluster.admin(drop, f"CREATE DATABASE {database} OWNER {OWNER}"))
+    home = tmp_path_factory.mktemp("walkthrough") / "atrium"
+    shutil.copytree(HOME, home, ignore=NEVER_COPIED)
+    made = House(home, cluster.of(cluster.owner_url, database), cluster.of(cluster.runtime_url, database))
+    made.follow()
+    made.python("-m", "ruff", "format", *made.sources)
+    made.python("-m", "ruff", "check", "--fix", *made.sources)
+    made.python("-m", "atrium", "schema")
+    yield made
+    shutil.rmtree(home.parent)
+    asyncio.run(cluster.admin(drop))
+
+
+def test_the_files_are_shown_as_the_linters_want_them(house: House) -> None:
+    for name, text in house.written.items():
+        assert (house.home / name).read_text() == text
+    house.python("-m", "ruff", "check", *house.sources)
+    house.python("-m", "ruff", "format", "--check", *house.sources)
+    with contextlib.suppress(FileNotFoundError):  # what the page left alone need not be checked again
+        shutil.copytree(HOME / ".mypy_cache", house.home / ".mypy_cache")
+    house.python("-m", "mypy", *(name for name in house.sources if not name.startswith("tests")))
+
+
+def test_the_schema_has_what_the_docstrings_say(house: House) -> None:
+    house.python("-m", "atrium", "schema", "--check")
+    schema = (house.home / "schema.graphql").read_text()
+    assert '"""A short text that a tenant keeps."""\ntype Note implements Node {' in schema
+    assert "notes" not in (HOME / "schema.graphql").read_text(), "the copy was to be written, not the original"
+
+
+def test_its_examples_answer_what_it_says(house: House) -> None:
+    with serving(house) as http:
+        reader = Reader({name: entered(http, name) for name in ("acme", "globex")})
+        shown = blocks()
+        examples = [(block, shown[i + 1]) for i, block in enumerate(shown) if block.language == "graphql"]
+        assert examples
+        for asked, answer in examples:
+            assert answer.language == "json"
+            reader.ask(http, asked, json.loads(answer.text))
+
+
+def test_it_passes_the_tests_that_ask_about_it(house: House) -> None:
+    others = "--ignore=tests/conventions/test_walkthrough.py"
+    said = house.python("-m", "pytest", "-q", "-n0", others, "-k", NOTES, *CONCERNED)
+    assert " passed" in said
+
+
+@contextlib.contextmanager
+def serving(house: House) -> Iterator[httpx.Client]:
+    """`atrium serve` in the copy."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "atrium", "serve", "--port", "0"],
+        cwd=house.home,
+        env=house.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stderr is not None
+        said = ""
+        for line in server.stderr:
+            said += line
+            if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
+                break
+        else:
+            raise AssertionError(said)
+        with httpx.Client(base_url=found[1], timeout=30) as http:
+            yield http
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+def entered(http: httpx.Client, slug: str) -> str:
+    """The access token of somebody who has just founded a tenant."""
+    given = {
+        "person": {"email": f"owner@{slug}.example.com", "fullName": slug.title(), "password": "Passw0rd!"},
+        "tenant": {"name": slug.title(), "slug": slug},
+        "enter": {"tenant": slug},
+    }
+    answer = http.post("/graphql", json={"query": SEED, "variables": given}).json()
+    token: str = answer["data"]["switchTenant"]["accessToken"]
+    return token
+
+
+@dataclass
+class Reader:
+    """Somebody who tries the examples, and puts the id and the cursor that were last answered where `…` stands."""
+
+    tokens: dict[str, str]
+    note_id: str = ""
+    cursor: str = ""
+
+    def ask(self, http: httpx.Client, asked: Block, expected: Any) -> None:
+        query = asked.text.replace("Note:…", self.note_id).replace("…", self.cursor)
+        headers = {"authorization": f"Bearer {self.tokens[asked.mark or 'acme']}"}
+        answer = http.post("/graphql", json={"query": query}, headers=headers).json()
+        assert "errors" not in answer, (query, answer)
+        self.compare(answer["data"], expected)
+
+    def compare(self, found: Any, expected: Any) -> None:
+        if isinstance(expected, dict):
+            assert list(found) == list(expected)
+            for key, value in expected.items():
+                self.compare(found[key], value)
+        elif isinstance(expected, list):
+            assert len(found) == len(expected)
+            for one, other in zip(found, expected, strict=True):
+                self.compare(one, other)
+        elif expected == "Note:…":
+            assert found.startswith("Note:")
+            self.note_id = found
+        elif expected == "…":
+            self.cursor = found
+        else:
+            assert found == expected

@@ -1,0 +1,319 @@
+"""Units of work: one connection and one transaction each, entered by who is live, and nothing left behind."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from graph.runtime.context import Context
+from models.base import new_id
+from models.database import Database, WriteSession, assume
+from models.database import pool as module
+from models.database.errors import NotLive, Overloaded, Retry, Unreachable
+from models.database.identity import NOBODY
+from services import tasks
+from tests.conftest import Cluster, Urls
+from tests.support.factories import World
+from tests.support.leak_checks import CARRIED, LOGGED, SETTINGS, left_behind
+from tests.support.service_client import Rules, until_blocked
+
+BACKEND = text("SELECT pg_backend_pid()")
+COUNT = text("SELECT count(*) FROM tasks")
+
+
+@pytest.fixture
+async def single(urls: Urls) -> AsyncIterator[Database]:
+    """A pool of one connection, so that every unit meets what the one before left."""
+    database = Database(urls.runtime, pool_size=1, wait=0.05)
+    yield database
+    await database.close()
+
+
+async def scalar(session: Any, statement: Any) -> Any:
+    return (await session.exec(statement)).scalar_one()
+
+
+async def backend(database: Database) -> int:
+    async with database.read(NOBODY) as session:
+        return int(await scalar(session, BACKEND))
+
+
+async def still_set(database: Database) -> dict[str, str]:
+    """What a connection of the pool still carries."""
+    async with database.engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        return await left_behind(driver)
+
+
+async def note(session: WriteSession, rules: Rules, world: World, title: str = "Noted") -> Any:
+    return await tasks.create(session, rules.actor(world.acme.member), values={"title": title})
+
+
+# --- one connection, one transaction ---
+
+
+async def test_two_units_never_share_a_connection(rules: Rules) -> None:
+    async with AsyncExitStack() as stack:
+        units: list[Any] = [await stack.enter_async_context(rules.database.read(NOBODY)) for _ in range(5)]
+        units += [await stack.enter_async_context(rules.database.write(NOBODY)) for _ in range(5)]
+        backends = await asyncio.gather(*(scalar(unit, BACKEND) for unit in units))
+        assert len(set(backends)) == rules.database.in_use == rules.database.pool_size == 10
+    assert rules.database.in_use == 0
+
+
+async def test_the_statements_of_one_unit_take_turns_on_its_connection(urls: Urls) -> None:
+    cold = Database(urls.runtime, pool_size=2)
+    async with cold.read(NOBODY) as session:
+        statements = [text(f"SELECT {number}, pg_backend_pid()") for number in range(20)]
+        rows = [result.one() for result in await asyncio.gather(*map(session.exec, statements))]
+        assert [number for number, _ in rows] == list(range(20))
+        assert len({backend for _, backend in rows}) == 1
+        assert session.statements == 22
+    await cold.close()
+
+
+async def test_a_read_unit_is_one_picture(rules: Rules, world: World) -> None:
+    member = rules.identity(world.acme.member)
+    async with rules.database.read(member) as before:
+        async with rules.database.write(member) as session:
+            await note(session, rules, world)
+            assert await scalar(before, COUNT) == 0
+        assert await scalar(before, COUNT) == 0
+        async with rules.database.read(member) as after:
+            assert await scalar(after, COUNT) == 1
+
+
+async def test_a_read_unit_writes_nothing(rules: Rules, world: World) -> None:
+    async with rules.database.read(rules.identity(world.acme.member)) as session:
+        with pytest.raises(DBAPIError, match="read-only transaction"):
+            await session.exec(text("UPDATE users SET full_name = 'x'"))
+
+
+async def test_what_raises_is_taken_back_and_the_rest_is_kept(rules: Rules, world: World) -> None:
+    member = rules.identity(world.acme.member)
+
+    async def work(outcome: BaseException | None) -> None:
+        async with rules.database.write(member) as session:
+            await note(session, rules, world)
+            if outcome is not None:
+                raise outcome
+
+    for outcome in (ZeroDivisionError(), asyncio.CancelledError()):
+        with pytest.raises(type(outcome)):
+            await work(outcome)
+        assert await world.connection.fetchval("SELECT count(*) FROM tasks") == 0
+    await work(None)
+    assert await world.connection.fetchval("SELECT count(*) FROM tasks") == 1
+
+
+# --- waiting, and what is away ---
+
+
+async def test_a_unit_waits_for_a_free_connection_and_no_longer_than_it_may(single: Database) -> None:
+    async with single.read(NOBODY):
+        with pytest.raises(Overloaded):
+            await backend(single)
+        with pytest.raises(Overloaded):
+            await single.ping()
+    await single.ping()
+
+
+async def test_a_place_is_not_lost_with_who_stops_waiting(urls: Urls) -> None:
+    database = Database(urls.runtime, pool_size=1, wait=10)
+    for _ in range(3):
+        async with database.read(NOBODY):
+            waiting = [asyncio.create_task(backend(database)) for _ in range(3)]
+            await asyncio.sleep(0)
+            waiting[1].cancel()
+        waiting[0].cancel()  # at the moment at which its turn has come
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert isinstance(outcomes[2], int)
+    assert database.in_use == 0
+    await database.close()
+
+
+async def test_a_server_that_is_away_is_unreachable() -> None:
+    nowhere = Database("postgresql+asyncpg://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(Unreachable):
+        await nowhere.ping()
+    with pytest.raises(Unreachable):
+        await backend(nowhere)
+    assert nowhere.in_use == 0
+    await nowhere.close()
+
+
+async def test_a_lost_connection_costs_one_unit_at_most(
+    single: Database, urls: Urls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    superuser = await asyncpg.connect(urls.plain("superuser"))
+
+    async def lose() -> None:
+        async with single.read(NOBODY) as session:
+            await superuser.execute("SELECT pg_terminate_backend($1, 5000)", await scalar(session, BACKEND))
+            await session.exec(BACKEND)
+
+    with pytest.raises(Unreachable):
+        await lose()
+    await superuser.execute("SELECT pg_terminate_backend($1, 5000)", await backend(single))
+    monkeypatch.setattr(module, "IDLE_BEFORE_PING", 0)  # as if it had been idle for long
+    assert await backend(single) > 0
+    await superuser.close()
+
+
+# --- who is let in ---
+
+
+async def test_only_who_is_live_is_let_in(rules: Rules, world: World) -> None:
+    acme, live = world.acme, rules.identity(world.acme.member)
+    assert await rules.is_live(live)
+    for other in (
+        replace(live, session_id=new_id()),
+        replace(live, session_id=None),
+        replace(live, session_id=acme.admin.session_id),
+        replace(live, user_id=new_id()),
+        replace(live, user_id=None),
+        replace(live, role="OWNER"),
+        replace(live, role=None),
+        replace(live, tenant_id=world.globex.tenant_id),
+        replace(live, tenant_id=new_id()),
+        rules.identity(acme.removed),
+    ):
+        assert not await rules.is_live(other), other
+        with pytest.raises(NotLive):
+            async with rules.database.write(other):
+                pass
+    for table, change, back, row_id in (
+        ("sessions", "revoked_at = now()", "revoked_at = NULL", live.session_id),
+        ("sessions", "expires_at = now()", "expires_at = now() + interval '1 day'", live.session_id),
+        ("users", "is_active = false", "is_active = true", live.user_id),
+        ("tenants", "is_active = false", "is_active = true", live.tenant_id),
+        ("memberships", "is_active = false", "is_active = true", acme.member.member_id),
+        ("memberships", "ended_at = now()", "ended_at = NULL", acme.member.member_id),
+        ("memberships", "role = 'ADMIN'", "role = 'MEMBER'", acme.member.member_id),
+    ):
+        await world.connection.execute(f"UPDATE {table} SET {change} WHERE id = $1", row_id)
+        assert not await rules.is_live(live), change
+        await world.connection.execute(f"UPDATE {table} SET {back} WHERE id = $1", row_id)
+        assert await rules.is_live(live), back
+    assert await rules.is_live(replace(live, tenant_id=None, role=None))
+    assert await rules.is_live(NOBODY)
+
+
+# --- nothing is left behind ---
+
+
+async def test_nothing_is_left_on_a_connection(single: Database, rules: Rules, world: World) -> None:
+    asking = replace(rules.identity(world.acme.member), request_id="request", ip="203.0.113.9", user_agent="browser")
+    who, first = replace(asking, operation="updateTask"), await backend(single)
+
+    async def widen(outcome: BaseException | None, *, write: bool) -> None:
+        async with single.write(who) if write else single.read(who) as session:
+            unit = WriteSession(session)
+            known = {"tenant_id": world.globex.tenant_id, "email": "a@b.example", "presented": new_id()}
+            await assume(unit, **known, creating=[new_id()])
+            carried = {name for name, value in await session.exec(text(CARRIED)) if value}
+            assert set(SETTINGS) - carried == ({"api_key_id"} if write else set(LOGGED))
+            if outcome is not None:
+                raise outcome
+
+    for write in (True, False):
+        await widen(None, write=write)
+        assert await still_set(single) == {}
+        for outcome in (ZeroDivisionError(), asyncio.CancelledError()):
+            with pytest.raises(type(outcome)):
+                await widen(outcome, write=write)
+            assert await still_set(single) == {}
+    with pytest.raises(NotLive):
+        async with single.write(replace(who, role="OWNER")):
+            pass
+    assert await still_set(single) == {}
+    async with single.maintain(world.acme.tenant_id):
+        pass
+    assert await still_set(single) == {}
+    assert await backend(single) == first
+
+
+async def test_nothing_is_left_of_who_is_cancelled_within_a_statement(
+    single: Database, rules: Rules, world: World
+) -> None:
+    who = rules.identity(world.acme.member)
+
+    async def stuck() -> None:
+        async with single.write(who) as session:
+            await note(session, rules, world)
+            await session.exec(text("UPDATE memberships SET version = version"))
+
+    async with world.connection.transaction():
+        await world.connection.execute("SELECT FROM memberships FOR UPDATE")
+        task = asyncio.create_task(stuck())
+        await until_blocked(world.connection)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert single.in_use == 0
+        assert await still_set(single) == {}
+        async with single.read(who) as session:
+            assert await scalar(session, COUNT) == 0
+
+
+# --- trying again ---
+
+
+def context(rules: Rules, world: World) -> Context:
+    """One operation of a member's."""
+    feed = world.app.parts.feed
+    return Context(rules.database, rules.actor(world.acme.member), rules.door, feed)
+
+
+async def cross(rules: Rules, world: World, titles: Sequence[str], met: asyncio.Barrier) -> int:
+    """Lock two rows, while another locks them the other way round; says how many tries it took."""
+    tries = 0
+
+    async def work(session: WriteSession) -> None:
+        nonlocal tries
+        tries += 1
+        for title in titles:
+            await session.exec(text(f"UPDATE tasks SET description = title WHERE title = '{title}'"))
+            if tries == 1 and title == titles[0]:
+                await met.wait()
+
+    await context(rules, world).write(work)
+    return tries
+
+
+async def test_a_deadlock_is_tried_again(cluster: Cluster, urls: Urls, rules: Rules, world: World) -> None:
+    name = urls.runtime.rpartition("/")[2]
+    await cluster.admin(f"ALTER DATABASE {name} SET deadlock_timeout = '20ms'")
+    await world.app.parts.database.engine.dispose()
+    async with rules.database.write(rules.identity(world.acme.member)) as session:
+        for title in ("a", "b"):
+            await note(session, rules, world, title)
+    met = asyncio.Barrier(2)
+    tries = await asyncio.gather(cross(rules, world, "ab", met), cross(rules, world, "ba", met))
+    assert sorted(tries) == [1, 2]
+    versions = await world.connection.fetch("SELECT version FROM tasks")
+    assert [row["version"] for row in versions] == [3, 3]
+
+
+async def test_only_what_postgresql_asks_to_try_again_is_tried_again(rules: Rules, world: World) -> None:
+    async def tried(state: str) -> int:
+        tries = 0
+
+        async def fail(session: WriteSession) -> None:
+            nonlocal tries
+            tries += 1
+            await session.exec(text(f"DO $$ BEGIN RAISE SQLSTATE '{state}'; END $$"))
+
+        with pytest.raises((DBAPIError, Retry)):
+            await context(rules, world).write(fail)
+        return tries
+
+    assert [await tried(state) for state in ("40001", "40P01", "22012")] == [4, 4, 1]
+    assert rules.database.in_use == 0

@@ -1,0 +1,247 @@
+"""Articles by their rules: pages of a search over equal ranks, imports, and the migration that came later."""
+
+import asyncio
+import json
+import random
+import re
+import tracemalloc
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+from sqlalchemy import Text, bindparam, select
+
+from atrium import article_import, migrate
+from atrium.settings import SettingsError
+from models import ArticleLanguage
+from models.base import new_id
+from services import articles
+from services.articles import highlights
+from services.errors import Forbidden, InvalidInput, NotFound
+from services.queries.loading import Page
+from tests.conftest import Urls
+from tests.support.factories import Person, World, insert
+from tests.support.service_client import Rules, walked
+
+SEED = 20261125
+SPACES = " \n\t\r\x0b\x0c\x1c\x1f\x85\xa0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000"
+WORDS = ("garden", "gardens", "river", "bridge", "stone", "copper", "lamp", "winter")
+
+
+async def some_articles(world: World, chance: random.Random, count: int = 120) -> None:
+    """Short articles of few words, so that many have the same rank."""
+    sql = "INSERT INTO articles (tenant_id, id, author_id, title, content, status) VALUES ($1, $2, $3, $4, $5, $6)"
+    acme, rows = world.acme, []
+    for _ in range(count):
+        title, content = (" ".join(chance.choices(WORDS, k=chance.randint(1, 3))) for _ in range(2))
+        author = chance.choice((acme.owner, acme.member))
+        rows.append((acme.tenant_id, new_id(), author.user_id, title, content, chance.choice(("DRAFT", "PUBLISHED"))))
+    await world.connection.executemany(sql, rows)
+
+
+async def found(rules: Rules, person: Person, query: str, **wanted: Any) -> articles.Found:
+    actor = rules.actor(person)
+    filters = wanted.pop("filters", {})
+    request = articles.request_of(query, filters, **wanted)
+    async with rules.database.read(actor.identity) as session:
+        return await articles.search(session, actor, request=request)
+
+
+@pytest.mark.parametrize("order", ["relevance", "newest"])
+async def test_every_match_comes_once_both_ways_whatever_the_ranks(rules: Rules, world: World, order: str) -> None:
+    chance = random.Random(SEED)  # to be repeatable
+    await some_articles(world, chance)
+    for person in (world.acme.owner, world.acme.member):
+        for query in ("garden", "garden or river -stone", "copper lamp"):
+            wanted: dict[str, Any] = {"order": (order, True)}
+            whole = await found(rules, person, query, first=100, **wanted)
+            hits = list(whole.page.edges)
+            keys = [(hit.rank if order == "relevance" else hit.node.created_at, hit.node.id) for hit in hits]
+            assert len(hits) == whole.total > 5
+            assert keys == sorted(keys, reverse=True)
+            assert len({rank for rank, _ in keys}) < len(keys)
+            for size in (1, 3, 7):
+                assert await _walk(rules, person, query, size, **wanted) == [hit.node.id for hit in hits]
+                assert await _walk(rules, person, query, size, backwards=True, **wanted) == [h.node.id for h in hits]
+
+
+async def _walk(
+    rules: Rules, person: Person, query: str, size: int, *, backwards: bool = False, **wanted: Any
+) -> list[UUID]:
+    async def page(**paging: Any) -> Page:
+        return (await found(rules, person, query, **paging, **wanted)).page
+
+    return [row.id for row in await walked(page, size, backwards=backwards)]
+
+
+def some_marked_text(chance: random.Random) -> str:
+    parts = []
+    for _ in range(chance.choice([0, 1, 3, 30, 49, 50, 51, 52, 60])):
+        word = chance.choice(["word", "\ufdd0match\ufdd1", "\ufdd0a\ufdd1-\ufdd0b\ufdd1", "-", "ä\ufdd2b>", "\\"])
+        parts.append(word + chance.choice([" ", " ", " ", chance.choice(SPACES) * chance.randint(1, 3)]))
+    return chance.choice(["", "", " ", "\n"]) + "".join(parts).removesuffix(" ")
+
+
+async def test_marked_texts_are_cut_and_taken_apart(rules: Rules, world: World) -> None:
+    chance, actor = random.Random(SEED), rules.actor(world.acme.member)  # to be repeatable
+    given = bindparam("given", type_=Text())
+    async with rules.database.read(actor.identity) as session:
+        for _ in range(200):
+            text = some_marked_text(chance)
+            rows = (await session.exec(highlights.pieces(given), params={"given": text})).all()
+            assert [row[:2] for row in sorted(rows, key=lambda row: row.place)] == highlights.segments(text)
+            words = re.findall(r"\s*\S+", text)
+            short = (await session.exec(select(highlights.shortened(given)), params={"given": text})).scalar_one()
+            assert short == (text if len(words) <= 50 else "".join(words[:50]))
+
+
+async def test_a_cursor_is_good_for_its_own_search(rules: Rules, world: World) -> None:
+    await some_articles(world, random.Random(SEED), 40)  # to be repeatable
+    owner = world.acme.owner
+    cursor = (await found(rules, owner, "garden", first=1)).page.edges[0].cursor
+    for wrong in (
+        lambda: found(rules, owner, "river", after=cursor),
+        lambda: found(rules, owner, "garden", after=cursor, order=("newest", True)),
+        lambda: found(rules, owner, "garden", after=cursor, filters={"status": "DRAFT"}),
+        lambda: found(rules, owner, "gar\0den"),
+        lambda: found(rules, owner, "x" * 256),
+    ):
+        with pytest.raises(InvalidInput):
+            await wrong()
+
+
+async def test_members_write_their_own_drafts_alone(rules: Rules, world: World) -> None:
+    acme = world.acme
+    member, owner = acme.member, acme.owner
+    own = await rules.do(member, articles.create, values={"title": "Mine", "content": ""})
+    theirs = await rules.do(owner, articles.create, values={"title": "Theirs", "content": ""})
+    changed = await rules.do(member, articles.change, id=own.id, changes={"language": ArticleLanguage.GERMAN})
+    assert (changed.language, changed.version) == ("GERMAN", 2)
+    with pytest.raises(NotFound):
+        await rules.do(member, articles.change, id=theirs.id, changes={"title": "Ours"})
+    with pytest.raises(Forbidden):
+        await rules.do(member, articles.change, id=own.id, changes={"status": "PUBLISHED"})
+    published = await rules.do(owner, articles.change, id=own.id, changes={"status": "PUBLISHED"})
+    again = await rules.do(owner, articles.change, id=own.id, changes={"status": "PUBLISHED"})
+    assert published.published_at == again.published_at is not None
+    with pytest.raises(Forbidden):
+        await rules.do(member, articles.delete, id=own.id)
+    draft = await rules.do(owner, articles.change, id=own.id, changes={"status": "DRAFT"})
+    assert draft.published_at is None
+    assert (await rules.do(member, articles.delete, id=own.id)).id == own.id
+
+
+async def test_suggestions_begin_with_the_prefix_in_any_case(rules: Rules, world: World) -> None:
+    acme = world.acme
+    for title in ("Émile", "émigré", "Email", "E%", "e_x", "zed"):
+        await world.add("articles", tenant_id=acme.tenant_id, author_id=acme.owner.user_id, title=title, content="")
+
+    async def suggested(person: Person, prefix: str, first: int = 10) -> list[str]:
+        actor = rules.actor(person)
+        async with rules.database.read(actor.identity) as session:
+            rows: list[Any] = await articles.suggest(session, actor, prefix=prefix, first=first)
+        return [row.title for row in rows]
+
+    assert await suggested(acme.owner, "ém") == ["émigré", "Émile"]
+    assert await suggested(acme.owner, "e") == ["E%", "e_x", "Email"]
+    assert await suggested(acme.owner, "e", 1) == ["E%"]
+    assert await suggested(acme.owner, "E%") == ["E%"]
+    assert await suggested(acme.owner, " ") == []
+    assert await suggested(acme.member, "e") == []
+    for prefix, first in (("a\0", 10), ("x" * 201, 10), ("e", 0), ("e", 21)):
+        with pytest.raises(InvalidInput):
+            await suggested(acme.owner, prefix, first)
+
+
+async def imported(urls: Urls, path: Path, **wanted: Any) -> article_import.Imported:
+    with Progress(console=Console(quiet=True)) as progress:
+        return await article_import.import_articles(urls.owner, path, progress, **wanted)
+
+
+async def test_a_file_is_imported_line_by_line(rules: Rules, world: World, urls: Urls, tmp_path: Path) -> None:
+    lines = [
+        {"title": "One", "content": "lighthouse"},
+        {"title": "Two", "content": "Leuchtturm", "language": "german", "status": "draft"},
+        {"title": "", "content": "nothing"},
+        {"title": "Three", "content": "x", "language": "klingon"},
+        {"title": "Four", "content": "a\0b"},
+        {"title": 5, "content": "x"},
+        {"title": "Six", "content": "x", "owner": "x"},
+    ]
+    path = tmp_path / "articles.jsonl"
+    path.write_text("\n".join([*map(json.dumps, lines), "{", "[]", "", json.dumps(lines[0])]))
+    done = await imported(urls, path, tenant="acme", author=world.acme.member.email)
+    assert (done.articles, done.refused) == (3, 7)
+    assert [refused.line for refused in done.first_refused] == [3, 4, 5, 6, 7, 8, 9]
+    hits = (await found(rules, world.acme.member, "lighthouse")).page.edges
+    assert [hit.node.title for hit in hits] == ["One", "One"]
+    assert (await found(rules, world.acme.member, "Leuchttürme")).total == 1
+    assert (await imported(urls, path, tenant="acme", skip=10)).articles == 1
+    for wanted in ({"tenant": "nowhere"}, {"tenant": "acme", "author": world.globex.owner.email}):
+        with pytest.raises(SettingsError):
+            await imported(urls, path, **wanted)
+    with pytest.raises(SettingsError):
+        await imported(urls, tmp_path / "none", tenant="acme")
+
+
+@pytest.mark.usefixtures("world")
+async def test_an_import_needs_no_more_memory_for_more(urls: Urls, tmp_path: Path) -> None:
+    peaks = []
+    for count in (article_import.BATCH, 4 * article_import.BATCH):
+        path = tmp_path / f"{count}.jsonl"
+        line = json.dumps({"title": "Many", "content": "of them " * 20}) + "\n"
+        path.write_text(line * count)
+        tracemalloc.start()
+        assert (await imported(urls, path, tenant="acme")).articles == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]
+
+
+async def test_search_comes_to_articles_that_are_there_and_goes_again(urls: Urls) -> None:
+    await asyncio.to_thread(migrate.downgrade, urls.owner, urls.runtime, "0010")
+    connection = await asyncpg.connect(urls.plain("owner"))
+    tenant_id = await insert(connection, "tenants", name="Acme", slug="acme")
+    user_id = await insert(connection, "users", email="a@example.com", full_name="A")
+    member = {"tenant_id": tenant_id, "user_id": user_id, "role": "OWNER", "full_name": "", "email": ""}
+    await insert(connection, "memberships", **member)
+    article = {"tenant_id": tenant_id, "author_id": user_id, "title": "Running houses", "content": "by the sea"}
+    await insert(connection, "articles", **article)
+    await asyncio.to_thread(migrate.upgrade, urls.owner, urls.runtime)
+    assert await connection.fetchval("SELECT vector::text FROM articles") == "'hous':2A 'run':1A 'sea':5B"
+    words = await connection.fetch("SELECT word FROM article_words ORDER BY word")
+    assert [word for (word,) in words] == ["houses", "running"]
+    await asyncio.to_thread(migrate.downgrade, urls.owner, urls.runtime, "0010")
+    assert await connection.fetchval("SELECT title FROM articles") == "Running houses"
+    await connection.close()
+
+
+async def test_a_vector_follows_its_article(owner_connection: asyncpg.Connection, world: World) -> None:
+    acme = world.acme
+    article = {"tenant_id": acme.tenant_id, "author_id": acme.owner.user_id, "title": "Houses", "content": ""}
+    await world.add("articles", **article)
+    vector = "SELECT vector::text FROM articles"
+    assert await owner_connection.fetchval(vector) == "'hous':1A"
+    await owner_connection.execute("UPDATE articles SET language = 'SIMPLE', content = 'boats'")
+    assert await owner_connection.fetchval(vector) == "'boats':2B 'houses':1A"
+    with pytest.raises(asyncpg.GeneratedAlwaysError):
+        await owner_connection.execute("UPDATE articles SET vector = ''")
+
+
+async def test_every_language_is_searched_by_the_configuration_of_its_name(
+    owner_connection: asyncpg.Connection,
+) -> None:
+    for language in ArticleLanguage:
+        config = await owner_connection.fetchval("SELECT atrium_text_config($1)::text", language)
+        shipped = await owner_connection.fetchval(
+            "SELECT count(*) FROM pg_ts_config WHERE cfgname = $1", language.lower()
+        )
+        assert config == (language.lower() if shipped else "simple")
+    names = await owner_connection.fetch(
+        "SELECT cfgname FROM pg_ts_config WHERE cfgnamespace = 'pg_catalog'::regnamespace"
+    )
+    assert {name.upper() for (name,) in names} <= set(ArticleLanguage)

@@ -1,0 +1,287 @@
+"""The audit trail: one entry for each row that changes, whichever statement changes it, and nobody can take it back."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+import pytest
+
+import models
+from models.base import Model, new_id, now, table_of
+from services.eventlog import row_history
+from tests.conftest import Urls
+from tests.support.factories import World, insert
+
+Values = dict[str, Any]
+Log = Counter[tuple[UUID, str]]
+
+
+async def _membership(world: World) -> Values:
+    email = f"{new_id()}@example.com"
+    return {"user_id": await world.add("users", email=email, full_name="Ada"), "full_name": "Ada", "email": email}
+
+
+async def _invitation(world: World) -> Values:
+    offer = {"email": f"{new_id()}@example.com", "role": "MEMBER", "digest": "a secret"}
+    return {**offer, "invited_by": world.acme.owner.user_id, "expires_at": now() + timedelta(days=1)}
+
+
+async def _product(_: World) -> Values:
+    return {"sku": str(new_id()), "name": "Lamp", "price_minor": 100, "currency": "EUR"}
+
+
+async def _order(world: World) -> Values:
+    what = {"status": "PENDING", "total_minor": 100, "currency": "EUR", "shipping_address": "Here", "version": 1}
+    return {**what, "user_id": world.acme.owner.user_id, "created_at": now(), "updated_at": now()}
+
+
+async def _item(world: World) -> Values:
+    ours = {"tenant_id": world.acme.tenant_id}
+    order_id = await world.add("orders", **ours, **await _order(world))
+    product_id = await world.add("products", **ours, **await _product(world))
+    money = {"unit_price_minor": 100, "subtotal_minor": 100, "currency": "EUR"}
+    return {"order_id": order_id, "product_id": product_id, "line": 1, "quantity": 1, **money}
+
+
+async def _tenant(_: World) -> Values:
+    return {"name": f"Tenant {new_id()}", "slug": str(new_id())}
+
+
+async def _project(_: World) -> Values:
+    return {"name": "Plans"}
+
+
+async def _task(world: World) -> Values:
+    return {"title": "Plan", "created_by": world.acme.owner.user_id}
+
+
+async def _article(world: World) -> Values:
+    return {"title": "News", "content": "New", "author_id": world.acme.owner.user_id}
+
+
+async def _api_key(world: World) -> Values:
+    return {"name": "A machine", "role": "MEMBER", "digest": "a secret", "created_by": world.acme.owner.user_id}
+
+
+async def _document(world: World) -> Values:
+    return {"title": f"Plan {new_id()}", "created_by": world.acme.owner.user_id}
+
+
+ROWS: dict[str, tuple[Callable[[World], Awaitable[Values]], str]] = {
+    "tenants": (_tenant, "name"),
+    "memberships": (_membership, "full_name"),
+    "invitations": (_invitation, "email"),
+    "projects": (_project, "name"),
+    "tasks": (_task, "title"),
+    "documents": (_document, "content"),
+    "products": (_product, "name"),
+    "orders": (_order, "shipping_address"),
+    "order_items": (_item, "currency"),
+    "articles": (_article, "title"),
+    "api_keys": (_api_key, "name"),
+}
+"""For each audited table, a new row that nothing points at, and a text column of it that may be changed."""
+
+MODELS: dict[str, type[Model]] = {
+    table_of(model).name: model
+    for model in vars(models).values()
+    if isinstance(model, type) and hasattr(model, "__table__")
+}
+
+
+async def rows(world: World, table: str, count: int) -> list[Values]:
+    made = [{"id": new_id(), **await ROWS[table][0](world)} for _ in range(count)]
+    return [{**row, "tenant_id": world.acme.tenant_id} for row in made] if table != "tenants" else made
+
+
+class Trail:
+    """What was written into the log since it was last looked at."""
+
+    def __init__(self, connection: asyncpg.Connection, table: str) -> None:
+        self.connection, self.table = connection, table
+        self.seen: set[UUID] = set()
+
+    async def entries(self) -> list[asyncpg.Record]:
+        found = await self.connection.fetch("SELECT * FROM audit_log WHERE table_name = $1", self.table)
+        fresh = [entry for entry in found if entry["id"] not in self.seen]
+        self.seen |= {entry["id"] for entry in fresh}
+        return fresh
+
+    async def log(self) -> Log:
+        return Counter((entry["row_id"], entry["action"]) for entry in await self.entries())
+
+
+def each(made: list[Values], action: str) -> Log:
+    return Counter((row["id"], action) for row in made)
+
+
+async def run(connection: asyncpg.Connection, statement: str, made: list[Values]) -> None:
+    """Run a statement over the rows, which it reads as `r`."""
+    table, columns = statement.rsplit(maxsplit=1)[-1], ", ".join(made[0])
+    source = f"(SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, $1)) r"
+    sql = statement.removesuffix(table).format(table=table, columns=columns, rows=source)
+    await connection.execute(sql, orjson.dumps(made, default=str).decode())
+
+
+@pytest.fixture
+async def runtime(world: World, urls: Urls) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the runtime role, in acme for as long as it lasts."""
+    connection = await asyncpg.connect(urls.plain("runtime"))
+    await connection.execute("SELECT set_config('app.tenant_id', $1, false)", str(world.acme.tenant_id))
+    yield connection
+    await connection.close()
+
+
+INSERT = "INSERT INTO {table} ({columns}) SELECT * FROM {rows} "
+
+
+@pytest.mark.parametrize("table", ROWS)
+async def test_every_kind_of_statement_leaves_one_entry_a_row(table: str, world: World) -> None:
+    """As the owner, who may do everything to every table."""
+    connection, column, trail = world.connection, ROWS[table][1], Trail(world.connection, table)
+    made = await rows(world, table, 4)
+    await trail.log()
+
+    await insert(connection, table, **made[0])
+    assert await trail.log() == each(made[:1], "CREATE")
+    await run(connection, INSERT + table, made[1:3])
+    assert await trail.log() == each(made[1:3], "CREATE")
+    mine = f"WHERE id IN (SELECT id FROM {{rows}}) {table}"
+    changed = f"UPDATE {table} SET {column} = replace({column} || 'x', 'EURx', 'USD') "
+    await run(connection, changed + mine, made[:1])
+    assert await trail.log() == each(made[:1], "UPDATE")
+    await run(connection, changed + mine, made[1:3])
+    assert await trail.log() == each(made[1:3], "UPDATE")
+    await run(connection, f"UPDATE {table} SET {column} = {column} " + mine, made[:3])
+    await run(connection, changed + "WHERE false AND id IN (SELECT id FROM {rows}) " + table, made[:3])
+    assert await trail.log() == Counter()
+    again = f"{INSERT}ON CONFLICT ON CONSTRAINT {table}_pkey DO UPDATE SET {column} = EXCLUDED.{column} "
+    await run(connection, again + table, made[2:])
+    assert await trail.log() == each(made[2:3], "UPDATE") + each(made[3:], "CREATE")
+    await run(connection, f"DELETE FROM {table} " + mine, made)
+    assert await trail.log() == each(made, "DELETE")
+
+
+@pytest.mark.parametrize("table", ROWS)
+async def test_the_orm_and_the_runtime_role_leave_one_entry_a_row(table: str, world: World) -> None:
+    column, trail, database = ROWS[table][1], Trail(world.connection, table), world.app.parts.database
+    [made] = await rows(world, table, 1)
+    await trail.log()
+    may_delete = await world.connection.fetchval("SELECT has_table_privilege('atrium_app', $1, 'DELETE')", table)
+    async with database.maintain(made.get("tenant_id", made["id"])) as session:
+        row = MODELS[table](**made)
+        session.add(row)
+        await session.flush()
+        setattr(row, column, "USD")
+        await session.flush()
+        if may_delete:
+            await session.delete(row)
+            await session.flush()
+    done = ["CREATE", "UPDATE", *(["DELETE"] if may_delete else [])]
+    assert await trail.log() == Counter((made["id"], action) for action in done)
+
+
+async def test_a_table_that_is_not_tried_is_seen(world: World) -> None:
+    audited = await world.connection.fetch(
+        "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE tgname ~ '^audit_'"
+    )
+    assert {name for (name,) in audited} == set(ROWS)
+
+
+async def test_an_entry_says_who_did_what_and_from_where(world: World) -> None:
+    client = world.acme.admin.client
+    mutation = 'mutation { createTask(input: {title: "Plan"}) { ... on Task { id } } }'
+    headers = {"x-request-id": "request-1", "user-agent": "a browser" + "!" * 600}
+    headers["authorization"] = f"Bearer {client.token}"
+    answer = await client.http.post("/graphql", json={"query": mutation}, headers=headers)
+    task_id = UUID(answer.json()["data"]["createTask"]["id"].partition(":")[2])
+    entry = await world.connection.fetchrow("SELECT * FROM audit_log WHERE row_id = $1", task_id)
+    assert entry["actor_id"] == world.acme.admin.user_id
+    assert (entry["tenant_id"], entry["table_name"]) == (world.acme.tenant_id, "tasks")
+    assert (entry["request_id"], entry["operation"]) == ("request-1", "createTask")
+    assert (entry["user_agent"], entry["ip"]) == (("a browser" + "!" * 600)[:500], "127.0.0.1")
+    assert entry["old_values"] is None
+    values = orjson.loads(entry["new_values"])
+    assert (values["title"], values["version"]) == ("Plan", 1)
+    assert "title_key" not in values
+
+
+async def test_an_update_keeps_what_changed_and_no_secret(world: World) -> None:
+    trail = Trail(world.connection, "invitations")
+    [made] = await rows(world, "invitations", 1)
+    await insert(world.connection, "invitations", **made)
+    await world.connection.execute(
+        "UPDATE invitations SET digest = 'another', role = 'ADMIN' WHERE id = $1", made["id"]
+    )
+    await world.connection.execute("UPDATE invitations SET digest = 'a third' WHERE id = $1", made["id"])
+    created, both, digest = sorted(await trail.entries(), key=lambda entry: entry["created_at"])
+    assert "digest" not in orjson.loads(created["new_values"])
+    assert orjson.loads(both["old_values"]) == {"digest": None, "role": "MEMBER"}
+    assert orjson.loads(both["new_values"]) == {"digest": None, "role": "ADMIN"}
+    assert orjson.loads(digest["new_values"]) == {"digest": None}
+
+
+async def test_a_changed_key_is_one_row_gone_and_another_made(world: World) -> None:
+    trail = Trail(world.connection, "projects")
+    [made] = await rows(world, "projects", 1)
+    await insert(world.connection, "projects", **made)
+    await trail.log()
+    moved = new_id()
+    await world.connection.execute("UPDATE projects SET id = $2 WHERE id = $1", made["id"], moved)
+    assert await trail.log() == Counter({(made["id"], "DELETE"): 1, (moved, "CREATE"): 1})
+
+
+async def test_what_is_rolled_back_leaves_nothing(world: World) -> None:
+    trail = Trail(world.connection, "projects")
+    await trail.log()
+    transaction = world.connection.transaction()
+    await transaction.start()
+    await world.add("projects", tenant_id=world.acme.tenant_id, name="Plans")
+    assert len(await trail.log()) == 1
+    await transaction.rollback()
+    assert await world.connection.fetchval("SELECT count(*) FROM audit_log WHERE table_name = 'projects'") == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO audit_log SELECT * FROM audit_log",
+        "UPDATE audit_log SET action = 'DELETE'",
+        "UPDATE audit_log SET new_values = NULL",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
+        "ALTER TABLE tasks DISABLE TRIGGER audit_update",
+        "SELECT atrium_audit()",
+    ],
+)
+async def test_the_runtime_role_reads_the_log_and_no_more(statement: str, runtime: asyncpg.Connection) -> None:
+    assert await runtime.fetchval("SELECT count(*) FROM audit_log") > 0
+    with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.FeatureNotSupportedError)):
+        await runtime.execute(statement)
+
+
+async def test_another_tenants_entries_are_out_of_sight(world: World, runtime: asyncpg.Connection) -> None:
+    seen = await runtime.fetch("SELECT DISTINCT tenant_id FROM audit_log")
+    assert [row[0] for row in seen] == [world.acme.tenant_id]
+
+
+async def test_what_is_gone_can_be_forgotten_and_what_is_there_cannot(world: World) -> None:
+    acme = world.acme.tenant_id
+    task_id = await world.add("tasks", **(await rows(world, "tasks", 1))[0])
+    await world.connection.execute("UPDATE tasks SET description = 'Something personal' WHERE id = $1", task_id)
+    with pytest.raises(Exception, match="only what is gone"):
+        async with world.app.parts.database.maintain(acme) as session:
+            await row_history.forget(session, models.Task, task_id)
+    await world.connection.execute("DELETE FROM tasks WHERE id = $1", task_id)
+    async with world.app.parts.database.maintain(world.globex.tenant_id) as session:
+        assert await row_history.forget(session, models.Task, task_id) == 0
+    async with world.app.parts.database.maintain(acme) as session:
+        assert await row_history.forget(session, models.Task, task_id) == 3
+    entries = await world.connection.fetch("SELECT * FROM audit_log WHERE row_id = $1 ORDER BY created_at", task_id)
+    assert [entry["action"] for entry in entries] == ["CREATE", "UPDATE", "DELETE", "PURGE"]
+    assert {(e["old_values"], e["new_values"]) for e in entries} == {(None, None)}
+    assert [entry["salt"] is None for entry in entries] == [True, True, True, False]

@@ -1,0 +1,220 @@
+"""Invitations: how people come to belong to a tenant, and what a token is good for."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from models import Role
+from models.base import new_id, now
+from models.tenants import Invitation, Tenant
+from services import invitations, security, tenants
+from services.errors import AlreadyExists, Forbidden, InvalidInput, InvalidToken, NotFound, Unauthenticated
+from services.permissions import Actor
+from tests.support.factories import Person, World
+from tests.support.service_client import HERE, Rules, paths
+
+LIFETIME = timedelta(days=7)
+
+
+async def invite(
+    rules: Rules, person: Person, email: str, role: Role = Role.MEMBER, lifetime: timedelta = LIFETIME
+) -> tuple[Invitation, str]:
+    units, actor = rules.units(person), rules.actor(person)
+    return await invitations.invite(units, rules.door, actor, email=email, role=role, lifetime=lifetime)
+
+
+async def accept(rules: Rules, person: Person, token: str) -> Tenant:
+    return await rules.do(person, invitations.accept, token=token)
+
+
+async def membership(world: World, user_id: UUID) -> Any:
+    """Theirs in acme, if any."""
+    found = "SELECT * FROM memberships WHERE tenant_id = $1 AND user_id = $2"
+    return await world.connection.fetchrow(found, world.acme.tenant_id, user_id)
+
+
+async def test_a_known_and_an_unknown_address_have_the_same_outcome(rules: Rules, world: World) -> None:
+    outcomes = []
+    for email in (world.outsider.email, "unknown@example.com"):
+        before = now()
+        invitation, token = await invite(rules, world.acme.admin, f" {email.upper()} ", Role.ADMIN)
+        assert before + LIFETIME <= invitation.expires_at <= now() + LIFETIME
+        assert token.rpartition(".")[2] not in invitation.digest
+        own = {"id", "email", "digest", "created_at", "expires_at"}
+        same = {name: getattr(invitation, name) for name in Invitation.model_fields if name not in own}
+        outcomes.append((same, len(token), invitation.email == email))
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][2]
+
+
+async def test_who_is_invited_joins_with_the_role_that_was_meant(rules: Rules, world: World) -> None:
+    _, token = await invite(rules, world.acme.admin, world.outsider.email, Role.ADMIN)
+    tenant = await accept(rules, world.outsider, token)
+    assert (tenant.id, tenant.slug) == (world.acme.tenant_id, "acme")
+    joined = await membership(world, world.outsider.user_id)
+    assert (joined["role"], joined["is_former"], joined["is_active"]) == ("ADMIN", False, True)
+    assert (joined["full_name"], joined["email"]) == ("Outsider", world.outsider.email)
+    assert (await rules.enter(world.outsider.email)).identity.role == "ADMIN"
+
+
+async def test_who_registers_after_the_invitation_can_accept_it(rules: Rules, world: World) -> None:
+    _, token = await invite(rules, world.acme.owner, "Later@example.com")
+    user_id = await world.add("users", email="later@example.com", full_name="Later")
+    session = {"user_id": user_id, "refresh_digest": "none", "expires_at": now() + LIFETIME}
+    session_id = await world.add("sessions", **session)
+    issued, _ = rules.door.tokens.issue(user_id=user_id, tenant_id=None, role=None, session_id=session_id)
+    later = Person(user_id, "later@example.com", world.app.client(issued))
+    assert (await accept(rules, later, token)).slug == "acme"
+    assert (await membership(world, user_id))["full_name"] == "Later"
+
+
+async def test_a_token_is_good_once(rules: Rules, world: World) -> None:
+    _, token = await invite(rules, world.acme.admin, world.outsider.email)
+    await accept(rules, world.outsider, token)
+    with pytest.raises(InvalidToken):
+        await accept(rules, world.outsider, token)
+    opened = await rules.enter(world.outsider.email)
+    person = Person(world.outsider.user_id, world.outsider.email, world.app.client(opened.access_token))
+    await rules.do(person, tenants.leave)
+    with pytest.raises(InvalidToken):
+        await accept(rules, world.outsider, token)
+    assert (await membership(world, world.outsider.user_id))["is_former"]
+
+
+async def test_of_two_acceptances_at_once_one_counts(rules: Rules, world: World) -> None:
+    _, token = await invite(rules, world.acme.admin, world.outsider.email)
+    twins = (accept(rules, world.outsider, token) for _ in range(2))
+    outcomes = await asyncio.gather(*twins, return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["InvalidToken", "TenantRow"]
+
+
+async def test_a_token_of_somebody_elses_is_none(rules: Rules, world: World) -> None:
+    _, token = await invite(rules, world.acme.admin, "somebody@example.com")
+    for person in (world.outsider, world.globex.owner, world.acme.member):
+        with pytest.raises(InvalidToken):
+            await accept(rules, person, token)
+    assert await membership(world, world.outsider.user_id) is None
+
+
+async def test_what_was_never_given_out_is_no_invitation(rules: Rules, world: World) -> None:
+    invitation, token = await invite(rules, world.acme.admin, world.outsider.email)
+    made = security.OpaqueToken.make
+    made_up = [
+        "",
+        "inv\0",
+        token[:-1],
+        made("inv", new_id(), new_id()).text,
+        made("inv", world.acme.tenant_id, invitation.id).text,  # the right ids and a guessed secret
+        made("inv", world.globex.tenant_id, invitation.id).text,
+        token.replace(world.acme.tenant_id.hex, world.globex.tenant_id.hex),
+        token.replace("inv.", "rt."),
+    ]
+    for text in made_up:
+        with pytest.raises(InvalidToken):
+            await accept(rules, world.outsider, text)
+    assert (await accept(rules, world.outsider, token)).slug == "acme"
+
+
+async def test_an_invitation_that_is_over_revoked_or_of_a_dead_tenant_is_none(rules: Rules, world: World) -> None:
+    admin, email = world.acme.admin, world.outsider.email
+    _, over = await invite(rules, admin, email, lifetime=timedelta(seconds=-1))
+    revoked, revoked_token = await invite(rules, admin, email)
+    await rules.do(admin, invitations.revoke, id=revoked.id)
+    _, replaced = await invite(rules, admin, email)
+    _, newest = await invite(rules, admin, email)
+    for token in (over, revoked_token, replaced):
+        with pytest.raises(InvalidToken):
+            await accept(rules, world.outsider, token)
+    switch = "UPDATE tenants SET is_active = $1 WHERE slug = 'acme'"
+    await world.connection.execute(switch, False)  # the column's value
+    with pytest.raises(InvalidToken):
+        await accept(rules, world.outsider, newest)
+    await world.connection.execute(switch, True)  # likewise
+    assert (await accept(rules, world.outsider, newest)).slug == "acme"
+
+
+async def test_who_was_a_member_before_is_the_same_one_again(rules: Rules, world: World) -> None:
+    removed = world.acme.removed
+    await world.connection.execute("UPDATE memberships SET is_active = false WHERE id = $1", removed.member_id)
+    _, token = await invite(rules, world.acme.owner, removed.email, Role.ADMIN)
+    opened = await rules.enter(removed.email)
+    person = Person(removed.user_id, removed.email, world.app.client(opened.access_token))
+    await accept(rules, person, token)
+    again = await membership(world, removed.user_id)
+    assert (again["id"], again["role"]) == (removed.member_id, "ADMIN")
+    assert (again["is_former"], again["is_active"]) == (False, True)
+
+
+async def test_a_member_is_not_invited_again_and_does_not_join_twice(rules: Rules, world: World) -> None:
+    for member in (world.acme.member, world.acme.owner):
+        with pytest.raises(AlreadyExists) as refused:
+            await invite(rules, world.acme.owner, member.email.upper(), Role.ADMIN)
+        assert refused.value.field == "email"
+    _, token = await invite(rules, world.acme.admin, world.outsider.email, Role.MEMBER)
+    also = {"tenant_id": world.acme.tenant_id, "user_id": world.outsider.user_id, "role": "ADMIN"}
+    await world.add("memberships", **also, full_name="", email="")
+    with pytest.raises(AlreadyExists):
+        await accept(rules, world.outsider, token)
+    assert (await membership(world, world.outsider.user_id))["role"] == "ADMIN"
+
+
+async def test_owners_alone_invite_owners_and_members_nobody(rules: Rules, world: World) -> None:
+    email = world.outsider.email
+    for person, role in ((world.acme.admin, Role.OWNER), (world.acme.member, Role.MEMBER)):
+        with pytest.raises(Forbidden):
+            await invite(rules, person, email, role)
+    assert await world.connection.fetchval("SELECT count(*) FROM invitations") == 0
+    _, token = await invite(rules, world.acme.owner, email, Role.OWNER)
+    await accept(rules, world.outsider, token)
+    assert (await membership(world, world.outsider.user_id))["role"] == "OWNER"
+
+
+async def test_only_an_address_is_invited(rules: Rules, world: World) -> None:
+    for email in ("", "nobody", "a\0@example.com", "x" * 250 + "@example.com"):
+        with pytest.raises(InvalidInput) as refused:
+            await invite(rules, world.acme.admin, email)
+        assert paths(refused.value) == ["email"]
+
+
+async def test_open_invitations_are_listed_for_who_manages_members_and_for_who_is_meant(
+    rules: Rules, world: World
+) -> None:
+    acme = world.acme
+    await invite(rules, acme.admin, "over@example.com", lifetime=timedelta(seconds=-1))
+    taken_back, _ = await invite(rules, acme.admin, "back@example.com")
+    await rules.do(acme.owner, invitations.revoke, id=taken_back.id)
+    mine, _ = await invite(rules, acme.admin, world.outsider.email)
+    other, _ = await invite(rules, acme.owner, "other@example.com")
+    theirs, _ = await invite(rules, world.globex.owner, world.outsider.email)
+    listed = [row.id for row in await rules.listed(acme.admin, invitations.INVITATIONS)]
+    assert listed == [other.id, mine.id]
+    received = [row.id for row in await rules.listed(world.outsider, invitations.RECEIVED)]
+    assert received == [theirs.id, mine.id]
+    assert await rules.listed(acme.member, invitations.RECEIVED) == []
+    with pytest.raises(Forbidden):
+        await rules.page(acme.member, invitations.INVITATIONS)
+
+
+async def test_only_an_open_invitation_of_ones_own_tenant_is_taken_back(rules: Rules, world: World) -> None:
+    acme = world.acme
+    mine, token = await invite(rules, acme.admin, world.outsider.email)
+    theirs, _ = await invite(rules, world.globex.owner, world.outsider.email)
+    with pytest.raises(Forbidden):
+        await rules.do(acme.member, invitations.revoke, id=mine.id)
+    for unknown in (theirs.id, new_id()):
+        with pytest.raises(NotFound):
+            await rules.do(acme.admin, invitations.revoke, id=unknown)
+    await accept(rules, world.outsider, token)
+    with pytest.raises(NotFound):
+        await rules.do(acme.admin, invitations.revoke, id=mine.id)
+    assert len(await rules.listed(world.globex.owner, invitations.INVITATIONS)) == 1
+
+
+async def test_nobody_accepts_nothing(rules: Rules, world: World) -> None:
+    _, token = await invite(rules, world.acme.admin, world.outsider.email)
+    async with rules.database.write(HERE) as session:
+        with pytest.raises(Unauthenticated):
+            await invitations.accept(session, Actor(), token=token)

@@ -1,0 +1,119 @@
+"""Where operations are tried: a tenant, somebody who is about to ask, and what the database looked like before."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import UUID
+
+import asyncpg
+
+from models.base import new_id, now
+from services import security
+from tests.support.client import Client
+from tests.support.factories import Person, Tenant, World, person
+from tests.support.pg_catalog import tables
+
+
+class Name(str):
+    """What names something of a tenant's: an id, a slug, a token, a cursor; and how to name nothing likewise."""
+
+    __slots__ = ("unknown",)
+    unknown: Callable[[], str]
+
+    def __new__(cls, text: str, unknown: Callable[[], str]) -> Self:
+        """Name something; `unknown` gives something of the same form that there is not."""
+        made = super().__new__(cls, text)
+        made.unknown = unknown
+        return made
+
+
+@dataclass
+class Stage:
+    """Where a case makes its things: the tenant, and who is about to ask. Nobody has no person behind them."""
+
+    world: World
+    tenant: Tenant
+    actor: Person | None
+    changed: UUID | None = None
+    """The document that `changed_document` made."""
+
+    @property
+    def client(self) -> Client:
+        """Whoever asks."""
+        return self.actor.client if self.actor else self.world.nobody
+
+    async def add(self, table: str, **values: Any) -> UUID:
+        """Insert a row into the tenant."""
+        return await self.world.add(table, tenant_id=self.tenant.tenant_id, **values)
+
+
+async def enter(world: World, tenant: Tenant, role: str) -> Stage:
+    """A stage on which somebody new is about to ask: an owner, admin or member, one removed, outsider, or nobody."""
+    stage = Stage(world, tenant, None)
+    if role == "nobody":
+        return stage
+    belonging = () if role == "outsider" else (tenant.tenant_id, role)
+    actor = stage.actor = await person(world.app, world.connection, address(stage), *belonging)
+    if role == "removed":
+        await world.connection.execute("UPDATE memberships SET ended_at = now() WHERE id = $1", actor.member_id)
+    return stage
+
+
+async def hold_key(stage: Stage, role: str) -> UUID:
+    """Whoever is about to ask does so by an API key of theirs with this role, which was used just now; gives its id."""
+    assert stage.actor is not None
+    token = security.OpaqueToken.make("key", stage.tenant.tenant_id, new_id())
+    made = {"id": token.id, "name": "A machine", "role": role, "digest": token.digest, "last_used_at": now()}
+    await stage.add("api_keys", **made, created_by=stage.actor.user_id)
+    stage.actor.client = stage.world.app.client(token.text)
+    return token.id
+
+
+Maker = Callable[[Stage], Awaitable[Any]]
+
+
+UNOWNED = {"alembic_version", "throttles"}
+"""Tables whose rows nobody owns."""
+
+BACKGROUND = {
+    "unsealed": "the sealer takes what was written out of it, at any time",
+    "feed": "and puts it in here; what is in it is in the events",
+}
+"""Tables that change while nobody does anything."""
+
+OWNED = {
+    "tenants": "id = $1",
+    "users": "id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
+    "sessions": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
+    "mailed_tokens": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
+}
+"""Which rows are a tenant's, where it is not in their key."""
+
+
+async def digests(connection: asyncpg.Connection, tenant_id: UUID | None = None) -> dict[str, str]:
+    """By table, how many rows it has and which transactions wrote them, or of one tenant's; a change moves one or both.
+
+    Of what changes by itself there is none.
+    """
+    digest = "format('%s rows of %s', count(*), sum(t.xmin::text::bigint))"
+    queries = [
+        f"SELECT '{table}', {digest} FROM {table} t WHERE {OWNED.get(table, 'tenant_id = $1') if tenant_id else 'true'}"
+        for table in sorted(await tables(connection) - {*UNOWNED, *BACKGROUND})
+    ]
+    given = (tenant_id,) if tenant_id else ()
+    return dict(await connection.fetch(" UNION ALL ".join(queries), *given))
+
+
+def named(type_name: str, row_id: UUID) -> Name:
+    """A thing's id, and one of the same type that there is not."""
+    return Name(f"{type_name}:{row_id}", lambda: f"{type_name}:{new_id()}")
+
+
+async def secret(stage: Stage) -> str:
+    """A text that gives away which tenant it is of."""
+    return f"{stage.tenant.slug} secret"
+
+
+def address(stage: Stage) -> str:
+    """An e-mail address that nobody has."""
+    return f"{new_id()}@{stage.tenant.slug}.example.com"

@@ -1,0 +1,359 @@
+"""The two executors side by side on one database full of rows, and who asks them."""
+
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import asyncpg
+from graphql import GraphQLObjectType, GraphQLSchema
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+
+from atrium.http import GRAPHQL_PATH
+from graph.compiler import Answer
+from graph.fields.declared import Listing, MoneyField, One, Single, Sql
+from graph.fields.match_fields import Search
+from graph.fields.viewer import Own
+from models import Role
+from services.errors import DomainError
+from services.permissions import ROLES
+from tests.conftest import Urls
+from tests.support.client import App, Client, running
+from tests.support.factories import Person, Tenant, World, found_world, insert
+from tests.support.random_queries import Known, ListSite, QueryMaker
+
+__all__ = ["Both", "Tally", "Who", "answered", "both", "compare"]
+
+FURNISH = """
+WITH n AS (SELECT n, md5(n::text || $2)::uuid AS x FROM generate_series(1, 12) n),
+m AS (SELECT user_id, row_number() OVER (ORDER BY email) - 1 AS n FROM memberships WHERE tenant_id = $1),
+someone AS (SELECT n.n, m.user_id FROM n JOIN m ON m.n = n.n % (SELECT count(*) FROM m)),
+p AS (
+    INSERT INTO projects (tenant_id, id, name, archived_at, deleted_at, created_at)
+    SELECT $1, x, CASE n % 3 WHEN 0 THEN 'Über "quoted" \\ ' || n WHEN 1 THEN 'alpha 100%' ELSE 'beta_' || n END,
+        CASE WHEN n % 5 = 0 THEN now() END, CASE WHEN n % 7 = 0 THEN now() END,
+        timestamptz '2026-02-01' + (n / 3) * interval '1 day 1.25 seconds'
+    FROM n RETURNING id
+),
+s AS (
+    INSERT INTO products (tenant_id, id, sku, name, description, price_minor, currency, stock_quantity, is_active)
+    SELECT $1, x, 'SKU-' || n, 'product ' || (n % 4), CASE WHEN n % 2 = 0 THEN E'line\\n\\t\\u0001 ' || n END,
+        n * n * 7, (ARRAY['EUR', 'JPY', 'KWD', 'EUR'])[n % 4 + 1], n % 3, n % 4 > 0
+    FROM n RETURNING id
+),
+t AS (
+    INSERT INTO tasks (
+        tenant_id, id, title, description, status, due_date, project_id, assignee_id, created_by, created_at, deleted_at
+    )
+    SELECT $1, md5('t' || k || n.x::text)::uuid, (ARRAY['Alpha', 'beta', 'alpha'])[k], CASE WHEN k = 2 THEN 'words' END,
+        (ARRAY['TODO', 'IN_PROGRESS', 'DONE'])[(n.n + k) % 3 + 1],
+        CASE WHEN n.n % 3 > 0 THEN timestamptz '2026-03-01 12:00:00.1+00' + (n.n % 4) * interval '1 day' END,
+        CASE WHEN n.n % 4 > 0 THEN n.x END, CASE WHEN k < 3 THEN someone.user_id END, someone.user_id,
+        timestamptz '2026-02-01' + n.n * interval '1 hour', CASE WHEN n.n % 7 = 0 THEN now() END
+    FROM n JOIN someone USING (n), generate_series(1, 3) k
+),
+o AS (
+    INSERT INTO orders (
+        tenant_id, id, user_id, status, total_minor, currency, shipping_address, created_at, updated_at, version
+    )
+    SELECT $1, x, someone.user_id, (ARRAY['PENDING', 'CONFIRMED', 'SHIPPED', 'DELIVERED', 'CANCELLED'])[n % 5 + 1],
+        n * 1005, (ARRAY['EUR', 'JPY', 'KWD', 'EUR'])[n % 4 + 1], 'street ' || n,
+        timestamptz '2026-02-01' + (n / 2) * interval '1 day', timestamptz '2026-04-01' + n * interval '1 ms', 1
+    FROM n JOIN someone USING (n) RETURNING id
+),
+i AS (
+    INSERT INTO order_items (
+        tenant_id, id, order_id, product_id, line, quantity, unit_price_minor, subtotal_minor, currency
+    )
+    SELECT $1, md5('i' || k || n.x::text)::uuid, n.x, md5(((n.n + k) % 12 + 1)::text || $2)::uuid, k, k, n.n * 3,
+        n.n * 3 * k, (ARRAY['EUR', 'JPY', 'KWD', 'EUR'])[n.n % 4 + 1]
+    FROM n, generate_series(1, 3) k
+),
+e AS (
+    INSERT INTO events (tenant_id, id, stream_type, stream_id, version, type, payload, actor_id)
+    SELECT $1, md5('e' || k || n.x::text)::uuid, 'order', n.x, k,
+        (ARRAY['OrderPlaced', 'OrderConfirmed'])[k],
+        CASE k WHEN 2 THEN jsonb_build_object('reason', 'because "' || n.n) ELSE '{}' END,
+        CASE WHEN n.n % 3 > 0 THEN someone.user_id END
+    FROM n JOIN someone USING (n), generate_series(1, 2) k
+),
+d AS (
+    INSERT INTO documents (tenant_id, id, title, content, project_id, created_by, created_at, deleted_at, deleted_by)
+    SELECT $1, x, CASE n % 2 WHEN 0 THEN 'alpha ' ELSE 'Über "' END || n, 'words', CASE WHEN n % 3 > 0 THEN x END,
+        someone.user_id, timestamptz '2026-02-01' + (n / 2) * interval '1 day', CASE WHEN n % 3 = 0 THEN now() END,
+        CASE WHEN n % 3 = 0 THEN someone.user_id END
+    FROM n JOIN someone USING (n)
+),
+a AS (
+    INSERT INTO articles (tenant_id, id, title, content, language, status, author_id, created_at)
+    SELECT $1, x,
+        (ARRAY['alpha ' || n, 'River', E'<b>Stone</b> & bridge \ufdd0"\\\ufdd1 ' || n, 'Häuser am Fluss'])[n % 4 + 1],
+        (ARRAY[
+            '', 'The river runs under bridges; gardens lie by it. ' || repeat('stone - and, lamp! ', 40),
+            E'Die Häuser,\n\n im Garten <i>blüht</i>\tetwas\u00a0\u2013 ' || repeat('* am Fluss ', 60) || 'Haus river',
+            E'words & <script>river</script> \ufdd0bridge\ufdd1 \ufdd2 a-b https://river.example/stone?a=b',
+            repeat('winter garden ', 100) || E'\u2003river of alpha', 'words river or house, house and river'
+        ])[n / 2 % 6 + 1],
+        (ARRAY['ENGLISH', 'GERMAN'])[n % 2 + 1],
+        (ARRAY['DRAFT', 'PUBLISHED', 'PUBLISHED'])[n % 3 + 1], someone.user_id,
+        timestamptz '2026-02-01' + (n / 2) * interval '1 day'
+    FROM n JOIN someone USING (n)
+),
+k AS (
+    INSERT INTO api_keys (tenant_id, id, name, role, digest, created_by, created_at, expires_at)
+    SELECT $1, x, 'alpha ' || n, 'MEMBER', 'x', someone.user_id, timestamptz '2026-02-01' + (n / 2) * interval '1 day',
+        CASE WHEN n % 2 = 0 THEN now() + interval '1 day' END
+    FROM n JOIN someone USING (n)
+)
+INSERT INTO invitations (tenant_id, id, email, role, digest, invited_by, expires_at, revoked_at)
+SELECT $1, x, CASE WHEN n < 4 THEN 'outsider@example.com' ELSE 'i' || n || '@example.com' END, 'MEMBER', 'x',
+    someone.user_id, now() + interval '1 day', CASE WHEN n % 2 = 0 THEN now() END
+FROM n JOIN someone USING (n)
+"""
+
+IDS = """
+SELECT type || ':' || id AS id, type FROM (
+    SELECT 'User' AS type, id, tenant_id, email AS place FROM memberships
+    UNION ALL SELECT 'AuditEntry', id, tenant_id, table_name || row_id || action FROM audit_log
+    UNION ALL SELECT 'Project', id, tenant_id, '' FROM projects UNION ALL SELECT 'Task', id, tenant_id, '' FROM tasks
+    UNION ALL SELECT 'Product', id, tenant_id, '' FROM products UNION ALL SELECT 'Order', id, tenant_id, '' FROM orders
+    UNION ALL SELECT 'OrderItem', id, tenant_id, '' FROM order_items
+    UNION ALL SELECT 'OrderEvent', id, tenant_id, '' FROM events UNION ALL SELECT 'Tenant', id, id, '' FROM tenants
+    UNION ALL SELECT 'Invitation', id, tenant_id, '' FROM invitations
+    UNION ALL SELECT 'Document', id, tenant_id, '' FROM documents
+    UNION ALL SELECT 'Article', id, tenant_id, '' FROM articles
+    UNION ALL SELECT 'ApiKey', id, tenant_id, '' FROM api_keys
+) every WHERE tenant_id = $1 ORDER BY type, place, id
+"""
+"""What can be asked for, in the same order each time: what FURNISH makes has the same ids in every database."""
+
+WORDS = ["alpha", "ALPHA", "be", "%", "_", "o", "Ü", '"', "\\", "words", "SKU-3", "owner@acme.example.com", ""]
+
+SEARCHES = """river | RIVERS or bridge | "stone bridge" or alpha | garden or haus -winter | haus or river or fluss
+alpha | stone lamp or Häuser | alpha or river or Fluss | b or script or garden | words or river | river -alpha"""
+NO_SEARCHES = ["", "the", "<>", "rivre", "nothing"]
+
+AGAIN = 0.25
+WEIGHTS = {"owner": 30, "admin": 25, "member": 37, "removed": 1, "outsider": 5}
+
+
+@dataclass
+class Who:
+    """Somebody who asks, at both applications."""
+
+    name: str
+    compiled: Client
+    reference: Client
+    known: Known
+
+
+@dataclass
+class Tally:
+    """How often what happened."""
+
+    queries: int = 0
+    compiled: int = 0
+    with_rows: int = 0
+    declined: Counter[str] = field(default_factory=Counter)
+    by: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.queries} queries, {self.compiled / self.queries:.1%} compiled, {self.with_rows / self.queries:.1%}"
+            f" with rows; by {dict(self.by)}; declined {dict(self.declined.most_common())}"
+        )
+
+
+@dataclass
+class Both:
+    """Two applications on one database: one compiles, one does not."""
+
+    compiled: App
+    reference: App
+    people: list[Who]
+    world: World
+    schema: GraphQLSchema
+    answers: list[Answer] = field(default_factory=list)
+    """What the compiler answered lately."""
+    told: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    """What the reference executor answered, to whom and what."""
+
+    def use(self, compiler: Any) -> None:
+        """Have this compiler answer from here on, and note what it does."""
+        answer = compiler.answer
+
+        async def noted(*args: Any, **options: Any) -> Answer:
+            self.answers.append(await answer(*args, **options))
+            return self.answers[-1]
+
+        compiler.answer = noted
+        self.compiled.parts.schema.compiler = compiler
+
+    def anybody(self, randomness: random.Random) -> Who:
+        return randomness.choices(self.people, [WEIGHTS[who.name] for who in self.people])[0]
+
+
+@asynccontextmanager
+async def both(urls: Urls, connection: asyncpg.Connection) -> AsyncIterator[Both]:
+    """Both executors, on a world full of rows."""
+    async with running(urls, compiler=True) as compiled, running(urls, compiler=False) as reference:
+        world = await found_world(compiled, connection)
+        await _belong_to_both(connection, world)
+        for tenant in (world.acme, world.globex):
+            furnish = FURNISH.replace("$1", f"'{tenant.tenant_id}'::uuid").replace("$2", f"'{tenant.slug}'")
+            await connection.execute(furnish)
+        ids = await _ids(connection, world.acme)
+        acme = world.acme
+        people = {
+            "owner": acme.owner,
+            "admin": acme.admin,
+            "member": acme.member,
+            "removed": acme.removed,
+            "outsider": world.outsider,
+        }
+        searches = [*re.split(r" \| |\n", SEARCHES) * 12, *NO_SEARCHES]
+        known = partial(Known, ids, WORDS, searches)
+        everybody = [
+            Who(name, person.client, reference.client(person.client.token), known(_allows(person)))
+            for name, person in people.items()
+        ]
+        schema = compiled.parts.schema._schema  # noqa: SLF001  # the way Strawberry's own extensions reach it
+        found = Both(compiled, reference, everybody, world, schema)
+        found.use(compiled.parts.schema.compiler)
+        yield found
+
+
+async def _belong_to_both(connection: asyncpg.Connection, world: World) -> None:
+    """Acme's people belong to globex too, whose policy alone would show them their membership there."""
+    for person in (world.acme.owner, world.acme.member):
+        member = {"tenant_id": world.globex.tenant_id, "user_id": person.user_id, "role": "MEMBER"}
+        await insert(connection, "memberships", **member, full_name="", email="")
+
+
+async def _ids(connection: asyncpg.Connection, tenant: Tenant) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in await connection.fetch(IDS, tenant.tenant_id):
+        found.setdefault(row["type"], []).append(row["id"])
+    return found
+
+
+def _allows(person: Person) -> Callable[[GraphQLObjectType, str], bool]:
+    """Whether somebody may see a field, by its declaration."""
+    permissions = ROLES[Role(person.role) if person.role else None]
+
+    def readable(collection: Any) -> bool:
+        try:
+            collection.visible(permissions)
+        except DomainError:
+            return False
+        return True
+
+    def allows(type_: GraphQLObjectType, name: str) -> bool:
+        declared = type_.fields[name].extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+        if isinstance(declared, Listing | One | Single):
+            return readable(declared.collection if isinstance(declared, Listing) else declared.target.collection)
+        if isinstance(declared, Search):
+            return readable(declared.of.collection)
+        if isinstance(declared, Own):
+            return person.tenant_id is not None or declared.attribute != "tenant_id"
+        if isinstance(declared, Sql | MoneyField):
+            guarded = declared.definition.collection.guarded
+            wanted = declared.expression if isinstance(declared, Sql) else declared.minor
+            return wanted not in guarded or guarded[wanted] in permissions
+        return name not in {"node", "nodes"} or person.tenant_id is not None
+
+    return allows
+
+
+async def compare(both: Both, seed: int, tally: Tally) -> None:
+    """Make one query by a seed and have both executors answer it; they must agree.
+
+    Now and then it is asked again: from one of its cursors on, by somebody else, or with other variables.
+    """
+    randomness = random.Random(seed)
+    who = both.anybody(randomness)
+    maker = QueryMaker(both.schema, who.known, randomness)
+    query = maker.query()
+    data = await _asked(both, who, query.at(None), query.variables, seed, tally)
+    if query.lists and data:
+        site = randomness.choice(query.lists)
+        cursor = _cursor(data, site)
+        if cursor is not None:
+            await _asked(both, who, query.at(site, cursor), query.variables, seed, tally)
+    if randomness.random() < AGAIN:
+        other = both.anybody(randomness)
+        if other.name not in {"removed", "outsider"}:
+            await _asked(both, other, query.at(None), query.variables, seed, tally)
+    if query.variables and randomness.random() < AGAIN:
+        await _asked(both, who, query.at(None), maker.varied(query.variables), seed, tally)
+
+
+def _cursor(data: Any, site: ListSite) -> str | None:
+    """A cursor of a list, from the first parent that has one."""
+    waiting = [(data, site.path)]
+    while waiting:
+        value, path = waiting.pop(0)
+        if isinstance(value, list):
+            waiting += [(each, path) for each in value]
+        elif isinstance(value, dict) and path:
+            waiting.append((value.get(path[0]), path[1:]))
+        elif isinstance(value, dict):
+            found: str | None = (value.get("pageInfo") or {}).get("startCursor" if site.backwards else "endCursor")
+            if found:
+                return found
+    return None
+
+
+async def _asked(both: Both, who: Who, text: str, variables: dict[str, Any], seed: int, tally: Tally) -> Any:
+    body = {"query": text, "variables": variables}
+    both.answers.clear()
+    compiled = await answered(who.compiled, body)
+    executor = both.answers[0] if both.answers else Answer(declined="a fault")
+    key = (who.name, text, json.dumps(variables))
+    if key not in both.told:
+        both.told[key] = await answered(who.reference, body)
+    reference = both.told[key]
+    story = f"seed {seed}, {who.name}: {text}\n{variables}\n{compiled}\n{reference}"
+    assert json.dumps(compiled) == json.dumps(reference), story
+    codes = {error["extensions"]["code"] for error in compiled.get("errors", [])}
+    assert not codes & {"INTERNAL", "GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED"}, story
+    tally.queries += 1
+    tally.by[who.name] += 1
+    tally.compiled += executor.declined is None
+    tally.with_rows += _has_rows(compiled.get("data"))
+    if executor.declined is not None:
+        tally.declined[executor.declined] += 1
+    return compiled.get("data")
+
+
+async def answered(client: Client, body: dict[str, Any]) -> dict[str, Any]:
+    """What is answered, without what differs from one executor to the other by right."""
+    headers = {"authorization": f"Bearer {client.token}", "x-request-id": "same"}
+    answer = await client.http.post(GRAPHQL_PATH, json=body, headers=headers)
+    found: dict[str, Any] = answer.json()
+    found.pop("extensions", None)
+    found.get("errors", []).sort(key=json.dumps)
+    return found
+
+
+def _has_rows(data: dict[str, Any] | None) -> bool:
+    """Whether there is a row below the root."""
+    return any(
+        any(value) if isinstance(value, list) else isinstance(value, dict) and _is_row(value)
+        for value in (data or {}).values()
+    )
+
+
+def _is_row(value: dict[str, Any]) -> bool:
+    """Whether an object is a row, or a list with rows; an empty list and its count are none."""
+    lists = [each for key, each in value.items() if isinstance(each, list)]
+    if lists:
+        return any(map(any, lists))
+    return any(each not in (None, 0, False) for key, each in value.items() if not isinstance(each, dict)) or any(
+        _is_row(each) for each in value.values() if isinstance(each, dict)
+    )

@@ -1,0 +1,139 @@
+"""The same random edit by both executors, each of a twin of its own, so that answers and rows can be compared."""
+
+import json
+import random
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from models.base import new_id
+from tests.support.differential import Both, Tally, answered
+from tests.support.factories import insert
+
+__all__ = ["compare_edit"]
+
+LINK = "project { __typename id name } assignee { id fullName email } creator { fullName }"
+KINDS: Mapping[str, tuple[str, str, Mapping[str, list[Any]], list[str]]] = {
+    "updateTask": (
+        "tasks",
+        "Task",
+        {
+            "title": ["new", " new ", "", "x" * 201, 'ü "quoted" \\ \n'],
+            "description": ["words", None, "", "\u0001", "y" * 2001],
+            "status": ["TODO", "DONE"],
+            "dueDate": ["2026-03-01T12:00:00+02:00", None, "tomorrow"],
+            "projectId": [None, "a project"],
+        },
+        ["id title status", f"__typename version dueDate description {LINK}", "title history { totalCount }"],
+    ),
+    "updateProject": (
+        "projects",
+        "Project",
+        {"name": ["new", "", " ü ", "x" * 201]},
+        ["id name isArchived version", "name tasks { totalCount }", "__typename name"],
+    ),
+    "archiveProject": ("projects", "Project", {"archived": [True, False]}, ["isArchived version name"]),
+    "updateProduct": (
+        "products",
+        "Product",
+        {
+            "sku": ["SKU-3", "", "own"],
+            "name": ["new", "", "ü"],
+            "description": ["words", None],
+            "price": [{"amount": "12.34", "currency": "EUR"}, {"amount": "7", "currency": "JPY"}, {"amount": "0.001"}],
+            "isActive": [True, False],
+        },
+        ["id sku name price { amount currency __typename } isActive", "description stockQuantity version unitsSold"],
+    ),
+}
+"""The mutations that may come down to an edit: table, type, what the input may hold, and what may be shown."""
+
+NEEDED = {"updateProject": "name", "archiveProject": "archived"}
+ROWS: Mapping[str, Mapping[str, Any]] = {
+    "tasks": {"title": "old", "status": "TODO"},
+    "projects": {"name": "old"},
+    "products": {"name": "old", "price_minor": 5, "currency": "EUR", "stock_quantity": 3, "is_active": True},
+}
+REFUSED = "... on Error { message code } "
+WRONG = "... on InvalidInput { fields { path message } }"
+STATE = """SELECT to_jsonb(t) - '{id,sku,sku_key,created_at,updated_at,archived_at,deleted_at}'::text[]
+FROM %s t WHERE id = $1"""
+LOGGED = """SELECT table_name, action, actor_id, operation, ip, old_values - 'updated_at', new_values - '{%s}'::text[]
+FROM audit_log WHERE row_id = $1 AND action = 'UPDATE' ORDER BY created_at"""
+MOMENTS = "updated_at,archived_at,sku,sku_key"
+
+
+async def compare_edit(both: Both, seed: int, tally: Tally) -> None:
+    """Make an edit by a seed, and have each executor carry it out; answers, rows and the log must agree."""
+    chance = random.Random(seed)
+    who = both.anybody(chance)
+    mutation = chance.choice(list(KINDS))
+    table, type_name, values, shown = KINDS[mutation]
+    twins = [await _twin(both, table, is_gone=number < 1) for number in [chance.randrange(8)] for _ in range(2)]
+    given = {name: chance.choice(each) for name, each in values.items() if chance.random() < 0.4}
+    if mutation in NEEDED:
+        given.setdefault(NEEDED[mutation], values[NEEDED[mutation]][0])
+    if given.get("projectId"):
+        given["projectId"] = chance.choice(who.known.ids["Project"])
+    if chance.random() < 0.3:
+        given["expectedVersion"] = chance.choice([1, 1, 1, 2, None])
+    selection = chance.choice(shown)
+    is_written_out = chance.random() < 0.3
+    answers, states = [], []
+    for client, twin in zip((who.compiled, who.reference), twins, strict=True):
+        sent = {"id": f"{type_name}:{twin}", **given}
+        if sent.get("sku") == "own":
+            sent["sku"] = f"own {twin}"
+        text, variables = _text(mutation, type_name, selection, sent, is_written_out=is_written_out)
+        both.answers.clear()
+        answer = json.dumps(await answered(client, {"query": text, "variables": variables}))
+        answers.append(answer.replace(str(twin), "it"))
+        if client is who.compiled and both.answers:
+            tally.compiled += both.answers[0].declined is None
+            tally.declined[both.answers[0].declined or "none"] += 1
+        connection = both.world.connection
+        rows = [await connection.fetchval(STATE % table, twin), await connection.fetch(LOGGED % MOMENTS, twin)]
+        states.append(str(rows).replace(str(twin), "it"))
+    tally.queries += 1
+    story = f"seed {seed}, {who.name}: {text}\n{variables}"
+    assert answers[0] == answers[1], f"{story}\n{answers}"
+    assert states[0] == states[1], f"{story}\n{states}"
+    assert "INTERNAL" not in answers[0], story
+
+
+async def _twin(both: Both, table: str, *, is_gone: bool) -> UUID:
+    """A row of acme's, now and then one in the trash."""
+    row = dict(ROWS[table])
+    if table == "tasks":
+        row |= {"created_by": both.world.acme.owner.user_id, "assignee_id": both.world.acme.member.user_id}
+    if table == "products":
+        row |= {"id": (twin := new_id()), "sku": f"old {twin}"}
+    elif is_gone:
+        row["deleted_at"] = await both.world.connection.fetchval("SELECT now()")
+    return await insert(both.world.connection, table, tenant_id=both.world.acme.tenant_id, **row)
+
+
+def _text(
+    mutation: str, type_name: str, selection: str, given: dict[str, Any], *, is_written_out: bool
+) -> tuple[str, dict[str, Any]]:
+    """The mutation with its input in a variable, or some of it written into the text."""
+    name = f"{mutation[0].upper()}{mutation[1:]}Input"
+    refused = REFUSED + ("" if mutation == "archiveProject" else WRONG)
+    shown = f"{{ __typename ... on {type_name} {{ {selection} }} {refused} }}"
+    if not is_written_out:
+        return f"mutation M($input: {name}!) {{ at: {mutation}(input: $input) {shown} }}", {"input": given}
+    written = f'id: "{given["id"]}"' + "".join(f", {key}: {json.dumps(given[key])}" for key in _plain(given))
+    variables = {key: value for key, value in given.items() if key != "id" and key not in _plain(given)}
+    types = {"status": "TaskStatus", "price": "MoneyInput", "dueDate": "DateTime", "projectId": "ID"}
+    declared = ", ".join(f"${key}: {types.get(key, 'String')}" for key in variables)
+    written += "".join(f", {key}: ${key}" for key in variables)
+    head = f"mutation M({declared})" if declared else "mutation M"
+    return f"{head} {{ {mutation}(input: {{{written}}}) {shown} }}", variables
+
+
+def _plain(given: Mapping[str, Any]) -> list[str]:
+    return [
+        key
+        for key in ("title", "name", "archived", "expectedVersion", "isActive")
+        if key in given and str(given[key]).isascii()
+    ]

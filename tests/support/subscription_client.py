@@ -1,0 +1,33 @@
+"""How tests follow a subscription: on the schema itself, as somebody of the world, without a socket."""
+
+import asyncio
+from contextlib import aclosing
+from typing import Any
+
+from graph.runtime.context import Context
+from services.permissions import Actor
+from tests.support.factories import Person, World
+
+__all__ = ["followed"]
+
+
+async def followed(
+    world: World, person: Person, subscription: str, count: int, after: str | None = None
+) -> list[dict[str, Any]]:
+    """The first answers, of a subscription with one field, after a cursor; they come within half a minute."""
+    answers = await world.app.parts.schema.subscribe(
+        subscription, variable_values={"after": after}, context_value=_context(world, person)
+    )
+    found = []
+    async with asyncio.timeout(30), aclosing(answers):
+        async for result in answers:
+            assert result.errors is None, result.errors
+            found.extend(result.data.values())
+            if len(found) == count:
+                break
+    return found
+
+
+def _context(world: World, person: Person) -> Context:
+    parts = world.app.parts
+    return Context(parts.database, Actor.of(person.identity), parts.door, parts.feed)
