@@ -11,11 +11,11 @@ import time
 import urllib.error
 import urllib.request
 
-PATIENCE = 120  # seconds
+TIMEOUT_SECONDS = 120  # seconds
 QUERY = b'{"query": "{ __typename }"}'
 
 
-def answered(port: int) -> bool:
+def is_answered(port: int) -> bool:
     """Whether a query is answered."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", QUERY, {"content-type": "application/json"})
     try:
@@ -25,7 +25,7 @@ def answered(port: int) -> bool:
         return False
 
 
-def start(folder: str) -> float:
+def time_start(folder: str) -> float:
     """Seconds from the command to the first answer."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -34,8 +34,8 @@ def start(folder: str) -> float:
     command = [sys.executable, "-m", "atrium", "serve", "--port", str(port)]
     server = subprocess.Popen(command, env={**os.environ, "ATRIUM_DATA_DIR": folder}, stderr=subprocess.DEVNULL)
     try:
-        while not answered(port):
-            if server.poll() is not None or time.monotonic() - began > PATIENCE:
+        while not is_answered(port):
+            if server.poll() is not None or time.monotonic() - began > TIMEOUT_SECONDS:
                 sys.exit("atrium serve does not answer")
             time.sleep(0.02)
         return time.monotonic() - began
@@ -46,5 +46,5 @@ def start(folder: str) -> float:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="atrium-start-") as folder:
-        print(f"first start, empty folder, to the first answer: {start(folder):.1f} s")
-        print(f"later start, to the first answer: {start(folder):.1f} s")
+        print(f"first start, empty folder, to the first answer: {time_start(folder):.1f} s")
+        print(f"later start, to the first answer: {time_start(folder):.1f} s")

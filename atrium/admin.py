@@ -8,25 +8,25 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from atrium.app import door_of, signing_keys
+from atrium.app import build_auth_config, load_signing_keys
 from atrium.settings import Settings, SettingsError
 from models.base import new_id, now
-from services.authentication import Door
+from services.authentication import AuthConfig
 
-__all__ = ["connected", "set_active", "token"]
+__all__ = ["issue_token", "owner_connection", "set_active"]
 
-MEMBERSHIP = text("""
+SELECT_MEMBERSHIP = text("""
     SELECT m.tenant_id, m.role FROM memberships m JOIN tenants t ON t.id = m.tenant_id
     WHERE m.user_id = :user_id AND t.slug = :slug AND m.is_active AND NOT m.is_former
 """)
-SESSION = text("""
+INSERT_SESSION = text("""
     INSERT INTO sessions (id, user_id, tenant_id, refresh_digest, expires_at, user_agent)
     VALUES (:id, :user_id, :tenant_id, 'none', :expires_at, 'atrium token')
 """)
 
 
 @asynccontextmanager
-async def connected(owner_url: str) -> AsyncIterator[asyncpg.Connection]:
+async def owner_connection(owner_url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection as the owner role, for a command that needs the driver itself."""
     connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
     try:
@@ -35,19 +35,19 @@ async def connected(owner_url: str) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
-async def token(owner_url: str, settings: Settings, *, email: str, tenant: str | None) -> str:
+async def issue_token(owner_url: str, settings: Settings, *, email: str, tenant: str | None) -> str:
     """An access token for somebody; it cannot be refreshed.
 
     Raises:
         SettingsError: there is no such person, or they do not belong to the tenant.
     """
-    door = door_of(settings, signing_keys(settings))
+    auth = build_auth_config(settings, load_signing_keys(settings))
     engine = create_async_engine(owner_url, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
-            return await _token(connection, door, email, tenant)
+            return await _insert_session(connection, auth, email, tenant)
     finally:
-        door.passwords.close()
+        auth.passwords.close()
         await engine.dispose()
 
 
@@ -64,18 +64,18 @@ async def set_active(owner_url: str, *, email: str | None, tenant: str | None, a
         await engine.dispose()
 
 
-async def _token(connection: AsyncConnection, door: Door, email: str, tenant: str | None) -> str:
-    found = await connection.execute(text("SELECT id FROM users WHERE email = lower(:email)"), {"email": email})
-    user_id = found.scalar_one_or_none()
+async def _insert_session(connection: AsyncConnection, auth: AuthConfig, email: str, tenant: str | None) -> str:
+    accounts = await connection.execute(text("SELECT id FROM users WHERE email = lower(:email)"), {"email": email})
+    user_id = accounts.scalar_one_or_none()
     if user_id is None:
         raise SettingsError(f"There is no account {email}.")
     tenant_id, role = None, None
     if tenant is not None:
-        membership = (await connection.execute(MEMBERSHIP, {"user_id": user_id, "slug": tenant})).one_or_none()
+        membership = (await connection.execute(SELECT_MEMBERSHIP, {"user_id": user_id, "slug": tenant})).one_or_none()
         if membership is None:
             raise SettingsError(f"{email} does not belong to {tenant}.")
         tenant_id, role = membership
     session = {"id": new_id(), "user_id": user_id, "tenant_id": tenant_id}
-    await connection.execute(SESSION, {**session, "expires_at": now() + door.session_lifetime})
-    issued, _ = door.tokens.issue(user_id=user_id, tenant_id=tenant_id, role=role, session_id=session["id"])
+    await connection.execute(INSERT_SESSION, {**session, "expires_at": now() + auth.session_lifetime})
+    issued, _ = auth.tokens.issue(user_id=user_id, tenant_id=tenant_id, role=role, session_id=session["id"])
     return issued

@@ -8,99 +8,99 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from atrium import health, http, mail, migrate
-from atrium.http.consistency import Consistency
+from atrium.http.consistency import ConsistencyTokens
 from atrium.http.responses import RequestRefused
 from atrium.metrics import Metrics
 from atrium.settings import Settings, SettingsError
 from graph import schema
 from graph.runtime.context import Context
-from models import MailedKind
+from models import EmailTokenKind
 from models.database import Database
-from models.database.errors import Overloaded, Retry, Unreachable
+from models.database.errors import DatabaseUnavailable, PoolTimeout, TransactionConflict
 from models.database.identity import Identity
-from models.database.topology import PRIMARY, Nodes
+from models.database.topology import PRIMARY, ServerGroup
 from services import errors, security
-from services.api_keys import Keyring, is_key
-from services.authentication import Door
-from services.email.messages import Mailer, Nowhere, Post
-from services.eventlog.outbox import Feed
+from services.api_keys import ApiKeyCache, is_api_key
+from services.authentication import AuthConfig
+from services.email.messages import EmailTemplates, Mailer, NullMailer
+from services.eventlog.outbox import OutboxRelay
 from services.permissions import Actor
 
-__all__ = ["Parts", "build", "door_of", "signing_keys"]
+__all__ = ["Components", "build", "build_auth_config", "load_signing_keys"]
 
 PRIMARY_CONNECT_SECONDS = 5.0
 REPLICA_CONNECT_SECONDS = 2.0  # the primary is waiting to take over
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """What an application is made of."""
 
     settings: Settings
     database: Database
-    nodes: Nodes
-    consistency: Consistency
-    door: Door
-    keyring: Keyring
-    mailer: mail.Carrier
-    feed: Feed
+    servers: ServerGroup
+    consistency: ConsistencyTokens
+    auth: AuthConfig
+    api_key_cache: ApiKeyCache
+    mailer: mail.MailTransport
+    feed: OutboxRelay
     schema: schema.Schema
 
-    async def context(self, call: http.Call) -> Context:
+    async def build_context(self, request: http.OperationRequest) -> Context:
         """The context of one operation; whoever brings no valid token is nobody."""
-        record = call.record
+        record = request.record
         extensions: dict[str, Any] = {}
-        origin = Identity(
+        client = Identity(
             request_id=record.request_id, ip=record.client_address or "", user_agent=record.user_agent or ""
         )
-        identity, bad_token, expires_at = origin, False, None
-        if authorization := call.authorization:
+        identity, has_invalid_token, expires_at = client, False, None
+        if authorization := request.authorization:
             try:
-                identity, expires_at = await self._recognised(authorization, origin)
-            except (security.InvalidToken, errors.InvalidToken):
-                bad_token = True
+                identity, expires_at = await self._authenticate(authorization, client)
+            except (security.InvalidAccessToken, errors.InvalidToken):
+                has_invalid_token = True
         return Context(
             self.database,
             Actor.of(identity),
-            self.door,
+            self.auth,
             self.feed,
-            bad_token=bad_token,
+            has_invalid_token=has_invalid_token,
             expires_at=expires_at,
             trace=record,
-            route=self.consistency.route(call, extensions),
+            route=self.consistency.build_read_router(request, extensions),
             extensions=extensions,
-            tells=not self.settings.is_production,
+            debug=not self.settings.is_production,
         )
 
-    async def _recognised(self, authorization: str, origin: Identity) -> tuple[Identity, datetime | None]:
+    async def _authenticate(self, authorization: str, client: Identity) -> tuple[Identity, datetime | None]:
         """Who a bearer token or an API key stands for, and when it ends."""
         token = authorization.removeprefix("Bearer ").strip()
-        if not is_key(token):
-            claims = self.door.tokens.read(token)
-            person = Identity(
+        if not is_api_key(token):
+            claims = self.auth.tokens.read(token)
+            identity = Identity(
                 claims.tenant_id,
                 claims.user_id,
                 claims.role,
                 claims.session_id,
-                origin.request_id,
-                origin.ip,
-                origin.user_agent,
+                client.request_id,
+                client.ip,
+                client.user_agent,
             )
-            return person, claims.expires_at
+            return identity, claims.expires_at
         try:
-            machine = await self.keyring.recognise(token, origin)
-        except (Overloaded, Unreachable, Retry):
+            key_identity = await self.api_key_cache.authenticate(token, client)
+        except (PoolTimeout, DatabaseUnavailable, TransactionConflict):
             unavailable = errors.Unavailable()
             raise RequestRefused(unavailable.code, unavailable.message) from None
-        return machine.asking(origin), machine.expires_at
+        return key_identity.to_identity(client), key_identity.expires_at
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def run_background_services(self) -> AsyncIterator[None]:
         """What works in the background does so for as long as this lasts; then everything is closed."""
         async with AsyncExitStack() as stack:
-            stack.callback(self.door.passwords.close)
+            stack.callback(self.auth.passwords.close)
             stack.push_async_callback(self.database.close)
-            for part in (self.feed, self.nodes, self.mailer):
+            for part in (self.feed, self.servers, self.mailer):
                 part.start()
                 stack.push_async_callback(part.stop)
             yield
@@ -108,51 +108,53 @@ class Parts:
 
 def build(settings: Settings, *, database_url: str) -> http.Application:
     """The application that serves `settings` on the database at this URL, as the runtime role."""
-    keys, mailer = signing_keys(settings), mail.carrier(settings)
-    metrics = Metrics(lambda: pool_usage(parts.nodes))
-    nodes = nodes_of(settings, database_url, metrics)
-    parts = Parts(
+    keys, mailer = load_signing_keys(settings), mail.build_transport(settings)
+    metrics = Metrics(lambda: pool_usage(components.servers))
+    servers = build_server_group(settings, database_url, metrics)
+    components = Components(
         settings=settings,
-        database=nodes.primary,
-        nodes=nodes,
-        consistency=Consistency(keys.derive("consistency"), nodes),
-        door=door_of(settings, keys, mailer),
-        keyring=Keyring(nodes.primary),
+        database=servers.primary,
+        servers=servers,
+        consistency=ConsistencyTokens(keys.derive("consistency"), servers),
+        auth=build_auth_config(settings, keys, mailer),
+        api_key_cache=ApiKeyCache(servers.primary),
         mailer=mailer,
-        feed=Feed(database_url),
-        schema=schema.build(settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler),
+        feed=OutboxRelay(database_url),
+        schema=schema.create_schema(
+            settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler
+        ),
     )
     app = http.Application(
         title="Atrium",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=lambda _app: parts.running(),
+        lifespan=lambda _app: components.run_background_services(),
         telemetry={"tracing": False, "metrics": False, "logs": False},  # logs and metrics are our own
     )
-    app.state.parts = parts
+    app.state.parts = components
 
-    async def context(call: http.Call) -> Context:
-        return await parts.context(call)
+    async def build_context(request: http.OperationRequest) -> Context:
+        return await components.build_context(request)
 
-    async def migrated() -> None:
-        if await migrate.pending(database_url):
+    async def require_no_pending_migrations() -> None:
+        if await migrate.has_pending_migrations(database_url):
             raise RuntimeError("migrations are pending: run atrium migrate")
 
-    http.install(
+    http.mount_graphql(
         app,
         settings=settings,
-        schema=parts.schema,
-        get_context=context,
+        schema=components.schema,
+        get_context=build_context,
         key_set=keys.jwks(),
         observe=metrics.observe,
     )
-    checks = {"database": parts.database.ping, "migrations": migrated}
-    app.router.routes.extend([*health.routes(checks, reveal=not settings.is_production), metrics.route()])
+    checks = {"database": components.database.ping, "migrations": require_no_pending_migrations}
+    app.router.routes.extend([*health.build_routes(checks, reveal=not settings.is_production), metrics.route()])
     return app
 
 
-def nodes_of(settings: Settings, database_url: str, metrics: Metrics) -> Nodes:
+def build_server_group(settings: Settings, database_url: str, metrics: Metrics) -> ServerGroup:
     """The primary at this URL and the replicas in the settings."""
 
     def database(url: str, connect_seconds: float) -> Database:
@@ -160,7 +162,7 @@ def nodes_of(settings: Settings, database_url: str, metrics: Metrics) -> Nodes:
             url, pool_size=settings.pool_size, wait=settings.admission_wait_seconds, connect=connect_seconds
         )
 
-    return Nodes(
+    return ServerGroup(
         database(database_url, PRIMARY_CONNECT_SECONDS),
         [database(url.get_secret_value(), REPLICA_CONNECT_SECONDS) for url in settings.database_replica_urls],
         max_lag=settings.replica_max_lag_seconds,
@@ -168,17 +170,17 @@ def nodes_of(settings: Settings, database_url: str, metrics: Metrics) -> Nodes:
     )
 
 
-def pool_usage(nodes: Nodes) -> dict[str, dict[str, float]]:
+def pool_usage(servers: ServerGroup) -> dict[str, dict[str, float]]:
     """The connections of each node, by state."""
-    databases = {PRIMARY: nodes.primary, **{replica.name: replica.database for replica in nodes.replicas}}
+    databases = {PRIMARY: servers.primary, **{replica.name: replica.database for replica in servers.replicas}}
     return {name: {"size": each.pool_size, "in_use": each.in_use} for name, each in databases.items()}
 
 
-def door_of(settings: Settings, keys: security.SigningKeys, mailer: Mailer | None = None) -> Door:
+def build_auth_config(settings: Settings, keys: security.SigningKeys, mailer: Mailer | None = None) -> AuthConfig:
     """How people get in, by the settings; without a mailer, nothing is mailed."""
-    proof = timedelta(hours=settings.email_verification_hours)
-    reset = timedelta(minutes=settings.password_reset_minutes)
-    return Door(
+    verification_lifetime = timedelta(hours=settings.email_verification_hours)
+    reset_lifetime = timedelta(minutes=settings.password_reset_minutes)
+    return AuthConfig(
         passwords=security.Passwords(workers=settings.password_hash_workers or os.cpu_count() or 1),
         tokens=security.Tokens(
             keys,
@@ -193,15 +195,19 @@ def door_of(settings: Settings, keys: security.SigningKeys, mailer: Mailer | Non
         account_attempts=settings.login_attempts_per_account,
         address_attempts=settings.login_attempts_per_address,
         window=timedelta(minutes=settings.login_window_minutes),
-        post=Post(
-            mailer or Nowhere(),
+        emails=EmailTemplates(
+            mailer or NullMailer(),
             settings.public_url or f"http://{settings.host}:{settings.port}",
-            {MailedKind.RESET: reset, MailedKind.VERIFY: proof, MailedKind.CHANGE: proof},
+            {
+                EmailTokenKind.RESET: reset_lifetime,
+                EmailTokenKind.VERIFY: verification_lifetime,
+                EmailTokenKind.CHANGE: verification_lifetime,
+            },
         ),
     )
 
 
-def signing_keys(settings: Settings) -> security.SigningKeys:
+def load_signing_keys(settings: Settings) -> security.SigningKeys:
     """The keys that access tokens are signed with: the ones given, or derived from the secret.
 
     Raises:

@@ -17,21 +17,21 @@ from uuid import UUID
 import asyncpg
 from rich.progress import Progress
 
-from atrium.admin import connected
+from atrium.admin import owner_connection
 from atrium.settings import SettingsError
 from models import ArticleLanguage, ArticleStatus
 from models.base import new_id
 from services import articles
 from services.errors import InvalidInput
-from services.validation import checking
+from services.validation import validating
 
-__all__ = ["Imported", "Refused", "import_articles"]
+__all__ = ["ImportReport", "RejectedLine", "import_articles"]
 
-BATCH = 2_000  # articles
-LONGEST_LINE = 2 * 1024 * 1024  # bytes: the longest article, with every character escaped
-MOST_REFUSED = 20  # lines that are named
+BATCH_SIZE = 2_000  # articles
+MAX_LINE_BYTES = 2 * 1024 * 1024  # bytes: the longest article, with every character escaped
+MAX_REPORTED_LINES = 20  # lines that are named
 
-AUTHOR = """
+SELECT_AUTHOR = """
     SELECT m.tenant_id, m.user_id FROM memberships m JOIN tenants t ON t.id = m.tenant_id
     WHERE t.slug = $1 AND NOT m.is_former AND (m.email = lower($2) OR $2::text IS NULL AND m.role = 'OWNER')
     ORDER BY m.created_at, m.id LIMIT 1
@@ -39,17 +39,17 @@ AUTHOR = """
 
 COLUMNS = ("id", "title", "content", "language", "status", "published_at")
 
-PLACE = f"CREATE TEMPORARY TABLE imported AS SELECT {', '.join(COLUMNS)} FROM articles WITH NO DATA"  # noqa: S608  # our names
+CREATE_STAGING_TABLE = f"CREATE TEMPORARY TABLE imported AS SELECT {', '.join(COLUMNS)} FROM articles WITH NO DATA"  # noqa: S608  # our names
 
-ENTER = "SELECT set_config('app.tenant_id', $1, true)"
+SET_TENANT = "SELECT set_config('app.tenant_id', $1, true)"
 
-INSERT = f"""
+INSERT_ARTICLES = f"""
     INSERT INTO articles (tenant_id, author_id, {", ".join(COLUMNS)})
     SELECT $1::uuid, $2::uuid, {", ".join(COLUMNS)} FROM imported
 """  # noqa: S608  # likewise
 
 
-class Refused(NamedTuple):
+class RejectedLine(NamedTuple):
     """A line that is no article."""
 
     line: int
@@ -58,18 +58,18 @@ class Refused(NamedTuple):
 
 
 @dataclass(slots=True)
-class Imported:
+class ImportReport:
     """What became of a file."""
 
     articles: int = 0
-    refused: int = 0
-    first_refused: tuple[Refused, ...] = ()
+    rejected: int = 0
+    first_rejected: tuple[RejectedLine, ...] = ()
     """The first twenty."""
 
 
 async def import_articles(
     owner_url: str, path: Path, progress: Progress, *, tenant: str, author: str | None = None, skip: int = 0
-) -> Imported:
+) -> ImportReport:
     """Import the articles of a file, one JSON object a line, into a tenant; lines that are none are left out.
 
     An object has `title` and `content`, and may have `language` and `status`, named as in the API; without them it is
@@ -86,48 +86,50 @@ async def import_articles(
     Raises:
         SettingsError: there is no such tenant, no such member, or no such file.
     """
-    done = Imported()
-    async with connected(owner_url) as connection:
-        writer = await connection.fetchrow(AUTHOR, tenant, author)
+    report = ImportReport()
+    async with owner_connection(owner_url) as connection:
+        writer = await connection.fetchrow(SELECT_AUTHOR, tenant, author)
         if writer is None:
             raise SettingsError(f"There is no tenant {tenant} with such a member.")
-        await connection.execute(PLACE)
-        with _opened(path) as file:
+        await connection.execute(CREATE_STAGING_TABLE)
+        with _open_file(path) as file:
             task = progress.add_task(f"Articles of {path.name}", total=os.fstat(file.fileno()).st_size)
             # A line beyond the longest comes in pieces, none of which is an article.
-            lines = iter(lambda: file.readline(LONGEST_LINE), b"")
+            lines = iter(lambda: file.readline(MAX_LINE_BYTES), b"")
             numbered = islice(enumerate(lines, 1), skip, None)
-            while batch := list(islice(numbered, BATCH)):
-                rows = list(_read(batch, done))
-                await _write(connection, (writer[0], writer[1]), rows)
-                done.articles += len(rows)
+            while batch := list(islice(numbered, BATCH_SIZE)):
+                rows = list(_parse_lines(batch, report))
+                await _insert_batch(connection, (writer[0], writer[1]), rows)
+                report.articles += len(rows)
                 progress.update(task, completed=file.tell())
-    return done
+    return report
 
 
-async def _write(connection: asyncpg.Connection, writer: tuple[UUID, UUID], rows: Sequence[dict[str, Any]]) -> None:
+async def _insert_batch(
+    connection: asyncpg.Connection, writer: tuple[UUID, UUID], rows: Sequence[dict[str, Any]]
+) -> None:
     async with connection.transaction():
-        await connection.execute(ENTER, str(writer[0]))
+        await connection.execute(SET_TENANT, str(writer[0]))
         await connection.execute("TRUNCATE imported")
         records = map(itemgetter(*COLUMNS), rows)
         await connection.copy_records_to_table("imported", columns=COLUMNS, records=records)
-        await connection.execute(INSERT, *writer)
+        await connection.execute(INSERT_ARTICLES, *writer)
 
 
-def _read(lines: Sequence[tuple[int, bytes]], done: Imported) -> Iterator[dict[str, Any]]:
+def _parse_lines(lines: Sequence[tuple[int, bytes]], report: ImportReport) -> Iterator[dict[str, Any]]:
     """The articles in these lines; those that are none are noted."""
     for number, line in lines:
         if not line.strip():
             continue
         try:
-            yield {"id": new_id(), **_article(line)}
+            yield {"id": new_id(), **_parse_article(line)}
         except (ValueError, RecursionError) as error:
-            done.refused += 1
-            if len(done.first_refused) < MOST_REFUSED:
-                done.first_refused = (*done.first_refused, Refused(number, str(error)))
+            report.rejected += 1
+            if len(report.first_rejected) < MAX_REPORTED_LINES:
+                report.first_rejected = (*report.first_rejected, RejectedLine(number, str(error)))
 
 
-def _article(line: bytes) -> dict[str, Any]:
+def _parse_article(line: bytes) -> dict[str, Any]:
     """One article as columns.
 
     Raises:
@@ -142,13 +144,13 @@ def _article(line: bytes) -> dict[str, Any]:
     given["language"] = ArticleLanguage(given.get("language", ArticleLanguage.ENGLISH).upper())
     given["status"] = ArticleStatus(given.get("status", ArticleStatus.PUBLISHED).upper())
     try:
-        with checking() as checks:
-            return articles.columns_of(checks, articles.ArticleChanges(**given))  # type: ignore[typeddict-item]  # its fields were looked at
+        with validating() as validator:
+            return articles.article_columns(validator, articles.ArticleChanges(**given))  # type: ignore[typeddict-item]  # its fields were looked at
     except InvalidInput as refusal:
         raise ValueError("; ".join(f"{found.path}: {found.message}" for found in refusal.problems)) from None
 
 
-def _opened(path: Path) -> BinaryIO:
+def _open_file(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:

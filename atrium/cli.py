@@ -16,12 +16,12 @@ from rich.progress import Progress
 from atrium import admin, article_import, http, logs, maintenance, migrate, startup_checks
 from atrium import app as application
 from atrium import demo as demo_data
-from atrium.settings import Settings, SettingsError, load
+from atrium.settings import Settings, SettingsError, load_settings
 from graph import schema as graphql_schema
 
 __all__ = ["main"]
 
-SCHEMA = Path(__file__).parent.parent / "schema.graphql"
+SCHEMA_FILE = Path(__file__).parent.parent / "schema.graphql"
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(stderr=True, highlight=False)
@@ -38,20 +38,20 @@ def serve(
 ) -> None:
     """Serve. In development: start the embedded database if no other is given, migrate, and load the demo data once."""
     changes = {name: value for name, value in (("port", port), ("host", host)) if value is not None}
-    with _prepared(serving=True, **changes) as (settings, urls):
+    with _open_database(serving=True, **changes) as (settings, urls):
         if not settings.is_production:
             migrate.upgrade(urls.owner, urls.runtime)
-        asyncio.run(startup_checks.check_database(urls))
-        if urls.embedded:
+        asyncio.run(startup_checks.require_usable_database(urls))
+        if urls.is_embedded:
             demo_data.load_once(urls.owner, settings)
-        with startup_checks.replicas(settings, urls, replicas) as replicated:
-            _run(replicated, urls)
+        with startup_checks.start_replicas(settings, urls, replicas) as replicated:
+            _run_server(replicated, urls)
 
 
 @main.command(name="migrate")
 def migrate_() -> None:
     """Bring the database up to date."""
-    with _prepared() as (_settings, urls), console.status("Migrating"):
+    with _open_database() as (_settings, urls), console.status("Migrating"):
         migrate.upgrade(urls.owner, urls.runtime)
     console.print("The database is up to date.")
 
@@ -63,7 +63,7 @@ def demo(
     ] = 0.01,
 ) -> None:
     """Load the demo data: two tenants, acme and globex, with something of everything."""
-    with _prepared() as (settings, urls):
+    with _open_database() as (settings, urls):
         migrate.upgrade(urls.owner, urls.runtime)
         demo_data.load(urls.owner, settings, scale=scale, console=console)
 
@@ -73,10 +73,10 @@ def schema(
     *, check: Annotated[bool, typer.Option(help="Write nothing; fail if schema.graphql says something else.")] = False
 ) -> None:
     """Write schema.graphql."""
-    text = graphql_schema.build().as_str() + "\n"
+    text = graphql_schema.create_schema().as_str() + "\n"
     if not check:
-        SCHEMA.write_text(text)
-    elif not SCHEMA.exists() or SCHEMA.read_text() != text:
+        SCHEMA_FILE.write_text(text)
+    elif not SCHEMA_FILE.exists() or SCHEMA_FILE.read_text() != text:
         console.print("schema.graphql is not what the code says: run `atrium schema`.")
         raise typer.Exit(1)
 
@@ -87,8 +87,8 @@ def token(
     tenant: Annotated[str | None, typer.Option(help="The slug of the tenant to enter.")] = None,
 ) -> None:
     """Print an access token for somebody, as their login would give it."""
-    with _prepared() as (settings, urls):
-        print(asyncio.run(admin.token(urls.owner, settings, email=email, tenant=tenant)))  # noqa: T201  # for a shell
+    with _open_database() as (settings, urls):
+        print(asyncio.run(admin.issue_token(urls.owner, settings, email=email, tenant=tenant)))  # noqa: T201  # for a shell
 
 
 @main.command()
@@ -112,8 +112,8 @@ def resume(
 @main.command()
 def doctor() -> None:
     """Look at the settings and the database; say the first thing that is wrong, and what to do about it."""
-    with _prepared() as (_settings, urls):
-        asyncio.run(startup_checks.check_database(urls))
+    with _open_database() as (_settings, urls):
+        asyncio.run(startup_checks.require_usable_database(urls))
     console.print("All well.")
 
 
@@ -122,7 +122,7 @@ def replay(
     *, repair: Annotated[bool, typer.Option(help="Set right what differs; without it, only compare.")] = False
 ) -> None:
     """Make all orders anew from their events and hold them against the tables, while the server runs."""
-    with _prepared() as (_settings, urls), Progress(console=console) as progress:
+    with _open_database() as (_settings, urls), Progress(console=console) as progress:
         different = asyncio.run(maintenance.replay(urls.runtime, urls.owner, progress, repair=repair))
     for slug, order_id in different:
         console.print(f"{slug}: Order:{order_id} {'was' if repair else 'is'} not what its events say")
@@ -134,17 +134,17 @@ def replay(
 @main.command(name="verify-audit")
 def verify_audit() -> None:
     """Make sure that every event and audit entry is still there, as and where it was sealed, tenant by tenant."""
-    with _prepared() as (_settings, urls), Progress(console=console) as progress:
-        found = asyncio.run(maintenance.verify(urls.runtime, urls.owner, progress))
-    for slug, damage in found.damage:
+    with _open_database() as (_settings, urls), Progress(console=console) as progress:
+        report = asyncio.run(maintenance.verify(urls.runtime, urls.owner, progress))
+    for slug, damage in report.faults:
         where = "" if damage.position is None else f" at position {damage.position}"
-        console.print(f"{slug}: {damage.source} {damage.entry_id}{where} {damage.what}", style="red", soft_wrap=True)
-    if found.gap is not None:
-        console.print(f"The feed has nothing at position {found.gap}: it was taken out.", style="red")
-    console.print(f"{found.entries:,} entries verified; {found.tail:,} wait to be sealed.")
-    if not found.whole:
+        console.print(f"{slug}: {damage.source} {damage.entry_id}{where} {damage.reason}", style="red", soft_wrap=True)
+    if report.first_gap is not None:
+        console.print(f"The feed has nothing at position {report.first_gap}: it was taken out.", style="red")
+    console.print(f"{report.entries:,} entries verified; {report.unsequenced:,} wait to be sealed.")
+    if not report.is_intact:
         raise typer.Exit(1)
-    console.print(f"The head is position {found.head[0]}, {found.head[1]}", soft_wrap=True)
+    console.print(f"The head is position {report.head[0]}, {report.head[1]}", soft_wrap=True)
 
 
 @main.command()
@@ -155,13 +155,13 @@ def import_articles(
     skip: Annotated[int, typer.Option(help="Lines to leave out at the beginning.", min=0)] = 0,
 ) -> None:
     """Import articles from a file of any size; lines that are no article are named and left out."""
-    with _prepared() as (_settings, urls), Progress(console=console) as progress:
+    with _open_database() as (_settings, urls), Progress(console=console) as progress:
         work = article_import.import_articles(urls.owner, file, progress, tenant=tenant, author=author, skip=skip)
         done = asyncio.run(work)
-    for line, reason in done.first_refused:
+    for line, reason in done.first_rejected:
         console.print(f"line {line}: {reason}", markup=False)
-    console.print(f"{done.articles} articles imported, {done.refused} lines refused.")
-    if done.refused:
+    console.print(f"{done.articles} articles imported, {done.rejected} lines refused.")
+    if done.rejected:
         raise typer.Exit(1)
 
 
@@ -172,7 +172,7 @@ def purge(
     ] = None,
 ) -> None:
     """Forget what has had its time: keys and tokens that have expired, and documents that were deleted long ago."""
-    with _prepared() as (settings, urls), Progress(console=console) as progress:
+    with _open_database() as (settings, urls), Progress(console=console) as progress:
         lifetime = timedelta(hours=settings.idempotency_key_hours)
         purged = asyncio.run(maintenance.purge(urls.owner, keys_older_than=lifetime))
         age = None if older_than is None else timedelta(days=older_than)
@@ -186,30 +186,30 @@ def purge(
 def _set_active(email: str | None, tenant: str | None, *, active: bool) -> None:
     if (email is None) == (tenant is None):
         raise typer.BadParameter("Name a person or a tenant.")
-    with _prepared() as (_settings, urls):
+    with _open_database() as (_settings, urls):
         if not asyncio.run(admin.set_active(urls.owner, email=email, tenant=tenant, active=active)):
             console.print("There is no such person or tenant.")
             raise typer.Exit(1)
 
 
 @contextmanager
-def _prepared(*, serving: bool = False, **changes: Any) -> Iterator[tuple[Settings, startup_checks.Urls]]:
+def _open_database(*, serving: bool = False, **changes: Any) -> Iterator[tuple[Settings, startup_checks.DatabaseUrls]]:
     """The settings and a database that runs; a fault of either ends the command with one sentence."""
     try:
-        settings = startup_checks.with_key(_settings(serving=serving, **changes))
+        settings = startup_checks.with_signing_key(_load_settings(serving=serving, **changes))
         with console.status("Starting the database"):
-            opened = startup_checks.databases(settings)
-            urls = opened.__enter__()
+            database = startup_checks.open_database(settings)
+            urls = database.__enter__()
         try:
             yield settings, urls
         finally:
-            opened.__exit__(None, None, None)
+            database.__exit__(None, None, None)
     except SettingsError as error:
         console.print(str(error), style="red", soft_wrap=True)
         raise typer.Exit(1) from None
 
 
-def _run(settings: Settings, urls: startup_checks.Urls) -> None:
+def _run_server(settings: Settings, urls: startup_checks.DatabaseUrls) -> None:
     """Serve until told to end."""
     logs.configure(settings.log_level, production=settings.is_production)
     app = application.build(settings, database_url=urls.runtime)
@@ -217,21 +217,23 @@ def _run(settings: Settings, urls: startup_checks.Urls) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 50)
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="on", **http.server_options(settings)))
-    _welcome(settings, embedded=urls.embedded)
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="on", **http.uvicorn_options(settings)))
+    _print_addresses(settings, embedded=urls.is_embedded)
     server.run()
 
 
-def _settings(*, serving: bool, **changes: Any) -> Settings:
-    settings = load().model_copy(update=changes)
-    return settings.checked_for_serving() if serving else settings
+def _load_settings(*, serving: bool, **changes: Any) -> Settings:
+    settings = load_settings().model_copy(update=changes)
+    return settings.require_servable() if serving else settings
 
 
-def _welcome(settings: Settings, *, embedded: bool) -> None:
+def _print_addresses(settings: Settings, *, embedded: bool) -> None:
     address = f"http://{settings.host}:{settings.port}"
     lines = [f"Atrium serves {address}/graphql"]
     if settings.graphiql_enabled:
         lines.append(f"GraphiQL       {address}/graphiql")
     if embedded and not settings.is_production:
-        lines.append(f"Log in as      {demo_data.OWNER}, password {demo_data.PASSWORD}, tenant {demo_data.TENANT}")
+        lines.append(
+            f"Log in as      {demo_data.OWNER_EMAIL}, password {demo_data.PASSWORD}, tenant {demo_data.TENANT_SLUG}"
+        )
     console.print("\n".join(lines))

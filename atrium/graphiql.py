@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-PATH = "/graphiql"
+GRAPHIQL_PATH = "/graphiql"
 PACKAGE = "graphene_django_graphiql_static"
 
 DEMO_QUERY = """\
@@ -123,7 +123,7 @@ _PAGE = """\
 """
 
 
-def routes(*, demo: bool, endpoint: str = "graphql") -> list[BaseRoute]:
+def build_routes(*, demo: bool, endpoint: str = "graphql") -> list[BaseRoute]:
     """`GET /graphiql` and its files.
 
     `demo` shows the login of the demo data in the first query. `endpoint` is relative to the page, so that a
@@ -131,16 +131,19 @@ def routes(*, demo: bool, endpoint: str = "graphql") -> list[BaseRoute]:
     """
     script = _SCRIPT % {"endpoint": json.dumps(endpoint), "query": _literal(DEMO_QUERY if demo else PLAIN_QUERY)}
     page = _PAGE % {"script": script}
-    headers = {"content-security-policy": policy(script)}
+    headers = {"content-security-policy": content_security_policy(script)}
 
     async def graphiql(_request: Request) -> HTMLResponse:
         return HTMLResponse(page, headers=headers)
 
     assets = StaticFiles(directory=Path(str(files(PACKAGE) / "static" / PACKAGE)))
-    return [Mount(f"{PATH}/files", assets, name="graphiql-files"), Route(PATH, graphiql, methods=["GET"])]
+    return [
+        Mount(f"{GRAPHIQL_PATH}/files", assets, name="graphiql-files"),
+        Route(GRAPHIQL_PATH, graphiql, methods=["GET"]),
+    ]
 
 
-def policy(script: str) -> str:
+def content_security_policy(script: str) -> str:
     """A content security policy for a page with this one inline script and files of its own origin.
 
     GraphiQL sets styles inline. Queries go to this origin; `ws:` and `wss:` stand there since not every browser

@@ -21,7 +21,7 @@ _UNAVAILABLE = 503
 _logger = logging.getLogger(__name__)
 
 
-def routes(checks: Mapping[str, Check], *, reveal: bool, timeout: float = CHECK_SECONDS) -> list[Route]:
+def build_routes(checks: Mapping[str, Check], *, reveal: bool, timeout: float = CHECK_SECONDS) -> list[Route]:
     """`GET /healthz` and `GET /readyz`.
 
     A check is a coroutine function that raises when its part cannot serve; one that takes longer than `timeout`
@@ -33,7 +33,7 @@ def routes(checks: Mapping[str, Check], *, reveal: bool, timeout: float = CHECK_
         return JSONResponse({"status": "ok"})
 
     async def readyz(_request: Request) -> JSONResponse:
-        faults = await asyncio.gather(*(_fault(name, check, timeout) for name, check in checks.items()))
+        faults = await asyncio.gather(*(_failure_reason(name, check, timeout) for name, check in checks.items()))
         answer = {
             name: "ok" if fault is None else (fault if reveal else "failed")
             for name, fault in zip(checks, faults, strict=True)
@@ -47,7 +47,7 @@ def routes(checks: Mapping[str, Check], *, reveal: bool, timeout: float = CHECK_
     return [Route("/healthz", healthz, methods=["GET"]), Route("/readyz", readyz, methods=["GET"])]
 
 
-async def _fault(name: str, check: Check, timeout: float) -> str | None:  # noqa: ASYNC109  one limit for each
+async def _failure_reason(name: str, check: Check, timeout: float) -> str | None:  # noqa: ASYNC109  one limit for each
     try:
         async with asyncio.timeout(timeout):
             await check()

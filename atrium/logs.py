@@ -93,7 +93,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line of one record."""
         line: dict[str, object] = {
-            "time": _when(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": _timestamp(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -113,18 +113,18 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line of one record."""
         fields = dict(getattr(record, "fields", {}))
-        words = [_when(record).astimezone().strftime("%H:%M:%S"), record.levelname.lower().ljust(7)]
+        words = [_timestamp(record).astimezone().strftime("%H:%M:%S"), record.levelname.lower().ljust(7)]
         words.append(record.getMessage())
         words += [f"{name}={value}" for name, value in fields.items()]
         text = " ".join(words)
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
-def _when(record: logging.LogRecord) -> datetime:
+def _timestamp(record: logging.LogRecord) -> datetime:
     return datetime.fromtimestamp(record.created, UTC)
 
 
-def _is_worth_a_line(record: logging.LogRecord) -> bool:
+def _is_logged(record: logging.LogRecord) -> bool:
     # The server's line of a handshake holds the query string, which may hold anything. The socket's own line
     # says the rest.
     message = str(record.msg)
@@ -153,6 +153,6 @@ def configure(level: str, *, production: bool, stream: TextIO | None = None) -> 
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("alembic").setLevel(logging.WARNING)  # the readiness check would log two lines each time
     server = logging.getLogger("uvicorn.error")
-    if _is_worth_a_line not in server.filters:
-        server.addFilter(_is_worth_a_line)
+    if _is_logged not in server.filters:
+        server.addFilter(_is_logged)
     logging.captureWarnings(capture=True)

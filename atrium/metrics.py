@@ -69,7 +69,7 @@ class Metrics:
         self._executions = {executor: executions.labels(executor) for executor in get_args(Executor)}
         self._histograms = {kind: (seconds.labels(kind), statements.labels(kind)) for kind in kinds}
         if pool_usage is not None:
-            self.registry.register(_PoolCollector(pool_usage))
+            self.registry.register(_PoolUsageCollector(pool_usage))
 
     def observe(self, record: RequestRecord) -> None:
         """Count one finished operation.
@@ -88,7 +88,7 @@ class Metrics:
         """Count one read unit."""
         self._reads(node, why).inc()
 
-    def text(self) -> bytes:
+    def render(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
@@ -96,12 +96,12 @@ class Metrics:
         """`GET /metrics`."""
 
         async def metrics(_request: Request) -> Response:
-            return Response(self.text(), headers={"content-type": CONTENT_TYPE_LATEST})
+            return Response(self.render(), headers={"content-type": CONTENT_TYPE_LATEST})
 
         return Route("/metrics", metrics, methods=["GET"])
 
 
-class _PoolCollector(Collector):
+class _PoolUsageCollector(Collector):
     """Reads the pools when the metrics are read."""
 
     def __init__(self, pool_usage: PoolUsage) -> None:

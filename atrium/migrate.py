@@ -13,9 +13,9 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-__all__ = ["check", "downgrade", "pending", "upgrade"]
+__all__ = ["downgrade", "has_pending_migrations", "require_no_differences", "upgrade"]
 
-HOME = Path(__file__).parent.parent / "migrations"
+MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
 
 
 def upgrade(owner_url: str, runtime_url: str, revision: str = "head") -> None:
@@ -28,7 +28,7 @@ def downgrade(owner_url: str, runtime_url: str, revision: str) -> None:
     _run(owner_url, lambda connection: command.downgrade(_config(runtime_url, connection), revision))
 
 
-def check(owner_url: str, runtime_url: str) -> None:
+def require_no_differences(owner_url: str, runtime_url: str) -> None:
     """Raise when the models say something else than the database.
 
     Raises:
@@ -37,7 +37,7 @@ def check(owner_url: str, runtime_url: str) -> None:
     _run(owner_url, lambda connection: command.check(_config(runtime_url, connection)))
 
 
-async def pending(url: str) -> bool:
+async def has_pending_migrations(url: str) -> bool:
     """Whether the database lacks migrations that this release brings; any role may ask."""
     engine = create_async_engine(url, poolclass=NullPool)
     try:
@@ -45,12 +45,12 @@ async def pending(url: str) -> bool:
             current = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_heads())
     finally:
         await engine.dispose()
-    return set(current) != set(ScriptDirectory(str(HOME)).get_heads())
+    return set(current) != set(ScriptDirectory(str(MIGRATIONS_FOLDER)).get_heads())
 
 
 def _config(runtime_url: str, connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(HOME).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS_FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["runtime_role"] = make_url(runtime_url).username
     return config

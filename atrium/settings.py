@@ -1,6 +1,6 @@
 """Every setting of Atrium, read once at the start and handed down as values.
 
-`load` reads environment variables that begin with `ATRIUM_` and a `.env` file; no other module looks at the
+`load_settings` reads environment variables that begin with `ATRIUM_` and a `.env` file; no other module looks at the
 environment. `Settings(...)` builds the same object from values alone, for tests and scripts.
 """
 
@@ -33,13 +33,13 @@ class SettingsError(Exception):
     """The settings do not allow a start; the message is one sentence per fault, without any value."""
 
 
-def _reveal(value: object) -> object:
+def _secret_value(value: object) -> object:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 def _database_url(value: object) -> object:
     """A PostgreSQL URL in the form the asyncpg driver takes, `sslmode` included."""
-    text = _reveal(value)
+    text = _secret_value(value)
     if text is None or text == "":
         return None
     if not isinstance(text, str):
@@ -57,7 +57,7 @@ def _database_url(value: object) -> object:
 
 def _smtp_url(value: object) -> object:
     """A mail server's URL with a host, and nothing that there is no use for."""
-    text = _reveal(value)
+    text = _secret_value(value)
     if text is None or text == "":
         return None
     try:
@@ -233,7 +233,7 @@ class Settings(BaseModel):
             characters=self.limit_characters,
         )
 
-    def checked_for_serving(self) -> Self:
+    def require_servable(self) -> Self:
         """These settings, if a server may start with them.
 
         Raises:
@@ -275,7 +275,7 @@ def is_weak(secret: str) -> bool:
     return len(secret) < MIN_SECRET_LENGTH or len(set(secret)) < MIN_SECRET_ALPHABET
 
 
-def load(env_file: Path | None = Path(".env")) -> Settings:
+def load_settings(env_file: Path | None = Path(".env")) -> Settings:
     """The settings of this process, from the environment and then from `env_file`, if there is one.
 
     Raises:
@@ -284,10 +284,10 @@ def load(env_file: Path | None = Path(".env")) -> Settings:
     try:
         return _FromEnvironment(_env_file=env_file)
     except ValidationError as error:
-        raise SettingsError("\n".join(_faults(error))) from None
+        raise SettingsError("\n".join(_error_lines(error))) from None
 
 
-def _faults(error: ValidationError) -> list[str]:
+def _error_lines(error: ValidationError) -> list[str]:
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     first = {str(fault["loc"][0]).upper(): fault["msg"] for fault in reversed(faults)}
     return [f"{PREFIX}{name}: {_sentence(message)}" for name, message in reversed(first.items())]

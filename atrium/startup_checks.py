@@ -18,12 +18,12 @@ from atrium.embedded import standby as embedded_standby
 from atrium.embedded.server import EmbeddedFailed, EmbeddedUnavailable, Server
 from atrium.settings import Settings, SettingsError
 
-__all__ = ["Urls", "check_database", "databases", "replicas", "with_key"]
+__all__ = ["DatabaseUrls", "open_database", "require_usable_database", "start_replicas", "with_signing_key"]
 
 OLDEST_POSTGRESQL = 150000  # as server_version_num
 
 # What the runtime role must not be. A member of the owner may become the owner, and see every row.
-FAULTS = """
+ROLE_CHECK = """
 SELECT r.rolsuper AS superuser, r.rolbypassrls AS bypass,
     (SELECT bool_or(pg_has_role(r.rolname, c.relowner, 'MEMBER'))
         FROM pg_class c WHERE c.relname = 'alembic_version' AND c.relkind = 'r') AS owner,
@@ -33,7 +33,7 @@ FROM pg_roles r WHERE r.rolname = current_user
 
 
 @dataclass(frozen=True, slots=True)
-class Urls:
+class DatabaseUrls:
     """The addresses of one database: as the runtime role, and as its owner."""
 
     runtime: str
@@ -42,31 +42,31 @@ class Urls:
     """The embedded server, if that is where they lead to."""
 
     @property
-    def embedded(self) -> bool:
+    def is_embedded(self) -> bool:
         """Whether they lead to the embedded server."""
         return self.server is not None
 
 
 @contextmanager
-def databases(settings: Settings) -> Iterator[Urls]:
+def open_database(settings: Settings) -> Iterator[DatabaseUrls]:
     """The database to use: the one in the settings, or the embedded one, which runs as long as this does.
 
     Raises:
         SettingsError: one of the two URLs is missing, or there is no embedded database for this platform.
     """
     if settings.database_url and settings.database_owner_url:
-        yield Urls(settings.database_url.get_secret_value(), settings.database_owner_url.get_secret_value())
+        yield DatabaseUrls(settings.database_url.get_secret_value(), settings.database_owner_url.get_secret_value())
         return
     try:
         server = Server.start(settings.data_dir)
     except (EmbeddedUnavailable, EmbeddedFailed) as error:
         raise SettingsError(str(error)) from error
     with server:
-        yield Urls(server.runtime_url, server.owner_url, server)
+        yield DatabaseUrls(server.runtime_url, server.owner_url, server)
 
 
 @contextmanager
-def replicas(settings: Settings, urls: Urls, count: int) -> Iterator[Settings]:
+def start_replicas(settings: Settings, urls: DatabaseUrls, count: int) -> Iterator[Settings]:
     """These settings with `count` replicas of the embedded database, which run as long as this does.
 
     Raises:
@@ -79,21 +79,21 @@ def replicas(settings: Settings, urls: Urls, count: int) -> Iterator[Settings]:
         raise SettingsError("Only the embedded database starts replicas; name others in ATRIUM_DATABASE_REPLICA_URLS.")
     with ExitStack() as stack:
         try:
-            started = stack.enter_context(embedded_standby.running(urls.server, settings.data_dir, count))
+            started = stack.enter_context(embedded_standby.run_standbys(urls.server, settings.data_dir, count))
         except EmbeddedFailed as error:
             raise SettingsError(str(error)) from error
         addresses = tuple(SecretStr(standby.runtime_url) for standby in started)
         yield settings.model_copy(update={"database_replica_urls": addresses})
 
 
-def with_key(settings: Settings) -> Settings:
+def with_signing_key(settings: Settings) -> Settings:
     """These settings with a key to sign with: in development one that is kept in the data directory."""
     if settings.secret_key or settings.signing_keys or settings.is_production:
         return settings
-    return settings.model_copy(update={"secret_key": SecretStr(_development_key(settings.data_dir))})
+    return settings.model_copy(update={"secret_key": SecretStr(_load_development_key(settings.data_dir))})
 
 
-async def check_database(urls: Urls) -> None:
+async def require_usable_database(urls: DatabaseUrls) -> None:
     """Refuse a database that would not keep its walls.
 
     Raises:
@@ -102,25 +102,25 @@ async def check_database(urls: Urls) -> None:
     engine = create_async_engine(urls.runtime, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
-            found = (await connection.execute(text(FAULTS))).one()
+            role = (await connection.execute(text(ROLE_CHECK))).one()
     except (OSError, DBAPIError) as error:
-        raise SettingsError(f"The database does not let ATRIUM_DATABASE_URL in: {_reason(error)}.") from error
+        raise SettingsError(f"The database does not let ATRIUM_DATABASE_URL in: {_first_line(error)}.") from error
     finally:
         await engine.dispose()
-    if found.version < OLDEST_POSTGRESQL:
+    if role.version < OLDEST_POSTGRESQL:
         raise SettingsError("Atrium needs PostgreSQL 15 or later.")
-    if found.superuser or found.bypass or found.owner:
+    if role.superuser or role.bypass or role.owner:
         what = (
-            "a superuser" if found.superuser else "allowed to bypass row-level security" if found.bypass else "an owner"
+            "a superuser" if role.superuser else "allowed to bypass row-level security" if role.bypass else "an owner"
         )
         raise SettingsError(
             f"The role in ATRIUM_DATABASE_URL is {what}, so it would see every tenant's rows; use another."
         )
-    if await migrate.pending(urls.runtime):
+    if await migrate.has_pending_migrations(urls.runtime):
         raise SettingsError("Migrations are pending: run `atrium migrate` first.")
 
 
-def _development_key(data_dir: Path) -> str:
+def _load_development_key(data_dir: Path) -> str:
     """A key made once, so that tokens outlive a restart."""
     path = data_dir / "secret"
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -134,5 +134,5 @@ def _development_key(data_dir: Path) -> str:
     return key
 
 
-def _reason(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     return str(getattr(error, "orig", None) or error).partition("\n")[0].rstrip(".")

@@ -18,19 +18,19 @@ from typing import Any
 from rich.console import Console
 
 from bench import chart, regression, report, scaling
-from bench.environment import POOL, Place, opened
-from bench.load import Sample, bodies, sample, statements, undisturbed, wrk_program
-from bench.normalize import compare
-from bench.queries import OPERATIONS, Operation
-from bench.servers import ATRIUM, PEERS, Missing, Running, running
+from bench.environment import POOL, BenchEnvironment, open_environment
+from bench.load import Sample, build_requests, count_statements, find_wrk, measure_sample, measure_undisturbed
+from bench.normalize import require_equal_answers
+from bench.queries import OPERATIONS, BenchOperation
+from bench.servers import ATRIUM, PEERS, RunningServer, ServerUnavailable, run_server
 
-WARM = 2  # seconds
+WARM_UP_SECONDS = 2  # seconds
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 
 
 @dataclass
-class Found:
+class Results:
     """All that was found."""
 
     samples: dict[str, dict[str, list[Sample]]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Found:
     """MB, by server, after the run."""
 
 
-def arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     """What to do."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=8, help="length of one sample (8)")
@@ -65,30 +65,30 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def main(asked: argparse.Namespace) -> None:
+async def main(arguments: argparse.Namespace) -> None:
     """Measure and print."""
-    wrk_program()
+    find_wrk()
     with tempfile.TemporaryDirectory(prefix="atrium-bench-") as temporary, ExitStack() as stack:
-        folder = asked.data or Path(temporary)
+        folder = arguments.data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        async with opened(folder, scale=1, console=console, pool=asked.pool) as place:
-            servers, absent = _started(stack, place, asked.peers)
-            found = Found()
-            for name in asked.only:
-                await _measure(OPERATIONS[name], servers, absent, found, asked)
-            found.memory = {server.kind.name: server.memory() for server in servers}
-            report.show(console, found)
-            _write(report.figures(found), asked)
-            if not asked.no_growth:
-                await scaling.show(console, servers, asked.seconds, large=asked.large)
+        async with open_environment(folder, scale=1, console=console, pool=arguments.pool) as environment:
+            servers, absent = _start_servers(stack, environment, arguments.peers)
+            results = Results()
+            for name in arguments.only:
+                await _measure(OPERATIONS[name], servers, absent, results, arguments)
+            results.memory = {server.kind.name: server.memory() for server in servers}
+            report.print_results(console, results)
+            _write(report.to_figures(results), arguments)
+            if not arguments.no_growth:
+                await scaling.measure_scaling(console, servers, arguments.seconds, large=arguments.large)
             stack.close()
 
 
-def _write(figures: dict[str, Any], asked: argparse.Namespace) -> None:
+def _write(figures: dict[str, Any], arguments: argparse.Namespace) -> None:
     written = {
-        asked.json: lambda: json.dumps(figures, indent=2) + "\n",
-        asked.svg: lambda: chart.draw(figures),
-        asked.markdown: lambda: report.tables(figures),
+        arguments.json: lambda: json.dumps(figures, indent=2) + "\n",
+        arguments.svg: lambda: chart.draw_chart(figures),
+        arguments.markdown: lambda: report.render_markdown(figures),
     }
     for path, text in written.items():
         if path is not None:
@@ -96,57 +96,65 @@ def _write(figures: dict[str, Any], asked: argparse.Namespace) -> None:
             path.write_text(text())
 
 
-def _started(stack: ExitStack, place: Place, names: list[str]) -> tuple[list[Running], dict[str, str]]:
+def _start_servers(
+    stack: ExitStack, environment: BenchEnvironment, names: list[str]
+) -> tuple[list[RunningServer], dict[str, str]]:
     """The servers, each stopped in its tracks until it is its turn; and why some are not there."""
-    servers, absent = [stack.enter_context(running(ATRIUM, place))], {}
+    servers, absent = [stack.enter_context(run_server(ATRIUM, environment))], {}
     for kind in (kind for kind in PEERS if kind.name in names):
         try:
-            servers.append(stack.enter_context(running(kind, place)))
-        except Missing as reason:
+            servers.append(stack.enter_context(run_server(kind, environment)))
+        except ServerUnavailable as reason:
             absent[kind.name] = str(reason)
             console.print(f"{kind.title} is left blank: {reason}", markup=False)
     for server in servers:
-        server.rest()
+        server.pause()
     return servers, absent
 
 
 async def _measure(
-    operation: Operation, servers: list[Running], absent: dict[str, str], found: Found, asked: argparse.Namespace
+    operation: BenchOperation,
+    servers: list[RunningServer],
+    absent: dict[str, str],
+    results: Results,
+    arguments: argparse.Namespace,
 ) -> None:
-    blanks = found.blanks.setdefault(operation.name, dict(absent))
+    blanks = results.blanks.setdefault(operation.name, dict(absent))
     able = []
     for server in servers:
-        if server.kind.own and operation.postgraphile is None:
-            blanks[server.kind.name] = operation.why_not
-            console.print(f"{operation.name}: {server.kind.title} is left blank: {operation.why_not}.", markup=False)
+        if server.kind.has_own_schema and operation.postgraphile is None:
+            blanks[server.kind.name] = operation.unsupported_reason
+            console.print(
+                f"{operation.name}: {server.kind.title} is left blank: {operation.unsupported_reason}.", markup=False
+            )
         else:
             able.append(server)
     for server in able:
         server.wake()
-    compare(operation, able)
+    require_equal_answers(operation, able)
     for server in able:
         server.rest()
     samples: dict[str, list[Sample]] = {server.kind.name: [] for server in able}
-    requests = {server.kind.name: bodies(operation, server) for server in able}
-    counted = found.statements.setdefault(operation.name, {})
+    requests = {server.kind.name: build_requests(operation, server) for server in able}
+    counted = results.statements.setdefault(operation.name, {})
     for server in able:
         server.wake()
-        counted[server.kind.name] = await statements(server.place, server, requests[server.kind.name])
-        await sample([server], requests[server.kind.name], min(WARM, asked.seconds))
+        counted[server.kind.name] = await count_statements(server.place, server, requests[server.kind.name])
+        await measure_sample([server], requests[server.kind.name], min(WARM_UP_SECONDS, arguments.seconds))
         server.rest()
-    for number in range(asked.rounds):
-        await servers[0].place.settle()
+    for number in range(arguments.rounds):
+        await servers[0].environment.checkpoint()
         for server in able if number % 2 == 0 else reversed(able):
             server.wake()
-            taken = await undisturbed(server, requests[server.kind.name], asked.seconds)
+            taken = await measure_undisturbed(server, requests[server.kind.name], arguments.seconds)
             server.rest()
             samples[server.kind.name].append(taken)
-    found.samples[operation.name] = samples
-    report.show_operation(console, operation.name, found)
+    results.samples[operation.name] = samples
+    report.print_operation(console, operation.name, results)
 
 
 if __name__ == "__main__":
-    options = arguments()
+    options = parse_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no server is left behind
     if options.guard:
         sys.exit(asyncio.run(regression.main(console)))

@@ -23,14 +23,14 @@ from atrium.embedded.server import Server
 from models.base import new_id
 
 ROUNDS = 8
-SINGLES = 250  # updates of one row, each in a transaction of its own, per round
-BULKS = 5  # updates of BULK rows, likewise
-BULK = 1000
+SINGLE_UPDATES = 250  # updates of one row, each in a transaction of its own, per round
+BULK_UPDATES = 5  # updates of BULK rows, likewise
+ROWS_PER_BULK = 1000
 
 TRIGGERS = ("audit_insert", "audit_update", "audit_delete")
 
 # The same entry, written row by row: what the statement's triggers are compared with.
-PER_ROW = """
+CREATE_ROW_TRIGGERS = """
 CREATE FUNCTION audit_row() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
@@ -55,7 +55,7 @@ ALTER TABLE tasks DISABLE TRIGGER audit_row
 """
 
 
-class Cost(NamedTuple):
+class StatementCost(NamedTuple):
     """Milliseconds that one statement took, at the median."""
 
     single: float
@@ -64,35 +64,39 @@ class Cost(NamedTuple):
 
 async def main() -> None:
     """Measure and print."""
-    async with _database() as connection:
-        tenant, ids = await _filled(connection)
-        await connection.execute(PER_ROW)
+    async with _open_database() as connection:
+        tenant, ids = await _insert_rows(connection)
+        await connection.execute(CREATE_ROW_TRIGGERS)
         kinds: dict[str, tuple[str, ...]] = {
             "no trigger": (),
             "per statement (Atrium's)": TRIGGERS,
             "per row": ("audit_row",),
         }
-        costs: dict[str, list[Cost]] = {kind: [] for kind in kinds}
+        costs: dict[str, list[StatementCost]] = {kind: [] for kind in kinds}
         for number in range(ROUNDS + 1):
             for kind, triggers in kinds.items():
-                await _only(connection, triggers)
-                cost = await _measured(connection, tenant, ids, number)
+                await _enable_triggers(connection, triggers)
+                cost = await _measure_cost(connection, tenant, ids, number)
                 if number:  # the first round is for warming up
                     costs[kind].append(cost)
         Console().print(_table(costs))
 
 
-async def _measured(connection: asyncpg.Connection, tenant: UUID, ids: list[UUID], number: int) -> Cost:
+async def _measure_cost(connection: asyncpg.Connection, tenant: UUID, ids: list[UUID], number: int) -> StatementCost:
     one = "UPDATE tasks SET title = $3 WHERE tenant_id = $1 AND id = $2"
     many = "UPDATE tasks SET title = $3 WHERE tenant_id = $1 AND id = ANY ($2)"
-    single = await _median(SINGLES, lambda n: connection.execute(one, tenant, ids[n], f"one {number} {n}"))
-    bulk = await _median(BULKS, lambda n: connection.execute(many, tenant, ids[:BULK], f"many {number} {n}"))
+    single = await _measure_median(
+        SINGLE_UPDATES, lambda n: connection.execute(one, tenant, ids[n], f"one {number} {n}")
+    )
+    bulk = await _measure_median(
+        BULK_UPDATES, lambda n: connection.execute(many, tenant, ids[:ROWS_PER_BULK], f"many {number} {n}")
+    )
     for clean in ("TRUNCATE unsealed", "TRUNCATE audit_log", "VACUUM tasks"):
         await connection.execute(clean)
-    return Cost(single, bulk)
+    return StatementCost(single, bulk)
 
 
-async def _median(times: int, work: Callable[[int], Awaitable[object]]) -> float:
+async def _measure_median(times: int, work: Callable[[int], Awaitable[object]]) -> float:
     taken = []
     for number in range(times):
         begun = time.perf_counter()
@@ -101,19 +105,19 @@ async def _median(times: int, work: Callable[[int], Awaitable[object]]) -> float
     return statistics.median(taken) * 1000
 
 
-async def _only(connection: asyncpg.Connection, triggers: tuple[str, ...]) -> None:
+async def _enable_triggers(connection: asyncpg.Connection, triggers: tuple[str, ...]) -> None:
     for trigger in (*TRIGGERS, "audit_row"):
         change = "ENABLE" if trigger in triggers else "DISABLE"
         await connection.execute(f"ALTER TABLE tasks {change} TRIGGER {trigger}")
 
 
-async def _filled(connection: asyncpg.Connection) -> tuple[UUID, list[UUID]]:
+async def _insert_rows(connection: asyncpg.Connection) -> tuple[UUID, list[UUID]]:
     tenant, person = new_id(), new_id()
     await connection.execute("INSERT INTO tenants (id, name, slug) VALUES ($1, 'Acme', 'acme')", tenant)
     await connection.execute("INSERT INTO users (id, email, full_name) VALUES ($1, 'a@example.com', 'Ada')", person)
     member = "INSERT INTO memberships (tenant_id, id, user_id, full_name, email) VALUES ($1, $2, $3, '', '')"
     await connection.execute(member, tenant, new_id(), person)
-    ids = [new_id() for _ in range(5 * BULK)]
+    ids = [new_id() for _ in range(5 * ROWS_PER_BULK)]
     task = """
         INSERT INTO tasks (tenant_id, id, title, description, created_by)
         SELECT $1, id, 'Task ' || id, repeat('About it. ', 10), $3 FROM unnest($2::uuid[]) id
@@ -127,7 +131,7 @@ async def _filled(connection: asyncpg.Connection) -> tuple[UUID, list[UUID]]:
 
 
 @asynccontextmanager
-async def _database() -> AsyncIterator[asyncpg.Connection]:
+async def _open_database() -> AsyncIterator[asyncpg.Connection]:
     with tempfile.TemporaryDirectory(prefix="atrium-bench-") as folder:
         server = Server.start(Path(folder))
         try:
@@ -139,11 +143,11 @@ async def _database() -> AsyncIterator[asyncpg.Connection]:
             server.stop()
 
 
-def _table(costs: dict[str, list[Cost]]) -> Table:
-    table = Table("trigger", "1 row, ms", "ratio", f"{BULK:,} rows, ms", "ratio", title="An update of tasks")
-    base = Cost(*map(statistics.median, zip(*costs["no trigger"], strict=True)))
+def _table(costs: dict[str, list[StatementCost]]) -> Table:
+    table = Table("trigger", "1 row, ms", "ratio", f"{ROWS_PER_BULK:,} rows, ms", "ratio", title="An update of tasks")
+    base = StatementCost(*map(statistics.median, zip(*costs["no trigger"], strict=True)))
     for kind, rounds in costs.items():
-        cost = Cost(*map(statistics.median, zip(*rounds, strict=True)))
+        cost = StatementCost(*map(statistics.median, zip(*rounds, strict=True)))
         ratios = cost.single / base.single, cost.bulk / base.bulk
         table.add_row(kind, f"{cost.single:.2f}", f"{ratios[0]:.2f}", f"{cost.bulk:.1f}", f"{ratios[1]:.2f}")
     return table

@@ -16,33 +16,35 @@ import psutil
 from rich.console import Console
 
 from atrium import demo, migrate
-from atrium.admin import token
-from atrium.demo import OWNER, TENANT
+from atrium.admin import issue_token
+from atrium.demo import OWNER_EMAIL, TENANT_SLUG
 from atrium.embedded.server import Server
 from atrium.settings import Settings
-from bench.queries import Data
+from bench.queries import SampleIds
 
-__all__ = ["POOL", "TOKEN_MINUTES", "Place", "grow", "opened", "plain"]
+__all__ = ["POOL", "TOKEN_MINUTES", "BenchEnvironment", "asyncpg_url", "load_demo", "open_environment"]
 
 POOL = 2 * (os.cpu_count() or 1)  # connections of each server, unless another number is asked for
 TOKEN_MINUTES = 1440  # so that no run outlives its token
 
-WHO = """
+SELECT_IDENTITY = """
 SELECT m.tenant_id::text AS tenant, m.user_id::text AS user, m.role, (
     SELECT s.id::text FROM sessions s WHERE s.user_id = m.user_id ORDER BY s.created_at DESC LIMIT 1
 ) AS session FROM memberships m JOIN tenants t ON t.id = m.tenant_id WHERE m.email = $1 AND t.slug = $2
 """
-ORDERS = "SELECT id::text FROM orders WHERE tenant_id = $1::uuid ORDER BY id"
-TASKS = "SELECT id::text FROM tasks WHERE tenant_id = $1::uuid AND deleted_at IS NULL ORDER BY id"
+SELECT_ORDERS = "SELECT id::text FROM orders WHERE tenant_id = $1::uuid ORDER BY id"
+SELECT_TASKS = "SELECT id::text FROM tasks WHERE tenant_id = $1::uuid AND deleted_at IS NULL ORDER BY id"
 
-SAID = re.compile(rb"\[(\d+)\] .*LOG:  (?:execute [^:]+|statement): ")
+LOGGED_STATEMENT = re.compile(rb"\[(\d+)\] .*LOG:  (?:execute [^:]+|statement): ")
 
 # What a server does all the time it does on connections with names of their own, such as `atrium feed`.
-BACKGROUND = "SELECT pid FROM pg_stat_activity WHERE pid = pg_backend_pid() OR application_name LIKE 'atrium %'"
+BACKGROUND_PROCESSES = (
+    "SELECT pid FROM pg_stat_activity WHERE pid = pg_backend_pid() OR application_name LIKE 'atrium %'"
+)
 
 
 @dataclass
-class Place:
+class BenchEnvironment:
     """The database, its addresses, and acme's owner, who asks."""
 
     folder: Path
@@ -51,16 +53,16 @@ class Place:
     secret: str
     identity: dict[str, str]
     token: str
-    data: Data
+    data: SampleIds
     pool: int = POOL
     """How many connections each server has."""
 
     @property
-    def environment(self) -> dict[str, str]:
+    def peer_variables(self) -> dict[str, str]:
         """What every peer is told."""
         return {
-            "BENCH_OWNER_URL": plain(self.server.owner_url),
-            "BENCH_RUNTIME_URL": plain(self.server.runtime_url),
+            "BENCH_OWNER_URL": asyncpg_url(self.server.owner_url),
+            "BENCH_RUNTIME_URL": asyncpg_url(self.server.runtime_url),
             "BENCH_POOL": str(self.pool),
             "BENCH_TENANT": self.identity["tenant"],
             "BENCH_IDENTITY": json.dumps(self.identity),
@@ -77,60 +79,62 @@ class Place:
                 total += times.user + times.system + times.children_user + times.children_system
         return total
 
-    async def settle(self) -> None:
+    async def checkpoint(self) -> None:
         """Let nothing of what was written before disturb what is measured next."""
         await self.superuser.execute("CHECKPOINT")
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator[list[int]]:
+    async def count_statements(self) -> AsyncIterator[list[int]]:
         """Count statements: appends how many the database was asked for within, BEGIN and COMMIT among them."""
         found: list[int] = []
-        await self._log("all")
+        await self._set_log_statement("all")
         log = self.folder / "postgres" / "log"
         begun = log.stat().st_size
         try:
             yield found
         finally:
-            await self._log("none")
-            background = {row["pid"] for row in await self.superuser.fetch(BACKGROUND)}
+            await self._set_log_statement("none")
+            background = {row["pid"] for row in await self.superuser.fetch(BACKGROUND_PROCESSES)}
             with log.open("rb") as lines:
                 lines.seek(begun)
-                said = [SAID.search(line) for line in lines]
+                said = [LOGGED_STATEMENT.search(line) for line in lines]
             found.append(sum(match is not None and int(match[1]) not in background for match in said))
 
-    async def _log(self, what: str) -> None:
+    async def _set_log_statement(self, what: str) -> None:
         await self.superuser.execute(f"ALTER SYSTEM SET log_statement = '{what}'")
         await self.superuser.execute("SELECT pg_reload_conf()")
         await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, scale: float, console: Console, pool: int = POOL) -> AsyncIterator[Place]:
+async def open_environment(
+    folder: Path, *, scale: float, console: Console, pool: int = POOL
+) -> AsyncIterator[BenchEnvironment]:
     """Bring the database up in a folder, with the demo data at this scale, for as long as this lasts."""
     server = Server.start(folder)
     try:
         await asyncio.to_thread(migrate.upgrade, server.owner_url, server.runtime_url)
         secret = secrets.token_urlsafe(32)
         settings = Settings(secret_key=secret, access_token_minutes=TOKEN_MINUTES)
-        await grow(server, scale, console)
-        written = await token(server.owner_url, settings, email=OWNER, tenant=TENANT)
-        superuser = await asyncpg.connect(plain(server.superuser_url))
-        owner = await asyncpg.connect(plain(server.owner_url))
-        who: dict[str, str] = dict(await owner.fetchrow(WHO, OWNER, TENANT) or {})
-        ids = [[row[0] for row in await owner.fetch(query, who["tenant"])] for query in (ORDERS, TASKS)]
+        await load_demo(server, scale, console)
+        written = await issue_token(server.owner_url, settings, email=OWNER_EMAIL, tenant=TENANT_SLUG)
+        superuser = await asyncpg.connect(asyncpg_url(server.superuser_url))
+        owner = await asyncpg.connect(asyncpg_url(server.owner_url))
+        who: dict[str, str] = dict(await owner.fetchrow(SELECT_IDENTITY, OWNER_EMAIL, TENANT_SLUG) or {})
+        ids = [[row[0] for row in await owner.fetch(query, who["tenant"])] for query in (SELECT_ORDERS, SELECT_TASKS)]
         await owner.close()
-        yield Place(folder, server, superuser, secret, who, written, Data(who["tenant"], *ids), pool)
+        yield BenchEnvironment(folder, server, superuser, secret, who, written, SampleIds(who["tenant"], *ids), pool)
         await superuser.close()
     finally:
         server.stop()
 
 
-async def grow(server: Server, scale: float, console: Console) -> None:
+async def load_demo(server: Server, scale: float, console: Console) -> None:
     """Top the demo data up to a scale."""
     await asyncio.to_thread(_load, server, scale, console)
 
 
-def plain(url: str) -> str:
+def asyncpg_url(url: str) -> str:
     """An address without SQLAlchemy's driver."""
     return url.replace("+asyncpg", "")
 

@@ -13,17 +13,17 @@ from typing import Any
 
 import psutil
 
-from bench.environment import Place
-from bench.queries import Operation
-from bench.servers import Missing, Running
+from bench.environment import BenchEnvironment
+from bench.queries import BenchOperation
+from bench.servers import RunningServer, ServerUnavailable
 
-__all__ = ["Sample", "bodies", "sample", "statements", "undisturbed", "wrk_program"]
+__all__ = ["Sample", "build_requests", "count_statements", "find_wrk", "measure_sample", "measure_undisturbed"]
 
 CONNECTIONS = 32
-BODIES = 2_000  # requests that differ, of which each next one is drawn
-COUNTED = 20  # operations over which statements are counted
-STOLEN = 0.01  # of the processors' time may go to other machines during a sample
-TRIES = 4
+REQUEST_COUNT = 2_000  # requests that differ, of which each next one is drawn
+COUNTED_REQUESTS = 20  # operations over which statements are counted
+MAX_STOLEN = 0.01  # of the processors' time may go to other machines during a sample
+MAX_ATTEMPTS = 4
 
 SCRIPT = Path(__file__).with_name("load.lua")
 
@@ -44,7 +44,7 @@ class Sample:
     """The share of the processors' time that went to other machines on the same hardware."""
 
 
-def wrk_program() -> str:
+def find_wrk() -> str:
     """Where wrk is.
 
     Raises:
@@ -52,38 +52,40 @@ def wrk_program() -> str:
     """
     found = shutil.which("wrk")
     if found is None:
-        raise Missing("wrk is not installed; it is Debian's package of that name")
+        raise ServerUnavailable("wrk is not installed; it is Debian's package of that name")
     return found
 
 
-def bodies(operation: Operation, server: Running) -> list[dict[str, Any]]:
+def build_requests(operation: BenchOperation, server: RunningServer) -> list[dict[str, Any]]:
     """Requests with variables drawn at random, the same for every server."""
     chance = Random(operation.name)  # noqa: S311  # the same each time
-    data = server.place.data
-    drawn = (operation.variables(chance, data) for _ in range(BODIES))
-    made = (operation.body(given, data, own=server.kind.own) for given in drawn)
+    data = server.environment.data
+    drawn = (operation.variables(chance, data) for _ in range(REQUEST_COUNT))
+    made = (operation.body(given, data, own_schema=server.kind.has_own_schema) for given in drawn)
     return [body for body in made if body is not None]
 
 
-async def sample(servers: Sequence[Running], requests: Sequence[dict[str, Any]], seconds: float) -> Sample:
+async def measure_sample(
+    servers: Sequence[RunningServer], requests: Sequence[dict[str, Any]], seconds: float
+) -> Sample:
     """Load one server, or several together, for a while.
 
     Raises:
         RuntimeError: some request was refused or not answered.
     """
-    place = servers[0].place
-    file = place.folder / "requests"
+    environment = servers[0].environment
+    file = environment.folder / "requests"
     file.write_text("".join(json.dumps(body) + "\n" for body in requests))
-    stolen = _stolen()
-    before = sum(server.cpu() for server in servers), place.database_cpu()
+    stolen = _read_stolen_seconds()
+    before = sum(server.cpu() for server in servers), environment.database_cpu()
     share = CONNECTIONS // len(servers)
-    found = await asyncio.gather(*(_wrk(server, file, seconds, share) for server in servers))
-    after = sum(server.cpu() for server in servers), place.database_cpu()
+    found = await asyncio.gather(*(_run_wrk(server, file, seconds, share) for server in servers))
+    after = sum(server.cpu() for server in servers), environment.database_cpu()
     done = sum(each["requests"] for each in found)
     if any(each["failed"] for each in found):
         raise RuntimeError(f"{servers[0].kind.title}: {found}")
     if not done:  # the first answer takes longer than that
-        return await sample(servers, requests, 4 * seconds)
+        return await measure_sample(servers, requests, 4 * seconds)
     worked = done + CONNECTIONS / 2  # those under way at the end are half done, on average
     return Sample(
         sum(each["requests"] / each["seconds"] for each in found),
@@ -91,39 +93,41 @@ async def sample(servers: Sequence[Running], requests: Sequence[dict[str, Any]],
         max(each["p99"] for each in found),
         1000 * (after[0] - before[0]) / worked,
         1000 * (after[1] - before[1]) / worked,
-        (_stolen() - stolen) / (seconds * psutil.cpu_count()),
+        (_read_stolen_seconds() - stolen) / (seconds * psutil.cpu_count()),
     )
 
 
-async def undisturbed(server: Running, requests: Sequence[dict[str, Any]], seconds: float) -> Sample:
+async def measure_undisturbed(server: RunningServer, requests: Sequence[dict[str, Any]], seconds: float) -> Sample:
     """Load a server until nobody else had much of the processors meanwhile; after a few tries, the best of them."""
-    taken = await sample([server], requests, seconds)
-    for _ in range(TRIES - 1):
-        if taken.stolen <= STOLEN:
+    taken = await measure_sample([server], requests, seconds)
+    for _ in range(MAX_ATTEMPTS - 1):
+        if taken.stolen <= MAX_STOLEN:
             break
-        taken = min(taken, await sample([server], requests, seconds), key=lambda each: each.stolen)
+        taken = min(taken, await measure_sample([server], requests, seconds), key=lambda each: each.stolen)
     return taken
 
 
-async def statements(place: Place, server: Running, requests: Sequence[dict[str, Any]]) -> float:
+async def count_statements(
+    environment: BenchEnvironment, server: RunningServer, requests: Sequence[dict[str, Any]]
+) -> float:
     """How many statements the database is asked for by one operation, once it has been asked a few times."""
-    asked = list(islice(cycle(requests), COUNTED))
+    asked = list(islice(cycle(requests), COUNTED_REQUESTS))
     for body in asked:
         server.post(body)
-    async with place.listening() as counted:
+    async with environment.count_statements() as counted:
         for body in asked:
             server.post(body)
-    return round(counted[0] / COUNTED, 1)
+    return round(counted[0] / COUNTED_REQUESTS, 1)
 
 
-def _stolen() -> float:
+def _read_stolen_seconds() -> float:
     """Seconds of the processors that went to other machines so far; none where that is not known."""
     return float(getattr(psutil.cpu_times(), "steal", 0.0))
 
 
-async def _wrk(server: Running, file: Path, seconds: float, connections: int) -> dict[str, Any]:
+async def _run_wrk(server: RunningServer, file: Path, seconds: float, connections: int) -> dict[str, Any]:
     duration = f"{max(1, round(seconds))}s"
-    command = [wrk_program(), "-t1", f"-c{connections}", f"-d{duration}", "--timeout", "30s", "-s", str(SCRIPT)]
+    command = [find_wrk(), "-t1", f"-c{connections}", f"-d{duration}", "--timeout", "30s", "-s", str(SCRIPT)]
     for name, value in server.headers.items():
         command += ["-H", f"{name}: {value}"]
     process = await asyncio.create_subprocess_exec(*command, server.url, "--", str(file), stdout=subprocess.PIPE)

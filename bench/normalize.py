@@ -10,70 +10,72 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from bench.queries import Operation
-from bench.servers import Running
+from bench.queries import BenchOperation
+from bench.servers import RunningServer
 
-__all__ = ["compare", "normal"]
+__all__ = ["normalize", "require_equal_answers"]
 
-COMPARED = 5  # requests of each operation that all servers must answer alike
+COMPARED_REQUESTS = 5  # requests of each operation that all servers must answer alike
 
 GLOBAL_ID = re.compile(r"[A-Z][A-Za-z]+:([0-9a-f-]{36})")
-MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 
 
-def compare(operation: Operation, servers: Sequence[Running]) -> None:
+def require_equal_answers(operation: BenchOperation, servers: Sequence[RunningServer]) -> None:
     """Make sure that all servers answer an operation with the same content.
 
     Raises:
         RuntimeError: they do not.
     """
     chance = Random(operation.name)  # noqa: S311  # the same each time
-    for _ in range(COMPARED):
-        given = operation.variables(chance, servers[0].place.data)
+    for _ in range(COMPARED_REQUESTS):
+        given = operation.variables(chance, servers[0].environment.data)
         expected: Any = None
         for server in servers:
-            answer = normal(server.ask(operation, given))
+            answer = normalize(server.execute(operation, given))
             if server is servers[0]:
                 expected = answer
             elif answer != expected:
-                raise RuntimeError(f"{operation.name} of {server.kind.title}: {_difference(expected, answer)}")
+                raise RuntimeError(f"{operation.name} of {server.kind.title}: {_find_difference(expected, answer)}")
 
 
-def normal(data: Any) -> Any:
+def normalize(data: Any) -> Any:
     """The content of an answer's `data`."""
     if isinstance(data, dict):
         if data.keys() == {"payload"}:  # PostGraphile wraps what a mutation answers
-            return normal(data["payload"])
+            return normalize(data["payload"])
         if data.keys() == {"amount", "currency"}:
             return f"{Decimal(data['amount']):.2f} {data['currency']}"
-        return dict(_field(data, name, value) for name, value in data.items() if not name.endswith("_currency"))
+        return dict(
+            _normalize_field(data, name, value) for name, value in data.items() if not name.endswith("_currency")
+        )
     if isinstance(data, list):
-        return [normal(each) for each in data]
+        return [normalize(each) for each in data]
     if isinstance(data, str):
-        return _text(data)
+        return _normalize_text(data)
     return data
 
 
-def _field(data: dict[str, Any], name: str, value: Any) -> tuple[str, Any]:
+def _normalize_field(data: dict[str, Any], name: str, value: Any) -> tuple[str, Any]:
     if name.endswith("_minor"):
         amount = name.removesuffix("_minor")
         return amount, f"{Decimal(value) / 100:.2f} {data[f'{amount}_currency']}"
-    return name, normal(value)
+    return name, normalize(value)
 
 
-def _text(value: str) -> str:
+def _normalize_text(value: str) -> str:
     if match := GLOBAL_ID.fullmatch(value):
         return match[1]
-    if MOMENT.match(value):
+    if TIMESTAMP.match(value):
         return datetime.fromisoformat(value).astimezone(UTC).isoformat()
     return value
 
 
-def _difference(expected: Any, answer: Any, path: str = "data") -> str:
+def _find_difference(expected: Any, answer: Any, path: str = "data") -> str:
     if isinstance(expected, dict) and isinstance(answer, dict) and expected.keys() == answer.keys():
         key = next(key for key in expected if expected[key] != answer[key])
-        return _difference(expected[key], answer[key], f"{path}.{key}")
+        return _find_difference(expected[key], answer[key], f"{path}.{key}")
     if isinstance(expected, list) and isinstance(answer, list) and len(expected) == len(answer):
         index = next(index for index, each in enumerate(expected) if each != answer[index])
-        return _difference(expected[index], answer[index], f"{path}[{index}]")
+        return _find_difference(expected[index], answer[index], f"{path}[{index}]")
     return f"{path} is {str(answer)[:300]} and not {str(expected)[:300]}"

@@ -21,18 +21,18 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench.environment import Place, opened, plain
-from bench.servers import ATRIUM, Running, running
+from bench.environment import BenchEnvironment, asyncpg_url, open_environment
+from bench.servers import ATRIUM, RunningServer, run_server
 
-PLACE = "mutation($input: PlaceOrderInput!) { placeOrder(input: $input) { __typename ... on Order { id } } }"
-PRODUCT = "mutation($input: CreateProductInput!) { createProduct(input: $input) { ... on Product { id } } }"
-PEOPLE = "mutation($input: CreateUsersInput!) { createUsers(input: $input) { __typename } }"
+PLACE_ORDER = "mutation($input: PlaceOrderInput!) { placeOrder(input: $input) { __typename ... on Order { id } } }"
+CREATE_PRODUCT = "mutation($input: CreateProductInput!) { createProduct(input: $input) { ... on Product { id } } }"
+CREATE_USERS = "mutation($input: CreateUsersInput!) { createUsers(input: $input) { __typename } }"
 ORDERS = 400  # per measurement
-SHELF = 64  # products, so that buyers seldom meet
+PRODUCT_COUNT = 64  # products, so that buyers seldom meet
 SCALE = 0.01  # of the demo data
 
 # One placed and confirmed order per two events, with one item; the projection alongside.
-SEED = """
+INSERT_HISTORY = """
 WITH numbers AS (SELECT n, gen_random_uuid() AS stream, gen_random_uuid() AS item FROM generate_series(1, $1) n),
 who AS (SELECT m.tenant_id, m.user_id, (SELECT id FROM products p WHERE p.tenant_id = m.tenant_id LIMIT 1) AS product
     FROM memberships m JOIN tenants t ON t.id = m.tenant_id WHERE t.slug = 'acme' AND m.role = 'OWNER'),
@@ -54,15 +54,15 @@ INSERT INTO order_items SELECT w.tenant_id, item, stream, w.product, 1, 1, 100, 
 
 
 @dataclass
-class Shop:
+class OrderBench:
     """A server, a client that asks it as acme's owner, and the database beside it."""
 
-    place: Place
-    server: Running
+    environment: BenchEnvironment
+    server: RunningServer
     http: httpx.AsyncClient
     owner: asyncpg.Connection
 
-    async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+    async def execute(self, query: str, **variables: Any) -> dict[str, Any]:
         """The data of an operation."""
         body = (await self.http.post("/graphql", json={"query": query, "variables": variables})).json()
         if body.get("errors"):
@@ -72,19 +72,19 @@ class Shop:
 
     def cpu(self) -> tuple[float, float]:
         """CPU seconds used so far by the server, and by the database's processes."""
-        return self.server.cpu(), self.place.database_cpu()
+        return self.server.cpu(), self.environment.database_cpu()
 
 
 @asynccontextmanager
-async def open_shop() -> AsyncIterator[Shop]:
+async def open_bench() -> AsyncIterator[OrderBench]:
     """Serve for as long as this lasts, from an empty folder."""
     with tempfile.TemporaryDirectory(prefix="atrium-bench-") as folder:
-        async with opened(Path(folder), scale=SCALE, console=Console(quiet=True)) as place:
-            with running(ATRIUM, place) as server:
-                owner = await asyncpg.connect(plain(place.server.owner_url))
+        async with open_environment(Path(folder), scale=SCALE, console=Console(quiet=True)) as environment:
+            with run_server(ATRIUM, environment) as server:
+                owner_connection = await asyncpg.connect(asyncpg_url(environment.server.owner_url))
                 async with httpx.AsyncClient(base_url=server.url, headers=server.headers, timeout=60) as http:
-                    yield Shop(place, server, http, owner)
-                await owner.close()
+                    yield OrderBench(environment, server, http, owner_connection)
+                await owner_connection.close()
 
 
 async def main() -> None:
@@ -93,82 +93,82 @@ async def main() -> None:
     parser.add_argument("--events", type=int, default=100_000, help="how many events to grow the history to")
     events = parser.parse_args().events
     console = Console()
-    async with open_shop() as shop:
-        console.print(await throughput(shop))
-        console.print(await growth(shop, events))
-        console.print(await people(shop))
+    async with open_bench() as shop:
+        console.print(await measure_throughput(shop))
+        console.print(await measure_history_growth(shop, events))
+        console.print(await measure_create_users(shop))
 
 
-async def throughput(shop: Shop) -> Table:
+async def measure_throughput(bench: OrderBench) -> Table:
     """How many orders are placed by 1, 8 and 32 clients at once."""
     table = Table(
         "clients", "orders/s", "p50 ms", "p99 ms", "server CPU ms", "database CPU ms", title="placeOrder, one item"
     )
-    shelf = await _shelf(shop)
+    shelf = await _create_products(bench)
     for clients in (1, 8, 32):
-        table.add_row(str(clients), *await _placing(shop, shelf, clients))
+        table.add_row(str(clients), *await _place_orders(bench, shelf, clients))
     return table
 
 
-async def growth(shop: Shop, events: int) -> Table:
+async def measure_history_growth(bench: OrderBench, events: int) -> Table:
     """What an order costs after a short history and after a long one, and how long replaying it takes."""
     table = Table(
         "events", "orders/s", "p50 ms", "p99 ms", "server CPU ms", "database CPU ms", "replay s", title="history"
     )
-    shelf = await _shelf(shop)
+    shelf = await _create_products(bench)
     for size in sorted({10_000, events}):
-        have = await shop.owner.fetchval("SELECT count(*) FROM events")
+        have = await bench.owner.fetchval("SELECT count(*) FROM events")
         while have < size:
-            await shop.owner.execute(SEED, min(25_000, (size - have + 1) // 2))
-            have = await shop.owner.fetchval("SELECT count(*) FROM events")
-        await shop.owner.execute("ANALYZE")
-        while await shop.owner.fetchval("SELECT count(*) FROM unsealed"):  # the server seals them meanwhile
+            await bench.owner.execute(INSERT_HISTORY, min(25_000, (size - have + 1) // 2))
+            have = await bench.owner.fetchval("SELECT count(*) FROM events")
+        await bench.owner.execute("ANALYZE")
+        while await bench.owner.fetchval("SELECT count(*) FROM unsealed"):  # the server seals them meanwhile
             await asyncio.sleep(0.2)
-        table.add_row(f"{have:,}", *await _placing(shop, shelf, 1), f"{await _replayed(shop):.1f}")
+        table.add_row(f"{have:,}", *await _place_orders(bench, shelf, 1), f"{await _time_replay(bench):.1f}")
     return table
 
 
-async def people(shop: Shop) -> Table:
+async def measure_create_users(bench: OrderBench) -> Table:
     """How long `createUsers` takes for 1,000 people."""
     table = Table("1,000 people", "seconds", "server MB before", "after", title="createUsers")
     for label, extra in (("invited", {}), ("with passwords", {"password": "Passw0rd!"})):
         users = [
             {"email": f"{label[:4]}{n}@bench.example.com", "fullName": f"Person {n}", **extra} for n in range(1000)
         ]
-        before, began = shop.server.memory(), time.perf_counter()
-        await shop.ask(PEOPLE, input={"users": users})
-        table.add_row(label, f"{time.perf_counter() - began:.2f}", f"{before:.0f}", f"{shop.server.memory():.0f}")
+        before, began = bench.server.memory(), time.perf_counter()
+        await bench.execute(CREATE_USERS, input={"users": users})
+        table.add_row(label, f"{time.perf_counter() - began:.2f}", f"{before:.0f}", f"{bench.server.memory():.0f}")
     return table
 
 
-async def _shelf(shop: Shop) -> list[str]:
+async def _create_products(bench: OrderBench) -> list[str]:
     made = []
-    for number in range(SHELF):
+    for number in range(PRODUCT_COUNT):
         given: dict[str, Any] = {
             "sku": f"b{time.monotonic_ns()}-{number}",
             "name": "Bench",
             "stockQuantity": 10_000_000,
         }
         given["price"] = {"amount": "1.00", "currency": "EUR"}
-        made.append((await shop.ask(PRODUCT, input=given))["createProduct"]["id"])
+        made.append((await bench.execute(CREATE_PRODUCT, input=given))["createProduct"]["id"])
     return made
 
 
-async def _placing(shop: Shop, shelf: list[str], clients: int) -> list[str]:
+async def _place_orders(bench: OrderBench, shelf: list[str], clients: int) -> list[str]:
     took: list[float] = []
 
     async def client(number: int) -> None:
         for turn in range(ORDERS // clients):
-            item = {"productId": shelf[(number * 7 + turn) % SHELF], "quantity": 1}
+            item = {"productId": shelf[(number * 7 + turn) % PRODUCT_COUNT], "quantity": 1}
             began = time.perf_counter()
-            placed = await shop.ask(PLACE, input={"items": [item], "shippingAddress": "x"})
+            placed = await bench.execute(PLACE_ORDER, input={"items": [item], "shippingAddress": "x"})
             took.append(time.perf_counter() - began)
             if placed["placeOrder"]["__typename"] != "Order":
                 raise RuntimeError(placed)
 
-    (own, database), began = shop.cpu(), time.perf_counter()
+    (own, database), began = bench.cpu(), time.perf_counter()
     await asyncio.gather(*(client(number) for number in range(clients)))
-    seconds, (own_after, database_after) = time.perf_counter() - began, shop.cpu()
+    seconds, (own_after, database_after) = time.perf_counter() - began, bench.cpu()
     percentiles = statistics.quantiles(took, n=100)
     per_order = [
         1000 * (after - before) / len(took) for before, after in ((own, own_after), (database, database_after))
@@ -177,11 +177,11 @@ async def _placing(shop: Shop, shelf: list[str], clients: int) -> list[str]:
     return [f"{figure:.1f}" for figure in figures]
 
 
-async def _replayed(shop: Shop) -> float:
+async def _time_replay(bench: OrderBench) -> float:
     began = time.perf_counter()
     command = [sys.executable, "-m", "atrium", "replay"]
     process = await asyncio.create_subprocess_exec(
-        *command, env=shop.server.process.environ(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *command, env=bench.server.process.environ(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     said, _ = await process.communicate()
     if process.returncode:

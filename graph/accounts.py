@@ -8,8 +8,8 @@ from strawberry import UNSET
 
 import models
 from graph.fields.connection import Connection
-from graph.fields.declared import Node, column, listing, many, node
-from graph.fields.descriptions import input_type, output, result
+from graph.fields.declared import Node, backed_by, column, connection, to_many
+from graph.fields.descriptions import input_type, object_type, result_union
 from graph.fields.errors import (
     AlreadyExists,
     InvalidCredentials,
@@ -19,9 +19,9 @@ from graph.fields.errors import (
     RateLimited,
     VersionConflict,
 )
-from graph.fields.inputs import ref, values
-from graph.fields.mutations import account_mutation, mutation
-from graph.fields.viewer import claim, matches, own
+from graph.fields.inputs import id_of, to_kwargs
+from graph.fields.mutations import mutation, mutation_without_transaction
+from graph.fields.viewer import equals_viewer, viewer_attribute, viewer_reference
 from graph.runtime.context import Context
 from models.database import WriteSession
 from services import accounts, sessions
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["MUTATIONS", "LoginSession", "Queries", "Session", "SessionsEnded", "Viewer"]
 
 
-@node(sessions.SESSIONS)
+@backed_by(sessions.SESSIONS)
 class LoginSession(Node):
     """One login on one device."""
 
@@ -48,11 +48,11 @@ class LoginSession(Node):
     """From which address it was opened."""
     user_agent: str | None
     """By which program."""
-    is_current: bool = matches("id", "session_id")
+    is_current: bool = equals_viewer("id", "session_id")
     """Whether it is the one that asks."""
 
 
-@node(accounts.VIEWERS)
+@backed_by(accounts.VIEWERS)
 class Viewer:
     """The account that asks."""
 
@@ -76,21 +76,21 @@ class Viewer:
     """When it last changed."""
     version: int
     """How often it changed; for `expectedVersion`."""
-    role: models.Role | None = claim("role")
+    role: models.Role | None = viewer_attribute("role")
     """The role in the tenant that this session has entered."""
-    tenant: Annotated["Tenant", strawberry.lazy("graph.tenants")] | None = own("tenant_id")
+    tenant: Annotated["Tenant", strawberry.lazy("graph.tenants")] | None = viewer_reference("tenant_id")
     """The tenant that this session has entered."""
-    memberships: Connection[Annotated["Membership", strawberry.lazy("graph.tenants")]] = listing()
+    memberships: Connection[Annotated["Membership", strawberry.lazy("graph.tenants")]] = connection()
     """Where the person belongs; any of them can be entered with `switchTenant`."""
-    sessions: Connection[LoginSession] = listing()
+    sessions: Connection[LoginSession] = connection()
     """The live sessions, on all devices; the newest first."""
-    invitations: Connection[Annotated["ReceivedInvitation", strawberry.lazy("graph.tenants")]] = listing()
+    invitations: Connection[Annotated["ReceivedInvitation", strawberry.lazy("graph.tenants")]] = connection()
     """The open invitations that the person received."""
-    api_keys: Connection[Annotated["ApiKey", strawberry.lazy("graph.api_keys")]] = many("created_by")
+    api_keys: Connection[Annotated["ApiKey", strawberry.lazy("graph.api_keys")]] = to_many("created_by")
     """The API keys that the person made in this tenant; the newest first."""
 
 
-@output
+@object_type
 class Session:
     """What a login gives."""
 
@@ -100,13 +100,13 @@ class Session:
     """To get the next pair with, once. Null after `switchTenant`: the one that you have stays good."""
     expires_at: datetime
     """When the access token ends."""
-    viewer: Viewer | None = own("user_id")
+    viewer: Viewer | None = viewer_reference("user_id")
     """The account."""
-    tenant: Annotated["Tenant", strawberry.lazy("graph.tenants")] | None = own("tenant_id")
+    tenant: Annotated["Tenant", strawberry.lazy("graph.tenants")] | None = viewer_reference("tenant_id")
     """The tenant that was entered. Without one, only the account can be used, `createTenant` and `switchTenant`."""
 
 
-@output
+@object_type
 class SessionsEnded:
     """What a logout gives."""
 
@@ -114,11 +114,11 @@ class SessionsEnded:
     """How many sessions ended."""
 
 
-@output
+@object_type
 class Queries:
     """The account at the root."""
 
-    viewer: Viewer | None = own("user_id")
+    viewer: Viewer | None = viewer_reference("user_id")
     """The account that asks; null when nobody is logged in."""
 
 
@@ -186,76 +186,76 @@ class ChangePasswordInput:
 class RevokeSessionInput:
     """Which session ends."""
 
-    id: strawberry.ID = ref("LoginSession")
+    id: strawberry.ID = id_of("LoginSession")
     """One of the viewer's own."""
 
 
-RegisterResult = Annotated[Session | InvalidInput | AlreadyExists | RateLimited, result("Register")]
-LoginResult = Annotated[Session | InvalidCredentials | InvalidInput | RateLimited, result("Login")]
-RefreshResult = Annotated[Session | InvalidToken, result("Refresh")]
-SwitchTenantResult = Annotated[Session | InvalidInput, result("SwitchTenant")]
-UpdateViewerResult = Annotated[Viewer | InvalidInput | VersionConflict, result("UpdateViewer")]
+RegisterResult = Annotated[Session | InvalidInput | AlreadyExists | RateLimited, result_union("Register")]
+LoginResult = Annotated[Session | InvalidCredentials | InvalidInput | RateLimited, result_union("Login")]
+RefreshResult = Annotated[Session | InvalidToken, result_union("Refresh")]
+SwitchTenantResult = Annotated[Session | InvalidInput, result_union("SwitchTenant")]
+UpdateViewerResult = Annotated[Viewer | InvalidInput | VersionConflict, result_union("UpdateViewer")]
 ChangePasswordResult = Annotated[
-    SessionsEnded | InvalidCredentials | InvalidInput | RateLimited, result("ChangePassword")
+    SessionsEnded | InvalidCredentials | InvalidInput | RateLimited, result_union("ChangePassword")
 ]
-RevokeSessionResult = Annotated[SessionsEnded | NotFound, result("RevokeSession")]
+RevokeSessionResult = Annotated[SessionsEnded | NotFound, result_union("RevokeSession")]
 
 
-def _entered(context: Context, opened: sessions.Opened) -> Session:
-    context.become(opened.identity)
-    return Session(access_token=opened.access_token, refresh_token=opened.refresh_token, expires_at=opened.expires_at)
+def _switch_to_session(context: Context, issued: sessions.IssuedSession) -> Session:
+    context.switch_identity(issued.identity)
+    return Session(access_token=issued.access_token, refresh_token=issued.refresh_token, expires_at=issued.expires_at)
 
 
-@account_mutation(RegisterResult)
+@mutation_without_transaction(RegisterResult)
 async def register(context: Context, input: RegisterInput) -> Session:
     """Make an account and log it in; a link to confirm the address is mailed there.
 
     It belongs to no tenant yet: found one, or accept an invitation.
     """
-    origin = context.actor.identity.origin()
-    return _entered(context, await accounts.register(context, context.door, origin, **values(input)))
+    origin = context.actor.identity.without_user()
+    return _switch_to_session(context, await accounts.register(context, context.auth, origin, **to_kwargs(input)))
 
 
-@account_mutation(LoginResult)
+@mutation_without_transaction(LoginResult)
 async def login(context: Context, input: LoginInput) -> Session:
     """Log in."""
-    origin = context.actor.identity.origin()
-    return _entered(context, await sessions.login(context, context.door, origin, **values(input)))
+    origin = context.actor.identity.without_user()
+    return _switch_to_session(context, await sessions.login(context, context.auth, origin, **to_kwargs(input)))
 
 
-@account_mutation(RefreshResult)
+@mutation_without_transaction(RefreshResult)
 async def refresh(context: Context, input: RefreshInput) -> Session:
     """Exchange a refresh token for a new pair. Using one twice ends the session, except within seconds of the first."""
-    origin = context.actor.identity.origin()
-    return _entered(context, await sessions.refresh(context, context.door, origin, **values(input)))
+    origin = context.actor.identity.without_user()
+    return _switch_to_session(context, await sessions.refresh(context, context.auth, origin, **to_kwargs(input)))
 
 
-@account_mutation(SwitchTenantResult)
+@mutation_without_transaction(SwitchTenantResult)
 async def switch_tenant(context: Context, input: SwitchTenantInput) -> Session:
     """Enter another tenant of the viewer's: gives a new access token for it."""
     opened = await context.write(
-        lambda session: sessions.switch_tenant(session, context.actor, context.door, **values(input))
+        lambda session: sessions.switch_tenant(session, context.actor, context.auth, **to_kwargs(input))
     )
-    return _entered(context, opened)
+    return _switch_to_session(context, opened)
 
 
-@account_mutation(ChangePasswordResult)
+@mutation_without_transaction(ChangePasswordResult)
 async def change_password(context: Context, input: ChangePasswordInput) -> SessionsEnded:
     """Set a new password; every other session ends, and links that were mailed work no longer."""
-    ended = await accounts.change_password(context, context.door, context.actor, **values(input))
+    ended = await accounts.change_password(context, context.auth, context.actor, **to_kwargs(input))
     return SessionsEnded(count=ended)
 
 
 @mutation(UpdateViewerResult)
 async def update_viewer(session: WriteSession, actor: Actor, input: UpdateViewerInput) -> models.User:
     """Change the viewer's own account."""
-    return await accounts.rename(session, actor, **values(input))
+    return await accounts.update(session, actor, **to_kwargs(input))
 
 
 @mutation(RevokeSessionResult)
 async def revoke_session(session: WriteSession, actor: Actor, input: RevokeSessionInput) -> SessionsEnded:
     """End one of the viewer's sessions; its tokens stop working at once."""
-    return SessionsEnded(count=await sessions.revoke_session(session, actor, **values(input)))
+    return SessionsEnded(count=await sessions.revoke_session(session, actor, **to_kwargs(input)))
 
 
 @mutation(SessionsEnded)

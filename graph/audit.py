@@ -15,10 +15,10 @@ from strawberry.utils.str_converters import to_camel_case
 
 import models
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import NODES, Column, Declared, Node, One, column, listing, node, one
-from graph.fields.descriptions import enum, input_type, output
-from graph.fields.inputs import any_ref, ref
-from graph.fields.scalars import JSON, write_id
+from graph.fields.declared import NODE_TYPES, Column, DeclaredField, Node, ToOne, backed_by, column, connection, to_one
+from graph.fields.descriptions import enum, input_type, object_type
+from graph.fields.inputs import any_id, id_of
+from graph.fields.scalars import JSON, to_global_id
 from models import AuditAction
 from models.base import Model, table_of
 from services import audit
@@ -32,17 +32,17 @@ __all__ = [
     "AuditEntryOrder",
     "FieldChange",
     "Queries",
-    "changed",
-    "global_id",
+    "changed_fields",
+    "row_global_id",
 ]
 
 enum(AuditAction)
 
-UNTOLD = {"id", "tenant_id", "version", "updated_at"}
+HIDDEN_COLUMNS = {"id", "tenant_id", "version", "updated_at"}
 """Columns that are no news: what the entry says itself, and what moves with every change."""
 
 
-@output
+@object_type
 class FieldChange:
     """What became of one field."""
 
@@ -54,24 +54,24 @@ class FieldChange:
     """What it holds since. Null when the row was deleted, and where it is secret."""
 
 
-class Changes(Declared):
+class ChangesField(DeclaredField):
     """What an entry says of its row, field by field."""
 
     async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Name them as the schema does, and turn what points at something into its id."""
-        fields = _fields(info.schema, source.table_name)
-        return await asyncio.gather(*(_change(info, source, name, fields) for name in _columns(source)))
+        fields = _fields_by_column(info.schema, source.table_name)
+        return await asyncio.gather(*(_field_change(info, source, name, fields) for name in _changed_columns(source)))
 
 
-class RowId(Declared):
+class RowIdField(DeclaredField):
     """The id of the row that an entry is about."""
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> str:  # noqa: ARG002  # Strawberry's signature
         """Write it."""
-        return global_id(source)
+        return row_global_id(source)
 
 
-class Version(Declared):
+class VersionField(DeclaredField):
     """The version that an entry left its row at."""
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> int | None:  # noqa: ARG002  # Strawberry's signature
@@ -79,26 +79,26 @@ class Version(Declared):
         return (source.new_values or source.old_values or {}).get("version")
 
 
-def _field(kind: type[Declared]) -> Any:
+def _declare(kind: type[DeclaredField]) -> Any:
     """A field of that kind; any, as far as its annotation is concerned."""
     return kind()
 
 
-@node(audit.AUDIT)
+@backed_by(audit.AUDIT)
 class AuditEntry(Node):
     """One change of one thing: who made it, when and from where. Entries are never changed."""
 
     table: str = column("table_name")
     """What kind of thing it is: the name of its table, such as `tasks`."""
-    row_id: strawberry.ID = _field(RowId)
+    row_id: strawberry.ID = _declare(RowIdField)
     """Which one: its id, be it there or not."""
     action: AuditAction
     """What became of it."""
-    actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = one("actor_id", key="user_id")
+    actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")
     """Who did it; null for machines and operators."""
-    changes: list[FieldChange] = _field(Changes)
+    changes: list[FieldChange] = _declare(ChangesField)
     """What changed; of a new or a deleted thing all that it held. Empty once it was purged."""
-    version: int | None = _field(Version)
+    version: int | None = _declare(VersionField)
     """The version that the thing has since, or had when it was deleted; null if it has none, or was purged."""
     request_id: str | None
     """The request that it came with; for admins and owners."""
@@ -114,7 +114,7 @@ class AuditEntry(Node):
 
 def _is_known(type_name: str) -> bool:
     """Whether ids of entries' rows may begin with this: the name of a type, or of a table that has none."""
-    return type_name in NODES or type_name in Model.metadata.tables
+    return type_name in NODE_TYPES or type_name in Model.metadata.tables
 
 
 @input_type
@@ -123,11 +123,11 @@ class AuditEntryFilter:
 
     table: str | None = UNSET
     """Those of this kind of thing, such as `tasks`."""
-    row_id: strawberry.ID | None = any_ref(_is_known, default=UNSET)
+    row_id: strawberry.ID | None = any_id(_is_known, default=UNSET)
     """Those of this one thing, be it there or not."""
     action: AuditAction | None = UNSET
     """Those that did this."""
-    actor: strawberry.ID | None = ref("User", default=UNSET)
+    actor: strawberry.ID | None = id_of("User", default=UNSET)
     """Those of this person."""
     from_: datetime | None = strawberry.field(name="from", default=UNSET)
     """Those of this moment or later."""
@@ -152,64 +152,66 @@ class AuditEntryOrder:
     """Which way."""
 
 
-@output
+@object_type
 class Queries:
     """The audit log at the root."""
 
-    audit_log: Connection[AuditEntry] = listing(audit.LOG)
+    audit_log: Connection[AuditEntry] = connection(audit.FULL_LOG)
     """Everything that changed in the tenant. For admins and owners."""
 
 
-def global_id(entry: models.AuditEntry) -> str:
+def row_global_id(entry: models.AuditEntry) -> str:
     """The id of the row that an entry is about, as its type writes it, or after its table if it has no type."""
-    return write_id(_type_of(entry.table_name) or entry.table_name, entry.row_id)
+    return to_global_id(_type_name_of(entry.table_name) or entry.table_name, entry.row_id)
 
 
-def changed(info: Any, entry: models.AuditEntry) -> list[str]:
+def changed_fields(info: Any, entry: models.AuditEntry) -> list[str]:
     """The names of the fields that an entry changed."""
-    fields = _fields(info.schema, entry.table_name)
-    return [_name(name, fields) for name in _columns(entry)]
+    fields = _fields_by_column(info.schema, entry.table_name)
+    return [_api_name(name, fields) for name in _changed_columns(entry)]
 
 
-def _columns(entry: models.AuditEntry) -> Iterator[str]:
+def _changed_columns(entry: models.AuditEntry) -> Iterator[str]:
     values = {**(entry.old_values or {}), **(entry.new_values or {})}
-    return (name for name in values if name not in UNTOLD)
+    return (name for name in values if name not in HIDDEN_COLUMNS)
 
 
-async def _change(info: Any, entry: models.AuditEntry, name: str, fields: dict[str, Declared]) -> FieldChange:
+async def _field_change(
+    info: Any, entry: models.AuditEntry, name: str, fields: dict[str, DeclaredField]
+) -> FieldChange:
     before, after = ((values or {}).get(name) for values in (entry.old_values, entry.new_values))
     field = fields.get(name)
-    if isinstance(field, One):
-        before, after = await _id(info, field, before), await _id(info, field, after)
-    return FieldChange(field=_name(name, fields), before=before, after=after)
+    if isinstance(field, ToOne):
+        before, after = await _referenced_id(info, field, before), await _referenced_id(info, field, after)
+    return FieldChange(field=_api_name(name, fields), before=before, after=after)
 
 
-def _name(name: str, fields: dict[str, Declared]) -> str:
+def _api_name(name: str, fields: dict[str, DeclaredField]) -> str:
     field = fields.get(name)
     return to_camel_case(field.python_name if isinstance(field, Column) else name)
 
 
-async def _id(info: Any, field: One, value: str | None) -> Any:
+async def _referenced_id(info: Any, field: ToOne, value: str | None) -> Any:
     """The id of what a column points at; the row is asked only if the column holds something else."""
     if value is None:
         return None
     if field.key == "id":
-        return write_id(field.target.name, UUID(value))
+        return to_global_id(field.target.name, UUID(value))
     row = await info.context.loaders.one(field.target.collection, field.key, UUID(value))
-    return None if row is None else write_id(field.target.name, row.id)
+    return None if row is None else to_global_id(field.target.name, row.id)
 
 
 @cache
-def _type_of(table: str) -> str | None:
+def _type_name_of(table: str) -> str | None:
     """The type whose rows a table holds."""
-    return next((d.name for d in NODES.values() if table_of(d.collection.model).name == table), None)
+    return next((d.name for d in NODE_TYPES.values() if table_of(d.collection.model).name == table), None)
 
 
 @cache
-def _fields(schema: Any, table: str) -> dict[str, Declared]:
+def _fields_by_column(schema: Any, table: str) -> dict[str, DeclaredField]:
     """The declared fields of a table's type, by their columns."""
-    type_ = schema.get_type_by_name(_type_of(table) or "")
+    type_ = schema.get_type_by_name(_type_name_of(table) or "")
     if not isinstance(type_, StrawberryObjectDefinition):
         return {}
-    declared = [field for field in type_.fields if isinstance(field, Column | One)]
-    return {field.column or field.python_name: field for field in declared}
+    declared_fields = [field for field in type_.fields if isinstance(field, Column | ToOne)]
+    return {field.column or field.python_name: field for field in declared_fields}

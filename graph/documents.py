@@ -10,10 +10,10 @@ from strawberry import UNSET
 
 import models
 from graph import audit, subscriptions
-from graph.fields.as_of import as_of
+from graph.fields.as_of import by_id_as_of
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import Node, listing, many, node, one
-from graph.fields.descriptions import enum, input_type, output, result
+from graph.fields.declared import Node, backed_by, connection, to_many, to_one
+from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import (
     AlreadyExists,
     IdempotencyConflict,
@@ -22,7 +22,7 @@ from graph.fields.errors import (
     NotFound,
     VersionConflict,
 )
-from graph.fields.inputs import as_change, as_creation, ref, values
+from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
 from graph.runtime.context import Info
 from models.database import WriteSession
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 
-@node(documents.DOCUMENTS)
+@backed_by(documents.DOCUMENTS)
 class Document(Node):
     """A text that people write together. Deleted, it lies in the trash, and is found nowhere else."""
 
@@ -55,9 +55,9 @@ class Document(Node):
     """What it is called, in 1 to 200 characters; unique among the live documents of its project, or of none."""
     content: str
     """What it says, in up to 100,000 characters."""
-    project: Annotated["Project", strawberry.lazy("graph.projects")] | None = one("project_id")
+    project: Annotated["Project", strawberry.lazy("graph.projects")] | None = to_one("project_id")
     """What it belongs to."""
-    created_by: Annotated["User", strawberry.lazy("graph.tenants")] = one("created_by", key="user_id")
+    created_by: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
     """Who wrote it first; still there when they have left the tenant."""
     created_at: datetime
     """When it was written first."""
@@ -67,9 +67,9 @@ class Document(Node):
     """How often it changed; for `expectedVersion`."""
     deleted_at: datetime | None
     """When it went to the trash; null if it is not there."""
-    deleted_by: Annotated["User", strawberry.lazy("graph.tenants")] | None = one("deleted_by", key="user_id")
+    deleted_by: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("deleted_by", key="user_id")
     """Who moved it to the trash, or its project with it."""
-    history: Connection[audit.AuditEntry] = many("row_id")
+    history: Connection[audit.AuditEntry] = to_many("row_id")
     """What became of it, the newest first. `revertDocument` brings back what it held after one of these."""
 
 
@@ -79,9 +79,9 @@ class DocumentFilter:
 
     text: str | None = UNSET
     """Those whose title holds this, in any case."""
-    project_id: strawberry.ID | None = ref("Project", default=UNSET)
+    project_id: strawberry.ID | None = id_of("Project", default=UNSET)
     """Those of this project."""
-    created_by: strawberry.ID | None = ref("User", default=UNSET)
+    created_by: strawberry.ID | None = id_of("User", default=UNSET)
     """Those of this person."""
 
 
@@ -110,7 +110,7 @@ class TrashFilter:
 
     text: str | None = UNSET
     """Those whose title holds this, in any case."""
-    deleted_by: strawberry.ID | None = ref("User", default=UNSET)
+    deleted_by: strawberry.ID | None = id_of("User", default=UNSET)
     """Those that this person moved there."""
 
 
@@ -131,19 +131,19 @@ class TrashOrder:
     """Which way."""
 
 
-@output
+@object_type
 class Queries:
     """Documents at the root."""
 
-    document: Document | None = as_of(documents.as_of)
+    document: Document | None = by_id_as_of(documents.as_of)
     """One document by its id; null when there is none, or it is in the trash, or was at that moment."""
-    documents: Connection[Document] = listing()
+    documents: Connection[Document] = connection()
     """The tenant's documents."""
-    trash: Connection[Document] = listing(TRASH, companions="Trash")
+    trash: Connection[Document] = connection(TRASH, input_prefix="Trash")
     """The tenant's documents that were deleted and not purged."""
 
 
-@output
+@object_type
 class DocumentChange(subscriptions.Change):
     """One change of one document, as it happens."""
 
@@ -154,15 +154,15 @@ class DocumentChange(subscriptions.Change):
 
 
 def _document_changed(
-    info: Info, after: Annotated[str | None, subscriptions.AFTER] = UNSET
+    info: Info, after: Annotated[str | None, subscriptions.AFTER_ARGUMENT] = UNSET
 ) -> AsyncGenerator[DocumentChange, None]:
     """What changes about the tenant's documents, from now on or from behind a cursor: all of it, each once."""
-    return subscriptions.changes(
+    return subscriptions.follow_changes(
         info, DocumentChange, "document", Permission.DOCUMENTS_READ, documents.DOCUMENTS, after or None
     )
 
 
-@output
+@object_type
 class Subscriptions:
     """Documents, live."""
 
@@ -179,7 +179,7 @@ class CreateDocumentInput:
     """What it is called: 1 to 200 characters, unique among the live documents of its project, or of none."""
     content: str = ""
     """What it says, in up to 100,000 characters."""
-    project_id: strawberry.ID | None = ref("Project", default=UNSET)
+    project_id: strawberry.ID | None = id_of("Project", default=UNSET)
     """What it belongs to."""
     idempotency_key: str | None = UNSET
     """A key of your own, 1 to 255 characters: the same call with the same key makes one document only."""
@@ -189,13 +189,13 @@ class CreateDocumentInput:
 class UpdateDocumentInput:
     """What changes about a document. What is absent stays as it is; null empties it."""
 
-    id: strawberry.ID = ref("Document")
+    id: strawberry.ID = id_of("Document")
     """Which document."""
     title: strawberry.Maybe[str]
     """What it is called: 1 to 200 characters."""
     content: strawberry.Maybe[str]
     """What it says, in up to 100,000 characters."""
-    project_id: strawberry.Maybe[strawberry.ID | None] = ref("Project", default=None)
+    project_id: strawberry.Maybe[strawberry.ID | None] = id_of("Project", default=None)
     """What it belongs to."""
     expected_version: int | None = UNSET
     """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
@@ -205,7 +205,7 @@ class UpdateDocumentInput:
 class DeleteDocumentInput:
     """Which document goes to the trash."""
 
-    id: strawberry.ID = ref("Document")
+    id: strawberry.ID = id_of("Document")
     """Which document."""
     expected_version: int | None = UNSET
     """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
@@ -215,7 +215,7 @@ class DeleteDocumentInput:
 class RestoreDocumentInput:
     """Which document comes back from the trash."""
 
-    id: strawberry.ID = ref("Document")
+    id: strawberry.ID = id_of("Document")
     """Which document."""
 
 
@@ -223,7 +223,7 @@ class RestoreDocumentInput:
 class PurgeDocumentInput:
     """Which document is deleted for good."""
 
-    id: strawberry.ID = ref("Document")
+    id: strawberry.ID = id_of("Document")
     """Which document; it must be in the trash."""
 
 
@@ -231,50 +231,50 @@ class PurgeDocumentInput:
 class RevertDocumentInput:
     """Which past state a document returns to."""
 
-    id: strawberry.ID = ref("Document")
+    id: strawberry.ID = id_of("Document")
     """Which document."""
-    to: strawberry.ID = ref("AuditEntry")
+    to: strawberry.ID = id_of("AuditEntry")
     """The entry of its history after which it was as it shall be."""
     expected_version: int | None = UNSET
     """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
 
 
 CreateDocumentResult = Annotated[
-    Document | NotFound | InvalidInput | AlreadyExists | IdempotencyConflict, result("CreateDocument")
+    Document | NotFound | InvalidInput | AlreadyExists | IdempotencyConflict, result_union("CreateDocument")
 ]
 UpdateDocumentResult = Annotated[
-    Document | NotFound | InvalidInput | AlreadyExists | VersionConflict, result("UpdateDocument")
+    Document | NotFound | InvalidInput | AlreadyExists | VersionConflict, result_union("UpdateDocument")
 ]
-DeleteDocumentResult = Annotated[Document | NotFound | VersionConflict, result("DeleteDocument")]
-RestoreDocumentResult = Annotated[Document | NotFound | AlreadyExists, result("RestoreDocument")]
-PurgeDocumentResult = Annotated[Document | NotFound | IllegalTransition, result("PurgeDocument")]
+DeleteDocumentResult = Annotated[Document | NotFound | VersionConflict, result_union("DeleteDocument")]
+RestoreDocumentResult = Annotated[Document | NotFound | AlreadyExists, result_union("RestoreDocument")]
+PurgeDocumentResult = Annotated[Document | NotFound | IllegalTransition, result_union("PurgeDocument")]
 RevertDocumentResult = Annotated[
-    Document | NotFound | InvalidInput | AlreadyExists | VersionConflict, result("RevertDocument")
+    Document | NotFound | InvalidInput | AlreadyExists | VersionConflict, result_union("RevertDocument")
 ]
 
 
 @mutation(CreateDocumentResult)
 async def create_document(session: WriteSession, actor: Actor, input: CreateDocumentInput) -> models.Document:
     """Write a document."""
-    return await documents.create(session, actor, **as_creation(values(input)))
+    return await documents.create(session, actor, **create_kwargs(to_kwargs(input)))
 
 
 @mutation(UpdateDocumentResult)
 async def update_document(session: WriteSession, actor: Actor, input: UpdateDocumentInput) -> models.Document:
     """Change a document: only the fields that are given. What changes nothing makes no new version."""
-    return await documents.change(session, actor, **as_change(values(input)))
+    return await documents.update(session, actor, **update_kwargs(to_kwargs(input)))
 
 
 @mutation(DeleteDocumentResult)
 async def delete_document(session: WriteSession, actor: Actor, input: DeleteDocumentInput) -> models.Document:
     """Move a document to the trash. One that is there already stays as it is."""
-    return await documents.delete(session, actor, **values(input))
+    return await documents.delete(session, actor, **to_kwargs(input))
 
 
 @mutation(RestoreDocumentResult)
 async def restore_document(session: WriteSession, actor: Actor, input: RestoreDocumentInput) -> models.Document:
     """Bring a document back from the trash; without a project if that is in the trash. A live one stays as it is."""
-    return await documents.restore(session, actor, **values(input))
+    return await documents.restore(session, actor, **to_kwargs(input))
 
 
 @mutation(PurgeDocumentResult)
@@ -283,13 +283,13 @@ async def purge_document(session: WriteSession, actor: Actor, input: PurgeDocume
 
     For admins and owners.
     """
-    return await documents.purge(session, actor, **values(input))
+    return await documents.purge(session, actor, **to_kwargs(input))
 
 
 @mutation(RevertDocumentResult)
 async def revert_document(session: WriteSession, actor: Actor, input: RevertDocumentInput) -> models.Document:
     """Bring back what a document held after an entry of its history, as a new version."""
-    return await documents.revert(session, actor, **values(input))
+    return await documents.revert(session, actor, **to_kwargs(input))
 
 
 MUTATIONS = [create_document, update_document, delete_document, restore_document, purge_document, revert_document]

@@ -18,19 +18,19 @@ from strawberry.schema.schema import validate_document
 from strawberry.types.execution import ExecutionResult, StreamExecutionResult
 from strawberry.types.graphql import OperationType
 
-from graph.fields.errors import present
-from graph.runtime.complexity import Limits, Outline, outline, parse
+from graph.fields.errors import mask_error
+from graph.runtime.complexity import CostModel, Limits, analyze, parse_document
 from graph.runtime.context import Context
-from graph.runtime.lru import Cache
-from models.database.read_routing import Why
+from graph.runtime.lru import SegmentedLRU
+from models.database.read_routing import RoutingReason
 
-__all__ = ["Operation", "Texts"]
+__all__ = ["DocumentCache", "OperationExtension"]
 
-TEXTS_KEPT = 500
+MAX_CACHED_DOCUMENTS = 500
 
-PRIMARY_FOR: Mapping[OperationType, Why] = {
-    OperationType.MUTATION: Why.WRITE,
-    OperationType.SUBSCRIPTION: Why.SUBSCRIPTION,
+PRIMARY_REASONS: Mapping[OperationType, RoutingReason] = {
+    OperationType.MUTATION: RoutingReason.WRITE,
+    OperationType.SUBSCRIPTION: RoutingReason.SUBSCRIPTION,
 }
 """Kinds of operations that the primary answers, and why; what is left are queries."""
 
@@ -39,28 +39,28 @@ overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
 
 
 @dataclass(slots=True)
-class Text:
+class CachedDocument:
     """What is known of one text."""
 
     document: DocumentNode
-    outlines: dict[str | None, Outline] = field(default_factory=dict)
-    faults: list[GraphQLError] | None = None
+    cost_models: dict[str | None, CostModel] = field(default_factory=dict)
+    validation_errors: list[GraphQLError] | None = None
 
 
-class Texts:
+class DocumentCache:
     """The texts that were seen lately."""
 
     def __init__(self, limits: Limits, *, introspection: bool) -> None:
         self.limits = limits
         self._rules = (*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,)))
-        self._texts: Cache[str, Text] = Cache(TEXTS_KEPT)
+        self._documents: SegmentedLRU[str, CachedDocument] = SegmentedLRU(MAX_CACHED_DOCUMENTS)
 
-    def _read(self, source: str) -> Text:
-        text = self._texts.get(source)
-        if text is None:
-            text = Text(parse(source, self.limits))
-            self._texts.put(source, text)
-        return text
+    def _get_or_parse(self, source: str) -> CachedDocument:
+        cached = self._documents.get(source)
+        if cached is None:
+            cached = CachedDocument(parse_document(source, self.limits))
+            self._documents.put(source, cached)
+        return cached
 
     def document(self, source: str) -> DocumentNode:
         """The parsed text.
@@ -68,20 +68,20 @@ class Texts:
         Raises:
             GraphQLError: it is no GraphQL, or too large.
         """
-        return self._read(source).document
+        return self._get_or_parse(source).document
 
-    def outline(self, schema: GraphQLSchema, source: str, operation_name: str | None) -> Outline:
+    def cost_model(self, schema: GraphQLSchema, source: str, operation_name: str | None) -> CostModel:
         """What the text says of an operation's cost.
 
         Raises:
             GraphQLError: a fragment spreads itself.
         """
-        text = self._read(source)
-        if operation_name not in text.outlines:
-            text.outlines[operation_name] = outline(schema, text.document, operation_name)
-        return text.outlines[operation_name]
+        cached = self._get_or_parse(source)
+        if operation_name not in cached.cost_models:
+            cached.cost_models[operation_name] = analyze(schema, cached.document, operation_name)
+        return cached.cost_models[operation_name]
 
-    def faults(
+    def validation_errors(
         self,
         schema: GraphQLSchema,
         source: str,
@@ -89,31 +89,31 @@ class Texts:
         variables: dict[str, Any],
     ) -> list[GraphQLError]:
         """Why an operation is not executed: it asks for too much, or is not valid."""
-        text = self._read(source)
+        cached = self._get_or_parse(source)
         if (
             operation_name is None
-            and sum(isinstance(d, OperationDefinitionNode) for d in text.document.definitions) > 1
+            and sum(isinstance(d, OperationDefinitionNode) for d in cached.document.definitions) > 1
         ):
             return [GraphQLError("Say which operation is meant, in operationName.")]
-        if operation_name is not None and get_operation_ast(text.document, operation_name) is None:
+        if operation_name is not None and get_operation_ast(cached.document, operation_name) is None:
             return [GraphQLError("There is no operation of this name.")]  # and nothing is kept under it
         try:
-            refusal = self.outline(schema, source, operation_name).measure(variables).refusal(self.limits)
+            refusal = self.cost_model(schema, source, operation_name).measure(variables).limit_error(self.limits)
         except GraphQLError as cycle:
             refusal = cycle
         if refusal is not None:
             return [refusal]
-        if text.faults is None:
-            text.faults = validate_document(schema, text.document, self._rules)
-        return text.faults
+        if cached.validation_errors is None:
+            cached.validation_errors = validate_document(schema, cached.document, self._rules)
+        return cached.validation_errors
 
 
-class Operation(SchemaExtension):
+class OperationExtension(SchemaExtension):
     """What surrounds the execution of every operation."""
 
-    def __init__(self, texts: Texts, *, suggestions: bool) -> None:
+    def __init__(self, document_cache: DocumentCache, *, suggestions: bool) -> None:
         super().__init__()
-        self._texts = texts
+        self._document_cache = document_cache
         self._suggestions = suggestions
 
     @property
@@ -127,36 +127,36 @@ class Operation(SchemaExtension):
             yield
         finally:
             await self._context.end()
-            self._trace()
+            self._record_operation()
         result = self.execution_context.result
         if isinstance(result, ExecutionResult | GraphQLExecutionResult) and result.errors:
-            result.errors = self._presented(result.errors)
+            result.errors = self._mask_errors(result.errors)
 
     def on_execute(self) -> Iterator[None]:
         """Say which nodes may be read."""
-        self._context.route.kind = PRIMARY_FOR.get(self.execution_context.operation_type)
+        self._context.route.operation_kind_reason = PRIMARY_REASONS.get(self.execution_context.operation_type)
         yield
 
     def get_results(self) -> dict[str, Any]:
         """What the answer carries beside its data."""
-        return self._context.told()
+        return self._context.response_extensions()
 
     def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
         """The same for each event of a subscription."""
         if isinstance(result, ExecutionResult | GraphQLExecutionResult) and result.errors:
-            result.errors = self._presented(result.errors)
+            result.errors = self._mask_errors(result.errors)
         yield
 
     def on_parse(self) -> Iterator[None]:
         """Parse, or remember."""
         if self.execution_context.query:
-            self.execution_context.graphql_document = self._texts.document(self.execution_context.query)
+            self.execution_context.graphql_document = self._document_cache.document(self.execution_context.query)
         yield
 
     def on_validate(self) -> Iterator[None]:
         """Measure and validate, or remember."""
         context = self.execution_context
-        context.pre_execution_errors = self._texts.faults(
+        context.pre_execution_errors = self._document_cache.validation_errors(
             context.schema._schema,  # noqa: SLF001  # the way Strawberry's own extensions reach it
             context.query or "",
             context._provided_operation_name,  # noqa: SLF001  # likewise; unlike its public twin it never raises
@@ -164,14 +164,14 @@ class Operation(SchemaExtension):
         )
         yield
 
-    def _presented(self, errors: list[GraphQLError]) -> list[GraphQLError]:
-        if self._context.route.lost:
+    def _mask_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:
+        if self._context.route.replica_lost:
             return errors  # nobody will see them: it is run again
         request_id = self._context.actor.identity.request_id
-        return [present(error, request_id, suggestions=self._suggestions) for error in errors]
+        return [mask_error(error, request_id, suggestions=self._suggestions) for error in errors]
 
-    def _trace(self) -> None:
-        asked = self.execution_context
-        if asked.graphql_document is not None:
+    def _record_operation(self) -> None:
+        execution = self.execution_context
+        if execution.graphql_document is not None:
             with suppress(RuntimeError):  # no operation of that name; there is nothing to tell
-                self._context.note("reference", asked.operation_type.value, asked.operation_name)
+                self._context.record_operation("reference", execution.operation_type.value, execution.operation_name)

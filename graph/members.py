@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import UNSET
 
-from graph.fields.bulk import Outcome, Outcomes, outcomes
-from graph.fields.descriptions import input_type, output, result
+from graph.fields.bulk import Outcome, Outcomes, to_outcomes
+from graph.fields.descriptions import input_type, object_type, result_union
 from graph.fields.errors import AlreadyExists, IllegalTransition, InvalidInput
-from graph.fields.inputs import ref, values
-from graph.fields.mutations import account_mutation, mutation
+from graph.fields.inputs import id_of, to_kwargs
+from graph.fields.mutations import mutation, mutation_without_transaction
 from graph.runtime.context import Context
 from graph.tenants import Invitation, User
 from models import Role
@@ -47,16 +47,16 @@ class CreateUsersInput:
 class SetUsersActiveInput:
     """Who is let in or shut out."""
 
-    ids: list[strawberry.ID] = ref("User")
+    ids: list[strawberry.ID] = id_of("User")
     """1 to 1,000 members; ids of nobody who belongs to the tenant change nothing."""
     is_active: bool
     """Whether they may use the tenant."""
 
 
-CreatedUserResult = Annotated[User | Invitation | InvalidInput | AlreadyExists, result("CreatedUser")]
+CreatedUserResult = Annotated[User | Invitation | InvalidInput | AlreadyExists, result_union("CreatedUser")]
 
 
-@output
+@object_type
 class CreatedUserOutcome(Outcome):
     """What became of one person of a call."""
 
@@ -64,7 +64,7 @@ class CreatedUserOutcome(Outcome):
     """The new member, or the invitation, or why neither."""
 
 
-@output
+@object_type
 class CreatedUserOutcomes(Outcomes):
     """What became of the people of a call."""
 
@@ -72,7 +72,7 @@ class CreatedUserOutcomes(Outcomes):
     """One for each row of the input, in their order."""
 
 
-@output
+@object_type
 class UsersSwitched:
     """What became of a switch."""
 
@@ -80,11 +80,11 @@ class UsersSwitched:
     """How many changed; those who were as wanted before do not count."""
 
 
-CreateUsersResult = Annotated[CreatedUserOutcomes | InvalidInput, result("CreateUsers")]
-SetUsersActiveResult = Annotated[UsersSwitched | InvalidInput | IllegalTransition, result("SetUsersActive")]
+CreateUsersResult = Annotated[CreatedUserOutcomes | InvalidInput, result_union("CreateUsers")]
+SetUsersActiveResult = Annotated[UsersSwitched | InvalidInput | IllegalTransition, result_union("SetUsersActive")]
 
 
-@account_mutation(CreateUsersResult)
+@mutation_without_transaction(CreateUsersResult)
 async def create_users(context: Context, input: CreateUsersInput) -> CreatedUserOutcomes:
     """Add up to 1,000 people to the tenant; those that are refused hold up no other. For admins and owners.
 
@@ -93,21 +93,21 @@ async def create_users(context: Context, input: CreateUsersInput) -> CreatedUser
     unasked. Owners alone make owners. Sent again, it doubles nothing: who is a member already is refused, and a new
     invitation takes the place of the one before.
     """
-    made = await members.create_all(
+    results = await members.create_all(
         context,
-        context.door,
+        context.auth,
         context.actor,
-        people=[members.Newcomer(**values(row)) for row in input.users],
-        lifetime=context.door.invitation_lifetime,
+        new_members=[members.NewMember(**to_kwargs(row)) for row in input.users],
+        lifetime=context.auth.invitation_lifetime,
     )
 
-    def show(outcome: Any) -> Any:
-        if not isinstance(outcome, members.Invited):
+    def to_type(outcome: Any) -> Any:
+        if not isinstance(outcome, members.IssuedInvitation):
             return outcome
-        context.shown_once[outcome.invitation.id] = outcome.token
+        context.one_time_secrets[outcome.invitation.id] = outcome.token
         return outcome.invitation
 
-    return outcomes(CreatedUserOutcomes, CreatedUserOutcome, made, show)
+    return to_outcomes(CreatedUserOutcomes, CreatedUserOutcome, results, to_type)
 
 
 @mutation(SetUsersActiveResult)
@@ -116,7 +116,7 @@ async def set_users_active(session: WriteSession, actor: Actor, input: SetUsersA
 
     For admins; owners alone switch owners. Nobody shuts themselves out, and a tenant keeps an active owner.
     """
-    return UsersSwitched(count=await members.set_active(session, actor, **values(input)))
+    return UsersSwitched(count=await members.set_active(session, actor, **to_kwargs(input)))
 
 
 MUTATIONS = [create_users, set_users_active]

@@ -10,10 +10,10 @@ from strawberry import UNSET
 
 import models
 from graph import subscriptions
-from graph.fields.as_of import as_of
+from graph.fields.as_of import by_id_as_of
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import Node, listing, many, money, node, one, sql
-from graph.fields.descriptions import enum, input_type, output, result
+from graph.fields.declared import Node, backed_by, connection, expression, money, to_many, to_one
+from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import (
     IdempotencyConflict,
     IllegalTransition,
@@ -22,7 +22,7 @@ from graph.fields.errors import (
     OutOfStock,
     VersionConflict,
 )
-from graph.fields.inputs import ref, values
+from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.money import Money
 from graph.fields.mutations import Mutation, mutation
 from graph.products import Product
@@ -51,13 +51,13 @@ class OrderEventType(Enum):
     CANCELLED = "OrderCancelled"
 
 
-@node(orders.ITEMS)
+@backed_by(orders.ITEMS)
 class OrderItem(Node):
     """One line of an order."""
 
     line: int
     """Its place in the order, from 1."""
-    product: Product = one("product_id")
+    product: Product = to_one("product_id")
     """What was bought."""
     quantity: int
     """How many."""
@@ -65,11 +65,11 @@ class OrderItem(Node):
     """What one cost on the day."""
     subtotal: Money = money("subtotal_minor")
     """What the line costs."""
-    order: Annotated["Order", strawberry.lazy("graph.orders")] = one("order_id")
+    order: Annotated["Order", strawberry.lazy("graph.orders")] = to_one("order_id")
     """The order that it belongs to."""
 
 
-@node(orders.EVENTS)
+@backed_by(orders.EVENTS)
 class OrderEvent(Node):
     """One thing that happened to an order. Events never change, and the order is what they amount to."""
 
@@ -79,31 +79,31 @@ class OrderEvent(Node):
     """Which one of its order's events it is, from 1."""
     created_at: datetime
     """When."""
-    actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = one("actor_id", key="user_id")
+    actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")
     """Who did it."""
-    reason: str | None = sql("reason")
+    reason: str | None = expression("reason")
     """Why, if they said."""
-    order: Annotated["Order", strawberry.lazy("graph.orders")] = one("stream_id")
+    order: Annotated["Order", strawberry.lazy("graph.orders")] = to_one("stream_id")
     """The order as it is now."""
 
 
-@node(orders.ORDERS)
+@backed_by(orders.ORDERS)
 class Order(Node):
     """One purchase."""
 
     status: OrderStatus
     """How far it has come."""
-    next_statuses: list[OrderStatus] = sql("next_statuses")
+    next_statuses: list[OrderStatus] = expression("next_statuses")
     """What it may become next."""
     total_amount: Money = money("total_minor")
     """What it costs: the sum of its lines."""
     shipping_address: str
     """Where it goes."""
-    user: Annotated["User", strawberry.lazy("graph.tenants")] = one("user_id", key="user_id")
+    user: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("user_id", key="user_id")
     """Who bought; still there when they have left the tenant."""
-    items: Connection[OrderItem] = many("order_id")
+    items: Connection[OrderItem] = to_many("order_id")
     """Its lines."""
-    events: Connection[OrderEvent] = many("stream_id")
+    events: Connection[OrderEvent] = to_many("stream_id")
     """What happened to it, in order."""
     created_at: datetime
     """When it was placed."""
@@ -119,9 +119,9 @@ class OrderFilter:
 
     status: OrderStatus | None = UNSET
     """Those that have come this far."""
-    placed_by: strawberry.ID | None = ref("User", default=UNSET)
+    placed_by: strawberry.ID | None = id_of("User", default=UNSET)
     """Those of this person."""
-    product_id: strawberry.ID | None = ref("Product", default=UNSET)
+    product_id: strawberry.ID | None = id_of("Product", default=UNSET)
     """Those that this product is in."""
     created_from: datetime | None = UNSET
     """Those placed at this moment or later."""
@@ -148,17 +148,17 @@ class OrderOrder:
     """Which way."""
 
 
-@output
+@object_type
 class Queries:
     """Orders at the root."""
 
-    order: Order | None = as_of(orders.as_of)
+    order: Order | None = by_id_as_of(orders.as_of)
     """One order by its id; null when there is none, or it is not yours to see."""
-    orders: Connection[Order] = listing()
+    orders: Connection[Order] = connection()
     """Your own orders; all of the tenant's for admins and owners."""
 
 
-@output
+@object_type
 class OrderEventMessage:
     """One thing that happened to an order, as it happens."""
 
@@ -169,15 +169,15 @@ class OrderEventMessage:
 
 
 async def _order_events(
-    info: Info, after: Annotated[str | None, subscriptions.AFTER] = UNSET
+    info: Info, after: Annotated[str | None, subscriptions.AFTER_ARGUMENT] = UNSET
 ) -> AsyncGenerator[OrderEventMessage]:
     """What happens to the orders that you may see, from now on or from behind a cursor: all of it, each once."""
-    entries = subscriptions.entries(info.context, Permission.ORDERS_READ, orders.EVENTS, after or None)
+    entries = subscriptions.follow_feed(info.context, Permission.ORDERS_READ, orders.EVENTS, after or None)
     async for cursor, event in entries:
         yield OrderEventMessage(cursor=cursor, event=event)
 
 
-@output
+@object_type
 class Subscriptions:
     """Orders, live."""
 
@@ -190,7 +190,7 @@ class Subscriptions:
 class OrderItemInput:
     """How many of a product are ordered."""
 
-    product_id: strawberry.ID = ref("Product")
+    product_id: strawberry.ID = id_of("Product")
     """Which product; it must be active."""
     quantity: int
     """How many: 1 or more."""
@@ -212,7 +212,7 @@ class PlaceOrderInput:
 class ConfirmOrderInput:
     """Which order is confirmed."""
 
-    id: strawberry.ID = ref("Order")
+    id: strawberry.ID = id_of("Order")
     """Which order."""
     reason: str | None = UNSET
     """Why, in up to 500 characters."""
@@ -235,40 +235,40 @@ class CancelOrderInput(ConfirmOrderInput):
     """Which order is cancelled."""
 
 
-Moved = Order | NotFound | InvalidInput | IllegalTransition | VersionConflict
-PlaceOrderResult = Annotated[Order | OutOfStock | InvalidInput | IdempotencyConflict, result("PlaceOrder")]
+TransitionResult = Order | NotFound | InvalidInput | IllegalTransition | VersionConflict
+PlaceOrderResult = Annotated[Order | OutOfStock | InvalidInput | IdempotencyConflict, result_union("PlaceOrder")]
 
 
 @mutation(PlaceOrderResult)
 async def place_order(session: WriteSession, actor: Actor, input: PlaceOrderInput) -> models.Order:
     """Order products: all of it or nothing. Stock is reserved and prices are frozen."""
-    given = values(input)
+    given = to_kwargs(input)
     items = [orders.Item(**item) for item in given.pop("items")]
     return await orders.place(session, actor, items=items, **given)
 
 
-@mutation(Annotated[Moved, result("ConfirmOrder")])
+@mutation(Annotated[TransitionResult, result_union("ConfirmOrder")])
 async def confirm_order(session: WriteSession, actor: Actor, input: ConfirmOrderInput) -> models.Order:
     """Confirm a pending order. For admins and owners."""
-    return await orders.move(session, actor, status=OrderStatus.CONFIRMED, **values(input))
+    return await orders.transition(session, actor, status=OrderStatus.CONFIRMED, **to_kwargs(input))
 
 
-@mutation(Annotated[Moved, result("ShipOrder")])
+@mutation(Annotated[TransitionResult, result_union("ShipOrder")])
 async def ship_order(session: WriteSession, actor: Actor, input: ShipOrderInput) -> models.Order:
     """Say that a confirmed order was shipped. For admins and owners."""
-    return await orders.move(session, actor, status=OrderStatus.SHIPPED, **values(input))
+    return await orders.transition(session, actor, status=OrderStatus.SHIPPED, **to_kwargs(input))
 
 
-@mutation(Annotated[Moved, result("DeliverOrder")])
+@mutation(Annotated[TransitionResult, result_union("DeliverOrder")])
 async def deliver_order(session: WriteSession, actor: Actor, input: DeliverOrderInput) -> models.Order:
     """Say that a shipped order was delivered. For admins and owners."""
-    return await orders.move(session, actor, status=OrderStatus.DELIVERED, **values(input))
+    return await orders.transition(session, actor, status=OrderStatus.DELIVERED, **to_kwargs(input))
 
 
-@mutation(Annotated[Moved, result("CancelOrder")])
+@mutation(Annotated[TransitionResult, result_union("CancelOrder")])
 async def cancel_order(session: WriteSession, actor: Actor, input: CancelOrderInput) -> models.Order:
     """Cancel an order that was not shipped yet; its stock returns. Your own, or any for admins and owners."""
-    return await orders.move(session, actor, status=OrderStatus.CANCELLED, **values(input))
+    return await orders.transition(session, actor, status=OrderStatus.CANCELLED, **to_kwargs(input))
 
 
 MUTATIONS: list[Mutation] = [place_order, confirm_order, ship_order, deliver_order, cancel_order]

@@ -10,12 +10,12 @@ from strawberry import UNSET
 
 import models
 from graph import audit
-from graph.fields.bulk import Outcome, Outcomes, changes, outcomes, rows
+from graph.fields.bulk import Outcome, Outcomes, parse_changes, parse_rows, to_outcomes
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import Node, listing, many, money, node, single, sql
-from graph.fields.descriptions import enum, input_type, output, result
+from graph.fields.declared import Node, backed_by, by_id, connection, expression, money, to_many
+from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import AlreadyExists, IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields.inputs import as_change, as_creation, ref, values
+from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.money import Money, MoneyInput
 from graph.fields.mutations import mutation
 from models import Currency
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 
-@node(products.PRODUCTS)
+@backed_by(products.PRODUCTS)
 class Product(Node):
     """Something that is sold."""
 
@@ -61,13 +61,13 @@ class Product(Node):
     """When it last changed."""
     version: int
     """How often it changed; for `expectedVersion`."""
-    units_sold: int | None = sql("units_sold")
+    units_sold: int | None = expression("units_sold")
     """How many were ordered, cancelled orders aside. For admins and owners."""
     revenue: Money | None = money("revenue_minor", computed=True)
     """What they brought in its present currency, cancelled orders aside. For admins and owners."""
-    orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = many("product_id")
+    orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = to_many("product_id")
     """The orders that it is in; your own, unless you manage orders."""
-    history: Connection[audit.AuditEntry] = many("row_id")
+    history: Connection[audit.AuditEntry] = to_many("row_id")
     """What became of it, the newest first."""
 
 
@@ -112,13 +112,13 @@ class ProductOrder:
     """Which way."""
 
 
-@output
+@object_type
 class Queries:
     """Products at the root."""
 
-    product: Product | None = single()
+    product: Product | None = by_id()
     """One product by its id; null when there is none."""
-    products: Connection[Product] = listing()
+    products: Connection[Product] = connection()
     """The tenant's products."""
 
 
@@ -146,7 +146,7 @@ class CreateProductInput:
 class UpdateProductInput:
     """What changes about a product. What is absent stays as it is; null empties it."""
 
-    id: strawberry.ID = ref("Product")
+    id: strawberry.ID = id_of("Product")
     """Which product."""
     sku: strawberry.Maybe[str]
     """Its own number, 1 to 64 characters, unique in the tenant whatever its case."""
@@ -166,7 +166,7 @@ class UpdateProductInput:
 class RestockProductInput:
     """How many of a product arrived."""
 
-    id: strawberry.ID = ref("Product")
+    id: strawberry.ID = id_of("Product")
     """Which product."""
     quantity: int
     """How many: 1 or more."""
@@ -186,7 +186,7 @@ class UpdateProductsInput:
 class ArrivalInput:
     """How many of one product arrived."""
 
-    id: strawberry.ID = ref("Product")
+    id: strawberry.ID = id_of("Product")
     """Which product."""
     quantity: int
     """How many: 1 or more."""
@@ -202,14 +202,18 @@ class RestockProductsInput:
     """A key of your own, 1 to 255 characters: the same call with the same key counts once."""
 
 
-CreateProductResult = Annotated[Product | InvalidInput | AlreadyExists | IdempotencyConflict, result("CreateProduct")]
-UpdateProductResult = Annotated[
-    Product | NotFound | InvalidInput | AlreadyExists | VersionConflict, result("UpdateProduct")
+CreateProductResult = Annotated[
+    Product | InvalidInput | AlreadyExists | IdempotencyConflict, result_union("CreateProduct")
 ]
-RestockProductResult = Annotated[Product | NotFound | InvalidInput | IdempotencyConflict, result("RestockProduct")]
+UpdateProductResult = Annotated[
+    Product | NotFound | InvalidInput | AlreadyExists | VersionConflict, result_union("UpdateProduct")
+]
+RestockProductResult = Annotated[
+    Product | NotFound | InvalidInput | IdempotencyConflict, result_union("RestockProduct")
+]
 
 
-@output
+@object_type
 class ProductOutcome(Outcome):
     """What became of one product of a call."""
 
@@ -217,7 +221,7 @@ class ProductOutcome(Outcome):
     """The product as it is now, or why it did not change."""
 
 
-@output
+@object_type
 class ProductOutcomes(Outcomes):
     """What became of the products of a call."""
 
@@ -225,10 +229,10 @@ class ProductOutcomes(Outcomes):
     """One for each row of the input, in their order."""
 
 
-RestockedProductResult = Annotated[Product | NotFound | InvalidInput, result("RestockedProduct")]
+RestockedProductResult = Annotated[Product | NotFound | InvalidInput, result_union("RestockedProduct")]
 
 
-@output
+@object_type
 class RestockOutcome(Outcome):
     """What became of one product of a call."""
 
@@ -236,7 +240,7 @@ class RestockOutcome(Outcome):
     """The product as it is now, or why none were added."""
 
 
-@output
+@object_type
 class RestockOutcomes(Outcomes):
     """What became of the products of a call."""
 
@@ -244,28 +248,31 @@ class RestockOutcomes(Outcomes):
     """One for each row of the input, in their order."""
 
 
-UpdateProductsResult = Annotated[ProductOutcomes | InvalidInput, result("UpdateProducts")]
-RestockProductsResult = Annotated[RestockOutcomes | InvalidInput | IdempotencyConflict, result("RestockProducts")]
+UpdateProductsResult = Annotated[ProductOutcomes | InvalidInput, result_union("UpdateProducts")]
+RestockProductsResult = Annotated[RestockOutcomes | InvalidInput | IdempotencyConflict, result_union("RestockProducts")]
 
 
 @mutation(CreateProductResult)
 async def create_product(session: WriteSession, actor: Actor, input: CreateProductInput) -> models.Product:
     """Offer a product. For admins and owners."""
-    said = values(input)
-    stock = said.pop("stock_quantity")
-    return await products.create(session, actor, stock_quantity=stock, **as_creation(said))
+    kwargs = to_kwargs(input)
+    stock = kwargs.pop("stock_quantity")
+    return await products.create(session, actor, stock_quantity=stock, **create_kwargs(kwargs))
 
 
-@mutation(UpdateProductResult, edit=lambda actor, input: products.edit(actor, **as_change(values(input))))
+@mutation(
+    UpdateProductResult,
+    row_update=lambda actor, input: products.update_command(actor, **update_kwargs(to_kwargs(input))),
+)
 async def update_product(session: WriteSession, actor: Actor, input: UpdateProductInput) -> models.Product:
     """Change a product: only the fields that are given. Placed orders keep their prices. For admins and owners."""
-    return await products.change(session, actor, **as_change(values(input)))
+    return await products.update(session, actor, **update_kwargs(to_kwargs(input)))
 
 
 @mutation(RestockProductResult)
 async def restock_product(session: WriteSession, actor: Actor, input: RestockProductInput) -> models.Product:
     """Add to a product's stock. For admins and owners."""
-    return await products.restock(session, actor, **values(input))
+    return await products.restock(session, actor, **to_kwargs(input))
 
 
 @mutation(UpdateProductsResult)
@@ -274,8 +281,8 @@ async def update_products(session: WriteSession, actor: Actor, input: UpdateProd
 
     An SKU counts as taken if another product had it before the call. For admins and owners.
     """
-    made = await products.change_all(session, actor, rows=changes(input.products, "products"))
-    return outcomes(ProductOutcomes, ProductOutcome, made)
+    results = await products.update_all(session, actor, rows=parse_changes(input.products, "products"))
+    return to_outcomes(ProductOutcomes, ProductOutcome, results)
 
 
 @mutation(RestockProductsResult)
@@ -284,9 +291,9 @@ async def restock_products(session: WriteSession, actor: Actor, input: RestockPr
 
     The same call with the same key adds nothing again, and answers the products as they are then.
     """
-    arrived = rows(input.products, "products", lambda given: products.Arrival(**given))
-    made = await products.restock_all(session, actor, rows=arrived, idempotency_key=input.idempotency_key or None)
-    return outcomes(RestockOutcomes, RestockOutcome, made)
+    receipts = parse_rows(input.products, "products", lambda given: products.StockReceipt(**given))
+    results = await products.restock_all(session, actor, rows=receipts, idempotency_key=input.idempotency_key or None)
+    return to_outcomes(RestockOutcomes, RestockOutcome, results)
 
 
 MUTATIONS = [create_product, update_product, update_products, restock_product, restock_products]

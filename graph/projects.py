@@ -9,10 +9,10 @@ from strawberry import UNSET
 
 import models
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import Node, listing, many, node, single
-from graph.fields.descriptions import enum, input_type, output, result
+from graph.fields.declared import Node, backed_by, by_id, connection, to_many
+from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields.inputs import ref, values
+from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation
 from models.database import WriteSession
 from services import projects
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["MUTATIONS", "Project", "ProjectFilter", "ProjectOrder", "Queries"]
 
 
-@node(projects.PROJECTS)
+@backed_by(projects.PROJECTS)
 class Project(Node):
     """What tasks and documents are grouped by. Archived, it leaves the default lists; deleted, it takes them along."""
 
@@ -43,9 +43,9 @@ class Project(Node):
     """When it last changed."""
     version: int
     """How often it changed; for `expectedVersion`."""
-    tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = many("project_id")
+    tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = to_many("project_id")
     """Its tasks."""
-    documents: Connection[Annotated["Document", strawberry.lazy("graph.documents")]] = many("project_id")
+    documents: Connection[Annotated["Document", strawberry.lazy("graph.documents")]] = to_many("project_id")
     """Its documents."""
 
 
@@ -80,13 +80,13 @@ class ProjectOrder:
     """Which way."""
 
 
-@output
+@object_type
 class Queries:
     """Projects at the root."""
 
-    project: Project | None = single()
+    project: Project | None = by_id()
     """One project by its id; null when there is none, or it is in the trash."""
-    projects: Connection[Project] = listing()
+    projects: Connection[Project] = connection()
     """The tenant's projects."""
 
 
@@ -104,7 +104,7 @@ class CreateProjectInput:
 class UpdateProjectInput:
     """What changes about a project."""
 
-    id: strawberry.ID = ref("Project")
+    id: strawberry.ID = id_of("Project")
     """Which project."""
     name: str
     """What it is called: 1 to 200 characters."""
@@ -116,7 +116,7 @@ class UpdateProjectInput:
 class ArchiveProjectInput:
     """Which project leaves the default lists, or returns."""
 
-    id: strawberry.ID = ref("Project")
+    id: strawberry.ID = id_of("Project")
     """Which project."""
     archived: bool = True
     """Whether it is archived afterwards."""
@@ -128,7 +128,7 @@ class ArchiveProjectInput:
 class DeleteProjectInput:
     """Which project goes to the trash."""
 
-    id: strawberry.ID = ref("Project")
+    id: strawberry.ID = id_of("Project")
     """Which project."""
     expected_version: int | None = UNSET
     """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
@@ -138,45 +138,45 @@ class DeleteProjectInput:
 class RestoreProjectInput:
     """Which project comes back from the trash."""
 
-    id: strawberry.ID = ref("Project")
+    id: strawberry.ID = id_of("Project")
     """Which project."""
 
 
-CreateProjectResult = Annotated[Project | InvalidInput | IdempotencyConflict, result("CreateProject")]
-UpdateProjectResult = Annotated[Project | NotFound | InvalidInput | VersionConflict, result("UpdateProject")]
-ArchiveProjectResult = Annotated[Project | NotFound | VersionConflict, result("ArchiveProject")]
-DeleteProjectResult = Annotated[Project | NotFound | VersionConflict, result("DeleteProject")]
-RestoreProjectResult = Annotated[Project | NotFound, result("RestoreProject")]
+CreateProjectResult = Annotated[Project | InvalidInput | IdempotencyConflict, result_union("CreateProject")]
+UpdateProjectResult = Annotated[Project | NotFound | InvalidInput | VersionConflict, result_union("UpdateProject")]
+ArchiveProjectResult = Annotated[Project | NotFound | VersionConflict, result_union("ArchiveProject")]
+DeleteProjectResult = Annotated[Project | NotFound | VersionConflict, result_union("DeleteProject")]
+RestoreProjectResult = Annotated[Project | NotFound, result_union("RestoreProject")]
 
 
 @mutation(CreateProjectResult)
 async def create_project(session: WriteSession, actor: Actor, input: CreateProjectInput) -> models.Project:
     """Start a project. For admins and owners."""
-    return await projects.create(session, actor, **values(input))
+    return await projects.create(session, actor, **to_kwargs(input))
 
 
-@mutation(UpdateProjectResult, edit=lambda actor, input: projects.renaming(actor, **values(input)))
+@mutation(UpdateProjectResult, row_update=lambda actor, input: projects.update_command(actor, **to_kwargs(input)))
 async def update_project(session: WriteSession, actor: Actor, input: UpdateProjectInput) -> models.Project:
     """Rename a project. For admins and owners."""
-    return await projects.rename(session, actor, **values(input))
+    return await projects.update(session, actor, **to_kwargs(input))
 
 
-@mutation(ArchiveProjectResult, edit=lambda actor, input: projects.archiving(actor, **values(input)))
+@mutation(ArchiveProjectResult, row_update=lambda actor, input: projects.archive_command(actor, **to_kwargs(input)))
 async def archive_project(session: WriteSession, actor: Actor, input: ArchiveProjectInput) -> models.Project:
     """Take a project out of the default lists, or put it back. For admins and owners."""
-    return await projects.archive(session, actor, **values(input))
+    return await projects.archive(session, actor, **to_kwargs(input))
 
 
 @mutation(DeleteProjectResult)
 async def delete_project(session: WriteSession, actor: Actor, input: DeleteProjectInput) -> models.Project:
     """Move a project, its tasks and its documents to the trash, as one set. For admins and owners."""
-    return await projects.delete(session, actor, **values(input))
+    return await projects.delete(session, actor, **to_kwargs(input))
 
 
 @mutation(RestoreProjectResult)
 async def restore_project(session: WriteSession, actor: Actor, input: RestoreProjectInput) -> models.Project:
     """Bring a project back from the trash, with all that went there with it. For admins and owners."""
-    return await projects.restore(session, actor, **values(input))
+    return await projects.restore(session, actor, **to_kwargs(input))
 
 
 MUTATIONS = [create_project, update_project, archive_project, delete_project, restore_project]

@@ -26,14 +26,14 @@ from graph import (
     tenants,
 )
 from graph.compiler import Compiler
-from graph.execution import Operation, Texts
+from graph.execution import DocumentCache, OperationExtension
 from graph.fields import node
-from graph.fields.errors import HANDLERS
+from graph.fields.errors import ERROR_HANDLERS
 from graph.fields.scalars import SCALARS
 from graph.runtime.complexity import Limits
 from graph.runtime.context import Context
 
-__all__ = ["Schema", "build"]
+__all__ = ["Schema", "create_schema"]
 
 DOMAINS: tuple[Any, ...] = (
     accounts,
@@ -63,10 +63,10 @@ class Schema(strawberry.Schema):
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
         """Execute an operation that has one result; `context_value` is given by name."""
-        if (compiled := await self._compiled(*args, **kwargs)) is not None:
+        if (compiled := await self._execute_compiled(*args, **kwargs)) is not None:
             return compiled
         result = await super().execute(*args, **kwargs)
-        if await kwargs["context_value"].restart():
+        if await kwargs["context_value"].prepare_retry_on_primary():
             result = await super().execute(*args, **kwargs)
         return result
 
@@ -75,12 +75,12 @@ class Schema(strawberry.Schema):
         start = super().stream
 
         async def results() -> AsyncIterator[Any]:
-            if (compiled := await self._compiled(*args, **kwargs)) is not None:
+            if (compiled := await self._execute_compiled(*args, **kwargs)) is not None:
                 yield compiled
                 return
             async with aclosing(await start(*args, **kwargs)) as first:
                 async for result in first:
-                    if await kwargs["context_value"].restart():
+                    if await kwargs["context_value"].prepare_retry_on_primary():
                         break
                     yield result
                 else:
@@ -91,7 +91,7 @@ class Schema(strawberry.Schema):
 
         return results()
 
-    async def _compiled(
+    async def _execute_compiled(
         self,
         query: str | None,
         *,
@@ -106,22 +106,22 @@ class Schema(strawberry.Schema):
         if self.compiler is None or not query or OperationType.QUERY not in allowed_operation_types:
             return None
         may_change = OperationType.MUTATION in allowed_operation_types
-        answer = await self.compiler.answer(query, operation_name, variable_values, context, may_change=may_change)
+        answer = await self.compiler.execute(query, operation_name, variable_values, context, may_change=may_change)
         if answer.declined is not None:
             context.declined = answer.declined
             return None
-        return ExecutionResult(data=answer.data, errors=None, extensions=context.told() or None)
+        return ExecutionResult(data=answer.data, errors=None, extensions=context.response_extensions() or None)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Leave them to `graph.fields.errors.present`."""
+        """Leave them to `graph.fields.errors.mask_error`."""
 
 
-def _of_all(name: str) -> list[Any]:
+def _collect_from_domains(name: str) -> list[Any]:
     """What the domains have by this name, those that have it."""
     return [getattr(domain, name) for domain in DOMAINS if hasattr(domain, name)]
 
 
-def build(limits: Limits | None = None, *, introspection: bool = True, compiler: bool = True) -> Schema:
+def create_schema(limits: Limits | None = None, *, introspection: bool = True, compiler: bool = True) -> Schema:
     """The whole schema, ready to execute.
 
     Args:
@@ -129,20 +129,20 @@ def build(limits: Limits | None = None, *, introspection: bool = True, compiler:
         introspection: whether clients may read the schema; without it, messages suggest no names either.
         compiler: whether queries are compiled where that is possible.
     """
-    queries = type("Query", (node.Queries, *_of_all("Queries")), {})
-    mutations = [field for fields in _of_all("MUTATIONS") for field in fields]
-    texts = Texts(limits or Limits(), introspection=introspection)
+    queries = type("Query", (node.Queries, *_collect_from_domains("Queries")), {})
+    mutations = [field for fields in _collect_from_domains("MUTATIONS") for field in fields]
+    document_cache = DocumentCache(limits or Limits(), introspection=introspection)
     schema = Schema(
         query=strawberry.type(queries, description="Everything that can be read."),
         subscription=strawberry.type(
-            type("Subscription", tuple(_of_all("Subscriptions")), {}),
+            type("Subscription", tuple(_collect_from_domains("Subscriptions")), {}),
             description="Everything that can be followed as it happens.",
         ),
         mutation=create_type("Mutation", mutations, description="Everything that can be done."),
-        extensions=[lambda: Operation(texts, suggestions=introspection)],
+        extensions=[lambda: OperationExtension(document_cache, suggestions=introspection)],
         config=StrawberryConfig(scalar_map=SCALARS),
-        exception_handlers=HANDLERS,
+        exception_handlers=ERROR_HANDLERS,
     )
     if compiler:
-        schema.compiler = Compiler(schema, schema._schema, texts)  # noqa: SLF001  # as Strawberry's own extensions do
+        schema.compiler = Compiler(schema, schema._schema, document_cache)  # noqa: SLF001  # as Strawberry's own extensions do
     return schema

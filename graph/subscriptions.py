@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import strawberry
 
-from graph.audit import changed, global_id
+from graph.audit import changed_fields, row_global_id
 from graph.fields.descriptions import interface
 from graph.runtime.context import Context, Info
 from models import AuditAction
@@ -17,13 +17,13 @@ from services.eventlog import outbox
 from services.permissions import Permission
 from services.queries.collection import Collection
 
-__all__ = ["AFTER", "Change", "changes", "entries"]
+__all__ = ["AFTER_ARGUMENT", "Change", "follow_changes", "follow_feed"]
 
-RECHECK = 15.0  # seconds after which a quiet follower's session is looked at again
+RECHECK_SECONDS = 15.0  # seconds after which a quiet follower's session is looked at again
 
 ChangeType = TypeVar("ChangeType", bound="Change")
 
-AFTER = strawberry.argument(description="The cursor to go on behind; without one, from now on.")
+AFTER_ARGUMENT = strawberry.argument(description="The cursor to go on behind; without one, from now on.")
 """What every subscription takes."""
 
 
@@ -39,7 +39,7 @@ class Change:
     """The names of the fields that changed."""
 
 
-async def entries(
+async def follow_feed(
     context: Context, permission: Permission, collection: Collection, after: str | None
 ) -> AsyncGenerator[tuple[str, Any]]:
     """The feed's entries of a collection that the actor may see, with their cursors, from now on or from a cursor.
@@ -54,23 +54,27 @@ async def entries(
     context.actor.require(permission)
     tenant_id = context.actor.identity.tenant_id
     assert tenant_id is not None, "the permission is of a tenant"
-    with context.feed.following(tenant_id) as wake:
-        position = _position(after) if after is not None else await outbox.head(await context.read(), context.actor)
+    with context.feed.subscribe(tenant_id) as wake:
+        position = (
+            _parse_cursor(after)
+            if after is not None
+            else await outbox.last_position(await context.read(), context.actor)
+        )
         await context.close()
         while True:
             wake.clear()
-            found, position, more = await outbox.after(await context.read(), context.actor, collection, position)
+            found, position, more = await outbox.read_after(await context.read(), context.actor, collection, position)
             await context.close()
             for at, entry in found:
                 yield str(at), entry
                 await context.close()
             if not more:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RECHECK):
+                    async with asyncio.timeout(RECHECK_SECONDS):
                         await wake.wait()
 
 
-async def changes(
+async def follow_changes(
     info: Info, kind: type[ChangeType], name: str, permission: Permission, collection: Collection, after: str | None
 ) -> AsyncGenerator[ChangeType]:
     """What changes about a collection's rows, as a kind of `Change` that shows the row in its field `name`.
@@ -78,16 +82,16 @@ async def changes(
     The row is shown as it is now; it is None when it is gone, or not for the actor to see.
 
     Raises:
-        InvalidInput, Unauthenticated, Forbidden: as in `entries`.
+        InvalidInput, Unauthenticated, Forbidden: as in `follow_feed`.
     """
     context = info.context
-    async for cursor, entry in entries(context, permission, audit.changes_of(collection), after):
+    async for cursor, entry in follow_feed(context, permission, audit.change_entries(collection), after):
         row = await context.loaders.one(collection, "id", entry.row_id)
-        shown = {name: row, f"{name}_id": global_id(entry)}
-        yield kind(cursor=cursor, action=AuditAction(entry.action), fields=changed(info, entry), **shown)
+        row_fields = {name: row, f"{name}_id": row_global_id(entry)}
+        yield kind(cursor=cursor, action=AuditAction(entry.action), fields=changed_fields(info, entry), **row_fields)
 
 
-def _position(cursor: str) -> int:
+def _parse_cursor(cursor: str) -> int:
     if cursor.isascii() and cursor.isdecimal() and len(cursor) < 19:  # noqa: PLR2004  # what a bigint surely holds
         return int(cursor)
     raise InvalidInput.of("after", "This is not a cursor of this feed.")

@@ -10,12 +10,12 @@ from strawberry import UNSET
 
 import models
 from graph import audit, subscriptions
-from graph.fields.bulk import Outcome, Outcomes, changes, outcomes
+from graph.fields.bulk import Outcome, Outcomes, parse_changes, to_outcomes
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import Node, listing, many, node, one, single
-from graph.fields.descriptions import enum, input_type, output, result
+from graph.fields.declared import Node, backed_by, by_id, connection, to_many, to_one
+from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields.inputs import as_change, as_creation, ref, values
+from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
 from graph.runtime.context import Info
 from models import TaskStatus
@@ -42,7 +42,7 @@ __all__ = [
 enum(TaskStatus)
 
 
-@node(tasks.TASKS)
+@backed_by(tasks.TASKS)
 class Task(Node):
     """What is to be done, by whom and until when."""
 
@@ -54,11 +54,11 @@ class Task(Node):
     """How far it has come."""
     due_date: datetime | None
     """Until when."""
-    project: Annotated["Project", strawberry.lazy("graph.projects")] | None = one("project_id")
+    project: Annotated["Project", strawberry.lazy("graph.projects")] | None = to_one("project_id")
     """What it belongs to."""
-    assignee: Annotated["User", strawberry.lazy("graph.tenants")] | None = one("assignee_id", key="user_id")
+    assignee: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("assignee_id", key="user_id")
     """Who does it; still there when they have left the tenant."""
-    creator: Annotated["User", strawberry.lazy("graph.tenants")] = one("created_by", key="user_id")
+    creator: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
     """Who noted it."""
     created_at: datetime
     """When it was noted."""
@@ -66,7 +66,7 @@ class Task(Node):
     """When it last changed."""
     version: int
     """How often it changed; for `expectedVersion`."""
-    history: Connection[audit.AuditEntry] = many("row_id")
+    history: Connection[audit.AuditEntry] = to_many("row_id")
     """What became of it, the newest first."""
 
 
@@ -80,9 +80,9 @@ class TaskFilter:
     """Those due at this moment or later."""
     due_before: datetime | None = UNSET
     """Those due before this moment."""
-    project_id: strawberry.ID | None = ref("Project", default=UNSET)
+    project_id: strawberry.ID | None = id_of("Project", default=UNSET)
     """Those of this project."""
-    assignee_id: strawberry.ID | None = ref("User", default=UNSET)
+    assignee_id: strawberry.ID | None = id_of("User", default=UNSET)
     """Those of this person."""
     text: str | None = UNSET
     """Those whose title or description holds this, in any case."""
@@ -108,17 +108,17 @@ class TaskOrder:
     """Which way."""
 
 
-@output
+@object_type
 class Queries:
     """Tasks at the root."""
 
-    task: Task | None = single()
+    task: Task | None = by_id()
     """One task by its id; null when there is none."""
-    tasks: Connection[Task] = listing()
+    tasks: Connection[Task] = connection()
     """The tenant's tasks."""
 
 
-@output
+@object_type
 class TaskChange(subscriptions.Change):
     """One change of one task, as it happens."""
 
@@ -129,13 +129,13 @@ class TaskChange(subscriptions.Change):
 
 
 def _task_changed(
-    info: Info, after: Annotated[str | None, subscriptions.AFTER] = UNSET
+    info: Info, after: Annotated[str | None, subscriptions.AFTER_ARGUMENT] = UNSET
 ) -> AsyncGenerator[TaskChange, None]:
     """What changes about the tenant's tasks, from now on or from behind a cursor: all of it, each once."""
-    return subscriptions.changes(info, TaskChange, "task", Permission.TASKS_READ, tasks.TASKS, after or None)
+    return subscriptions.follow_changes(info, TaskChange, "task", Permission.TASKS_READ, tasks.TASKS, after or None)
 
 
-@output
+@object_type
 class Subscriptions:
     """Tasks, live."""
 
@@ -156,9 +156,9 @@ class CreateTaskInput:
     """How far it has come."""
     due_date: datetime | None = UNSET
     """Until when."""
-    project_id: strawberry.ID | None = ref("Project", default=UNSET)
+    project_id: strawberry.ID | None = id_of("Project", default=UNSET)
     """What it belongs to."""
-    assignee_id: strawberry.ID | None = ref("User", default=UNSET)
+    assignee_id: strawberry.ID | None = id_of("User", default=UNSET)
     """Who does it: an active member."""
     idempotency_key: str | None = UNSET
     """A key of your own, 1 to 255 characters: the same call with the same key makes one task only."""
@@ -168,7 +168,7 @@ class CreateTaskInput:
 class UpdateTaskInput:
     """What changes about a task. What is absent stays as it is; null empties it."""
 
-    id: strawberry.ID = ref("Task")
+    id: strawberry.ID = id_of("Task")
     """Which task."""
     title: strawberry.Maybe[str]
     """What is to be done: 1 to 200 characters."""
@@ -178,9 +178,9 @@ class UpdateTaskInput:
     """How far it has come."""
     due_date: strawberry.Maybe[datetime | None]
     """Until when."""
-    project_id: strawberry.Maybe[strawberry.ID | None] = ref("Project", default=None)
+    project_id: strawberry.Maybe[strawberry.ID | None] = id_of("Project", default=None)
     """What it belongs to."""
-    assignee_id: strawberry.Maybe[strawberry.ID | None] = ref("User", default=None)
+    assignee_id: strawberry.Maybe[strawberry.ID | None] = id_of("User", default=None)
     """Who does it: an active member."""
     expected_version: int | None = UNSET
     """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
@@ -198,16 +198,16 @@ class UpdateTasksInput:
 class DeleteTaskInput:
     """Which task is deleted."""
 
-    id: strawberry.ID = ref("Task")
+    id: strawberry.ID = id_of("Task")
     """Which task."""
 
 
-CreateTaskResult = Annotated[Task | NotFound | InvalidInput | IdempotencyConflict, result("CreateTask")]
-UpdateTaskResult = Annotated[Task | NotFound | InvalidInput | VersionConflict, result("UpdateTask")]
-DeleteTaskResult = Annotated[Task | NotFound, result("DeleteTask")]
+CreateTaskResult = Annotated[Task | NotFound | InvalidInput | IdempotencyConflict, result_union("CreateTask")]
+UpdateTaskResult = Annotated[Task | NotFound | InvalidInput | VersionConflict, result_union("UpdateTask")]
+DeleteTaskResult = Annotated[Task | NotFound, result_union("DeleteTask")]
 
 
-@output
+@object_type
 class TaskOutcome(Outcome):
     """What became of one task of a call."""
 
@@ -215,7 +215,7 @@ class TaskOutcome(Outcome):
     """The task as it is now, or why it did not change."""
 
 
-@output
+@object_type
 class TaskOutcomes(Outcomes):
     """What became of the tasks of a call."""
 
@@ -223,32 +223,34 @@ class TaskOutcomes(Outcomes):
     """One for each row of the input, in their order."""
 
 
-UpdateTasksResult = Annotated[TaskOutcomes | InvalidInput, result("UpdateTasks")]
+UpdateTasksResult = Annotated[TaskOutcomes | InvalidInput, result_union("UpdateTasks")]
 
 
 @mutation(CreateTaskResult)
 async def create_task(session: WriteSession, actor: Actor, input: CreateTaskInput) -> models.Task:
     """Note a task."""
-    return await tasks.create(session, actor, **as_creation(values(input)))
+    return await tasks.create(session, actor, **create_kwargs(to_kwargs(input)))
 
 
-@mutation(UpdateTaskResult, edit=lambda actor, input: tasks.edit(actor, **as_change(values(input))))
+@mutation(
+    UpdateTaskResult, row_update=lambda actor, input: tasks.update_command(actor, **update_kwargs(to_kwargs(input)))
+)
 async def update_task(session: WriteSession, actor: Actor, input: UpdateTaskInput) -> models.Task:
     """Change a task: only the fields that are given."""
-    return await tasks.change(session, actor, **as_change(values(input)))
+    return await tasks.update(session, actor, **update_kwargs(to_kwargs(input)))
 
 
 @mutation(UpdateTasksResult)
 async def update_tasks(session: WriteSession, actor: Actor, input: UpdateTasksInput) -> TaskOutcomes:
     """Change up to 1,000 tasks at once, each as `updateTask` does; those that are refused hold up no other."""
-    made = await tasks.change_all(session, actor, rows=changes(input.tasks, "tasks"))
-    return outcomes(TaskOutcomes, TaskOutcome, made)
+    results = await tasks.update_all(session, actor, rows=parse_changes(input.tasks, "tasks"))
+    return to_outcomes(TaskOutcomes, TaskOutcome, results)
 
 
 @mutation(DeleteTaskResult)
 async def delete_task(session: WriteSession, actor: Actor, input: DeleteTaskInput) -> models.Task:
     """Delete a task for good; answers it as it was."""
-    return await tasks.delete(session, actor, **values(input))
+    return await tasks.delete(session, actor, **to_kwargs(input))
 
 
 MUTATIONS = [create_task, update_task, update_tasks, delete_task]

@@ -9,12 +9,12 @@ from strawberry import UNSET
 
 import models
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import Node, listing, many, node, one
-from graph.fields.descriptions import enum, input_type, output, result
+from graph.fields.declared import Node, backed_by, connection, to_many, to_one
+from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import AlreadyExists, IllegalTransition, InvalidInput, InvalidToken, NotFound, VersionConflict
-from graph.fields.inputs import ref, values
-from graph.fields.mutations import account_mutation, mutation
-from graph.fields.viewer import own, shown_once
+from graph.fields.inputs import id_of, to_kwargs
+from graph.fields.mutations import mutation, mutation_without_transaction
+from graph.fields.viewer import one_time_secret, viewer_reference
 from graph.runtime.context import Context
 from models import Role
 from models.database import WriteSession
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-@node(invitations.INVITATIONS)
+@backed_by(invitations.INVITATIONS)
 class Invitation(Node):
     """An offer to join a tenant, to one e-mail address; good once."""
 
@@ -50,11 +50,11 @@ class Invitation(Node):
     """When it was made."""
     expires_at: datetime
     """Until when it can be accepted."""
-    token: str | None = shown_once()
+    token: str | None = one_time_secret()
     """What it is accepted with. Shown once, in the answer of `inviteMember` or `createUsers`; null ever after."""
 
 
-@node(invitations.RECEIVED)
+@backed_by(invitations.RECEIVED_INVITATIONS)
 class ReceivedInvitation:
     """An invitation that the viewer received; it is accepted with the token that came with it."""
 
@@ -66,7 +66,7 @@ class ReceivedInvitation:
     """Until when it can be accepted."""
 
 
-@node(tenants.TENANTS)
+@backed_by(tenants.TENANTS)
 class Tenant(Node):
     """An organisation. Everything in it is walled off from every other."""
 
@@ -84,7 +84,7 @@ class Tenant(Node):
     """How often it changed; for `expectedVersion`."""
 
 
-@node(tenants.OWN_TENANTS)
+@backed_by(tenants.OWN_TENANTS)
 class MembershipTenant:
     """A tenant that the viewer belongs to, seen from outside."""
 
@@ -94,7 +94,7 @@ class MembershipTenant:
     """Its short name; for `switchTenant`."""
 
 
-@node(tenants.MEMBERSHIPS)
+@backed_by(tenants.MEMBERSHIPS)
 class Membership:
     """Where the viewer belongs."""
 
@@ -102,11 +102,11 @@ class Membership:
     """As what."""
     created_at: datetime
     """Since when."""
-    tenant: MembershipTenant | None = one("tenant_id")
+    tenant: MembershipTenant | None = to_one("tenant_id")
     """To which tenant."""
 
 
-@node(tenants.USERS)
+@backed_by(tenants.USERS)
 class User(Node):
     """A person as a member of this tenant, or a former one."""
 
@@ -126,9 +126,9 @@ class User(Node):
     """When this last changed."""
     version: int
     """How often it changed; for `expectedVersion`."""
-    tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = many("assignee_id", key="user_id")
+    tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = to_many("assignee_id", key="user_id")
     """The tasks that are assigned to them."""
-    orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = many("user_id", key="user_id")
+    orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = to_many("user_id", key="user_id")
     """What they ordered; only your own, unless you manage orders."""
 
 
@@ -166,15 +166,15 @@ class UserOrder:
     """Which way."""
 
 
-@output
+@object_type
 class Queries:
     """The tenant at the root."""
 
-    tenant: Tenant | None = own("tenant_id")
+    tenant: Tenant | None = viewer_reference("tenant_id")
     """The tenant that this session has entered; null without one."""
-    users: Connection[User] = listing()
+    users: Connection[User] = connection()
     """The tenant's people."""
-    invitations: Connection[Invitation] = listing()
+    invitations: Connection[Invitation] = connection()
     """The tenant's open invitations. For admins and owners."""
 
 
@@ -212,7 +212,7 @@ class InviteMemberInput:
 class RevokeInvitationInput:
     """Which invitation is taken back."""
 
-    id: strawberry.ID = ref("Invitation")
+    id: strawberry.ID = id_of("Invitation")
     """An open one."""
 
 
@@ -228,7 +228,7 @@ class AcceptInvitationInput:
 class ChangeMemberRoleInput:
     """Who gets another role."""
 
-    id: strawberry.ID = ref("User")
+    id: strawberry.ID = id_of("User")
     """The member."""
     role: Role
     """What they will be."""
@@ -240,64 +240,66 @@ class ChangeMemberRoleInput:
 class RemoveMemberInput:
     """Who is removed."""
 
-    id: strawberry.ID = ref("User")
+    id: strawberry.ID = id_of("User")
     """The member."""
 
 
-CreateTenantResult = Annotated[Tenant | InvalidInput | AlreadyExists, result("CreateTenant")]
-UpdateTenantResult = Annotated[Tenant | InvalidInput | AlreadyExists | VersionConflict, result("UpdateTenant")]
-InviteMemberResult = Annotated[Invitation | InvalidInput | AlreadyExists, result("InviteMember")]
-RevokeInvitationResult = Annotated[Invitation | NotFound, result("RevokeInvitation")]
-AcceptInvitationResult = Annotated[Tenant | InvalidToken | AlreadyExists, result("AcceptInvitation")]
-ChangeMemberRoleResult = Annotated[User | NotFound | IllegalTransition | VersionConflict, result("ChangeMemberRole")]
-RemoveMemberResult = Annotated[User | NotFound | IllegalTransition, result("RemoveMember")]
-LeaveTenantResult = Annotated[User | IllegalTransition, result("LeaveTenant")]
+CreateTenantResult = Annotated[Tenant | InvalidInput | AlreadyExists, result_union("CreateTenant")]
+UpdateTenantResult = Annotated[Tenant | InvalidInput | AlreadyExists | VersionConflict, result_union("UpdateTenant")]
+InviteMemberResult = Annotated[Invitation | InvalidInput | AlreadyExists, result_union("InviteMember")]
+RevokeInvitationResult = Annotated[Invitation | NotFound, result_union("RevokeInvitation")]
+AcceptInvitationResult = Annotated[Tenant | InvalidToken | AlreadyExists, result_union("AcceptInvitation")]
+ChangeMemberRoleResult = Annotated[
+    User | NotFound | IllegalTransition | VersionConflict, result_union("ChangeMemberRole")
+]
+RemoveMemberResult = Annotated[User | NotFound | IllegalTransition, result_union("RemoveMember")]
+LeaveTenantResult = Annotated[User | IllegalTransition, result_union("LeaveTenant")]
 
 
 @mutation(CreateTenantResult)
 async def create_tenant(session: WriteSession, actor: Actor, input: CreateTenantInput) -> models.Tenant:
     """Found a tenant, with the viewer as its owner. Enter it with `switchTenant`."""
-    return await tenants.create(session, actor, **values(input))
+    return await tenants.create(session, actor, **to_kwargs(input))
 
 
 @mutation(UpdateTenantResult)
 async def update_tenant(session: WriteSession, actor: Actor, input: UpdateTenantInput) -> models.Tenant:
     """Rename the tenant. For admins and owners."""
-    return await tenants.update(session, actor, **values(input))
+    return await tenants.update(session, actor, **to_kwargs(input))
 
 
-@account_mutation(InviteMemberResult)
+@mutation_without_transaction(InviteMemberResult)
 async def invite_member(context: Context, input: InviteMemberInput) -> models.Invitation:
     """Invite somebody, by mail; the token is shown here once, too. For admins; owners alone invite owners."""
     invitation, token = await invitations.invite(
-        context, context.door, context.actor, **values(input), lifetime=context.door.invitation_lifetime
+        context, context.auth, context.actor, **to_kwargs(input), lifetime=context.auth.invitation_lifetime
     )
-    context.shown_once[invitation.id] = token
+    context.one_time_secrets[invitation.id] = token
     return invitation
 
 
 @mutation(RevokeInvitationResult)
 async def revoke_invitation(session: WriteSession, actor: Actor, input: RevokeInvitationInput) -> models.Invitation:
     """Take an open invitation back. For admins and owners."""
-    return await invitations.revoke(session, actor, **values(input))
+    return await invitations.revoke(session, actor, **to_kwargs(input))
 
 
 @mutation(AcceptInvitationResult)
 async def accept_invitation(session: WriteSession, actor: Actor, input: AcceptInvitationInput) -> models.Tenant:
     """Join the tenant that an invitation offers. Enter it with `switchTenant`."""
-    return await invitations.accept(session, actor, **values(input))
+    return await invitations.accept(session, actor, **to_kwargs(input))
 
 
 @mutation(ChangeMemberRoleResult)
 async def change_member_role(session: WriteSession, actor: Actor, input: ChangeMemberRoleInput) -> models.Membership:
     """Give a member another role. For admins; owners alone make and unmake owners."""
-    return await tenants.change_role(session, actor, **values(input))
+    return await tenants.change_role(session, actor, **to_kwargs(input))
 
 
 @mutation(RemoveMemberResult)
 async def remove_member(session: WriteSession, actor: Actor, input: RemoveMemberInput) -> models.Membership:
     """End somebody's membership; what they did stays, under their name. For admins; owners alone remove owners."""
-    return await tenants.remove(session, actor, **values(input))
+    return await tenants.remove(session, actor, **to_kwargs(input))
 
 
 @mutation(LeaveTenantResult)

@@ -2,9 +2,9 @@
 
 from alembic import op
 
-from migrations.rls import definer
+from migrations.rls import grant_definer
 
-__all__ = ["make_entry"]
+__all__ = ["create_atrium_enter"]
 
 # Yields its one row, and sets the context that every policy reads, only if whoever asks is still let in: the account
 # is active, the session neither revoked nor over, the tenant active, and the membership live with the role that the
@@ -12,7 +12,7 @@ __all__ = ["make_entry"]
 # the transaction; those that the audit log alone needs are left out for who only reads, which is told by a request of
 # null. Each is an assignment, for a query would cost several times as much. It runs with the owner's rights, since what
 # it checks lies outside every wall.
-ENTER = """
+ENTER_FUNCTION = """
 CREATE FUNCTION atrium_enter(
     tenant uuid, member uuid, claimed_role text, session uuid, request text, address text, agent text{parameters}
 ) RETURNS TABLE (tenant_id uuid, user_id uuid)
@@ -55,7 +55,7 @@ END $$
 
 # For a machine a key must be neither revoked nor over, and whoever made it must still be let in to its tenant, with a
 # role that allows as much as the key's. The machine then asks in their name.
-MACHINES = """
+API_KEY_CHECK = """
     IF api_key IS NOT NULL THEN
         PERFORM FROM public.api_keys k
             JOIN public.memberships m ON m.tenant_id = k.tenant_id AND m.user_id = k.created_by
@@ -72,7 +72,7 @@ MACHINES = """
     END IF;"""
 
 
-def make_entry(*, operation: bool = False, machines: bool = False) -> None:
+def create_atrium_enter(*, operation: bool = False, machines: bool = False) -> None:
     """Make it, in the place of the one that there is.
 
     Args:
@@ -88,11 +88,11 @@ def make_entry(*, operation: bool = False, machines: bool = False) -> None:
         settings += "\n        done := set_config('app.api_key_id', coalesce(api_key::text, ''), true);"
     op.execute("DROP FUNCTION IF EXISTS atrium_enter")
     op.execute(
-        ENTER.format(
+        ENTER_FUNCTION.format(
             parameters=parameters,
             settings=settings,
-            machines=MACHINES if machines else "",
+            machines=API_KEY_CHECK if machines else "",
             people=" AND api_key IS NULL" if machines else "",
         )
     )
-    definer("atrium_enter")
+    grant_definer("atrium_enter")

@@ -11,7 +11,7 @@ from models import Model
 __all__: list[str] = []
 
 
-def comparable(thing: Any, _name: str | None, kind: str, *_: Any) -> bool:
+def is_compared(thing: Any, _name: str | None, kind: str, *_: Any) -> bool:
     """Say what is compared with the models: all but what only the migrations know.
 
     These are indexes over expressions, and the column that is searched (`tsvector`) with its index.
@@ -23,12 +23,12 @@ def comparable(thing: Any, _name: str | None, kind: str, *_: Any) -> bool:
     )
 
 
-def run(connection: Connection) -> None:
+def run_migrations(connection: Connection) -> None:
     """Run whatever the command asks for."""
     context.configure(
         connection=connection,
         target_metadata=Model.metadata,
-        include_object=comparable,
+        include_object=is_compared,
         compare_type=True,
         compare_server_default=True,
         transaction_per_migration=False,
@@ -37,4 +37,4 @@ def run(connection: Connection) -> None:
         context.run_migrations()
 
 
-run(context.config.attributes["connection"])
+run_migrations(context.config.attributes["connection"])

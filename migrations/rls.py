@@ -6,26 +6,26 @@ from alembic import op
 from sqlalchemy import text
 
 __all__ = [
-    "MEMBER",
-    "PRESENTED",
-    "TENANT",
-    "TENANT_ROWS",
-    "audited",
-    "definer",
-    "owners_view",
-    "run",
+    "CURRENT_TENANT_ID",
+    "CURRENT_USER_ID",
+    "IS_CURRENT_TENANT",
+    "PRESENTED_TOKEN_ID",
+    "add_audit_triggers",
+    "add_touch_trigger",
+    "drop_audit_triggers",
+    "enable_rls",
+    "grant_definer",
+    "owner_view",
+    "run_script",
     "runtime_role",
-    "touch",
-    "unaudited",
-    "wall",
 ]
 
-TENANT = "(SELECT nullif(current_setting('app.tenant_id', true), '')::uuid)"
-MEMBER = "(SELECT nullif(current_setting('app.user_id', true), '')::uuid)"
-PRESENTED = "(SELECT nullif(current_setting('app.presented', true), '')::uuid)"
+CURRENT_TENANT_ID = "(SELECT nullif(current_setting('app.tenant_id', true), '')::uuid)"
+CURRENT_USER_ID = "(SELECT nullif(current_setting('app.user_id', true), '')::uuid)"
+PRESENTED_TOKEN_ID = "(SELECT nullif(current_setting('app.presented', true), '')::uuid)"  # noqa: S105  # SQL
 """The id of the token in hand, while it is being checked. In a sub-select, each of these is read once a statement."""
 
-TENANT_ROWS = f"tenant_id = {TENANT}"
+IS_CURRENT_TENANT = f"tenant_id = {CURRENT_TENANT_ID}"
 
 AUDIT_TRIGGERS = {
     "INSERT": "NEW TABLE AS added",
@@ -40,13 +40,13 @@ def runtime_role() -> str:
     return op.get_bind().dialect.identifier_preparer.quote(name)
 
 
-def run(script: str) -> None:
+def run_script(script: str) -> None:
     """Run statements one by one; each ends with a semicolon at the end of its line."""
     for statement in script.strip().rstrip(";").split(";\n"):
         op.execute(statement)
 
 
-def wall(table: str, using: str = TENANT_ROWS, *, check: str | None = None, grants: str = "") -> None:
+def enable_rls(table: str, using: str = IS_CURRENT_TENANT, *, check: str | None = None, grants: str = "") -> None:
     """Wall a table off: forced row-level security, a policy for the runtime role and one for the owner.
 
     Without the owner's policy not even the owner's SECURITY DEFINER functions would see a row.
@@ -65,12 +65,12 @@ def wall(table: str, using: str = TENANT_ROWS, *, check: str | None = None, gran
         op.execute(f"GRANT {grants} ON {table} TO {role}")
 
 
-def touch(table: str) -> None:
+def add_touch_trigger(table: str) -> None:
     """Let every change of a row move its `version` and `updated_at`."""
     op.execute(f"CREATE TRIGGER touch BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION atrium_touch()")
 
 
-def audited(table: str, secrets: Sequence[str] = ()) -> None:
+def add_audit_triggers(table: str, secrets: Sequence[str] = ()) -> None:
     """Write every change of a table's rows into the audit log, whichever statement makes it.
 
     Rows are known by their columns `tenant_id` and `id`. Call it again when the table gets or loses a generated column.
@@ -89,24 +89,24 @@ def audited(table: str, secrets: Sequence[str] = ()) -> None:
         )
 
 
-def unaudited(table: str) -> None:
+def drop_audit_triggers(table: str) -> None:
     """Write its changes no longer."""
     for action in AUDIT_TRIGGERS:
         op.execute(f"DROP TRIGGER audit_{action.lower()} ON {table}")
 
 
-def definer(signature: str) -> None:
+def grant_definer(signature: str) -> None:
     """Let the runtime role, and nobody else, call a function that runs with the owner's rights."""
     op.execute(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO {runtime_role()}")
 
 
-def owners_view(name: str, select: str, *, where: str = "true") -> None:
+def owner_view(name: str, select: str, *, where: str = "true") -> None:
     """A view of the current tenant's rows that reads with the owner's rights.
 
     Operators that are not leakproof (LIKE, trigrams, full text) reach an index only where no policy stands in the
     way; here the tenant's wall is the view's own WHERE. It is no security barrier, so the planner may combine the two,
     and for that it may show only columns that everybody who may read the table may read.
     """
-    op.execute(f"CREATE VIEW {name} AS {select} WHERE {TENANT_ROWS} AND {where}")
+    op.execute(f"CREATE VIEW {name} AS {select} WHERE {IS_CURRENT_TENANT} AND {where}")
     op.execute(f"GRANT SELECT ON {name} TO {runtime_role()}")

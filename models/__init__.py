@@ -3,13 +3,13 @@
 Rows only: no rule lives here. `models.Task` is the row, `services.tasks` its rules, `graph.tasks` its face.
 """
 
-from models.accounts import LoginSession, MailedKind, MailedToken, Throttle, User
+from models.accounts import EmailToken, EmailTokenKind, LoginSession, Throttle, User
 from models.api_keys import ApiKey
 from models.articles import Article, ArticleLanguage, ArticleStatus, ArticleWord
 from models.audit import AuditAction, AuditEntry
 from models.base import Model, Row, row_class
 from models.documents import Document
-from models.events import Event, FeedEntry, Unsealed
+from models.events import Event, FeedEntry, OutboxEntry
 from models.idempotency import IdempotencyKey
 from models.money import Currency
 from models.orders import Order, OrderItem, OrderStatus
@@ -28,18 +28,19 @@ __all__ = [
     "AuditEntry",
     "Currency",
     "Document",
+    "EmailToken",
+    "EmailTokenKind",
     "Event",
     "FeedEntry",
     "IdempotencyKey",
     "Invitation",
     "LoginSession",
-    "MailedKind",
-    "MailedToken",
     "Membership",
     "Model",
     "Order",
     "OrderItem",
     "OrderStatus",
+    "OutboxEntry",
     "Product",
     "Project",
     "Role",
@@ -48,7 +49,6 @@ __all__ = [
     "TaskStatus",
     "Tenant",
     "Throttle",
-    "Unsealed",
     "User",
     "row_class",
 ]

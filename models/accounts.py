@@ -7,12 +7,12 @@ from uuid import UUID
 from sqlalchemy import Index, Text, text
 from sqlmodel import Field
 
-from models.base import Model, Timed, check_in, moment, new_id, now
+from models.base import Model, Versioned, enum_check, new_id, now, timestamp
 
-__all__ = ["LoginSession", "MailedKind", "MailedToken", "Throttle", "User"]
+__all__ = ["EmailToken", "EmailTokenKind", "LoginSession", "Throttle", "User"]
 
 
-class User(Timed, table=True):
+class User(Versioned, table=True):
     """One person's account; it belongs to no tenant. Memberships connect it to tenants."""
 
     __tablename__ = "users"
@@ -23,8 +23,8 @@ class User(Timed, table=True):
     password_hash: str | None = Field(default=None, sa_type=Text)
     is_active: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
     is_superuser: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
-    last_login: datetime | None = moment(default=None)
-    email_verified_at: datetime | None = moment(default=None)
+    last_login: datetime | None = timestamp(default=None)
+    email_verified_at: datetime | None = timestamp(default=None)
 
 
 class LoginSession(Model, table=True):
@@ -38,19 +38,19 @@ class LoginSession(Model, table=True):
     tenant_id: UUID | None = Field(default=None, foreign_key="tenants.id")  # the tenant last switched to
     refresh_digest: str = Field(sa_type=Text)
     previous_digest: str | None = Field(default=None, sa_type=Text)
-    created_at: datetime = moment(
+    created_at: datetime = timestamp(
         default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
     )
-    rotated_at: datetime = moment(
+    rotated_at: datetime = timestamp(
         default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
     )
-    expires_at: datetime = moment(nullable=False)
-    revoked_at: datetime | None = moment(default=None)
+    expires_at: datetime = timestamp(nullable=False)
+    revoked_at: datetime | None = timestamp(default=None)
     ip: str | None = Field(default=None, sa_type=Text)
     user_agent: str | None = Field(default=None, sa_type=Text)
 
 
-class MailedKind(StrEnum):
+class EmailTokenKind(StrEnum):
     """What a mailed token is for; its text begins with this."""
 
     RESET = "reset"  # set a new password
@@ -58,7 +58,7 @@ class MailedKind(StrEnum):
     CHANGE = "change"  # prove another address, which becomes the account's
 
 
-class MailedToken(Model, table=True):
+class EmailToken(Model, table=True):
     """A token that was mailed to somebody; good once, until it expires, for as long as `email` is theirs."""
 
     __tablename__ = "mailed_tokens"
@@ -68,16 +68,16 @@ class MailedToken(Model, table=True):
     kind: str = Field(sa_type=Text)
     email: str = Field(sa_type=Text)  # lower case; where it was sent
     digest: str = Field(sa_type=Text)
-    created_at: datetime = moment(
+    created_at: datetime = timestamp(
         default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
     )
-    expires_at: datetime = moment(nullable=False)
-    used_at: datetime | None = moment(default=None)
+    expires_at: datetime = timestamp(nullable=False)
+    used_at: datetime | None = timestamp(default=None)
 
     __table_args__ = (
         Index(None, "user_id", postgresql_where=text("used_at IS NULL")),
         Index(None, "expires_at"),
-        check_in("kind", MailedKind),
+        enum_check("kind", EmailTokenKind),
     )
 
 
@@ -88,4 +88,4 @@ class Throttle(Model, table=True):
 
     key: str = Field(primary_key=True, sa_type=Text)  # a digest; no address or e-mail is stored in clear
     attempts: int
-    started_at: datetime = moment(nullable=False)
+    started_at: datetime = timestamp(nullable=False)

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, Text, text
 from sqlmodel import Field
 
-from models.base import Owned, check_in, indexes, moment, now
+from models.base import TenantOwned, enum_check, indexes, now, timestamp
 from models.tenants import Role
 
 __all__ = ["ApiKey"]
@@ -14,7 +14,7 @@ __all__ = ["ApiKey"]
 LIVE = "revoked_at IS NULL"  # what lists of keys show; the rest is history
 
 
-class ApiKey(Owned, table=True):
+class ApiKey(TenantOwned, table=True):
     """One machine's key to one tenant, with one role. It acts in the name of whoever made it."""
 
     __tablename__ = "api_keys"
@@ -24,15 +24,15 @@ class ApiKey(Owned, table=True):
     role: str = Field(sa_type=Text)
     digest: str = Field(sa_type=Text)
     created_by: UUID
-    created_at: datetime = moment(
+    created_at: datetime = timestamp(
         default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
     )
-    expires_at: datetime | None = moment(default=None)
-    last_used_at: datetime | None = moment(default=None)  # to within some minutes
-    revoked_at: datetime | None = moment(default=None)
+    expires_at: datetime | None = timestamp(default=None)
+    last_used_at: datetime | None = timestamp(default=None)  # to within some minutes
+    revoked_at: datetime | None = timestamp(default=None)
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "created_by"], ["memberships.tenant_id", "memberships.user_id"]),
         *indexes("api_keys", ("created_at",), ("created_by", "created_at"), where=LIVE),
-        check_in("role", Role),
+        enum_check("role", Role),
     )

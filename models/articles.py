@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, Text, text
 from sqlmodel import Field
 
-from models.base import Model, Owned, Timed, check_in, indexes, moment, sort_key, trigrams
+from models.base import Model, TenantOwned, Versioned, enum_check, indexes, sort_key, timestamp, trigram_index
 
 __all__ = ["Article", "ArticleLanguage", "ArticleStatus", "ArticleWord"]
 
@@ -54,7 +54,7 @@ class ArticleLanguage(StrEnum):
     YIDDISH = "YIDDISH"
 
 
-class Article(Owned, Timed, table=True):
+class Article(TenantOwned, Versioned, table=True):
     """One article.
 
     The table has one column more, `vector`: what is searched. Only the view `articles_search` shows it, so that
@@ -70,7 +70,7 @@ class Article(Owned, Timed, table=True):
     language: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'ENGLISH'")})
     author_id: UUID  # the account of a member, who may have left since
     status: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'DRAFT'")})
-    published_at: datetime | None = moment(default=None)
+    published_at: datetime | None = timestamp(default=None)
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "author_id"], ["memberships.tenant_id", "memberships.user_id"]),
@@ -83,8 +83,8 @@ class Article(Owned, Timed, table=True):
             ("language", "created_at"),
             ("author_id", "created_at"),
         ),
-        check_in("language", ArticleLanguage),
-        check_in("status", ArticleStatus),
+        enum_check("language", ArticleLanguage),
+        enum_check("status", ArticleStatus),
     )
 
 
@@ -96,4 +96,4 @@ class ArticleWord(Model, table=True):
     tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
     word: str = Field(primary_key=True, sa_type=Text)
 
-    __table_args__ = (trigrams("article_words", "word"),)
+    __table_args__ = (trigram_index("article_words", "word"),)

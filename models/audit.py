@@ -9,7 +9,7 @@ from sqlalchemy import LargeBinary, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from models.base import Owned, check_in, indexes, moment
+from models.base import TenantOwned, enum_check, indexes, timestamp
 
 __all__ = ["AuditAction", "AuditEntry"]
 
@@ -23,7 +23,7 @@ class AuditAction(StrEnum):
     PURGE = "PURGE"  # its values were forgotten for good, here too
 
 
-class AuditEntry(Owned, table=True):
+class AuditEntry(TenantOwned, table=True):
     """One change of one row.
 
     Of an update the columns that changed are kept, before and after; of a creation or a deletion the whole row.
@@ -46,7 +46,7 @@ class AuditEntry(Owned, table=True):
     new_values: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     salt: bytes | None = Field(default=None, sa_type=LargeBinary)
     values_digest: bytes = Field(sa_type=LargeBinary)
-    created_at: datetime = moment(nullable=False)
+    created_at: datetime = timestamp(nullable=False)
 
     __table_args__ = (
         *indexes(
@@ -57,5 +57,5 @@ class AuditEntry(Owned, table=True):
             ("actor_id", "created_at"),
             ("action", "created_at"),
         ),
-        check_in("action", AuditAction),
+        enum_check("action", AuditAction),
     )

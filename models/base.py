@@ -14,20 +14,20 @@ from uuid_utils.compat import uuid7
 
 __all__ = [
     "Model",
-    "Owned",
     "Row",
-    "Timed",
-    "check_in",
+    "TenantOwned",
+    "Versioned",
     "choices_of",
-    "flag",
+    "enum_check",
+    "generated_flag",
     "indexes",
-    "moment",
     "new_id",
     "now",
     "row_class",
     "sort_key",
     "table_of",
-    "trigrams",
+    "timestamp",
+    "trigram_index",
 ]
 
 SQLModel.metadata.naming_convention = {
@@ -49,7 +49,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def moment(**options: Any) -> Any:
+def timestamp(**options: Any) -> Any:
     """A column for a point in time, kept with its time zone."""
     return Field(sa_type=cast("Any", DateTime(timezone=True)), **options)
 
@@ -68,7 +68,7 @@ def sort_key(of: str) -> Any:
     )
 
 
-def flag(when: str) -> Any:
+def generated_flag(when: str) -> Any:
     """A boolean column that says whether an expression holds, kept by the database.
 
     A filter on it is an equality, so one index serves the filter and the order together.
@@ -83,7 +83,7 @@ def indexes(table: str, *keys: tuple[str, ...], where: str | None = None) -> Ite
         yield Index(f"{table}_by_{'_'.join(key)}", "tenant_id", *key, "id", postgresql_where=condition)
 
 
-def trigrams(table: str, column: str) -> Index:
+def trigram_index(table: str, column: str) -> Index:
     """An index for substrings of a column, within its tenant."""
     return Index(
         f"{table}_by_text",
@@ -94,15 +94,15 @@ def trigrams(table: str, column: str) -> Index:
     )
 
 
-def check_in(column: str, choices: type[StrEnum]) -> CheckConstraint:
+def enum_check(column: str, choices: type[StrEnum]) -> CheckConstraint:
     """A CHECK that a text column holds one of an enum's values.
 
     Text and not a PostgreSQL enum: comparing enums is not leakproof, so under row-level security no index
     would serve a filter on one.
     """
     values = [choice.value for choice in choices]
-    written = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({written})", name=column, info={column: frozenset(values)})
+    literals = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({literals})", name=column, info={column: frozenset(values)})
 
 
 def choices_of(column: Column[Any]) -> frozenset[str] | None:
@@ -117,24 +117,24 @@ class Model(SQLModel):
     __tablename__: ClassVar[Any]
 
 
-class Owned(Model):
+class TenantOwned(Model):
     """A row that belongs to one tenant: its key starts with the tenant's, and so does every reference to it."""
 
     tenant_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True, default_factory=new_id)
 
 
-class Timed(Model):
+class Versioned(Model):
     """A row that changes: when it was made, when it last changed, and how often.
 
     `updated_at` and `version` are moved by the database (trigger `atrium_touch`), whoever writes: bulk
     statements and raw SQL too.
     """
 
-    created_at: datetime = moment(
+    created_at: datetime = timestamp(
         default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
     )
-    updated_at: datetime = moment(
+    updated_at: datetime = timestamp(
         default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
     )
     version: int = Field(default=1, sa_type=Integer, nullable=False, sa_column_kwargs={"server_default": text("1")})

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, Index, Text, text
 from sqlmodel import Field
 
-from models.base import Owned, Timed, indexes, moment, sort_key, trigrams
+from models.base import TenantOwned, Versioned, indexes, sort_key, timestamp, trigram_index
 
 __all__ = ["Document"]
 
@@ -14,7 +14,7 @@ _LIVE = "deleted_at IS NULL"
 _TRASHED = "deleted_at IS NOT NULL"
 
 
-class Document(Owned, Timed, table=True):
+class Document(TenantOwned, Versioned, table=True):
     """One document. Deleted, it lies in the trash until it is restored or purged."""
 
     __tablename__ = "documents"
@@ -25,7 +25,7 @@ class Document(Owned, Timed, table=True):
     content: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": text("''")})
     project_id: UUID | None = None
     created_by: UUID
-    deleted_at: datetime | None = moment(default=None)  # its project's, if it went to the trash with that
+    deleted_at: datetime | None = timestamp(default=None)  # its project's, if it went to the trash with that
     deleted_by: UUID | None = None
 
     __table_args__ = (
@@ -51,5 +51,5 @@ class Document(Owned, Timed, table=True):
             where=_LIVE,
         ),
         *indexes("documents", ("deleted_at",), ("deleted_by", "deleted_at"), where=_TRASHED),
-        trigrams("documents", "title_key"),
+        trigram_index("documents", "title_key"),
     )

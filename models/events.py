@@ -8,12 +8,12 @@ from sqlalchemy import BigInteger, ForeignKeyConstraint, Identity, Index, LargeB
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from models.base import Model, Owned, moment, now
+from models.base import Model, TenantOwned, now, timestamp
 
-__all__ = ["Event", "FeedEntry", "Unsealed"]
+__all__ = ["Event", "FeedEntry", "OutboxEntry"]
 
 
-class Event(Owned, table=True):
+class Event(TenantOwned, table=True):
     """One thing that happened to one stream, such as an order. Never changed, never deleted."""
 
     __tablename__ = "events"
@@ -27,7 +27,7 @@ class Event(Owned, table=True):
     payload: dict[str, Any] = Field(sa_type=JSONB)
     actor_id: UUID | None = None
     request_id: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": text("''")})
-    created_at: datetime = moment(
+    created_at: datetime = timestamp(
         default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("clock_timestamp()")}
     )
 
@@ -38,7 +38,7 @@ class Event(Owned, table=True):
     )
 
 
-class Unsealed(Model, table=True):
+class OutboxEntry(Model, table=True):
     """An entry that was written and waits for its position; only the sealer reads this."""
 
     __tablename__ = "unsealed"
@@ -67,7 +67,7 @@ class FeedEntry(Model, table=True):
     stream_id: UUID
     digest: bytes = Field(sa_type=LargeBinary)
     chain: bytes = Field(sa_type=LargeBinary)
-    sealed_at: datetime = moment(
+    sealed_at: datetime = timestamp(
         default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("clock_timestamp()")}
     )
 

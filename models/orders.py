@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Text
 from sqlmodel import Field
 
-from models.base import Owned, check_in, indexes, moment
+from models.base import TenantOwned, enum_check, indexes, timestamp
 from models.money import Currency
 
 __all__ = ["Order", "OrderItem", "OrderStatus"]
@@ -23,7 +23,7 @@ class OrderStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-class Order(Owned, table=True):
+class Order(TenantOwned, table=True):
     """One purchase, as its events left it. `version` is that of its newest event."""
 
     __tablename__ = "orders"
@@ -34,8 +34,8 @@ class Order(Owned, table=True):
     total_minor: int = Field(sa_type=BigInteger)
     currency: str = Field(sa_type=Text)
     shipping_address: str = Field(sa_type=Text)
-    created_at: datetime = moment(nullable=False)
-    updated_at: datetime = moment(nullable=False)
+    created_at: datetime = timestamp(nullable=False)
+    updated_at: datetime = timestamp(nullable=False)
     version: int
 
     __table_args__ = (
@@ -48,12 +48,12 @@ class Order(Owned, table=True):
             ("status", "created_at"),
             ("user_id", "created_at"),
         ),
-        check_in("status", OrderStatus),
-        check_in("currency", Currency),
+        enum_check("status", OrderStatus),
+        enum_check("currency", Currency),
     )
 
 
-class OrderItem(Owned, table=True):
+class OrderItem(TenantOwned, table=True):
     """One line of an order, at the price of its day."""
 
     __tablename__ = "order_items"
@@ -70,6 +70,6 @@ class OrderItem(Owned, table=True):
         ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
         CheckConstraint("quantity >= 1", name="quantity"),
-        check_in("currency", Currency),
+        enum_check("currency", Currency),
         *indexes("order_items", ("order_id", "line"), ("product_id",)),
     )

@@ -5,13 +5,13 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Text, UniqueConstraint, text
 from sqlmodel import Field
 
-from models.base import Owned, Timed, check_in, flag, indexes, sort_key, trigrams
+from models.base import TenantOwned, Versioned, enum_check, generated_flag, indexes, sort_key, trigram_index
 from models.money import Currency
 
 __all__ = ["Product"]
 
 
-class Product(Owned, Timed, table=True):
+class Product(TenantOwned, Versioned, table=True):
     """One product, its price and how much of it is there."""
 
     __tablename__ = "products"
@@ -25,14 +25,14 @@ class Product(Owned, Timed, table=True):
     price_minor: int = Field(sa_type=BigInteger)
     currency: str = Field(sa_type=Text)
     stock_quantity: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    is_in_stock: bool = flag("stock_quantity > 0")
+    is_in_stock: bool = generated_flag("stock_quantity > 0")
     is_active: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
 
     __table_args__ = (
         UniqueConstraint("tenant_id", "sku_key"),
         CheckConstraint("stock_quantity >= 0", name="stock_quantity"),
         CheckConstraint("price_minor BETWEEN 0 AND 9999999999", name="price_minor"),
-        check_in("currency", Currency),
+        enum_check("currency", Currency),
         *indexes(
             "products",
             ("created_at",),
@@ -44,5 +44,5 @@ class Product(Owned, Timed, table=True):
             ("is_active", "name_key"),
             ("is_in_stock", "name_key"),
         ),
-        trigrams("products", "name_key"),
+        trigram_index("products", "name_key"),
     )

@@ -6,12 +6,12 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, Text
 from sqlmodel import Field
 
-from models.base import Owned, Timed, flag, indexes, moment, sort_key, trigrams
+from models.base import TenantOwned, Versioned, generated_flag, indexes, sort_key, timestamp, trigram_index
 
 __all__ = ["Project"]
 
 
-class Project(Owned, Timed, table=True):
+class Project(TenantOwned, Versioned, table=True):
     """One project. Archived, it leaves the default lists; deleted, it goes to the trash with its tasks."""
 
     __tablename__ = "projects"
@@ -19,11 +19,11 @@ class Project(Owned, Timed, table=True):
     tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
     name: str = Field(sa_type=Text)
     name_key: str = sort_key("name")
-    archived_at: datetime | None = moment(default=None)
-    deleted_at: datetime | None = moment(default=None)
+    archived_at: datetime | None = timestamp(default=None)
+    deleted_at: datetime | None = timestamp(default=None)
     deleted_by: UUID | None = None
-    is_archived: bool = flag("archived_at IS NOT NULL AND deleted_at IS NULL")
-    is_deleted: bool = flag("deleted_at IS NOT NULL")
+    is_archived: bool = generated_flag("archived_at IS NOT NULL AND deleted_at IS NULL")
+    is_deleted: bool = generated_flag("deleted_at IS NOT NULL")
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "deleted_by"], ["memberships.tenant_id", "memberships.user_id"]),
@@ -34,5 +34,5 @@ class Project(Owned, Timed, table=True):
             ("updated_at",),
             ("name_key",),
         ),
-        trigrams("projects", "name_key"),
+        trigram_index("projects", "name_key"),
     )

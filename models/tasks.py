@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, Text, text
 from sqlmodel import Field
 
-from models.base import Owned, Timed, check_in, indexes, moment, sort_key
+from models.base import TenantOwned, Versioned, enum_check, indexes, sort_key, timestamp
 
 __all__ = ["Task", "TaskStatus"]
 
@@ -20,7 +20,7 @@ class TaskStatus(StrEnum):
     DONE = "DONE"
 
 
-class Task(Owned, Timed, table=True):
+class Task(TenantOwned, Versioned, table=True):
     """One task."""
 
     __tablename__ = "tasks"
@@ -30,11 +30,11 @@ class Task(Owned, Timed, table=True):
     title_key: str = sort_key("title")
     description: str | None = Field(default=None, sa_type=Text)
     status: str = Field(default=TaskStatus.TODO, sa_type=Text, sa_column_kwargs={"server_default": text("'TODO'")})
-    due_date: datetime | None = moment(default=None)
+    due_date: datetime | None = timestamp(default=None)
     project_id: UUID | None = None
     assignee_id: UUID | None = None  # the account of a member, who may have left since
     created_by: UUID
-    deleted_at: datetime | None = moment(default=None)  # in the trash, together with its project
+    deleted_at: datetime | None = timestamp(default=None)  # in the trash, together with its project
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "project_id"], ["projects.tenant_id", "projects.id"]),
@@ -50,5 +50,5 @@ class Task(Owned, Timed, table=True):
             ("assignee_id", "created_at"),
             where="deleted_at IS NULL",
         ),
-        check_in("status", TaskStatus),
+        enum_check("status", TaskStatus),
     )

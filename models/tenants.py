@@ -7,7 +7,18 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, Index, Text, UniqueConstraint, text
 from sqlmodel import Field
 
-from models.base import Owned, Timed, check_in, flag, indexes, moment, new_id, now, sort_key, trigrams
+from models.base import (
+    TenantOwned,
+    Versioned,
+    enum_check,
+    generated_flag,
+    indexes,
+    new_id,
+    now,
+    sort_key,
+    timestamp,
+    trigram_index,
+)
 
 __all__ = ["Invitation", "Membership", "Role", "Tenant"]
 
@@ -22,7 +33,7 @@ class Role(StrEnum):
     MEMBER = "MEMBER"
 
 
-class Tenant(Timed, table=True):
+class Tenant(Versioned, table=True):
     """One organisation. Everything it owns is walled off from every other."""
 
     __tablename__ = "tenants"
@@ -36,7 +47,7 @@ class Tenant(Timed, table=True):
     __table_args__ = (UniqueConstraint("name_key"),)
 
 
-class Membership(Owned, Timed, table=True):
+class Membership(TenantOwned, Versioned, table=True):
     """One person in one tenant. Never deleted, only ended, so that their work keeps a name.
 
     `full_name` and `email` are copies of the account's, kept by the database (trigger `users_spread`): with
@@ -49,8 +60,8 @@ class Membership(Owned, Timed, table=True):
     user_id: UUID = Field(foreign_key="users.id")
     role: str = Field(default=Role.MEMBER, sa_type=Text, sa_column_kwargs={"server_default": text("'MEMBER'")})
     is_active: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
-    ended_at: datetime | None = moment(default=None)
-    is_former: bool = flag("ended_at IS NOT NULL")
+    ended_at: datetime | None = timestamp(default=None)
+    is_former: bool = generated_flag("ended_at IS NOT NULL")
     full_name: str = Field(default="", sa_type=Text)
     name_key: str = sort_key("full_name")
     email: str = Field(default="", sa_type=Text)
@@ -67,12 +78,12 @@ class Membership(Owned, Timed, table=True):
             ("is_former", "is_active", "name_key"),
             ("email",),
         ),
-        trigrams("memberships", "name_key"),
-        check_in("role", Role),
+        trigram_index("memberships", "name_key"),
+        enum_check("role", Role),
     )
 
 
-class Invitation(Owned, table=True):
+class Invitation(TenantOwned, table=True):
     """An offer to join a tenant, sent to an e-mail address; good once, until it expires."""
 
     __tablename__ = "invitations"
@@ -82,16 +93,16 @@ class Invitation(Owned, table=True):
     role: str = Field(sa_type=Text)
     digest: str = Field(sa_type=Text)
     invited_by: UUID
-    created_at: datetime = moment(
+    created_at: datetime = timestamp(
         default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
     )
-    expires_at: datetime = moment(nullable=False)
-    accepted_at: datetime | None = moment(default=None)
-    revoked_at: datetime | None = moment(default=None)
+    expires_at: datetime = timestamp(nullable=False)
+    accepted_at: datetime | None = timestamp(default=None)
+    revoked_at: datetime | None = timestamp(default=None)
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "invited_by"], ["memberships.tenant_id", "memberships.user_id"]),
         *indexes("invitations", ("created_at",), where=OPEN),
         Index(None, "email", "created_at", "id", postgresql_where=text(OPEN)),
-        check_in("role", Role),
+        enum_check("role", Role),
     )

@@ -19,21 +19,21 @@ from sqlmodel import col
 
 from models import ApiKey, Role
 from models.base import new_id, now, table_of
-from models.database import Database, WriteSession, assume, fetch
-from models.database.errors import NotLive, Overloaded, Retry, Unreachable
+from models.database import Database, WriteSession, extend_context, fetch
+from models.database.errors import DatabaseUnavailable, PoolTimeout, SessionNotLive, TransactionConflict
 from models.database.identity import Identity
 from services import security
 from services.errors import Forbidden, InvalidToken
-from services.permissions import ROLES, TENANT_ID, USER_ID, Actor, Permission, permitted
-from services.queries.collection import Collection, Order
-from services.validation import checking
-from services.writes.rows import inserted, updated
+from services.permissions import ROLES, TENANT_ID, USER_ID, Actor, Permission, require_permission
+from services.queries.collection import Collection, SortOrder
+from services.validation import validating
+from services.writes.rows import insert_row, update_row
 
-__all__ = ["API_KEYS", "Keyring", "Machine", "create", "is_key", "revoke", "visible"]
+__all__ = ["API_KEYS", "ApiKeyCache", "ApiKeyIdentity", "create", "is_api_key", "revoke", "visible"]
 
-KEY = "key"
-LONGEST_NAME = 100
-NOTED = timedelta(minutes=5)
+API_KEY_TOKEN_KIND = "key"  # noqa: S105  # a prefix, no secret
+MAX_NAME_LENGTH = 100
+LAST_USED_PRECISION = timedelta(minutes=5)
 """How exactly it is noted when a key was last used."""
 
 LIVE = col(ApiKey.revoked_at).is_(None)
@@ -41,7 +41,7 @@ LIVE = col(ApiKey.revoked_at).is_(None)
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The tenant's keys that were not revoked; for who does not manage them, those that they made themselves."""
-    permitted(permissions, Permission.ACCOUNT)
+    require_permission(permissions, Permission.ACCOUNT)
     keys = select(*table_of(ApiKey).c).where(col(ApiKey.tenant_id) == TENANT_ID, LIVE)
     return keys if Permission.API_KEYS_WRITE in permissions else keys.where(col(ApiKey.created_by) == USER_ID)
 
@@ -50,7 +50,7 @@ API_KEYS = Collection(
     model=ApiKey,
     visible=visible,
     filters={},
-    orders={"created_at": Order.by(col(ApiKey.created_at))},
+    orders={"created_at": SortOrder.by(col(ApiKey.created_at))},
     default_order=("created_at", True),
 )
 
@@ -67,14 +67,14 @@ async def create(
     actor.require(Permission.API_KEYS_WRITE)
     if not ROLES[role] <= ROLES[Role(actor.identity.role or "")]:
         raise Forbidden("A key can do no more than whoever makes it.")
-    with checking() as checks:
-        name = checks.text("name", name, least=1, most=LONGEST_NAME)
+    with validating() as validator:
+        name = validator.check_text("name", name, min_length=1, max_length=MAX_NAME_LENGTH)
         if expires_at is not None and expires_at <= now():
-            checks.problem("expires_at", "This has passed already.")
+            validator.add_problem("expires_at", "This has passed already.")
     assert actor.identity.tenant_id is not None
-    token = security.OpaqueToken.make(KEY, actor.identity.tenant_id, new_id())
+    token = security.OpaqueToken.make(API_KEY_TOKEN_KIND, actor.identity.tenant_id, new_id())
     values = {"id": token.id, "name": name, "role": role, "digest": token.digest, "expires_at": expires_at}
-    return await inserted(session, actor, ApiKey, {**values, "created_by": actor.identity.user_id}), token.text
+    return await insert_row(session, actor, ApiKey, {**values, "created_by": actor.identity.user_id}), token.text
 
 
 async def revoke(session: WriteSession, actor: Actor, *, id: UUID) -> ApiKey:
@@ -84,16 +84,16 @@ async def revoke(session: WriteSession, actor: Actor, *, id: UUID) -> ApiKey:
         NotFound: no such key, or it was revoked before.
     """
     actor.require(Permission.API_KEYS_WRITE)
-    return await updated(session, actor, ApiKey, id, {"revoked_at": now()}, only=LIVE)
+    return await update_row(session, actor, ApiKey, id, {"revoked_at": now()}, where=LIVE)
 
 
-def is_key(text: str) -> bool:
+def is_api_key(text: str) -> bool:
     """Whether a bearer token means to be an API key."""
-    return text.startswith(f"{KEY}.")
+    return text.startswith(f"{API_KEY_TOKEN_KIND}.")
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class ApiKeyIdentity:
     """Whom a key stands for, and when it ends."""
 
     tenant_id: UUID
@@ -102,14 +102,14 @@ class Machine:
     role: str
     expires_at: datetime | None
 
-    def asking(self, origin: Identity) -> Identity:
+    def to_identity(self, client: Identity) -> Identity:
         """Its identity, asking from somewhere."""
         return replace(
-            origin, tenant_id=self.tenant_id, user_id=self.created_by, role=self.role, api_key_id=self.key_id
+            client, tenant_id=self.tenant_id, user_id=self.created_by, role=self.role, api_key_id=self.key_id
         )
 
 
-class Keyring:
+class ApiKeyCache:
     """Recognises keys, and remembers them: what a key stands for never changes.
 
     Whether it is still good is not asked here but by `atrium_enter`, in every transaction.
@@ -118,10 +118,10 @@ class Keyring:
     def __init__(self, database: Database, *, remembered: int = 10_000) -> None:
         self._database = database
         self._remembered = remembered
-        self._known: OrderedDict[bytes, Machine] = OrderedDict()
-        self._noted: dict[UUID, float] = {}
+        self._identities: OrderedDict[bytes, ApiKeyIdentity] = OrderedDict()
+        self._last_recorded: dict[UUID, float] = {}
 
-    async def recognise(self, text: str, origin: Identity) -> Machine:
+    async def authenticate(self, text: str, client: Identity) -> ApiKeyIdentity:
         """Whom a key stands for, by its text.
 
         Raises:
@@ -129,38 +129,43 @@ class Keyring:
             Overloaded, Unreachable, Retry: the database cannot be asked.
         """
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-        machine = self._known.get(digest)
+        machine = self._identities.get(digest)
         if machine is None:
-            machine = self._known[digest] = await self._find(text, origin)
-            if len(self._known) > self._remembered:
-                _, forgotten = self._known.popitem(last=False)
-                self._noted.pop(forgotten.key_id, None)
-        self._known.move_to_end(digest)
-        await self._note(machine, origin)
+            machine = self._identities[digest] = await self._load(text, client)
+            if len(self._identities) > self._remembered:
+                _, forgotten = self._identities.popitem(last=False)
+                self._last_recorded.pop(forgotten.key_id, None)
+        self._identities.move_to_end(digest)
+        await self._record_use(machine, client)
         return machine
 
-    async def _find(self, text: str, origin: Identity) -> Machine:
-        presented = security.OpaqueToken.parse(text, KEY)
+    async def _load(self, text: str, client: Identity) -> ApiKeyIdentity:
+        presented = security.OpaqueToken.parse(text, API_KEY_TOKEN_KIND)
         if presented is None:
             raise InvalidToken
         which = (col(ApiKey.tenant_id) == presented.owner, col(ApiKey.id) == presented.id)
-        async with self._database.write(origin.origin()) as session:
-            await assume(session, presented=presented.id)
+        async with self._database.write(client.without_user()) as session:
+            await extend_context(session, presented=presented.id)
             rows = await fetch(session, ApiKey, select(*table_of(ApiKey).c).where(*which))
         if not rows or not presented.matches(rows[0].digest):
             raise InvalidToken
         key = rows[0]
-        return Machine(key.tenant_id, key.id, key.created_by, key.role, key.expires_at)
+        return ApiKeyIdentity(key.tenant_id, key.id, key.created_by, key.role, key.expires_at)
 
-    async def _note(self, machine: Machine, origin: Identity) -> None:
+    async def _record_use(self, machine: ApiKeyIdentity, client: Identity) -> None:
         """Note that a key is used, unless that was done some minutes ago, by us or by another process."""
         present = time.monotonic()
-        if present - self._noted.get(machine.key_id, -NOTED.total_seconds()) < NOTED.total_seconds():
+        if (
+            present - self._last_recorded.get(machine.key_id, -LAST_USED_PRECISION.total_seconds())
+            < LAST_USED_PRECISION.total_seconds()
+        ):
             return
-        self._noted[machine.key_id] = present
-        stale = or_(col(ApiKey.last_used_at).is_(None), col(ApiKey.last_used_at) < func.clock_timestamp() - NOTED)
+        self._last_recorded[machine.key_id] = present
+        stale = or_(
+            col(ApiKey.last_used_at).is_(None), col(ApiKey.last_used_at) < func.clock_timestamp() - LAST_USED_PRECISION
+        )
         which = (col(ApiKey.tenant_id) == machine.tenant_id, col(ApiKey.id) == machine.key_id, stale)
         # A key that is no longer good is not used, and one that cannot be noted now will be another time.
-        with contextlib.suppress(NotLive, Overloaded, Retry, Unreachable):
-            async with self._database.write(machine.asking(origin)) as session:
+        with contextlib.suppress(SessionNotLive, PoolTimeout, TransactionConflict, DatabaseUnavailable):
+            async with self._database.write(machine.to_identity(client)) as session:
                 await session.exec(update(ApiKey).where(*which).values(last_used_at=func.clock_timestamp()))

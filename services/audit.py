@@ -13,48 +13,50 @@ from models import AuditEntry
 from models.base import table_of
 from services import articles, documents, products, tasks
 from services.errors import Forbidden
-from services.permissions import TENANT_ID, Permission, permitted
-from services.queries.collection import Collection, Order
-from services.tenants import account_of
+from services.permissions import TENANT_ID, Permission, require_permission
+from services.queries.collection import Collection, SortOrder
+from services.tenants import user_id_of_member
 
-__all__ = ["AUDIT", "LOG", "changes_of", "visible"]
+__all__ = ["AUDIT", "FULL_LOG", "change_entries", "visible"]
 
-HISTORIES = (tasks.TASKS, products.PRODUCTS, documents.EVERY, articles.ARTICLES)
+HISTORIES = (tasks.TASKS, products.PRODUCTS, documents.ALL_DOCUMENTS, articles.ARTICLES)
 """Collections whose rows show their history to whoever sees them."""
 
-ORIGIN = ("request_id", "ip", "user_agent")
+REQUEST_COLUMNS = ("request_id", "ip", "user_agent")
 """Where somebody asked from: for those who read the whole log, and for nobody else."""
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The tenant's entries; without AUDIT_READ those of rows that one sees, and nothing of where they came from."""
-    permitted(permissions, Permission.HISTORY_READ)
+    require_permission(permissions, Permission.HISTORY_READ)
     if Permission.AUDIT_READ in permissions:
         return select(*table_of(AuditEntry).c).where(col(AuditEntry.tenant_id) == TENANT_ID)
-    return _without_origin().where(or_(false(), *_of_rows_seen(permissions)))
+    return _select_without_request().where(or_(false(), *_visible_row_conditions(permissions)))
 
 
 def visible_log(permissions: AbstractSet[Permission]) -> Select[Any]:
     """All of the tenant's entries, for those who read the whole log."""
-    permitted(permissions, Permission.AUDIT_READ)
+    require_permission(permissions, Permission.AUDIT_READ)
     return visible(permissions)
 
 
-def _of_rows_seen(permissions: AbstractSet[Permission]) -> Iterator[Any]:
+def _visible_row_conditions(permissions: AbstractSet[Permission]) -> Iterator[Any]:
     for collection in HISTORIES:
         with suppress(Forbidden):
             rows = collection.visible(permissions).subquery()
-            shown = collection.past(permissions, rows.c, table_of(AuditEntry).c)
-            yield and_(_of_table(collection), exists().where(rows.c.id == col(AuditEntry.row_id), shown))
+            shown = collection.history_filter(permissions, rows.c, table_of(AuditEntry).c)
+            yield and_(_is_of_table(collection), exists().where(rows.c.id == col(AuditEntry.row_id), shown))
 
 
-def _of_table(collection: Collection) -> Any:
+def _is_of_table(collection: Collection) -> Any:
     return col(AuditEntry.table_name) == table_of(collection.model).name
 
 
-def _without_origin() -> Select[Any]:
+def _select_without_request() -> Select[Any]:
     columns = table_of(AuditEntry).c
-    shown = [cast(null(), column.type).label(column.name) if column.name in ORIGIN else column for column in columns]
+    shown = [
+        cast(null(), column.type).label(column.name) if column.name in REQUEST_COLUMNS else column for column in columns
+    ]
     return select(*shown).where(columns.tenant_id == TENANT_ID)
 
 
@@ -65,18 +67,18 @@ AUDIT = Collection(
         "table": col(AuditEntry.table_name) == bindparam("table", type_=Text()),
         "row_id": col(AuditEntry.row_id) == bindparam("row_id", type_=Uuid()),
         "action": col(AuditEntry.action) == bindparam("action", type_=Text()),
-        "actor": col(AuditEntry.actor_id) == account_of("actor"),
+        "actor": col(AuditEntry.actor_id) == user_id_of_member("actor"),
         "from_": col(AuditEntry.created_at) >= bindparam("from_", type_=DateTime(timezone=True)),
         "to": col(AuditEntry.created_at) < bindparam("to", type_=DateTime(timezone=True)),
     },
-    orders={"created_at": Order.by(col(AuditEntry.created_at))},
+    orders={"created_at": SortOrder.by(col(AuditEntry.created_at))},
     default_order=("created_at", True),
 )
 
-LOG = replace(AUDIT, visible=visible_log)
+FULL_LOG = replace(AUDIT, visible=visible_log)
 
 
-def changes_of(collection: Collection) -> Collection:
+def change_entries(collection: Collection) -> Collection:
     """The entries of a collection's table, to follow through the feed; for whoever may see anything of it.
 
     Also those of rows that are gone. What they say of their rows is for `AUDIT` to show.
@@ -84,6 +86,6 @@ def changes_of(collection: Collection) -> Collection:
 
     def visible_changes(permissions: AbstractSet[Permission]) -> Select[Any]:
         collection.visible(permissions)  # refuses whoever sees nothing of it
-        return _without_origin().where(_of_table(collection))
+        return _select_without_request().where(_is_of_table(collection))
 
     return replace(AUDIT, visible=visible_changes)

@@ -14,30 +14,30 @@ from sqlmodel import col
 
 from models import User
 from models.base import table_of
-from models.database import WriteSession, assume, fetch
+from models.database import WriteSession, extend_context, fetch
 from models.database.identity import Identity
 from services import security
-from services.email.messages import Post
+from services.email.messages import EmailTemplates
 from services.errors import RateLimited, Unavailable
-from services.validation import storable
+from services.validation import is_storable_text
 
 __all__ = [
-    "LONGEST_EMAIL",
-    "MAIL",
-    "Door",
-    "Units",
-    "count_try",
+    "EMAIL_COUNTER",
+    "MAX_EMAIL_LENGTH",
+    "AuthConfig",
+    "Transactions",
+    "clear_attempts",
     "find_account",
-    "forgive",
+    "find_account_throttled",
     "hash_password",
-    "seek",
+    "record_attempt",
     "verify_password",
 ]
 
-LONGEST_EMAIL = 255
+MAX_EMAIL_LENGTH = 255
 
-ACCOUNT = "account"
-MAIL = "mail"
+ACCOUNT_COUNTER = "account"
+EMAIL_COUNTER = "mail"
 """What tries on an address are counted as, besides logins: letters, which must not use up the logins of whoever gets
 them."""
 
@@ -45,7 +45,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class AuthConfig:
     """What it takes to let people in: keys, clocks, counters and the post, made once from the settings."""
 
     passwords: security.Passwords
@@ -63,11 +63,11 @@ class Door:
     address_attempts: int = 50
     """Tries from one address within the window: failed logins, registrations, letters asked for."""
     window: timedelta = timedelta(minutes=15)
-    post: Post = field(default_factory=Post)
+    emails: EmailTemplates = field(default_factory=EmailTemplates)
     """How they are written to."""
 
 
-class Units(Protocol):
+class Transactions(Protocol):
     """Whoever opens transactions; the graph's context does."""
 
     async def write(
@@ -76,18 +76,23 @@ class Units(Protocol):
         """Run the work in one transaction, in the actor's name or another's."""
 
 
-def _account_key(door: Door, email: str, kind: str = ACCOUNT) -> str:
+def _account_key(auth: AuthConfig, email: str, kind: str = ACCOUNT_COUNTER) -> str:
     """The key under which tries on an account are counted."""
-    return security.throttle_key(kind, email, pepper=door.pepper)
+    return security.throttle_key(kind, email, pepper=auth.pepper)
 
 
-def _address_key(door: Door, origin: Identity) -> str:
+def _address_key(auth: AuthConfig, client: Identity) -> str:
     """The key under which tries from an address are counted."""
-    return security.throttle_key("address", origin.ip, pepper=door.pepper)
+    return security.throttle_key("address", client.ip, pepper=auth.pepper)
 
 
-async def count_try(
-    units: Units, door: Door, origin: Identity, email: str | None = None, *, kind: str = ACCOUNT
+async def record_attempt(
+    transactions: Transactions,
+    auth: AuthConfig,
+    client: Identity,
+    email: str | None = None,
+    *,
+    kind: str = ACCOUNT_COUNTER,
 ) -> None:
     """Count a try, which stays counted whatever becomes of it.
 
@@ -96,68 +101,72 @@ async def count_try(
     """
 
     async def work(session: WriteSession) -> int:
-        return await _throttled(session, door, origin, email, kind)
+        return await _charge_attempt(session, auth, client, email, kind)
 
-    if seconds := await units.write(work, origin.origin()):
+    if seconds := await transactions.write(work, client.without_user()):
         raise RateLimited(seconds)
 
 
-async def forgive(session: WriteSession, door: Door, origin: Identity, email: str) -> None:
+async def clear_attempts(session: WriteSession, auth: AuthConfig, client: Identity, email: str) -> None:
     """After a success: forget the tries on the account, and do not charge the address for this one."""
-    await session.exec(select(func.atrium_forgive(_account_key(door, email), _address_key(door, origin))))
+    await session.exec(select(func.atrium_forgive(_account_key(auth, email), _address_key(auth, client))))
 
 
-async def find_account(units: Units, door: Door, origin: Identity, email: str) -> User | None:
+async def find_account(transactions: Transactions, auth: AuthConfig, client: Identity, email: str) -> User | None:
     """Count a try on an account, and find it.
 
     Raises:
         RateLimited: there were too many.
     """
-    seconds, account = await units.write(lambda session: seek(session, door, origin, email), origin.origin())
+    seconds, account = await transactions.write(
+        lambda session: find_account_throttled(session, auth, client, email), client.without_user()
+    )
     if seconds:
         raise RateLimited(seconds)
     return account
 
 
-async def seek(
-    session: WriteSession, door: Door, origin: Identity, email: str, *, kind: str = ACCOUNT
+async def find_account_throttled(
+    session: WriteSession, auth: AuthConfig, client: Identity, email: str, *, kind: str = ACCOUNT_COUNTER
 ) -> tuple[int, User | None]:
     """Count a try on an account and find it, in a transaction that is to commit; or the seconds to wait."""
-    seconds = await _throttled(session, door, origin, email, kind)
-    if seconds or not email or not storable(email):
+    seconds = await _charge_attempt(session, auth, client, email, kind)
+    if seconds or not email or not is_storable_text(email):
         return seconds, None
-    await assume(session, email=email)
+    await extend_context(session, email=email)
     rows = await fetch(session, User, select(*table_of(User).c).where(col(User.email) == email))
     return 0, rows[0] if rows else None
 
 
-async def _throttled(session: WriteSession, door: Door, origin: Identity, email: str | None, kind: str) -> int:
+async def _charge_attempt(
+    session: WriteSession, auth: AuthConfig, client: Identity, email: str | None, kind: str
+) -> int:
     """Seconds to wait, or 0."""
-    counted = [func.atrium_throttle(_address_key(door, origin), door.address_attempts, door.window)]
+    counted = [func.atrium_throttle(_address_key(auth, client), auth.address_attempts, auth.window)]
     if email:
-        counted.append(func.atrium_throttle(_account_key(door, email, kind), door.account_attempts, door.window))
+        counted.append(func.atrium_throttle(_account_key(auth, email, kind), auth.account_attempts, auth.window))
     return int(max((await session.exec(select(*counted))).one()))
 
 
-async def verify_password(door: Door, password: str, stored: str | None) -> security.Verified:
+async def verify_password(auth: AuthConfig, password: str, stored: str | None) -> security.PasswordCheck:
     """Compare a password with its stored hash, or with a dummy where there is none; holds no connection.
 
     Raises:
         Unavailable: too many passwords are waiting to be checked.
     """
     try:
-        return await door.passwords.verify(password, stored)
+        return await auth.passwords.verify(password, stored)
     except security.HashingBusy:
         raise Unavailable from None
 
 
-async def hash_password(door: Door, password: str) -> str:
+async def hash_password(auth: AuthConfig, password: str) -> str:
     """The hash of a new password; holds no connection.
 
     Raises:
         Unavailable: too many passwords are waiting to be hashed.
     """
     try:
-        return await door.passwords.hash(password)
+        return await auth.passwords.hash(password)
     except security.HashingBusy:
         raise Unavailable from None

@@ -18,57 +18,65 @@ from models.base import now, table_of
 from models.database import AnySession, WriteSession, fetch
 from services.errors import IllegalTransition, InvalidInput
 from services.eventlog import row_history
-from services.permissions import TENANT_ID, Actor, Permission, permitted
-from services.queries.collection import Collection, Order, containing
-from services.queries.loading import values_of
-from services.tenants import account_of
-from services.validation import checking
+from services.permissions import TENANT_ID, Actor, Permission, require_permission
+from services.queries.collection import Collection, SortOrder, substring_filter
+from services.queries.loading import bind_values
+from services.tenants import user_id_of_member
+from services.validation import validating
 from services.writes.idempotency import once
-from services.writes.rows import found, held, inserted, locked, removed, taken, updated
+from services.writes.rows import (
+    delete_row,
+    get_row,
+    get_row_for_update,
+    insert_row,
+    lock_rows,
+    unique_violation_as,
+    update_row,
+)
 
 __all__ = [
+    "ALL_DOCUMENTS",
     "DOCUMENTS",
-    "EVERY",
     "TRASH",
     "DocumentChanges",
     "as_of",
-    "change",
     "create",
     "delete",
     "purge",
     "purge_old",
     "restore",
     "revert",
+    "update",
     "visible",
 ]
 
-LONGEST_TITLE = 200
-LONGEST_CONTENT = 100_000
+MAX_TITLE_LENGTH = 200
+MAX_CONTENT_LENGTH = 100_000
 
 LIVE = col(Document.deleted_at).is_(None)
-UNIQUE = {"documents_title_key": "title"}
-BACK = {"deleted_at": None, "deleted_by": None}
+UNIQUE_CONSTRAINTS = {"documents_title_key": "title"}
+RESTORED = {"deleted_at": None, "deleted_by": None}
 
 
 def visible_all(permissions: AbstractSet[Permission]) -> Select[Any]:
     """All of the tenant's documents, those in the trash too; whoever sees the ones sees the others."""
-    permitted(permissions, Permission.DOCUMENTS_READ)
+    require_permission(permissions, Permission.DOCUMENTS_READ)
     return select(*table_of(Document).c).where(col(Document.tenant_id) == TENANT_ID)
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The tenant's documents that are not in the trash."""
-    permitted(permissions, Permission.DOCUMENTS_READ)
+    require_permission(permissions, Permission.DOCUMENTS_READ)
     return visible_all(permissions).where(LIVE)
 
 
 def visible_trash(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The tenant's documents that are in the trash."""
-    permitted(permissions, Permission.DOCUMENTS_READ)
+    require_permission(permissions, Permission.DOCUMENTS_READ)
     return visible_all(permissions).where(~LIVE)
 
 
-_TEXT = containing("documents_text", col(Document.id))
+_TEXT = substring_filter("documents_text", col(Document.id))
 
 DOCUMENTS = Collection(
     model=Document,
@@ -76,12 +84,12 @@ DOCUMENTS = Collection(
     filters={
         "text": _TEXT,
         "project_id": col(Document.project_id) == bindparam("project_id", type_=Uuid()),
-        "created_by": col(Document.created_by) == account_of("created_by"),
+        "created_by": col(Document.created_by) == user_id_of_member("created_by"),
     },
     orders={
-        "created_at": Order.by(col(Document.created_at)),
-        "updated_at": Order.by(col(Document.updated_at)),
-        "title": Order.by(col(Document.title_key)),
+        "created_at": SortOrder.by(col(Document.created_at)),
+        "updated_at": SortOrder.by(col(Document.updated_at)),
+        "title": SortOrder.by(col(Document.title_key)),
     },
     default_order=("created_at", True),
 )
@@ -89,12 +97,12 @@ DOCUMENTS = Collection(
 TRASH = Collection(
     model=Document,
     visible=visible_trash,
-    filters={"text": _TEXT, "deleted_by": col(Document.deleted_by) == account_of("deleted_by")},
-    orders={"deleted_at": Order.by(col(Document.deleted_at))},
+    filters={"text": _TEXT, "deleted_by": col(Document.deleted_by) == user_id_of_member("deleted_by")},
+    orders={"deleted_at": SortOrder.by(col(Document.deleted_at))},
     default_order=("deleted_at", True),
 )
 
-EVERY = Collection(
+ALL_DOCUMENTS = Collection(
     model=Document, visible=visible_all, filters={}, orders=DOCUMENTS.orders, default_order=DOCUMENTS.default_order
 )
 """Those in the trash too: what a history may be of."""
@@ -123,15 +131,17 @@ async def create(
     actor.require(Permission.DOCUMENTS_WRITE)
 
     async def make() -> UUID:
-        checked = await _checked(session, actor, values)  # in here, so that a replay is answered whatever became of it
-        async with taken(UNIQUE):
-            return (await inserted(session, actor, Document, {**checked, "created_by": actor.identity.user_id})).id
+        checked = await _validate_changes(
+            session, actor, values
+        )  # in here, so that a replay is answered whatever became of it
+        async with unique_violation_as(UNIQUE_CONSTRAINTS):
+            return (await insert_row(session, actor, Document, {**checked, "created_by": actor.identity.user_id})).id
 
     document_id = await once(session, actor, "createDocument", idempotency_key, values, make)
-    return await found(session, actor, Document, document_id, only=LIVE)
+    return await get_row(session, actor, Document, document_id, where=LIVE)
 
 
-async def change(
+async def update(
     session: WriteSession, actor: Actor, *, id: UUID, changes: DocumentChanges, expected_version: int | None = None
 ) -> Document:
     """Change a document; what is absent from the changes stays as it is. What changes nothing makes no new version.
@@ -142,7 +152,9 @@ async def change(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.DOCUMENTS_WRITE)
-    return await _change(session, actor, id, await _checked(session, actor, changes), expected_version)
+    return await _update_changed_columns(
+        session, actor, id, await _validate_changes(session, actor, changes), expected_version
+    )
 
 
 async def revert(
@@ -157,13 +169,13 @@ async def revert(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.DOCUMENTS_WRITE)
-    await found(session, actor, Document, id, only=LIVE)
-    then = await row_history.after(session, actor, Document, id, to)
+    await get_row(session, actor, Document, id, where=LIVE)
+    then = await row_history.state_after(session, actor, Document, id, to)
     if then is None:
         raise InvalidInput.of("to", "There is no such entry in the history of this document.")
-    project_id = await _live_project(session, actor, then.project_id)
+    project_id = await _lock_live_project(session, actor, then.project_id)
     state = {"title": then.title, "content": then.content, "project_id": project_id}
-    return await _change(session, actor, id, state, expected_version)
+    return await _update_changed_columns(session, actor, id, state, expected_version)
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_version: int | None = None) -> Document:
@@ -174,11 +186,11 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_vers
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.DOCUMENTS_WRITE)
-    document = await held(session, actor, Document, id)
+    document = await get_row_for_update(session, actor, Document, id)
     if document.deleted_at is not None:
         return document
     changes = {"deleted_at": now(), "deleted_by": actor.identity.user_id}
-    return await updated(session, actor, Document, id, changes, expected_version=expected_version)
+    return await update_row(session, actor, Document, id, changes, expected_version=expected_version)
 
 
 async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Document:
@@ -189,14 +201,14 @@ async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Document:
         AlreadyExists: another one has its title by now.
     """
     actor.require(Permission.DOCUMENTS_WRITE)
-    before = await found(session, actor, Document, id)
-    await _live_project(session, actor, before.project_id)  # first, as whoever moves the project begins with it
-    document = await held(session, actor, Document, id)
+    before = await get_row(session, actor, Document, id)
+    await _lock_live_project(session, actor, before.project_id)  # first, as whoever moves the project begins with it
+    document = await get_row_for_update(session, actor, Document, id)
     if document.deleted_at is None:
         return document
-    project_id = await _live_project(session, actor, document.project_id)
-    async with taken(UNIQUE):
-        return await updated(session, actor, Document, id, {**BACK, "project_id": project_id})
+    project_id = await _lock_live_project(session, actor, document.project_id)
+    async with unique_violation_as(UNIQUE_CONSTRAINTS):
+        return await update_row(session, actor, Document, id, {**RESTORED, "project_id": project_id})
 
 
 async def purge(session: WriteSession, actor: Actor, *, id: UUID) -> Document:
@@ -207,26 +219,26 @@ async def purge(session: WriteSession, actor: Actor, *, id: UUID) -> Document:
         IllegalTransition: it is not in the trash.
     """
     actor.require(Permission.DOCUMENTS_PURGE)
-    document = await held(session, actor, Document, id)
+    document = await get_row_for_update(session, actor, Document, id)
     if document.deleted_at is None:
         raise IllegalTransition("Only what is in the trash can be purged.", current="LIVE", allowed=["TRASHED"])
-    purged = await removed(session, actor, Document, id)
-    await row_history.forget(session, Document, id)
+    purged = await delete_row(session, actor, Document, id)
+    await row_history.redact(session, Document, id)
     return purged
 
 
-async def purge_old(session: WriteSession, tenant_id: UUID, *, before: datetime, most: int) -> int:
-    """Purge those that went to the trash before a moment, `most` of them at most; says how many.
+async def purge_old(session: WriteSession, tenant_id: UUID, *, before: datetime, limit: int) -> int:
+    """Purge those that went to the trash before a moment, `limit` of them at most; says how many.
 
     The session is one of the operator's, inside the tenant.
     """
     columns = table_of(Document).c
     old = and_(columns.tenant_id == tenant_id, columns.deleted_at < before)
-    some = select(columns.id).where(old).order_by(columns.deleted_at, columns.id).limit(most)
+    some = select(columns.id).where(old).order_by(columns.deleted_at, columns.id).limit(limit)
     gone = table_of(Document).delete().where(columns.tenant_id == tenant_id, columns.id.in_(some.with_for_update()))
     purged = await fetch(session, Document, gone.returning(*columns))
     for document in purged:
-        await row_history.forget(session, Document, document.id)
+        await row_history.redact(session, Document, document.id)
     return len(purged)
 
 
@@ -237,39 +249,41 @@ async def as_of(session: AnySession, actor: Actor, *, id: UUID, moment: datetime
     """
     rows = visible_all(actor.permissions)
     mine = rows.where(col(Document.id) == bindparam("document_id", type_=Uuid()))
-    if not await fetch(session, Document, mine, {**values_of(actor), "document_id": id}):
+    if not await fetch(session, Document, mine, {**bind_values(actor), "document_id": id}):
         return None
-    then = await row_history.as_of(session, actor, Document, id, moment)
+    then = await row_history.state_as_of(session, actor, Document, id, moment)
     return then if then is not None and then.deleted_at is None else None
 
 
-async def _change(
+async def _update_changed_columns(
     session: WriteSession, actor: Actor, id: UUID, values: dict[str, Any], expected_version: int | None
 ) -> Document:
     """Write what differs."""
-    document = await held(session, actor, Document, id, expected_version=expected_version, only=LIVE)
+    document = await get_row_for_update(session, actor, Document, id, expected_version=expected_version, where=LIVE)
     changes = {name: value for name, value in values.items() if getattr(document, name) != value}
-    async with taken(UNIQUE):
-        return await updated(session, actor, Document, id, changes)
+    async with unique_violation_as(UNIQUE_CONSTRAINTS):
+        return await update_row(session, actor, Document, id, changes)
 
 
-async def _live_project(session: WriteSession, actor: Actor, project_id: UUID | None) -> UUID | None:
+async def _lock_live_project(session: WriteSession, actor: Actor, project_id: UUID | None) -> UUID | None:
     """A project, kept in place until the transaction ends; None if it is gone, or in the trash."""
     wanted = [project_id] if project_id else []
-    live = await locked(session, actor, Project, wanted, only=col(Project.is_deleted).is_(False), shared=True)
+    live = await lock_rows(session, actor, Project, wanted, where=col(Project.is_deleted).is_(False), shared=True)
     return project_id if live else None
 
 
-async def _checked(session: WriteSession, actor: Actor, changes: DocumentChanges) -> dict[str, Any]:
+async def _validate_changes(session: WriteSession, actor: Actor, changes: DocumentChanges) -> dict[str, Any]:
     """The changes as columns."""
     columns: dict[str, Any] = dict(changes)
     project_id = changes.get("project_id")
-    there = await _live_project(session, actor, project_id)
-    with checking() as checks:
+    there = await _lock_live_project(session, actor, project_id)
+    with validating() as validator:
         if "title" in changes:
-            columns["title"] = checks.text("title", changes["title"], least=1, most=LONGEST_TITLE)
+            columns["title"] = validator.check_text(
+                "title", changes["title"], min_length=1, max_length=MAX_TITLE_LENGTH
+            )
         if "content" in changes:
-            checks.text("content", changes["content"], most=LONGEST_CONTENT, verbatim=True)
+            validator.check_text("content", changes["content"], max_length=MAX_CONTENT_LENGTH, verbatim=True)
         if project_id != there:
-            checks.problem("project_id", "There is no such project.")
+            validator.add_problem("project_id", "There is no such project.")
     return columns

@@ -1,6 +1,6 @@
 """The rules of invitations: how people come to belong to a tenant."""
 
-from collections.abc import Collection as AnyOf
+from collections.abc import Collection as AbstractCollection
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -14,30 +14,30 @@ from sqlmodel import col
 
 from models import Invitation, Membership, Role, Tenant, User
 from models.base import new_id, now, table_of
-from models.database import WriteSession, assume, fetch
+from models.database import WriteSession, extend_context, fetch
 from services import security
-from services.accounts import email_address
-from services.authentication import Door, Units
+from services.accounts import validate_email_address
+from services.authentication import AuthConfig, Transactions
 from services.errors import AlreadyExists, InvalidToken, NotFound
-from services.permissions import TENANT_ID, USER_ID, Actor, Permission, permitted
-from services.queries.collection import Collection, Order
-from services.validation import checking
-from services.writes.bulk import arrays, inserted
+from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
+from services.queries.collection import Collection, SortOrder
+from services.validation import validating
+from services.writes.bulk import insert_statement, unnest_params
 
 __all__ = [
     "INVITATIONS",
     "MEMBER_ALREADY",
-    "RECEIVED",
+    "RECEIVED_INVITATIONS",
     "accept",
     "invite",
     "invite_all",
-    "members_among",
+    "member_emails_in",
     "revoke",
-    "supersede",
+    "revoke_open",
     "tenant_name",
 ]
 
-INVITATION = "inv"
+INVITATION_TOKEN_KIND = "inv"  # noqa: S105  # a prefix, no secret
 MEMBER_ALREADY = "This person is a member already."
 
 OPEN = and_(
@@ -49,13 +49,13 @@ OPEN = and_(
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The tenant's open invitations."""
-    permitted(permissions, Permission.MEMBERS_WRITE)
+    require_permission(permissions, Permission.MEMBERS_WRITE)
     return select(*table_of(Invitation).c).where(col(Invitation.tenant_id) == TENANT_ID, OPEN)
 
 
-def received(permissions: AbstractSet[Permission]) -> Select[Any]:
+def visible_received(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The open invitations to the actor's own e-mail address, from all tenants."""
-    permitted(permissions, Permission.ACCOUNT)
+    require_permission(permissions, Permission.ACCOUNT)
     mine = select(col(User.email)).where(col(User.id) == USER_ID).scalar_subquery()
     return select(*table_of(Invitation).c).where(col(Invitation.email) == mine, OPEN)
 
@@ -64,15 +64,21 @@ INVITATIONS = Collection(
     model=Invitation,
     visible=visible,
     filters={},
-    orders={"created_at": Order.by(col(Invitation.created_at))},
+    orders={"created_at": SortOrder.by(col(Invitation.created_at))},
     default_order=("created_at", True),
 )
 
-RECEIVED = replace(INVITATIONS, visible=received)
+RECEIVED_INVITATIONS = replace(INVITATIONS, visible=visible_received)
 
 
 async def invite(
-    units: Units, door: Door, actor: Actor, *, email: str, role: Role = Role.MEMBER, lifetime: timedelta
+    transactions: Transactions,
+    auth: AuthConfig,
+    actor: Actor,
+    *,
+    email: str,
+    role: Role = Role.MEMBER,
+    lifetime: timedelta,
 ) -> tuple[Invitation, str]:
     """Invite somebody by a letter, known to Atrium or not, with the same outcome; give the invitation and its token.
 
@@ -86,18 +92,18 @@ async def invite(
     actor.require(Permission.MEMBERS_WRITE)
     if role is Role.OWNER:
         actor.require(Permission.OWNERS_WRITE)
-    with checking() as checks:
-        email = email_address(checks, "email", email)
+    with validating() as validator:
+        email = validate_email_address(validator, "email", email)
 
     async def work(session: WriteSession) -> tuple[Invitation, str, str]:
-        if await members_among(session, actor, [email]):
+        if await member_emails_in(session, actor, [email]):
             raise AlreadyExists("email", MEMBER_ALREADY)
-        await supersede(session, actor, [email])
+        await revoke_open(session, actor, [email])
         invited = await invite_all(session, actor, {email: role}, lifetime=lifetime)
         return (*invited[email], await tenant_name(session, actor))
 
-    invitation, token, tenant = await units.write(work)
-    door.post.mailer.post(door.post.invitation(email, tenant, token, lifetime))
+    invitation, token, tenant = await transactions.write(work)
+    auth.emails.mailer.send_later(auth.emails.invitation_message(email, tenant, token, lifetime))
     return invitation, token
 
 
@@ -124,7 +130,9 @@ async def invite_all(
     if not roles:
         return {}
     assert actor.identity.tenant_id is not None
-    tokens = {email: security.OpaqueToken.make(INVITATION, actor.identity.tenant_id, new_id()) for email in roles}
+    tokens = {
+        email: security.OpaqueToken.make(INVITATION_TOKEN_KIND, actor.identity.tenant_id, new_id()) for email in roles
+    }
     same = {
         "tenant_id": actor.identity.tenant_id,
         "invited_by": actor.identity.user_id,
@@ -134,31 +142,31 @@ async def invite_all(
         {"id": token.id, "email": email, "role": roles[email], "digest": token.digest, **same}
         for email, token in tokens.items()
     ]
-    made = inserted(Invitation, list(rows[0])).returning(*table_of(Invitation).c)
-    invitations = await fetch(session, Invitation, made, arrays("given", rows))
+    made = insert_statement(Invitation, list(rows[0])).returning(*table_of(Invitation).c)
+    invitations = await fetch(session, Invitation, made, unnest_params("given", rows))
     return {invitation.email: (invitation, tokens[invitation.email].text) for invitation in invitations}
 
 
-async def supersede(session: WriteSession, actor: Actor, emails: AnyOf[str]) -> None:
+async def revoke_open(session: WriteSession, actor: Actor, emails: AbstractCollection[str]) -> None:
     """Revoke the tenant's open invitations to these addresses, since something newer takes their place."""
     actor.require(Permission.MEMBERS_WRITE)
     theirs = (
         select(col(Invitation.id))
-        .where(col(Invitation.tenant_id) == actor.identity.tenant_id, OPEN, _any_of(col(Invitation.email)))
+        .where(col(Invitation.tenant_id) == actor.identity.tenant_id, OPEN, _is_any_of_emails(col(Invitation.email)))
         .order_by(col(Invitation.id))
         .with_for_update()
     )
     which = col(Invitation.id) == func.any(func.array(theirs.scalar_subquery()))
-    await _close(session, actor, which, {"emails": list(emails)})
+    await _revoke_where(session, actor, which, {"emails": list(emails)})
 
 
-async def members_among(session: WriteSession, actor: Actor, emails: AnyOf[str]) -> set[str]:
+async def member_emails_in(session: WriteSession, actor: Actor, emails: AbstractCollection[str]) -> set[str]:
     """Those of the addresses that belong to members of the tenant, active or not."""
     actor.require(Permission.MEMBERS_WRITE)
     theirs = select(col(Membership.email)).where(
         col(Membership.tenant_id) == actor.identity.tenant_id,
         col(Membership.is_former).is_(False),
-        _any_of(col(Membership.email)),
+        _is_any_of_emails(col(Membership.email)),
     )
     return set((await session.exec(theirs, params={"emails": list(emails)})).scalars())
 
@@ -170,7 +178,7 @@ async def revoke(session: WriteSession, actor: Actor, *, id: UUID) -> Invitation
         NotFound: no such open invitation.
     """
     actor.require(Permission.MEMBERS_WRITE)
-    rows = await _close(session, actor, col(Invitation.id) == id)
+    rows = await _revoke_where(session, actor, col(Invitation.id) == id)
     if not rows:
         raise NotFound
     return rows[0]
@@ -186,21 +194,21 @@ async def accept(session: WriteSession, actor: Actor, *, token: str) -> Tenant:
         AlreadyExists: the actor is a live member already.
     """
     actor.require(Permission.ACCOUNT)
-    presented = security.OpaqueToken.parse(token, INVITATION)
+    presented = security.OpaqueToken.parse(token, INVITATION_TOKEN_KIND)
     if presented is None:
         raise InvalidToken
-    await assume(session, presented=presented.id)
-    mine = received(actor.permissions).where(
+    await extend_context(session, presented=presented.id)
+    mine = visible_received(actor.permissions).where(
         col(Invitation.id) == presented.id, col(Invitation.tenant_id) == presented.owner
     )
     rows = await fetch(session, Invitation, mine.with_for_update(), {"user_id": actor.identity.user_id})
     if not rows or not presented.matches(rows[0].digest):
         raise InvalidToken
-    return await _join(session, actor, rows[0])
+    return await _accept_for_actor(session, actor, rows[0])
 
 
-async def _join(session: WriteSession, actor: Actor, invitation: Invitation) -> Tenant:
-    await assume(session, tenant_id=invitation.tenant_id)
+async def _accept_for_actor(session: WriteSession, actor: Actor, invitation: Invitation) -> Tenant:
+    await extend_context(session, tenant_id=invitation.tenant_id)
     tenants = select(*table_of(Tenant).c).where(col(Tenant.id) == invitation.tenant_id, col(Tenant.is_active))
     tenant = await fetch(session, Tenant, tenants)
     if not tenant:
@@ -224,7 +232,7 @@ async def _join(session: WriteSession, actor: Actor, invitation: Invitation) -> 
     return tenant[0]
 
 
-async def _close(
+async def _revoke_where(
     session: WriteSession, actor: Actor, which: Any, params: Mapping[str, Any] | None = None
 ) -> list[Invitation]:
     """Revoke those of the tenant's open invitations for which a condition holds."""
@@ -233,5 +241,5 @@ async def _close(
     return await fetch(session, Invitation, returning, params)
 
 
-def _any_of(email: Any) -> Any:
+def _is_any_of_emails(email: Any) -> Any:
     return email == func.any(bindparam("emails", type_=ARRAY(Text())))

@@ -11,21 +11,21 @@ from sqlmodel import col
 
 from models import Invitation, Membership, Role, User
 from models.base import new_id, table_of
-from models.database import WriteSession, assume, fetch
+from models.database import WriteSession, extend_context, fetch
 from services import invitations, security
-from services.accounts import LONGEST_NAME, email_address
-from services.authentication import Door, Units
+from services.accounts import MAX_NAME_LENGTH, validate_email_address
+from services.authentication import AuthConfig, Transactions
 from services.errors import AlreadyExists, DomainError, IllegalTransition, InvalidInput, Unavailable
 from services.invitations import MEMBER_ALREADY
 from services.permissions import Actor, Permission
-from services.tenants import take_turns
-from services.validation import Checks
-from services.writes.bulk import Call, arrays, check_size, inserted
+from services.tenants import lock_tenant
+from services.validation import Validator
+from services.writes.bulk import Batch, check_row_count, insert_statement, unnest_params
 
-__all__ = ["Invited", "Newcomer", "create_all", "set_active"]
+__all__ = ["IssuedInvitation", "NewMember", "create_all", "set_active"]
 
 
-class Newcomer(NamedTuple):
+class NewMember(NamedTuple):
     """Somebody who is to belong to the tenant."""
 
     email: str
@@ -34,19 +34,19 @@ class Newcomer(NamedTuple):
     role: Role = Role.MEMBER
 
 
-class Invited(NamedTuple):
+class IssuedInvitation(NamedTuple):
     """An invitation, and the token that it is accepted with."""
 
     invitation: Invitation
     token: str
 
 
-Outcome = Membership | Invited | DomainError
+MemberOutcome = Membership | IssuedInvitation | DomainError
 
 
 async def create_all(
-    units: Units, door: Door, actor: Actor, *, people: Sequence[Newcomer], lifetime: timedelta
-) -> list[Outcome]:
+    transactions: Transactions, auth: AuthConfig, actor: Actor, *, new_members: Sequence[NewMember], lifetime: timedelta
+) -> list[MemberOutcome]:
     """Add up to 1,000 people to the tenant; give what became of each, in their order.
 
     Who comes with a password and is new to Atrium gets an account and is a member at once. Everybody else gets an
@@ -61,25 +61,27 @@ async def create_all(
         Unavailable: too many passwords are waiting to be hashed.
     """
     actor.require(Permission.MEMBERS_WRITE)
-    if any(person.role is Role.OWNER for person in people):
+    if any(person.role is Role.OWNER for person in new_members):
         actor.require(Permission.OWNERS_WRITE)
-    call = Call[Newcomer, Membership | Invited]("users", people)
-    for index, person in call.rows():
-        with call.checking(index) as checks:
-            call.open[index] = _checked(checks, person)
-    call.refuse_repeated("email", lambda person: person.email)
-    hashes = await _hashed(units, door, actor, call.open)
+    batch = Batch[NewMember, Membership | IssuedInvitation]("users", new_members)
+    for index, person in batch.pending_rows():
+        with batch.validating(index) as validator:
+            batch.pending[index] = _validate_new_member(validator, person)
+    batch.reject_duplicates("email", lambda person: person.email)
+    hashes = await _hash_passwords(transactions, auth, actor, batch.pending)
 
-    async def work(session: WriteSession) -> tuple[dict[int, Outcome], str]:
-        return await _added(session, actor, call.open, hashes, lifetime), await invitations.tenant_name(session, actor)
+    async def work(session: WriteSession) -> tuple[dict[int, MemberOutcome], str]:
+        return await _add_members(session, actor, batch.pending, hashes, lifetime), await invitations.tenant_name(
+            session, actor
+        )
 
-    added, tenant = await units.write(work)
+    added, tenant = await transactions.write(work)
     for outcome in added.values():
-        if isinstance(outcome, Invited):
-            letter = door.post.invitation(outcome.invitation.email, tenant, outcome.token, lifetime)
-            door.post.mailer.post(letter)
-    call.end_all(added)
-    return call.outcomes()
+        if isinstance(outcome, IssuedInvitation):
+            message = auth.emails.invitation_message(outcome.invitation.email, tenant, outcome.token, lifetime)
+            auth.emails.mailer.send_later(message)
+    batch.finish_all(added)
+    return batch.outcomes()
 
 
 async def set_active(session: WriteSession, actor: Actor, *, ids: Sequence[UUID], is_active: bool) -> int:
@@ -94,17 +96,17 @@ async def set_active(session: WriteSession, actor: Actor, *, ids: Sequence[UUID]
         IllegalTransition: no active owner would be left.
     """
     actor.require(Permission.MEMBERS_WRITE)
-    check_size("ids", ids)
+    check_row_count("ids", ids)
     here = and_(col(Membership.tenant_id) == actor.identity.tenant_id, col(Membership.is_former).is_(False))
-    named = col(Membership.id) == func.any(bindparam("ids", type_=ARRAY(Uuid())))
+    is_selected = col(Membership.id) == func.any(bindparam("ids", type_=ARRAY(Uuid())))
     is_owner = and_(col(Membership.role) == Role.OWNER, col(Membership.is_active))
-    await take_turns(session, actor)
-    concerned = select(*table_of(Membership).c).where(here, or_(named, is_owner))
+    await lock_tenant(session, actor)
+    concerned = select(*table_of(Membership).c).where(here, or_(is_selected, is_owner))
     rows = await fetch(session, Membership, concerned, {"ids": list(ids)})
     wanted = set(ids)
     changing = {row.id for row in rows if row.id in wanted and row.is_active != is_active}
     _check_switch(actor, ids, rows, changing)
-    switched = update(Membership).where(here, named).values(is_active=is_active).returning(col(Membership.id))
+    switched = update(Membership).where(here, is_selected).values(is_active=is_active).returning(col(Membership.id))
     return len((await session.exec(switched, params={"ids": list(changing)})).all())
 
 
@@ -121,64 +123,66 @@ def _check_switch(actor: Actor, ids: Sequence[UUID], rows: Sequence[Membership],
         raise IllegalTransition("A tenant keeps at least one owner.")
 
 
-def _checked(checks: Checks, person: Newcomer) -> Newcomer:
-    email = email_address(checks, "email", person.email)
-    full_name = checks.text("full_name", person.full_name, least=1, most=LONGEST_NAME)
-    for sentence in security.weaknesses(person.password) if person.password is not None else ():
-        checks.problem("password", sentence)
+def _validate_new_member(validator: Validator, person: NewMember) -> NewMember:
+    email = validate_email_address(validator, "email", person.email)
+    full_name = validator.check_text("full_name", person.full_name, min_length=1, max_length=MAX_NAME_LENGTH)
+    for sentence in security.password_weaknesses(person.password) if person.password is not None else ():
+        validator.add_problem("password", sentence)
     return person._replace(email=email, full_name=full_name)
 
 
-async def _hashed(units: Units, door: Door, actor: Actor, people: Mapping[int, Newcomer]) -> dict[int, str]:
+async def _hash_passwords(
+    transactions: Transactions, auth: AuthConfig, actor: Actor, people: Mapping[int, NewMember]
+) -> dict[int, str]:
     """The hashes of the passwords of those who are no members yet; holds no connection meanwhile."""
     passwords = {index: person.password for index, person in people.items() if person.password is not None}
     if not passwords:
         return {}
     emails = [people[index].email for index in passwords]
-    members = await units.write(lambda session: invitations.members_among(session, actor, emails))
+    members = await transactions.write(lambda session: invitations.member_emails_in(session, actor, emails))
     needed = {index: password for index, password in passwords.items() if people[index].email not in members}
     try:
-        hashes = await door.passwords.hash_all(list(needed.values()))
+        hashes = await auth.passwords.hash_all(list(needed.values()))
     except security.HashingBusy:
         raise Unavailable from None
     return dict(zip(needed, hashes, strict=True))
 
 
-async def _added(
+async def _add_members(
     session: WriteSession,
     actor: Actor,
-    people: Mapping[int, Newcomer],
+    people: Mapping[int, NewMember],
     hashes: Mapping[int, str],
     lifetime: timedelta,
-) -> dict[int, Outcome]:
+) -> dict[int, MemberOutcome]:
     """What becomes of people whose rows are in order. A retry of the transaction begins here, so nothing is kept."""
-    accounts = await _accounts(session, people, hashes)
+    accounts = await _insert_accounts(session, people, hashes)
     rest = {person.email: person.role for index, person in people.items() if index not in accounts}
-    members = await invitations.members_among(session, actor, rest)
+    members = await invitations.member_emails_in(session, actor, rest)
     for email in members:
         del rest[email]
-    await invitations.supersede(session, actor, [p.email for p in people.values() if p.email not in members])
-    joined = await _joined(session, actor, {accounts[index]: people[index].role for index in accounts})
+    await invitations.revoke_open(session, actor, [p.email for p in people.values() if p.email not in members])
+    joined = await _insert_memberships(session, actor, {accounts[index]: people[index].role for index in accounts})
     invited = await invitations.invite_all(session, actor, rest, lifetime=lifetime)
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, MemberOutcome] = {}
     for index, person in people.items():
         if index in accounts:
             outcomes[index] = joined[accounts[index]]
         elif person.email in members:
             outcomes[index] = AlreadyExists(f"users.{index}.email", MEMBER_ALREADY)
         else:
-            outcomes[index] = Invited(*invited[person.email])
+            outcomes[index] = IssuedInvitation(*invited[person.email])
     return outcomes
 
 
-async def _accounts(
-    session: WriteSession, people: Mapping[int, Newcomer], hashes: Mapping[int, str]
+async def _insert_accounts(
+    session: WriteSession, people: Mapping[int, NewMember], hashes: Mapping[int, str]
 ) -> dict[int, UUID]:
     """Make the accounts for which there is a hash, one after the other by their addresses; gives the new ones."""
     if not hashes:
         return {}
     ids = {index: new_id() for index in hashes}
-    await assume(session, creating=ids.values())
+    await extend_context(session, creating=ids.values())
     rows = [
         {
             "id": ids[index],
@@ -188,17 +192,19 @@ async def _accounts(
         }
         for index, hashed in hashes.items()
     ]
-    new = inserted(User, list(rows[0]), order_by="email").on_conflict_do_nothing(index_elements=["email"])
-    made = set((await session.exec(new.returning(col(User.id)), params=arrays("given", rows))).scalars())
+    new = insert_statement(User, list(rows[0]), order_by="email").on_conflict_do_nothing(index_elements=["email"])
+    made = set((await session.exec(new.returning(col(User.id)), params=unnest_params("given", rows))).scalars())
     return {index: row_id for index, row_id in ids.items() if row_id in made}
 
 
-async def _joined(session: WriteSession, actor: Actor, roles: Mapping[UUID, Role]) -> dict[UUID, Membership]:
+async def _insert_memberships(
+    session: WriteSession, actor: Actor, roles: Mapping[UUID, Role]
+) -> dict[UUID, Membership]:
     """Make new accounts members; gives the memberships by account."""
     if not roles:
         return {}
     same = {"tenant_id": actor.identity.tenant_id, "full_name": "", "email": ""}  # copied by the database
     rows = [{"id": new_id(), "user_id": user_id, "role": role, **same} for user_id, role in roles.items()]
-    new = inserted(Membership, list(rows[0])).returning(*table_of(Membership).c)
-    members = await fetch(session, Membership, new, arrays("given", rows))
+    new = insert_statement(Membership, list(rows[0])).returning(*table_of(Membership).c)
+    members = await fetch(session, Membership, new, unnest_params("given", rows))
     return {member.user_id: member for member in members}

@@ -16,7 +16,7 @@ from models.database.identity import NOBODY, Identity
 from models.tenants import Role
 from services.errors import Forbidden, Unauthenticated
 
-__all__ = ["PERSONAL", "ROLES", "TENANT_ID", "USER_ID", "Actor", "Permission", "permitted"]
+__all__ = ["FORBIDDEN_TO_API_KEYS", "ROLES", "TENANT_ID", "USER_ID", "Actor", "Permission", "require_permission"]
 
 TENANT_ID = bindparam("tenant_id", type_=Uuid())
 """The actor's tenant, in a statement; whoever runs it binds the value."""
@@ -90,7 +90,7 @@ ROLES: dict[Role | None, frozenset[Permission]] = {
 }
 """What each role allows; None is a person who has logged in but entered no tenant."""
 
-PERSONAL = frozenset({Permission.ACCOUNT, Permission.API_KEYS_WRITE})
+FORBIDDEN_TO_API_KEYS = frozenset({Permission.ACCOUNT, Permission.API_KEYS_WRITE})
 """What no machine may, whatever its role: touch the account behind its key, or make keys that outlive it."""
 
 
@@ -106,7 +106,7 @@ class Actor:
         """The actor for an identity; nobody has no permissions at all, and neither has a role that there is not."""
         if identity.user_id is None:
             return cls(identity)
-        return cls(identity, _allowed(identity.role, is_machine=identity.api_key_id is not None))
+        return cls(identity, _permissions_of(identity.role, is_machine=identity.api_key_id is not None))
 
     def require(self, permission: Permission) -> None:
         """Refuse, unless the role allows it.
@@ -115,18 +115,18 @@ class Actor:
             Unauthenticated: nobody asks.
             Forbidden: somebody does, without this permission.
         """
-        permitted(self.permissions, permission)
+        require_permission(self.permissions, permission)
 
 
 @lru_cache(maxsize=64)
-def _allowed(role: str | None, *, is_machine: bool) -> frozenset[Permission]:
+def _permissions_of(role: str | None, *, is_machine: bool) -> frozenset[Permission]:
     if role not in {None, *Role.__members__}:
         return frozenset()
     allowed = ROLES[Role(role) if role else None]
-    return allowed - PERSONAL if is_machine else allowed
+    return allowed - FORBIDDEN_TO_API_KEYS if is_machine else allowed
 
 
-def permitted(permissions: AbstractSet[Permission], permission: Permission) -> None:
+def require_permission(permissions: AbstractSet[Permission], permission: Permission) -> None:
     """Refuse, unless the permission is among these; the same as `Actor.require` for a set.
 
     Raises:

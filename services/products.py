@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TypedDict, cast
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, Select, Text, Uuid, and_, bindparam, func, select, update
+from sqlalchemy import ARRAY, BigInteger, Boolean, Select, Text, Uuid, and_, bindparam, func, select
+from sqlalchemy import update as sql_update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
@@ -15,37 +16,36 @@ from models.base import table_of
 from models.database import WriteSession, fetch
 from models.money import Currency, minor_units
 from services.errors import AlreadyExists, DomainError, InvalidInput, NotFound, Unavailable
-from services.permissions import TENANT_ID, Actor, Permission, permitted
-from services.queries.collection import Collection, containing
-from services.queries.collection import Order as SortOrder
-from services.validation import Checks, checking
-from services.writes.bulk import Call, Change, arrays, as_table, refuse_absent, written
-from services.writes.idempotency import once, once_each
-from services.writes.row_update import Edit, edited
-from services.writes.rows import broken_constraint, found, inserted, locked, taken
+from services.permissions import TENANT_ID, Actor, Permission, require_permission
+from services.queries.collection import Collection, SortOrder, substring_filter
+from services.validation import Validator, validating
+from services.writes.bulk import Batch, RowChange, reject_missing, unnest_params, unnest_table, update_rows
+from services.writes.idempotency import once, once_many
+from services.writes.row_update import RowUpdate, apply_update
+from services.writes.rows import get_row, insert_row, lock_rows, unique_violation_as, violated_constraint
 
 __all__ = [
     "PRODUCTS",
-    "Arrival",
     "Price",
     "ProductChanges",
-    "change",
-    "change_all",
+    "StockReceipt",
     "create",
-    "edit",
     "restock",
     "restock_all",
+    "update",
+    "update_all",
+    "update_command",
     "visible",
 ]
 
-LONGEST_NAME = 200
-LONGEST_SKU = 64
-LONGEST_DESCRIPTION = 2000
-HIGHEST_PRICE = 9_999_999_999  # minor units: ten digits
-MOST_STOCK = 2**31 - 1
-TAKEN = {"products_tenant_id_sku_key_key": "sku"}
-FULL = f"The stock cannot pass {MOST_STOCK:,}."
-TRIES = 3
+MAX_NAME_LENGTH = 200
+MAX_SKU_LENGTH = 64
+MAX_DESCRIPTION_LENGTH = 2000
+MAX_PRICE = 9_999_999_999  # minor units: ten digits
+MAX_STOCK = 2**31 - 1
+UNIQUE_CONSTRAINTS = {"products_tenant_id_sku_key_key": "sku"}
+STOCK_LIMIT_MESSAGE = f"The stock cannot pass {MAX_STOCK:,}."
+UPDATE_ATTEMPTS = 3
 
 
 class Price(TypedDict):
@@ -55,7 +55,7 @@ class Price(TypedDict):
     currency: Currency
 
 
-class Arrival(NamedTuple):
+class StockReceipt(NamedTuple):
     """How many of which product arrived."""
 
     id: UUID
@@ -74,11 +74,11 @@ class ProductChanges(TypedDict, total=False):
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     """All of the tenant's products."""
-    permitted(permissions, Permission.PRODUCTS_READ)
+    require_permission(permissions, Permission.PRODUCTS_READ)
     return select(*table_of(Product).c).where(col(Product.tenant_id) == TENANT_ID)
 
 
-def _sold(what: Any) -> Any:
+def _sales_aggregate(what: Any) -> Any:
     """An aggregate over the items of this product in orders that were not cancelled."""
     theirs = and_(col(OrderItem.tenant_id) == col(Product.tenant_id), col(OrderItem.product_id) == col(Product.id))
     its_order = and_(col(Order.tenant_id) == col(OrderItem.tenant_id), col(Order.id) == col(OrderItem.order_id))
@@ -86,12 +86,12 @@ def _sold(what: Any) -> Any:
     return items.correlate(table_of(Product)).scalar_subquery()
 
 
-def _priced(given: dict[str, Any]) -> dict[str, Any]:
+def _normalize_price_filters(given: dict[str, Any]) -> dict[str, Any]:
     """Prices to filter by, in minor units of the currency that is filtered by."""
     for name in ("price_from", "price_to"):
         if name in given:
             minor = minor_units(given[name], given["currency"]) if "currency" in given else None
-            if minor is None or not 0 <= minor <= HIGHEST_PRICE:
+            if minor is None or not 0 <= minor <= MAX_PRICE:
                 raise InvalidInput.of(f"filter.{name}", "A price needs `currency` beside it, and fit it.")
             given = {**given, name: minor}
     return given
@@ -103,7 +103,7 @@ PRODUCTS = Collection(
     model=Product,
     visible=visible,
     filters={
-        "text": containing("products_text", col(Product.id)),
+        "text": substring_filter("products_text", col(Product.id)),
         "sku": col(Product.sku_key) == func.lower(bindparam("sku", type_=Text())),
         "is_active": col(Product.is_active) == bindparam("is_active", type_=Boolean()),
         "in_stock": col(Product.is_in_stock) == bindparam("in_stock", type_=Boolean()),
@@ -120,13 +120,13 @@ PRODUCTS = Collection(
     },
     default_order=("name", False),
     expressions={
-        "units_sold": _sold(func.coalesce(func.sum(col(OrderItem.quantity)), 0).cast(BigInteger)),
-        "revenue_minor": _sold(
+        "units_sold": _sales_aggregate(func.coalesce(func.sum(col(OrderItem.quantity)), 0).cast(BigInteger)),
+        "revenue_minor": _sales_aggregate(
             func.coalesce(func.sum(col(OrderItem.subtotal_minor)).filter(SAME_CURRENCY), 0).cast(BigInteger)
         ),
     },
-    prepare=_priced,
-    guarded={"units_sold": Permission.ORDERS_WRITE, "revenue_minor": Permission.ORDERS_WRITE},
+    normalize_filters=_normalize_price_filters,
+    restricted={"units_sold": Permission.ORDERS_WRITE, "revenue_minor": Permission.ORDERS_WRITE},
 )
 
 
@@ -147,17 +147,17 @@ async def create(
         IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.PRODUCTS_WRITE)
-    columns = _checked(values, stock_quantity)
+    columns = _validate_changes(values, stock_quantity)
 
     async def make() -> UUID:
-        async with taken(TAKEN):
-            return (await inserted(session, actor, Product, columns)).id
+        async with unique_violation_as(UNIQUE_CONSTRAINTS):
+            return (await insert_row(session, actor, Product, columns)).id
 
     product_id = await once(session, actor, "createProduct", idempotency_key, columns, make)
-    return await found(session, actor, Product, product_id)
+    return await get_row(session, actor, Product, product_id)
 
 
-async def change(
+async def update(
     session: WriteSession, actor: Actor, *, id: UUID, changes: ProductChanges, expected_version: int | None = None
 ) -> Product:
     """Change a product; what is absent stays as it is. Orders keep the price at which they were placed.
@@ -168,18 +168,22 @@ async def change(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.PRODUCTS_WRITE)
-    async with taken(TAKEN):
-        return await edited(session, actor, edit(actor, id=id, changes=changes, expected_version=expected_version))
+    async with unique_violation_as(UNIQUE_CONSTRAINTS):
+        return await apply_update(
+            session, actor, update_command(actor, id=id, changes=changes, expected_version=expected_version)
+        )
 
 
-def edit(actor: Actor, *, id: UUID, changes: ProductChanges, expected_version: int | None = None) -> Edit[Product]:
-    """The edit that `change` comes down to.
+def update_command(
+    actor: Actor, *, id: UUID, changes: ProductChanges, expected_version: int | None = None
+) -> RowUpdate[Product]:
+    """The edit that `update` comes down to.
 
     Raises:
         InvalidInput: as in `create`.
     """
     actor.require(Permission.PRODUCTS_WRITE)
-    return Edit(Product, id, _checked(changes), expected_version)
+    return RowUpdate(Product, id, _validate_changes(changes), expected_version)
 
 
 async def restock(
@@ -193,28 +197,28 @@ async def restock(
         IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.PRODUCTS_WRITE)
-    with checking() as checks:
-        _check_quantity(checks, quantity)
+    with validating() as validator:
+        _validate_quantity(validator, quantity)
 
     async def make() -> UUID:
-        room = col(Product.stock_quantity) <= MOST_STOCK - quantity
+        room = col(Product.stock_quantity) <= MAX_STOCK - quantity
         more = {"stock_quantity": col(Product.stock_quantity) + quantity}
-        product = await found(session, actor, Product, id)
+        product = await get_row(session, actor, Product, id)
         which = and_(col(Product.tenant_id) == actor.identity.tenant_id, col(Product.id) == product.id, room)
-        raised = update(Product).where(which).values(**more).returning(col(Product.id))
+        raised = sql_update(Product).where(which).values(**more).returning(col(Product.id))
         if not (await session.exec(raised)).all():
-            raise InvalidInput.of("quantity", FULL)
+            raise InvalidInput.of("quantity", STOCK_LIMIT_MESSAGE)
         return product.id
 
     values = {"id": id, "quantity": quantity}
     product_id = await once(session, actor, "restockProduct", idempotency_key, values, make)
-    return await found(session, actor, Product, product_id)
+    return await get_row(session, actor, Product, product_id)
 
 
-async def change_all(
-    session: WriteSession, actor: Actor, *, rows: Sequence[Change | InvalidInput]
+async def update_all(
+    session: WriteSession, actor: Actor, *, rows: Sequence[RowChange | InvalidInput]
 ) -> list[Product | DomainError]:
-    """Change up to 1,000 products, each as in `change`; give what became of each, in their order.
+    """Change up to 1,000 products, each as in `update`; give what became of each, in their order.
 
     An SKU is taken if another product has it before the call, so no two products can swap theirs.
 
@@ -223,27 +227,27 @@ async def change_all(
         Unavailable: others kept taking the SKUs in the meantime.
     """
     actor.require(Permission.PRODUCTS_WRITE)
-    call = Call[Change, Product]("products", rows)
-    call.refuse_repeated("id", lambda row: row.id)
+    batch = Batch[RowChange, Product]("products", rows)
+    batch.reject_duplicates("id", lambda row: row.id)
     columns: dict[int, dict[str, Any]] = {}
-    for index, row in call.rows():
-        with call.checking(index) as checks:
-            columns[index] = _columns(checks, cast("ProductChanges", row.changes))
-    await _take_turns(session, actor, columns)
-    current = await locked(session, actor, Product, [row.id for row in call.open.values()])
-    refuse_absent(call, Product, current)
-    for _ in range(TRIES):
-        await _refuse_taken(session, actor, call, columns)
-        changes = {row.id: columns[index] for index, row in call.rows()}
+    for index, row in batch.pending_rows():
+        with batch.validating(index) as validator:
+            columns[index] = _changed_columns(validator, cast("ProductChanges", row.changes))
+    await _lock_skus(session, actor, columns)
+    current = await lock_rows(session, actor, Product, [row.id for row in batch.pending.values()])
+    reject_missing(batch, Product, current)
+    for _ in range(UPDATE_ATTEMPTS):
+        await _reject_taken_skus(session, actor, batch, columns)
+        changes = {row.id: columns[index] for index, row in batch.pending_rows()}
         try:
             async with session.begin_nested():
-                changed = await written(session, actor, Product, current, changes)
+                changed = await update_rows(session, actor, Product, current, changes)
         except IntegrityError as error:
-            if broken_constraint(error) not in TAKEN:
+            if violated_constraint(error) not in UNIQUE_CONSTRAINTS:
                 raise
         else:
-            call.end_all({index: changed[row.id] for index, row in call.rows()})
-            return call.outcomes()
+            batch.finish_all({index: changed[row.id] for index, row in batch.pending_rows()})
+            return batch.outcomes()
     raise Unavailable
 
 
@@ -251,7 +255,7 @@ async def restock_all(
     session: WriteSession,
     actor: Actor,
     *,
-    rows: Sequence[Arrival | InvalidInput],
+    rows: Sequence[StockReceipt | InvalidInput],
     idempotency_key: str | None = None,
 ) -> list[Product | DomainError]:
     """Add to the stock of up to 1,000 products, each as in `restock`; give what became of each, in their order.
@@ -261,109 +265,111 @@ async def restock_all(
         IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.PRODUCTS_WRITE)
-    call = Call[Arrival, Product]("products", rows)
+    batch = Batch[StockReceipt, Product]("products", rows)
     values = {"products": [None if isinstance(row, InvalidInput) else [row.id, row.quantity] for row in rows]}
-    call.refuse_repeated("id", lambda row: row.id)
-    for index, row in call.rows():
-        with call.checking(index) as checks:
-            _check_quantity(checks, row.quantity)
-    arrived = {row.id: row.quantity for row in call.open.values()}
+    batch.reject_duplicates("id", lambda row: row.id)
+    for index, row in batch.pending_rows():
+        with batch.validating(index) as validator:
+            _validate_quantity(validator, row.quantity)
+    arrived = {row.id: row.quantity for row in batch.pending.values()}
 
     async def make() -> Sequence[UUID]:
-        return await _add(session, actor, arrived)
+        return await _add_stock(session, actor, arrived)
 
-    done = set(await once_each(session, actor, "restockProducts", idempotency_key, values, make))
-    products = await _present(session, actor, arrived)
-    for index, row in call.rows():
+    done = set(await once_many(session, actor, "restockProducts", idempotency_key, values, make))
+    products = await _load_products(session, actor, arrived)
+    for index, row in batch.pending_rows():
         if row.id not in products:
-            call.end(index, NotFound())
+            batch.finish(index, NotFound())
         elif row.id not in done:
-            call.end(index, InvalidInput.of(call.path(index, "quantity"), FULL))
+            batch.finish(index, InvalidInput.of(batch.path(index, "quantity"), STOCK_LIMIT_MESSAGE))
         else:
-            call.end(index, products[row.id])
-    return call.outcomes()
+            batch.finish(index, products[row.id])
+    return batch.outcomes()
 
 
-async def _add(session: WriteSession, actor: Actor, arrived: Mapping[UUID, int]) -> list[UUID]:
+async def _add_stock(session: WriteSession, actor: Actor, arrived: Mapping[UUID, int]) -> list[UUID]:
     """Add to the stock of those products that have room for it; says which they are."""
-    current = await locked(session, actor, Product, arrived)
+    current = await lock_rows(session, actor, Product, arrived)
     stocks = {
         row_id: {"stock_quantity": product.stock_quantity + arrived[row_id]}
         for row_id, product in current.items()
-        if product.stock_quantity <= MOST_STOCK - arrived[row_id]
+        if product.stock_quantity <= MAX_STOCK - arrived[row_id]
     }
-    return list(await written(session, actor, Product, current, stocks))
+    return list(await update_rows(session, actor, Product, current, stocks))
 
 
-async def _present(session: WriteSession, actor: Actor, ids: Mapping[UUID, Any]) -> dict[UUID, Product]:
+async def _load_products(session: WriteSession, actor: Actor, ids: Mapping[UUID, Any]) -> dict[UUID, Product]:
     mine = visible(actor.permissions).where(col(Product.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
     rows = await fetch(session, Product, mine, {"tenant_id": actor.identity.tenant_id, "ids": list(ids)})
     return {row.id: row for row in rows}
 
 
-async def _take_turns(session: WriteSession, actor: Actor, columns: Mapping[int, Mapping[str, Any]]) -> None:
+async def _lock_skus(session: WriteSession, actor: Actor, columns: Mapping[int, Mapping[str, Any]]) -> None:
     """Let calls that change many SKUs of one tenant wait for each other here, before they could at each SKU."""
     if any("sku" in changes for changes in columns.values()):
         name = func.hashtextextended(f"SKUs of {actor.identity.tenant_id}", 0)
         await session.exec(select(func.pg_advisory_xact_lock(name)))
 
 
-async def _refuse_taken(
-    session: WriteSession, actor: Actor, call: Call[Change, Product], columns: Mapping[int, Mapping[str, Any]]
+async def _reject_taken_skus(
+    session: WriteSession, actor: Actor, batch: Batch[RowChange, Product], columns: Mapping[int, Mapping[str, Any]]
 ) -> None:
     """End the rows whose SKU another product has, or an earlier row wants."""
-    wanted = [{"id": row.id, "sku": columns[index]["sku"]} for index, row in call.rows() if "sku" in columns[index]]
+    wanted = [
+        {"id": row.id, "sku": columns[index]["sku"]} for index, row in batch.pending_rows() if "sku" in columns[index]
+    ]
     if not wanted:
         return
-    given = as_table("given", {"id": Uuid(), "sku": Text()})
+    given = unnest_table("given", {"id": Uuid(), "sku": Text()})
     keys = select(given.c.id, func.lower(given.c.sku).label("key")).cte("keys").prefix_with("MATERIALIZED")
     same = and_(col(Product.tenant_id) == actor.identity.tenant_id, col(Product.sku_key) == keys.c.key)
     statement = select(keys.c.id, keys.c.key, col(Product.id)).select_from(keys.outerjoin(Product, same))
-    result = await session.exec(statement, params=arrays("given", wanted))
+    result = await session.exec(statement, params=unnest_params("given", wanted))
     holders = {row_id: (key, holder) for row_id, key, holder in result}
     first: set[str] = set()
-    for index, row in call.rows():
+    for index, row in batch.pending_rows():
         key, holder = holders.get(row.id, (None, None))
         if key is None:
             continue
         if holder not in {None, row.id} or key in first:
-            call.end(index, AlreadyExists(call.path(index, "sku")))
+            batch.finish(index, AlreadyExists(batch.path(index, "sku")))
         first.add(key)
 
 
-def _checked(changes: ProductChanges, stock_quantity: int | None = None) -> dict[str, Any]:
+def _validate_changes(changes: ProductChanges, stock_quantity: int | None = None) -> dict[str, Any]:
     """The changes as columns."""
-    with checking() as checks:
-        columns = _columns(checks, changes)
+    with validating() as validator:
+        columns = _changed_columns(validator, changes)
         if stock_quantity is not None:
             columns["stock_quantity"] = stock_quantity
-            if not 0 <= stock_quantity <= MOST_STOCK:
-                checks.problem("stock_quantity", "A stock is 0 or more.")
+            if not 0 <= stock_quantity <= MAX_STOCK:
+                validator.add_problem("stock_quantity", "A stock is 0 or more.")
     return columns
 
 
-def _columns(checks: Checks, changes: ProductChanges) -> dict[str, Any]:
+def _changed_columns(validator: Validator, changes: ProductChanges) -> dict[str, Any]:
     columns: dict[str, Any] = {name: value for name, value in changes.items() if name != "price"}
     if "sku" in changes:
-        columns["sku"] = checks.text("sku", changes["sku"], least=1, most=LONGEST_SKU)
+        columns["sku"] = validator.check_text("sku", changes["sku"], min_length=1, max_length=MAX_SKU_LENGTH)
     if "name" in changes:
-        columns["name"] = checks.text("name", changes["name"], least=1, most=LONGEST_NAME)
+        columns["name"] = validator.check_text("name", changes["name"], min_length=1, max_length=MAX_NAME_LENGTH)
     if description := changes.get("description"):
-        columns["description"] = checks.text("description", description, most=LONGEST_DESCRIPTION)
+        columns["description"] = validator.check_text("description", description, max_length=MAX_DESCRIPTION_LENGTH)
     if "price" in changes:
-        columns |= _price(checks, changes["price"])
+        columns |= _price_columns(validator, changes["price"])
     return columns
 
 
-def _check_quantity(checks: Checks, quantity: int) -> None:
-    if not 1 <= quantity <= MOST_STOCK:
-        checks.problem("quantity", "A quantity is 1 or more.")
+def _validate_quantity(validator: Validator, quantity: int) -> None:
+    if not 1 <= quantity <= MAX_STOCK:
+        validator.add_problem("quantity", "A quantity is 1 or more.")
 
 
-def _price(checks: Checks, price: Price) -> dict[str, Any]:
+def _price_columns(validator: Validator, price: Price) -> dict[str, Any]:
     minor = minor_units(price["amount"], price["currency"])
     if minor is None:
-        checks.problem("price.amount", "This has more decimals than the currency.")
-    elif not 0 <= minor <= HIGHEST_PRICE:
-        checks.problem("price.amount", "A price is 0 or more, with ten digits at most.")
+        validator.add_problem("price.amount", "This has more decimals than the currency.")
+    elif not 0 <= minor <= MAX_PRICE:
+        validator.add_problem("price.amount", "A price is 0 or more, with ten digits at most.")
     return {"price_minor": minor, "currency": price["currency"]}

@@ -6,29 +6,40 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Select, and_, bindparam, select, update
+from sqlalchemy import Boolean, Select, and_, bindparam, select
+from sqlalchemy import update as sql_update
 from sqlmodel import col
 
 from models import Document, Project, Task
 from models.base import now, table_of
 from models.database import WriteSession
-from services.permissions import TENANT_ID, Actor, Permission, permitted
-from services.queries.collection import Collection, Order, containing
-from services.validation import checking
+from services.permissions import TENANT_ID, Actor, Permission, require_permission
+from services.queries.collection import Collection, SortOrder, substring_filter
+from services.validation import validating
 from services.writes.idempotency import once
-from services.writes.row_update import Edit, edited
-from services.writes.rows import found, held, inserted, updated
+from services.writes.row_update import RowUpdate, apply_update
+from services.writes.rows import get_row, get_row_for_update, insert_row, update_row
 
-__all__ = ["PROJECTS", "archive", "archiving", "create", "delete", "rename", "renaming", "restore", "visible"]
+__all__ = [
+    "PROJECTS",
+    "archive",
+    "archive_command",
+    "create",
+    "delete",
+    "restore",
+    "update",
+    "update_command",
+    "visible",
+]
 
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 
 LIVE = col(Project.is_deleted).is_(False)
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     """All of the tenant's projects, those in the trash too."""
-    permitted(permissions, Permission.PROJECTS_READ)
+    require_permission(permissions, Permission.PROJECTS_READ)
     return select(*table_of(Project).c).where(col(Project.tenant_id) == TENANT_ID)
 
 
@@ -36,18 +47,18 @@ PROJECTS = Collection(
     model=Project,
     visible=visible,
     filters={
-        "text": containing("projects_text", col(Project.id)),
+        "text": substring_filter("projects_text", col(Project.id)),
         "archived": col(Project.is_archived) == bindparam("archived", type_=Boolean()),
         "deleted": col(Project.is_deleted) == bindparam("deleted", type_=Boolean()),
     },
     orders={
-        "created_at": Order.by(col(Project.created_at)),
-        "updated_at": Order.by(col(Project.updated_at)),
-        "name": Order.by(col(Project.name_key)),
+        "created_at": SortOrder.by(col(Project.created_at)),
+        "updated_at": SortOrder.by(col(Project.updated_at)),
+        "name": SortOrder.by(col(Project.name_key)),
     },
     default_order=("created_at", True),
     defaults={"archived": False, "deleted": False},
-    live=LIVE,
+    reachable=LIVE,
 )
 
 
@@ -59,17 +70,17 @@ async def create(session: WriteSession, actor: Actor, *, name: str, idempotency_
         IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.PROJECTS_WRITE)
-    with checking() as checks:
-        name = checks.text("name", name, least=1, most=LONGEST_NAME)
+    with validating() as validator:
+        name = validator.check_text("name", name, min_length=1, max_length=MAX_NAME_LENGTH)
 
     async def make() -> UUID:
-        return (await inserted(session, actor, Project, {"name": name})).id
+        return (await insert_row(session, actor, Project, {"name": name})).id
 
     project_id = await once(session, actor, "createProject", idempotency_key, {"name": name}, make)
-    return await found(session, actor, Project, project_id)
+    return await get_row(session, actor, Project, project_id)
 
 
-async def rename(
+async def update(
     session: WriteSession, actor: Actor, *, id: UUID, name: str, expected_version: int | None = None
 ) -> Project:
     """Give a project another name.
@@ -80,19 +91,21 @@ async def rename(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.PROJECTS_WRITE)
-    return await edited(session, actor, renaming(actor, id=id, name=name, expected_version=expected_version))
+    return await apply_update(
+        session, actor, update_command(actor, id=id, name=name, expected_version=expected_version)
+    )
 
 
-def renaming(actor: Actor, *, id: UUID, name: str, expected_version: int | None = None) -> Edit[Project]:
-    """The edit that `rename` comes down to.
+def update_command(actor: Actor, *, id: UUID, name: str, expected_version: int | None = None) -> RowUpdate[Project]:
+    """The edit that `update` comes down to.
 
     Raises:
-        InvalidInput: as in `rename`.
+        InvalidInput: as in `update`.
     """
     actor.require(Permission.PROJECTS_WRITE)
-    with checking() as checks:
-        name = checks.text("name", name, least=1, most=LONGEST_NAME)
-    return Edit(Project, id, {"name": name}, expected_version, LIVE)
+    with validating() as validator:
+        name = validator.check_text("name", name, min_length=1, max_length=MAX_NAME_LENGTH)
+    return RowUpdate(Project, id, {"name": name}, expected_version, LIVE)
 
 
 async def archive(
@@ -105,13 +118,17 @@ async def archive(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.PROJECTS_WRITE)
-    return await edited(session, actor, archiving(actor, id=id, archived=archived, expected_version=expected_version))
+    return await apply_update(
+        session, actor, archive_command(actor, id=id, archived=archived, expected_version=expected_version)
+    )
 
 
-def archiving(actor: Actor, *, id: UUID, archived: bool, expected_version: int | None = None) -> Edit[Project]:
+def archive_command(
+    actor: Actor, *, id: UUID, archived: bool, expected_version: int | None = None
+) -> RowUpdate[Project]:
     """The edit that `archive` comes down to."""
     actor.require(Permission.PROJECTS_WRITE)
-    return Edit(Project, id, {"archived_at": now() if archived else None}, expected_version, LIVE)
+    return RowUpdate(Project, id, {"archived_at": now() if archived else None}, expected_version, LIVE)
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_version: int | None = None) -> Project:
@@ -124,13 +141,13 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_vers
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.PROJECTS_WRITE)
-    project = await held(session, actor, Project, id)
+    project = await get_row_for_update(session, actor, Project, id)
     if project.is_deleted:
         return project
     moment = now()
     changes = {"deleted_at": moment, "deleted_by": actor.identity.user_id}
-    project = await updated(session, actor, Project, id, changes, expected_version=expected_version)
-    await _move(session, actor, project, None, changes)
+    project = await update_row(session, actor, Project, id, changes, expected_version=expected_version)
+    await _update_contents(session, actor, project, None, changes)
     return project
 
 
@@ -141,15 +158,15 @@ async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Project:
         NotFound: no such project.
     """
     actor.require(Permission.PROJECTS_WRITE)
-    project = await held(session, actor, Project, id)
+    project = await get_row_for_update(session, actor, Project, id)
     if not project.is_deleted:
         return project
     changes = {"deleted_at": None, "deleted_by": None}
-    await _move(session, actor, project, project.deleted_at, changes)
-    return await updated(session, actor, Project, id, changes)
+    await _update_contents(session, actor, project, project.deleted_at, changes)
+    return await update_row(session, actor, Project, id, changes)
 
 
-async def _move(
+async def _update_contents(
     session: WriteSession, actor: Actor, project: Project, deleted_at: datetime | None, changes: Mapping[str, Any]
 ) -> None:
     """Change what is in the project and went to the trash at that moment, or is not there."""
@@ -158,4 +175,4 @@ async def _move(
         theirs = and_(columns.tenant_id == actor.identity.tenant_id, columns.project_id == project.id)
         then = columns.deleted_at.is_not_distinct_from(deleted_at)
         kept = {name: value for name, value in changes.items() if name in columns}
-        await session.exec(update(model).where(theirs, then).values(**kept))
+        await session.exec(sql_update(model).where(theirs, then).values(**kept))

@@ -12,18 +12,26 @@ from sqlmodel import col
 
 from models import LoginSession, Membership, Tenant, User
 from models.base import new_id, now, table_of
-from models.database import WriteSession, assume, fetch
+from models.database import WriteSession, extend_context, fetch
 from models.database.identity import Identity
 from services import security
-from services.authentication import LONGEST_EMAIL, Door, Units, find_account, forgive, hash_password, verify_password
+from services.authentication import (
+    MAX_EMAIL_LENGTH,
+    AuthConfig,
+    Transactions,
+    clear_attempts,
+    find_account,
+    hash_password,
+    verify_password,
+)
 from services.errors import InvalidCredentials, InvalidInput, InvalidToken, NotFound
-from services.permissions import USER_ID, Actor, Permission, permitted
-from services.queries.collection import Collection, Order
-from services.validation import storable
+from services.permissions import USER_ID, Actor, Permission, require_permission
+from services.queries.collection import Collection, SortOrder
+from services.validation import is_storable_text
 
 __all__ = [
     "SESSIONS",
-    "Opened",
+    "IssuedSession",
     "login",
     "logout",
     "logout_everywhere",
@@ -34,11 +42,11 @@ __all__ = [
     "switch_tenant",
 ]
 
-REFRESH = "rt"
+REFRESH_TOKEN_KIND = "rt"  # noqa: S105  # a prefix, no secret
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class IssuedSession:
     """A session that was just opened or renewed. Without a refresh token, the one that the client has stays good."""
 
     access_token: str
@@ -49,7 +57,7 @@ class Opened:
 
 def visible_sessions(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The actor's own live sessions."""
-    permitted(permissions, Permission.ACCOUNT)
+    require_permission(permissions, Permission.ACCOUNT)
     live = and_(col(LoginSession.revoked_at).is_(None), col(LoginSession.expires_at) > func.now())
     return select(*table_of(LoginSession).c).where(col(LoginSession.user_id) == USER_ID, live)
 
@@ -58,14 +66,20 @@ SESSIONS = Collection(
     model=LoginSession,
     visible=visible_sessions,
     filters={},
-    orders={"created_at": Order.by(col(LoginSession.created_at))},
+    orders={"created_at": SortOrder.by(col(LoginSession.created_at))},
     default_order=("created_at", True),
 )
 
 
 async def login(
-    units: Units, door: Door, origin: Identity, *, email: str, password: str, tenant: str | None = None
-) -> Opened:
+    transactions: Transactions,
+    auth: AuthConfig,
+    client: Identity,
+    *,
+    email: str,
+    password: str,
+    tenant: str | None = None,
+) -> IssuedSession:
     """Open a session, in the tenant with this slug or in the only one that the person belongs to. Open to everybody.
 
     An unknown e-mail, a wrong password and an inactive account get the same answer for the same work.
@@ -76,27 +90,31 @@ async def login(
         RateLimited: too many failed logins on this account, or from this address.
         Unavailable: too many passwords are waiting to be checked.
     """
-    email = email.strip().lower()[:LONGEST_EMAIL]
-    account = await find_account(units, door, origin, email)
-    verified = await verify_password(door, password, account.password_hash if account else None)
+    email = email.strip().lower()[:MAX_EMAIL_LENGTH]
+    account = await find_account(transactions, auth, client, email)
+    verified = await verify_password(auth, password, account.password_hash if account else None)
     if account is None or not verified.ok or not account.is_active:
         raise InvalidCredentials
 
-    async def work(session: WriteSession) -> Opened | None:
-        await assume(session, user_id=account.id)
+    async def work(session: WriteSession) -> IssuedSession | None:
+        await extend_context(session, user_id=account.id)
         changes = {"last_login": now()} | ({"password_hash": rehashed} if rehashed else {})
         same = and_(col(User.id) == account.id, col(User.password_hash) == account.password_hash)
         if not (await session.exec(update(User).where(same).values(**changes).returning(col(User.id)))).all():
             return None  # the password was changed while it was being checked
-        await forgive(session, door, origin, email)
-        return await open_session(session, door, origin, account.id, await _membership(session, account.id, tenant))
+        await clear_attempts(session, auth, client, email)
+        return await open_session(
+            session, auth, client, account.id, await _find_membership(session, account.id, tenant)
+        )
 
-    rehashed = await hash_password(door, password) if verified.needs_rehash else None
-    opened = await units.write(work, origin)
-    return opened or await login(units, door, origin, email=email, password=password, tenant=tenant)
+    rehashed = await hash_password(auth, password) if verified.needs_rehash else None
+    opened = await transactions.write(work, client)
+    return opened or await login(transactions, auth, client, email=email, password=password, tenant=tenant)
 
 
-async def refresh(units: Units, door: Door, origin: Identity, *, refresh_token: str) -> Opened:
+async def refresh(
+    transactions: Transactions, auth: AuthConfig, client: Identity, *, refresh_token: str
+) -> IssuedSession:
     """Exchange a refresh token for a new pair. Open to whoever holds the token.
 
     A token is good once. One that was replaced more than the grace ago is a copy in the wrong hands: the whole
@@ -106,21 +124,21 @@ async def refresh(units: Units, door: Door, origin: Identity, *, refresh_token: 
     Raises:
         InvalidToken: unknown, replaced, over, or the account is inactive.
     """
-    presented = security.OpaqueToken.parse(refresh_token, REFRESH)
+    presented = security.OpaqueToken.parse(refresh_token, REFRESH_TOKEN_KIND)
     if presented is None:
         raise InvalidToken
-    successor = presented.successor(door.pepper)
+    successor = presented.successor(auth.pepper)
 
-    async def work(session: WriteSession) -> Opened | None:
-        row = await _rotate(session, door, presented, successor)
+    async def work(session: WriteSession) -> IssuedSession | None:
+        row = await _rotate(session, auth, presented, successor)
         if row is None or row.revoked_at is not None or row.refresh_digest != successor.digest:
             return None  # not raised in here, which would take the revocation back
-        await assume(session, user_id=row.user_id)
-        membership = await _membership_in(session, row.user_id, row.tenant_id)
-        opened = _opened(door, origin, row, membership, successor.text)
+        await extend_context(session, user_id=row.user_id)
+        membership = await _membership_in_tenant(session, row.user_id, row.tenant_id)
+        opened = _issue(auth, client, row, membership, successor.text)
         return opened if await _is_active(session, row.user_id) else None
 
-    opened = await units.write(work, origin)
+    opened = await transactions.write(work, client)
     if opened is None:
         raise InvalidToken
     return opened
@@ -151,7 +169,7 @@ async def revoke_session(session: WriteSession, actor: Actor, *, id: UUID) -> in
     return ended
 
 
-async def switch_tenant(session: WriteSession, actor: Actor, door: Door, *, tenant: str) -> Opened:
+async def switch_tenant(session: WriteSession, actor: Actor, auth: AuthConfig, *, tenant: str) -> IssuedSession:
     """A new access token for another tenant of the actor's, by its slug; the refresh token stays good.
 
     Raises:
@@ -160,57 +178,57 @@ async def switch_tenant(session: WriteSession, actor: Actor, door: Door, *, tena
     actor.require(Permission.ACCOUNT)
     identity = actor.identity
     assert identity.user_id is not None
-    membership = await _membership(session, identity.user_id, tenant)
+    membership = await _find_membership(session, identity.user_id, tenant)
     mine = col(LoginSession.id) == identity.session_id
     moved = update(LoginSession).where(mine).values(tenant_id=membership.tenant_id if membership else None)
     row = (await fetch(session, LoginSession, moved.returning(*table_of(LoginSession).c)))[0]
-    return _opened(door, identity, row, membership, None)
+    return _issue(auth, identity, row, membership, None)
 
 
 async def open_session(
-    session: WriteSession, door: Door, origin: Identity, user_id: UUID, membership: Membership | None
-) -> Opened:
+    session: WriteSession, auth: AuthConfig, client: Identity, user_id: UUID, membership: Membership | None
+) -> IssuedSession:
     """Open a session for somebody who has proved who they are, inside their own transaction."""
-    token = security.OpaqueToken.make(REFRESH, user_id, new_id())
+    token = security.OpaqueToken.make(REFRESH_TOKEN_KIND, user_id, new_id())
     values = {
         "id": token.id,
         "user_id": user_id,
         "tenant_id": membership.tenant_id if membership else None,
         "refresh_digest": token.digest,
-        "expires_at": now() + door.session_lifetime,
-        "ip": origin.ip or None,
-        "user_agent": origin.user_agent or None,
+        "expires_at": now() + auth.session_lifetime,
+        "ip": client.ip or None,
+        "user_agent": client.user_agent or None,
     }
     made = insert(LoginSession).values(**values).returning(*table_of(LoginSession).c)
     row = (await fetch(session, LoginSession, made))[0]
-    return _opened(door, origin, row, membership, token.text)
+    return _issue(auth, client, row, membership, token.text)
 
 
-def _opened(
-    door: Door, origin: Identity, row: LoginSession, membership: Membership | None, refresh_token: str | None
-) -> Opened:
+def _issue(
+    auth: AuthConfig, client: Identity, row: LoginSession, membership: Membership | None, refresh_token: str | None
+) -> IssuedSession:
     identity = replace(
-        origin,
+        client,
         user_id=row.user_id,
         session_id=row.id,
         tenant_id=membership.tenant_id if membership else None,
         role=membership.role if membership else None,
     )
-    access_token, expires_at = door.tokens.issue(
+    access_token, expires_at = auth.tokens.issue(
         user_id=row.user_id, tenant_id=identity.tenant_id, role=identity.role, session_id=row.id
     )
-    return Opened(access_token, refresh_token, expires_at, identity)
+    return IssuedSession(access_token, refresh_token, expires_at, identity)
 
 
 async def _rotate(
-    session: WriteSession, door: Door, presented: security.OpaqueToken, successor: security.OpaqueToken
+    session: WriteSession, auth: AuthConfig, presented: security.OpaqueToken, successor: security.OpaqueToken
 ) -> LoginSession | None:
     """Replace the presented token by its successor, or revoke the session if it was replaced before; one statement."""
-    await assume(session, presented=presented.id)
+    await extend_context(session, presented=presented.id)
     newest = col(LoginSession.refresh_digest) == presented.digest
     lost = and_(
         col(LoginSession.previous_digest) == presented.digest,
-        col(LoginSession.rotated_at) > func.clock_timestamp() - door.refresh_grace,
+        col(LoginSession.rotated_at) > func.clock_timestamp() - auth.refresh_grace,
     )
     statement = (
         update(LoginSession)
@@ -225,7 +243,7 @@ async def _rotate(
             previous_digest=case((newest, presented.digest), else_=col(LoginSession.previous_digest)),
             rotated_at=case((newest, func.clock_timestamp()), else_=col(LoginSession.rotated_at)),
             expires_at=case(
-                (newest, func.clock_timestamp() + door.session_lifetime), else_=col(LoginSession.expires_at)
+                (newest, func.clock_timestamp() + auth.session_lifetime), else_=col(LoginSession.expires_at)
             ),
             revoked_at=case((or_(newest, lost), None), else_=func.clock_timestamp()),
         )
@@ -242,7 +260,7 @@ async def revoke(session: WriteSession, actor: Actor, *which: Any) -> int:
     return len((await session.exec(ended.returning(col(LoginSession.id)))).all())
 
 
-def _live(user_id: UUID) -> Select[Any]:
+def _live_memberships(user_id: UUID) -> Select[Any]:
     """The live memberships of a person, in live tenants."""
     return (
         select(*table_of(Membership).c)
@@ -256,22 +274,22 @@ def _live(user_id: UUID) -> Select[Any]:
     )
 
 
-async def _membership(session: WriteSession, user_id: UUID, slug: str | None) -> Membership | None:
+async def _find_membership(session: WriteSession, user_id: UUID, slug: str | None) -> Membership | None:
     """The membership to enter with: the named tenant's, or the only one."""
     if slug is None:
-        rows = await fetch(session, Membership, _live(user_id).limit(2))
+        rows = await fetch(session, Membership, _live_memberships(user_id).limit(2))
         return rows[0] if len(rows) == 1 else None
-    named = _live(user_id).where(col(Tenant.slug) == slug.strip().lower())
-    rows = await fetch(session, Membership, named) if storable(slug) else []
+    in_tenant = _live_memberships(user_id).where(col(Tenant.slug) == slug.strip().lower())
+    rows = await fetch(session, Membership, in_tenant) if is_storable_text(slug) else []
     if not rows:
         raise InvalidInput.of("tenant", "You do not belong to such a tenant.")
     return rows[0]
 
 
-async def _membership_in(session: WriteSession, user_id: UUID, tenant_id: UUID | None) -> Membership | None:
+async def _membership_in_tenant(session: WriteSession, user_id: UUID, tenant_id: UUID | None) -> Membership | None:
     if tenant_id is None:
         return None
-    rows = await fetch(session, Membership, _live(user_id).where(col(Membership.tenant_id) == tenant_id))
+    rows = await fetch(session, Membership, _live_memberships(user_id).where(col(Membership.tenant_id) == tenant_id))
     return rows[0] if rows else None
 
 

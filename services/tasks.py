@@ -13,25 +13,25 @@ from models import Membership, Project, Task, TaskStatus
 from models.base import table_of
 from models.database import WriteSession
 from services.errors import DomainError, InvalidInput
-from services.permissions import TENANT_ID, Actor, Permission, permitted
-from services.queries.collection import Collection, Order, containing
-from services.tenants import account_of
-from services.validation import Checks, checking
-from services.writes.bulk import Call, Change, refuse_absent, written
+from services.permissions import TENANT_ID, Actor, Permission, require_permission
+from services.queries.collection import Collection, SortOrder, substring_filter
+from services.tenants import user_id_of_member
+from services.validation import Validator, validating
+from services.writes.bulk import Batch, RowChange, reject_missing, update_rows
 from services.writes.idempotency import once
-from services.writes.row_update import Edit, edited
-from services.writes.rows import found, inserted, locked, removed
+from services.writes.row_update import RowUpdate, apply_update
+from services.writes.rows import delete_row, get_row, insert_row, lock_rows
 
-__all__ = ["TASKS", "TaskChanges", "change", "change_all", "create", "delete", "edit", "visible"]
+__all__ = ["TASKS", "TaskChanges", "create", "delete", "update", "update_all", "update_command", "visible"]
 
-LONGEST_TITLE = 200
-LONGEST_DESCRIPTION = 2000
+MAX_TITLE_LENGTH = 200
+MAX_DESCRIPTION_LENGTH = 2000
 
 LIVE = col(Task.deleted_at).is_(None)
 
 # Nulls last in both directions. CASE and not COALESCE, which row-level security keeps out of index conditions; each
 # has its index.
-DUE = Order(
+DUE = SortOrder(
     literal_column(
         "CASE WHEN tasks.due_date IS NULL THEN 'infinity'::timestamptz ELSE tasks.due_date END",
         DateTime(timezone=True),
@@ -45,7 +45,7 @@ DUE = Order(
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     """All of the tenant's tasks, but for those that went to the trash with their project."""
-    permitted(permissions, Permission.TASKS_READ)
+    require_permission(permissions, Permission.TASKS_READ)
     return select(*table_of(Task).c).where(col(Task.tenant_id) == TENANT_ID, LIVE)
 
 
@@ -57,14 +57,14 @@ TASKS = Collection(
         "due_from": DUE.descending >= bindparam("due_from", type_=DateTime(timezone=True)),
         "due_before": DUE.ascending < bindparam("due_before", type_=DateTime(timezone=True)),
         "project_id": col(Task.project_id) == bindparam("project_id", type_=Uuid()),
-        "assignee_id": col(Task.assignee_id) == account_of("assignee_id"),
-        "text": containing("tasks_text", col(Task.id)),
+        "assignee_id": col(Task.assignee_id) == user_id_of_member("assignee_id"),
+        "text": substring_filter("tasks_text", col(Task.id)),
     },
     orders={
-        "created_at": Order.by(col(Task.created_at)),
-        "updated_at": Order.by(col(Task.updated_at)),
+        "created_at": SortOrder.by(col(Task.created_at)),
+        "updated_at": SortOrder.by(col(Task.updated_at)),
         "due_date": DUE,
-        "title": Order.by(col(Task.title_key)),
+        "title": SortOrder.by(col(Task.title_key)),
     },
     default_order=("created_at", True),
 )
@@ -95,15 +95,17 @@ async def create(
     actor.require(Permission.TASKS_WRITE)
 
     async def make() -> UUID:
-        checked = await _checked(session, actor, values)  # in here, so that a replay is answered whatever became of it
+        checked = await _validate_changes(
+            session, actor, values
+        )  # in here, so that a replay is answered whatever became of it
         row = {"status": TaskStatus.TODO, **checked, "created_by": actor.identity.user_id}
-        return (await inserted(session, actor, Task, row)).id
+        return (await insert_row(session, actor, Task, row)).id
 
     task_id = await once(session, actor, "createTask", idempotency_key, values, make)
-    return await found(session, actor, Task, task_id, only=LIVE)
+    return await get_row(session, actor, Task, task_id, where=LIVE)
 
 
-async def change(
+async def update(
     session: WriteSession, actor: Actor, *, id: UUID, changes: TaskChanges, expected_version: int | None = None
 ) -> Task:
     """Change a task; what is absent from the changes stays as it is.
@@ -114,12 +116,14 @@ async def change(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.TASKS_WRITE)
-    checked = await _checked(session, actor, changes)
-    return await edited(session, actor, Edit(Task, id, checked, expected_version, LIVE))
+    checked = await _validate_changes(session, actor, changes)
+    return await apply_update(session, actor, RowUpdate(Task, id, checked, expected_version, LIVE))
 
 
-def edit(actor: Actor, *, id: UUID, changes: TaskChanges, expected_version: int | None = None) -> Edit[Task] | None:
-    """The edit that `change` comes down to; None if the task is to point at something, which has to be there.
+def update_command(
+    actor: Actor, *, id: UUID, changes: TaskChanges, expected_version: int | None = None
+) -> RowUpdate[Task] | None:
+    """The edit that `update` comes down to; None if the task is to point at something, which has to be there.
 
     Raises:
         InvalidInput: as in `create`.
@@ -127,32 +131,32 @@ def edit(actor: Actor, *, id: UUID, changes: TaskChanges, expected_version: int 
     actor.require(Permission.TASKS_WRITE)
     if changes.get("project_id") or changes.get("assignee_id"):
         return None
-    with checking() as checks:
-        return Edit(Task, id, _columns(checks, changes, NOTHING), expected_version, LIVE)
+    with validating() as validator:
+        return RowUpdate(Task, id, _changed_columns(validator, changes, NO_REFERENCES), expected_version, LIVE)
 
 
-async def change_all(
-    session: WriteSession, actor: Actor, *, rows: Sequence[Change | InvalidInput]
+async def update_all(
+    session: WriteSession, actor: Actor, *, rows: Sequence[RowChange | InvalidInput]
 ) -> list[Task | DomainError]:
-    """Change up to 1,000 tasks, each as in `change`; give what became of each, in their order.
+    """Change up to 1,000 tasks, each as in `update`; give what became of each, in their order.
 
     Raises:
         InvalidInput: no rows, or too many. What is wrong with one row is its own outcome.
     """
     actor.require(Permission.TASKS_WRITE)
-    call = Call[Change, Task]("tasks", rows)
-    call.refuse_repeated("id", lambda row: row.id)
-    there = await _pointed_at(session, actor, [_changes(row) for row in call.open.values()])
+    batch = Batch[RowChange, Task]("tasks", rows)
+    batch.reject_duplicates("id", lambda row: row.id)
+    there = await _lock_references(session, actor, [_task_changes(row) for row in batch.pending.values()])
     columns: dict[int, dict[str, Any]] = {}
-    for index, row in call.rows():
-        with call.checking(index) as checks:
-            columns[index] = _columns(checks, _changes(row), there)
-    current = await locked(session, actor, Task, [row.id for row in call.open.values()], only=LIVE)
-    refuse_absent(call, Task, current)
-    changes = {row.id: columns[index] for index, row in call.rows()}
-    changed = await written(session, actor, Task, current, changes)
-    call.end_all({index: changed[row.id] for index, row in call.rows()})
-    return call.outcomes()
+    for index, row in batch.pending_rows():
+        with batch.validating(index) as validator:
+            columns[index] = _changed_columns(validator, _task_changes(row), there)
+    current = await lock_rows(session, actor, Task, [row.id for row in batch.pending.values()], where=LIVE)
+    reject_missing(batch, Task, current)
+    changes = {row.id: columns[index] for index, row in batch.pending_rows()}
+    changed = await update_rows(session, actor, Task, current, changes)
+    batch.finish_all({index: changed[row.id] for index, row in batch.pending_rows()})
+    return batch.outcomes()
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID) -> Task:
@@ -162,51 +166,51 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID) -> Task:
         NotFound: no such task.
     """
     actor.require(Permission.TASKS_WRITE)
-    return await removed(session, actor, Task, id, only=LIVE)
+    return await delete_row(session, actor, Task, id, where=LIVE)
 
 
-class PointedAt(NamedTuple):
+class References(NamedTuple):
     """What tasks may point at: projects, and active members by their ids, with their accounts."""
 
     projects: AbstractSet[UUID]
     members: Mapping[UUID, UUID]
 
 
-NOTHING = PointedAt(frozenset(), {})
+NO_REFERENCES = References(frozenset(), {})
 
 
-async def _checked(session: WriteSession, actor: Actor, changes: TaskChanges) -> dict[str, Any]:
+async def _validate_changes(session: WriteSession, actor: Actor, changes: TaskChanges) -> dict[str, Any]:
     """The changes as columns."""
-    there = await _pointed_at(session, actor, [changes])
-    with checking() as checks:
-        return _columns(checks, changes, there)
+    there = await _lock_references(session, actor, [changes])
+    with validating() as validator:
+        return _changed_columns(validator, changes, there)
 
 
-def _columns(checks: Checks, changes: TaskChanges, there: PointedAt) -> dict[str, Any]:
+def _changed_columns(validator: Validator, changes: TaskChanges, there: References) -> dict[str, Any]:
     columns: dict[str, Any] = dict(changes)
     if "title" in changes:
-        columns["title"] = checks.text("title", changes["title"], least=1, most=LONGEST_TITLE)
+        columns["title"] = validator.check_text("title", changes["title"], min_length=1, max_length=MAX_TITLE_LENGTH)
     if description := changes.get("description"):
-        columns["description"] = checks.text("description", description, most=LONGEST_DESCRIPTION)
+        columns["description"] = validator.check_text("description", description, max_length=MAX_DESCRIPTION_LENGTH)
     if (project_id := changes.get("project_id")) and project_id not in there.projects:
-        checks.problem("project_id", "There is no such project.")
+        validator.add_problem("project_id", "There is no such project.")
     if assignee_id := changes.get("assignee_id"):
         columns["assignee_id"] = there.members.get(assignee_id)
         if assignee_id not in there.members:
-            checks.problem("assignee_id", "There is no such active member.")
+            validator.add_problem("assignee_id", "There is no such active member.")
     return columns
 
 
-async def _pointed_at(session: WriteSession, actor: Actor, rows: Sequence[TaskChanges]) -> PointedAt:
+async def _lock_references(session: WriteSession, actor: Actor, rows: Sequence[TaskChanges]) -> References:
     """What the rows point at, as far as it is there; it is kept in place until the transaction ends."""
     projects = {project_id for row in rows if (project_id := row.get("project_id"))}
     members = {member_id for row in rows if (member_id := row.get("assignee_id"))}
     live_project = col(Project.is_deleted).is_(False)
     live_member = and_(col(Membership.is_former).is_(False), col(Membership.is_active))
-    found_projects = await locked(session, actor, Project, projects, only=live_project, shared=True)
-    found_members = await locked(session, actor, Membership, members, only=live_member, shared=True)
-    return PointedAt(found_projects.keys(), {member_id: member.user_id for member_id, member in found_members.items()})
+    found_projects = await lock_rows(session, actor, Project, projects, where=live_project, shared=True)
+    found_members = await lock_rows(session, actor, Membership, members, where=live_member, shared=True)
+    return References(found_projects.keys(), {member_id: member.user_id for member_id, member in found_members.items()})
 
 
-def _changes(row: Change) -> TaskChanges:
+def _task_changes(row: RowChange) -> TaskChanges:
     return cast("TaskChanges", row.changes)

@@ -11,43 +11,43 @@ from sqlmodel import col
 
 from models import Membership, Role, Tenant
 from models.base import new_id, now, table_of
-from models.database import WriteSession, assume, fetch
+from models.database import WriteSession, extend_context, fetch
 from services.errors import IllegalTransition
-from services.permissions import TENANT_ID, USER_ID, Actor, Permission, permitted
-from services.queries.collection import Collection, Order, containing
-from services.validation import Checks, checking
-from services.writes.rows import changed, found, taken, updated
+from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
+from services.queries.collection import Collection, SortOrder, substring_filter
+from services.validation import Validator, validating
+from services.writes.rows import get_row, unique_violation_as, update_row, update_where
 
 __all__ = [
     "MEMBERSHIPS",
     "OWN_TENANTS",
     "TENANTS",
     "USERS",
-    "account_of",
     "change_role",
     "create",
     "leave",
+    "lock_tenant",
     "remove",
-    "take_turns",
     "update",
+    "user_id_of_member",
 ]
 
-LONGEST_NAME = 100
-LONGEST_SLUG = 50
+MAX_NAME_LENGTH = 100
+MAX_SLUG_LENGTH = 50
 
 LIVE = and_(col(Membership.is_former).is_(False), col(Membership.is_active))
-TAKEN = {"tenants_name_key_key": "name", "tenants_slug_key": "slug"}
+UNIQUE_CONSTRAINTS = {"tenants_name_key_key": "name", "tenants_slug_key": "slug"}
 
 
 def visible_tenants(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The tenant that the actor has entered."""
-    permitted(permissions, Permission.TENANT_READ)
+    require_permission(permissions, Permission.TENANT_READ)
     return select(*table_of(Tenant).c).where(col(Tenant.id) == TENANT_ID)
 
 
 def visible_users(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The tenant's people, former ones too. Of others' e-mail addresses only who manages members sees any."""
-    permitted(permissions, Permission.MEMBERS_READ)
+    require_permission(permissions, Permission.MEMBERS_READ)
     email: Any = col(Membership.email)
     if Permission.MEMBERS_WRITE not in permissions:
         email = case((col(Membership.user_id) == USER_ID, email)).label("email")
@@ -57,13 +57,13 @@ def visible_users(permissions: AbstractSet[Permission]) -> Select[Any]:
 
 def visible_memberships(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The actor's own live memberships, in all tenants."""
-    permitted(permissions, Permission.ACCOUNT)
+    require_permission(permissions, Permission.ACCOUNT)
     return select(*table_of(Membership).c).where(col(Membership.user_id) == USER_ID, LIVE)
 
 
-def own_tenants(permissions: AbstractSet[Permission]) -> Select[Any]:
+def visible_own_tenants(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The tenants that the actor belongs to."""
-    permitted(permissions, Permission.ACCOUNT)
+    require_permission(permissions, Permission.ACCOUNT)
     mine = select(col(Membership.tenant_id)).where(col(Membership.user_id) == USER_ID, LIVE)
     return select(*table_of(Tenant).c).where(col(Tenant.id).in_(mine))
 
@@ -72,17 +72,17 @@ TENANTS = Collection(
     model=Tenant,
     visible=visible_tenants,
     filters={},
-    orders={"created_at": Order.by(col(Tenant.created_at))},
+    orders={"created_at": SortOrder.by(col(Tenant.created_at))},
     default_order=("created_at", False),
 )
 
-OWN_TENANTS = replace(TENANTS, visible=own_tenants)
+OWN_TENANTS = replace(TENANTS, visible=visible_own_tenants)
 
 MEMBERSHIPS = Collection(
     model=Membership,
     visible=visible_memberships,
     filters={},
-    orders={"created_at": Order.by(col(Membership.created_at))},
+    orders={"created_at": SortOrder.by(col(Membership.created_at))},
     default_order=("created_at", False),
 )
 
@@ -90,19 +90,19 @@ USERS = Collection(
     model=Membership,
     visible=visible_users,
     filters={
-        "text": containing("memberships_text", col(Membership.id)),
+        "text": substring_filter("memberships_text", col(Membership.id)),
         "email": col(Membership.email) == func.lower(bindparam("email", type_=Text())),
         "role": col(Membership.role) == bindparam("role", type_=Text()),
         "is_active": col(Membership.is_active) == bindparam("is_active", type_=Boolean()),
         "is_former": col(Membership.is_former) == bindparam("is_former", type_=Boolean()),
     },
     orders={
-        "created_at": Order.by(col(Membership.created_at)),
-        "full_name": Order.by(col(Membership.name_key)),
+        "created_at": SortOrder.by(col(Membership.created_at)),
+        "full_name": SortOrder.by(col(Membership.name_key)),
     },
     default_order=("full_name", False),
     defaults={"is_former": False},
-    guarded={"email": Permission.MEMBERS_WRITE},
+    restricted={"email": Permission.MEMBERS_WRITE},
 )
 
 
@@ -115,12 +115,12 @@ async def create(session: WriteSession, actor: Actor, *, name: str, slug: str) -
         AlreadyExists: the name or the slug is taken, whatever its case.
     """
     actor.require(Permission.ACCOUNT)
-    with checking() as checks:
-        name = checks.text("name", name, least=1, most=LONGEST_NAME)
-        slug = _slug(checks, slug)
+    with validating() as validator:
+        name = validator.check_text("name", name, min_length=1, max_length=MAX_NAME_LENGTH)
+        slug = _validate_slug(validator, slug)
     tenant_id = new_id()
-    await assume(session, tenant_id=tenant_id)
-    async with taken(TAKEN):
+    await extend_context(session, tenant_id=tenant_id)
+    async with unique_violation_as(UNIQUE_CONSTRAINTS):
         made = insert(Tenant).values(id=tenant_id, name=name, slug=slug).returning(*table_of(Tenant).c)
         tenant = (await fetch(session, Tenant, made))[0]
     owner = {"tenant_id": tenant_id, "id": new_id(), "user_id": actor.identity.user_id, "role": Role.OWNER}
@@ -137,11 +137,11 @@ async def update(session: WriteSession, actor: Actor, *, name: str, expected_ver
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.TENANT_WRITE)
-    with checking() as checks:
-        name = checks.text("name", name, least=1, most=LONGEST_NAME)
-    async with taken(TAKEN):
+    with validating() as validator:
+        name = validator.check_text("name", name, min_length=1, max_length=MAX_NAME_LENGTH)
+    async with unique_violation_as(UNIQUE_CONSTRAINTS):
         mine = col(Tenant.id) == actor.identity.tenant_id
-        return await changed(session, Tenant, mine, {"name": name}, expected_version)
+        return await update_where(session, Tenant, mine, {"name": name}, expected_version)
 
 
 async def change_role(
@@ -156,11 +156,11 @@ async def change_role(
         VersionConflict: the membership is not at the expected version.
     """
     actor.require(Permission.MEMBERS_WRITE)
-    member = await _member(session, actor, id)
+    member = await _lock_and_get_member(session, actor, id)
     if Role.OWNER in {role, member.role}:
         actor.require(Permission.OWNERS_WRITE)
-    await _keep_an_owner(session, actor, member, stays=role is Role.OWNER)
-    return await updated(session, actor, Membership, id, {"role": role}, expected_version=expected_version)
+    await _require_another_owner(session, actor, member, stays=role is Role.OWNER)
+    return await update_row(session, actor, Membership, id, {"role": role}, expected_version=expected_version)
 
 
 async def remove(session: WriteSession, actor: Actor, *, id: UUID) -> Membership:
@@ -172,11 +172,11 @@ async def remove(session: WriteSession, actor: Actor, *, id: UUID) -> Membership
         IllegalTransition: they are the last owner.
     """
     actor.require(Permission.MEMBERS_WRITE)
-    member = await _member(session, actor, id)
+    member = await _lock_and_get_member(session, actor, id)
     if member.role == Role.OWNER:
         actor.require(Permission.OWNERS_WRITE)
-    await _keep_an_owner(session, actor, member, stays=False)
-    return await updated(session, actor, Membership, id, {"ended_at": now()})
+    await _require_another_owner(session, actor, member, stays=False)
+    return await update_row(session, actor, Membership, id, {"ended_at": now()})
 
 
 async def leave(session: WriteSession, actor: Actor) -> Membership:
@@ -187,33 +187,33 @@ async def leave(session: WriteSession, actor: Actor) -> Membership:
     """
     actor.require(Permission.TENANT_READ)
     actor.require(Permission.ACCOUNT)
-    await take_turns(session, actor)
+    await lock_tenant(session, actor)
     mine = and_(
         col(Membership.tenant_id) == actor.identity.tenant_id, col(Membership.user_id) == actor.identity.user_id
     )
-    member = await changed(session, Membership, mine, {})
-    await _keep_an_owner(session, actor, member, stays=False)
-    return await updated(session, actor, Membership, member.id, {"ended_at": now()})
+    member = await update_where(session, Membership, mine, {})
+    await _require_another_owner(session, actor, member, stays=False)
+    return await update_row(session, actor, Membership, member.id, {"ended_at": now()})
 
 
-def account_of(member: str) -> ColumnElement[UUID]:
+def user_id_of_member(member: str) -> ColumnElement[UUID]:
     """The account of a member of the tenant, whose id is in the bind of that name; for filters by people."""
     same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam(member, type_=Uuid()))
     return select(col(Membership.user_id)).where(same).scalar_subquery()
 
 
-async def take_turns(session: WriteSession, actor: Actor) -> None:
+async def lock_tenant(session: WriteSession, actor: Actor) -> None:
     """Wait for whoever else is changing who may do what in the tenant, so that each decides by what came before."""
     tenant = select(col(Tenant.id)).where(col(Tenant.id) == actor.identity.tenant_id)
     await session.exec(tenant.with_for_update(key_share=True))
 
 
-async def _member(session: WriteSession, actor: Actor, member_id: UUID) -> Membership:
-    await take_turns(session, actor)
-    return await found(session, actor, Membership, member_id, only=col(Membership.is_former).is_(False))
+async def _lock_and_get_member(session: WriteSession, actor: Actor, member_id: UUID) -> Membership:
+    await lock_tenant(session, actor)
+    return await get_row(session, actor, Membership, member_id, where=col(Membership.is_former).is_(False))
 
 
-async def _keep_an_owner(session: WriteSession, actor: Actor, member: Membership, *, stays: bool) -> None:
+async def _require_another_owner(session: WriteSession, actor: Actor, member: Membership, *, stays: bool) -> None:
     """Refuse to take the last owner away."""
     if stays or member.role != Role.OWNER:
         return
@@ -223,9 +223,9 @@ async def _keep_an_owner(session: WriteSession, actor: Actor, member: Membership
         raise IllegalTransition("A tenant keeps at least one owner.")
 
 
-def _slug(checks: Checks, value: str) -> str:
+def _validate_slug(validator: Validator, value: str) -> str:
     slug = value.strip().lower()
     allowed = slug.isascii() and slug.replace("-", "a").isalnum() and slug[0] != "-" != slug[-1]
-    if not allowed or len(slug) > LONGEST_SLUG:
-        checks.problem("slug", "A slug is 1 to 50 of a-z, 0-9 and hyphens, with no hyphen at either end.")
+    if not allowed or len(slug) > MAX_SLUG_LENGTH:
+        validator.add_problem("slug", "A slug is 1 to 50 of a-z, 0-9 and hyphens, with no hyphen at either end.")
     return slug

@@ -5,46 +5,48 @@ from contextlib import contextmanager
 
 from services.errors import FieldProblem, InvalidInput
 
-__all__ = ["Checks", "checking", "storable"]
+__all__ = ["Validator", "is_storable_text", "validating"]
 
 
-def storable(text: str) -> bool:
+def is_storable_text(text: str) -> bool:
     """Whether PostgreSQL can hold a text: no NUL, no half of a surrogate pair."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-class Checks:
+class Validator:
     """Collects what is wrong with an input, so that a client learns all of it at once."""
 
     def __init__(self, within: str = "") -> None:
         """Args: within: where in the input the paths begin, such as `users.3`; without it, at the input itself."""
-        self._before = f"{within}." if within else ""
+        self._prefix = f"{within}." if within else ""
         self.problems: list[FieldProblem] = []
 
-    def problem(self, path: str, message: str) -> None:
+    def add_problem(self, path: str, message: str) -> None:
         """Note one problem."""
-        self.problems.append(FieldProblem(self._before + path, message))
+        self.problems.append(FieldProblem(self._prefix + path, message))
 
-    def text(self, path: str, value: str, *, least: int = 0, most: int, verbatim: bool = False) -> str:
-        """A text of `least` to `most` characters, stripped unless `verbatim`; "blank" counts as empty."""
+    def check_text(self, path: str, value: str, *, min_length: int = 0, max_length: int, verbatim: bool = False) -> str:
+        """A text of `min_length` to `max_length` characters, stripped unless `verbatim`; "blank" counts as empty."""
         stripped = value if verbatim else value.strip()
-        if not storable(value):
-            self.problem(path, "This holds characters that cannot be stored.")
-        elif len(stripped) < least:
-            self.problem(path, "This must not be empty." if least == 1 else f"This needs {least} characters or more.")
-        elif len(stripped) > most:
-            self.problem(path, f"This may have {most} characters at most.")
+        if not is_storable_text(value):
+            self.add_problem(path, "This holds characters that cannot be stored.")
+        elif len(stripped) < min_length:
+            self.add_problem(
+                path, "This must not be empty." if min_length == 1 else f"This needs {min_length} characters or more."
+            )
+        elif len(stripped) > max_length:
+            self.add_problem(path, f"This may have {max_length} characters at most.")
         return stripped
 
 
 @contextmanager
-def checking(within: str = "") -> Iterator[Checks]:
+def validating(within: str = "") -> Iterator[Validator]:
     """Check an input, or what is `within` it; at the end, refuse with everything that was found.
 
     Raises:
         InvalidInput: with all problems.
     """
-    checks = Checks(within)
-    yield checks
-    if checks.problems:
-        raise InvalidInput(checks.problems)
+    validator = Validator(within)
+    yield validator
+    if validator.problems:
+        raise InvalidInput(validator.problems)

@@ -18,11 +18,11 @@ import pytest
 from sqlalchemy import make_url
 
 from atrium import migrate
-from atrium.embedded.server import OWNER, RUNTIME, Server
+from atrium.embedded.server import OWNER_ROLE, RUNTIME_ROLE, Server
 from tests.support import tmpfs
-from tests.support.client import App, running
-from tests.support.factories import World, found_world
-from tests.support.replication import Replicated, shared
+from tests.support.client import App, run_app
+from tests.support.factories import World, create_world
+from tests.support.replication import ReplicatedCluster, shared_cluster
 
 TEMPLATE = "atrium_template"
 
@@ -65,17 +65,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     if given := os.environ.get("ATRIUM_TEST_DATABASE_URL"):
-        cluster = _given(given)
+        cluster = _cluster_from_url(given)
     else:
         stack = ExitStack()
         config.add_cleanup(stack.close)
-        server = stack.enter_context(Server.start(stack.enter_context(tmpfs.folder()), fast=True))
+        server = stack.enter_context(Server.start(stack.enter_context(tmpfs.temporary_folder()), fast=True))
         cluster = Cluster(server.superuser_url, server.owner_url, server.runtime_url)
     owner, runtime = cluster.of(cluster.owner_url, TEMPLATE), cluster.of(cluster.runtime_url, TEMPLATE)
     asyncio.run(
         cluster.admin(
             f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)",
-            f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}",
+            f"CREATE DATABASE {TEMPLATE} OWNER {OWNER_ROLE}",
         )
     )
     migrate.upgrade(owner, runtime)
@@ -84,7 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 CLUSTER = pytest.StashKey[Cluster]()
 
-LONGEST = (
+LONGEST_FILES = (
     *("test_walkthrough.py", "test_fuzz.py", "test_leaks.py", "test_permissions.py", "test_bad_input.py"),
     *("test_executor.py", "test_query_plans.py", "test_consistency.py", "test_kill.py", "test_embedded_server.py"),
     *("test_replicas.py", "test_update_statement.py", "test_stock.py"),
@@ -95,31 +95,31 @@ EXHAUSTIVE_SECONDS = 3600
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places = {name: place for place, name in enumerate(LONGEST)}
+    places = {name: place for place, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
     for item in items:
         if item.get_closest_marker("exhaustive"):
             item.add_marker(pytest.mark.timeout(EXHAUSTIVE_SECONDS))
 
 
-AGAIN_SECONDS = 5
-LIMITS = pytest.StashKey[Any]()
+REPEAT_INTERRUPT_SECONDS = 5
+TIMEOUT_SETTINGS = pytest.StashKey[Any]()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> Generator[None, bool, bool]:
     """Interrupt again and again: an event loop swallows what is raised between two of its steps."""
     is_set = yield
-    item.stash[LIMITS] = settings
+    item.stash[TIMEOUT_SETTINGS] = settings
     if settings.method == "signal":
-        signal.setitimer(signal.ITIMER_REAL, settings.timeout, AGAIN_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, settings.timeout, REPEAT_INTERRUPT_SECONDS)
     return is_set
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
     """Limit what comes after a failure too: the plugin takes the limit away for whoever wants to debug."""
-    if (settings := node.stash.get(LIMITS, None)) is not None:
+    if (settings := node.stash.get(TIMEOUT_SETTINGS, None)) is not None:
         node.ihook.pytest_timeout_set_timer(item=node, settings=settings)
 
 
@@ -129,13 +129,13 @@ def pytest_configure_node(node: object) -> None:
     node.workerinput["cluster"] = [cluster.superuser_url, cluster.owner_url, cluster.runtime_url]  # type: ignore[attr-defined]  # likewise
 
 
-def _given(superuser_url: str) -> Cluster:
+def _cluster_from_url(superuser_url: str) -> Cluster:
     url = make_url(superuser_url).set(drivername="postgresql+asyncpg")
     superuser = url.render_as_string(hide_password=False)
     password = "only-for-tests"
-    roles = {role: url.set(username=role, password=password) for role in (OWNER, RUNTIME)}
+    roles = {role: url.set(username=role, password=password) for role in (OWNER_ROLE, RUNTIME_ROLE)}
     urls = {role: address.render_as_string(hide_password=False) for role, address in roles.items()}
-    cluster = Cluster(superuser, urls[OWNER], urls[RUNTIME])
+    cluster = Cluster(superuser, urls[OWNER_ROLE], urls[RUNTIME_ROLE])
     make = "DO $$ BEGIN CREATE ROLE {0}; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
     login = "ALTER ROLE {0} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '{1}'"
     asyncio.run(cluster.admin(*(s.format(role, password) for role in roles for s in (make, login))))
@@ -157,7 +157,7 @@ def make_database(cluster: Cluster, worker_id: str) -> Callable[[], Awaitable[Ur
         name = f"test_{worker_id}_{next(numbers)}"
         await cluster.admin(
             f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
-            f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER}",
+            f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER_ROLE}",
         )
         urls = (cluster.superuser_url, cluster.owner_url, cluster.runtime_url)
         return Urls(*(cluster.of(url, name) for url in urls))
@@ -176,7 +176,7 @@ async def urls(make_database: Callable[[], Awaitable[Urls]], cluster: Cluster) -
 @pytest.fixture
 async def app(urls: Urls) -> AsyncIterator[App]:
     """The application on the test's own database, called without a network."""
-    async with running(urls) as app:
+    async with run_app(urls) as app:
         yield app
 
 
@@ -191,13 +191,13 @@ async def owner_connection(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
 @pytest.fixture
 async def world(app: App, owner_connection: asyncpg.Connection) -> World:
     """Two tenants, acme and globex, with somebody in every role, and somebody in none."""
-    return await found_world(app, owner_connection)
+    return await create_world(app, owner_connection)
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest) -> Replicated:
+def place(request: pytest.FixtureRequest) -> ReplicatedCluster:
     """A primary and two standbys, the same ones for every test of this process."""
-    return shared(request.config)
+    return shared_cluster(request.config)
 
 
 @pytest.fixture(autouse=True)

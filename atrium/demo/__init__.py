@@ -20,44 +20,48 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from atrium.demo import articles, builders, documents, orders
-from atrium.demo.builders import COMPANIES, OWNER, Company, Part, Person, Row, Stage
+from atrium.demo.builders import COMPANIES, OWNER_EMAIL, Company, CompanyContext, Person, Row, RowBuilder
 from atrium.settings import Settings, SettingsError
 from models import Model
 from models.base import new_id
 from services.security import Passwords
 
-__all__ = ["OWNER", "PASSWORD", "TENANT", "load", "load_once"]
+__all__ = ["OWNER_EMAIL", "PASSWORD", "TENANT_SLUG", "load", "load_once"]
 
-TENANT = "acme"
+TENANT_SLUG = "acme"
 PASSWORD = "Atrium-demo-1!"  # noqa: S105  # public on purpose, hence never in production
 
-PARTS = (*builders.PARTS, *orders.PARTS, *articles.PARTS, *documents.PARTS)
+BUILDERS = (*builders.BUILDERS, *orders.BUILDERS, *articles.BUILDERS, *documents.BUILDERS)
 
-BATCH = 1_000  # rows
+BATCH_SIZE = 1_000  # rows
 WORTH_ANALYZING = 0.1  # the scale from which on the planner should know at once what has come
 
 # One at a time; whoever waited sees what the other has loaded.
-LOCK = text("SELECT pg_advisory_xact_lock(hashtext('atrium demo'))")
+TAKE_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('atrium demo'))")
 
-STANDS = text("""
+TENANT_OR_OWNER_EXISTS = text("""
     SELECT EXISTS (SELECT FROM tenants WHERE slug = :slug OR name_key = lower(:name))
         OR EXISTS (SELECT FROM users WHERE email = :owner)
 """)
 
 # Nobody outside the demo has the owner's address, so a tenant with this member is the demo's own.
-OURS = text("""
+SELECT_DEMO_TENANT = text("""
     SELECT t.id FROM tenants t JOIN memberships m ON m.tenant_id = t.id WHERE t.slug = :slug AND m.email = :owner
 """)
 
-FOUND = text("INSERT INTO tenants (id, slug, name, created_at) VALUES (:id, :slug, :name, now() - interval '2 years')")
+INSERT_TENANT = text(
+    "INSERT INTO tenants (id, slug, name, created_at) VALUES (:id, :slug, :name, now() - interval '2 years')"
+)
 
-ENTER = text("SELECT set_config('app.tenant_id', :tenant_id, true)")
+SET_TENANT = text("SELECT set_config('app.tenant_id', :tenant_id, true)")
 
-TAKEN = text("SELECT email FROM users WHERE email LIKE '%@' || :domain")
+SELECT_EMAILS = text("SELECT email FROM users WHERE email LIKE '%@' || :domain")
 
-SOLD = text("SELECT id, price_minor FROM products WHERE tenant_id = :tenant_id AND currency = 'EUR' ORDER BY id")
+SELECT_PRODUCTS = text(
+    "SELECT id, price_minor FROM products WHERE tenant_id = :tenant_id AND currency = 'EUR' ORDER BY id"
+)
 
-PEOPLE = text("""
+SELECT_PEOPLE = text("""
     SELECT user_id, is_former FROM memberships WHERE tenant_id = :tenant_id AND email LIKE '%@' || :domain
     ORDER BY array_position(CAST(:logins AS text[]), email), email
 """)
@@ -69,7 +73,7 @@ def load_once(owner_url: str, settings: Settings) -> None:
     All or nothing, also when killed; of processes that try it together one loads.
     """
     if not settings.is_production:
-        asyncio.run(_load(owner_url, COMPANIES, scale=0, console=Console(quiet=True), once=True))
+        asyncio.run(_load_companies(owner_url, COMPANIES, scale=0, console=Console(quiet=True), once=True))
 
 
 def load(owner_url: str, settings: Settings, *, scale: float, console: Console, others: Sequence[str] = ()) -> None:
@@ -92,15 +96,17 @@ def load(owner_url: str, settings: Settings, *, scale: float, console: Console, 
     if settings.is_production:
         raise SettingsError("Everybody may know the password of the demo's people, so there are none in production.")
     companies = (*COMPANIES, *map(Company, others))
-    asyncio.run(_load(owner_url, companies, scale=scale, console=console, once=False))
+    asyncio.run(_load_companies(owner_url, companies, scale=scale, console=console, once=False))
 
 
-async def _load(owner_url: str, companies: Sequence[Company], *, scale: float, console: Console, once: bool) -> None:
+async def _load_companies(
+    owner_url: str, companies: Sequence[Company], *, scale: float, console: Console, once: bool
+) -> None:
     engine = create_async_engine(owner_url, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
-            await connection.execute(LOCK)
-            if once and await _any_stands(connection, companies):
+            await connection.execute(TAKE_LOCK)
+            if once and await _any_exists(connection, companies):
                 return
             grown = await _fill_all(connection, companies, scale, console)
         if grown and scale >= WORTH_ANALYZING:
@@ -112,10 +118,10 @@ async def _load(owner_url: str, companies: Sequence[Company], *, scale: float, c
         console.print("There is as much already; nothing was added.")
 
 
-async def _any_stands(connection: AsyncConnection, companies: Iterable[Company]) -> bool:
+async def _any_exists(connection: AsyncConnection, companies: Iterable[Company]) -> bool:
     """Whether there is a tenant or an owner's account of one of these names, the demo's or not."""
     for company in companies:
-        if await connection.scalar(STANDS, {"name": company.name, **_identity(company)}):
+        if await connection.scalar(TENANT_OR_OWNER_EXISTS, {"name": company.name, **_identity_parameters(company)}):
             return True
     return False
 
@@ -124,92 +130,96 @@ async def _fill_all(
     connection: AsyncConnection, companies: Iterable[Company], scale: float, console: Console
 ) -> set[str]:
     """Add what is missing everywhere; the names of the tables that grew."""
-    password_hash, grown = await _password_hash(), set[str]()
+    password_hash, grown = await _hash_password(), set[str]()
     with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=console) as progress:
         for company in companies:
-            stage = await _staged(connection, company, password_hash)
-            for part in PARTS:
-                grown |= await _fill(connection, stage, part, scale, progress)
+            context = await _enter_tenant(connection, company, password_hash)
+            for builder in BUILDERS:
+                grown |= await _fill(connection, context, builder, scale, progress)
     return grown
 
 
-async def _fill(connection: AsyncConnection, stage: Stage, part: Part, scale: float, progress: Progress) -> set[str]:
+async def _fill(
+    connection: AsyncConnection, context: CompanyContext, builder: RowBuilder, scale: float, progress: Progress
+) -> set[str]:
     """Add what is missing of one part; the names of the tables that grew."""
-    numbers = range(await _counted(connection, stage, part), part.wanted(stage.company, scale))
+    numbers = range(await _count_rows(connection, context, builder), builder.target_count(context.company, scale))
     if not numbers:
         return set()
-    stage.people = await _people_of(connection, stage)
-    stage.random = Random(f"{stage.company.slug} {part.table} {numbers}")  # noqa: S311  # the same each time
-    grown = {part.table}
-    bar = progress.add_task(f"{stage.company.slug}: {part.table}", total=len(numbers))
-    async for model, rows in _inserted(connection, part.rows(stage, numbers)):
+    context.people = await _select_people(connection, context)
+    context.random = Random(f"{context.company.slug} {builder.table} {numbers}")  # noqa: S311  # the same each time
+    grown = {builder.table}
+    bar = progress.add_task(f"{context.company.slug}: {builder.table}", total=len(numbers))
+    async for model, rows in _insert_rows(connection, builder.build_rows(context, numbers)):
         grown.add(str(model.__tablename__))
-        progress.advance(bar, rows if model is part.model else 0)
+        progress.advance(bar, rows if model is builder.model else 0)
     progress.update(bar, completed=len(numbers))  # not all rows are counted
     return grown
 
 
-async def _staged(connection: AsyncConnection, company: Company, password_hash: str) -> Stage:
+async def _enter_tenant(connection: AsyncConnection, company: Company, password_hash: str) -> CompanyContext:
     """Enter the company's tenant, found if there is none.
 
     Raises:
         SettingsError: somebody else has its name, or its owner's address.
     """
-    tenant_id = await connection.scalar(OURS, _identity(company))
+    tenant_id = await connection.scalar(SELECT_DEMO_TENANT, _identity_parameters(company))
     if tenant_id is None:
-        if await _any_stands(connection, [company]):
+        if await _any_exists(connection, [company]):
             raise SettingsError(f"There is a tenant {company.slug}, or its owner's account, that is not the demo's.")
         tenant_id = new_id()
-        await connection.execute(FOUND, {"id": tenant_id, "name": company.name, "slug": company.slug})
-    await connection.execute(ENTER, {"tenant_id": str(tenant_id)})
-    taken = await connection.scalars(TAKEN, {"domain": company.domain})
-    sold = [dict(row) for row in (await connection.execute(SOLD, {"tenant_id": tenant_id})).mappings()]
-    return Stage(company, tenant_id, password_hash, taken=set(taken), products=sold)
+        await connection.execute(INSERT_TENANT, {"id": tenant_id, "name": company.name, "slug": company.slug})
+    await connection.execute(SET_TENANT, {"tenant_id": str(tenant_id)})
+    taken = await connection.scalars(SELECT_EMAILS, {"domain": company.domain})
+    sold = [dict(row) for row in (await connection.execute(SELECT_PRODUCTS, {"tenant_id": tenant_id})).mappings()]
+    return CompanyContext(company, tenant_id, password_hash, existing_emails=set(taken), products=sold)
 
 
-async def _people_of(connection: AsyncConnection, stage: Stage) -> list[Person]:
-    given = {"tenant_id": stage.tenant_id, "domain": stage.company.domain, "logins": stage.company.login_emails}
-    return [Person(*row) for row in await connection.execute(PEOPLE, given)]
+async def _select_people(connection: AsyncConnection, context: CompanyContext) -> list[Person]:
+    given = {"tenant_id": context.tenant_id, "domain": context.company.domain, "logins": context.company.login_emails}
+    return [Person(*row) for row in await connection.execute(SELECT_PEOPLE, given)]
 
 
-async def _counted(connection: AsyncConnection, stage: Stage, part: Part) -> int:
-    statement = f"SELECT count(*) FROM {part.table} WHERE tenant_id = :tenant_id AND {part.counted}"  # noqa: S608  # our names
-    return await connection.scalar(text(statement), {"tenant_id": stage.tenant_id}) or 0
+async def _count_rows(connection: AsyncConnection, context: CompanyContext, builder: RowBuilder) -> int:
+    statement = f"SELECT count(*) FROM {builder.table} WHERE tenant_id = :tenant_id AND {builder.count_condition}"  # noqa: S608  # our names
+    return await connection.scalar(text(statement), {"tenant_id": context.tenant_id}) or 0
 
 
-async def _inserted(connection: AsyncConnection, rows: Iterator[Row]) -> AsyncIterator[tuple[type[Model], int]]:
+async def _insert_rows(connection: AsyncConnection, rows: Iterator[Row]) -> AsyncIterator[tuple[type[Model], int]]:
     """Insert rows, some at a time; say how many of which model it were."""
     batch: dict[type[Model], list[dict[str, Any]]] = {}  # in the order in which models first came
-    while some := list(islice(rows, BATCH)):
+    while some := list(islice(rows, BATCH_SIZE)):
         for model, values in some:
             batch.setdefault(model, []).append(values)
         for model, several in batch.items():
             if several:
-                await _copy(connection, str(model.__tablename__), several)
+                await _copy_rows(connection, str(model.__tablename__), several)
                 yield model, len(several)
                 several.clear()
 
 
-async def _copy(connection: AsyncConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
+async def _copy_rows(connection: AsyncConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows with the same columns by way of a temporary table, since COPY takes no table with walls."""
     names = list(rows[0])
-    columns, place = ", ".join(names), f"demo_{table}"
+    columns, staging_table = ", ".join(names), f"demo_{table}"
     await connection.execute(
-        text(f"CREATE TEMPORARY TABLE {place} AS SELECT {columns} FROM {table} WITH NO DATA")  # noqa: S608  # our names
+        text(f"CREATE TEMPORARY TABLE {staging_table} AS SELECT {columns} FROM {table} WITH NO DATA")  # noqa: S608  # our names
     )
     driver: Any = (await connection.get_raw_connection()).driver_connection
-    await driver.copy_records_to_table(place, columns=names, records=map(itemgetter(*names), rows))
-    computed = documents.COMPUTED.get(table, {})
-    into, made = ", ".join([columns, *computed]), ", ".join([columns, *computed.values()])
-    async with _told(connection, table):
-        await connection.execute(text(f"INSERT INTO {table} ({into}) SELECT {made} FROM {place}"))  # noqa: S608  # likewise
-    await connection.execute(text(f"DROP TABLE {place}"))
+    await driver.copy_records_to_table(staging_table, columns=names, records=map(itemgetter(*names), rows))
+    computed = documents.COMPUTED_COLUMNS.get(table, {})
+    target_columns, expressions = ", ".join([columns, *computed]), ", ".join([columns, *computed.values()])
+    async with _without_audit_trigger(connection, table):
+        await connection.execute(
+            text(f"INSERT INTO {table} ({target_columns}) SELECT {expressions} FROM {staging_table}")  # noqa: S608  # likewise
+        )
+    await connection.execute(text(f"DROP TABLE {staging_table}"))
 
 
 @asynccontextmanager
-async def _told(connection: AsyncConnection, table: str) -> AsyncIterator[None]:
+async def _without_audit_trigger(connection: AsyncConnection, table: str) -> AsyncIterator[None]:
     """Keep the audit log from telling of rows that come with their own entries."""
-    trigger = documents.TOLD.get(table)
+    trigger = documents.AUDIT_TRIGGERS.get(table)
     if trigger:
         await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}"))
     yield
@@ -217,7 +227,7 @@ async def _told(connection: AsyncConnection, table: str) -> AsyncIterator[None]:
         await connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}"))
 
 
-async def _password_hash() -> str:
+async def _hash_password() -> str:
     """One for all: thousands of hashes would take minutes."""
     passwords = Passwords()
     try:
@@ -226,5 +236,5 @@ async def _password_hash() -> str:
         passwords.close()
 
 
-def _identity(company: Company) -> dict[str, str]:
+def _identity_parameters(company: Company) -> dict[str, str]:
     return {"slug": company.slug, "owner": company.login_emails[0]}

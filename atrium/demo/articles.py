@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from atrium.demo.builders import Part, Row, Stage
-from atrium.demo.vocabulary import EFFORTS, SENTENCES, SUBJECTS, pair
+from atrium.demo.builders import CompanyContext, Row, RowBuilder
+from atrium.demo.vocabulary import PROJECT_KINDS, SENTENCES, SUBJECTS, pick_pair
 from models import Article, ArticleLanguage, ArticleStatus
 from models.base import new_id
 
-__all__ = ["PARTS"]
+__all__ = ["BUILDERS"]
 
-WRITTEN: tuple[tuple[ArticleLanguage, str, str], ...] = (
+WRITTEN_ARTICLES: tuple[tuple[ArticleLanguage, str, str], ...] = (
     (
         ArticleLanguage.ENGLISH,
         "How we take in deliveries",
@@ -69,26 +69,26 @@ WRITTEN: tuple[tuple[ArticleLanguage, str, str], ...] = (
 )
 
 
-def _articles(stage: Stage, numbers: range) -> Iterator[Row]:
+def _build_articles(context: CompanyContext, numbers: range) -> Iterator[Row]:
     """Articles: first those that were written by hand, then reports on the company's projects; one in six a draft."""
-    draw = stage.random
+    draw = context.random
     for number in numbers:
-        if number < len(WRITTEN):
-            language, title, content = WRITTEN[number]
+        if number < len(WRITTEN_ARTICLES):
+            language, title, content = WRITTEN_ARTICLES[number]
         else:
-            subject, effort, turn = pair(number, SUBJECTS, EFFORTS)
+            subject, effort, turn = pick_pair(number, SUBJECTS, PROJECT_KINDS)
             language, title = ArticleLanguage.ENGLISH, f"{subject} {effort}: report {turn + 1}"
             content = f"Where the {effort} of {subject.lower()} stands. " + " ".join(draw.sample(SENTENCES, 6))
-        created, is_draft = stage.ago(1, 300), number % 6 == 5  # noqa: PLR2004  # one in six
+        created, is_draft = context.random_past(1, 300), number % 6 == 5  # noqa: PLR2004  # one in six
         yield (
             Article,
             {
-                "tenant_id": stage.tenant_id,
+                "tenant_id": context.tenant_id,
                 "id": new_id(),
                 "title": title,
                 "content": content,
                 "language": language,
-                "author_id": draw.choice(stage.people).user_id,
+                "author_id": draw.choice(context.people).user_id,
                 "status": ArticleStatus.DRAFT if is_draft else ArticleStatus.PUBLISHED,
                 "published_at": None if is_draft else created,
                 "created_at": created,
@@ -97,5 +97,5 @@ def _articles(stage: Stage, numbers: range) -> Iterator[Row]:
         )
 
 
-PARTS = (Part(Article, _articles, least=50, full=5_000),)
+BUILDERS = (RowBuilder(Article, _build_articles, minimum=50, at_full_scale=5_000),)
 """What there is to read."""

@@ -1,6 +1,6 @@
 """What the demo consists of: its companies, and how the rows of each kind of data are made.
 
-A new kind of data is one function that yields rows, and one line in `PARTS`.
+A new kind of data is one function that yields rows, and one line in `BUILDERS`.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,15 +11,15 @@ from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from atrium.demo.vocabulary import EFFORTS, SENTENCES, SUBJECTS, THINGS, VERBS, named, pair
+from atrium.demo.vocabulary import PROJECT_KINDS, SENTENCES, SUBJECTS, TASK_OBJECTS, TASK_VERBS, person_name, pick_pair
 from models import Invitation, Membership, Model, Project, Role, Task, TaskStatus, User
 from models.base import new_id, now
-from services.invitations import INVITATION
+from services.invitations import INVITATION_TOKEN_KIND
 from services.security import OpaqueToken
 
-__all__ = ["COMPANIES", "OWNER", "PARTS", "Company", "Part", "Person", "Row", "Stage"]
+__all__ = ["BUILDERS", "COMPANIES", "OWNER_EMAIL", "Company", "CompanyContext", "Person", "Row", "RowBuilder"]
 
-OWNER = "owner@acme.example.com"
+OWNER_EMAIL = "owner@acme.example.com"
 
 Row = tuple[type[Model], dict[str, Any]]
 """A row to insert: the table's model and the columns."""
@@ -32,7 +32,7 @@ class Company:
     slug: str
     logins: tuple[tuple[Role, str], ...] = ((Role.OWNER, "Gloria Banks"),)
     """Who is there besides those made by the dozen: `role@slug.example.com`."""
-    guest: str = OWNER
+    guest: str = OWNER_EMAIL
     """Somebody from elsewhere, to whom an invitation is open."""
     share: float = 1.0
     """How large it is, as a share of `acme`."""
@@ -56,8 +56,8 @@ class Company:
         """The role, name and address of its person of this number; first come the logins."""
         if number < len(self.logins):
             return *self.logins[number], self.login_emails[number]
-        name, address = named(number)
-        return Role.ADMIN if _each(25, number, at=5) else Role.MEMBER, name, f"{address}@{self.domain}"
+        name, address = person_name(number)
+        return Role.ADMIN if _is_nth(25, number, at=5) else Role.MEMBER, name, f"{address}@{self.domain}"
 
 
 COMPANIES = (
@@ -78,7 +78,7 @@ class Person(NamedTuple):
 
 
 @dataclass(slots=True)
-class Stage:
+class CompanyContext:
     """A company while it is filled."""
 
     company: Company
@@ -86,7 +86,7 @@ class Stage:
     password_hash: str
     random: Random = field(default_factory=Random)
     now: datetime = field(default_factory=now)
-    taken: set[str] = field(default_factory=set)
+    existing_emails: set[str] = field(default_factory=set)
     """Addresses that have an account."""
     people: list[Person] = field(default_factory=list)
     """The demo's, logins first, the owner before all; nobody until they have been loaded."""
@@ -95,7 +95,7 @@ class Stage:
     products: list[dict[str, Any]] = field(default_factory=list)
     """Those of this run, and those that were there before."""
 
-    def ago(self, least: float, most: float) -> datetime:
+    def random_past(self, least: float, most: float) -> datetime:
         """Some moment between so many days ago."""
         return self.now - timedelta(days=self.random.uniform(least, most))
 
@@ -105,16 +105,16 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RowBuilder:
     """One kind of data: how its rows are made, and how many there are to be in `acme`."""
 
     model: type[Model]
-    rows: Callable[[Stage, range], Iterator[Row]]
+    build_rows: Callable[[CompanyContext, range], Iterator[Row]]
     """Yields what makes the count go from the start of a range to its end; what is pointed at comes first."""
-    least: int
-    full: int
+    minimum: int
+    at_full_scale: int
     """At scale 1."""
-    counted: str = "true"
+    count_condition: str = "true"
     """The condition for a row to count."""
 
     @property
@@ -122,85 +122,88 @@ class Part:
         """The table's name."""
         return str(self.model.__tablename__)
 
-    def wanted(self, company: Company, scale: float) -> int:
+    def target_count(self, company: Company, scale: float) -> int:
         """How many there are to be in a company at this scale."""
-        return max(1, round(company.share * max(self.least, self.full * scale)))
+        return max(1, round(company.share * max(self.minimum, self.at_full_scale * scale)))
 
 
-def _people(stage: Stage, numbers: range) -> Iterator[Row]:
+def _build_people(context: CompanyContext, numbers: range) -> Iterator[Row]:
     """People, and now and then somebody who has left, and is not counted."""
     live = 0
     for number in count():
         if live == len(numbers):
             return
-        role, name, email = stage.company.person(number)
-        if email in stage.taken:
+        role, name, email = context.company.person(number)
+        if email in context.existing_emails:
             continue
-        joined, left = stage.ago(400, 700), stage.ago(30, 60) if _each(20, number, at=7) else None
-        seen = None if _each(5, number, at=4) else stage.ago(60, 90) if left else stage.ago(0, 30)
+        joined, left = context.random_past(400, 700), context.random_past(30, 60) if _is_nth(20, number, at=7) else None
+        seen = None if _is_nth(5, number, at=4) else context.random_past(60, 90) if left else context.random_past(0, 30)
         live += left is None
         times = {"created_at": joined, "updated_at": seen or joined, "version": 2 if seen else 1}
-        user = {"id": new_id(), "email": email, "full_name": name, "password_hash": stage.password_hash}
+        user = {"id": new_id(), "email": email, "full_name": name, "password_hash": context.password_hash}
         yield User, {**user, "last_login": seen, **times}
-        member = {"tenant_id": stage.tenant_id, "id": new_id(), "user_id": user["id"], "role": role}
+        member = {"tenant_id": context.tenant_id, "id": new_id(), "user_id": user["id"], "role": role}
         times |= {"updated_at": left, "version": 2} if left else {"updated_at": joined, "version": 1}
-        active = not _each(20, number, at=11)
+        active = not _is_nth(20, number, at=11)
         yield Membership, {**member, "full_name": "", "email": "", "is_active": active, "ended_at": left, **times}
 
 
-def _projects(stage: Stage, numbers: range) -> Iterator[Row]:
+def _build_projects(context: CompanyContext, numbers: range) -> Iterator[Row]:
     """Projects, some archived, some in the trash together with their tasks."""
     for number in numbers:
-        created, deleted = stage.ago(100, 400), stage.ago(2, 20) if _each(25, number, at=3) else None
-        archived = stage.ago(1, 20) if _each(6, number, at=1) and not deleted else None
-        subject, effort, turn = pair(number, SUBJECTS, EFFORTS)
+        created, deleted = (
+            context.random_past(100, 400),
+            context.random_past(2, 20) if _is_nth(25, number, at=3) else None,
+        )
+        archived = context.random_past(1, 20) if _is_nth(6, number, at=1) and not deleted else None
+        subject, effort, turn = pick_pair(number, SUBJECTS, PROJECT_KINDS)
         changed = deleted or archived
         project = {
-            "tenant_id": stage.tenant_id,
+            "tenant_id": context.tenant_id,
             "id": new_id(),
             "name": f"{subject} {effort}" + (f", phase {turn + 1}" if turn else ""),
             "archived_at": archived,
             "deleted_at": deleted,
-            "deleted_by": stage.people[0].user_id if deleted else None,
+            "deleted_by": context.people[0].user_id if deleted else None,
             "created_at": created,
             "updated_at": changed or created,
             "version": 2 if changed else 1,
         }
         yield Project, project
         if deleted:
-            yield from ((Task, _task(stage, task, project)) for task in range(5))
+            yield from ((Task, _build_task(context, task, project)) for task in range(5))
         else:
-            stage.projects.append(project)
+            context.projects.append(project)
 
 
-def _tasks(stage: Stage, numbers: range) -> Iterator[Row]:
+def _build_tasks(context: CompanyContext, numbers: range) -> Iterator[Row]:
     """Tasks, with and without project, in every status."""
     for number in numbers:
-        with_project = stage.projects and stage.chance(0.85)
-        yield Task, _task(stage, number, stage.random.choice(stage.projects) if with_project else None)
+        with_project = context.projects and context.chance(0.85)
+        yield Task, _build_task(context, number, context.random.choice(context.projects) if with_project else None)
 
 
-def _task(stage: Stage, number: int, project: dict[str, Any] | None) -> dict[str, Any]:
+def _build_task(context: CompanyContext, number: int, project: dict[str, Any] | None) -> dict[str, Any]:
     """A task; the older, the more likely done."""
-    draw, deleted = stage.random, project["deleted_at"] if project else None
-    logins = stage.people[: len(stage.company.logins)]
-    a_login = _each(8, number, at=0)
-    assignee = logins[number // 8 % len(logins)] if a_login else draw.choice(stage.people)
-    creator = draw.choice(stage.people)
-    created = stage.ago(60 if assignee.is_former or creator.is_former else 20 if deleted else 0, 100)
-    age = (stage.now - created) / timedelta(days=100)
+    draw, deleted = context.random, project["deleted_at"] if project else None
+    logins = context.people[: len(context.company.logins)]
+    a_login = _is_nth(8, number, at=0)
+    assignee = logins[number // 8 % len(logins)] if a_login else draw.choice(context.people)
+    creator = draw.choice(context.people)
+    created = context.random_past(60 if assignee.is_former or creator.is_former else 20 if deleted else 0, 100)
+    age = (context.now - created) / timedelta(days=100)
     status = draw.choices(list(TaskStatus), weights=(1.2 - age, 0.8 - 0.6 * age, 0.2 + 2 * age))[0]
-    touched = created if status == TaskStatus.TODO else created + draw.random() * (stage.now - created)
+    touched = created if status == TaskStatus.TODO else created + draw.random() * (context.now - created)
     due = (created + timedelta(days=draw.randint(5, 60))).replace(hour=0, minute=0, second=0, microsecond=0)
     return {
-        "tenant_id": stage.tenant_id,
+        "tenant_id": context.tenant_id,
         "id": new_id(),
-        "title": f"{draw.choice(VERBS)} {draw.choice(THINGS)}",
-        "description": " ".join(draw.sample(SENTENCES, draw.randint(1, 3))) if stage.chance(0.7) else None,
+        "title": f"{draw.choice(TASK_VERBS)} {draw.choice(TASK_OBJECTS)}",
+        "description": " ".join(draw.sample(SENTENCES, draw.randint(1, 3))) if context.chance(0.7) else None,
         "status": status,
-        "due_date": due if stage.chance(0.7) else None,
+        "due_date": due if context.chance(0.7) else None,
         "project_id": project["id"] if project else None,
-        "assignee_id": assignee.user_id if a_login or stage.chance(0.8) else None,
+        "assignee_id": assignee.user_id if a_login or context.chance(0.8) else None,
         "created_by": creator.user_id,
         "deleted_at": deleted,
         "created_at": created,
@@ -209,25 +212,25 @@ def _task(stage: Stage, number: int, project: dict[str, Any] | None) -> dict[str
     }
 
 
-def _invitations(stage: Stage, numbers: range) -> Iterator[Row]:
+def _build_invitations(context: CompanyContext, numbers: range) -> Iterator[Row]:
     """Open invitations, whose tokens nobody has."""
     for number in numbers:
-        token = OpaqueToken.make(INVITATION, stage.tenant_id, new_id())
-        invitation = {"tenant_id": stage.tenant_id, "id": token.id, "role": Role.MEMBER, "digest": token.digest}
-        email = f"{named(number)[1]}@newcomers.example.com" if number else stage.company.guest
-        times = {"created_at": stage.ago(0, 5), "expires_at": stage.now + timedelta(days=90)}
-        yield Invitation, {**invitation, "email": email, "invited_by": stage.people[0].user_id, **times}
+        token = OpaqueToken.make(INVITATION_TOKEN_KIND, context.tenant_id, new_id())
+        invitation = {"tenant_id": context.tenant_id, "id": token.id, "role": Role.MEMBER, "digest": token.digest}
+        email = f"{person_name(number)[1]}@newcomers.example.com" if number else context.company.guest
+        times = {"created_at": context.random_past(0, 5), "expires_at": context.now + timedelta(days=90)}
+        yield Invitation, {**invitation, "email": email, "invited_by": context.people[0].user_id, **times}
 
 
-def _each(several: int, number: int, *, at: int) -> bool:
+def _is_nth(several: int, number: int, *, at: int) -> bool:
     """Whether this is the one of so many that something is the case for."""
     return number % several == at
 
 
-PARTS = (
-    Part(Membership, _people, least=20, full=2_000, counted="NOT is_former"),
-    Part(Project, _projects, least=8, full=300),
-    Part(Task, _tasks, least=120, full=5_000, counted="deleted_at IS NULL"),
-    Part(Invitation, _invitations, least=2, full=20),
+BUILDERS = (
+    RowBuilder(Membership, _build_people, minimum=20, at_full_scale=2_000, count_condition="NOT is_former"),
+    RowBuilder(Project, _build_projects, minimum=8, at_full_scale=300),
+    RowBuilder(Task, _build_tasks, minimum=120, at_full_scale=5_000, count_condition="deleted_at IS NULL"),
+    RowBuilder(Invitation, _build_invitations, minimum=2, at_full_scale=20),
 )
 """What there is, people first."""

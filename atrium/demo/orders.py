@@ -5,16 +5,16 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from atrium.demo.builders import Part, Row, Stage
-from atrium.demo.vocabulary import GOODS, KINDS, STREETS, pair
+from atrium.demo.builders import CompanyContext, Row, RowBuilder
+from atrium.demo.vocabulary import MATERIALS, PRODUCT_NAMES, STREETS, pick_pair
 from models import Event, Order, OrderItem, OrderStatus, Product
 from models.base import new_id, row_class, table_of
 from services.orders.projection import item_rows, order_row
-from services.orders.state_machine import STREAM, Line, Move, Place, decide, fold
+from services.orders.state_machine import STREAM, Line, Place, Transition, decide, fold
 
-__all__ = ["PARTS"]
+__all__ = ["BUILDERS"]
 
-COURSES: Sequence[tuple[OrderStatus, ...]] = (
+STATUS_SEQUENCES: Sequence[tuple[OrderStatus, ...]] = (
     (),
     (OrderStatus.CONFIRMED,),
     (OrderStatus.CONFIRMED, OrderStatus.SHIPPED),
@@ -27,18 +27,18 @@ COURSES: Sequence[tuple[OrderStatus, ...]] = (
 REASONS = ("Ordered by mistake", "Found it nearer", "No longer needed", "Took too long")
 
 
-def _products(stage: Stage, numbers: range) -> Iterator[Row]:
+def _build_products(context: CompanyContext, numbers: range) -> Iterator[Row]:
     """Products, a few of them sold out or no longer for sale."""
-    draw = stage.random
+    draw = context.random
     for number in numbers:
-        kind, thing, turn = pair(number, KINDS, GOODS)
-        created = stage.ago(200, 600)
+        kind, thing, turn = pick_pair(number, MATERIALS, PRODUCT_NAMES)
+        created = context.random_past(200, 600)
         product = {
-            "tenant_id": stage.tenant_id,
+            "tenant_id": context.tenant_id,
             "id": new_id(),
             "sku": f"{thing[:3].upper()}-{number:05}",
             "name": f"{kind} {thing.lower()}" + (f" No. {turn + 1}" if turn else ""),
-            "description": f"A {kind.lower()} {thing.lower()}, made to last." if stage.chance(0.8) else None,
+            "description": f"A {kind.lower()} {thing.lower()}, made to last." if context.chance(0.8) else None,
             "price_minor": draw.randrange(190, 19_990, 10),
             "currency": "EUR",
             "stock_quantity": 0 if number % 9 == 4 else draw.randrange(1, 500),  # noqa: PLR2004  # one in nine
@@ -46,40 +46,42 @@ def _products(stage: Stage, numbers: range) -> Iterator[Row]:
             "created_at": created,
             "updated_at": created,
         }
-        stage.products.append(product)
+        context.products.append(product)
         yield Product, product
 
 
-def _orders(stage: Stage, numbers: range) -> Iterator[Row]:
+def _build_orders(context: CompanyContext, numbers: range) -> Iterator[Row]:
     """Orders of one to seven products, in every state."""
-    draw = stage.random
-    buyers = [person.user_id for person in stage.people if not person.is_former]
+    draw = context.random
+    buyers = [person.user_id for person in context.people if not person.is_former]
     for number in numbers:
-        placed = stage.ago(0, 120)
+        placed = context.random_past(0, 120)
         lines = [
             Line(new_id(), product["id"], draw.randint(1, 5), product["price_minor"])
-            for product in draw.sample(stage.products, min(len(stage.products), draw.randint(1, 7)))
+            for product in draw.sample(context.products, min(len(context.products), draw.randint(1, 7)))
         ]
-        age = (stage.now - placed) / timedelta(days=120)
-        course = draw.choices(COURSES, weights=(1.2 - age, 1 - age / 2, 0.6, 0.2 + 3 * age, 0.15, 0.1))[0]
+        age = (context.now - placed) / timedelta(days=120)
+        statuses = draw.choices(STATUS_SEQUENCES, weights=(1.2 - age, 1 - age / 2, 0.6, 0.2 + 3 * age, 0.15, 0.1))[0]
         buyer = buyers[number % len(buyers)]
         address = f"{draw.randint(1, 99)} {draw.choice(STREETS)}"
-        yield from _order(stage, Place(buyer, lines, "EUR", address), course, placed)
+        yield from _build_order_rows(context, Place(buyer, lines, "EUR", address), statuses, placed)
 
 
-def _order(stage: Stage, place: Place, course: Sequence[OrderStatus], placed: datetime) -> Iterator[Row]:
+def _build_order_rows(
+    context: CompanyContext, place: Place, statuses: Sequence[OrderStatus], placed: datetime
+) -> Iterator[Row]:
     """An order's events, and the rows that they amount to."""
     order_id, state, moment = new_id(), None, placed
-    commands: list[Place | Move] = [place]
-    for status in course:
+    commands: list[Place | Transition] = [place]
+    for status in statuses:
         cancelled = status is OrderStatus.CANCELLED
-        commands.append(Move(status, stage.random.choice(REASONS) if cancelled else None))
+        commands.append(Transition(status, context.random.choice(REASONS) if cancelled else None))
     columns = [column.name for column in table_of(Event).c]
     for version, command in enumerate(commands, 1):
         fact = decide(state, command)[0]
-        actor = place.user_id if version == 1 else stage.people[0].user_id
+        actor = place.user_id if version == 1 else context.people[0].user_id
         event: dict[str, Any] = {
-            "tenant_id": stage.tenant_id,
+            "tenant_id": context.tenant_id,
             "id": new_id(),
             "stream_type": STREAM,
             "stream_id": order_id,
@@ -93,14 +95,14 @@ def _order(stage: Stage, place: Place, course: Sequence[OrderStatus], placed: da
         }
         state = fold([row_class(Event).of(event[name] for name in columns)], state)  # type: ignore[list-item]  # a row is typed as its model
         yield Event, {**event, "payload": json.dumps(event["payload"])}
-        moment += stage.random.random() * (stage.now - moment) / 2
+        moment += context.random.random() * (context.now - moment) / 2
     assert state is not None, "it was placed"
-    yield Order, order_row(stage.tenant_id, state)
-    yield from ((OrderItem, item) for item in item_rows(stage.tenant_id, state))
+    yield Order, order_row(context.tenant_id, state)
+    yield from ((OrderItem, item) for item in item_rows(context.tenant_id, state))
 
 
-PARTS = (
-    Part(Product, _products, least=24, full=500),
-    Part(Order, _orders, least=60, full=5_000),
+BUILDERS = (
+    RowBuilder(Product, _build_products, minimum=24, at_full_scale=500),
+    RowBuilder(Order, _build_orders, minimum=60, at_full_scale=5_000),
 )
 """Products first, since orders are of them."""

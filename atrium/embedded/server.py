@@ -24,21 +24,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
-from atrium.embedded.process import START_SECONDS, EmbeddedFailed, EmbeddedUnavailable, Home, end_process, take_lock
+from atrium.embedded.process import (
+    START_SECONDS,
+    EmbeddedFailed,
+    EmbeddedUnavailable,
+    ServerHome,
+    end_process,
+    take_lock,
+)
 
-__all__ = ["DATABASE", "OWNER", "RUNTIME", "SUPERUSER", "EmbeddedFailed", "EmbeddedUnavailable", "Server"]
+__all__ = [
+    "DATABASE",
+    "OWNER_ROLE",
+    "RUNTIME_ROLE",
+    "SUPERUSER_ROLE",
+    "EmbeddedFailed",
+    "EmbeddedUnavailable",
+    "Server",
+]
 
 DATABASE = "atrium"
-OWNER = "atrium_owner"
-RUNTIME = "atrium_app"
-SUPERUSER = "postgres"
+OWNER_ROLE = "atrium_owner"
+RUNTIME_ROLE = "atrium_app"
+SUPERUSER_ROLE = "postgres"
 
 _LOG_BYTES = 10 * 1024 * 1024
 _HOST_RULES = "".join(f"host {name} all 127.0.0.1/32 scram-sha-256\n" for name in ("all", "replication"))
 
 # The builtin locale sorts and folds alike everywhere; pg_trgm still asks the C library what a letter is.
-_LETTERS = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
-_LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", f"--lc-ctype={_LETTERS}")
+_CTYPE = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
+_LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", f"--lc-ctype={_CTYPE}")
 
 
 @dataclass
@@ -77,13 +92,13 @@ class Server:
 
     @classmethod
     def _attach_or_run(cls, path: Path, *, fast: bool) -> Self:
-        home = Home.of(path)
+        home = ServerHome.locate(path)
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         deadline = time.monotonic() + START_SECONDS
         while (lock := take_lock(path / "lock")) is None:
             time.sleep(0.05)  # before looking: a new owner has emptied the text of the one before it by then
-            if (port := _answering_port(path / "lock")) is not None:
-                return cls(port, owned=False, _passwords=_passwords(home.cluster))
+            if (port := _read_answering_port(path / "lock")) is not None:
+                return cls(port, owned=False, _passwords=_read_passwords(home.cluster))
             if time.monotonic() > deadline:
                 raise EmbeddedFailed(f"Another Atrium holds {path / 'lock'}, but its server does not answer.")
         try:
@@ -93,33 +108,33 @@ class Server:
             raise
 
     @classmethod
-    def _run(cls, home: Home, lock: IO[str], *, fast: bool) -> Self:
+    def _run(cls, home: ServerHome, lock: IO[str], *, fast: bool) -> Self:
         lock.truncate(0)
         with contextlib.suppress(FileNotFoundError):
             if (home.path / "log").stat().st_size > _LOG_BYTES:
                 (home.path / "log").replace(home.path / "log.1")
-        with home.take_leash() as leash:
+        with home.acquire_process_lock() as process_lock:
             if not home.cluster.exists():
-                _initialise(home, leash.fileno(), fast=fast)
-            process, port = home.launch(leash.fileno(), fast=fast)
+                _initialise_cluster(home, process_lock.fileno(), fast=fast)
+            process, port = home.launch(process_lock.fileno(), fast=fast)
         lock.write(str(port))
         lock.flush()
-        return cls(port, True, _passwords(home.cluster), process, lock)
+        return cls(port, True, _read_passwords(home.cluster), process, lock)
 
     @property
     def owner_url(self) -> str:
         """The owner role on database `atrium`: for migrations."""
-        return self.database_url(OWNER, DATABASE)
+        return self.database_url(OWNER_ROLE, DATABASE)
 
     @property
     def runtime_url(self) -> str:
         """The runtime role on database `atrium`: it owns nothing and bypasses no policy."""
-        return self.database_url(RUNTIME, DATABASE)
+        return self.database_url(RUNTIME_ROLE, DATABASE)
 
     @property
     def superuser_url(self) -> str:
         """The superuser on database `postgres`: for tests that make and drop databases."""
-        return self.database_url(SUPERUSER, "postgres")
+        return self.database_url(SUPERUSER_ROLE, "postgres")
 
     def database_url(self, role: str, database: str) -> str:
         """The asyncpg address of a database for one of the three roles; KeyError for any other role."""
@@ -141,7 +156,7 @@ class Server:
         self.stop()
 
 
-def _answering_port(lock: Path) -> int | None:
+def _read_answering_port(lock: Path) -> int | None:
     with contextlib.suppress(ValueError, OSError):
         port = int(lock.read_text())
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -149,11 +164,11 @@ def _answering_port(lock: Path) -> int | None:
     return None
 
 
-def _passwords(cluster: Path) -> dict[str, str]:
+def _read_passwords(cluster: Path) -> dict[str, str]:
     return dict(json.loads((cluster / "credentials.json").read_text()))
 
 
-def _initialise(home: Home, leash: int, *, fast: bool) -> None:
+def _initialise_cluster(home: ServerHome, process_lock: int, *, fast: bool) -> None:
     """Make the cluster and its roles aside and rename it at the end, so that a kill leaves nothing half made."""
     new = home.path / "new"
     pgdata = new / "pgdata"
@@ -162,14 +177,17 @@ def _initialise(home: Home, leash: int, *, fast: bool) -> None:
     pgdata.mkdir(mode=0o700, parents=True)
     if home.account:
         os.chown(pgdata, *home.account)
-    passwords = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, OWNER, RUNTIME)}
-    options = [*_LOCALE, "--encoding=UTF8", f"--username={SUPERUSER}", "--auth=reject", *(["--no-sync"] * fast)]
+    passwords = {role: secrets.token_urlsafe(24) for role in (SUPERUSER_ROLE, OWNER_ROLE, RUNTIME_ROLE)}
+    options = [*_LOCALE, "--encoding=UTF8", f"--username={SUPERUSER_ROLE}", "--auth=reject", *(["--no-sync"] * fast)]
     single = ["--single", "--exit_on_error=on", "--log_min_error_statement=panic", f"--fsync={'off' if fast else 'on'}"]
-    for program, arguments, text in (("initdb", options, ""), ("postgres", [*single, "postgres"], _roles(passwords))):
-        process = home.spawn(leash, pgdata, program, *arguments)
+    for program, arguments, text in (
+        ("initdb", options, ""),
+        ("postgres", [*single, "postgres"], _role_statements(passwords)),
+    ):
+        process = home.spawn(process_lock, pgdata, program, *arguments)
         process.communicate(text.encode())
         if process.returncode:
-            raise EmbeddedFailed(f"PostgreSQL could not be set up in {home.path}: {home.log_end()}")
+            raise EmbeddedFailed(f"PostgreSQL could not be set up in {home.path}: {home.read_log_tail()}")
     (pgdata / "pg_hba.conf").write_text(_HOST_RULES)
     credentials.touch(mode=0o600)
     credentials.write_text(json.dumps(passwords))
@@ -187,9 +205,9 @@ def _sync(*paths: Path, fast: bool) -> None:
 
 # Extensions are left to migrations: those in use are trusted, so the database's owner may create them.
 # The owner owns schema public through pg_database_owner.
-def _roles(passwords: dict[str, str]) -> str:
+def _role_statements(passwords: dict[str, str]) -> str:
     """One statement a line, as single-user mode reads them."""
     plain = "login nosuperuser nobypassrls nocreatedb nocreaterole noreplication"
-    roles = [f"create role {role} {plain} password '{passwords[role]}'" for role in (OWNER, RUNTIME)]
-    superuser = f"alter role {SUPERUSER} password '{passwords[SUPERUSER]}'"
-    return "\n".join([superuser, *roles, f"create database {DATABASE} owner {OWNER}"])
+    roles = [f"create role {role} {plain} password '{passwords[role]}'" for role in (OWNER_ROLE, RUNTIME_ROLE)]
+    superuser = f"alter role {SUPERUSER_ROLE} password '{passwords[SUPERUSER_ROLE]}'"
+    return "\n".join([superuser, *roles, f"create database {DATABASE} owner {OWNER_ROLE}"])

@@ -1,6 +1,6 @@
 """The front door over HTTP: everything between the socket and the schema.
 
-`install` joins the parts on an application. The way of a GraphQL request is short and passes FastAPI by: CORS, the
+`mount_graphql` joins the parts on an application. A GraphQL request passes FastAPI by: CORS, the
 request's record and time limit, the endpoint.
 """
 
@@ -19,25 +19,33 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.schema import BaseSchema
 
 from atrium import graphiql
-from atrium.http.consistency import NAME as CONSISTENCY
-from atrium.http.endpoint import GraphQLEndpoint, record_of
+from atrium.http.consistency import HEADER_NAME as CONSISTENCY_HEADER
+from atrium.http.endpoint import GraphQLEndpoint, get_record
 from atrium.http.middleware import RequestMiddleware
-from atrium.http.operation_request import Call, ContextGetter
+from atrium.http.operation_request import ContextGetter, OperationRequest
 from atrium.http.responses import RequestRefused
-from atrium.http.uvicorn_protocol import HttpProtocol
+from atrium.http.uvicorn_protocol import CoalescingHttpProtocol
 from atrium.logs import RequestRecord, log_request
 from atrium.settings import Settings
 
-__all__ = ["GRAPHQL_PATH", "Application", "Call", "ContextGetter", "RequestRefused", "install", "server_options"]
+__all__ = [
+    "GRAPHQL_PATH",
+    "Application",
+    "ContextGetter",
+    "OperationRequest",
+    "RequestRefused",
+    "mount_graphql",
+    "uvicorn_options",
+]
 
 GRAPHQL_PATH = "/graphql"
-ALLOWED_HEADERS = ("authorization", "content-type", "x-request-id", CONSISTENCY)
-EXPOSED_HEADERS = ("x-request-id", CONSISTENCY)
+ALLOWED_HEADERS = ("authorization", "content-type", "x-request-id", CONSISTENCY_HEADER)
+EXPOSED_HEADERS = ("x-request-id", CONSISTENCY_HEADER)
 PREFLIGHT_SECONDS = 600
 KEY_SET_SECONDS = 300
 
 
-class CrossOrigin:
+class ConditionalCORSMiddleware:
     """CORS for requests that name an origin; the others have no use for it and are spared its cost."""
 
     def __init__(self, app: ASGIApp, *, rules: Mapping[str, Any]) -> None:
@@ -46,24 +54,24 @@ class CrossOrigin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket."""
-        named = any(name == b"origin" for name, _ in scope.get("headers", ()))
-        await (self._with_cors if named else self._app)(scope, receive, send)
+        has_origin = any(name == b"origin" for name, _ in scope.get("headers", ()))
+        await (self._with_cors if has_origin else self._app)(scope, receive, send)
 
 
 class Application(FastAPI):
     """FastAPI, but for requests of the GraphQL endpoint: they have no use for its layers, and pass them by."""
 
-    graphql: ASGIApp | None = None
+    graphql_app: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket, or the application's life."""
-        if self.graphql is not None and scope.get("path") == GRAPHQL_PATH:
-            await self.graphql(scope, receive, send)
+        if self.graphql_app is not None and scope.get("path") == GRAPHQL_PATH:
+            await self.graphql_app(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
 
-def install(
+def mount_graphql(
     app: Application,
     *,
     settings: Settings,
@@ -92,23 +100,23 @@ def install(
         get_context=get_context,
         body_limit=settings.body_limit_bytes,
         graphiql=settings.graphiql_enabled,
-        allows_origin=_origin_rule(settings),
+        allows_origin=_build_origin_check(settings),
         on_finish=finish_operation,
     )
     rules, options = _cors_rules(settings), _request_options(settings, finish)
-    app.graphql = CrossOrigin(RequestMiddleware(endpoint, **options), rules=rules)
+    app.graphql_app = ConditionalCORSMiddleware(RequestMiddleware(endpoint, **options), rules=rules)
     app.add_middleware(RequestMiddleware, **options)
-    app.add_middleware(CrossOrigin, rules=rules)  # the last one added is the first to see a request
-    app.add_exception_handler(HTTPException, _refuse)
-    app.add_exception_handler(RequestValidationError, _refuse)
+    app.add_middleware(ConditionalCORSMiddleware, rules=rules)  # the last one added is the first to see a request
+    app.add_exception_handler(HTTPException, _handle_error)
+    app.add_exception_handler(RequestValidationError, _handle_error)
     app.router.routes.append(_key_set_route(key_set))
     if settings.introspection_enabled:
         app.router.routes.append(_schema_route(schema))
     if settings.graphiql_enabled:
-        app.router.routes.extend(graphiql.routes(demo=not settings.is_production))
+        app.router.routes.extend(graphiql.build_routes(demo=not settings.is_production))
 
 
-def server_options(settings: Settings) -> dict[str, Any]:
+def uvicorn_options(settings: Settings) -> dict[str, Any]:
     """Arguments for `uvicorn.Config` that this module counts on.
 
     Logging is Atrium's own. The peer's address is left as it is, since `trusted_proxies` decides whom to believe.
@@ -116,7 +124,7 @@ def server_options(settings: Settings) -> dict[str, Any]:
     return {
         "host": settings.host,
         "port": settings.port,
-        "http": HttpProtocol,
+        "http": CoalescingHttpProtocol,
         "log_config": None,
         "access_log": False,
         "proxy_headers": False,
@@ -145,22 +153,22 @@ def _cors_rules(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _origin_rule(settings: Settings) -> Callable[[str], bool]:
+def _build_origin_check(settings: Settings) -> Callable[[str], bool]:
     origins = frozenset(settings.cors_origins or ())
     pattern = re.compile(settings.cors_origin_pattern) if settings.cors_origin_pattern else None
 
-    def allows(origin: str) -> bool:
+    def is_allowed(origin: str) -> bool:
         return "*" in origins or origin in origins or (pattern is not None and bool(pattern.fullmatch(origin)))
 
-    return allows
+    return is_allowed
 
 
-async def _refuse(request: Request, error: Exception) -> Response:
+async def _handle_error(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
-        refusal = RequestRefused.of_status(error.status_code, str(error.detail), error.headers)
+        refusal = RequestRefused.from_status(error.status_code, str(error.detail), error.headers)
     else:
         refusal = RequestRefused("BAD_REQUEST", "The request is not valid.")
-    return refusal.response(record_of(request).request_id, request.headers.get("accept"))
+    return refusal.to_response(get_record(request).request_id, request.headers.get("accept"))
 
 
 def _schema_route(schema: BaseSchema) -> Route:

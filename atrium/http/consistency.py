@@ -17,14 +17,14 @@ from typing import Any
 
 from starlette.responses import Response
 
-from atrium.http.operation_request import Call
-from models.database.read_routing import Demand, Route, Why
-from models.database.topology import Nodes
+from atrium.http.operation_request import OperationRequest
+from models.database.read_routing import Freshness, ReadRouter, RoutingReason
+from models.database.topology import ServerGroup
 
-__all__ = ["NAME", "Consistency"]
+__all__ = ["HEADER_NAME", "ConsistencyTokens"]
 
-NAME = "atrium-consistency"
-PRIMARY = "primary"
+HEADER_NAME = "atrium-consistency"
+PRIMARY_TOKEN = "primary"  # noqa: S105  # no secret
 COOKIE_SECONDS = 60
 MAC_BYTES = 16
 
@@ -32,76 +32,80 @@ _TOKEN = re.compile(r"([0-9a-f]{1,16})\.([A-Za-z0-9_-]{22})")
 _STREAM = "text/event-stream"
 
 
-class Consistency:
+class ConsistencyTokens:
     """Reads the positions that requests present, and writes those that answers carry."""
 
-    def __init__(self, key: bytes, nodes: Nodes) -> None:
-        """Args: key: the secret that signs positions; nodes: what there is to read from."""
+    def __init__(self, key: bytes, servers: ServerGroup) -> None:
+        """Args: key: the secret that signs positions; servers: what there is to read from."""
         self._key = key
-        self._nodes = nodes
+        self._servers = servers
 
-    def route(self, call: Call, extensions: MutableMapping[str, Any]) -> Route:
+    def build_read_router(self, request: OperationRequest, extensions: MutableMapping[str, Any]) -> ReadRouter:
         """The way of an operation to its node.
 
         `extensions` of the answer get the position where its headers leave too early, or there are none.
         """
-        if not self._nodes.replicas:
-            return Route(self._nodes)
-        streamed = call.response is None or _STREAM in call.connection.headers.get("accept", "")
+        if not self._servers.replicas:
+            return ReadRouter(self._servers)
+        streamed = request.response is None or _STREAM in request.connection.headers.get("accept", "")
 
-        def wrote(position: int | None) -> None:
-            text = PRIMARY if position is None else self.sealed(position)
-            if call.response is not None:
-                _carry(call.response, text)
+        def on_write(position: int | None) -> None:
+            text = PRIMARY_TOKEN if position is None else self.signed(position)
+            if request.response is not None:
+                _set_headers(request.response, text)
             if streamed:
-                extensions[NAME] = text
+                extensions[HEADER_NAME] = text
 
-        if streamed and call.response is not None and call.record.method == "POST":
-            _carry(call.response, PRIMARY)  # it is not known yet what, if anything, will be written
-        return Route(self._nodes, self._demand(call), wrote=wrote)
+        if streamed and request.response is not None and request.record.method == "POST":
+            _set_headers(request.response, PRIMARY_TOKEN)  # it is not known yet what, if anything, will be written
+        return ReadRouter(self._servers, self._required_freshness(request), on_write=on_write)
 
-    def sealed(self, position: int) -> str:
+    def signed(self, position: int) -> str:
         """A position as it travels."""
-        if self._nodes.cluster is None:
-            return PRIMARY  # nobody knows yet whose position it is
+        if self._servers.system_identifier is None:
+            return PRIMARY_TOKEN  # nobody knows yet whose position it is
         text = f"{position:x}"
         return f"{text}.{self._mac(text)}"
 
-    def position(self, text: str) -> int | None:
+    def verified_position(self, text: str) -> int | None:
         """The position that travelled; None unless it was sealed here, for this cluster."""
         found = _TOKEN.fullmatch(text)
-        if found is None or self._nodes.cluster is None:
+        if found is None or self._servers.system_identifier is None:
             return None
         return int(found[1], 16) if hmac.compare_digest(self._mac(found[1]), found[2]) else None
 
-    def _demand(self, call: Call) -> Demand:
-        presented = set(_presented(call))
-        if PRIMARY in presented:
-            return Demand(primary=Why.ASKED)
-        if call.response is None:
+    def _required_freshness(self, request: OperationRequest) -> Freshness:
+        presented = set(_presented_tokens(request))
+        if PRIMARY_TOKEN in presented:
+            return Freshness(primary_reason=RoutingReason.ASKED)
+        if request.response is None:
             # A socket hears nothing of what its owner writes elsewhere, so it sees all that there is.
-            return Demand(newest=True)
-        positions = [self.position(text) for text in presented]
+            return Freshness(newest=True)
+        positions = [self.verified_position(text) for text in presented]
         if None in positions:
-            return Demand(primary=Why.UNTRUSTED)
-        return Demand(position=max((position for position in positions if position is not None), default=0))
+            return Freshness(primary_reason=RoutingReason.UNTRUSTED)
+        return Freshness(min_lsn=max((position for position in positions if position is not None), default=0))
 
     def _mac(self, text: str) -> str:
-        mac = hmac.digest(self._key, f"{self._nodes.cluster} {text}".encode(), hashlib.sha256)[:MAC_BYTES]
+        mac = hmac.digest(self._key, f"{self._servers.system_identifier} {text}".encode(), hashlib.sha256)[:MAC_BYTES]
         return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
-def _presented(call: Call) -> Iterator[str]:
-    connection = call.connection
-    for given in (connection.headers.get(NAME), connection.cookies.get(NAME), call.params.get(NAME)):
+def _presented_tokens(request: OperationRequest) -> Iterator[str]:
+    connection = request.connection
+    for given in (
+        connection.headers.get(HEADER_NAME),
+        connection.cookies.get(HEADER_NAME),
+        request.params.get(HEADER_NAME),
+    ):
         if given is not None:
             yield from (text.strip() for text in str(given).split(","))
 
 
-def _carry(response: Response, text: str) -> None:
+def _set_headers(response: Response, text: str) -> None:
     """Put it into an answer, in place of what was put there before."""
-    cookie = f"{NAME}={text}; Max-Age={COOKIE_SECONDS}; Path=/; HttpOnly; SameSite=Lax".encode()
-    ours, cookie_of_ours = NAME.encode(), f"{NAME}=".encode()
+    cookie = f"{HEADER_NAME}={text}; Max-Age={COOKIE_SECONDS}; Path=/; HttpOnly; SameSite=Lax".encode()
+    ours, cookie_of_ours = HEADER_NAME.encode(), f"{HEADER_NAME}=".encode()
     others = [
         (name, value)
         for name, value in response.raw_headers

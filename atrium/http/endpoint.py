@@ -25,26 +25,26 @@ from strawberry.types import ExecutionResult, SubscriptionExecutionResult
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UnsetType
 
-from atrium.graphiql import PATH as GRAPHIQL_PATH
+from atrium.graphiql import GRAPHIQL_PATH
 from atrium.http import request_parsing
-from atrium.http.middleware import header
-from atrium.http.operation_request import Call, Collected, ContextGetter
+from atrium.http.middleware import get_header
+from atrium.http.operation_request import ContextGetter, OperationRequest, ResponseHeaders
 from atrium.http.responses import (
     JSON,
     OK,
     RequestRefused,
-    answer,
-    encode,
-    formatted,
-    is_refused,
-    media_type,
-    outcome_of,
+    build_response,
+    classify_outcome,
+    encode_json,
+    format_error,
+    is_request_error,
+    negotiate_media_type,
     status_of,
 )
 from atrium.http.websockets import SocketAdapter, SocketHandler, SocketSession
 from atrium.logs import RequestRecord
 
-INIT_SECONDS = 10  # how long a WebSocket may stay silent before connection_init
+CONNECTION_INIT_SECONDS = 10  # how long a WebSocket may stay silent before connection_init
 
 _STREAM = "text/event-stream"
 _ALLOWED = {
@@ -79,7 +79,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             schema,
             graphql_ide=None,
             subscription_protocols=self._protocols,
-            connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS),
+            connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_SECONDS),
         )
         self._context_getter = get_context
         self._body_limit = body_limit
@@ -96,59 +96,59 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         try:
             response = await self._respond(request)
         except RequestRefused as refusal:
-            record = record_of(request)
+            record = get_record(request)
             record.outcome = "refused"
-            response = refusal.response(record.request_id, header(scope, b"accept"))
+            response = refusal.to_response(record.request_id, get_header(scope, b"accept"))
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
-        accept = header(request.scope, b"accept") or ""
+        accept = get_header(request.scope, b"accept") or ""
         if self._graphiql and "text/html" in accept and request.method == "GET" and not request.scope["query_string"]:
             return RedirectResponse(GRAPHIQL_PATH, status_code=303)  # a person opened the endpoint in a browser
-        asked = await self._read(request, "sse" if _STREAM in accept else "http")
-        response = request.scope["state"]["collected"] = Collected()
-        context = await self._context_getter(Call(request, record_of(request), response))
-        if asked.protocol == "sse":
-            return await self._stream(request, asked, context, response)
-        result = await self._execute(request.method, asked, context)
+        operation = await self._read_operation(request, "sse" if _STREAM in accept else "http")
+        response = request.scope["state"]["collected"] = ResponseHeaders()
+        context = await self._context_getter(OperationRequest(request, get_record(request), response))
+        if operation.protocol == "sse":
+            return await self._stream(request, operation, context, response)
+        result = await self._execute(request.method, operation, context)
         payload = await self.process_result(request, result)
-        chosen = media_type(accept)
+        chosen = negotiate_media_type(accept)
         status = OK if chosen == JSON or "data" in payload else status_of(payload["errors"] or [])
-        final = answer(payload, status=status, media_type=chosen)
+        final = build_response(payload, status=status, media_type=chosen)
         final.raw_headers += response.raw_headers
         return final
 
-    async def _read(self, request: Request, protocol: request_parsing.Protocol) -> GraphQLRequestData:
+    async def _read_operation(self, request: Request, protocol: request_parsing.ResponseProtocol) -> GraphQLRequestData:
         if request.method == "POST":
-            request_parsing.require_json(header(request.scope, b"content-type"))
-            declared = header(request.scope, b"content-length")
-            body = await request_parsing.read(request.receive, declared, self._body_limit)
-            return request_parsing.operation(self._parse(body), protocol)
+            request_parsing.require_json(get_header(request.scope, b"content-type"))
+            declared = get_header(request.scope, b"content-length")
+            body = await request_parsing.read_body(request.receive, declared, self._body_limit)
+            return request_parsing.parse_operation(self._parse_json(body), protocol)
         if request.method != "GET":
             allowed = ", ".join(_ALLOWED)
             raise RequestRefused("METHOD_NOT_ALLOWED", f"GraphQL is served by {allowed}.", {"allow": allowed})
-        request_parsing.require_short(request.scope["query_string"])
+        request_parsing.require_short_query_string(request.scope["query_string"])
         parameters: dict[str, Any] = dict(QueryParams(request.scope["query_string"]))
         for name in ("variables", "extensions"):
             if name in parameters:
-                parameters[name] = self._parse(parameters[name])
-        return request_parsing.operation(parameters, protocol)
+                parameters[name] = self._parse_json(parameters[name])
+        return request_parsing.parse_operation(parameters, protocol)
 
-    def _parse(self, data: str | bytes) -> Any:
+    def _parse_json(self, data: str | bytes) -> Any:
         try:
-            return request_parsing.decode(data)
+            return request_parsing.decode_json(data)
         except JSONDecodeError as error:
             raise RequestRefused("BAD_REQUEST", f"Not valid JSON: {error.msg}.") from None
 
-    async def _execute(self, method: str, asked: GraphQLRequestData, context: Any) -> ExecutionResult:
+    async def _execute(self, method: str, operation: GraphQLRequestData, context: Any) -> ExecutionResult:
         try:
             return await self.schema.execute(
-                asked.query,
-                variable_values=asked.variables,
+                operation.query,
+                variable_values=operation.variables,
                 context_value=context,
-                operation_name=asked.operation_name,
+                operation_name=operation.operation_name,
                 allowed_operation_types=_ALLOWED[method],
-                operation_extensions=asked.extensions,
+                operation_extensions=operation.extensions,
             )
         except CannotGetOperationTypeError as error:
             return ExecutionResult(data=None, errors=[GraphQLError(error.as_http_error_reason())])
@@ -157,20 +157,22 @@ class GraphQLEndpoint(GraphQL[Any, None]):
                 raise RequestRefused("METHOD_NOT_ALLOWED", "Mutations are sent by POST.", {"allow": "POST"}) from None
             raise RequestRefused("BAD_REQUEST", f"Subscriptions need a WebSocket or `Accept: {_STREAM}`.") from None
 
-    async def _stream(self, request: Request, asked: GraphQLRequestData, context: Any, response: Response) -> Response:
+    async def _stream(
+        self, request: Request, operation: GraphQLRequestData, context: Any, response: Response
+    ) -> Response:
         allowed = _ALLOWED[request.method] | {OperationType.SUBSCRIPTION}
         result = await self.schema.stream(
-            asked.query,
-            variable_values=asked.variables,
+            operation.query,
+            variable_values=operation.variables,
             context_value=context,
-            operation_name=asked.operation_name,
-            operation_extensions=asked.extensions,
+            operation_name=operation.operation_name,
+            operation_extensions=operation.extensions,
             allowed_operation_types=allowed,
         )
         return await self._create_streaming_response(
             request=request,
             result=cast("SubscriptionExecutionResult", result),
-            protocol=asked.protocol,
+            protocol=operation.protocol,
             sub_response=response,
         )
 
@@ -178,11 +180,11 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         """A result as it is sent: with codes and the request's id in its errors, without `data` if not executed."""
         payload: GraphQLHTTPResponse = {"data": result.data}
         if result.errors:
-            record = record_of(request)
-            errors = [formatted(error, record.request_id) for error in result.errors]
-            refused = is_refused(result.data, result.errors)
+            record = get_record(request)
+            errors = [format_error(error, record.request_id) for error in result.errors]
+            refused = is_request_error(result.data, result.errors)
             payload = {"errors": list(errors)} if refused else {"data": result.data, "errors": list(errors)}
-            record.outcome = outcome_of(errors, refused=refused)
+            record.outcome = classify_outcome(errors, refused=refused)
         if result.extensions:
             payload["extensions"] = result.extensions
         return payload
@@ -190,7 +192,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> SocketSession:  # noqa: ARG002  the library's signature
         """The session of a WebSocket; each of its operations gets its context from there."""
         assert isinstance(request, WebSocket), "the context of an HTTP request is built on its way"
-        return SocketSession(request, record_of(request), self._context_getter, self._on_finish)
+        return SocketSession(request, get_record(request), self._context_getter, self._on_finish)
 
     async def on_ws_connect(self, context: SocketSession) -> UnsetType | dict[str, object] | None:
         """Recognise the client of a new connection."""
@@ -209,14 +211,14 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         """
         if len(data) > self._body_limit:
             raise JSONDecodeError("longer than the limit", "", 0)
-        return request_parsing.decode(data)
+        return request_parsing.decode_json(data)
 
     def encode_json(self, data: object) -> str:
         """JSON as text: bytes would become binary frames on a WebSocket, which browsers' clients cannot read."""
-        return encode(data).decode()
+        return encode_json(data).decode()
 
 
-def record_of(connection: Request | WebSocket) -> RequestRecord:
+def get_record(connection: Request | WebSocket) -> RequestRecord:
     """The record that was opened for this request."""
     record: RequestRecord = connection.scope["state"]["record"]
     return record

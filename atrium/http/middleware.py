@@ -15,11 +15,11 @@ from uuid_utils import uuid4
 
 from atrium.http.responses import RequestRefused
 from atrium.logs import RequestRecord
-from models.database.timeouts import TimeLimit
+from models.database.timeouts import SharedTimeout
 
 ADDRESS_LENGTH = 45
 USER_AGENT_LENGTH = 500
-ABANDONED = 499  # the customary status, never sent, of a request whose client went away
+STATUS_CLIENT_CLOSED_REQUEST = 499  # the customary status, never sent, of a request whose client went away
 
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -36,7 +36,7 @@ Network = IPv4Network | IPv6Network
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-def header(scope: Scope, name: bytes) -> str | None:
+def get_header(scope: Scope, name: bytes) -> str | None:
     """A header's value in a request that has a record, those of several lines joined by commas; None if there is none.
 
     They are looked through once, since every request is asked for several of them.
@@ -51,12 +51,12 @@ def header(scope: Scope, name: bytes) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-def request_id(offered: str | None) -> str:
+def choose_request_id(offered: str | None) -> str:
     """The id a client offered, if it is 1 to 128 of A-Z, a-z, 0-9, dot, underscore and hyphen; else a new one."""
     return offered if offered and _REQUEST_ID.fullmatch(offered) else str(uuid4())
 
 
-def client_address(peer: str | None, forwarded: str | None, trusted: Sequence[Network]) -> str | None:
+def resolve_client_address(peer: str | None, forwarded: str | None, trusted: Sequence[Network]) -> str | None:
     """Where a request comes from: the peer, or what the nearest trusted proxies say of it.
 
     `X-Forwarded-For` is read from the right, as long as the address that wrote an entry is trusted; the first
@@ -64,18 +64,18 @@ def client_address(peer: str | None, forwarded: str | None, trusted: Sequence[Ne
     """
     if not trusted or not forwarded:
         return peer[:ADDRESS_LENGTH] if peer else None
-    address = _parse(peer or "")
+    address = _parse_address(peer or "")
     for entry in reversed(forwarded.split(",")):
         if address is None or not _is_trusted(address, trusted):
             break
-        further = _parse(entry)
+        further = _parse_address(entry)
         if further is None:
             break
         address = further
     return str(address)[:ADDRESS_LENGTH] if address else (peer or "")[:ADDRESS_LENGTH] or None
 
 
-def _parse(text: str) -> IPv4Address | IPv6Address | None:
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -96,12 +96,12 @@ def open_record(scope: Scope, trusted: Sequence[Network]) -> RequestRecord:
     """The record of a request that has just arrived, also put into its state as `record`."""
     state = scope.setdefault("state", {})
     peer = scope["client"][0] if scope.get("client") else None
-    agent = header(scope, b"user-agent")
+    agent = get_header(scope, b"user-agent")
     record = RequestRecord(
-        request_id=request_id(header(scope, b"x-request-id")),
+        request_id=choose_request_id(get_header(scope, b"x-request-id")),
         method=scope.get("method", "WEBSOCKET"),
         path=scope["path"],
-        client_address=client_address(peer, header(scope, b"x-forwarded-for"), trusted),
+        client_address=resolve_client_address(peer, get_header(scope, b"x-forwarded-for"), trusted),
         user_agent=agent[:USER_AGENT_LENGTH].replace("\x00", "") if agent else None,
         started=time.perf_counter(),
     )
@@ -126,7 +126,7 @@ class RequestMiddleware:
     ) -> None:
         self._app = app
         self._trusted = trusted_proxies
-        self._limit = TimeLimit(timeout)
+        self._limit = SharedTimeout(timeout)
         self._on_finish = on_finish
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -145,22 +145,22 @@ class RequestMiddleware:
             self._on_finish(record)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, record: RequestRecord) -> None:
-        async def send_marked(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
                 message["headers"] = _with_defaults(message.get("headers", ()), record.request_id)
             await send(message)
 
-        async def send_in_time(message: Message) -> None:
+        async def send_and_disarm(message: Message) -> None:
             if message["type"] == "http.response.start":
-                stay.lift()
-            await send_marked(message)
+                stay.disarm()
+            await send_with_headers(message)
 
         try:
-            with self._limit.within() as stay:
-                await self._app(scope, receive, send_in_time)
+            with self._limit.scope() as stay:
+                await self._app(scope, receive, send_and_disarm)
         except ClientDisconnect:
-            record.status, record.outcome = ABANDONED, "abandoned"
+            record.status, record.outcome = STATUS_CLIENT_CLOSED_REQUEST, "abandoned"
         except Exception as error:
             late = isinstance(error, TimeoutError) and stay.has_expired
             record.outcome = "timeout" if late else "internal"
@@ -168,14 +168,14 @@ class RequestMiddleware:
                 raise
             if not late:
                 _logger.exception("request failed", extra={"fields": {"request_id": record.request_id}})
-            refusal = self._late() if late else RequestRefused.internal()
-            response = refusal.response(record.request_id, header(scope, b"accept"))
+            refusal = self._timeout_error() if late else RequestRefused.internal()
+            response = refusal.to_response(record.request_id, get_header(scope, b"accept"))
             if collected := scope["state"].get("collected"):
                 response.raw_headers += collected.raw_headers  # what was done before it failed is done
-            await response(scope, receive, send_marked)
+            await response(scope, receive, send_with_headers)
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send, record: RequestRecord) -> None:
-        async def send_marked(message: Message) -> None:
+        async def send_with_request_id(message: Message) -> None:
             if message["type"] == "websocket.accept":
                 record.status = 101
                 message["headers"] = [*message.get("headers", ()), _id_header(record.request_id)]
@@ -183,9 +183,9 @@ class RequestMiddleware:
                 record.status, record.outcome = 403, "refused"
             await send(message)
 
-        await self._app(scope, receive, send_marked)
+        await self._app(scope, receive, send_with_request_id)
 
-    def _late(self) -> RequestRefused:
+    def _timeout_error(self) -> RequestRefused:
         return RequestRefused("TIMEOUT", f"The request took longer than {self._limit.seconds:g} seconds.")
 
 

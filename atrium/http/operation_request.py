@@ -7,11 +7,11 @@ from typing import Any
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from atrium.http.middleware import header
+from atrium.http.middleware import get_header
 from atrium.logs import RequestRecord
 
 
-class Collected(Response):
+class ResponseHeaders(Response):
     """Headers and cookies for an answer that is yet to be made."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Collected(Response):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class OperationRequest:
     """One operation about to run: where it came from, and where its traces and headers go.
 
     `record` is filled in by whoever runs the operation. `response` collects headers and cookies for an HTTP
@@ -36,7 +36,7 @@ class Call:
     @property
     def authorization(self) -> str | None:
         """The `Authorization` header; on a WebSocket, where browsers cannot set one, also the parameter."""
-        if given := header(self.connection.scope, b"authorization"):
+        if given := get_header(self.connection.scope, b"authorization"):
             return given
         value = self.params.get("Authorization", self.params.get("authorization"))
         return value if isinstance(value, str) else None
@@ -45,4 +45,4 @@ class Call:
 # Builds the context of one operation; raises RequestRefused to have it answered with an error instead. On a
 # WebSocket it is also asked once at `connection_init`, when `expires_at` (a datetime with a time zone) of the
 # context it returns, if it has one, sets the end of the connection.
-ContextGetter = Callable[[Call], Awaitable[Any]]
+ContextGetter = Callable[[OperationRequest], Awaitable[Any]]

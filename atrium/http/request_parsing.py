@@ -2,7 +2,7 @@
 
 Whatever is wrong with a request is found here, before GraphQL sees it, and refused with a code. JSON is decoded
 by orjson, which knows no NaN, no infinite numbers, no bad UTF-8 and no half surrogate pairs; what it lets pass
-and PostgreSQL or Python's recursion would not, is refused by `decode`.
+and PostgreSQL or Python's recursion would not, is refused by `decode_json`.
 """
 
 from json import JSONDecodeError
@@ -18,9 +18,9 @@ from atrium.http.responses import JSON, RequestRefused
 MAX_DEPTH = 32  # levels of JSON; inputs within inputs are coerced recursively, several frames a level
 MAX_QUERY_STRING = 16_384  # bytes
 
-Protocol = Literal["http", "sse"]
+ResponseProtocol = Literal["http", "sse"]
 
-_DIGITS = 16  # of a declared length: enough for any, too few to be slow
+_MAX_LENGTH_DIGITS = 16  # of a declared length: enough for any, too few to be slow
 
 _PARAMETERS: tuple[tuple[str, type, str], ...] = (
     ("query", str, "a string"),
@@ -30,7 +30,7 @@ _PARAMETERS: tuple[tuple[str, type, str], ...] = (
 )
 
 
-def decode(data: str | bytes) -> Any:
+def decode_json(data: str | bytes) -> Any:
     """JSON, decoded.
 
     Raises:
@@ -44,11 +44,11 @@ def decode(data: str | bytes) -> Any:
     else:
         brackets, nul = data.count("{") + data.count("["), "\\u0000" in data
     if nul or brackets > MAX_DEPTH:
-        _inspect(value)
+        _require_safe_values(value)
     return value
 
 
-def _inspect(value: Any) -> None:
+def _require_safe_values(value: Any) -> None:
     level, depth = [value], 0
     while level:
         depth += 1
@@ -65,14 +65,14 @@ def _inspect(value: Any) -> None:
         level = below
 
 
-async def read(receive: Receive, declared: str | None, limit: int) -> bytes:
+async def read_body(receive: Receive, declared: str | None, limit: int) -> bytes:
     """The body of a request, of at most `limit` bytes: by its declared length, else as it arrives.
 
     Raises:
         RequestRefused: PAYLOAD_TOO_LARGE, before more than the limit is read.
         ClientDisconnect: when the client goes away before the end.
     """
-    if declared is not None and declared.isdecimal() and int(declared[:_DIGITS]) > limit:
+    if declared is not None and declared.isdecimal() and int(declared[:_MAX_LENGTH_DIGITS]) > limit:
         raise _too_large(limit)
     body = bytearray()
     while True:
@@ -91,7 +91,7 @@ def _too_large(limit: int) -> RequestRefused:
     return RequestRefused("PAYLOAD_TOO_LARGE", f"The body is larger than {limit} bytes.", {"connection": "close"})
 
 
-def require_short(query_string: bytes) -> None:
+def require_short_query_string(query_string: bytes) -> None:
     """A query string has at most `MAX_QUERY_STRING` bytes.
 
     Raises:
@@ -118,7 +118,7 @@ def require_json(content_type: str | None) -> None:
         raise RequestRefused("UNSUPPORTED_MEDIA_TYPE", f"The body must be {JSON} in UTF-8.", {"accept": JSON})
 
 
-def operation(data: object, protocol: Protocol) -> GraphQLRequestData:
+def parse_operation(data: object, protocol: ResponseProtocol) -> GraphQLRequestData:
     """The operation that a decoded body or query string describes.
 
     Raises:

@@ -45,7 +45,7 @@ _HEADERS = {
     kind: ((b"content-type", f"{kind}; charset=utf-8".encode()), (b"cache-control", b"no-store"))
     for kind in (JSON, GRAPHQL_JSON)
 }
-_REQUEST_FAULTS = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
+_REQUEST_ERRORS = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 
 
 class RequestRefused(Exception):
@@ -61,7 +61,7 @@ class RequestRefused(Exception):
         self.headers = dict(headers or {})
 
     @classmethod
-    def of_status(cls, status: int, message: str, headers: Mapping[str, str] | None = None) -> "RequestRefused":
+    def from_status(cls, status: int, message: str, headers: Mapping[str, str] | None = None) -> "RequestRefused":
         """The refusal that an HTTP status stands for."""
         return cls(_CODES.get(status, "BAD_REQUEST"), message, headers)
 
@@ -75,26 +75,26 @@ class RequestRefused(Exception):
         """The HTTP status of this refusal."""
         return STATUS.get(self.code, _UNKNOWN_STATUS)
 
-    def as_error(self, request_id: str) -> dict[str, Any]:
+    def to_error(self, request_id: str) -> dict[str, Any]:
         """This refusal as an error of a GraphQL answer."""
         return {"message": self.message, "extensions": {"code": self.code, "requestId": request_id}}
 
-    def response(self, request_id: str, accept: str | None = None) -> Response:
+    def to_response(self, request_id: str, accept: str | None = None) -> Response:
         """The answer to a request that was refused, in the media type it accepts."""
-        return answer(
-            {"errors": [self.as_error(request_id)]},
+        return build_response(
+            {"errors": [self.to_error(request_id)]},
             status=self.status,
-            media_type=media_type(accept),
+            media_type=negotiate_media_type(accept),
             headers=self.headers,
         )
 
 
-def encode(data: object) -> bytes:
+def encode_json(data: object) -> bytes:
     """Data as JSON in UTF-8; an `orjson.Fragment` in it is passed through as it is."""
     return orjson.dumps(data)
 
 
-class Answer(Response):
+class RawResponse(Response):
     """An HTTP answer whose headers are written already."""
 
     def __init__(self, body: bytes, status: int, raw_headers: list[tuple[bytes, bytes]]) -> None:
@@ -104,33 +104,33 @@ class Answer(Response):
         self.background = None
 
 
-def answer(
+def build_response(
     payload: Mapping[str, Any], *, status: int, media_type: str, headers: Mapping[str, str] | None = None
-) -> Answer:
+) -> RawResponse:
     """An HTTP answer with this GraphQL payload; a 401 says how to authenticate."""
-    body = encode(payload)
+    body = encode_json(payload)
     raw = [*_HEADERS[media_type], (b"content-length", b"%d" % len(body))]
     if status == STATUS["UNAUTHENTICATED"]:
         raw.append(_CHALLENGE)
     if headers:
         raw += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    return Answer(body, status, raw)
+    return RawResponse(body, status, raw)
 
 
 @lru_cache(maxsize=256)
-def media_type(accept: str | None) -> str:
+def negotiate_media_type(accept: str | None) -> str:
     """The media type to answer with: the GraphQL one if it is asked for and not ranked lower, else JSON.
 
     An `Accept` that allows neither is disregarded, as the specification lets a server do.
     """
     if not accept or GRAPHQL_JSON not in accept.lower():
         return JSON
-    weights = dict(map(_weight, accept.lower().split(",")))
+    weights = dict(map(_parse_weight, accept.lower().split(",")))
     wanted = weights.get(GRAPHQL_JSON, 0.0)
     return GRAPHQL_JSON if wanted > 0 and wanted >= weights.get(JSON, 0.0) else JSON
 
 
-def _weight(part: str) -> tuple[str, float]:
+def _parse_weight(part: str) -> tuple[str, float]:
     name, *parameters = (piece.strip() for piece in part.split(";"))
     for parameter in parameters:
         if parameter.startswith("q="):
@@ -141,7 +141,7 @@ def _weight(part: str) -> tuple[str, float]:
     return name, 1.0
 
 
-def is_refused(data: object, errors: Sequence[GraphQLError]) -> bool:
+def is_request_error(data: object, errors: Sequence[GraphQLError]) -> bool:
     """Whether nothing was executed: no data, and no error that belongs to a field."""
     return data is None and all(error.path is None for error in errors)
 
@@ -151,7 +151,7 @@ def status_of(errors: Sequence[Any]) -> int:
     return STATUS.get(errors[0]["extensions"]["code"], _UNKNOWN_STATUS)
 
 
-def formatted(error: GraphQLError, request_id: str) -> dict[str, Any]:
+def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     """An error as it is sent, with a code and the request's id.
 
     An error that carries a code is sent as it is. Of the others, those about the document get the code of their
@@ -160,7 +160,7 @@ def formatted(error: GraphQLError, request_id: str) -> dict[str, Any]:
     shown: dict[str, Any] = dict(error.formatted)
     extensions = dict(shown.get("extensions") or {})
     if "code" not in extensions:
-        extensions["code"] = _stage(error)
+        extensions["code"] = _default_code(error)
         if extensions["code"] == "INTERNAL":
             shown["message"] = INTERNAL_MESSAGE
     extensions.setdefault("requestId", request_id)
@@ -168,19 +168,19 @@ def formatted(error: GraphQLError, request_id: str) -> dict[str, Any]:
     return shown
 
 
-def outcome_of(errors: Sequence[Mapping[str, Any]], *, refused: bool = False) -> Outcome:
+def classify_outcome(errors: Sequence[Mapping[str, Any]], *, refused: bool = False) -> Outcome:
     """How an answer with these errors is counted."""
     if any(error["extensions"]["code"] == "INTERNAL" for error in errors):
         return "internal"
     return "refused" if refused else "error"
 
 
-def _stage(error: GraphQLError) -> str:
+def _default_code(error: GraphQLError) -> str:
     if isinstance(error, GraphQLSyntaxError):
         return "GRAPHQL_PARSE_FAILED"
     if error.path is not None:
         return "INTERNAL"
     foreign = error.original_error is not None and not isinstance(error.original_error, GraphQLError)
-    if foreign and not error.locations and not isinstance(error.original_error, _REQUEST_FAULTS):
+    if foreign and not error.locations and not isinstance(error.original_error, _REQUEST_ERRORS):
         return "INTERNAL"
     return "GRAPHQL_VALIDATION_FAILED"

@@ -9,13 +9,13 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["HttpProtocol", "Joined"]
+__all__ = ["CoalescingHttpProtocol", "CoalescingTransport"]
 
-HEAD = b"HTTP/1.1 "
-MOST_JOINED = 65_536  # bytes; to copy more would cost more than it saves
+RESPONSE_START = b"HTTP/1.1 "
+MAX_COALESCED_BYTES = 65_536  # bytes; to copy more would cost more than it saves
 
 
-class Joined:
+class CoalescingTransport:
     """A transport that keeps a head back until what follows it, or until the loop's next turn."""
 
     __slots__ = ("_head", "_loop", "_transport", "is_closing")
@@ -30,11 +30,11 @@ class Joined:
         """Send something, a head soon."""
         if self._head:
             head, self._head = self._head, b""
-            if len(data) <= MOST_JOINED:
+            if len(data) <= MAX_COALESCED_BYTES:
                 data = head + data
             else:
                 self._transport.write(head)
-        elif data.startswith(HEAD):
+        elif data.startswith(RESPONSE_START):
             self._head = data
             self._loop.call_soon(self.flush)
             return
@@ -55,20 +55,20 @@ class Joined:
         """Whatever else the transport can."""
         return getattr(self._transport, name)
 
-    def whole(self) -> asyncio.Transport:
+    def unwrap(self) -> asyncio.Transport:
         """The transport itself, with nothing kept back."""
         self.flush()
         return self._transport
 
 
-class HttpProtocol(HttpToolsProtocol):
+class CoalescingHttpProtocol(HttpToolsProtocol):
     """uvicorn's protocol on such a transport. A WebSocket gets the transport itself."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to serve a connection."""
-        super().connection_made(cast("asyncio.Transport", Joined(transport, self.loop)))
+        super().connection_made(cast("asyncio.Transport", CoalescingTransport(transport, self.loop)))
 
     def handle_websocket_upgrade(self) -> None:
         """Go on as a WebSocket."""
-        self.transport = cast("Joined", self.transport).whole()
+        self.transport = cast("CoalescingTransport", self.transport).unwrap()
         super().handle_websocket_upgrade()

@@ -24,12 +24,12 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
 from strawberry.types import ExecutionResult
 
-from atrium.http.operation_request import Call, ContextGetter
-from atrium.http.responses import RequestRefused, formatted, outcome_of
+from atrium.http.operation_request import ContextGetter, OperationRequest
+from atrium.http.responses import RequestRefused, classify_outcome, format_error
 from atrium.logs import RequestRecord
 
-UNAUTHORIZED = 4401
-FORBIDDEN = 4403
+CLOSE_UNAUTHORIZED = 4401
+CLOSE_FORBIDDEN = 4403
 REASON_BYTES = 123  # a close frame holds 125 bytes, two of them for the code
 ID_LENGTH = 128
 
@@ -48,7 +48,7 @@ class SocketSession:
     on_finish: Callable[[RequestRecord], None]
     connection_params: Mapping[str, object] = field(default_factory=dict)
     expires_at: datetime | None = None
-    numbers: "count[int]" = field(default_factory=lambda: count(1))
+    operation_numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     async def connect(self) -> None:
         """Have the client recognised, once, by a context that is then dropped.
@@ -56,13 +56,13 @@ class SocketSession:
         Raises:
             RequestRefused: as the context getter does.
         """
-        context = await self.get_context(Call(self.connection, self.record, params=self.connection_params))
+        context = await self.get_context(OperationRequest(self.connection, self.record, params=self.connection_params))
         self.expires_at = getattr(context, "expires_at", None)
 
     def new_record(self) -> RequestRecord:
         """The record of the next operation; its id is the socket's with a number."""
         return RequestRecord(
-            request_id=f"{self.record.request_id[:_PARENT_ID_LENGTH]}.{next(self.numbers)}",
+            request_id=f"{self.record.request_id[:_PARENT_ID_LENGTH]}.{next(self.operation_numbers)}",
             method=self.record.method,
             path=self.record.path,
             client_address=self.record.client_address,
@@ -89,7 +89,7 @@ class SocketOperation(Operation[Any, None]):
     async def send_initial_errors(self, errors: list[GraphQLError]) -> None:
         """Say that nothing was executed, and why."""
         self.record.outcome = "refused"
-        await self.send_errors([formatted(error, self.record.request_id) for error in errors])
+        await self.send_errors([format_error(error, self.record.request_id) for error in errors])
 
     async def send_errors(self, errors: Sequence[Any]) -> None:
         """End the operation with errors as they are sent."""
@@ -99,8 +99,8 @@ class SocketOperation(Operation[Any, None]):
         """Send one result."""
         payload: Any = {"data": execution_result.data}
         if execution_result.errors:
-            payload["errors"] = [formatted(error, self.record.request_id) for error in execution_result.errors]
-            self.record.outcome = outcome_of(payload["errors"])
+            payload["errors"] = [format_error(error, self.record.request_id) for error in execution_result.errors]
+            self.record.outcome = classify_outcome(payload["errors"])
         if execution_result.extensions:
             payload["extensions"] = execution_result.extensions
         await self.send_operation_message({"id": self.id, "type": "next", "payload": payload})
@@ -113,7 +113,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def handle_message(self, message: Message) -> None:
         """Act on one message, or close the socket with 4400 where it is none."""
-        if fault := fault_of(message):
+        if fault := invalid_message_reason(message):
             await self.handle_invalid_message(fault)
         else:
             await super().handle_message(message)
@@ -126,7 +126,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         try:
             await super().handle_connection_init(message)
         except RequestRefused as refusal:
-            code = UNAUTHORIZED if refusal.code == "UNAUTHENTICATED" else FORBIDDEN
+            code = CLOSE_UNAUTHORIZED if refusal.code == "UNAUTHENTICATED" else CLOSE_FORBIDDEN
             await self.websocket.close(code, refusal.message)
             return
         if self.connection_acknowledged and session.expires_at is not None and self.expiry is None:
@@ -139,17 +139,17 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         scoped = copy.copy(self)  # all state is shared but the context
         own = SocketOperation(operation, scoped, record)
         try:
-            call = Call(session.connection, record, params=session.connection_params)
-            scoped.context = await session.get_context(call)
+            request = OperationRequest(session.connection, record, params=session.connection_params)
+            scoped.context = await session.get_context(request)
             await super(SocketHandler, scoped).run_operation(own)
         except RequestRefused as refusal:
             record.outcome = "refused"
-            await own.send_errors([refusal.as_error(record.request_id)])
+            await own.send_errors([refusal.to_error(record.request_id)])
         except Exception:
             record.outcome = "internal"
             _logger.exception("operation failed", extra={"fields": {"request_id": record.request_id}})
             if operation.id in self.operations:
-                await own.send_errors([RequestRefused.internal().as_error(record.request_id)])
+                await own.send_errors([RequestRefused.internal().to_error(record.request_id)])
         finally:
             record.finish()
             session.on_finish(record)
@@ -162,7 +162,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def _expire(self, at: datetime) -> None:
         await asyncio.sleep((at - datetime.now(UTC)).total_seconds())
-        await self.websocket.close(UNAUTHORIZED, "The access token has expired")
+        await self.websocket.close(CLOSE_UNAUTHORIZED, "The access token has expired")
 
     @staticmethod
     def _get_pre_execution_close_reason(_error: GraphQLError) -> str | None:
@@ -170,7 +170,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         return None
 
 
-def fault_of(message: object) -> str | None:
+def invalid_message_reason(message: object) -> str | None:
     """What is wrong with the shape of a message; None if it can be acted on."""
     if not isinstance(message, dict) or not isinstance(message.get("type"), str) or message["type"] not in _MESSAGES:
         return "Unknown message"
@@ -178,10 +178,10 @@ def fault_of(message: object) -> str | None:
         identifier = message.get("id")
         if not isinstance(identifier, str) or not 0 < len(identifier) <= ID_LENGTH:
             return "Invalid id"
-    return _payload_fault(message.get("payload")) if message["type"] == "subscribe" else None
+    return _invalid_payload_reason(message.get("payload")) if message["type"] == "subscribe" else None
 
 
-def _payload_fault(payload: object) -> str | None:
+def _invalid_payload_reason(payload: object) -> str | None:
     if not isinstance(payload, dict):
         return "Invalid payload"
     shapes: tuple[tuple[str, Any], ...] = (("query", str), ("variables", dict | None), ("operationName", str | None))

@@ -82,7 +82,7 @@ outcome = UnionType("UpdateTaskResult", lambda found, *_: "Task" if "id" in foun
 
 @query.field("order")
 async def _order(_: Any, __: Any, id: str) -> Any:
-    found = await database.rows("order", _plain(id))
+    found = await database.rows("order", _parse_id(id))
     return found[0] if found else None
 
 
@@ -109,7 +109,7 @@ async def _search(_: Any, __: Any, query: str, first: int) -> Any:
 
 @mutation.field("updateTask")
 async def _update_task(_: Any, __: Any, input: dict[str, Any]) -> Any:
-    changed = await database.rows("updateTask", _plain(input["id"]), input["title"])
+    changed = await database.rows("updateTask", _parse_id(input["id"]), input["title"])
     return changed[0] if changed else {"message": "There is no such task."}
 
 
@@ -166,11 +166,11 @@ def _snippet(found: Any, _: Any) -> Any:
     return _segments(found["node"]["markedContent"])
 
 
-def _segments(marked: str) -> list[dict[str, Any]]:
-    return [{"text": match or rest, "match": bool(match)} for match, rest in SEGMENT.findall(marked)]
+def _segments(highlighted: str) -> list[dict[str, Any]]:
+    return [{"text": match or rest, "match": bool(match)} for match, rest in SEGMENT.findall(highlighted)]
 
 
-def _plain(given: str) -> UUID:
+def _parse_id(given: str) -> UUID:
     return UUID(given.partition(":")[2])
 
 

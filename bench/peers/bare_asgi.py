@@ -19,11 +19,11 @@ __all__ = ["app"]
 Message = MutableMapping[str, Any]
 
 ENTER = "atrium_enter($1::uuid, $2::uuid, $3::text, $4::uuid, ''::text, ''::text, ''::text) c"
-MOMENT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+TIMESTAMP_FORMAT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 TOTAL = """(SELECT m FROM (SELECT (o.total_minor * 0.01)::text AS amount, o.currency) m) AS "totalAmount\""""
-LAST = "ORDER BY o.created_at DESC, o.id DESC"
+ORDER_BY_NEWEST = "ORDER BY o.created_at DESC, o.id DESC"
 SEGMENT = re.compile("\ufdd0([^\ufdd1]*)\ufdd1|([^\ufdd0\ufdd1]+)")
-MARKS = 'E\'StartSel="\\uFDD0", StopSel="\\uFDD1"\''
+HEADLINE_OPTIONS = 'E\'StartSel="\\uFDD0", StopSel="\\uFDD1"\''
 
 
 def nodes(rows: str) -> str:
@@ -31,7 +31,7 @@ def nodes(rows: str) -> str:
     return f"(SELECT json_build_object('nodes', coalesce(json_agg(n), '[]')) FROM ({rows}) n)"
 
 
-def answered(**fields: str) -> str:
+def build_statement(**fields: str) -> str:
     """One statement that answers with these fields, for whoever `atrium_enter` lets in."""
     pairs = ", ".join(f"'{name}', {value}" for name, value in fields.items())
     return f"SELECT json_build_object('data', json_build_object({pairs}))::text FROM {ENTER}"
@@ -40,7 +40,7 @@ def answered(**fields: str) -> str:
 def orders(columns: str, first: int, where: str = "o.status = $5") -> str:
     """The newest orders."""
     return nodes(
-        f"SELECT o.id, o.status, {columns} FROM orders o WHERE o.tenant_id = c.tenant_id AND {where} {LAST}"
+        f"SELECT o.id, o.status, {columns} FROM orders o WHERE o.tenant_id = c.tenant_id AND {where} {ORDER_BY_NEWEST}"
         f" LIMIT {first}"
     )
 
@@ -50,7 +50,7 @@ def first_rows(columns: str, source: str, order: str, first: int = 10) -> str:
     return nodes(f"SELECT {columns} FROM {source} t WHERE t.tenant_id = c.tenant_id {order} LIMIT {first}")
 
 
-CREATED = f'{MOMENT.format("o.created_at")} AS "createdAt"'
+CREATED = f'{TIMESTAMP_FORMAT.format("o.created_at")} AS "createdAt"'
 
 USER = """(SELECT u FROM (SELECT m.id, m.full_name AS "fullName"{email} FROM memberships m
     WHERE m.tenant_id = c.tenant_id AND m.user_id = o.user_id) u) AS "user\""""
@@ -65,7 +65,7 @@ THEIR_ORDERS = f"""(SELECT json_build_object(
         'totalCount', (SELECT count(*) FROM orders o WHERE o.tenant_id = c.tenant_id AND o.user_id = t.user_id),
         'nodes', coalesce(json_agg(n), '[]'))
     FROM (SELECT o.id, o.status, {CREATED}, {TOTAL} FROM orders o
-        WHERE o.tenant_id = c.tenant_id AND o.user_id = t.user_id {LAST} LIMIT 5) n) AS orders"""
+        WHERE o.tenant_id = c.tenant_id AND o.user_id = t.user_id {ORDER_BY_NEWEST} LIMIT 5) n) AS orders"""
 
 UPDATE = f"""WITH changed AS (
         UPDATE tasks SET title = $6 WHERE (SELECT c.tenant_id FROM {ENTER}) IS NOT NULL
@@ -86,27 +86,28 @@ SEARCH = f"""(WITH RECURSIVE present AS (
     )
     SELECT json_build_object('totalCount', (SELECT count(*) FROM matched), 'edges', coalesce(json_agg(n), '[]')) FROM (
         SELECT json_build_object('id', a.id, 'title', a.title) AS node,
-            ts_headline(atrium_text_config(a.language), a.title, m.query, {MARKS} || ', HighlightAll=true')
+            ts_headline(atrium_text_config(a.language), a.title, m.query, {HEADLINE_OPTIONS} || ', HighlightAll=true')
                 AS "titleSegments",
-            ts_headline(atrium_text_config(a.language), a.content, m.query, {MARKS} || ', MaxWords=50, MinWords=25')
+            ts_headline(atrium_text_config(a.language), a.content, m.query,
+                {HEADLINE_OPTIONS} || ', MaxWords=50, MinWords=25')
                 AS "snippetSegments"
         FROM (SELECT * FROM matched ORDER BY rank DESC, id DESC LIMIT 10) m
         JOIN articles a ON a.tenant_id = c.tenant_id AND a.id = m.id ORDER BY m.rank DESC, m.id DESC) n)"""
 
 STATEMENTS = {
-    "Q1": answered(orders=orders(f'{TOTAL}, o.shipping_address AS "shippingAddress", {CREATED}', 50)),
-    "Q2": answered(orders=orders(f"{CREATED}, {TOTAL}, {USER.format(email=', m.email')}, {ITEMS} AS items", 50)),
-    "Q3": answered(
+    "Q1": build_statement(orders=orders(f'{TOTAL}, o.shipping_address AS "shippingAddress", {CREATED}', 50)),
+    "Q2": build_statement(orders=orders(f"{CREATED}, {TOTAL}, {USER.format(email=', m.email')}, {ITEMS} AS items", 50)),
+    "Q3": build_statement(
         order=f"""(SELECT row_to_json(n) FROM (SELECT o.id, o.status, {TOTAL}, {CREATED}, {USER.format(email="")}
             FROM orders o WHERE o.tenant_id = c.tenant_id AND o.id = $5) n)"""
     ),
     "Q4": UPDATE,
-    "Q5": answered(searchArticles=SEARCH),
-    "Q6": answered(
+    "Q5": build_statement(searchArticles=SEARCH),
+    "Q6": build_statement(
         users=nodes(f"""SELECT t.id, t.full_name AS "fullName", {THEIR_ORDERS} FROM memberships t
             WHERE t.tenant_id = c.tenant_id AND NOT t.is_former ORDER BY t.name_key, t.id LIMIT 50""")
     ),
-    "Q7": answered(
+    "Q7": build_statement(
         orders=orders(TOTAL, 10),
         users=first_rows(
             't.id, t.full_name AS "fullName", t.role', "memberships", "AND NOT t.is_former ORDER BY t.name_key, t.id"
@@ -115,7 +116,7 @@ STATEMENTS = {
             't.id, t.sku, t.name, t.stock_quantity AS "stockQuantity"', "products", "ORDER BY t.name_key, t.id"
         ),
         projects=first_rows(
-            f't.id, t.name, {MOMENT.format("t.created_at")} AS "createdAt"',
+            f't.id, t.name, {TIMESTAMP_FORMAT.format("t.created_at")} AS "createdAt"',
             "projects",
             "AND NOT t.is_deleted AND NOT t.is_archived ORDER BY t.created_at DESC, t.id DESC",
         ),
@@ -124,14 +125,14 @@ STATEMENTS = {
 }
 
 
-def values(name: str, given: dict[str, Any]) -> tuple[Any, ...]:
+def statement_arguments(name: str, given: dict[str, Any]) -> tuple[Any, ...]:
     """What an operation is asked with."""
     if name == "Q4":
-        return _plain(given["input"]["id"]), given["input"]["title"]
-    return tuple(_plain(value) if key == "id" else value for key, value in given.items())
+        return _parse_id(given["input"]["id"]), given["input"]["title"]
+    return tuple(_parse_id(value) if key == "id" else value for key, value in given.items())
 
 
-class Limit:
+class BareApp:
     """An ASGI application."""
 
     def __init__(self) -> None:
@@ -147,7 +148,7 @@ class Limit:
     ) -> None:
         """Answer one request."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._serve_lifespan(receive, send)
             return
         message = await receive()
         body = message["body"]
@@ -156,13 +157,15 @@ class Limit:
             body += message["body"]
         asked = orjson.loads(body)
         name = asked["operationName"]
-        text: str = await self._pool.fetchval(STATEMENTS[name], *self._identity, *values(name, asked["variables"]))
-        answer = _segmented(text) if name == "Q5" else text.encode()
+        text: str = await self._pool.fetchval(
+            STATEMENTS[name], *self._identity, *statement_arguments(name, asked["variables"])
+        )
+        answer = _split_segments(text) if name == "Q5" else text.encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
-    async def _live(
+    async def _serve_lifespan(
         self, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
     ) -> None:
         await receive()
@@ -171,7 +174,7 @@ class Limit:
             os.environ["BENCH_RUNTIME_URL"],
             min_size=size,
             max_size=size,
-            connection_class=_Unreset,
+            connection_class=_PooledConnection,
             server_settings={"plan_cache_mode": "force_generic_plan"},
         )
         await send({"type": "lifespan.startup.complete"})
@@ -180,14 +183,14 @@ class Limit:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-class _Unreset(asyncpg.Connection):
+class _PooledConnection(asyncpg.Connection):
     """A connection that is given back as it is."""
 
     async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  # the driver's own signature
         """Leave it as it is."""
 
 
-def _segmented(text: str) -> bytes:
+def _split_segments(text: str) -> bytes:
     """An answer of the search, its marked texts taken apart."""
     answer = orjson.loads(text)
     for edge in answer["data"]["searchArticles"]["edges"]:
@@ -197,8 +200,8 @@ def _segmented(text: str) -> bytes:
     return orjson.dumps(answer)
 
 
-def _plain(given: str) -> UUID:
+def _parse_id(given: str) -> UUID:
     return UUID(given.partition(":")[2])
 
 
-app = Limit()
+app = BareApp()

@@ -10,7 +10,7 @@ __all__ = ["STATEMENTS"]
 ORDER = """o.id, o.status, o.total_minor::int8 AS "totalMinor", o.currency,
     o.shipping_address AS "shippingAddress", o.created_at AS "createdAt", o.user_id AS "userId\""""
 USER = """m.id, m.user_id AS "userId", m.full_name AS "fullName", m.email, m.role"""
-MARKS = 'E\'StartSel="\\uFDD0", StopSel="\\uFDD1"\''
+HEADLINE_OPTIONS = 'E\'StartSel="\\uFDD0", StopSel="\\uFDD1"\''
 
 STATEMENTS = {
     "order": f"SELECT {ORDER} FROM orders o WHERE o.tenant_id = $1 AND o.id = $2",
@@ -57,9 +57,10 @@ STATEMENTS = {
             ) each
         )
         SELECT a.id, a.title, a.status, (SELECT count(*)::int4 FROM matched) AS total,
-            ts_headline(atrium_text_config(a.language), a.title, m.query, {MARKS} || ', HighlightAll=true')
+            ts_headline(atrium_text_config(a.language), a.title, m.query, {HEADLINE_OPTIONS} || ', HighlightAll=true')
                 AS "markedTitle",
-            ts_headline(atrium_text_config(a.language), a.content, m.query, {MARKS} || ', MaxWords=50, MinWords=25')
+            ts_headline(atrium_text_config(a.language), a.content, m.query,
+                {HEADLINE_OPTIONS} || ', MaxWords=50, MinWords=25')
                 AS "markedContent"
         FROM (SELECT * FROM matched ORDER BY rank DESC, id DESC LIMIT $3) m
         JOIN articles a ON a.tenant_id = $1 AND a.id = m.id ORDER BY m.rank DESC, m.id DESC""",

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import models
 
-__all__ = ["TENANT", "Loaders", "listed", "opened"]
+__all__ = ["TENANT", "Loaders", "fetch_all", "open_session"]
 
 TENANT = UUID(os.environ["BENCH_TENANT"])
 
@@ -27,15 +27,15 @@ engine = create_async_engine(
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[AsyncSession]:
+async def open_session() -> AsyncIterator[AsyncSession]:
     """A session of one's own."""
     async with AsyncSession(engine, expire_on_commit=False) as session:
         yield session
 
 
-async def listed(statement: Any) -> Sequence[Any]:
+async def fetch_all(statement: Any) -> Sequence[Any]:
     """The entities of a statement."""
-    async with opened() as session:
+    async with open_session() as session:
         found: Sequence[Any] = (await session.exec(statement)).all()
         return found
 
@@ -61,14 +61,14 @@ class Loaders:
 
 async def _users(ids: list[UUID]) -> list[Any]:
     model = models.Membership
-    rows = await listed(select(model).where(col(model.tenant_id) == TENANT, col(model.user_id).in_(ids)))
+    rows = await fetch_all(select(model).where(col(model.tenant_id) == TENANT, col(model.user_id).in_(ids)))
     found = {row.user_id: row for row in rows}
     return [found[each] for each in ids]
 
 
 async def _products(ids: list[UUID]) -> list[Any]:
     model = models.Product
-    rows = await listed(select(model).where(col(model.tenant_id) == TENANT, col(model.id).in_(ids)))
+    rows = await fetch_all(select(model).where(col(model.tenant_id) == TENANT, col(model.id).in_(ids)))
     found = {row.id: row for row in rows}
     return [found[each] for each in ids]
 
@@ -77,7 +77,7 @@ async def _items(first: int, ids: list[UUID]) -> list[Any]:
     model = models.OrderItem
     statement = select(model).where(col(model.tenant_id) == TENANT, col(model.order_id).in_(ids))
     lists: dict[UUID, list[Any]] = {each: [] for each in ids}
-    for row in await listed(statement.order_by(col(model.line), col(model.id))):
+    for row in await fetch_all(statement.order_by(col(model.line), col(model.id))):
         lists[row.order_id].append(row)
     return [lists[each][:first] for each in ids]
 
@@ -86,7 +86,7 @@ async def _orders(first: int, ids: list[UUID]) -> list[Any]:
     model = models.Order
     statement = select(model).where(col(model.tenant_id) == TENANT, col(model.user_id).in_(ids))
     lists: dict[UUID, list[Any]] = {each: [] for each in ids}
-    for row in await listed(statement.order_by(col(model.created_at).desc(), col(model.id).desc())):
+    for row in await fetch_all(statement.order_by(col(model.created_at).desc(), col(model.id).desc())):
         lists[row.user_id].append(row)
     return [lists[each][:first] for each in ids]
 
@@ -94,5 +94,5 @@ async def _orders(first: int, ids: list[UUID]) -> list[Any]:
 async def _counts(ids: list[UUID]) -> list[int]:
     user_id = col(models.Order.user_id)
     statement = select(user_id, func.count()).where(col(models.Order.tenant_id) == TENANT, user_id.in_(ids))
-    found = dict(map(tuple, await listed(statement.group_by(user_id))))
+    found = dict(map(tuple, await fetch_all(statement.group_by(user_id))))
     return [found.get(each, 0) for each in ids]

@@ -13,7 +13,7 @@ from strawberry.fastapi import GraphQLRouter
 
 import models
 from bench.peers.statements import STATEMENTS
-from bench.peers.strawberry_loaders import TENANT, Loaders, listed, opened
+from bench.peers.strawberry_loaders import TENANT, Loaders, fetch_all, open_session
 from models import OrderStatus
 
 __all__ = ["app"]
@@ -264,8 +264,8 @@ class UpdateTaskInput:
     title: str
 
 
-def _segments(marked: str) -> list[TextSegment]:
-    return [TextSegment(text=match or rest, match=bool(match)) for match, rest in SEGMENT.findall(marked)]
+def _segments(highlighted: str) -> list[TextSegment]:
+    return [TextSegment(text=match or rest, match=bool(match)) for match, rest in SEGMENT.findall(highlighted)]
 
 
 @strawberry.type
@@ -275,8 +275,8 @@ class Query:
     @strawberry.field
     async def order(self, id: strawberry.ID) -> Order | None:
         """One order."""
-        async with opened() as session:
-            row = await session.get(models.Order, (TENANT, _plain(id)))
+        async with open_session() as session:
+            row = await session.get(models.Order, (TENANT, _parse_id(id)))
         return None if row is None else Order.of(row)
 
     @strawberry.field
@@ -286,7 +286,7 @@ class Query:
         statement = select(model).where(col(model.tenant_id) == TENANT)
         if filter and filter.status:
             statement = statement.where(col(model.status) == filter.status)
-        rows = await listed(statement.order_by(col(model.created_at).desc(), col(model.id).desc()).limit(first))
+        rows = await fetch_all(statement.order_by(col(model.created_at).desc(), col(model.id).desc()).limit(first))
         return OrderConnection(nodes=[Order.of(row) for row in rows])
 
     @strawberry.field
@@ -294,7 +294,7 @@ class Query:
         """The members, by name."""
         model = models.Membership
         statement = select(model).where(col(model.tenant_id) == TENANT, col(model.is_former).is_(False))
-        rows = await listed(statement.order_by(col(model.name_key), col(model.id)).limit(first))
+        rows = await fetch_all(statement.order_by(col(model.name_key), col(model.id)).limit(first))
         return UserConnection(nodes=[User.of(row) for row in rows])
 
     @strawberry.field
@@ -302,7 +302,7 @@ class Query:
         """The products, by name."""
         model = models.Product
         statement = select(model).where(col(model.tenant_id) == TENANT)
-        rows = await listed(statement.order_by(col(model.name_key), col(model.id)).limit(first))
+        rows = await fetch_all(statement.order_by(col(model.name_key), col(model.id)).limit(first))
         return ProductConnection(nodes=[Product.of(row) for row in rows])
 
     @strawberry.field
@@ -311,7 +311,7 @@ class Query:
         model = models.Project
         live = col(model.is_deleted).is_(False), col(model.is_archived).is_(False)
         statement = select(model).where(col(model.tenant_id) == TENANT, *live)
-        rows = await listed(statement.order_by(col(model.created_at).desc(), col(model.id).desc()).limit(first))
+        rows = await fetch_all(statement.order_by(col(model.created_at).desc(), col(model.id).desc()).limit(first))
         nodes = [Project(id=strawberry.ID(str(row.id)), name=row.name, created_at=row.created_at) for row in rows]
         return ProjectConnection(nodes=nodes)
 
@@ -320,7 +320,7 @@ class Query:
         """The newest articles."""
         model = models.Article
         statement = select(model).where(col(model.tenant_id) == TENANT)
-        rows = await listed(statement.order_by(col(model.created_at).desc(), col(model.id).desc()).limit(first))
+        rows = await fetch_all(statement.order_by(col(model.created_at).desc(), col(model.id).desc()).limit(first))
         nodes = [Article(id=strawberry.ID(str(row.id)), title=row.title, status=row.status) for row in rows]
         return ArticleConnection(nodes=nodes)
 
@@ -328,7 +328,7 @@ class Query:
     async def search_articles(self, query: str, first: int) -> ArticleSearchConnection:
         """The articles that match."""
         written = STATEMENTS["search"].replace("$1", ":tenant").replace("$2", ":query").replace("$3", ":first")
-        async with opened() as session:
+        async with open_session() as session:
             given = {"tenant": TENANT, "query": query, "first": first}
             rows = (await session.connection()).execute(text(written.replace("::int4", "")), given)
             found = (await rows).mappings().all()
@@ -352,8 +352,8 @@ class Mutation:
         self, input: UpdateTaskInput
     ) -> Annotated[Task | NotFound, strawberry.union("UpdateTaskResult")]:
         """Change a task."""
-        async with opened() as session:
-            row = await session.get(models.Task, (TENANT, _plain(input.id)))
+        async with open_session() as session:
+            row = await session.get(models.Task, (TENANT, _parse_id(input.id)))
             if row is None or row.deleted_at:
                 return NotFound(message="There is no such task.")
             row.title = input.title
@@ -362,7 +362,7 @@ class Mutation:
         return Task(id=strawberry.ID(str(row.id)), title=row.title, status=row.status)
 
 
-def _plain(given: str) -> UUID:
+def _parse_id(given: str) -> UUID:
     return UUID(given.partition(":")[2])
 
 

@@ -11,15 +11,15 @@ import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
 from graph.articles.types import Article, ArticleFilter
-from graph.fields.connection import Connection, PageInfo, page_info
-from graph.fields.declared import argument, listing, one, single
-from graph.fields.descriptions import enum, output
-from graph.fields.inputs import paging, values
-from graph.fields.match_fields import said, search
+from graph.fields.connection import Connection, PageInfo, to_page_info
+from graph.fields.declared import argument, by_id, connection, to_one
+from graph.fields.descriptions import enum, object_type
+from graph.fields.inputs import page_kwargs, to_kwargs
+from graph.fields.match_fields import match_field, search_field
 from graph.runtime.context import Info
 from models import ArticleLanguage
 from services import articles
-from services.articles import FOUND
+from services.articles import ARTICLE_SEARCH
 from services.errors import InvalidInput
 from services.queries.collection import PageRequest
 
@@ -37,7 +37,7 @@ class ArticleSearchOrder(Enum):
     NEWEST = "newest"
 
 
-@output
+@object_type
 class TextSegment:
     """A piece of text. All pieces together are the text; none of them is markup, whatever it looks like."""
 
@@ -47,7 +47,7 @@ class TextSegment:
     """Whether it is what was searched for."""
 
 
-@output
+@object_type
 class ArticleLanguageFacet:
     """How much of what was found is in one language."""
 
@@ -57,18 +57,18 @@ class ArticleLanguageFacet:
     """How many articles."""
 
 
-@output
+@object_type
 class ArticleAuthorFacet:
     """How much of what was found is by one person."""
 
-    value: Annotated["User", strawberry.lazy("graph.tenants")] = one("author_id", key="user_id")
+    value: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("author_id", key="user_id")
     """The person."""
     count: int
     """How many articles."""
     author_id: strawberry.Private[UUID]
 
 
-@output
+@object_type
 class ArticleMonthFacet:
     """How much of what was found was begun in one month."""
 
@@ -78,63 +78,63 @@ class ArticleMonthFacet:
     """How many articles."""
 
 
-@output
+@object_type
 class ArticleFacets:
     """What all that was found has in common."""
 
-    languages: list[ArticleLanguageFacet] = said("languages", lambda facets: _languages(facets.counted))
+    languages: list[ArticleLanguageFacet] = match_field("languages", lambda facets: _to_language_facets(facets.counted))
     """By language, most first."""
-    authors: list[ArticleAuthorFacet] = said("authors", lambda facets: _authors(facets.counted))
+    authors: list[ArticleAuthorFacet] = match_field("authors", lambda facets: _to_author_facets(facets.counted))
     """By author, most first; twenty at most."""
-    months: list[ArticleMonthFacet] = said("months", lambda facets: _months(facets.counted))
+    months: list[ArticleMonthFacet] = match_field("months", lambda facets: _to_month_facets(facets.counted))
     """By month, the newest first."""
     counted: strawberry.Private[articles.Facets]
 
 
-def _languages(counted: articles.Facets) -> list[ArticleLanguageFacet]:
+def _to_language_facets(counted: articles.Facets) -> list[ArticleLanguageFacet]:
     return [ArticleLanguageFacet(value=ArticleLanguage(name), count=count) for name, count in counted.languages]
 
 
-def _authors(counted: articles.Facets) -> list[ArticleAuthorFacet]:
+def _to_author_facets(counted: articles.Facets) -> list[ArticleAuthorFacet]:
     return [ArticleAuthorFacet(author_id=author_id, count=count) for author_id, count in counted.authors]
 
 
-def _months(counted: articles.Facets) -> list[ArticleMonthFacet]:
+def _to_month_facets(counted: articles.Facets) -> list[ArticleMonthFacet]:
     return [ArticleMonthFacet(value=month, count=count) for month, count in counted.months]
 
 
-class Marked:
+class LazyHighlights:
     """The highlights of a page, made at the first need, together for all of its articles."""
 
     def __init__(self, info: Info, query: str, ids: Sequence[UUID]) -> None:
-        self._make: Callable[[], Coroutine[Any, Any, dict[UUID, articles.Highlight]]]
-        self._make = partial(_highlights, info, query, ids)
-        self._made: asyncio.Future[dict[UUID, articles.Highlight]] | None = None
+        self._load: Callable[[], Coroutine[Any, Any, dict[UUID, articles.Highlight]]]
+        self._load = partial(_load_highlights, info, query, ids)
+        self._highlights: asyncio.Future[dict[UUID, articles.Highlight]] | None = None
 
-    async def of(self, article_id: UUID) -> articles.Highlight:
+    async def for_article(self, article_id: UUID) -> articles.Highlight:
         """Those of one article."""
-        if self._made is None:
-            self._made = asyncio.ensure_future(self._make())
-        return (await self._made)[article_id]
+        if self._highlights is None:
+            self._highlights = asyncio.ensure_future(self._load())
+        return (await self._highlights)[article_id]
 
 
-async def _highlights(info: Info, query: str, ids: Sequence[UUID]) -> dict[UUID, articles.Highlight]:
-    return await articles.highlights(await info.context.read(), info.context.actor, query=query, ids=ids)
+async def _load_highlights(info: Info, query: str, ids: Sequence[UUID]) -> dict[UUID, articles.Highlight]:
+    return await articles.load_highlights(await info.context.read(), info.context.actor, query=query, ids=ids)
 
 
 async def _title_segments(edge: "ArticleSearchEdge") -> list[TextSegment]:
-    return _segments((await edge.marked.of(edge.hit.node.id)).title)
+    return _to_segments((await edge.highlights.for_article(edge.hit.node.id)).title)
 
 
 async def _snippet_segments(edge: "ArticleSearchEdge") -> list[TextSegment]:
-    return _segments((await edge.marked.of(edge.hit.node.id)).snippet)
+    return _to_segments((await edge.highlights.for_article(edge.hit.node.id)).snippet)
 
 
-def _segments(found: Sequence[articles.Segment]) -> list[TextSegment]:
-    return [TextSegment(text=segment.text, match=segment.match) for segment in found]
+def _to_segments(segments: Sequence[articles.Segment]) -> list[TextSegment]:
+    return [TextSegment(text=segment.text, match=segment.match) for segment in segments]
 
 
-@output
+@object_type
 class ArticleSearchEdge:
     """An article that matches, and its place among the others."""
 
@@ -142,17 +142,17 @@ class ArticleSearchEdge:
     """The article."""
     cursor: str
     """Its place, for `after` or `before` of the same search with the same filter and order."""
-    rank: float = said("rank", lambda edge: edge.hit.rank)
+    rank: float = match_field("rank", lambda edge: edge.hit.rank)
     """How well it matches: what is in the title counts most, and what stands close together."""
-    title_segments: list[TextSegment] = said("title", _title_segments)
+    title_segments: list[TextSegment] = match_field("title", _title_segments)
     """The whole title, in pieces."""
-    snippet_segments: list[TextSegment] = said("snippet", _snippet_segments)
+    snippet_segments: list[TextSegment] = match_field("snippet", _snippet_segments)
     """The part of the content that matches best, in pieces; 50 words at most."""
     hit: strawberry.Private[articles.Hit]
-    marked: strawberry.Private[Marked]
+    highlights: strawberry.Private[LazyHighlights]
 
 
-@output
+@object_type
 class ArticleSearchConnection:
     """One page of the articles that match."""
 
@@ -164,21 +164,21 @@ class ArticleSearchConnection:
     """Where this page stands among all that match."""
     total_count: int
     """How many articles match."""
-    corrected: bool = said("corrected", lambda found: found.corrected_by is not None)
+    corrected: bool = match_field("corrected", lambda found: found.corrected_by is not None)
     """Whether nothing matched the query itself, and something similar was searched instead."""
-    corrected_query: str | None = said("corrected_query", lambda found: found.corrected_by)
+    corrected_query: str | None = match_field("corrected_query", lambda found: found.corrected_by)
     """What was searched instead; null where it was the query itself."""
-    facets: ArticleFacets = said("facets", lambda found: found.count_facets())
+    facets: ArticleFacets = match_field("facets", lambda found: found.count_facets())
     """What all articles that match have in common. Computed only when it is asked for."""
     corrected_by: strawberry.Private[str | None]
     count_facets: strawberry.Private[Callable[[], Awaitable[ArticleFacets]]]
 
 
-PREFIX = strawberry.argument(description="How the title begins, in any case.")
-SUGGESTIONS = strawberry.argument(description="How many: 1 to 20.")
+PREFIX_ARGUMENT = strawberry.argument(description="How the title begins, in any case.")
+FIRST_ARGUMENT = strawberry.argument(description="How many: 1 to 20.")
 
 
-def _taken() -> list[StrawberryArgument]:
+def _search_arguments() -> list[StrawberryArgument]:
     order = argument("order_by", ArticleSearchOrder, "Which come first.", required=True)
     order.default = ArticleSearchOrder.RELEVANCE
     return [
@@ -202,65 +202,67 @@ def _taken() -> list[StrawberryArgument]:
     ]
 
 
-def _read(kwargs: dict[str, Any]) -> PageRequest:
+def _parse_search(kwargs: dict[str, Any]) -> PageRequest:
     """The page that is asked for.
 
     Raises:
         InvalidInput: two languages at once; and as in `services.articles.request_of`.
     """
     wanted, language = kwargs.get("filter"), kwargs.get("language")
-    filters = values(wanted, "filter") if wanted else {}
+    filters = to_kwargs(wanted, "filter") if wanted else {}
     if language:
         if filters.get("language") not in {None, language}:
             raise InvalidInput.of("language", "`filter` names another language.")
         filters["language"] = language
     order = (kwargs["order_by"].value, True)
-    return articles.request_of(kwargs["query"], filters, order=order, **paging(kwargs))
+    return articles.parse_request(kwargs["query"], filters, order=order, **page_kwargs(kwargs))
 
 
-async def _found(info: Info, request: PageRequest) -> ArticleSearchConnection:
+async def _resolve_search(info: Info, request: PageRequest) -> ArticleSearchConnection:
     found = await articles.search(await info.context.read(), info.context.actor, request=request)
-    return _connected(info, found)
+    return _to_search_connection(info, found)
 
 
-def _connected(info: Info, found: articles.Found) -> ArticleSearchConnection:
-    page, searched = found.page, articles.query_of(found.request)
-    marked = Marked(info, searched, [edge.node.id for edge in page.edges])
+def _to_search_connection(info: Info, found: articles.SearchResult) -> ArticleSearchConnection:
+    page, query = found.page, articles.query_text(found.request)
+    highlights = LazyHighlights(info, query, [edge.node.id for edge in page.edges])
     hits: list[Any] = list(page.edges)
-    edges = [ArticleSearchEdge(node=hit.node, cursor=hit.cursor, hit=hit, marked=marked) for hit in hits]
+    edges = [ArticleSearchEdge(node=hit.node, cursor=hit.cursor, hit=hit, highlights=highlights) for hit in hits]
     return ArticleSearchConnection(
         edges=edges,
         nodes=[hit.node for hit in hits],
-        page_info=page_info(page),
+        page_info=to_page_info(page),
         total_count=found.total,
         corrected_by=found.corrected_query,
-        count_facets=lambda: _counted(info, found),
+        count_facets=lambda: _count_facets(info, found),
     )
 
 
-async def _counted(info: Info, found: articles.Found) -> ArticleFacets:
+async def _count_facets(info: Info, found: articles.SearchResult) -> ArticleFacets:
     context = info.context
-    counted = await articles.facets(await context.read(), context.actor, request=found.request)
+    counted = await articles.load_facets(await context.read(), context.actor, request=found.request)
     return ArticleFacets(counted=counted)
 
 
 async def _suggest_articles(
-    info: Info, prefix: Annotated[str, PREFIX], first: Annotated[int, SUGGESTIONS] = 10
+    info: Info, prefix: Annotated[str, PREFIX_ARGUMENT], first: Annotated[int, FIRST_ARGUMENT] = 10
 ) -> list[Article]:
     """Articles whose titles begin with this, by title; for what is typed into a search box. A blank prefix has none."""
     rows: list[Any] = await articles.suggest(await info.context.read(), info.context.actor, prefix=prefix, first=first)
     return rows
 
 
-@output
+@object_type
 class Queries:
     """Articles at the root."""
 
-    article: Article | None = single()
+    article: Article | None = by_id()
     """One article by its id; null when there is none, or it is somebody else's draft."""
-    articles: Connection[Article] = listing()
+    articles: Connection[Article] = connection()
     """What is published, and your own drafts; all of the tenant's for admins and owners."""
-    search_articles: ArticleSearchConnection = search(FOUND, takes=_taken, read=_read, answer=_found)
+    search_articles: ArticleSearchConnection = search_field(
+        ARTICLE_SEARCH, arguments=_search_arguments, parse=_parse_search, resolve=_resolve_search
+    )
     """The articles that match, the best first: published ones, and your own drafts; all for admins and owners.
 
     Each is compared in its own language: words by their stems, without stop words. Where nothing matches, what the

@@ -9,12 +9,12 @@ from strawberry import UNSET
 
 import models
 from graph import audit
-from graph.fields.bulk import Outcome, Outcomes, outcomes, rows
+from graph.fields.bulk import Outcome, Outcomes, parse_rows, to_outcomes
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import Node, many, node, one
-from graph.fields.descriptions import enum, input_type, output, result
+from graph.fields.declared import Node, backed_by, to_many, to_one
+from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields.inputs import as_change, as_creation, ref, values
+from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
 from models import ArticleLanguage, ArticleStatus
 from models.database import WriteSession
@@ -37,7 +37,7 @@ enum(ArticleLanguage)
 enum(ArticleStatus)
 
 
-@node(articles.ARTICLES)
+@backed_by(articles.ARTICLES)
 class Article(Node):
     """What a tenant writes for its members to read and to find."""
 
@@ -49,7 +49,7 @@ class Article(Node):
     """What it is written in, and so how its words are found."""
     status: ArticleStatus
     """Whether it is there for everybody."""
-    author: Annotated["User", strawberry.lazy("graph.tenants")] = one("author_id", key="user_id")
+    author: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("author_id", key="user_id")
     """Who wrote it; still there when they have left the tenant."""
     published_at: datetime | None
     """When it was published; null for a draft."""
@@ -59,7 +59,7 @@ class Article(Node):
     """When it last changed."""
     version: int
     """How often it changed; for `expectedVersion`."""
-    history: Connection[audit.AuditEntry] = many("row_id")
+    history: Connection[audit.AuditEntry] = to_many("row_id")
     """What became of it, the newest first."""
 
 
@@ -71,7 +71,7 @@ class ArticleFilter:
     """Drafts, or those that are published."""
     language: ArticleLanguage | None = UNSET
     """Those in this language."""
-    author_id: strawberry.ID | None = ref("User", default=UNSET)
+    author_id: strawberry.ID | None = id_of("User", default=UNSET)
     """Those of this person."""
     created_from: datetime | None = UNSET
     """Those begun at this moment or later."""
@@ -124,7 +124,7 @@ class CreateArticleInput(ImportArticleInput):
 class UpdateArticleInput:
     """What changes about an article. What is absent stays as it is."""
 
-    id: strawberry.ID = ref("Article")
+    id: strawberry.ID = id_of("Article")
     """Which article."""
     title: strawberry.Maybe[str]
     """What it is called: 1 to 200 characters."""
@@ -142,7 +142,7 @@ class UpdateArticleInput:
 class DeleteArticleInput:
     """Which article is deleted."""
 
-    id: strawberry.ID = ref("Article")
+    id: strawberry.ID = id_of("Article")
     """Which article."""
 
 
@@ -156,13 +156,13 @@ class ImportArticlesInput:
     """A key of your own, 1 to 255 characters: the same call with the same key makes them once."""
 
 
-CreateArticleResult = Annotated[Article | NotFound | InvalidInput | IdempotencyConflict, result("CreateArticle")]
-UpdateArticleResult = Annotated[Article | NotFound | InvalidInput | VersionConflict, result("UpdateArticle")]
-DeleteArticleResult = Annotated[Article | NotFound, result("DeleteArticle")]
-ImportedArticleResult = Annotated[Article | NotFound | InvalidInput, result("ImportedArticle")]
+CreateArticleResult = Annotated[Article | NotFound | InvalidInput | IdempotencyConflict, result_union("CreateArticle")]
+UpdateArticleResult = Annotated[Article | NotFound | InvalidInput | VersionConflict, result_union("UpdateArticle")]
+DeleteArticleResult = Annotated[Article | NotFound, result_union("DeleteArticle")]
+ImportedArticleResult = Annotated[Article | NotFound | InvalidInput, result_union("ImportedArticle")]
 
 
-@output
+@object_type
 class ArticleOutcome(Outcome):
     """What became of one article of a call."""
 
@@ -170,7 +170,7 @@ class ArticleOutcome(Outcome):
     """The article, or why there is none; NotFound where the call was made before and it is gone since."""
 
 
-@output
+@object_type
 class ArticleOutcomes(Outcomes):
     """What became of the articles of a call."""
 
@@ -178,34 +178,34 @@ class ArticleOutcomes(Outcomes):
     """One for each row of the input, in their order."""
 
 
-ImportArticlesResult = Annotated[ArticleOutcomes | InvalidInput | IdempotencyConflict, result("ImportArticles")]
+ImportArticlesResult = Annotated[ArticleOutcomes | InvalidInput | IdempotencyConflict, result_union("ImportArticles")]
 
 
 @mutation(CreateArticleResult)
 async def create_article(session: WriteSession, actor: Actor, input: CreateArticleInput) -> models.Article:
     """Write an article: a draft, unless an admin or owner publishes it at once."""
-    return await articles.create(session, actor, **as_creation(values(input)))
+    return await articles.create(session, actor, **create_kwargs(to_kwargs(input)))
 
 
 @mutation(UpdateArticleResult)
 async def update_article(session: WriteSession, actor: Actor, input: UpdateArticleInput) -> models.Article:
     """Change an article, only the fields that are given: your own draft, or any for admins and owners."""
-    return await articles.change(session, actor, **as_change(values(input)))
+    return await articles.update(session, actor, **update_kwargs(to_kwargs(input)))
 
 
 @mutation(DeleteArticleResult)
 async def delete_article(session: WriteSession, actor: Actor, input: DeleteArticleInput) -> models.Article:
     """Delete an article for good: your own draft, or any for admins and owners; answers it as it was."""
-    return await articles.delete(session, actor, **values(input))
+    return await articles.delete(session, actor, **to_kwargs(input))
 
 
 @mutation(ImportArticlesResult)
 async def import_articles(session: WriteSession, actor: Actor, input: ImportArticlesInput) -> ArticleOutcomes:
     """Write up to 1,000 articles at once; those that are refused hold up no other. For admins and owners."""
-    given = rows(input.articles, "articles", lambda said: cast("articles.ArticleChanges", said))
+    given = parse_rows(input.articles, "articles", lambda kwargs: cast("articles.ArticleChanges", kwargs))
     key = input.idempotency_key or None
-    made = await articles.import_all(session, actor, rows=given, idempotency_key=key)
-    return outcomes(ArticleOutcomes, ArticleOutcome, made)
+    results = await articles.import_all(session, actor, rows=given, idempotency_key=key)
+    return to_outcomes(ArticleOutcomes, ArticleOutcome, results)
 
 
 MUTATIONS = [create_article, update_article, delete_article, import_articles]

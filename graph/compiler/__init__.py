@@ -5,7 +5,7 @@ runs it. The way of a query: `selection` merges its fragments and finds its argu
 the declarations in `graph.fields` and the collections in `services`, `plans` keeps it and binds each request's values.
 """
 
-from graph.compiler.executor import Answer, Compiler
-from graph.compiler.selection import Declined
+from graph.compiler.executor import CompiledResult, Compiler
+from graph.compiler.selection import Unsupported
 
-__all__ = ["Answer", "Compiler", "Declined"]
+__all__ = ["CompiledResult", "Compiler", "Unsupported"]

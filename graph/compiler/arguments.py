@@ -21,46 +21,46 @@ from graphql.execution.values import VariableValues, get_variable_values
 from graphql.utilities.coerce_input_value import coerce_default_value
 from strawberry.types.arguments import convert_arguments
 
-from graph.compiler.coercion import Inputs, Refused
-from graph.compiler.selection import Declined, Site
-from graph.fields.declared import NeedsPython
+from graph.compiler.coercion import CoercionFailed, InputCoercion
+from graph.compiler.selection import ArgumentSite, Unsupported
+from graph.fields.declared import NotCompilable
 
-__all__ = ["Values", "Variables", "asker"]
+__all__ = ["CoercedVariables", "VariableDefinitions", "argument_parser"]
 
-Ask = Callable[["Values"], Any]
+ParseArguments = Callable[["CoercedVariables"], Any]
 
 
-class Values:
+class CoercedVariables:
     """The variables of one request."""
 
     __slots__ = ("_given", "_variables", "coerced")
 
-    def __init__(self, variables: "Variables", given: Mapping[str, Any], coerced: Mapping[str, Any]) -> None:
+    def __init__(self, variables: "VariableDefinitions", given: Mapping[str, Any], coerced: Mapping[str, Any]) -> None:
         self.coerced = coerced
         self._given = given
         self._variables = variables
 
-    def whole(self) -> VariableValues:
+    def as_graphql_core(self) -> VariableValues:
         """As graphql-core reads them."""
-        return self._variables.whole(self._given)
+        return self._variables.as_graphql_core(self._given)
 
 
-class Variables:
+class VariableDefinitions:
     """The variables of one operation."""
 
-    def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode, inputs: Inputs) -> None:
+    def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode, coercion: InputCoercion) -> None:
         self._schema = schema
         self._definitions = operation.variable_definitions or ()
         self._readers: list[tuple[str, Callable[[Any], Any], Any, bool]] = []
         for definition in self._definitions:
             signature = get_variable_signature(schema, definition)
             if isinstance(signature, GraphQLError):
-                raise Declined("refused variables")
+                raise Unsupported("refused variables")
             default = Undefined if signature.default is None else coerce_default_value(signature)
             required = isinstance(signature.type, GraphQLNonNull)
-            self._readers.append((signature.name, inputs.coercer(signature.type), default, required))
+            self._readers.append((signature.name, coercion.coercer(signature.type), default, required))
 
-    def read(self, given: Mapping[str, Any]) -> Values:
+    def coerce(self, given: Mapping[str, Any]) -> CoercedVariables:
         """What a request gives them.
 
         Raises:
@@ -71,15 +71,15 @@ class Variables:
             if name in given:
                 try:
                     coerced[name] = read(given[name])
-                except Refused:
-                    raise Declined("refused variables") from None
+                except CoercionFailed:
+                    raise Unsupported("refused variables") from None
             elif default is not Undefined:
                 coerced[name] = default
             elif required:
-                raise Declined("refused variables")
-        return Values(self, given, coerced)
+                raise Unsupported("refused variables")
+        return CoercedVariables(self, given, coerced)
 
-    def whole(self, given: Mapping[str, Any]) -> VariableValues:
+    def as_graphql_core(self, given: Mapping[str, Any]) -> VariableValues:
         """What graphql-core reads them as.
 
         Raises:
@@ -87,51 +87,51 @@ class Variables:
         """
         values = get_variable_values(self._schema, self._definitions, dict(given))
         if isinstance(values, list):
-            raise Declined("refused variables")
+            raise Unsupported("refused variables")
         return values
 
 
-def asker(schema: Any, inputs: Inputs, site: Site) -> Ask:
+def argument_parser(schema: Any, coercion: InputCoercion, site: ArgumentSite) -> ParseArguments:
     """What reads a site's wish from a request's variables; it raises what the field itself would.
 
     Raises:
         Declined: the field needs Python for what it is asked.
     """
 
-    def asked(kwargs: dict[str, Any]) -> Any:
+    def parse(kwargs: dict[str, Any]) -> Any:
         try:
-            return site.field.asked(kwargs)
-        except NeedsPython:
-            raise Declined(f"the arguments of {site.node.name.value}") from None
+            return site.field.parse_arguments(kwargs)
+        except NotCompilable:
+            raise Unsupported(f"the arguments of {site.node.name.value}") from None
 
-    def at_length(values: Values) -> Any:
-        given = get_argument_values(site.definition, site.node, values.whole())
+    def slow_path(values: CoercedVariables) -> Any:
+        given = get_argument_values(site.definition, site.node, values.as_graphql_core())
         registry = schema.schema_converter.scalar_registry
-        return asked(convert_arguments(given, site.arguments, scalar_registry=registry, config=schema.config))
+        return parse(convert_arguments(given, site.arguments, scalar_registry=registry, config=schema.config))
 
     try:
-        readers = list(_readers(schema, inputs, site))
-    except Refused:
-        return at_length
+        readers = list(_argument_readers(schema, coercion, site))
+    except CoercionFailed:
+        return slow_path
 
-    def at_once(values: Values) -> Any:
+    def fast_path(values: CoercedVariables) -> Any:
         try:
             variables, kwargs = values.coerced, {}
             for python_name, variable, read, convert in readers:
                 if variable is None or variable in variables:
                     kwargs[python_name] = convert(read(variables))
-        except Refused:
-            return at_length(values)
-        return asked(kwargs)
+        except CoercionFailed:
+            return slow_path(values)
+        return parse(kwargs)
 
-    return at_once
+    return fast_path
 
 
-Reader = tuple[str, str | None, Callable[[Any], Any], Callable[[Any], Any]]
+ArgumentReader = tuple[str, str | None, Callable[[Any], Any], Callable[[Any], Any]]
 """An argument's name in Python, the variable that it is if it is one, what reads it, and what converts it."""
 
 
-def _readers(schema: Any, inputs: Inputs, site: Site) -> Iterator[Reader]:
+def _argument_readers(schema: Any, coercion: InputCoercion, site: ArgumentSite) -> Iterator[ArgumentReader]:
     """How each argument is read.
 
     Raises:
@@ -140,19 +140,19 @@ def _readers(schema: Any, inputs: Inputs, site: Site) -> Iterator[Reader]:
     given = {argument.name.value: argument.value for argument in site.node.arguments or ()}
     for argument in site.arguments:
         name = schema.config.name_converter.from_argument(argument)
-        definition, convert = site.definition.args[name], inputs.converter(argument.type)
+        definition, convert = site.definition.args[name], coercion.converter(argument.type)
         default, is_needed = coerce_default_value(definition), isinstance(definition.type, GraphQLNonNull)
         if name not in given and default is not Undefined:
-            yield argument.python_name, None, _always(default), convert
+            yield argument.python_name, None, _constant(default), convert
         elif name not in given and is_needed:
-            raise Refused
+            raise CoercionFailed
         elif name in given:
             node = given[name]
             variable = node.name.value if isinstance(node, VariableNode) and not is_needed else None
             if variable is not None and default is not Undefined:
-                raise Refused
-            yield argument.python_name, variable, inputs.literal(node, definition.type), convert
+                raise CoercionFailed
+            yield argument.python_name, variable, coercion.literal_coercer(node, definition.type), convert
 
 
-def _always(value: Any) -> Callable[[Any], Any]:
+def _constant(value: Any) -> Callable[[Any], Any]:
     return lambda _variables: value

@@ -1,8 +1,9 @@
 """Inputs: what graphql-core and Strawberry find out about a type for each value, found out once for each type.
 
-Variables arrive as JSON and become values of GraphQL's types (`Inputs.coercer`), literals in the text become the same
-(`Inputs.literal`), and those become what fields are written for, such as instances of input types
-(`Inputs.converter`). Nothing is worded here: whatever is refused goes the long way of the libraries, which do that.
+Variables arrive as JSON and become values of GraphQL's types (`InputCoercion.coercer`), literals in the document become
+the same (`InputCoercion.literal_coercer`), and those become what fields are written for, such as instances of input
+types (`InputCoercion.converter`). No message is made here: what is refused is read again by the libraries, which make
+it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -39,27 +40,27 @@ from strawberry.types.enum import StrawberryEnumDefinition, has_enum_definition
 from strawberry.types.lazy_type import LazyType
 from strawberry.types.maybe import Some
 
-__all__ = ["Inputs", "Refused", "has_variable"]
+__all__ = ["CoercionFailed", "InputCoercion", "has_variable"]
 
-Read = Callable[[Any], Any]
+ReadValue = Callable[[Any], Any]
 """Reads one value; of a literal, from the variables."""
 
 
-class Refused(Exception):
+class CoercionFailed(Exception):
     """The libraries have to read this, and to say what is wrong with it."""
 
 
-class Inputs:
+class InputCoercion:
     """Reads the inputs of one schema."""
 
     def __init__(self, schema: Any) -> None:
         """Args: schema: Strawberry's."""
         self._scalars = schema.schema_converter.scalar_registry
         self._config: StrawberryConfig = schema.config
-        self._coercers: dict[GraphQLInputObjectType, Read] = {}
-        self._converters: dict[Any, Read] = {}
+        self._coercers: dict[GraphQLInputObjectType, ReadValue] = {}
+        self._converters: dict[Any, ReadValue] = {}
 
-    def coercer(self, type_: GraphQLInputType) -> Read:
+    def coercer(self, type_: GraphQLInputType) -> ReadValue:
         """What reads JSON as a type, like `graphql.coerce_input_value`."""
         if is_non_null_type(type_):
             return _required(self.coercer(type_.of_type))
@@ -68,14 +69,14 @@ class Inputs:
         if is_leaf_type(type_):
             return _leaf(type_.coerce_input_value)
         if not is_input_object_type(type_) or type_.is_one_of:
-            return _refuse
+            return _fail
         if type_ not in self._coercers:
-            self._coercers[type_] = _later(self._coercers, type_)  # it may hold itself
+            self._coercers[type_] = _recursive(self._coercers, type_)  # it may hold itself
             fields = {name: (_name(name, field), self.coercer(field.type)) for name, field in type_.fields.items()}
             self._coercers[type_] = _object(type_, fields)
         return self._coercers[type_]
 
-    def literal(self, node: ValueNode, type_: GraphQLInputType) -> Read:
+    def literal_coercer(self, node: ValueNode, type_: GraphQLInputType) -> ReadValue:
         """What reads a literal with the variables in it, like `graphql.coerce_input_literal`.
 
         Raises:
@@ -84,21 +85,21 @@ class Inputs:
         if not has_variable(node):
             value = coerce_input_literal(node, type_)
             if value is Undefined:
-                raise Refused
+                raise CoercionFailed
             return lambda _variables: value
         if isinstance(node, VariableNode):
             return _variable(node.name.value, is_required=is_non_null_type(type_))
         if is_non_null_type(type_):
-            return self.literal(node, type_.of_type)
+            return self.literal_coercer(node, type_.of_type)
         if is_list_type(type_):
             nodes = node.values if isinstance(node, ListValueNode) else (node,)
-            items = [self.literal(each, type_.of_type) for each in nodes]
+            items = [self.literal_coercer(each, type_.of_type) for each in nodes]
             return lambda variables: [item(variables) for item in items]
         if is_input_object_type(type_) and isinstance(node, ObjectValueNode) and not type_.is_one_of:
             return self._object(node, type_)
-        raise Refused
+        raise CoercionFailed
 
-    def converter(self, type_: Any) -> Read:
+    def converter(self, type_: Any) -> ReadValue:
         """What turns a value of GraphQL's into one of a Strawberry type, like `strawberry`'s `convert_argument`.
 
         Raises:
@@ -112,31 +113,31 @@ class Inputs:
         if isinstance(type_, StrawberryOptional):
             return self.converter(type_.of_type)
         if isinstance(type_, StrawberryList):
-            return _kept_absent(_each(self.converter(type_.of_type)))
+            return _optional(_each(self.converter(type_.of_type)))
         if isinstance(type_, LazyType):
             return self.converter(type_.resolve_type())
         if isinstance(type_, StrawberryEnumDefinition) or has_enum_definition(type_) or is_scalar(type_, self._scalars):
-            return _as_it_is
+            return _passthrough
         definition = get_object_definition(type_)
         if definition is None or not definition.is_input or definition.from_input is not None:
-            raise Refused
+            raise CoercionFailed
         if type_ not in self._converters:
-            self._converters[type_] = _later(self._converters, type_)  # it may hold itself
-            self._converters[type_] = _kept_absent(self._instance(type_, definition))
+            self._converters[type_] = _recursive(self._converters, type_)  # it may hold itself
+            self._converters[type_] = _optional(self._instance(type_, definition))
         return self._converters[type_]
 
-    def _object(self, node: ObjectValueNode, type_: GraphQLInputObjectType) -> Read:
+    def _object(self, node: ObjectValueNode, type_: GraphQLInputObjectType) -> ReadValue:
         nodes = {field.name.value: field.value for field in node.fields}
-        given: list[tuple[str, str | None, bool, Read]] = []
-        absent, needed = _absent(type_)
+        given: list[tuple[str, str | None, bool, ReadValue]] = []
+        absent, needed = _defaults_and_required(type_)
         for name, each in nodes.items():
             if name not in type_.fields:
-                raise Refused
+                raise CoercionFailed
             field = type_.fields[name]
             variable = each.name.value if isinstance(each, VariableNode) else None
-            given.append((_name(name, field), variable, name in needed, self.literal(each, field.type)))
+            given.append((_name(name, field), variable, name in needed, self.literal_coercer(each, field.type)))
         if not needed <= nodes.keys():
-            raise Refused
+            raise CoercionFailed
 
         def read(variables: Mapping[str, Any]) -> Any:
             found = dict(absent)
@@ -144,14 +145,14 @@ class Inputs:
                 if variable is None or variable in variables:
                     found[key] = literal(variables)
                 elif is_needed:
-                    raise Refused
+                    raise CoercionFailed
             return type_.out_type(found)
 
         return read
 
-    def _instance(self, type_: Any, definition: StrawberryObjectDefinition) -> Read:
+    def _instance(self, type_: Any, definition: StrawberryObjectDefinition) -> ReadValue:
         absent: dict[str, Any] = {}
-        fields: list[tuple[str, str, Read]] = []
+        fields: list[tuple[str, str, ReadValue]] = []
         for field in definition.fields:
             name = self._config.name_converter.from_field(field)
             fields.append((name, field.python_name, self.converter(field.resolve_type(type_definition=definition))))
@@ -181,25 +182,25 @@ def _name(name: str, field: GraphQLInputField) -> str:
     return field.out_name or name
 
 
-def _absent(type_: GraphQLInputObjectType) -> tuple[dict[str, Any], set[str]]:
+def _defaults_and_required(type_: GraphQLInputObjectType) -> tuple[dict[str, Any], set[str]]:
     """What an object holds for the fields that are not given, and the fields that must be."""
     defaults = {_name(name, field): coerce_default_value(field) for name, field in type_.fields.items()}
     needed = {name for name, field in type_.fields.items() if is_required_input_field(field)}
     return {name: value for name, value in defaults.items() if value is not Undefined}, needed
 
 
-def _object(type_: GraphQLInputObjectType, fields: Mapping[str, tuple[str, Read]]) -> Read:
-    absent, needed = _absent(type_)
+def _object(type_: GraphQLInputObjectType, fields: Mapping[str, tuple[str, ReadValue]]) -> ReadValue:
+    absent, needed = _defaults_and_required(type_)
 
     def coerce(value: Any) -> Any:
         if value is None:
             return None
         if not isinstance(value, dict) or not needed <= value.keys():
-            raise Refused
+            raise CoercionFailed
         found = dict(absent)
         for name, each in value.items():
             if name not in fields:
-                raise Refused
+                raise CoercionFailed
             key, read = fields[name]
             found[key] = read(each)
         return type_.out_type(found)
@@ -207,26 +208,26 @@ def _object(type_: GraphQLInputObjectType, fields: Mapping[str, tuple[str, Read]
     return coerce
 
 
-def _variable(name: str, *, is_required: bool) -> Read:
+def _variable(name: str, *, is_required: bool) -> ReadValue:
     def read(variables: Mapping[str, Any]) -> Any:
         value = variables.get(name)  # in a list, an absent one is null
         if value is None and is_required:
-            raise Refused
+            raise CoercionFailed
         return value
 
     return read
 
 
-def _required(inner: Read) -> Read:
+def _required(inner: ReadValue) -> ReadValue:
     def read(value: Any) -> Any:
         if value is None:
-            raise Refused
+            raise CoercionFailed
         return inner(value)
 
     return read
 
 
-def _list(item: Read) -> Read:
+def _list(item: ReadValue) -> ReadValue:
     def coerce(value: Any) -> Any:
         if value is None:
             return None
@@ -235,39 +236,39 @@ def _list(item: Read) -> Read:
     return coerce
 
 
-def _leaf(parse: Read) -> Read:
+def _leaf(parse: ReadValue) -> ReadValue:
     def coerce(value: Any) -> Any:
         if value is None:
             return None
         try:
             return parse(value)
         except Exception as error:
-            raise Refused from error
+            raise CoercionFailed from error
 
     return coerce
 
 
-def _each(item: Read) -> Read:
+def _each(item: ReadValue) -> ReadValue:
     def convert(values: Iterable[Any]) -> list[Any]:
         return [item(each) for each in values]
 
     return convert
 
 
-def _kept_absent(inner: Read) -> Read:
+def _optional(inner: ReadValue) -> ReadValue:
     return lambda value: value if value is None or value is UNSET else inner(value)
 
 
-def _later(known: Mapping[Any, Read], type_: Any) -> Read:
+def _recursive(readers: Mapping[Any, ReadValue], type_: Any) -> ReadValue:
     def read(value: Any) -> Any:
-        return known[type_](value)
+        return readers[type_](value)
 
     return read
 
 
-def _as_it_is(value: Any) -> Any:
+def _passthrough(value: Any) -> Any:
     return value
 
 
-def _refuse(_value: Any) -> Any:
-    raise Refused
+def _fail(_value: Any) -> Any:
+    raise CoercionFailed

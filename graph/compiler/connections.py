@@ -14,212 +14,235 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Integer, Select, literal_column
 
-from graph.compiler.derived_table import Rows
-from graph.compiler.json_text import Json, Letters
-from graph.compiler.selection import Declined, Selected, Selection, Tree
-from graph.compiler.sql import Writer
-from graph.fields.declared import Listing
+from graph.compiler.derived_table import DerivedTable
+from graph.compiler.json_text import JsonExpression, JsonLiteral
+from graph.compiler.selection import FieldSelection, OperationTree, SelectionSet, Unsupported
+from graph.compiler.sql import SqlBuilder
+from graph.fields.declared import ConnectionField
 from services.permissions import Permission
-from services.queries.collection import MOST, Collection, PageRequest
-from services.queries.cursors import cursor_of
-from services.queries.statements import listed, order_keys, paged
+from services.queries.collection import MAX_PAGE_SIZE, Collection, PageRequest
+from services.queries.cursors import encode_cursor
+from services.queries.statements import apply_page, order_keys, select_list
 
-__all__ = ["Connection", "Objects", "connection"]
+__all__ = ["ConnectionCompiler", "Objects", "compile_connection"]
 
 
 class Objects(Protocol):
     """What writes the objects in a list."""
 
-    tree: Tree
+    tree: OperationTree
     permissions: AbstractSet[Permission]
-    asked: Sequence[Any]
-    writer: Writer
+    arguments: Sequence[Any]
+    builder: SqlBuilder
 
-    def object_of(self, of: Selection, rows: Rows | None) -> Json:
+    def compile_object(self, selection: SelectionSet, rows: DerivedTable | None) -> JsonExpression:
         """What is shown of something, as an object."""
 
-    def field(self, selected: Selected, within: Selection, rows: Rows | None) -> Json:
+    def compile_field(
+        self, selected: FieldSelection, within: SelectionSet, rows: DerivedTable | None
+    ) -> JsonExpression:
         """One field of an object."""
 
-    def one(self, selected: Selected, collection: Collection, key: str, value: ColumnElement[Any]) -> Json:
+    def compile_one(
+        self, selected: FieldSelection, collection: Collection, key: str, value: ColumnElement[Any]
+    ) -> JsonExpression:
         """The one row that a field leads to."""
 
 
-def connection(
-    objects: Objects, selected: Selected, field: Listing, under: tuple[str, ColumnElement[Any]] | None
-) -> Json:
-    """A list as an object; `under` is the column that holds a parent's key, and that key."""
-    return Connection(objects, selected, field.collection, under).shown()
+def compile_connection(
+    objects: Objects,
+    selected: FieldSelection,
+    field: ConnectionField,
+    parent_key: tuple[str, ColumnElement[Any]] | None,
+) -> JsonExpression:
+    """A list as an object; `parent_key` is the column that holds a parent's key, and that key."""
+    return ConnectionCompiler(objects, selected, field.collection, parent_key).compile()
 
 
-class Connection:
+class ConnectionCompiler:
     """One list: its page, and its count. What it is read from can be told anew."""
 
     def __init__(
         self,
         objects: Objects,
-        selected: Selected,
+        selected: FieldSelection,
         collection: Collection,
-        under: tuple[str, ColumnElement[Any]] | None,
+        parent_key: tuple[str, ColumnElement[Any]] | None,
     ) -> None:
         assert selected.site is not None, "every list takes arguments"
         self.objects = objects
-        self.writer = objects.writer
-        self.selection = selected.only
+        self.builder = objects.builder
+        self.selection = selected.child
         self.site: int = selected.site
-        self.request: PageRequest = objects.asked[self.site]
+        self.request: PageRequest = objects.arguments[self.site]
         self.is_constant = not objects.tree.sites[self.site].has_variables
         self.collection = collection
-        self.under = under
-        self.page = Rows(self.writer.name(), self.collection, self.listed())
-        self.rows = self.writer.name()
-        self.whole = self.writer.name()
-        self.of_rows: dict[str, str] = {}
-        """Expressions over a row, by the names that `rows` gives them."""
-        self.of_whole: dict[str, str] = {}
-        """Aggregates over the page, by the names that `whole` gives them."""
-        wanted = {one.field.python_name for each in self.selection.named("page_info") for one in _declared(each.only)}
-        self.needs_more = ("has_previous_page" if self.request.backwards else "has_next_page") in wanted
+        self.parent_key = parent_key
+        self.page = DerivedTable(self.builder.new_alias(), self.collection, self.select_rows())
+        self.row_alias = self.builder.new_alias()
+        self.page_alias = self.builder.new_alias()
+        self.row_expressions: dict[str, str] = {}
+        """Expressions over a row, by the names that `row_alias` gives them."""
+        self.page_aggregates: dict[str, str] = {}
+        """Aggregates over the page, by the names that `page_alias` gives them."""
+        wanted = {
+            one.field.python_name
+            for each in self.selection.fields_named("page_info")
+            for one in _declared_fields(each.child)
+        }
+        self.fetches_extra_row = ("has_previous_page" if self.request.backwards else "has_next_page") in wanted
         """Whether a row beyond the page is looked for."""
-        self.is_numbered = self.request.backwards or self.needs_more or bool(wanted & {"start_cursor", "end_cursor"})
+        self.is_numbered = (
+            self.request.backwards or self.fetches_extra_row or bool(wanted & {"start_cursor", "end_cursor"})
+        )
 
-    def shown(self) -> Json:
+    def compile(self) -> JsonExpression:
         """The list as an object."""
-        shown = Json.object_of([(each.key, self.part(each)) for each in self.selection.fields])
-        return shown.read_from(self.aggregates()) if self.of_whole else shown
+        value = JsonExpression.object_of([(each.key, self.compile_field(each)) for each in self.selection.fields])
+        return value.selected_from(self.page_from()) if self.page_aggregates else value
 
-    def part(self, each: Selected) -> Json:
+    def compile_field(self, each: FieldSelection) -> JsonExpression:
         """One field of the list."""
         match each.field.python_name if each.field else "":
             case "":
-                return Json.name(self.selection.type_name)
+                return JsonExpression.constant(self.selection.type_name)
             case "nodes":
-                return self.all(self.objects.object_of(each.only, self.page))
+                return self.compile_list(self.objects.compile_object(each.child, self.page))
             case "edges":
-                return self.all(Json.object_of([(one.key, self.edge(one, each.only)) for one in each.only.fields]))
+                return self.compile_list(
+                    JsonExpression.object_of(
+                        [(one.key, self.compile_edge_field(one, each.child)) for one in each.child.fields]
+                    )
+                )
             case "page_info":
-                return Json.object_of([(one.key, self.info(one, each.only)) for one in each.only.fields])
+                return JsonExpression.object_of(
+                    [(one.key, self.compile_page_info_field(one, each.child)) for one in each.child.fields]
+                )
             case "total_count":
-                return self.count()
-        raise Declined(f"{self.selection.type_name}.{each.key} is answered by code")
+                return self.compile_count()
+        raise Unsupported(f"{self.selection.type_name}.{each.key} is answered by code")
 
-    def edge(self, one: Selected, within: Selection) -> Json:
+    def compile_edge_field(self, one: FieldSelection, within: SelectionSet) -> JsonExpression:
         """One field of an edge."""
         match one.field.python_name if one.field else "":
             case "":
-                return Json.name(within.type_name)
+                return JsonExpression.constant(within.type_name)
             case "node":
-                return self.objects.object_of(one.only, self.page)
+                return self.objects.compile_object(one.child, self.page)
             case "cursor":
-                return Json.string(self.cursor()).or_fail()
-        raise Declined(f"{within.type_name}.{one.key} is answered by code")
+                return JsonExpression.string(self.cursor_expression()).or_error()
+        raise Unsupported(f"{within.type_name}.{one.key} is answered by code")
 
-    def info(self, one: Selected, within: Selection) -> Json:
+    def compile_page_info_field(self, one: FieldSelection, within: SelectionSet) -> JsonExpression:
         """One field of what is said of the page."""
         backwards, has_cursor = self.request.backwards, self.request.cursor is not None
         match one.field.python_name if one.field else "":
             case "":
-                return Json.name(within.type_name)
+                return JsonExpression.constant(within.type_name)
             case "has_next_page":
-                return _constant(has_cursor) if backwards else self.more()
+                return _boolean_literal(has_cursor) if backwards else self.compile_has_more()
             case "has_previous_page":
-                return self.more() if backwards else _constant(has_cursor)
+                return self.compile_has_more() if backwards else _boolean_literal(has_cursor)
             case "start_cursor":
-                return self.furthest_cursor() if backwards else self.nearest_cursor()
+                return self.last_row_cursor() if backwards else self.first_row_cursor()
             case "end_cursor":
-                return self.nearest_cursor() if backwards else self.furthest_cursor()
-        raise Declined(f"{within.type_name}.{one.key} is answered by code")
+                return self.first_row_cursor() if backwards else self.last_row_cursor()
+        raise Unsupported(f"{within.type_name}.{one.key} is answered by code")
 
-    def cursor(self) -> str:
+    def cursor_expression(self) -> str:
         """A row's cursor, which is Base64."""
-        return f"({self.writer.render(cursor_of(*self.keys()), self.site)})"
+        return f"({self.builder.render(encode_cursor(*self.sort_keys()), self.site)})"
 
-    def keys(self) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    def sort_keys(self) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
         """What the page is sorted by."""
         sort, _, _ = order_keys(self.collection, self.request)
         return self.page.add("=sort", sort), self.page.column("id")
 
-    def all(self, each: Json) -> Json:
+    def compile_list(self, each: JsonExpression) -> JsonExpression:
         """A list of something of each row of the page."""
         order = ""
         if self.is_numbered:
-            order = f" ORDER BY {self.rows}.n DESC" if self.request.backwards else f" ORDER BY {self.rows}.n"
-        return self.aggregate(Json.list_of(Json.of(self.of_row(each.sql())), order, self.on_page()))
+            order = f" ORDER BY {self.row_alias}.n DESC" if self.request.backwards else f" ORDER BY {self.row_alias}.n"
+        return self.project_page(
+            JsonExpression.list_of(JsonExpression.concat(self.project_row(each.to_sql())), order, self.page_filter())
+        )
 
-    def more(self) -> Json:
+    def compile_has_more(self) -> JsonExpression:
         """Whether there are rows beyond the page."""
-        return self.aggregate(Json.of(f"(count(*) > {self.limit})::text"))
+        return self.project_page(JsonExpression.concat(f"(count(*) > {self.limit})::text"))
 
-    def nearest_cursor(self) -> Json:
+    def first_row_cursor(self) -> JsonExpression:
         """The cursor of the first row that is walked."""
-        first = f"max({self.of_row(self.cursor())}) FILTER (WHERE {self.rows}.n = 1)"
-        return self.aggregate(Json.string(first).or_null())
+        first = f"max({self.project_row(self.cursor_expression())}) FILTER (WHERE {self.row_alias}.n = 1)"
+        return self.project_page(JsonExpression.string(first).or_null())
 
-    def furthest_cursor(self) -> Json:
+    def last_row_cursor(self) -> JsonExpression:
         """The cursor of the last row that is walked."""
-        order = f" ORDER BY {self.rows}.n DESC"
-        last = f"(array_agg({self.of_row(self.cursor())}{order}){self.on_page()})[1]"
-        return self.aggregate(Json.string(last).or_null())
+        order = f" ORDER BY {self.row_alias}.n DESC"
+        last = f"(array_agg({self.project_row(self.cursor_expression())}{order}){self.page_filter()})[1]"
+        return self.project_page(JsonExpression.string(last).or_null())
 
-    def on_page(self) -> str:
+    def page_filter(self) -> str:
         """What leaves out a row beyond the page."""
-        return f" FILTER (WHERE {self.rows}.n <= {self.limit})" if self.needs_more else ""
+        return f" FILTER (WHERE {self.row_alias}.n <= {self.limit})" if self.fetches_extra_row else ""
 
-    def of_row(self, expression: str) -> str:
+    def project_row(self, expression: str) -> str:
         """Something of a row, by the name that it has outside."""
-        return f"{self.rows}.{self.of_rows.setdefault(expression, f'r{len(self.of_rows)}')}"
+        return f"{self.row_alias}.{self.row_expressions.setdefault(expression, f'r{len(self.row_expressions)}')}"
 
-    def aggregate(self, shown: Json) -> Json:
+    def project_page(self, value: JsonExpression) -> JsonExpression:
         """Something of the whole page, by the name that it has outside."""
-        return Json.of(f"{self.whole}.{self.of_whole.setdefault(shown.sql(), f'w{len(self.of_whole)}')}")
+        return JsonExpression.concat(
+            f"{self.page_alias}.{self.page_aggregates.setdefault(value.to_sql(), f'w{len(self.page_aggregates)}')}"
+        )
 
     @property
     def limit(self) -> str:
         """How many rows the page has."""
         if self.is_constant:
             return str(self.request.limit)
-        return str(self.writer.parameter(self.site, "limit", Integer()))
+        return str(self.builder.parameter(self.site, "limit", Integer()))
 
-    def listed(self) -> Select[Any]:
+    def select_rows(self) -> Select[Any]:
         """The rows, as the services select them."""
         filters = [name for name, _ in self.request.filters]
-        return listed(self.collection, self.objects.permissions, filters, self.under)
+        return select_list(self.collection, self.objects.permissions, filters, self.parent_key)
 
-    def count(self) -> Json:
+    def compile_count(self) -> JsonExpression:
         """How many rows there are."""
-        rows = self.listed()
+        rows = self.select_rows()
         only_ids = rows.with_only_columns(rows.selected_columns["id"], maintain_column_froms=True)
-        of = f"({self.writer.render(only_ids, self.site)}) {self.writer.name()}"
-        return Json.of("count(*)::integer::text").read_from(of)
+        of = f"({self.builder.render(only_ids, self.site)}) {self.builder.new_alias()}"
+        return JsonExpression.concat("count(*)::integer::text").selected_from(of)
 
-    def aggregates(self) -> str:
+    def page_from(self) -> str:
         """What is shown of all rows of the page, as a table of one row."""
-        wanted = ", ".join(f"{expression} AS {name}" for expression, name in self.of_whole.items())
-        return f"(SELECT {wanted} FROM ({self.source()}) {self.rows}) {self.whole}"
+        wanted = ", ".join(f"{expression} AS {name}" for expression, name in self.page_aggregates.items())
+        return f"(SELECT {wanted} FROM ({self.row_select()}) {self.row_alias}) {self.page_alias}"
 
-    def source(self) -> str:
+    def row_select(self) -> str:
         """What is needed of each row of the page, in the order in which they are walked."""
-        parts = [f"{expression} AS {name}" for expression, name in self.of_rows.items()]
+        parts = [f"{expression} AS {name}" for expression, name in self.row_expressions.items()]
         if self.is_numbered:
             direction = " DESC" if self.request.descending != self.request.backwards else ""
-            order = ", ".join(f"{key!s}{direction}" for key in self.keys())
+            order = ", ".join(f"{key!s}{direction}" for key in self.sort_keys())
             parts.append(f"row_number() OVER (ORDER BY {order}) AS n")
-        return f"SELECT {', '.join(parts)} FROM ({self.paged()}) {self.page.name}"
+        return f"SELECT {', '.join(parts)} FROM ({self.page_select()}) {self.page.alias}"
 
-    def paged(self) -> str:
+    def page_select(self) -> str:
         """The rows of the page, with what is needed of them."""
-        most = (self.request.limit if self.is_constant else MOST) + self.needs_more
-        page = paged(self.page.narrowed(), self.collection, self.request, literal_column(str(most)))
-        inner = self.writer.render(page, self.site)
+        most = (self.request.limit if self.is_constant else MAX_PAGE_SIZE) + self.fetches_extra_row
+        page = apply_page(self.page.projected(), self.collection, self.request, literal_column(str(most)))
+        inner = self.builder.render(page, self.site)
         if self.is_constant:
             return inner
         # Planned for the longest page, since a plan does not know the parameter, and read as far as is asked.
-        return f"SELECT * FROM ({inner}) {self.writer.name()} LIMIT {self.limit} + {int(self.needs_more)}"
+        return f"SELECT * FROM ({inner}) {self.builder.new_alias()} LIMIT {self.limit} + {int(self.fetches_extra_row)}"
 
 
-def _declared(selection: Selection) -> list[Any]:
+def _declared_fields(selection: SelectionSet) -> list[Any]:
     return [each for each in selection.fields if each.field is not None]
 
 
-def _constant(value: object) -> Json:
-    return Json.of(Letters("true" if value else "false"))
+def _boolean_literal(value: object) -> JsonExpression:
+    return JsonExpression.concat(JsonLiteral("true" if value else "false"))

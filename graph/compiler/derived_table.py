@@ -6,15 +6,15 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select
 
-from graph.compiler.sql import column
+from graph.compiler.sql import column_ref
 from models.base import choices_of
 from services.queries import collection as queries_collection
 
-__all__ = ["UNKNOWN", "Proof", "Rows"]
+__all__ = ["NO_FACTS", "ColumnFacts", "DerivedTable"]
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class ColumnFacts:
     """What the tables guarantee of a value."""
 
     never_null: bool = False
@@ -22,17 +22,17 @@ class Proof:
     """What it can be besides null, if that is said."""
 
 
-UNKNOWN = Proof()
+NO_FACTS = ColumnFacts()
 
 
-class Rows:
+class DerivedTable:
     """Rows that the outer select reads by a name; it notes which of their columns that needs."""
 
     def __init__(self, name: str, collection: queries_collection.Collection, select: Select[Any]) -> None:
-        self.name = name
+        self.alias = name
         self.collection = collection
         self.select = select
-        self._needed: dict[str, ColumnElement[Any]] = {}
+        self._columns: dict[str, ColumnElement[Any]] = {}
 
     def column(self, name: str) -> ColumnElement[Any]:
         """One of their columns, to be used outside."""
@@ -40,18 +40,18 @@ class Rows:
 
     def add(self, name: str, expression: ColumnElement[Any]) -> ColumnElement[Any]:
         """Something that is computed of them, to be used outside."""
-        self._needed.setdefault(name, expression.label(name))
-        return column(self.name, name, expression.type)
+        self._columns.setdefault(name, expression.label(name))
+        return column_ref(self.alias, name, expression.type)
 
-    def proof(self, name: str) -> Proof:
+    def column_facts(self, name: str) -> ColumnFacts:
         """What is known of a column, if it is the table's own."""
         found = self.select.selected_columns[name]
-        return Proof(not found.nullable, choices_of(found)) if isinstance(found, Column) else UNKNOWN
+        return ColumnFacts(not found.nullable, choices_of(found)) if isinstance(found, Column) else NO_FACTS
 
-    def narrowed(self) -> Select[Any]:
+    def projected(self) -> Select[Any]:
         """The select with nothing but what is needed."""
-        return self.select.with_only_columns(*self.needed(), maintain_column_froms=True)
+        return self.select.with_only_columns(*self.needed_columns(), maintain_column_froms=True)
 
-    def needed(self) -> Collection[ColumnElement[Any]]:
+    def needed_columns(self) -> Collection[ColumnElement[Any]]:
         """What is needed of them; something, even when it matters only that they are there."""
-        return self._needed.values() or [self.select.selected_columns["id"]]
+        return self._columns.values() or [self.select.selected_columns["id"]]

@@ -8,35 +8,35 @@ from typing import Any
 import orjson
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType, get_operation_ast
 
-from graph.compiler.arguments import Values, Variables, asker
-from graph.compiler.coercion import Inputs
-from graph.compiler.plans import Plan, plan, shape
-from graph.compiler.selection import NOT_OURS, Declined, Tree, switches, tree_of
-from graph.compiler.update_statement import edit_field
-from graph.execution import Texts
+from graph.compiler.arguments import CoercedVariables, VariableDefinitions, argument_parser
+from graph.compiler.coercion import InputCoercion
+from graph.compiler.plans import Plan, build_plan, plan_key
+from graph.compiler.selection import SILENT, OperationTree, Unsupported, build_tree, directive_variables
+from graph.compiler.update_statement import find_row_update_field
+from graph.execution import DocumentCache
 from graph.fields.mutations import Mutation
-from graph.runtime.complexity import Outline
+from graph.runtime.complexity import CostModel
 from graph.runtime.context import Context
-from graph.runtime.lru import Cache
-from models.database.errors import Unfit, Unreadable
+from graph.runtime.lru import SegmentedLRU
+from models.database.errors import InvalidValue, StatementRejected
 from services.errors import DomainError, Unavailable
-from services.writes.row_update import Edit
+from services.writes.row_update import RowUpdate
 
-__all__ = ["Answer", "Compiler"]
+__all__ = ["CompiledResult", "Compiler"]
 
-OPERATIONS_KEPT = 500
-PLANS_KEPT = 2_000
-TREES_KEPT = 16  # of one operation, by the booleans of `@skip` and `@include`
+MAX_CACHED_OPERATIONS = 500
+MAX_CACHED_PLANS = 2_000
+MAX_VARIANTS = 16  # of one operation, by the booleans of `@skip` and `@include`
 
 REFUSED_ARGUMENTS = "refused arguments"
 FAULT = "a fault"
-OWN = ("tenant_id", "user_id", "session_id")
+IDENTITY_PARTS = ("tenant_id", "user_id", "session_id")
 
 log = logging.getLogger("atrium.compiler")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CompiledResult:
     """What was answered: the data, as it is sent, or why the reference executor has to."""
 
     data: Any = None
@@ -44,43 +44,47 @@ class Answer:
 
 
 @dataclass(slots=True, eq=False)
-class Prepared:
+class PreparedOperation:
     """What is known of one operation of one text: it is valid, and no subscription."""
 
     document: DocumentNode
     operation: OperationDefinitionNode
     type: str
     name: str | None
-    outline: Outline
-    variables: Variables
-    switches: tuple[str, ...]
-    trees: Cache[tuple[Any, ...], "Planned | Declined"] = field(default_factory=lambda: Cache(TREES_KEPT))
+    cost_model: CostModel
+    variables: VariableDefinitions
+    directive_variables: tuple[str, ...]
+    variants: SegmentedLRU[tuple[Any, ...], "OperationVariant | Unsupported"] = field(
+        default_factory=lambda: SegmentedLRU(MAX_VARIANTS)
+    )
 
 
 @dataclass(slots=True, eq=False)
-class Planned:
+class OperationVariant:
     """One tree of an operation, and what its sites ask for if that is the same in every request."""
 
-    tree: Tree
-    askers: Sequence[Callable[[Values], Any]]
-    asked: Sequence[Any] | None = None
-    edits: Mutation | None = None
+    tree: OperationTree
+    argument_parsers: Sequence[Callable[[CoercedVariables], Any]]
+    arguments: Sequence[Any] | None = None
+    row_update_field: Mutation | None = None
     """The field of a mutation that may come down to an edit."""
 
 
 class Compiler:
     """Runs queries of one schema, and edits, as single statements."""
 
-    def __init__(self, schema: Any, graphql: GraphQLSchema, texts: Texts) -> None:
-        """Args: schema: Strawberry's; graphql: the same as graphql-core has it; texts: what is known of texts."""
+    def __init__(self, schema: Any, graphql: GraphQLSchema, document_cache: DocumentCache) -> None:
+        """Args: schema: Strawberry's; graphql: the same as graphql-core has it; document_cache: parsed documents."""
         self._schema = schema
         self._graphql = graphql
-        self._texts = texts
-        self._inputs = Inputs(schema)
-        self._operations: Cache[tuple[str, str | None], Prepared | Declined] = Cache(OPERATIONS_KEPT)
-        self._plans: Cache[tuple[Any, ...], Plan | Declined] = Cache(PLANS_KEPT)
+        self._document_cache = document_cache
+        self._coercion = InputCoercion(schema)
+        self._operations: SegmentedLRU[tuple[str, str | None], PreparedOperation | Unsupported] = SegmentedLRU(
+            MAX_CACHED_OPERATIONS
+        )
+        self._plans: SegmentedLRU[tuple[Any, ...], Plan | Unsupported] = SegmentedLRU(MAX_CACHED_PLANS)
 
-    async def answer(
+    async def execute(
         self,
         source: str,
         operation_name: str | None,
@@ -88,148 +92,167 @@ class Compiler:
         context: Context,
         *,
         may_change: bool,
-    ) -> Answer:
+    ) -> CompiledResult:
         """Answer an operation, or say why not; nothing was changed then, and nothing was shown."""
         try:
-            prepared = self._prepared(source, operation_name, variables)
+            prepared = self._get_prepared(source, operation_name, variables)
             if prepared.type == "mutation" and not may_change:
-                return Answer(declined=NOT_OURS)
-            found, asked = self._plan(prepared, variables, context)
-        except Declined as declined:
-            return Answer(declined=declined.reason)
+                return CompiledResult(declined=SILENT)
+            plan, arguments = self._find_plan(prepared, variables, context)
+        except Unsupported as declined:
+            return CompiledResult(declined=declined.reason)
         except (DomainError, GraphQLError):
-            return Answer(declined=REFUSED_ARGUMENTS)
+            return CompiledResult(declined=REFUSED_ARGUMENTS)
         except Exception:
             log.exception("the compiler failed, and the reference executor goes on")
-            return Answer(declined=FAULT)
-        run = self._ask if found.mutation is None else self._change
-        answer = await run(found, asked, context)
-        if answer.declined is None:
-            found.uses += 1
-            context.note("compiler", prepared.type, prepared.name)
-        return answer
+            return CompiledResult(declined=FAULT)
+        run = self._run_query if plan.mutation is None else self._run_update
+        result = await run(plan, arguments, context)
+        if result.declined is None:
+            plan.uses += 1
+            context.record_operation("compiler", prepared.type, prepared.name)
+        return result
 
     @staticmethod
-    async def _ask(found: Plan, asked: Sequence[Any], context: Context) -> Answer:
+    async def _run_query(plan: Plan, arguments: Sequence[Any], context: Context) -> CompiledResult:
         """Run a query. What is refused is worded by the reference executor, without another look at the database."""
-        context.route.kind = None  # a replica will do
+        context.route.operation_kind_reason = None  # a replica will do
         try:
-            data = await context.ask(found.sql, found.values(asked, context.actor.identity), keep=found.uses > 0)
-        except Unreadable:
-            return Answer(declined="a value that breaks a promise")
-        except Unfit:
+            data = await context.fetch_compiled(
+                plan.sql, plan.values(arguments, context.actor.identity), prepare=plan.uses > 0
+            )
+        except InvalidValue:
+            return CompiledResult(declined="a value that breaks a promise")
+        except StatementRejected:
             log.exception("a compiled statement failed, and the reference executor goes on")
-            return Answer(declined=FAULT)
+            return CompiledResult(declined=FAULT)
         except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
-            context.refuse(refusal)
-            return Answer(declined=type(refusal).__name__)
-        return Answer(orjson.Fragment(data)) if data else Answer(declined="nothing that matches")
+            context.fail_with(refusal)
+            return CompiledResult(declined=type(refusal).__name__)
+        return CompiledResult(orjson.Fragment(data)) if data else CompiledResult(declined="nothing that matches")
 
     @staticmethod
-    async def _change(found: Plan, asked: Sequence[Any], context: Context) -> Answer:
+    async def _run_update(plan: Plan, arguments: Sequence[Any], context: Context) -> CompiledResult:
         """Carry an edit out. One that changed nothing is begun anew by the reference executor."""
-        identity = replace(context.actor.identity, operation=found.mutation or "")
+        identity = replace(context.actor.identity, operation=plan.mutation or "")
         try:
-            data = await context.change(found.sql, found.values(asked, identity), keep=found.uses > 0)
-        except Unfit:
+            data = await context.execute_compiled(plan.sql, plan.values(arguments, identity), prepare=plan.uses > 0)
+        except StatementRejected:
             log.exception("a compiled edit failed, and the reference executor goes on")
-            return Answer(declined=FAULT)
+            return CompiledResult(declined=FAULT)
         except Unavailable as refusal:  # and nobody knows whether it was changed
-            context.refuse(refusal)
-            return Answer(declined=type(refusal).__name__)
-        return Answer(declined="an edit that changed nothing") if data is None else Answer(orjson.Fragment(data))
+            context.fail_with(refusal)
+            return CompiledResult(declined=type(refusal).__name__)
+        return (
+            CompiledResult(declined="an edit that changed nothing")
+            if data is None
+            else CompiledResult(orjson.Fragment(data))
+        )
 
-    def _prepared(self, source: str, operation_name: str | None, variables: dict[str, Any] | None) -> Prepared:
+    def _get_prepared(
+        self, source: str, operation_name: str | None, variables: dict[str, Any] | None
+    ) -> PreparedOperation:
         key = (source, operation_name)
         found = self._operations.get(key)
         if found is None:
             found = self._prepare(source, operation_name, variables)
             self._operations.put(key, found)
-        if isinstance(found, Declined):
+        if isinstance(found, Unsupported):
             raise found
-        if found.outline.steps and found.outline.measure(variables).refusal(self._texts.limits) is not None:
-            raise Declined("over the budget")
+        if (
+            found.cost_model.steps
+            and found.cost_model.measure(variables).limit_error(self._document_cache.limits) is not None
+        ):
+            raise Unsupported("over the budget")
         return found
 
     def _prepare(self, source: str, operation_name: str | None, variables: dict[str, Any] | None) -> Any:
-        faults = self._texts.faults(self._graphql, source, operation_name, variables or {})
-        if faults:
-            raise Declined("not valid")
-        document = self._texts.document(source)
+        errors = self._document_cache.validation_errors(self._graphql, source, operation_name, variables or {})
+        if errors:
+            raise Unsupported("not valid")
+        document = self._document_cache.document(source)
         operation = get_operation_ast(document, operation_name)
         if operation is None:
-            raise Declined("not valid")
+            raise Unsupported("not valid")
         if operation.operation is OperationType.SUBSCRIPTION:
-            return Declined(NOT_OURS)
+            return Unsupported(SILENT)
         name = operation_name or (operation.name.value if operation.name else None)
-        outline = self._texts.outline(self._graphql, source, operation_name)
-        variables_ = Variables(self._graphql, operation, self._inputs)
-        return Prepared(
-            document, operation, operation.operation.value, name, outline, variables_, switches(document, operation)
+        cost_model = self._document_cache.cost_model(self._graphql, source, operation_name)
+        variables_ = VariableDefinitions(self._graphql, operation, self._coercion)
+        return PreparedOperation(
+            document,
+            operation,
+            operation.operation.value,
+            name,
+            cost_model,
+            variables_,
+            directive_variables(document, operation),
         )
 
-    def _plan(self, prepared: Prepared, given: dict[str, Any] | None, context: Context) -> tuple[Plan, Sequence[Any]]:
+    def _find_plan(
+        self, prepared: PreparedOperation, given: dict[str, Any] | None, context: Context
+    ) -> tuple[Plan, Sequence[Any]]:
         identity, permissions = context.actor.identity, context.actor.permissions
         if identity.user_id is None:
-            raise Declined("nobody asks")
-        values = prepared.variables.read(given or {})
-        booleans = tuple([values.coerced.get(name) for name in prepared.switches])
-        planned = prepared.trees.get(booleans)
-        if planned is None:
-            planned = self._planned(prepared, values)
-            prepared.trees.put(booleans, planned)
-        if isinstance(planned, Declined):
-            raise planned
-        asked: Sequence[Any]
-        shapes: tuple[Any, ...] = ()
-        if planned.asked is not None:
-            asked = planned.asked
+            raise Unsupported("nobody asks")
+        values = prepared.variables.coerce(given or {})
+        booleans = tuple([values.coerced.get(name) for name in prepared.directive_variables])
+        variant = prepared.variants.get(booleans)
+        if variant is None:
+            variant = self._build_variant(prepared, values)
+            prepared.variants.put(booleans, variant)
+        if isinstance(variant, Unsupported):
+            raise variant
+        arguments: Sequence[Any]
+        plan_keys: tuple[Any, ...] = ()
+        if variant.arguments is not None:
+            arguments = variant.arguments
         else:
-            asked = [ask(values) for ask in planned.askers]
-            if planned.edits is not None:
-                asked = [_edit(planned.edits, context, asked[0])]
-            shapes = tuple([shape(each) for each in asked])
-        key = (planned, permissions, identity.tenant_id is None, identity.session_id is None, shapes)
-        found = self._plans.get(key)
-        if found is None:
-            known = {name: getattr(identity, name) is not None for name in OWN}
-            found = plan(planned.tree, permissions, asked, known)
-            self._plans.put(key, found)
-            _tell(prepared, found)
-        if isinstance(found, Declined):
-            raise found
-        return found, asked
+            arguments = [ask(values) for ask in variant.argument_parsers]
+            if variant.row_update_field is not None:
+                arguments = [_row_update_of(variant.row_update_field, context, arguments[0])]
+            plan_keys = tuple([plan_key(each) for each in arguments])
+        key = (variant, permissions, identity.tenant_id is None, identity.session_id is None, plan_keys)
+        plan = self._plans.get(key)
+        if plan is None:
+            identity_parts = {name: getattr(identity, name) is not None for name in IDENTITY_PARTS}
+            plan = build_plan(variant.tree, permissions, arguments, identity_parts)
+            self._plans.put(key, plan)
+            _log_declined(prepared, plan)
+        if isinstance(plan, Unsupported):
+            raise plan
+        return plan, arguments
 
-    def _planned(self, prepared: Prepared, values: Values) -> Planned | Declined:
+    def _build_variant(self, prepared: PreparedOperation, values: CoercedVariables) -> OperationVariant | Unsupported:
         try:
-            tree = tree_of(self._graphql, prepared.document, prepared.operation, values.whole())
-            askers = [asker(self._schema, self._inputs, site) for site in tree.sites]
-            edits = edit_field(tree) if prepared.type == "mutation" else None
-            if edits is not None or any(site.has_variables for site in tree.sites):
-                return Planned(tree, askers, None, edits)
-            return Planned(tree, askers, [ask(values) for ask in askers])
-        except Declined as declined:
-            _tell(prepared, declined)
+            tree = build_tree(self._graphql, prepared.document, prepared.operation, values.as_graphql_core())
+            argument_parsers = [argument_parser(self._schema, self._coercion, site) for site in tree.sites]
+            row_update_field = find_row_update_field(tree) if prepared.type == "mutation" else None
+            if row_update_field is not None or any(site.has_variables for site in tree.sites):
+                return OperationVariant(tree, argument_parsers, None, row_update_field)
+            return OperationVariant(tree, argument_parsers, [ask(values) for ask in argument_parsers])
+        except Unsupported as declined:
+            _log_declined(prepared, declined)
             return declined
         except (DomainError, GraphQLError):
-            refused = Declined(REFUSED_ARGUMENTS)
-            _tell(prepared, refused)
+            refused = Unsupported(REFUSED_ARGUMENTS)
+            _log_declined(prepared, refused)
             return refused
 
 
-def _edit(field: Mutation, context: Context, asked: Any) -> Edit[Any]:
+def _row_update_of(field: Mutation, context: Context, mutation_input: Any) -> RowUpdate[Any]:
     """The edit that a mutation comes down to.
 
     Raises:
         Declined: it is more than that, or less.
     """
-    edit = field.edit(context.actor, asked) if field.edit else None
-    if edit is None or not edit.changes:
-        raise Declined("more than an edit")
-    return edit
+    row_update = field.row_update(context.actor, mutation_input) if field.row_update else None
+    if row_update is None or not row_update.changes:
+        raise Unsupported("more than an edit")
+    return row_update
 
 
-def _tell(prepared: Prepared, found: object) -> None:
+def _log_declined(prepared: PreparedOperation, found: object) -> None:
     """Log why an operation is left to the reference executor; once for as long as that is remembered."""
-    if isinstance(found, Declined) and found.reason != NOT_OURS:
+    if isinstance(found, Unsupported) and found.reason != SILENT:
         log.info("not compiled: %s", found.reason, extra={"fields": {"operation_name": prepared.name}})

@@ -2,92 +2,94 @@
 
 `row_to_json` and `json_agg` look up the types of what they are given for every row, and copy each level as a value of
 its own; to join texts costs less. In return, whatever is joined must be proved never to be null, for one null makes the
-whole null. A value that may be null says so here: by `or_null`, or, where the schema allows no null, by `or_fail`.
+whole null. A value that may be null says so here: by `or_null`, or, where the schema allows no null, by `or_error`.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from graph.compiler.sql import FAILURE, text
+from graph.compiler.sql import RAISE_ERROR, quote_literal
 
-__all__ = ["Json", "Letters"]
+__all__ = ["JsonExpression", "JsonLiteral"]
 
-CHAIN = 30  # texts joined in one expression; more of them in groups, since PostgreSQL descends once for each
+MAX_OPERANDS = 30  # texts joined in one expression; more of them in groups, since PostgreSQL descends once for each
 
 
-class Letters(str):
+class JsonLiteral(str):
     """Letters of JSON as they are; all other strings in here are SQL."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Json:
+class JsonExpression:
     """A piece of JSON: letters, and expressions of the type text between them."""
 
     parts: tuple[str, ...]
 
-    NULL: ClassVar["Json"]
+    NULL: ClassVar["JsonExpression"]
 
     @classmethod
-    def of(cls, *pieces: "str | Json") -> "Json":
+    def concat(cls, *pieces: "str | JsonExpression") -> "JsonExpression":
         """These pieces, one behind the other."""
         parts: list[str] = []
         for piece in pieces:
-            for part in piece.parts if isinstance(piece, Json) else (piece,):
-                if parts and isinstance(part, Letters) and isinstance(parts[-1], Letters):
-                    parts[-1] = Letters(parts[-1] + part)
+            for part in piece.parts if isinstance(piece, JsonExpression) else (piece,):
+                if parts and isinstance(part, JsonLiteral) and isinstance(parts[-1], JsonLiteral):
+                    parts[-1] = JsonLiteral(parts[-1] + part)
                 else:
                     parts.append(part)
         return cls(tuple(parts))
 
     @classmethod
-    def name(cls, value: str) -> "Json":
+    def constant(cls, value: str) -> "JsonExpression":
         """A string that is known before, of letters that need no escape."""
-        return cls.of(Letters(f'"{value}"'))
+        return cls.concat(JsonLiteral(f'"{value}"'))
 
     @classmethod
-    def string(cls, sql: str) -> "Json":
+    def string(cls, sql: str) -> "JsonExpression":
         """A string whose letters need no escape; null where it is."""
-        return cls.of(Letters('"'), sql, Letters('"'))
+        return cls.concat(JsonLiteral('"'), sql, JsonLiteral('"'))
 
     @classmethod
-    def object_of(cls, shown: Iterable[tuple[str, "Json"]]) -> "Json":
+    def object_of(cls, members: Iterable[tuple[str, "JsonExpression"]]) -> "JsonExpression":
         """An object of these keys and values; a key is one of GraphQL's names, which need no escape."""
-        pieces: list[str | Json] = []
-        for key, value in shown:
-            pieces += [Letters(f'{"," if pieces else "{"}"{key}":'), value]
-        return cls.of(*(pieces or [Letters("{")]), Letters("}"))
+        pieces: list[str | JsonExpression] = []
+        for key, value in members:
+            pieces += [JsonLiteral(f'{"," if pieces else "{"}"{key}":'), value]
+        return cls.concat(*(pieces or [JsonLiteral("{")]), JsonLiteral("}"))
 
     @classmethod
-    def list_of(cls, item: "Json", order: str = "", filter_: str = "") -> "Json":
+    def list_of(cls, item: "JsonExpression", order: str = "", filter_: str = "") -> "JsonExpression":
         """The list of what there is in each row of a source, by an aggregate; `order` and `filter_` are clauses."""
-        return cls.of(Letters("["), f"coalesce(string_agg({item.sql()}, ','{order}){filter_}, '')", Letters("]"))
+        return cls.concat(
+            JsonLiteral("["), f"coalesce(string_agg({item.to_sql()}, ','{order}){filter_}, '')", JsonLiteral("]")
+        )
 
-    def sql(self) -> str:
+    def to_sql(self) -> str:
         """The whole as one expression."""
-        if len(self.parts) == 1 and isinstance(self.parts[0], Letters):
-            return f"{text(self.parts[0])}::text"
-        return _joined([text(part) if isinstance(part, Letters) else part for part in self.parts])
+        if len(self.parts) == 1 and isinstance(self.parts[0], JsonLiteral):
+            return f"{quote_literal(self.parts[0])}::text"
+        return _concatenate([quote_literal(part) if isinstance(part, JsonLiteral) else part for part in self.parts])
 
-    def read_from(self, source: str) -> "Json":
+    def selected_from(self, source: str) -> "JsonExpression":
         """The same, of the one row of a source; null if it has none."""
-        return Json.of(f"(SELECT {self.sql()} FROM {source})")
+        return JsonExpression.concat(f"(SELECT {self.to_sql()} FROM {source})")
 
-    def or_null(self) -> "Json":
+    def or_null(self) -> "JsonExpression":
         """The same; where it is null, the word for that."""
-        return Json.of(f"coalesce({self.sql()}, 'null')")
+        return JsonExpression.concat(f"coalesce({self.to_sql()}, 'null')")
 
-    def or_fail(self) -> "Json":
+    def or_error(self) -> "JsonExpression":
         """The same; where it is null, the statement fails, as the schema allows none."""
-        return Json.of(f"coalesce({self.sql()}, {FAILURE})")
+        return JsonExpression.concat(f"coalesce({self.to_sql()}, {RAISE_ERROR})")
 
 
-Json.NULL = Json.of(Letters("null"))
+JsonExpression.NULL = JsonExpression.concat(JsonLiteral("null"))
 
 
-def _joined(texts: list[str]) -> str:
-    while len(texts) > CHAIN:
-        texts = [f"({' || '.join(texts[i : i + CHAIN])})" for i in range(0, len(texts), CHAIN)]
+def _concatenate(texts: list[str]) -> str:
+    while len(texts) > MAX_OPERANDS:
+        texts = [f"({' || '.join(texts[i : i + MAX_OPERANDS])})" for i in range(0, len(texts), MAX_OPERANDS)]
     return " || ".join(texts)

@@ -11,20 +11,20 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from graph.compiler.selection import Declined, Tree
-from graph.compiler.sql import Source
-from graph.compiler.statement import write
-from graph.compiler.update_statement import write_edit
-from models.database.identity import Identity, entry, entry_to_read
+from graph.compiler.selection import OperationTree, Unsupported
+from graph.compiler.sql import ParameterSource
+from graph.compiler.statement import compile_query
+from graph.compiler.update_statement import compile_update
+from models.database.identity import Identity, enter_arguments, read_enter_arguments
 from services.permissions import Permission
 from services.queries.collection import PageRequest
-from services.writes.row_update import Edit
+from services.writes.row_update import RowUpdate
 
-__all__ = ["Plan", "plan", "shape"]
+__all__ = ["Plan", "build_plan", "plan_key"]
 
-EDIT = {"row_id", "expected_version"}
+ROW_UPDATE_ATTRIBUTES = {"row_id", "expected_version"}
 
-Get = Callable[[Sequence[Any], Identity], Any]
+Binder = Callable[[Sequence[Any], Identity], Any]
 
 
 @dataclass(slots=True, eq=False)
@@ -32,87 +32,94 @@ class Plan:
     """A statement, and what gets the value of each of its parameters."""
 
     sql: str
-    gets: tuple[Get, ...]
+    binders: tuple[Binder, ...]
     mutation: str | None = None
     """The name of the mutation that it carries out, if it changes something."""
     uses: int = 0
     """How often it was run; one that was never run before leaves nothing on a connection."""
 
-    def values(self, asked: Sequence[Any], identity: Identity) -> list[Any]:
+    def values(self, arguments: Sequence[Any], identity: Identity) -> list[Any]:
         """The values of the statement's parameters, those of `atrium_enter` first."""
-        enter = entry_to_read if self.mutation is None else entry
-        return [*enter(identity), *[get(asked, identity) for get in self.gets]]
+        enter = read_enter_arguments if self.mutation is None else enter_arguments
+        return [*enter(identity), *[get(arguments, identity) for get in self.binders]]
 
 
-def shape(asked: Any) -> Any:
+def plan_key(arguments: Any) -> Any:
     """What of a site's wish decides how the statement reads; never a value.
 
     Of a page: its direction, order, filters, and whether it begins at a cursor; of ids: their types; of an edit: the
     columns that it changes, and whether it expects a version.
     """
-    if isinstance(asked, PageRequest):
-        filters = tuple([name for name, _ in asked.filters])
-        return asked.backwards, asked.order, asked.descending, filters, asked.cursor is not None
-    if isinstance(asked, Edit):
-        return tuple(asked.changes), asked.expected_version is not None
-    if isinstance(asked, tuple):
-        return asked[0]
-    if isinstance(asked, list):
-        return tuple(sorted({type_name for type_name, _ in asked}))
+    if isinstance(arguments, PageRequest):
+        filters = tuple([name for name, _ in arguments.filters])
+        return arguments.backwards, arguments.order, arguments.descending, filters, arguments.cursor is not None
+    if isinstance(arguments, RowUpdate):
+        return tuple(arguments.changes), arguments.expected_version is not None
+    if isinstance(arguments, tuple):
+        return arguments[0]
+    if isinstance(arguments, list):
+        return tuple(sorted({type_name for type_name, _ in arguments}))
     return None
 
 
-def plan(
-    tree: Tree, permissions: AbstractSet[Permission], asked: Sequence[Any], known: Mapping[str, bool]
-) -> Plan | Declined:
+def build_plan(
+    tree: OperationTree,
+    permissions: AbstractSet[Permission],
+    arguments: Sequence[Any],
+    identity_parts: Mapping[str, bool],
+) -> Plan | Unsupported:
     """The plan for what is asked; or why there is none."""
-    is_edit = bool(asked) and isinstance(asked[0], Edit)
+    is_row_update = bool(arguments) and isinstance(arguments[0], RowUpdate)
     try:
         statement = (
-            write_edit(tree, permissions, asked[0], known) if is_edit else write(tree, permissions, asked, known)
+            compile_update(tree, permissions, arguments[0], identity_parts)
+            if is_row_update
+            else compile_query(tree, permissions, arguments, identity_parts)
         )
-    except Declined as declined:
+    except Unsupported as declined:
         return declined
-    mutation = tree.root.fields[0].name if is_edit else None
-    return Plan(statement.sql, tuple(_get(source, tree, asked) for source in statement.sources), mutation)
+    mutation = tree.root.fields[0].name if is_row_update else None
+    return Plan(statement.sql, tuple(_binder_of(source, tree, arguments) for source in statement.sources), mutation)
 
 
-def _get(source: Source, tree: Tree, asked: Sequence[Any]) -> Get:
+def _binder_of(source: ParameterSource, tree: OperationTree, arguments: Sequence[Any]) -> Binder:
     if source.site is None:
-        return _processed(source, lambda _asked, identity: getattr(identity, source.name))
-    site, of = source.site, _getter(source.name, asked[source.site])
-    if not (tree.sites[site].has_variables or isinstance(asked[site], Edit)):  # what the text says is part of the plan
-        value = of(asked[site]) if source.process is None else source.process(of(asked[site]))
+        return _with_bind_processor(source, lambda _asked, identity: getattr(identity, source.name))
+    site, read_value = source.site, _value_reader(source.name, arguments[source.site])
+    if not (
+        tree.sites[site].has_variables or isinstance(arguments[site], RowUpdate)
+    ):  # what the text says is part of the plan
+        value = read_value(arguments[site]) if source.process is None else source.process(read_value(arguments[site]))
         return lambda _asked, _identity: value
-    return _processed(source, lambda every, _identity: of(every[site]))
+    return _with_bind_processor(source, lambda every, _identity: read_value(every[site]))
 
 
-def _processed(source: Source, get: Get) -> Get:
+def _with_bind_processor(source: ParameterSource, binder: Binder) -> Binder:
     process = source.process
     if process is None:
-        return get
-    return lambda asked, identity: process(get(asked, identity))
+        return binder
+    return lambda asked, identity: process(binder(asked, identity))
 
 
-def _getter(name: str, asked: Any) -> Callable[[Any], Any]:
+def _value_reader(name: str, arguments: Any) -> Callable[[Any], Any]:
     """What gets a value of this name from any wish of this shape."""
-    if isinstance(asked, UUID):
+    if isinstance(arguments, UUID):
         return lambda row_id: row_id
-    if isinstance(asked, tuple):
+    if isinstance(arguments, tuple):
         return lambda typed: typed[1]
-    if isinstance(asked, list):
+    if isinstance(arguments, list):
         part = 0 if name == "types" else 1
         return lambda every: [each[part] for each in every]
-    if isinstance(asked, Edit):
-        return attrgetter(name) if name in EDIT else lambda edit: edit.changes[name.removeprefix("=")]
-    return _of_page(name, asked)
+    if isinstance(arguments, RowUpdate):
+        return attrgetter(name) if name in ROW_UPDATE_ATTRIBUTES else lambda edit: edit.changes[name.removeprefix("=")]
+    return _page_value_reader(name, arguments)
 
 
-def _of_page(name: str, asked: PageRequest) -> Callable[[PageRequest], Any]:
+def _page_value_reader(name: str, arguments: PageRequest) -> Callable[[PageRequest], Any]:
     if name in {"limit", "fingerprint"}:
         return attrgetter(name)
     if name in {"after_key", "after_id"}:
         place = int(name == "after_id")
         return lambda request: request.cursor and request.cursor[place]
-    index = [each for each, _ in asked.filters].index(name)
+    index = [each for each, _ in arguments.filters].index(name)
     return lambda request: request.filters[index][1]

@@ -16,110 +16,124 @@ from typing import Any
 from graphql import get_named_type, is_composite_type
 from sqlalchemy import ColumnElement, Select, func, literal_column, select
 
-from graph.compiler.connections import Connection, Objects
-from graph.compiler.derived_table import Rows
-from graph.compiler.json_text import Json
-from graph.compiler.selection import Selected, Selection
-from graph.compiler.serialization import printed
-from graph.compiler.sql import column
-from graph.fields.declared import One
-from graph.fields.match_fields import Said, Search
-from services.queries.search_source import Finding
-from services.queries.statements import seek
+from graph.compiler.connections import ConnectionCompiler, Objects
+from graph.compiler.derived_table import DerivedTable
+from graph.compiler.json_text import JsonExpression
+from graph.compiler.selection import FieldSelection, SelectionSet
+from graph.compiler.serialization import serialize
+from graph.compiler.sql import column_ref
+from graph.fields.declared import ToOne
+from graph.fields.match_fields import MatchField, SearchField
+from services.queries.search_source import SearchSource
+from services.queries.statements import keyset_condition
 
-__all__ = ["FoundRows", "found", "said"]
+__all__ = ["MatchRelation", "compile_match_field", "compile_search"]
 
 
-def found(objects: Objects, selected: Selected, field: Search) -> Json:
+def compile_search(objects: Objects, selected: FieldSelection, field: SearchField) -> JsonExpression:
     """A page of what matches as an object; null if nothing does."""
-    return _Found(objects, selected, field).shown()
+    return _SearchCompiler(objects, selected, field).compile()
 
 
-def said(objects: Objects, selected: Selected, field: Said, rows: "FoundRows") -> Json:
+def compile_match_field(
+    objects: Objects, selected: FieldSelection, field: MatchField, rows: "MatchRelation"
+) -> JsonExpression:
     """What a match says of its row."""
-    value = rows.add(f"={field.said}", rows.finding.said[field.said])
+    value = rows.add(f"={field.expression}", rows.search_source.match_expressions[field.expression])
     if is_composite_type(get_named_type(selected.type)):
-        return _each(objects, selected.only, rows.finding.pieces(value))
-    return printed(str(value), value.type, selected.type)
+        return _compile_rows(objects, selected.child, rows.search_source.segments(value))
+    return serialize(str(value), value.type, selected.type)
 
 
-class FoundRows(Rows):
+class MatchRelation(DerivedTable):
     """Rows that were found."""
 
-    def __init__(self, name: str, finding: Finding, rows: Select[Any]) -> None:
-        super().__init__(name, finding.collection, rows)
-        self.finding = finding
+    def __init__(self, name: str, search_source: SearchSource, rows: Select[Any]) -> None:
+        super().__init__(name, search_source.collection, rows)
+        self.search_source = search_source
 
 
-class _Found(Connection):
-    def __init__(self, objects: Objects, selected: Selected, field: Search) -> None:
-        self.finding = field.of
-        super().__init__(objects, selected, field.of.collection, None)
-        self.page = FoundRows(self.page.name, self.finding, self.page.select)
-        self.needs_more = False
+class _SearchCompiler(ConnectionCompiler):
+    def __init__(self, objects: Objects, selected: FieldSelection, field: SearchField) -> None:
+        self.search_source = field.search_source
+        super().__init__(objects, selected, field.search_source.collection, None)
+        self.page = MatchRelation(self.page.alias, self.search_source, self.page.select)
+        self.fetches_extra_row = False
         self.is_numbered = True
 
-    def shown(self) -> Json:
-        return Json.object_of([(each.key, self.part(each)) for each in self.selection.fields]).read_from(
-            self.aggregates()
+    def compile(self) -> JsonExpression:
+        return JsonExpression.object_of(
+            [(each.key, self.compile_field(each)) for each in self.selection.fields]
+        ).selected_from(self.page_from())
+
+    def compile_field(self, each: FieldSelection) -> JsonExpression:
+        if not isinstance(each.field, MatchField):
+            return super().compile_field(each)
+        if is_composite_type(get_named_type(each.type)):
+            return JsonExpression.object_of(
+                [(one.key, self.compile_facet(one, each.child)) for one in each.child.fields]
+            )
+        value = self.search_source.result_expressions[each.field.expression]
+        return serialize(f"({self.builder.render(value)})", value.type, each.type)
+
+    def compile_facet(self, one: FieldSelection, within: SelectionSet) -> JsonExpression:
+        if not isinstance(one.field, MatchField):
+            return JsonExpression.constant(within.type_name)
+        return self.project_page(
+            _compile_rows(self.objects, one.child, self.search_source.facets[one.field.expression])
         )
 
-    def part(self, each: Selected) -> Json:
-        if not isinstance(each.field, Said):
-            return super().part(each)
-        if is_composite_type(get_named_type(each.type)):
-            return Json.object_of([(one.key, self.tally(one, each.only)) for one in each.only.fields])
-        value = self.finding.of_all[each.field.said]
-        return printed(f"({self.writer.render(value)})", value.type, each.type)
+    def compile_edge_field(self, one: FieldSelection, within: SelectionSet) -> JsonExpression:
+        if not isinstance(one.field, MatchField):
+            return super().compile_edge_field(one, within)
+        return self.objects.compile_field(one, within, self.page)
 
-    def tally(self, one: Selected, within: Selection) -> Json:
-        if not isinstance(one.field, Said):
-            return Json.name(within.type_name)
-        return self.aggregate(_each(self.objects, one.only, self.finding.tallies[one.field.said]))
+    def select_rows(self) -> Select[Any]:
+        return self.search_source.rows(self.objects.permissions)
 
-    def edge(self, one: Selected, within: Selection) -> Json:
-        if not isinstance(one.field, Said):
-            return super().edge(one, within)
-        return self.objects.field(one, within, self.page)
+    def sort_keys(self) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+        return self.page.add("=key", self.search_source.page.c.key), self.page.column("id")
 
-    def listed(self) -> Select[Any]:
-        return self.finding.rows(self.objects.permissions)
+    def compile_count(self) -> JsonExpression:
+        return self.project_page(
+            JsonExpression.concat("count(*)::integer::text").selected_from(str(self.search_source.matched))
+        )
 
-    def keys(self) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-        return self.page.add("=key", self.finding.page.c.key), self.page.column("id")
-
-    def count(self) -> Json:
-        return self.aggregate(Json.of("count(*)::integer::text").read_from(str(self.finding.matched)))
-
-    def more(self) -> Json:
-        beyond = select(func.count()).select_from(self.finding.matched)
+    def compile_has_more(self) -> JsonExpression:
+        beyond = select(func.count()).select_from(self.search_source.matched)
         if self.request.cursor:
-            beyond = beyond.where(seek(self.finding.matches, self.request))
-        return self.aggregate(Json.of(f"(({self.writer.render(beyond, self.site)}) > {self.limit})::text"))
+            beyond = beyond.where(keyset_condition(self.search_source.matches, self.request))
+        return self.project_page(
+            JsonExpression.concat(f"(({self.builder.render(beyond, self.site)}) > {self.limit})::text")
+        )
 
-    def aggregates(self) -> str:
-        wanted = ", ".join(f"{expression} AS {name}" for expression, name in self.of_whole.items())
-        matches = f"EXISTS (SELECT FROM {self.finding.matched})"
-        whole: Select[Any] = select(literal_column(f"{wanted} FROM ({self.source()}) {self.rows} HAVING {matches}"))
-        parts = self.finding.parts(self.objects.permissions, self.request, literal_column(self.limit))
-        return f"({self.writer.render(whole.add_cte(*parts), self.site)}) {self.whole}"
+    def page_from(self) -> str:
+        wanted = ", ".join(f"{expression} AS {name}" for expression, name in self.page_aggregates.items())
+        matches = f"EXISTS (SELECT FROM {self.search_source.matched})"
+        whole: Select[Any] = select(
+            literal_column(f"{wanted} FROM ({self.row_select()}) {self.row_alias} HAVING {matches}")
+        )
+        parts = self.search_source.match_and_page_ctes(
+            self.objects.permissions, self.request, literal_column(self.limit)
+        )
+        return f"({self.builder.render(whole.add_cte(*parts), self.site)}) {self.page_alias}"
 
-    def paged(self) -> str:
-        return self.writer.render(self.page.narrowed(), self.site)
+    def page_select(self) -> str:
+        return self.builder.render(self.page.projected(), self.site)
 
 
-def _each(objects: Objects, of: Selection, rows: Select[Any]) -> Json:
+def _compile_rows(objects: Objects, selection: SelectionSet, rows: Select[Any]) -> JsonExpression:
     """A list of these rows, which are nobody's table, in their order."""
-    name, writer = objects.writer.name(), objects.writer
+    name, writer = objects.builder.new_alias(), objects.builder
 
-    def shown(each: Selected) -> Json:
+    def compile_field(each: FieldSelection) -> JsonExpression:
         if each.field is None:
-            return Json.name(of.type_name)
-        called = each.field.column if isinstance(each.field, One) else each.field.python_name
-        value: ColumnElement[Any] = column(name, called, rows.selected_columns[called].type)
-        if isinstance(each.field, One):
-            return objects.one(each, each.field.target.collection, each.field.key, value)
-        return printed(str(value), value.type, each.type)
+            return JsonExpression.constant(selection.type_name)
+        column_name = each.field.column if isinstance(each.field, ToOne) else each.field.python_name
+        value: ColumnElement[Any] = column_ref(name, column_name, rows.selected_columns[column_name].type)
+        if isinstance(each.field, ToOne):
+            return objects.compile_one(each, each.field.target.collection, each.field.key, value)
+        return serialize(str(value), value.type, each.type)
 
-    row = Json.object_of((each.key, shown(each)) for each in of.fields)
-    return Json.list_of(row, f" ORDER BY {name}.place").read_from(f"({writer.render(rows)}) {name}")
+    row = JsonExpression.object_of((each.key, compile_field(each)) for each in selection.fields)
+    return JsonExpression.list_of(row, f" ORDER BY {name}.place").selected_from(f"({writer.render(rows)}) {name}")

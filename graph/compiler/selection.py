@@ -33,20 +33,29 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from graph.compiler.coercion import has_variable
-from graph.fields.declared import Declared
+from graph.fields.declared import DeclaredField
 from graph.fields.mutations import Mutation
 
-__all__ = ["NOT_OURS", "Declined", "Selected", "Selection", "Site", "Tree", "switches", "tree_of"]
+__all__ = [
+    "SILENT",
+    "ArgumentSite",
+    "FieldSelection",
+    "OperationTree",
+    "SelectionSet",
+    "Unsupported",
+    "build_tree",
+    "directive_variables",
+]
 
 TYPE_NAME = GraphQLNonNull(GraphQLString)
-LONGEST_KEY = 63  # bytes of a name in PostgreSQL
-MOST_OBJECTS = 300  # in one statement: fragments within fragments make a short text ask for thousands
+MAX_RESPONSE_KEY_BYTES = 63  # bytes of a name in PostgreSQL
+MAX_OBJECTS = 300  # in one statement: fragments within fragments make a short text ask for thousands
 
 
-NOT_OURS = ""  # nothing to speak of: most mutations, and subscriptions, are the reference executor's
+SILENT = ""  # nothing to speak of: most mutations, and subscriptions, are the reference executor's
 
 
-class Declined(Exception):
+class Unsupported(Exception):
     """The reference executor runs it; the reason is for the log."""
 
     def __init__(self, reason: str) -> None:
@@ -55,19 +64,19 @@ class Declined(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class SelectionSet:
     """The fields that are asked of an object of one type, in the order of the answer."""
 
     type_name: str
-    fields: tuple["Selected", ...]
+    fields: tuple["FieldSelection", ...]
 
-    def named(self, name: str) -> list["Selected"]:
+    def fields_named(self, name: str) -> list["FieldSelection"]:
         """The fields of this name, in Python."""
         return [each for each in self.fields if each.field is not None and each.field.python_name == name]
 
 
 @dataclass(frozen=True, slots=True)
-class Selected:
+class FieldSelection:
     """One field of an object. Without a declaration it is `__typename`."""
 
     key: str
@@ -75,20 +84,20 @@ class Selected:
     field: StrawberryField | None
     type: GraphQLOutputType
     site: int | None
-    of: Mapping[str, Selection]
+    children: Mapping[str, SelectionSet]
     """What is asked of what it leads to, by the type of that."""
 
     @property
-    def only(self) -> Selection:
+    def child(self) -> SelectionSet:
         """What is asked of what it leads to, which is of one type."""
-        return next(iter(self.of.values()))
+        return next(iter(self.children.values()))
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class ArgumentSite:
     """A field with arguments, and whether any of them differs from request to request."""
 
-    field: Declared | Mutation
+    field: DeclaredField | Mutation
     definition: GraphQLField
     node: FieldNode
     arguments: list[StrawberryArgument]
@@ -96,14 +105,14 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class OperationTree:
     """A whole operation."""
 
-    root: Selection
-    sites: tuple[Site, ...]
+    root: SelectionSet
+    sites: tuple[ArgumentSite, ...]
 
 
-def switches(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
+def directive_variables(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
     """The variables that decide by `@skip` and `@include` which fields there are."""
     found: dict[str, None] = {}
 
@@ -118,15 +127,15 @@ def switches(document: DocumentNode, operation: OperationDefinitionNode) -> tupl
     return tuple(name for name in found if name in declared)
 
 
-def tree_of(
+def build_tree(
     schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: VariableValues
-) -> Tree:
+) -> OperationTree:
     """The tree of an operation, with `@skip` and `@include` as these variables decide.
 
     Raises:
         Declined: it holds what no declaration describes.
     """
-    return _Collector(schema, document, operation, variables).tree()
+    return _Collector(schema, document, operation, variables).build()
 
 
 class _Collector:
@@ -145,58 +154,60 @@ class _Collector:
             for node in document.definitions
             if isinstance(node, FragmentDefinitionNode)
         }
-        self._sites: list[Site] = []
+        self._sites: list[ArgumentSite] = []
         self._objects = 0
 
-    def tree(self) -> Tree:
+    def build(self) -> OperationTree:
         root = self._schema.get_root_type(self._operation.operation)
         assert root is not None, "the operation is valid"
         found = collect_fields(self._schema, self._fragments, self._variables, root, self._operation)
-        return Tree(self._selection(root, found), tuple(self._sites))
+        return OperationTree(self._selection_set(root, found), tuple(self._sites))
 
-    def _selection(self, type_: GraphQLObjectType, found: Any) -> Selection:
+    def _selection_set(self, type_: GraphQLObjectType, found: Any) -> SelectionSet:
         if found.new_defer_usages:
-            raise Declined("@defer")
+            raise Unsupported("@defer")
         grouped = found.grouped_field_set
-        return Selection(type_.name, tuple(self._selected(type_, key, details) for key, details in grouped.items()))
+        return SelectionSet(
+            type_.name, tuple(self._field_selection(type_, key, details) for key, details in grouped.items())
+        )
 
-    def _selected(self, type_: GraphQLObjectType, key: str, details: list[FieldDetails]) -> Selected:
+    def _field_selection(self, type_: GraphQLObjectType, key: str, details: list[FieldDetails]) -> FieldSelection:
         node = details[0].node
         name = node.name.value
-        if len(key) > LONGEST_KEY:
-            raise Declined("a long alias")
+        if len(key) > MAX_RESPONSE_KEY_BYTES:
+            raise Unsupported("a long alias")
         if name == "__typename":
-            return Selected(key, name, None, TYPE_NAME, None, {})
+            return FieldSelection(key, name, None, TYPE_NAME, None, {})
         definition = type_.fields.get(name)
         if definition is None:
-            raise Declined("introspection")
+            raise Unsupported("introspection")
         field = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
         if not isinstance(field, StrawberryField):
-            raise Declined(f"{type_.name}.{name} is not declared")
-        site = self._site(type_, field, definition, node) if definition.args else None
-        return Selected(key, name, field, definition.type, site, self._below(definition, details))
+            raise Unsupported(f"{type_.name}.{name} is not declared")
+        site = self._argument_site(type_, field, definition, node) if definition.args else None
+        return FieldSelection(key, name, field, definition.type, site, self._children(definition, details))
 
-    def _below(self, definition: GraphQLField, details: list[FieldDetails]) -> dict[str, Selection]:
-        named = get_named_type(definition.type)
-        if isinstance(named, GraphQLObjectType):
-            types: tuple[GraphQLObjectType, ...] = (named,)
-        elif is_abstract_type(named):
-            types = tuple(self._schema.get_possible_types(named))
+    def _children(self, definition: GraphQLField, details: list[FieldDetails]) -> dict[str, SelectionSet]:
+        named_type = get_named_type(definition.type)
+        if isinstance(named_type, GraphQLObjectType):
+            types: tuple[GraphQLObjectType, ...] = (named_type,)
+        elif is_abstract_type(named_type):
+            types = tuple(self._schema.get_possible_types(named_type))
         else:
             return {}
         self._objects += len(types)
-        if self._objects > MOST_OBJECTS:
-            raise Declined("too many objects")
-        return {type_.name: self._selection(type_, self._subfields(type_, details)) for type_ in types}
+        if self._objects > MAX_OBJECTS:
+            raise Unsupported("too many objects")
+        return {type_.name: self._selection_set(type_, self._collect_subfields(type_, details)) for type_ in types}
 
-    def _subfields(self, type_: GraphQLObjectType, details: list[FieldDetails]) -> Any:
+    def _collect_subfields(self, type_: GraphQLObjectType, details: list[FieldDetails]) -> Any:
         return collect_subfields(self._schema, self._fragments, self._variables, self._operation, type_, details)
 
-    def _site(
+    def _argument_site(
         self, type_: GraphQLObjectType, field: StrawberryField, definition: GraphQLField, node: FieldNode
     ) -> int | None:
-        if not isinstance(field, Declared | Mutation):
-            raise Declined(f"{type_.name}.{node.name.value} is not declared")
+        if not isinstance(field, DeclaredField | Mutation):
+            raise Unsupported(f"{type_.name}.{node.name.value} is not declared")
         varies = any(has_variable(argument.value) for argument in node.arguments or ())
-        self._sites.append(Site(field, definition, node, field.arguments, varies))
+        self._sites.append(ArgumentSite(field, definition, node, field.arguments, varies))
         return len(self._sites) - 1

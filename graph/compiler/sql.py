@@ -14,25 +14,25 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import TypeEngine
 
-from graph.compiler.selection import Declined
+from graph.compiler.selection import Unsupported
 
-__all__ = ["DIALECT", "FAILURE", "Source", "Writer", "column", "quoted", "text"]
+__all__ = ["DIALECT", "RAISE_ERROR", "ParameterSource", "SqlBuilder", "column_ref", "quote_identifier", "quote_literal"]
 
 DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
-ENTERED = "entered"
+ENTER_ALIAS = "entered"
 
-IDENTITY: Mapping[str, ColumnElement[Any]] = {
-    "tenant_id": literal_column(f"{ENTERED}.tenant_id", Uuid()),
-    "user_id": literal_column(f"{ENTERED}.user_id", Uuid()),
+IDENTITY_COLUMNS: Mapping[str, ColumnElement[Any]] = {
+    "tenant_id": literal_column(f"{ENTER_ALIAS}.tenant_id", Uuid()),
+    "user_id": literal_column(f"{ENTER_ALIAS}.user_id", Uuid()),
 }
 """The actor's own binds, by the columns of `atrium_enter`."""
 
-FAILURE = f"concat('!', {ENTERED}.user_id)::json::text"
+RAISE_ERROR = f"concat('!', {ENTER_ALIAS}.user_id)::json::text"
 """A text that cannot be made: met in place of what the schema does not allow, it fails the statement."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ParameterSource:
     """Where a parameter's value comes from: what a site asks for, by a name; or the identity, without a site."""
 
     site: int | None
@@ -40,20 +40,20 @@ class Source:
     process: Callable[[Any], Any] | None = None
 
 
-class Writer:
+class SqlBuilder:
     """Writes one statement, and notes its parameters."""
 
     def __init__(self, first: int) -> None:
         """Args: first: the number of its first parameter."""
-        self.sources: list[Source] = []
+        self.sources: list[ParameterSource] = []
         self._first = first
         self._numbers: dict[tuple[int | None, str], int] = {}
-        self.names = 0
+        self.alias_count = 0
 
-    def name(self) -> str:
+    def new_alias(self) -> str:
         """A name that nothing else in the statement has."""
-        self.names += 1
-        return f"t{self.names}"
+        self.alias_count += 1
+        return f"t{self.alias_count}"
 
     def parameter(self, site: int | None, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
         """A parameter of the statement."""
@@ -61,8 +61,8 @@ class Writer:
         if key not in self._numbers:
             self._numbers[key] = self._first + len(self.sources)
             process = type_.dialect_impl(DIALECT).bind_processor(DIALECT)
-            self.sources.append(Source(site, name, process))
-        return literal_column(f"${self._numbers[key]}::{_type(type_)}", type_)
+            self.sources.append(ParameterSource(site, name, process))
+        return literal_column(f"${self._numbers[key]}::{_type_name(type_)}", type_)
 
     def render(self, clause: ClauseElement, site: int | None = None) -> str:
         """A piece of SQL as text; its binds are those of a site."""
@@ -71,10 +71,10 @@ class Writer:
             if not isinstance(element, BindParameter):
                 return None
             if element.value is not None or not element.required:
-                return literal_column(_literal(element), element.type)
+                return literal_column(_quote_bind(element), element.type)
             return (
-                IDENTITY.get(element.key)
-                if element.key in IDENTITY
+                IDENTITY_COLUMNS.get(element.key)
+                if element.key in IDENTITY_COLUMNS
                 else self.parameter(site, element.key, element.type)
             )
 
@@ -82,34 +82,34 @@ class Writer:
         return str(written.compile(dialect=DIALECT))
 
 
-def column(table: str, name: str, type_: TypeEngine[Any] | None = None) -> ColumnElement[Any]:
-    """A column of a table that was named by `Writer.name`."""
-    return literal_column(f"{table}.{quoted(name)}", type_)
+def column_ref(table: str, name: str, type_: TypeEngine[Any] | None = None) -> ColumnElement[Any]:
+    """A column of a table that was named by `SqlBuilder.new_alias`."""
+    return literal_column(f"{table}.{quote_identifier(name)}", type_)
 
 
-def quoted(name: str) -> str:
+def quote_identifier(name: str) -> str:
     """A name as an identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def text(value: str) -> str:
+def quote_literal(value: str) -> str:
     """A string as a literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
-def _type(type_: TypeEngine[Any]) -> str:
+def _type_name(type_: TypeEngine[Any]) -> str:
     return str(DIALECT.type_compiler_instance.process(type_))
 
 
-def _typed(literal: str, type_: TypeEngine[Any]) -> str:
+def _cast_literal(literal: str, type_: TypeEngine[Any]) -> str:
     """A literal with its type, where that is one of SQL's; the key of a JSON object has none."""
-    return f"{literal}::{_type(type_)}" if hasattr(type_, "_compiler_dispatch") else literal
+    return f"{literal}::{_type_name(type_)}" if hasattr(type_, "_compiler_dispatch") else literal
 
 
-def _literal(bind: BindParameter[Any]) -> str:
+def _quote_bind(bind: BindParameter[Any]) -> str:
     process = bind.type.dialect_impl(DIALECT).literal_processor(DIALECT)
     if process is None:
-        raise Declined(f"a literal of the type {_type(bind.type)}")
+        raise Unsupported(f"a literal of the type {_type_name(bind.type)}")
     if bind.expanding:
         return f"({', '.join(process(each) for each in bind.value or ())})"
-    return "NULL" if bind.value is None else _typed(process(bind.value), bind.type)
+    return "NULL" if bind.value is None else _cast_literal(process(bind.value), bind.type)

@@ -19,21 +19,21 @@ from graphql import is_non_null_type
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid
 
 from graph.compiler import search_statement
-from graph.compiler.connections import connection
-from graph.compiler.derived_table import Rows
-from graph.compiler.json_text import Json, Letters
-from graph.compiler.selection import Declined, Selected, Selection, Tree
-from graph.compiler.serialization import amount, printed
-from graph.compiler.sql import ENTERED, IDENTITY, Source, Writer, column, text
+from graph.compiler.connections import compile_connection
+from graph.compiler.derived_table import DerivedTable
+from graph.compiler.json_text import JsonExpression, JsonLiteral
+from graph.compiler.selection import FieldSelection, OperationTree, SelectionSet, Unsupported
+from graph.compiler.serialization import serialize, serialize_money
+from graph.compiler.sql import ENTER_ALIAS, IDENTITY_COLUMNS, ParameterSource, SqlBuilder, column_ref, quote_literal
 from graph.fields import declared, match_fields, viewer
-from graph.fields.node import AnyNode, AnyNodes
-from models.database.identity import CALL, ENTRY
+from graph.fields.node import NodeField, NodesField
+from models.database.identity import ENTER_CALL, ENTER_PARAMETERS
 from services.errors import DomainError
-from services.permissions import Permission, permitted
+from services.permissions import Permission, require_permission
 from services.queries.collection import Collection
-from services.queries.statements import one_of
+from services.queries.statements import select_one
 
-__all__ = ["ObjectWriter", "Statement", "is_taken", "write"]
+__all__ = ["ObjectCompiler", "Statement", "compile_query", "is_compilable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,223 +42,280 @@ class Statement:
 
     sql: str
     """It yields no row where nobody is let in, and an empty text where it came to nothing."""
-    sources: tuple[Source, ...]
+    sources: tuple[ParameterSource, ...]
 
 
-def write(
-    tree: Tree, permissions: AbstractSet[Permission], asked: Sequence[Any], known: Mapping[str, bool]
+def compile_query(
+    tree: OperationTree,
+    permissions: AbstractSet[Permission],
+    arguments: Sequence[Any],
+    identity_parts: Mapping[str, bool],
 ) -> Statement:
     """The statement that answers a tree for who has these permissions.
 
     Args:
         tree: what is asked.
         permissions: whose.
-        asked: what each site asks for; of those that differ from request to request, the shape alone is used.
-        known: which parts of the identity there are.
+        arguments: what each site asks for; of those that differ from request to request, the shape alone is used.
+        identity_parts: which parts of the identity there are.
 
     Raises:
         Declined: some field needs Python, these permissions do not allow it, or there is nothing to read.
     """
-    writer = Writer(first=len(ENTRY) + 1)
+    builder = SqlBuilder(first=len(ENTER_PARAMETERS) + 1)
     try:
-        body = ObjectWriter(tree, permissions, asked, known, writer).root()
+        body = ObjectCompiler(tree, permissions, arguments, identity_parts, builder).compile_root()
     except DomainError as refusal:
-        raise Declined(type(refusal).__name__) from None
-    if not writer.names:
-        raise Declined("nothing to read")
-    return Statement(f"SELECT {body} FROM {CALL} {ENTERED}", tuple(writer.sources))
+        raise Unsupported(type(refusal).__name__) from None
+    if not builder.alias_count:
+        raise Unsupported("nothing to read")
+    return Statement(f"SELECT {body} FROM {ENTER_CALL} {ENTER_ALIAS}", tuple(builder.sources))
 
 
-class ObjectWriter:
+class ObjectCompiler:
     """Writes objects, field by field."""
 
     def __init__(
         self,
-        tree: Tree,
+        tree: OperationTree,
         permissions: AbstractSet[Permission],
-        asked: Sequence[Any],
-        known: Mapping[str, bool],
-        writer: Writer,
+        arguments: Sequence[Any],
+        identity_parts: Mapping[str, bool],
+        builder: SqlBuilder,
     ) -> None:
         self.tree = tree
         self.permissions = permissions
-        self.asked = asked
-        self.known = known
-        self.writer = writer
+        self.arguments = arguments
+        self.identity_parts = identity_parts
+        self.builder = builder
 
-    def root(self) -> str:
+    def compile_root(self) -> str:
         """The whole answer as text; an empty one where it comes to nothing."""
-        return f"coalesce({self.object_of(self.tree.root, None).sql()}, '')"
+        return f"coalesce({self.compile_object(self.tree.root, None).to_sql()}, '')"
 
-    def object_of(self, of: Selection, rows: Rows | None) -> Json:
+    def compile_object(self, selection: SelectionSet, rows: DerivedTable | None) -> JsonExpression:
         """What is shown of something, as an object."""
-        return Json.object_of([(each.key, self.field(each, of, rows)) for each in of.fields])
+        return JsonExpression.object_of(
+            [(each.key, self.compile_field(each, selection, rows)) for each in selection.fields]
+        )
 
-    def field(self, selected: Selected, within: Selection, rows: Rows | None) -> Json:
+    def compile_field(
+        self, selected: FieldSelection, within: SelectionSet, rows: DerivedTable | None
+    ) -> JsonExpression:
         """One field of an object; null only where that leaves the whole answer to the reference executor."""
         if selected.field is None:
-            return Json.name(within.type_name)
-        write_ = _way_of(selected, within)
+            return JsonExpression.constant(within.type_name)
+        write_ = _compiler_of(selected, within)
         return write_(self, selected, selected.field, rows)
 
-    def row(self, of: Selection, collection: Collection, key: str, value: ColumnElement[Any]) -> Json:
+    def compile_row(
+        self, selection: SelectionSet, collection: Collection, key: str, value: ColumnElement[Any]
+    ) -> JsonExpression:
         """The row whose column `key` has this value, as an object; null if there is none."""
-        rows = Rows(self.writer.name(), collection, one_of(collection, self.permissions, key, value))
-        shown = self.object_of(of, rows)
-        return shown.read_from(f"({self.writer.render(rows.narrowed())}) {rows.name}")
+        rows = DerivedTable(self.builder.new_alias(), collection, select_one(collection, self.permissions, key, value))
+        shown = self.compile_object(selection, rows)
+        return shown.selected_from(f"({self.builder.render(rows.projected())}) {rows.alias}")
 
-    def one(self, selected: Selected, collection: Collection, key: str, value: ColumnElement[Any]) -> Json:
+    def compile_one(
+        self, selected: FieldSelection, collection: Collection, key: str, value: ColumnElement[Any]
+    ) -> JsonExpression:
         """The one row that a field leads to; where there must be one, its absence fails the statement."""
-        found = self.row(selected.only, collection, key, value)
-        return found.or_fail() if is_non_null_type(selected.type) else found.or_null()
+        found = self.compile_row(selected.child, collection, key, value)
+        return found.or_error() if is_non_null_type(selected.type) else found.or_null()
 
-    def expression(self, rows: Rows, name: str) -> ColumnElement[Any]:
+    def named_expression(self, rows: DerivedTable, name: str) -> ColumnElement[Any]:
         """One of a collection's named expressions."""
-        if name in rows.collection.guarded:
-            permitted(self.permissions, rows.collection.guarded[name])
+        if name in rows.collection.restricted:
+            require_permission(self.permissions, rows.collection.restricted[name])
         return rows.add(f"={name}", rows.collection.expressions[name])
 
-    def claimed(self, attribute: str, type_: Any) -> ColumnElement[Any]:
+    def identity_value(self, attribute: str, type_: Any) -> ColumnElement[Any]:
         """What the actor's identity says."""
-        return IDENTITY[attribute] if attribute in IDENTITY else self.writer.parameter(None, attribute, type_)
+        return (
+            IDENTITY_COLUMNS[attribute]
+            if attribute in IDENTITY_COLUMNS
+            else self.builder.parameter(None, attribute, type_)
+        )
 
 
-def _column(_objects: ObjectWriter, selected: Selected, field: declared.Column, rows: Rows) -> Json:
+def _compile_column(
+    _objects: ObjectCompiler, selected: FieldSelection, field: declared.Column, rows: DerivedTable
+) -> JsonExpression:
     name = field.column or field.python_name
-    value, proof = rows.column(name), rows.proof(name)
-    if is_non_null_type(selected.type) and not proof.never_null:
-        raise Declined(f"{field.definition.name}.{name} may be null")
-    return printed(str(value), value.type, selected.type, proof)
+    value, facts = rows.column(name), rows.column_facts(name)
+    if is_non_null_type(selected.type) and not facts.never_null:
+        raise Unsupported(f"{field.binding.name}.{name} may be null")
+    return serialize(str(value), value.type, selected.type, facts)
 
 
-def _global_id(_objects: ObjectWriter, _selected: Selected, field: declared.GlobalId, rows: Rows) -> Json:
-    return Json.of(Letters(f'"{field.definition.name}:'), f"{rows.column('id')}::text", Letters('"'))
+def _compile_global_id(
+    _objects: ObjectCompiler, _selected: FieldSelection, field: declared.GlobalId, rows: DerivedTable
+) -> JsonExpression:
+    return JsonExpression.concat(JsonLiteral(f'"{field.binding.name}:'), f"{rows.column('id')}::text", JsonLiteral('"'))
 
 
-def _one(objects: ObjectWriter, selected: Selected, field: declared.One, rows: Rows) -> Json:
-    return objects.one(selected, field.target.collection, field.key, rows.column(field.column))
+def _compile_to_one(
+    objects: ObjectCompiler, selected: FieldSelection, field: declared.ToOne, rows: DerivedTable
+) -> JsonExpression:
+    return objects.compile_one(selected, field.target.collection, field.key, rows.column(field.column))
 
 
-def _sql(objects: ObjectWriter, selected: Selected, field: declared.Sql, rows: Rows) -> Json:
-    value = objects.expression(rows, field.expression)
-    return printed(str(value), value.type, selected.type)
+def _compile_expression(
+    objects: ObjectCompiler, selected: FieldSelection, field: declared.ExpressionField, rows: DerivedTable
+) -> JsonExpression:
+    value = objects.named_expression(rows, field.expression)
+    return serialize(str(value), value.type, selected.type)
 
 
-def _money(objects: ObjectWriter, selected: Selected, field: declared.MoneyField, rows: Rows) -> Json:
-    currency, proof = rows.column(field.currency), rows.proof(field.currency)
-    minor = objects.expression(rows, field.minor) if field.computed else rows.column(field.minor)
+def _compile_money(
+    objects: ObjectCompiler, selected: FieldSelection, field: declared.MoneyField, rows: DerivedTable
+) -> JsonExpression:
+    currency, facts = rows.column(field.currency), rows.column_facts(field.currency)
+    minor = objects.named_expression(rows, field.minor) if field.computed else rows.column(field.minor)
     shown = []
-    for each in selected.only.fields:
+    for each in selected.child.fields:
         name = each.field.python_name if each.field else None
         if name == "amount":
-            value = amount(str(minor), str(currency), proof)
+            value = serialize_money(str(minor), str(currency), facts)
         elif name == "currency":
-            value = printed(str(currency), currency.type, each.type, proof)
+            value = serialize(str(currency), currency.type, each.type, facts)
         elif each.field is None:
-            value = Json.name(selected.only.type_name)
+            value = JsonExpression.constant(selected.child.type_name)
         else:
-            raise Declined(f"Money.{each.key} is answered by code")
+            raise Unsupported(f"Money.{each.key} is answered by code")
         shown.append((each.key, value))
-    return Json.object_of(shown)
+    return JsonExpression.object_of(shown)
 
 
-def _claim(objects: ObjectWriter, selected: Selected, field: viewer.Claim, _rows: Rows) -> Json:
-    value = objects.claimed(field.attribute, Text())
-    return printed(str(value), value.type, selected.type)
+def _compile_viewer_attribute(
+    objects: ObjectCompiler, selected: FieldSelection, field: viewer.ViewerAttribute, _rows: DerivedTable
+) -> JsonExpression:
+    value = objects.identity_value(field.attribute, Text())
+    return serialize(str(value), value.type, selected.type)
 
 
-def _matches(objects: ObjectWriter, _selected: Selected, field: viewer.Matches, rows: Rows) -> Json:
+def _compile_equals_viewer(
+    objects: ObjectCompiler, _selected: FieldSelection, field: viewer.EqualsViewer, rows: DerivedTable
+) -> JsonExpression:
     value = rows.column(field.column)
-    return Json.of(f"({value} IS NOT DISTINCT FROM {objects.claimed(field.attribute, value.type)})::text")
+    return JsonExpression.concat(
+        f"({value} IS NOT DISTINCT FROM {objects.identity_value(field.attribute, value.type)})::text"
+    )
 
 
-def _shown_once(_objects: ObjectWriter, _selected: Selected, _field: viewer.ShownOnce, _rows: Rows) -> Json:
-    return Json.NULL  # a query makes no secrets
+def _compile_one_time_secret(
+    _objects: ObjectCompiler, _selected: FieldSelection, _field: viewer.OneTimeSecret, _rows: DerivedTable
+) -> JsonExpression:
+    return JsonExpression.NULL  # a query makes no secrets
 
 
-def _listing(objects: ObjectWriter, selected: Selected, field: declared.Listing, _rows: Rows) -> Json:
-    return connection(objects, selected, field, None)
+def _compile_connection(
+    objects: ObjectCompiler, selected: FieldSelection, field: declared.ConnectionField, _rows: DerivedTable
+) -> JsonExpression:
+    return compile_connection(objects, selected, field, None)
 
 
-def _many(objects: ObjectWriter, selected: Selected, field: declared.Many, rows: Rows) -> Json:
-    return connection(objects, selected, field, (field.column, rows.column(field.key)))
+def _compile_to_many(
+    objects: ObjectCompiler, selected: FieldSelection, field: declared.ToMany, rows: DerivedTable
+) -> JsonExpression:
+    return compile_connection(objects, selected, field, (field.column, rows.column(field.key)))
 
 
-def _own(objects: ObjectWriter, selected: Selected, field: viewer.Own, _rows: Rows) -> Json:
-    if not objects.known[field.attribute]:
-        return Json.NULL
-    return objects.one(selected, field.target.collection, "id", objects.claimed(field.attribute, Uuid()))
+def _compile_viewer_reference(
+    objects: ObjectCompiler, selected: FieldSelection, field: viewer.ViewerReference, _rows: DerivedTable
+) -> JsonExpression:
+    if not objects.identity_parts[field.attribute]:
+        return JsonExpression.NULL
+    return objects.compile_one(selected, field.target.collection, "id", objects.identity_value(field.attribute, Uuid()))
 
 
-def _search(objects: ObjectWriter, selected: Selected, field: match_fields.Search, rows: Rows | None) -> Json:
+def _compile_search(
+    objects: ObjectCompiler, selected: FieldSelection, field: match_fields.SearchField, rows: DerivedTable | None
+) -> JsonExpression:
     if rows is not None:
-        raise Declined(f"a search under {rows.name}")
-    return search_statement.found(objects, selected, field)
+        raise Unsupported(f"a search under {rows.alias}")
+    return search_statement.compile_search(objects, selected, field)
 
 
-def _said(
-    objects: ObjectWriter, selected: Selected, field: match_fields.Said, rows: search_statement.FoundRows
-) -> Json:
-    return search_statement.said(objects, selected, field, rows)
+def _compile_match_field(
+    objects: ObjectCompiler,
+    selected: FieldSelection,
+    field: match_fields.MatchField,
+    rows: search_statement.MatchRelation,
+) -> JsonExpression:
+    return search_statement.compile_match_field(objects, selected, field, rows)
 
 
-def _single(objects: ObjectWriter, selected: Selected, field: declared.Single, _rows: Rows) -> Json:
-    value = objects.writer.parameter(selected.site, "id", Uuid())
-    return objects.one(selected, field.target.collection, "id", value)
+def _compile_by_id(
+    objects: ObjectCompiler, selected: FieldSelection, field: declared.ByIdField, _rows: DerivedTable
+) -> JsonExpression:
+    value = objects.builder.parameter(selected.site, "id", Uuid())
+    return objects.compile_one(selected, field.target.collection, "id", value)
 
 
-def _any_node(objects: ObjectWriter, selected: Selected, _field: AnyNode, _rows: Rows) -> Json:
+def _compile_node(
+    objects: ObjectCompiler, selected: FieldSelection, _field: NodeField, _rows: DerivedTable
+) -> JsonExpression:
     assert selected.site is not None, "it takes an id"
-    type_name, _ = objects.asked[selected.site]
-    value = objects.writer.parameter(selected.site, "id", Uuid())
-    return objects.row(selected.of[type_name], declared.NODES[type_name].collection, "id", value).or_null()
+    type_name, _ = objects.arguments[selected.site]
+    value = objects.builder.parameter(selected.site, "id", Uuid())
+    return objects.compile_row(
+        selected.children[type_name], declared.NODE_TYPES[type_name].collection, "id", value
+    ).or_null()
 
 
-def _any_nodes(objects: ObjectWriter, selected: Selected, _field: AnyNodes, _rows: Rows) -> Json:
+def _compile_nodes(
+    objects: ObjectCompiler, selected: FieldSelection, _field: NodesField, _rows: DerivedTable
+) -> JsonExpression:
     assert selected.site is not None, "it takes ids"
-    types = sorted({type_name for type_name, _ in objects.asked[selected.site]})
+    types = sorted({type_name for type_name, _ in objects.arguments[selected.site]})
     if not types:
-        return Json.of(Letters("[]"))
-    name = objects.writer.name()
-    row_id = column(name, "id", Uuid())
-    rows = {each: objects.row(selected.of[each], declared.NODES[each].collection, "id", row_id) for each in types}
-    cases = " ".join(f"WHEN {text(each)} THEN {row.sql()}" for each, row in rows.items())
-    names = objects.writer.parameter(selected.site, "types", ARRAY(Text()))
-    ids = objects.writer.parameter(selected.site, "ids", ARRAY(Uuid()))
-    every = Json.list_of(Json.of(f"CASE {name}.type {cases} END").or_null(), f" ORDER BY {name}.n")
-    return every.read_from(f"unnest({names}, {ids}) WITH ORDINALITY {name}(type, id, n)")
+        return JsonExpression.concat(JsonLiteral("[]"))
+    name = objects.builder.new_alias()
+    row_id = column_ref(name, "id", Uuid())
+    rows = {
+        each: objects.compile_row(selected.children[each], declared.NODE_TYPES[each].collection, "id", row_id)
+        for each in types
+    }
+    cases = " ".join(f"WHEN {quote_literal(each)} THEN {row.to_sql()}" for each, row in rows.items())
+    names = objects.builder.parameter(selected.site, "types", ARRAY(Text()))
+    ids = objects.builder.parameter(selected.site, "ids", ARRAY(Uuid()))
+    every = JsonExpression.list_of(
+        JsonExpression.concat(f"CASE {name}.type {cases} END").or_null(), f" ORDER BY {name}.n"
+    )
+    return every.selected_from(f"unnest({names}, {ids}) WITH ORDINALITY {name}(type, id, n)")
 
 
-WAYS: Mapping[type[declared.Declared], Callable[..., Json]] = {
-    declared.Column: _column,
-    declared.GlobalId: _global_id,
-    declared.One: _one,
-    declared.Sql: _sql,
-    declared.MoneyField: _money,
-    viewer.Claim: _claim,
-    viewer.Matches: _matches,
-    viewer.ShownOnce: _shown_once,
-    declared.Single: _single,
-    viewer.Own: _own,
-    declared.Listing: _listing,
-    declared.Many: _many,
-    match_fields.Search: _search,
-    match_fields.Said: _said,
-    AnyNode: _any_node,
-    AnyNodes: _any_nodes,
+FIELD_COMPILERS: Mapping[type[declared.DeclaredField], Callable[..., JsonExpression]] = {
+    declared.Column: _compile_column,
+    declared.GlobalId: _compile_global_id,
+    declared.ToOne: _compile_to_one,
+    declared.ExpressionField: _compile_expression,
+    declared.MoneyField: _compile_money,
+    viewer.ViewerAttribute: _compile_viewer_attribute,
+    viewer.EqualsViewer: _compile_equals_viewer,
+    viewer.OneTimeSecret: _compile_one_time_secret,
+    declared.ByIdField: _compile_by_id,
+    viewer.ViewerReference: _compile_viewer_reference,
+    declared.ConnectionField: _compile_connection,
+    declared.ToMany: _compile_to_many,
+    match_fields.SearchField: _compile_search,
+    match_fields.MatchField: _compile_match_field,
+    NodeField: _compile_node,
+    NodesField: _compile_nodes,
 }
 """How each kind of field is written. No field is known here by its name."""
 
 
-def is_taken(field: declared.Declared) -> bool:
+def is_compilable(field: declared.DeclaredField) -> bool:
     """Whether a declared field can be part of a statement, as far as its kind goes."""
     answering = next((cls for cls in type(field).__mro__ if "get_result" in cls.__dict__), None)
-    taken = answering in WAYS or (answering is not None and "asked" in answering.__dict__)
-    return taken and any(cls in WAYS for cls in type(field).__mro__)
+    has_compiler = answering in FIELD_COMPILERS or (answering is not None and "asked" in answering.__dict__)
+    return has_compiler and any(cls in FIELD_COMPILERS for cls in type(field).__mro__)
 
 
-def _way_of(selected: Selected, within: Selection) -> Callable[..., Json]:
-    """How a field is written; code that answers it must have said by `asked` what it takes from a statement."""
-    if not isinstance(selected.field, declared.Declared) or not is_taken(selected.field):
-        raise Declined(f"{within.type_name}.{selected.name} is answered by code")
-    return next(WAYS[cls] for cls in type(selected.field).__mro__ if cls in WAYS)
+def _compiler_of(selected: FieldSelection, within: SelectionSet) -> Callable[..., JsonExpression]:
+    """How a field is written; code that answers it must have said by `arguments` what it takes from a statement."""
+    if not isinstance(selected.field, declared.DeclaredField) or not is_compilable(selected.field):
+        raise Unsupported(f"{within.type_name}.{selected.name} is answered by code")
+    return next(FIELD_COMPILERS[cls] for cls in type(selected.field).__mro__ if cls in FIELD_COMPILERS)

@@ -18,41 +18,44 @@ from typing import Any
 
 from sqlalchemy import Uuid, literal_column, select, update
 
-from graph.compiler.derived_table import Rows
-from graph.compiler.json_text import Json
-from graph.compiler.selection import NOT_OURS, Declined, Selected, Selection, Tree
-from graph.compiler.sql import ENTERED, Writer
-from graph.compiler.statement import ObjectWriter, Statement
-from graph.fields.declared import NODES, Column, GlobalId, MoneyField, NodeDefinition, One
+from graph.compiler.derived_table import DerivedTable
+from graph.compiler.json_text import JsonExpression
+from graph.compiler.selection import SILENT, FieldSelection, OperationTree, SelectionSet, Unsupported
+from graph.compiler.sql import ENTER_ALIAS, SqlBuilder
+from graph.compiler.statement import ObjectCompiler, Statement
+from graph.fields.declared import NODE_TYPES, Column, GlobalId, MoneyField, ToOne, TypeBinding
 from graph.fields.mutations import Mutation
 from models.base import Model, table_of
-from models.database.identity import CALL, ENTRY
+from models.database.identity import ENTER_CALL, ENTER_PARAMETERS
 from services.permissions import Permission
-from services.writes.row_update import Edit
+from services.writes.row_update import RowUpdate
 
-__all__ = ["edit_field", "write_edit"]
+__all__ = ["compile_update", "find_row_update_field"]
 
-TENANT, USER = (list(ENTRY).index(name) + 1 for name in ("tenant_id", "user_id"))
-IDENTITY = f"(SELECT ${TENANT}::uuid AS tenant_id, ${USER}::uuid AS user_id) {ENTERED}"
-OF_A_ROW = (Column, GlobalId, MoneyField, One)
+TENANT_PARAMETER, USER_PARAMETER = (list(ENTER_PARAMETERS).index(name) + 1 for name in ("tenant_id", "user_id"))
+IDENTITY_FROM = f"(SELECT ${TENANT_PARAMETER}::uuid AS tenant_id, ${USER_PARAMETER}::uuid AS user_id) {ENTER_ALIAS}"
+ROW_FIELDS = (Column, GlobalId, MoneyField, ToOne)
 
 
-def edit_field(tree: Tree) -> Mutation:
+def find_row_update_field(tree: OperationTree) -> Mutation:
     """The one field of a mutation that may come down to an edit.
 
     Raises:
         Declined: there are several, or it never does.
     """
     if len(tree.root.fields) > 1:
-        raise Declined("several fields of a mutation")
+        raise Unsupported("several fields of a mutation")
     field = tree.root.fields[0].field
-    if not isinstance(field, Mutation) or field.edit is None:
-        raise Declined(NOT_OURS)
+    if not isinstance(field, Mutation) or field.row_update is None:
+        raise Unsupported(SILENT)
     return field
 
 
-def write_edit(
-    tree: Tree, permissions: AbstractSet[Permission], edit: Edit[Any], known: Mapping[str, bool]
+def compile_update(
+    tree: OperationTree,
+    permissions: AbstractSet[Permission],
+    row_update: RowUpdate[Any],
+    identity_parts: Mapping[str, bool],
 ) -> Statement:
     """The statement that carries an edit out and shows the row; of the edit, the shape alone is used.
 
@@ -60,50 +63,50 @@ def write_edit(
         Declined: more is asked for than the columns of the row, and of those that it points at.
     """
     (selected,) = tree.root.fields
-    definition = _definition(selected, edit.model)
-    shown = selected.of[definition.name]
-    _require_plain(shown, edit.model)
-    writer = Writer(first=len(ENTRY) + 1)
-    objects = ObjectWriter(tree, permissions, [edit], known, writer)
-    table = table_of(edit.model)
-    rows = Rows(writer.name(), definition.collection, select(*table.c))
-    root = Json.object_of([(selected.key, objects.object_of(shown, rows))])
-    changed = (
+    definition = _binding_of_row(selected, row_update.model)
+    selection = selected.children[definition.name]
+    _require_row_fields(selection, row_update.model)
+    builder = SqlBuilder(first=len(ENTER_PARAMETERS) + 1)
+    objects = ObjectCompiler(tree, permissions, [row_update], identity_parts, builder)
+    table = table_of(row_update.model)
+    rows = DerivedTable(builder.new_alias(), definition.collection, select(*table.c))
+    root = JsonExpression.object_of([(selected.key, objects.compile_object(selection, rows))])
+    statement = (
         update(table)
         .where(
-            literal_column(f"(SELECT e.tenant_id FROM {CALL} e)").is_not(None),
-            table.c.tenant_id == literal_column(f"${TENANT}", Uuid()),
-            table.c.id == writer.parameter(0, "row_id", Uuid()),
+            literal_column(f"(SELECT e.tenant_id FROM {ENTER_CALL} e)").is_not(None),
+            table.c.tenant_id == literal_column(f"${TENANT_PARAMETER}", Uuid()),
+            table.c.id == builder.parameter(0, "row_id", Uuid()),
         )
-        .values({name: writer.parameter(0, f"={name}", table.c[name].type) for name in edit.changes})
-        .returning(*rows.needed())
+        .values({name: builder.parameter(0, f"={name}", table.c[name].type) for name in row_update.changes})
+        .returning(*rows.needed_columns())
     )
-    if edit.expected_version is not None:
-        changed = changed.where(table.c.version == writer.parameter(0, "expected_version", table.c.version.type))
-    if edit.only is not None:
-        changed = changed.where(edit.only)
+    if row_update.expected_version is not None:
+        statement = statement.where(table.c.version == builder.parameter(0, "expected_version", table.c.version.type))
+    if row_update.where is not None:
+        statement = statement.where(row_update.where)
     return Statement(
-        f"WITH {rows.name} AS ({writer.render(changed)}) SELECT {root.sql()} FROM {rows.name}, {IDENTITY}",
-        tuple(writer.sources),
+        f"WITH {rows.alias} AS ({builder.render(statement)}) SELECT {root.to_sql()} FROM {rows.alias}, {IDENTITY_FROM}",
+        tuple(builder.sources),
     )
 
 
-def _definition(selected: Selected, model: type[Model]) -> NodeDefinition:
+def _binding_of_row(selected: FieldSelection, model: type[Model]) -> TypeBinding:
     """The type that shows the row, which has fields to show."""
-    for name, selection in selected.of.items():
-        if name in NODES and NODES[name].collection.model is model and selection.fields:
-            return NODES[name]
-    raise Declined("nothing to show")
+    for name, selection in selected.children.items():
+        if name in NODE_TYPES and NODE_TYPES[name].collection.model is model and selection.fields:
+            return NODE_TYPES[name]
+    raise Unsupported("nothing to show")
 
 
-def _require_plain(shown: Selection, model: type[Model]) -> None:
-    for each in shown.fields:
+def _require_row_fields(selection: SelectionSet, model: type[Model]) -> None:
+    for each in selection.fields:
         field = each.field
         if field is None:
             continue
-        if not isinstance(field, OF_A_ROW) or (isinstance(field, MoneyField) and field.computed):
-            raise Declined(f"{shown.type_name}.{each.name} after an edit")
-        if isinstance(field, One):
+        if not isinstance(field, ROW_FIELDS) or (isinstance(field, MoneyField) and field.computed):
+            raise Unsupported(f"{selection.type_name}.{each.name} after an edit")
+        if isinstance(field, ToOne):
             if field.target.collection.model is model:
-                raise Declined(f"{shown.type_name}.{each.name} after an edit")
-            _require_plain(each.only, model)
+                raise Unsupported(f"{selection.type_name}.{each.name} after an edit")
+            _require_row_fields(each.child, model)

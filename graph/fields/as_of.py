@@ -7,15 +7,15 @@ from uuid import UUID
 
 from strawberry.types.arguments import StrawberryArgument
 
-from graph.fields.declared import NeedsPython, Single, argument
+from graph.fields.declared import ByIdField, NotCompilable, argument
 
-__all__ = ["AsOf", "as_of"]
+__all__ = ["ByIdAsOfField", "by_id_as_of"]
 
 
-class AsOf(Single):
+class ByIdAsOfField(ByIdField):
     """One thing by its id, as it is or as it was."""
 
-    past: Callable[..., Awaitable[Any]]
+    resolve_as_of: Callable[..., Awaitable[Any]]
     """The rule that finds it as it was."""
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
@@ -29,20 +29,20 @@ class AsOf(Single):
         moment = kwargs.get("as_of") or None
         if moment is None:
             return super().get_result(source, info, args, kwargs)
-        return self._at(info.context, super().asked(kwargs), moment)
+        return self._load_as_of(info.context, super().parse_arguments(kwargs), moment)
 
-    def asked(self, kwargs: dict[str, Any]) -> UUID:
+    def parse_arguments(self, kwargs: dict[str, Any]) -> UUID:
         """The id of the row, which is read as it is."""
         if kwargs.get("as_of"):
-            raise NeedsPython
-        return super().asked(kwargs)
+            raise NotCompilable
+        return super().parse_arguments(kwargs)
 
-    async def _at(self, context: Any, row_id: UUID, moment: datetime) -> Any:
-        return await self.past(await context.read(), context.actor, id=row_id, moment=moment)
+    async def _load_as_of(self, context: Any, row_id: UUID, moment: datetime) -> Any:
+        return await self.resolve_as_of(await context.read(), context.actor, id=row_id, moment=moment)
 
 
-def as_of(past: Callable[..., Awaitable[Any]]) -> Any:
+def by_id_as_of(resolve_as_of: Callable[..., Awaitable[Any]]) -> Any:
     """One thing of the annotated type by its id; as it was at a moment, by the services' rule for that."""
-    field = AsOf()
-    field.past = past
+    field = ByIdAsOfField()
+    field.resolve_as_of = resolve_as_of
     return field

@@ -16,12 +16,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from graph.fields.descriptions import interface
-from graph.fields.errors import as_data
-from graph.fields.inputs import as_change, values
+from graph.fields.errors import to_error_type
+from graph.fields.inputs import to_kwargs, update_kwargs
 from services.errors import DomainError, InvalidInput
-from services.writes.bulk import Change
+from services.writes.bulk import RowChange
 
-__all__ = ["Outcome", "Outcomes", "changes", "outcomes", "rows"]
+__all__ = ["Outcome", "Outcomes", "parse_changes", "parse_rows", "to_outcomes"]
 
 RowType = TypeVar("RowType")
 OutcomesType = TypeVar("OutcomesType", bound="Outcomes")
@@ -45,29 +45,34 @@ class Outcomes:
     """How many were refused."""
 
 
-def rows(given: Sequence[Any], path: str, read: Callable[[dict[str, Any]], RowType]) -> list[RowType | InvalidInput]:
+def parse_rows(
+    given: Sequence[Any], path: str, parse: Callable[[dict[str, Any]], RowType]
+) -> list[RowType | InvalidInput]:
     """The rows of an input as services take them; one that cannot be read stands as its refusal."""
-    found: list[RowType | InvalidInput] = []
+    parsed: list[RowType | InvalidInput] = []
     for index, row in enumerate(given):
         try:
-            found.append(read(values(row, f"{path}.{index}")))
+            parsed.append(parse(to_kwargs(row, f"{path}.{index}")))
         except InvalidInput as refusal:
-            found.append(refusal)
-    return found
+            parsed.append(refusal)
+    return parsed
 
 
-def changes(given: Sequence[Any], path: str) -> list[Change | InvalidInput]:
+def parse_changes(given: Sequence[Any], path: str) -> list[RowChange | InvalidInput]:
     """The rows of an input that says what changes about things."""
-    return rows(given, path, lambda said: Change(**as_change(said)))
+    return parse_rows(given, path, lambda kwargs: RowChange(**update_kwargs(kwargs)))
 
 
-def outcomes(
-    kind: type[OutcomesType], each: type[Outcome], made: Sequence[Any], show: Callable[[Any], Any] = lambda row: row
+def to_outcomes(
+    outcomes_type: type[OutcomesType],
+    outcome_type: type[Outcome],
+    results: Sequence[Any],
+    show: Callable[[Any], Any] = lambda row: row,
 ) -> OutcomesType:
     """What became of the rows, as types; `show` says what stands for one that went through."""
-    failed = sum(isinstance(row, DomainError) for row in made)
-    shown: list[Any] = [
-        each(index=index, result=as_data(row) if isinstance(row, DomainError) else show(row))  # type: ignore[call-arg]  # each kind has its own result
-        for index, row in enumerate(made)
+    failed = sum(isinstance(row, DomainError) for row in results)
+    items: list[Any] = [
+        outcome_type(index=index, result=to_error_type(row) if isinstance(row, DomainError) else show(row))  # type: ignore[call-arg]  # each kind has its own result
+        for index, row in enumerate(results)
     ]
-    return kind(outcomes=shown, succeeded=len(made) - failed, failed=failed)  # type: ignore[call-arg]  # each kind has its own outcomes
+    return outcomes_type(outcomes=items, succeeded=len(results) - failed, failed=failed)  # type: ignore[call-arg]  # each kind has its own outcomes

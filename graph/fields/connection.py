@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 
 import strawberry
 
-from graph.fields.descriptions import enum, output
+from graph.fields.descriptions import enum, object_type
 from services.queries.loading import Page
 
-__all__ = ["Connection", "Edge", "OrderDirection", "PageInfo", "connect", "connected"]
+__all__ = ["Connection", "Edge", "OrderDirection", "PageInfo", "to_connection", "to_connection_later"]
 
 NodeType = TypeVar("NodeType")
 
@@ -25,7 +25,7 @@ class OrderDirection(Enum):
     DESC = "desc"
 
 
-@output
+@object_type
 class PageInfo:
     """Where a page stands in its list."""
 
@@ -39,7 +39,7 @@ class PageInfo:
     """The cursor of the last row."""
 
 
-@output
+@object_type
 class Edge(Generic[NodeType]):
     """A row and its place in the list."""
 
@@ -53,7 +53,7 @@ async def _total_count(root: "Connection[Any]") -> int:
     return await root.count()
 
 
-@output
+@object_type
 class Connection(Generic[NodeType]):
     """One page of a list."""
 
@@ -68,7 +68,7 @@ class Connection(Generic[NodeType]):
     count: strawberry.Private[Callable[[], Awaitable[int]]]
 
 
-def page_info(page: Page) -> PageInfo:
+def to_page_info(page: Page) -> PageInfo:
     """Where a page stands in its list."""
     edges = page.edges
     return PageInfo(
@@ -79,21 +79,21 @@ def page_info(page: Page) -> PageInfo:
     )
 
 
-def connect(page: Page, count: Callable[[], Awaitable[int]]) -> Connection[Any]:
+def to_connection(page: Page, count: Callable[[], Awaitable[int]]) -> Connection[Any]:
     """A page as a connection; `count` is awaited only for `totalCount`."""
     edges = page.edges
     return Connection(
         edges=edges,  # type: ignore[arg-type]  # the services' edges have the same fields
         nodes=[edge.node for edge in edges],
-        page_info=page_info(page),
+        page_info=to_page_info(page),
         count=count,
     )
 
 
-def connected(page: Awaitable[Page], count: Callable[[], Awaitable[int]]) -> Awaitable[Connection[Any]]:
+def to_connection_later(page: Awaitable[Page], count: Callable[[], Awaitable[int]]) -> Awaitable[Connection[Any]]:
     """A connection, once its page is there."""
 
-    async def made() -> Connection[Any]:
-        return connect(await page, count)
+    async def load() -> Connection[Any]:
+        return to_connection(await page, count)
 
-    return made()
+    return load()

@@ -29,37 +29,37 @@ from strawberry.types.base import StrawberryOptional, get_object_definition
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType, StrawberryLazyReference
 
-from graph.fields.connection import connected
-from graph.fields.descriptions import describe, interface, summary
-from graph.fields.inputs import paging, values
+from graph.fields.connection import to_connection_later
+from graph.fields.descriptions import describe_attributes, docstring_summary, interface
+from graph.fields.inputs import page_kwargs, to_kwargs
 from graph.fields.money import Money
-from graph.fields.scalars import read_id, write_id
+from graph.fields.scalars import from_global_id, to_global_id
 from models.base import Model, row_class
 from services.queries.collection import Collection, PageRequest
 
 __all__ = [
-    "NODES",
+    "NODE_TYPES",
+    "ByIdField",
     "Column",
-    "Declared",
-    "Listing",
-    "Many",
+    "ConnectionField",
+    "DeclaredField",
+    "ExpressionField",
     "MoneyField",
-    "NeedsPython",
     "Node",
-    "NodeDefinition",
-    "One",
-    "Single",
-    "Sql",
+    "NotCompilable",
+    "ToMany",
+    "ToOne",
+    "TypeBinding",
     "argument",
+    "backed_by",
+    "binding_of",
+    "by_id",
     "column",
-    "definition_of",
-    "listing",
-    "many",
+    "connection",
+    "expression",
     "money",
-    "node",
-    "one",
-    "single",
-    "sql",
+    "to_many",
+    "to_one",
     "with_attributes",
 ]
 
@@ -67,21 +67,21 @@ ClassType = TypeVar("ClassType", bound=type)
 
 
 @dataclass(frozen=True, slots=True)
-class NodeDefinition:
+class TypeBinding:
     """What a GraphQL type stands for: its name, and the collection that its rows come from."""
 
     name: str
     collection: Collection
 
 
-NODES: dict[str, NodeDefinition] = {}
+NODE_TYPES: dict[str, TypeBinding] = {}
 """Every type that is a `Node`, by its name."""
 
 
-class Declared(StrawberryField):
+class DeclaredField(StrawberryField):
     """A field that needs no code of its own."""
 
-    definition: NodeDefinition
+    binding: TypeBinding
     """The type that it belongs to; the root's fields have none."""
 
     def __init__(self, **options: Any) -> None:
@@ -94,15 +94,15 @@ class Declared(StrawberryField):
         return False
 
     @cached_property
-    def target(self) -> NodeDefinition:
+    def target(self) -> TypeBinding:
         """The type that this leads to."""
-        return definition_of(self.type)
+        return binding_of(self.type)
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """The field's value for one row; Strawberry calls this in place of a resolver."""
         raise NotImplementedError  # each kind answers in its own way
 
-    def asked(self, kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # those without arguments
+    def parse_arguments(self, kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # those without arguments
         """What the arguments ask for, checked, as the compiler needs it. Who overrides `get_result` says this anew.
 
         Raises: InvalidInput, for what breaks a rule; NeedsPython, for what no statement can answer in its place.
@@ -110,11 +110,11 @@ class Declared(StrawberryField):
         return None
 
 
-class NeedsPython(Exception):
+class NotCompilable(Exception):
     """What is asked for can be answered by code only."""
 
 
-class Column(Declared):
+class Column(DeclaredField):
     """A column of the type's own table."""
 
     column: str = ""
@@ -129,7 +129,7 @@ class Column(Declared):
         return getattr(source, self.column or self.python_name)
 
 
-class GlobalId(Declared):
+class GlobalId(DeclaredField):
     """A row's id in the whole schema."""
 
     @property
@@ -139,10 +139,10 @@ class GlobalId(Declared):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> str:  # noqa: ARG002  # Strawberry's signature
         """Write it."""
-        return write_id(self.definition.name, source.id)
+        return to_global_id(self.binding.name, source.id)
 
 
-class One(Declared):
+class ToOne(DeclaredField):
     """The row that a column of this one points at."""
 
     column: str
@@ -154,17 +154,17 @@ class One(Declared):
         return None if value is None else info.context.loaders.one(self.target.collection, self.key, value)
 
 
-class Sql(Declared):
+class ExpressionField(DeclaredField):
     """An expression over the type's own table that the services named."""
 
     expression: str
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Compute it, together with those of all the other rows."""
-        return info.context.loaders.expression(self.definition.collection, self.expression, source.id)
+        return info.context.loaders.expression(self.binding.collection, self.expression, source.id)
 
 
-class MoneyField(Declared):
+class MoneyField(DeclaredField):
     """An amount in minor units, by a column or a named expression, and the column of its currency."""
 
     minor: str
@@ -175,12 +175,12 @@ class MoneyField(Declared):
         """Put the two together."""
         currency = getattr(source, self.currency)
         if not self.computed:
-            return Money.of(getattr(source, self.minor), currency)
-        minor = info.context.loaders.expression(self.definition.collection, self.minor, source.id)
+            return Money.from_minor_units(getattr(source, self.minor), currency)
+        minor = info.context.loaders.expression(self.binding.collection, self.minor, source.id)
         return _as_money(minor, currency)
 
 
-class Single(Declared):
+class ByIdField(DeclaredField):
     """One thing by its id; null when there is none, or none that may be seen."""
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
@@ -190,24 +190,24 @@ class Single(Declared):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load it, together with all the others that the operation asks for."""
-        return info.context.loaders.one(self.target.collection, "id", Single.asked(self, kwargs))
+        return info.context.loaders.one(self.target.collection, "id", ByIdField.parse_arguments(self, kwargs))
 
-    def asked(self, kwargs: dict[str, Any]) -> UUID:
+    def parse_arguments(self, kwargs: dict[str, Any]) -> UUID:
         """The id of the row."""
-        return read_id(kwargs["id"], self.target.name)
+        return from_global_id(kwargs["id"], self.target.name)
 
 
-class Listing(Declared):
+class ConnectionField(DeclaredField):
     """A page of a collection."""
 
-    of: Collection | None = None
-    companions: str | None = None
+    base_collection: Collection | None = None
+    input_prefix: str | None = None
     """What its filter and order are named after, if not after the type that is listed."""
 
     @property
     def collection(self) -> Collection:
-        """What is listed; unless it is said `of` what, all that there is of the type."""
-        return self.of or self.target.collection
+        """What is listed; unless it is said `base_collection` what, all that there is of the type."""
+        return self.base_collection or self.target.collection
 
     @cached_property
     def list_name(self) -> str:
@@ -230,12 +230,12 @@ class Listing(Declared):
         if self.collection.filters:
             type_ = _annotated_target(self.type_annotation)
             arguments += [
-                argument("filter", _companion(type_, "Filter", self.companions), "Which rows are listed."),
-                argument("order_by", _companion(type_, "Order", self.companions), "How they are sorted."),
+                argument("filter", _input_type_of(type_, "Filter", self.input_prefix), "Which rows are listed."),
+                argument("order_by", _input_type_of(type_, "Order", self.input_prefix), "How they are sorted."),
             ]
         return arguments
 
-    def asked(self, kwargs: dict[str, Any]) -> PageRequest:
+    def parse_arguments(self, kwargs: dict[str, Any]) -> PageRequest:
         """The page that the arguments ask for."""
         order = kwargs.get("order_by") or None
         wanted = kwargs.get("filter") or None
@@ -243,17 +243,17 @@ class Listing(Declared):
             self.collection,
             self.list_name,
             order=(order.field.value, order.direction.value == "desc") if order else None,
-            filters=values(wanted, "filter") if wanted else None,
-            **paging(kwargs),
+            filters=to_kwargs(wanted, "filter") if wanted else None,
+            **page_kwargs(kwargs),
         )
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load the page, and the count when it is asked for."""
-        request, collection, loaders = self.asked(kwargs), self.collection, info.context.loaders
-        return connected(loaders.page(collection, request), lambda: loaders.count(collection, request))
+        request, collection, loaders = self.parse_arguments(kwargs), self.collection, info.context.loaders
+        return to_connection_later(loaders.page(collection, request), lambda: loaders.count(collection, request))
 
 
-class Many(Listing):
+class ToMany(ConnectionField):
     """A page of the rows that point at this one."""
 
     column: str
@@ -261,10 +261,10 @@ class Many(Listing):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load the page, together with those of all the other rows, and the counts when they are asked for."""
-        request, collection, loaders = self.asked(kwargs), self.collection, info.context.loaders
+        request, collection, loaders = self.parse_arguments(kwargs), self.collection, info.context.loaders
         parent = getattr(source, self.key)
-        return connected(
-            loaders.related(collection, request, self.column, parent),
+        return to_connection_later(
+            loaders.related_page(collection, request, self.column, parent),
             lambda: loaders.related_count(collection, request, self.column, parent),
         )
 
@@ -274,19 +274,19 @@ def column(name: str = "") -> Any:
     return with_attributes(Column(), column=name)
 
 
-def one(name: str, key: str = "id") -> Any:
+def to_one(name: str, key: str = "id") -> Any:
     """The row of the annotated type whose `key` is in this type's column `name`."""
-    return with_attributes(One(), column=name, key=key)
+    return with_attributes(ToOne(), column=name, key=key)
 
 
-def many(name: str, key: str = "id") -> Any:
+def to_many(name: str, key: str = "id") -> Any:
     """The rows of the annotated type whose column `name` holds this type's `key`."""
-    return with_attributes(Many(), column=name, key=key)
+    return with_attributes(ToMany(), column=name, key=key)
 
 
-def sql(name: str) -> Any:
+def expression(name: str) -> Any:
     """One of the collection's named expressions."""
-    return with_attributes(Sql(), expression=name)
+    return with_attributes(ExpressionField(), expression=name)
 
 
 def money(minor: str, currency: str = "currency", *, computed: bool = False) -> Any:
@@ -294,17 +294,17 @@ def money(minor: str, currency: str = "currency", *, computed: bool = False) -> 
     return with_attributes(MoneyField(), minor=minor, currency=currency, computed=computed)
 
 
-def single() -> Any:
+def by_id() -> Any:
     """One thing of the annotated type, by its id."""
-    return Single()
+    return ByIdField()
 
 
-def listing(of: Collection | None = None, companions: str | None = None) -> Any:
+def connection(collection: Collection | None = None, input_prefix: str | None = None) -> Any:
     """Everything of the annotated type, or of a collection of its rows, in pages.
 
-    Its filter and order are named after the type, or after `companions`.
+    Its filter and order are named after the type, or after `input_prefix`.
     """
-    return with_attributes(Listing(), of=of, companions=companions)
+    return with_attributes(ConnectionField(), base_collection=collection, input_prefix=input_prefix)
 
 
 @interface
@@ -314,7 +314,7 @@ class Node:
     id: strawberry.ID = strawberry.field(description="The id, unique among all things of all types; opaque.")
 
 
-def node(collection: Collection, name: str | None = None) -> Callable[[ClassType], ClassType]:
+def backed_by(collection: Collection, name: str | None = None) -> Callable[[ClassType], ClassType]:
     """Make a class the GraphQL type of a collection's rows.
 
     Its annotations become fields: those without a declaration are columns of the same name. Rows resolve directly;
@@ -322,7 +322,7 @@ def node(collection: Collection, name: str | None = None) -> Callable[[ClassType
     """
 
     def decorate(cls: ClassType) -> ClassType:
-        definition = NodeDefinition(name or cls.__name__, collection)
+        binding = TypeBinding(name or cls.__name__, collection)
         annotations = inspect.get_annotations(cls)
         for attribute in annotations:
             if attribute not in cls.__dict__:
@@ -330,29 +330,31 @@ def node(collection: Collection, name: str | None = None) -> Callable[[ClassType
         if issubclass(cls, Node):
             cls.id = GlobalId(description="The id, unique among all things of all types; opaque.")  # type: ignore[assignment]  # a declaration
             cls.__annotations__["id"] = strawberry.ID
-            NODES[definition.name] = definition
-        cls.is_type_of = staticmethod(_accepts(collection.model))  # type: ignore[attr-defined]  # Strawberry's hook
-        cls.__node__ = definition  # type: ignore[attr-defined]  # where `definition_of` finds it
-        made: ClassType = strawberry.type(describe(cls), name=definition.name, description=summary(cls))
-        for field in get_object_definition(made, strict=True).fields:
-            if isinstance(field, Declared):
-                field.definition = definition
-        return made
+            NODE_TYPES[binding.name] = binding
+        cls.is_type_of = staticmethod(_row_check(collection.model))  # type: ignore[attr-defined]  # Strawberry's hook
+        cls.__type_binding__ = binding  # type: ignore[attr-defined]  # where `binding_of` finds it
+        type_: ClassType = strawberry.type(
+            describe_attributes(cls), name=binding.name, description=docstring_summary(cls)
+        )
+        for field in get_object_definition(type_, strict=True).fields:
+            if isinstance(field, DeclaredField):
+                field.binding = binding
+        return type_
 
     return decorate
 
 
-def definition_of(type_: Any) -> NodeDefinition:
+def binding_of(type_: Any) -> TypeBinding:
     """The definition behind a field's type: of the type itself, or of a connection's nodes."""
     if isinstance(type_, StrawberryOptional):
-        return definition_of(type_.of_type)
+        return binding_of(type_.of_type)
     if isinstance(type_, LazyType):
-        return definition_of(type_.resolve_type())
-    if definition := getattr(type_, "__node__", None):
-        assert isinstance(definition, NodeDefinition)
-        return definition
+        return binding_of(type_.resolve_type())
+    if binding := getattr(type_, "__type_binding__", None):
+        assert isinstance(binding, TypeBinding)
+        return binding
     generic = get_object_definition(type_, strict=True)
-    return definition_of(next(iter(generic.type_var_map.values())))
+    return binding_of(next(iter(generic.type_var_map.values())))
 
 
 def with_attributes(field: Any, **attributes: Any) -> Any:
@@ -362,10 +364,10 @@ def with_attributes(field: Any, **attributes: Any) -> Any:
 
 
 async def _as_money(minor: Awaitable[int], currency: str) -> Money:
-    return Money.of(await minor, currency)
+    return Money.from_minor_units(await minor, currency)
 
 
-def _accepts(model: type[Model]) -> Callable[[Any, Any], bool]:
+def _row_check(model: type[Model]) -> Callable[[Any, Any], bool]:
     classes = (model, row_class(model))
     return lambda value, _info: isinstance(value, classes)
 
@@ -387,11 +389,11 @@ def _annotated_target(annotation: StrawberryAnnotation | None) -> Any:
     return get_args(annotation.raw_annotation)[0]
 
 
-def _companion(target: Any, suffix: str, name: str | None) -> Any:
+def _input_type_of(target: Any, suffix: str, prefix: str | None) -> Any:
     """The input type that goes with a type: `TaskFilter` with `Task`, from the same module."""
     if get_origin(target) is Annotated:
         forward, reference = get_args(target)
         assert isinstance(forward, ForwardRef)
         assert isinstance(reference, StrawberryLazyReference)
-        return LazyType((name or forward.__forward_arg__) + suffix, reference.module, reference.package)
-    return LazyType((name or target.__name__) + suffix, target.__module__)
+        return LazyType((prefix or forward.__forward_arg__) + suffix, reference.module, reference.package)
+    return LazyType((prefix or target.__name__) + suffix, target.__module__)

@@ -17,14 +17,14 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
-from graph.fields.declared import NODES, Node
-from graph.fields.descriptions import interface, output
+from graph.fields.declared import NODE_TYPES, Node
+from graph.fields.descriptions import interface, object_type
 from graph.runtime.context import Info
-from models.database.errors import Retry, Unreachable
+from models.database.errors import DatabaseUnavailable, TransactionConflict
 from services import errors
 
 __all__ = [
-    "HANDLERS",
+    "ERROR_HANDLERS",
     "AlreadyExists",
     "Error",
     "IdempotencyConflict",
@@ -36,13 +36,13 @@ __all__ = [
     "OutOfStock",
     "RateLimited",
     "VersionConflict",
-    "as_data",
-    "present",
+    "mask_error",
+    "to_error_type",
 ]
 
 log = logging.getLogger("atrium.graph")
 
-NULLED = re.compile(r"Expected value of type '.*', found null\..*", re.DOTALL)
+MAYBE_NULL_MESSAGE = re.compile(r"Expected value of type '.*', found null\..*", re.DOTALL)
 """What Strawberry says of a `Maybe` that cannot be null; it speaks of Python's types."""
 
 
@@ -56,7 +56,7 @@ class Error:
     """The kind of refusal, for programs."""
 
 
-@output
+@object_type
 class FieldProblem:
     """What is wrong with one field of an input."""
 
@@ -66,7 +66,7 @@ class FieldProblem:
     """One sentence for people."""
 
 
-@output
+@object_type
 class InvalidInput(Error):
     """The input breaks a rule."""
 
@@ -74,12 +74,12 @@ class InvalidInput(Error):
     """Everything that is wrong with it, field by field."""
 
 
-@output
+@object_type
 class NotFound(Error):
     """No such thing in this tenant."""
 
 
-@output
+@object_type
 class AlreadyExists(Error):
     """A value that must be unique is taken."""
 
@@ -87,8 +87,8 @@ class AlreadyExists(Error):
     """Which field of the input holds it."""
 
 
-async def _current(root: "VersionConflict", info: Info) -> Node | None:
-    nodes = (node.collection for node in NODES.values() if node.collection.model is root.refused.model)
+async def _load_current(root: "VersionConflict", info: Info) -> Node | None:
+    nodes = (node.collection for node in NODE_TYPES.values() if node.collection.model is root.refused.model)
     collection = next(nodes, None)
     if collection is None:
         return None  # what is no Node, as the viewer
@@ -96,18 +96,18 @@ async def _current(root: "VersionConflict", info: Info) -> Node | None:
     return row
 
 
-@output
+@object_type
 class VersionConflict(Error):
     """The thing is no longer at the version that was expected."""
 
     current_version: int
     """The version that it is at."""
-    current: Node | None = strawberry.field(resolver=_current)
+    current: Node | None = strawberry.field(resolver=_load_current)
     """The thing as it is now."""
     refused: strawberry.Private[errors.VersionConflict]
 
 
-@output
+@object_type
 class IllegalTransition(Error):
     """The thing is not in a state that allows this."""
 
@@ -117,16 +117,16 @@ class IllegalTransition(Error):
     """The states that it may go to from there."""
 
 
-async def _product(root: "Shortage", info: Info) -> Node | None:
-    row: Node | None = await info.context.loaders.one(NODES["Product"].collection, "id", root.product_id)
+async def _load_product(root: "Shortage", info: Info) -> Node | None:
+    row: Node | None = await info.context.loaders.one(NODE_TYPES["Product"].collection, "id", root.product_id)
     return row
 
 
-@output
+@object_type
 class Shortage:
     """One product of which there is not enough."""
 
-    product: Node | None = strawberry.field(resolver=_product)
+    product: Node | None = strawberry.field(resolver=_load_product)
     """The product."""
     name: str
     """What it is called."""
@@ -137,7 +137,7 @@ class Shortage:
     product_id: strawberry.Private[UUID]
 
 
-@output
+@object_type
 class OutOfStock(Error):
     """There is not enough of some products; nothing was ordered."""
 
@@ -145,22 +145,22 @@ class OutOfStock(Error):
     """Every one of them."""
 
 
-@output
+@object_type
 class IdempotencyConflict(Error):
     """The idempotency key was used before, with another input."""
 
 
-@output
+@object_type
 class InvalidCredentials(Error):
     """The e-mail or the password is wrong; it is never said which."""
 
 
-@output
+@object_type
 class InvalidToken(Error):
     """A token that was handed over is unknown, used, revoked or over."""
 
 
-@output
+@object_type
 class RateLimited(Error):
     """Too many tries."""
 
@@ -173,11 +173,11 @@ def api_path(path: str) -> str:
     return ".".join(to_camel_case(part) for part in path.split("."))
 
 
-def _problems(error: errors.InvalidInput) -> list[FieldProblem]:
+def _field_problems(error: errors.InvalidInput) -> list[FieldProblem]:
     return [FieldProblem(path=api_path(p.path), message=p.message) for p in error.problems]
 
 
-class Handler:
+class ErrorHandler:
     """Turns one kind of refusal into its type, wherever a field's union has that type."""
 
     def __init__(
@@ -189,44 +189,44 @@ class Handler:
 
     def handle(self, exception: Any, *, field: StrawberryField, info: Any) -> Error:  # noqa: ARG002  # its protocol
         """Make it."""
-        return self.made(exception)
+        return self.to_error_type(exception)
 
-    def made(self, refusal: errors.DomainError) -> Error:
+    def to_error_type(self, refusal: errors.DomainError) -> Error:
         """The type for this refusal."""
         return self.error_type(message=refusal.message, code=refusal.code, **self.details(refusal))
 
 
-HANDLERS = (
-    Handler(errors.NotFound, NotFound, lambda _: {}),
-    Handler(errors.InvalidInput, InvalidInput, lambda e: {"fields": _problems(e)}),
-    Handler(errors.AlreadyExists, AlreadyExists, lambda e: {"field": api_path(e.field)}),
-    Handler(errors.VersionConflict, VersionConflict, lambda e: {"current_version": e.version, "refused": e}),
-    Handler(
+ERROR_HANDLERS = (
+    ErrorHandler(errors.NotFound, NotFound, lambda _: {}),
+    ErrorHandler(errors.InvalidInput, InvalidInput, lambda e: {"fields": _field_problems(e)}),
+    ErrorHandler(errors.AlreadyExists, AlreadyExists, lambda e: {"field": api_path(e.field)}),
+    ErrorHandler(errors.VersionConflict, VersionConflict, lambda e: {"current_version": e.version, "refused": e}),
+    ErrorHandler(
         errors.IllegalTransition,
         IllegalTransition,
         lambda e: {"current": e.current, "allowed": list(e.allowed)},
     ),
-    Handler(errors.OutOfStock, OutOfStock, lambda e: {"lines": [Shortage(**asdict(s)) for s in e.shortages]}),
-    Handler(errors.IdempotencyConflict, IdempotencyConflict, lambda _: {}),
-    Handler(errors.InvalidCredentials, InvalidCredentials, lambda _: {}),
-    Handler(errors.InvalidToken, InvalidToken, lambda _: {}),
-    Handler(errors.RateLimited, RateLimited, lambda e: {"retry_after": e.retry_after}),
+    ErrorHandler(errors.OutOfStock, OutOfStock, lambda e: {"lines": [Shortage(**asdict(s)) for s in e.shortages]}),
+    ErrorHandler(errors.IdempotencyConflict, IdempotencyConflict, lambda _: {}),
+    ErrorHandler(errors.InvalidCredentials, InvalidCredentials, lambda _: {}),
+    ErrorHandler(errors.InvalidToken, InvalidToken, lambda _: {}),
+    ErrorHandler(errors.RateLimited, RateLimited, lambda e: {"retry_after": e.retry_after}),
 )
 
 
-def as_data(refusal: errors.DomainError) -> Error:
+def to_error_type(refusal: errors.DomainError) -> Error:
     """A refusal as the type that stands for it in a union.
 
     Raises:
         DomainError: the refusal itself, when no type stands for its kind.
     """
-    for handler in HANDLERS:
+    for handler in ERROR_HANDLERS:
         if isinstance(refusal, handler.exception_type):
-            return handler.made(refusal)
+            return handler.to_error_type(refusal)
     raise refusal
 
 
-def present(error: GraphQLError, request_id: str, *, suggestions: bool) -> GraphQLError:
+def mask_error(error: GraphQLError, request_id: str, *, suggestions: bool) -> GraphQLError:
     """An error as a client may see it: always with a code, never with anything internal.
 
     Args:
@@ -246,7 +246,9 @@ def present(error: GraphQLError, request_id: str, *, suggestions: bool) -> Graph
     elif _is_unreadable(error, cause):
         message = "A value in the document cannot be read."
     else:
-        message = NULLED.sub("A field that may be left out was null: leave it out, or give it a value.", message)
+        message = MAYBE_NULL_MESSAGE.sub(
+            "A field that may be left out was null: leave it out, or give it a value.", message
+        )
         if not suggestions:
             message = re.sub(r" Did you mean .*\?", "", message, flags=re.DOTALL)
     return GraphQLError(
@@ -263,7 +265,7 @@ def _cause(error: GraphQLError) -> BaseException | None:
     cause: BaseException | None = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
-    if isinstance(cause, Unreachable | Retry):
+    if isinstance(cause, DatabaseUnavailable | TransactionConflict):
         return errors.Unavailable()  # a statement met it on the way; the context names it where a unit begins
     return None if isinstance(cause, GraphQLError) else cause
 

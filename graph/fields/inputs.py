@@ -11,68 +11,68 @@ import strawberry
 from strawberry import UNSET
 from strawberry.types.maybe import Some
 
-from graph.fields.scalars import read_id, split_id
+from graph.fields.scalars import decode_global_id, from_global_id
 from services.errors import InvalidInput
 
-__all__ = ["any_ref", "as_change", "as_creation", "paging", "ref", "values"]
+__all__ = ["any_id", "create_kwargs", "id_of", "page_kwargs", "to_kwargs", "update_kwargs"]
 
 
-def ref(type_name: str, default: Any = MISSING) -> Any:
+def id_of(type_name: str, default: Any = MISSING) -> Any:
     """An input field that holds the id of a certain type; services get its UUID."""
     return strawberry.field(default=default, metadata={"ref": type_name})
 
 
-def any_ref(known: Callable[[str], bool], default: Any = MISSING) -> Any:
-    """An input field that holds an id of any type that is `known`; services get its UUID."""
-    return strawberry.field(default=default, metadata={"ref": known})
+def any_id(is_known_type: Callable[[str], bool], default: Any = MISSING) -> Any:
+    """An input field that holds an id of any type that is `is_known_type`; services get its UUID."""
+    return strawberry.field(default=default, metadata={"ref": is_known_type})
 
 
-def values(given: Any, path: str = "") -> dict[str, Any]:
+def to_kwargs(given: Any, path: str = "") -> dict[str, Any]:
     """What an input object says, by the services' names: absent fields are absent, ids are UUIDs.
 
     Raises:
         InvalidInput: an id that is none, or of another type.
     """
-    found: dict[str, Any] = {}
+    kwargs: dict[str, Any] = {}
     for field in dataclasses.fields(given):
         value = getattr(given, field.name)
         if value is UNSET or (value is None and field.default is None):
             continue
         value = value.value if isinstance(value, Some) else value
         where = f"{path}.{field.name}" if path else field.name
-        found[field.name] = _read(value, field.metadata.get("ref"), where)
-    return found
+        kwargs[field.name] = _parse_value(value, field.metadata.get("ref"), where)
+    return kwargs
 
 
-def paging(given: dict[str, Any]) -> dict[str, Any]:
+def page_kwargs(given: dict[str, Any]) -> dict[str, Any]:
     """Which rows of a list the arguments ask for, as the services take it; absent, null and no cursor are the same."""
     sizes = {name: None if given.get(name) is UNSET else given.get(name) for name in ("first", "last")}
     return sizes | {name: given.get(name) or None for name in ("after", "before")}
 
 
-def as_creation(said: dict[str, Any]) -> dict[str, Any]:
+def create_kwargs(kwargs: dict[str, Any]) -> dict[str, Any]:
     """What an input says of a new thing, as the rules that make one take it."""
-    return {"idempotency_key": said.pop("idempotency_key", None), "values": said}
+    return {"idempotency_key": kwargs.pop("idempotency_key", None), "values": kwargs}
 
 
-def as_change(said: dict[str, Any]) -> dict[str, Any]:
+def update_kwargs(kwargs: dict[str, Any]) -> dict[str, Any]:
     """What an input says of a thing that there is, as the rules that change one take it."""
-    return {"id": said.pop("id"), "expected_version": said.pop("expected_version", None), "changes": said}
+    return {"id": kwargs.pop("id"), "expected_version": kwargs.pop("expected_version", None), "changes": kwargs}
 
 
-def _read(value: Any, type_: str | Callable[[str], bool] | None, path: str) -> Any:
+def _parse_value(value: Any, type_: str | Callable[[str], bool] | None, path: str) -> Any:
     if isinstance(value, list):
-        return [_read(item, type_, f"{path}.{index}") for index, item in enumerate(value)]
+        return [_parse_value(item, type_, f"{path}.{index}") for index, item in enumerate(value)]
     if dataclasses.is_dataclass(value):
-        return values(value, path)
+        return to_kwargs(value, path)
     if type_ is None or value is None:
         return value
-    return read_id(value, type_, path) if isinstance(type_, str) else _read_any(value, type_, path)
+    return from_global_id(value, type_, path) if isinstance(type_, str) else _parse_any_id(value, type_, path)
 
 
-def _read_any(value: str, known: Callable[[str], bool], path: str) -> UUID:
+def _parse_any_id(value: str, is_known_type: Callable[[str], bool], path: str) -> UUID:
     with suppress(InvalidInput):
-        type_name, row_id = split_id(value)
-        if known(type_name):
+        type_name, row_id = decode_global_id(value)
+        if is_known_type(type_name):
             return row_id
     raise InvalidInput.of(path, "This is not an id.")

@@ -12,65 +12,71 @@ from typing import Any
 
 from strawberry.types.arguments import StrawberryArgument
 
-from graph.fields.declared import Declared, NeedsPython, with_attributes
+from graph.fields.declared import DeclaredField, NotCompilable, with_attributes
 from services.queries.collection import PageRequest
-from services.queries.search_source import Finding
+from services.queries.search_source import SearchSource
 
-__all__ = ["Said", "Search", "said", "search"]
+__all__ = ["MatchField", "SearchField", "match_field", "search_field"]
 
 
-class Search(Declared):
+class SearchField(DeclaredField):
     """A page of what matches."""
 
-    of: Finding
-    takes: Callable[[], Sequence[StrawberryArgument]]
-    read: Callable[[dict[str, Any]], PageRequest]
-    answer: Callable[[Any, PageRequest], Awaitable[Any]]
+    search_source: SearchSource
+    build_arguments: Callable[[], Sequence[StrawberryArgument]]
+    parse: Callable[[dict[str, Any]], PageRequest]
+    resolve: Callable[[Any, PageRequest], Awaitable[Any]]
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
     def arguments(self) -> list[StrawberryArgument]:
         """What is searched for, and where."""
-        return self._taken
+        return self._built_arguments
 
     @cached_property
-    def _taken(self) -> list[StrawberryArgument]:
-        return list(self.takes())
+    def _built_arguments(self) -> list[StrawberryArgument]:
+        return list(self.build_arguments())
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Search, and try something similar where nothing matches."""
-        return self.answer(info, self.read(kwargs))
+        return self.resolve(info, self.parse(kwargs))
 
-    def asked(self, kwargs: dict[str, Any]) -> PageRequest:
+    def parse_arguments(self, kwargs: dict[str, Any]) -> PageRequest:
         """The page that the arguments ask for."""
-        request = self.read(kwargs)
-        if self.of.is_nothing(request):
-            raise NeedsPython
+        request = self.parse(kwargs)
+        if self.search_source.is_empty_search(request):
+            raise NotCompilable
         return request
 
 
-class Said(Declared):
+class MatchField(DeclaredField):
     """What is said of a match, or of all that match, by the services' name for it."""
 
-    said: str
-    answer: Callable[[Any], Any]
+    expression: str
+    resolve: Callable[[Any], Any]
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Read it from what was found."""
-        return self.answer(source)
+        return self.resolve(source)
 
 
-def search(
-    of: Finding,
+def search_field(
+    search_source: SearchSource,
     *,
-    takes: Callable[[], Sequence[StrawberryArgument]],
-    read: Callable[[dict[str, Any]], PageRequest],
-    answer: Callable[[Any, PageRequest], Awaitable[Any]],
+    arguments: Callable[[], Sequence[StrawberryArgument]],
+    parse: Callable[[dict[str, Any]], PageRequest],
+    resolve: Callable[[Any, PageRequest], Awaitable[Any]],
     description: str | None = None,
 ) -> Any:
     """A page of what matches: the arguments that it takes, how they are read, and how it is answered by code."""
-    return with_attributes(Search(description=description), of=of, takes=takes, read=read, answer=answer)
+    return with_attributes(
+        SearchField(description=description),
+        search_source=search_source,
+        build_arguments=arguments,
+        parse=parse,
+        resolve=resolve,
+    )
 
 
-def said(name: str, answer: Callable[[Any], Any]) -> Any:
+def match_field(name: str, resolve: Callable[[Any], Any]) -> Any:
     """What the services say of a match, or of all that match, by its name; and how to read it from what was found."""
-    return with_attributes(Said(), said=name, answer=answer)
+    return with_attributes(MatchField(), expression=name, resolve=resolve)

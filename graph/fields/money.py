@@ -3,13 +3,13 @@
 from decimal import Decimal
 from typing import Self
 
-from graph.fields.descriptions import input_type, output
+from graph.fields.descriptions import input_type, object_type
 from models.money import Currency, amount
 
 __all__ = ["Money", "MoneyInput"]
 
 
-@output
+@object_type
 class Money:
     """An amount in a currency."""
 
@@ -19,7 +19,7 @@ class Money:
     """The currency."""
 
     @classmethod
-    def of(cls, minor: int, currency: str) -> Self:
+    def from_minor_units(cls, minor: int, currency: str) -> Self:
         """From minor units."""
         return cls(amount=amount(minor, currency), currency=Currency(currency))
 

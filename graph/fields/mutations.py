@@ -9,22 +9,22 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
-from graph.fields.descriptions import summary
+from graph.fields.descriptions import docstring_summary
 from graph.runtime.context import Context
 from services.permissions import Actor
-from services.writes.row_update import Edit
+from services.writes.row_update import RowUpdate
 
-__all__ = ["Mutation", "account_mutation", "mutation"]
+__all__ = ["Mutation", "mutation", "mutation_without_transaction"]
 
-Work = Callable[..., Awaitable[Any]]
-MakeEdit = Callable[[Actor, Any], Edit[Any] | None]
+Handler = Callable[..., Awaitable[Any]]
+MakeRowUpdate = Callable[[Actor, Any], RowUpdate[Any] | None]
 
 
 class Mutation(StrawberryField):
     """A field that runs a function, and takes its `input` if it has one."""
 
-    work: Work
-    edit: MakeEdit | None = None
+    handler: Handler
+    row_update: MakeRowUpdate | None = None
     """What gives the one edit that an input comes down to, or None if more has to be done for it."""
 
     @property
@@ -44,13 +44,13 @@ class Mutation(StrawberryField):
 
     @cached_property
     def _input(self) -> list[StrawberryArgument]:
-        parameter = inspect.signature(self.work).parameters.get("input")
+        parameter = inspect.signature(self.handler).parameters.get("input")
         if parameter is None:
             return []
         annotation = StrawberryAnnotation(parameter.annotation)
         return [StrawberryArgument("input", None, annotation, description="What is to be done.")]
 
-    def asked(self, kwargs: dict[str, Any]) -> Any:
+    def parse_arguments(self, kwargs: dict[str, Any]) -> Any:
         """The input, if there is one."""
         return kwargs.get("input")
 
@@ -58,48 +58,48 @@ class Mutation(StrawberryField):
         """Run it in one transaction, which is committed before the answer is read."""
         context: Context = info.context
         context.operation = info.field_name
-        return context.write(lambda session: self.work(session, context.actor, **kwargs))
+        return context.write(lambda session: self.handler(session, context.actor, **kwargs))
 
 
-class AccountMutation(Mutation):
+class MutationWithoutTransaction(Mutation):
     """A field that runs a function which opens its own transactions."""
 
     async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Run it on the context."""
         info.context.operation = info.field_name
         await info.context.close()
-        return await self.work(info.context, **kwargs)
+        return await self.handler(info.context, **kwargs)
 
 
-def mutation(returns: Any, edit: MakeEdit | None = None) -> Callable[[Work], Mutation]:
+def mutation(returns: Any, row_update: MakeRowUpdate | None = None) -> Callable[[Handler], Mutation]:
     """A mutation field from `async def name(session, actor, input: NameInput)`; `returns` is its union.
 
     The function runs in one transaction, which is rolled back when it raises. Its docstring is the description. Where
-    it may come down to an edit of the row that it returns, `edit` gives that, and the compiler carries it out.
+    it may come down to an edit of the row that it returns, `row_update` gives that, and the compiler carries it out.
     """
 
-    def made(work: Work) -> Mutation:
-        field = _field(Mutation, work, returns)
-        field.edit = edit
+    def decorate(handler: Handler) -> Mutation:
+        field = _mutation_field(Mutation, handler, returns)
+        field.row_update = row_update
         return field
 
-    return made
+    return decorate
 
 
-def account_mutation(returns: Any) -> Callable[[Work], Mutation]:
+def mutation_without_transaction(returns: Any) -> Callable[[Handler], Mutation]:
     """A mutation field from `async def name(context, input: NameInput)`, which opens its own write units.
 
     For work around a password, since hashing takes long on purpose and no connection may wait for it; and for what
     changes who the rest of the operation runs as.
     """
-    return lambda work: _field(AccountMutation, work, returns)
+    return lambda handler: _mutation_field(MutationWithoutTransaction, handler, returns)
 
 
-def _field(kind: type[Mutation], work: Work, returns: Any) -> Mutation:
+def _mutation_field(kind: type[Mutation], handler: Handler, returns: Any) -> Mutation:
     field = kind(
-        python_name=getattr(work, "__name__", ""),
+        python_name=getattr(handler, "__name__", ""),
         type_annotation=StrawberryAnnotation(returns),
-        description=summary(work),
+        description=docstring_summary(handler),
     )
-    field.work = work
+    field.handler = handler
     return field

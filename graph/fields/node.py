@@ -7,17 +7,17 @@ from uuid import UUID
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
-from graph.fields.declared import NODES, Declared, Node, argument
-from graph.fields.descriptions import output
-from graph.fields.scalars import split_id
+from graph.fields.declared import NODE_TYPES, DeclaredField, Node, argument
+from graph.fields.descriptions import object_type
+from graph.fields.scalars import decode_global_id
 from services.errors import InvalidInput
 
-__all__ = ["AnyNode", "AnyNodes", "Queries"]
+__all__ = ["NodeField", "NodesField", "Queries"]
 
-MOST_IDS = 100
+MAX_NODE_IDS = 100
 
 
-class AnyNode(Declared):
+class NodeField(DeclaredField):
     """One thing of any type, by its id."""
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
@@ -27,63 +27,63 @@ class AnyNode(Declared):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load it, together with all the others that the operation asks for."""
-        return _load(info, *self.asked(kwargs))
+        return _load_node(info, *self.parse_arguments(kwargs))
 
-    def asked(self, kwargs: dict[str, Any]) -> tuple[str, UUID]:
+    def parse_arguments(self, kwargs: dict[str, Any]) -> tuple[str, UUID]:
         """The type and the id of the row."""
-        return named(kwargs["id"])
+        return parse_global_id(kwargs["id"])
 
 
-class AnyNodes(Declared):
+class NodesField(DeclaredField):
     """Many things of any types, by their ids."""
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
     def arguments(self) -> list[StrawberryArgument]:
         """Their ids."""
-        return [argument("ids", list[strawberry.ID], f"The ids of anything, {MOST_IDS} at most.", required=True)]
+        return [argument("ids", list[strawberry.ID], f"The ids of anything, {MAX_NODE_IDS} at most.", required=True)]
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load them, one statement a type; each in the place of its id."""
-        return asyncio.gather(*(_load(info, *each) for each in self.asked(kwargs)))
+        return asyncio.gather(*(_load_node(info, *each) for each in self.parse_arguments(kwargs)))
 
-    def asked(self, kwargs: dict[str, Any]) -> list[tuple[str, UUID]]:
+    def parse_arguments(self, kwargs: dict[str, Any]) -> list[tuple[str, UUID]]:
         """The types and the ids of the rows."""
-        if len(kwargs["ids"]) > MOST_IDS:
-            raise InvalidInput.of("ids", f"At most {MOST_IDS} ids can be asked for at once.")
-        return [named(text) for text in kwargs["ids"]]
+        if len(kwargs["ids"]) > MAX_NODE_IDS:
+            raise InvalidInput.of("ids", f"At most {MAX_NODE_IDS} ids can be asked for at once.")
+        return [parse_global_id(text) for text in kwargs["ids"]]
 
 
-def named(text: str) -> tuple[str, UUID]:
+def parse_global_id(text: str) -> tuple[str, UUID]:
     """The type and the row that an id names.
 
     Raises:
         InvalidInput: it is not an id, or names no type that has any.
     """
-    type_name, row_id = split_id(text)
-    if type_name not in NODES:
+    type_name, row_id = decode_global_id(text)
+    if type_name not in NODE_TYPES:
         raise InvalidInput.of("id", "This is not an id.")
     return type_name, row_id
 
 
-def _load(info: Any, type_name: str, row_id: UUID) -> Any:
-    return info.context.loaders.one(NODES[type_name].collection, "id", row_id)
+def _load_node(info: Any, type_name: str, row_id: UUID) -> Any:
+    return info.context.loaders.one(NODE_TYPES[type_name].collection, "id", row_id)
 
 
-def any_node() -> Any:
+def node_field() -> Any:
     """One thing of any type."""
-    return AnyNode()
+    return NodeField()
 
 
-def any_nodes() -> Any:
+def nodes_field() -> Any:
     """Many things of any types."""
-    return AnyNodes()
+    return NodesField()
 
 
-@output
+@object_type
 class Queries:
     """Anything at the root."""
 
-    node: Node | None = any_node()
+    node: Node | None = node_field()
     """Anything by its id; null when there is no such thing, or none that may be seen."""
-    nodes: list[Node | None] = any_nodes()
+    nodes: list[Node | None] = nodes_field()
     """Many things by their ids, in the order of the ids."""

@@ -14,43 +14,43 @@ from graph.fields.descriptions import enum
 from models import Currency, Role
 from services.errors import InvalidInput
 
-__all__ = ["JSON", "SCALARS", "read_id", "split_id", "write_id"]
+__all__ = ["JSON", "SCALARS", "decode_global_id", "from_global_id", "to_global_id"]
 
-LONGEST_ID = 100
-LONGEST_DECIMAL = 40
+MAX_ID_LENGTH = 100
+MAX_DECIMAL_LENGTH = 40
 
-INFINITE = {datetime.min, datetime.max}  # noqa: DTZ901  # compared without a time zone
+INFINITE_DATETIMES = {datetime.min, datetime.max}  # noqa: DTZ901  # compared without a time zone
 """What the driver takes for the infinities of PostgreSQL, which are no points in time."""
 
 enum(Role)
 enum(Currency)
 
 
-def _write_moment(value: datetime) -> str:
+def _serialize_datetime(value: datetime) -> str:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def _read_moment(value: Any) -> datetime:
+def _parse_datetime(value: Any) -> datetime:
     moment = None
     with suppress(TypeError, ValueError, OverflowError):
         given = datetime.fromisoformat(value)
         moment = (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
-    if moment is None or moment.replace(tzinfo=None) in INFINITE:
+    if moment is None or moment.replace(tzinfo=None) in INFINITE_DATETIMES:
         raise GraphQLError(
             "A DateTime is written in ISO 8601, such as 2026-01-31T09:30:00Z, or 2026-01-31 for its first moment."
         )
     return moment
 
 
-def _read_decimal(value: Any) -> Decimal:
+def _parse_decimal(value: Any) -> Decimal:
     try:
         if (
             isinstance(value, str | int | Decimal)
             and not isinstance(value, bool)
-            and len(str(value)) <= LONGEST_DECIMAL
+            and len(str(value)) <= MAX_DECIMAL_LENGTH
         ):
             decimal = Decimal(value)
-            if decimal.is_finite() and abs(decimal.adjusted()) <= LONGEST_DECIMAL:
+            if decimal.is_finite() and abs(decimal.adjusted()) <= MAX_DECIMAL_LENGTH:
                 return decimal
     except (InvalidOperation, ValueError):
         pass
@@ -65,14 +65,14 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="Decimal",
         description='An exact decimal number, answered as a string: `"19.90"`. Input may be a string or a number.',
         serialize=str,
-        parse_value=_read_decimal,
+        parse_value=_parse_decimal,
     ),
     datetime: strawberry.scalar(
         name="DateTime",
         description="A point in time in ISO 8601, always answered in UTC with microseconds:"
         " `2026-01-31T09:30:00.000000Z`. Input without an offset is UTC; a date alone is its first moment.",
-        serialize=_write_moment,
-        parse_value=_read_moment,
+        serialize=_serialize_datetime,
+        parse_value=_parse_datetime,
     ),
     JSON: strawberry.scalar(
         name="JSON", description="Any value that JSON has: a text, a number, a boolean, null, a list or an object."
@@ -80,7 +80,7 @@ SCALARS: dict[object, ScalarDefinition] = {
 }
 
 
-def write_id(type_name: str, row_id: UUID) -> str:
+def to_global_id(type_name: str, row_id: UUID) -> str:
     """A thing's id in the whole schema: its type, a colon, its UUID.
 
     Readable on purpose: it costs nothing to make in SQL, and a person can tell from a log what it names. Clients
@@ -89,7 +89,7 @@ def write_id(type_name: str, row_id: UUID) -> str:
     return f"{type_name}:{row_id}"
 
 
-def split_id(text: str) -> tuple[str, UUID]:
+def decode_global_id(text: str) -> tuple[str, UUID]:
     """The type and the UUID that an id names.
 
     Raises:
@@ -97,23 +97,23 @@ def split_id(text: str) -> tuple[str, UUID]:
     """
     type_name, colon, row_id = text.partition(":")
     try:
-        if colon and len(text) <= LONGEST_ID:
+        if colon and len(text) <= MAX_ID_LENGTH:
             return type_name, UUID(row_id)
     except ValueError:
         pass
     raise InvalidInput.of("id", "This is not an id.")
 
 
-def read_id(text: str, type_name: str, path: str = "id") -> UUID:
+def from_global_id(text: str, type_name: str, path: str = "id") -> UUID:
     """The UUID in an id of a certain type.
 
     Raises:
         InvalidInput: it is not an id, or one of another type; `path` says where it stood.
     """
     try:
-        found, row_id = split_id(text)
+        found_type, row_id = decode_global_id(text)
     except InvalidInput:
-        found = ""
-    if found != type_name:
+        found_type = ""
+    if found_type != type_name:
         raise InvalidInput.of(path, f"This is not the id of a {type_name}.")
     return row_id

@@ -8,12 +8,21 @@ token: str | None = shown_once()                     a secret that this operatio
 
 from typing import Any
 
-from graph.fields.declared import Declared, with_attributes
+from graph.fields.declared import DeclaredField, with_attributes
 
-__all__ = ["Claim", "Matches", "Own", "ShownOnce", "claim", "matches", "own", "shown_once"]
+__all__ = [
+    "EqualsViewer",
+    "OneTimeSecret",
+    "ViewerAttribute",
+    "ViewerReference",
+    "equals_viewer",
+    "one_time_secret",
+    "viewer_attribute",
+    "viewer_reference",
+]
 
 
-class Own(Declared):
+class ViewerReference(DeclaredField):
     """The thing that the actor's own identity names: their account, their tenant; null without one."""
 
     attribute: str
@@ -22,12 +31,12 @@ class Own(Declared):
         """Load it."""
         value = getattr(info.context.actor.identity, self.attribute)
         if value is None:
-            info.context.require_good_token()
+            info.context.reject_invalid_token()
             return None
         return info.context.loaders.one(self.target.collection, "id", value)
 
 
-class Claim(Declared):
+class ViewerAttribute(DeclaredField):
     """Something that the actor's identity says, whatever the row."""
 
     attribute: str
@@ -37,7 +46,7 @@ class Claim(Declared):
         return getattr(info.context.actor.identity, self.attribute)
 
 
-class Matches(Declared):
+class EqualsViewer(DeclaredField):
     """Whether a column holds what the actor's identity says."""
 
     column: str
@@ -48,30 +57,30 @@ class Matches(Declared):
         return bool(getattr(source, self.column) == getattr(info.context.actor.identity, self.attribute))
 
 
-class ShownOnce(Declared):
+class OneTimeSecret(DeclaredField):
     """A secret that is shown in the answer of the mutation that made it, and null ever after."""
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> str | None:  # noqa: ARG002  # Strawberry's signature
         """Look whether this operation made it."""
-        secret: str | None = info.context.shown_once.get(source.id)
+        secret: str | None = info.context.one_time_secrets.get(source.id)
         return secret
 
 
-def own(attribute: str) -> Any:
+def viewer_reference(attribute: str) -> Any:
     """The thing of the annotated type whose id is in the actor's identity."""
-    return with_attributes(Own(), attribute=attribute)
+    return with_attributes(ViewerReference(), attribute=attribute)
 
 
-def claim(attribute: str) -> Any:
+def viewer_attribute(attribute: str) -> Any:
     """What the actor's identity says under this name."""
-    return with_attributes(Claim(), attribute=attribute)
+    return with_attributes(ViewerAttribute(), attribute=attribute)
 
 
-def matches(name: str, attribute: str) -> Any:
+def equals_viewer(name: str, attribute: str) -> Any:
     """Whether this type's column `name` holds what the actor's identity says."""
-    return with_attributes(Matches(), column=name, attribute=attribute)
+    return with_attributes(EqualsViewer(), column=name, attribute=attribute)
 
 
-def shown_once() -> Any:
+def one_time_secret() -> Any:
     """The secret that this operation made for the row."""
-    return ShownOnce()
+    return OneTimeSecret()

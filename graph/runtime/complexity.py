@@ -2,8 +2,8 @@
 
 A document of a few hundred bytes can stand for millions of fields, because fragments spread fragments. So
 nothing here expands one: each fragment is measured once, bottom-up, and whoever spreads it adds its figures.
-All but the cost follows from the text alone, the cost from the text and the lengths of lists: `outline` reads
-the text, once if the caller keeps the result, and `Outline.measure` fills in the variables.
+All but the cost follows from the text alone, the cost from the text and the lengths of lists: `analyze` reads
+the text, once if the caller keeps the result, and `CostModel.measure` fills in the variables.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from typing import NamedTuple
 import graphql
 from graphql.language.parser import MAX_NESTING_DEPTH
 
-Variables = Mapping[str, object] | None
+RawVariables = Mapping[str, object] | None
 
-CODE = "DOCUMENT_TOO_COMPLEX"
-CEILING = 1_000_000_000  # figures stop growing here; it fits a GraphQL Int and no sensible limit is higher
-DEFAULT_PAGE = 20
-MAX_PAGE = 100
+TOO_COMPLEX_CODE = "DOCUMENT_TOO_COMPLEX"
+MAX_FIGURE = 1_000_000_000  # figures stop growing here; it fits a GraphQL Int and no sensible limit is higher
+DEFAULT_PAGE_SIZE = 20
+MAX_PAGE_SIZE = 100
 COUNT_COST = 10  # totalCount looks at every row of its list, not at one page
 INTROSPECTION_PAGE = 8  # the fields of a type, the arguments of a field: short lists, read from memory
 INTROSPECTION_DEPTH = 16  # GraphiQL asks for 15: the type of an argument of a field, unwrapped nine times
@@ -57,11 +57,11 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class QueryCost:
     """What one operation asks for, its fragments expanded: upper bounds, since `@skip` is not looked at.
 
     `tokens` counts the whole document, comments included. Introspection up to `INTROSPECTION_DEPTH` levels deep
-    counts as one level of `depth`. No figure is larger than `CEILING`.
+    counts as one level of `depth`. No figure is larger than `MAX_FIGURE`.
     """
 
     tokens: int
@@ -71,10 +71,10 @@ class Measure:
     root_fields: int
     cost: int
 
-    def refusal(self, limits: Limits) -> graphql.GraphQLError | None:
+    def limit_error(self, limits: Limits) -> graphql.GraphQLError | None:
         """Return a `DOCUMENT_TOO_COMPLEX` error about the first limit that a figure exceeds, or None."""
         pairs = ((name.name, getattr(limits, name.name), getattr(self, name.name)) for name in fields(self))
-        return next((_error(name, allowed, found) for name, allowed, found in pairs if found > allowed), None)
+        return next((_limit_error(name, allowed, found) for name, allowed, found in pairs if found > allowed), None)
 
 
 # A cost is a sum of steps: the number of a step, to how often it counts. Step 0 is one point; the others are
@@ -94,7 +94,7 @@ class _Step(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Summary:
+class _SelectionCost:
     """What a selection set asks for; `each` is the cost per item of the lists that its parent field sizes."""
 
     depth: int = 0
@@ -104,92 +104,96 @@ class _Summary:
     once: _Cost = field(default_factory=dict)
     each: _Cost = field(default_factory=dict)
 
-    def add(self, other: "_Summary") -> None:
+    def add(self, other: "_SelectionCost") -> None:
         self.depth = max(self.depth, other.depth)
-        self.aliases = min(CEILING, self.aliases + other.aliases)
-        self.directives = min(CEILING, self.directives + other.directives)
-        self.fields = min(CEILING, self.fields + other.fields)
-        _add(self.once, other.once)
-        _add(self.each, other.each)
+        self.aliases = min(MAX_FIGURE, self.aliases + other.aliases)
+        self.directives = min(MAX_FIGURE, self.directives + other.directives)
+        self.fields = min(MAX_FIGURE, self.fields + other.fields)
+        _add_cost(self.once, other.once)
+        _add_cost(self.each, other.each)
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class CostModel:
     """What a text says about one operation. It holds no value of a variable, so it may be kept with the text."""
 
     tokens: int
-    total: _Summary
+    total: _SelectionCost
     steps: tuple[_Step, ...]
     defaults: Mapping[str, object]
 
-    def measure(self, variables: Variables) -> Measure:
+    def measure(self, variables: RawVariables) -> QueryCost:
         """Return the figures for these variables, as the client sent them; absent ones take their defaults."""
         given = {**self.defaults, **(variables or {})}
         values = [1]
 
         def value(cost: _Cost) -> int:
-            return min(CEILING, sum(count * values[step] for step, count in cost.items()))
+            return min(MAX_FIGURE, sum(count * values[step] for step, count in cost.items()))
 
         for step in self.steps:
-            values += [min(CEILING, value(step.once) + _count(step.length, given) * value(step.each))]
+            values += [min(MAX_FIGURE, value(step.once) + _largest_size(step.length, given) * value(step.each))]
         total = self.total
-        return Measure(self.tokens, total.depth, total.aliases, total.directives, total.fields, cost=value(total.once))
+        return QueryCost(
+            self.tokens, total.depth, total.aliases, total.directives, total.fields, cost=value(total.once)
+        )
 
 
-class _Reader:
+class _CostVisitor:
     """One pass over a document: each fragment after those it spreads, so that none is read twice."""
 
     def __init__(self, schema: graphql.GraphQLSchema, nodes: Mapping[str, graphql.FragmentDefinitionNode]) -> None:
         self.schema = schema
         self.steps: list[_Step] = []
-        self.fragments: dict[str, _Summary] = {}
-        for name in TopologicalSorter({name: _spreads(node) for name, node in nodes.items()}).static_order():
+        self.fragments: dict[str, _SelectionCost] = {}
+        for name in TopologicalSorter({name: _spread_fragments(node) for name, node in nodes.items()}).static_order():
             if name in nodes:  # a spread of no fragment is for validation to answer
                 on = schema.get_type(nodes[name].type_condition.name.value)
-                self.fragments[name] = self.selections(nodes[name].selection_set, on)
+                self.fragments[name] = self.visit_selections(nodes[name].selection_set, on)
                 self.fragments[name].directives += len(nodes[name].directives or ())
 
-    def operation(self, node: graphql.OperationDefinitionNode) -> _Summary:
-        summary = self.selections(node.selection_set, self.schema.get_root_type(node.operation))
+    def visit_operation(self, node: graphql.OperationDefinitionNode) -> _SelectionCost:
+        summary = self.visit_selections(node.selection_set, self.schema.get_root_type(node.operation))
         summary.directives += len(node.directives or ())
         summary.directives += sum(len(variable.directives or ()) for variable in node.variable_definitions or ())
         summary.once = self.total((), summary.once, summary.each)
         return summary
 
-    def selections(self, node: graphql.SelectionSetNode, parent: graphql.GraphQLNamedType | None) -> _Summary:
+    def visit_selections(
+        self, node: graphql.SelectionSetNode, parent: graphql.GraphQLNamedType | None
+    ) -> _SelectionCost:
         """Add up a selection set; this recurs only as deep as one definition nests, which the parser bounds."""
-        summary = _Summary()
+        summary = _SelectionCost()
         for selection in node.selections:
             summary.directives += len(selection.directives or ())
             if isinstance(selection, graphql.FieldNode):
-                summary.add(self.field(selection, parent))
+                summary.add(self.visit_field(selection, parent))
             elif isinstance(selection, graphql.FragmentSpreadNode):
-                summary.add(self.fragments.get(selection.name.value, _Summary()))
+                summary.add(self.fragments.get(selection.name.value, _SelectionCost()))
             elif isinstance(selection, graphql.InlineFragmentNode):
                 condition = selection.type_condition
                 on = self.schema.get_type(condition.name.value) if condition else parent
-                summary.add(self.selections(selection.selection_set, on))
+                summary.add(self.visit_selections(selection.selection_set, on))
         return summary
 
-    def field(self, node: graphql.FieldNode, parent: graphql.GraphQLNamedType | None) -> _Summary:
+    def visit_field(self, node: graphql.FieldNode, parent: graphql.GraphQLNamedType | None) -> _SelectionCost:
         """Read one field. What is below a list counts as often as its `ids`, else its parent's page or input, says."""
         name = node.name.value
         aliases, once = int(node.alias is not None), {0: 1 + COUNT_COST * (name == "totalCount")}
         if not node.selection_set:
-            return _Summary(1, aliases, 0, 1, once)
+            return _SelectionCost(1, aliases, 0, 1, once)
         known = self.schema.get_field(parent, name) if graphql.is_composite_type(parent) else None
         type_ = graphql.get_named_type(known.type) if known else None
-        inner = self.selections(node.selection_set, type_)
+        inner = self.visit_selections(node.selection_set, type_)
         depth = inner.depth + 1
         if name in {"__schema", "__type"} and depth <= INTROSPECTION_DEPTH:
             depth = 1
-        summary = _Summary(depth, inner.aliases + aliases, inner.directives, 1, once)
-        length = _page(node, type_) or _rows(node, known)
+        summary = _SelectionCost(depth, inner.aliases + aliases, inner.directives, 1, once)
+        length = _page_size_arguments(node, type_) or _input_list_sizes(node, known)
         cost, ids = self.total(length, inner.once, inner.each), _arguments(node, "ids")
         if not known or not graphql.is_list_type(graphql.get_nullable_type(known.type)):
-            _add(summary.once, cost)
+            _add_cost(summary.once, cost)
         elif ids:
-            _add(summary.once, self.total(ids, {}, cost))
+            _add_cost(summary.once, self.total(ids, {}, cost))
         else:
             summary.each = cost
         return summary
@@ -199,65 +203,65 @@ class _Reader:
             self.steps.append(_Step(length, once, each))
             return {len(self.steps): 1}
         cost = dict(once)
-        _add(cost, each, times=_count(length, {}))
+        _add_cost(cost, each, times=_largest_size(length, {}))
         return cost
 
 
-def _add(to: _Cost, cost: _Cost, times: int = 1) -> None:
+def _add_cost(to: _Cost, cost: _Cost, times: int = 1) -> None:
     for step, count in cost.items():
-        to[step] = min(CEILING, to.get(step, 0) + count * times)
+        to[step] = min(MAX_FIGURE, to.get(step, 0) + count * times)
 
 
-def _count(length: _Length, variables: Mapping[str, object]) -> int:
+def _largest_size(length: _Length, variables: Mapping[str, object]) -> int:
     """Return the largest size asked for; one that its field will refuse later counts as the largest page."""
 
     def size(value: object) -> int:
         if isinstance(value, dict):
-            return max((len(rows) for rows in value.values() if isinstance(rows, list)), default=DEFAULT_PAGE)
+            return max((len(rows) for rows in value.values() if isinstance(rows, list)), default=DEFAULT_PAGE_SIZE)
         if isinstance(value, list):
             return len(value)
-        return value if type(value) is int and 1 <= value <= MAX_PAGE else MAX_PAGE
+        return value if type(value) is int and 1 <= value <= MAX_PAGE_SIZE else MAX_PAGE_SIZE
 
     values = (variables.get(v.name.value) if isinstance(v, graphql.VariableNode) else v for v in length)
-    return max((size(value) for value in values if value is not None), default=DEFAULT_PAGE)
+    return max((size(value) for value in values if value is not None), default=DEFAULT_PAGE_SIZE)
 
 
-def _page(node: graphql.FieldNode, type_: graphql.GraphQLNamedType | None) -> _Length:
+def _page_size_arguments(node: graphql.FieldNode, type_: graphql.GraphQLNamedType | None) -> _Length:
     """Return what sizes the lists right below a field; lists that nothing sizes count as a default page."""
     if type_ and type_.name.endswith("Connection"):
         return _arguments(node, "first", "last")
     return (INTROSPECTION_PAGE,) if type_ and type_.name.startswith("__") else ()
 
 
-def _rows(node: graphql.FieldNode, known: graphql.GraphQLField | None) -> _Length:
+def _input_list_sizes(node: graphql.FieldNode, known: graphql.GraphQLField | None) -> _Length:
     """Return what sizes the lists right below a mutation: the longest list in its input, at least a default page."""
     given = next((argument.value for argument in node.arguments or () if argument.name.value == "input"), None)
     if isinstance(given, graphql.VariableNode):
-        return (DEFAULT_PAGE, given)
+        return (DEFAULT_PAGE_SIZE, given)
     if known is None or "input" not in known.args or not isinstance(given, graphql.ObjectValueNode):
         return ()
     fields_ = getattr(graphql.get_named_type(known.args["input"].type), "fields", {})
     lists = {name for name, field_ in fields_.items() if graphql.is_list_type(graphql.get_nullable_type(field_.type))}
-    return (DEFAULT_PAGE, *(_constant(part.value) for part in given.fields if part.name.value in lists))
+    return (DEFAULT_PAGE_SIZE, *(_literal_value(part.value) for part in given.fields if part.name.value in lists))
 
 
 def _arguments(node: graphql.FieldNode, *names: str) -> _Length:
-    return tuple(_constant(argument.value) for argument in node.arguments or () if argument.name.value in names)
+    return tuple(_literal_value(argument.value) for argument in node.arguments or () if argument.name.value in names)
 
 
-def _constant(node: graphql.ValueNode) -> object:
+def _literal_value(node: graphql.ValueNode) -> object:
     """Return as much of a literal's value as tells a length; a variable, and any other literal, as it is."""
     if isinstance(node, graphql.NullValueNode):
         return None
     if isinstance(node, graphql.ListValueNode):
         return list(node.values)
     # int() refuses some thousand digits, and no valid size has more than the largest page.
-    if isinstance(node, graphql.IntValueNode) and len(node.value) <= len(str(MAX_PAGE)):
+    if isinstance(node, graphql.IntValueNode) and len(node.value) <= len(str(MAX_PAGE_SIZE)):
         return int(node.value)
     return node
 
 
-def _spreads(fragment: graphql.FragmentDefinitionNode) -> set[str]:
+def _spread_fragments(fragment: graphql.FragmentDefinitionNode) -> set[str]:
     names, waiting = set(), [fragment.selection_set]
     while waiting:
         for node in waiting.pop().selections:
@@ -268,7 +272,7 @@ def _spreads(fragment: graphql.FragmentDefinitionNode) -> set[str]:
     return names
 
 
-def parse(source: str, limits: Limits) -> graphql.DocumentNode:
+def parse_document(source: str, limits: Limits) -> graphql.DocumentNode:
     """Parse a document within its budget of characters, tokens and nesting.
 
     Raises:
@@ -276,7 +280,7 @@ def parse(source: str, limits: Limits) -> graphql.DocumentNode:
         GraphQLSyntaxError: when it is no GraphQL.
     """
     if len(source) > limits.characters:
-        raise _error("characters", limits.characters, len(source))
+        raise _limit_error("characters", limits.characters, len(source))
     try:
         return graphql.parse(source, max_tokens=limits.tokens)
     except graphql.GraphQLSyntaxError as error:
@@ -286,11 +290,11 @@ def parse(source: str, limits: Limits) -> graphql.DocumentNode:
             ("nesting", MAX_NESTING_DEPTH, "Document is nested too deeply."),
         ):
             if error.message == f"Syntax Error: {words} Parsing aborted.":
-                raise _error(limit, allowed, allowed + 1) from None
+                raise _limit_error(limit, allowed, allowed + 1) from None
         raise
 
 
-def outline(schema: graphql.GraphQLSchema, document: graphql.DocumentNode, operation_name: str | None) -> Outline:
+def analyze(schema: graphql.GraphQLSchema, document: graphql.DocumentNode, operation_name: str | None) -> CostModel:
     """Read what the text says about the operation of this name, or about all operations when none has it.
 
     An unknown field costs one point and an unknown fragment nothing: validation, which comes after, answers them.
@@ -301,22 +305,22 @@ def outline(schema: graphql.GraphQLSchema, document: graphql.DocumentNode, opera
     definitions = document.definitions
     fragments = {f.name.value: f for f in definitions if isinstance(f, graphql.FragmentDefinitionNode)}
     every = [node for node in definitions if isinstance(node, graphql.OperationDefinitionNode)]
-    chosen = [node for node in every if node.name and node.name.value == operation_name] or every
+    operations = [node for node in every if node.name and node.name.value == operation_name] or every
     try:
-        reader = _Reader(schema, fragments)
+        visitor = _CostVisitor(schema, fragments)
     except CycleError as error:
         raise graphql.GraphQLError(
             f"The fragment {error.args[1][0]} spreads itself, directly or through others.",
-            extensions={"code": CODE, "limit": "cycles", "allowed": 0, "found": 1},
+            extensions={"code": TOO_COMPLEX_CODE, "limit": "cycles", "allowed": 0, "found": 1},
         ) from None
-    total = _Summary()
-    for node in chosen:
-        total.add(reader.operation(node))
-    variables = [variable for node in chosen for variable in node.variable_definitions or ()]
-    defaults = {v.variable.name.value: _constant(v.default_value) for v in variables if v.default_value}
-    return Outline(document.token_count, total, tuple(reader.steps), defaults)
+    total = _SelectionCost()
+    for node in operations:
+        total.add(visitor.visit_operation(node))
+    variables = [variable for node in operations for variable in node.variable_definitions or ()]
+    defaults = {v.variable.name.value: _literal_value(v.default_value) for v in variables if v.default_value}
+    return CostModel(document.token_count, total, tuple(visitor.steps), defaults)
 
 
-def _error(limit: str, allowed: int, found: int) -> graphql.GraphQLError:
-    extensions = {"code": CODE, "limit": limit, "allowed": allowed, "found": found}
+def _limit_error(limit: str, allowed: int, found: int) -> graphql.GraphQLError:
+    extensions = {"code": TOO_COMPLEX_CODE, "limit": limit, "allowed": allowed, "found": found}
     return graphql.GraphQLError(f"The document has more than {allowed} {_UNITS[limit]}.", extensions=extensions)

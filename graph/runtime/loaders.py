@@ -18,7 +18,7 @@ from services.queries.loading import Page
 
 __all__ = ["Loaders"]
 
-Batch = Callable[[ReadSession, list[UUID]], Awaitable[dict[UUID, Any]]]
+LoadBatch = Callable[[ReadSession, list[UUID]], Awaitable[dict[UUID, Any]]]
 
 
 class Loaders:
@@ -34,7 +34,7 @@ class Loaders:
         return self._load(
             ("one", collection, key),
             value,
-            lambda session, ids: loading.by_keys(session, self._actor, collection, key, ids),
+            lambda session, ids: loading.rows_by_key(session, self._actor, collection, key, ids),
         )
 
     def expression(self, collection: Collection, name: str, row_id: UUID) -> Awaitable[Any]:
@@ -42,15 +42,15 @@ class Loaders:
         return self._load(
             ("expression", collection, name),
             row_id,
-            lambda session, ids: loading.expression(session, self._actor, collection, name, ids),
+            lambda session, ids: loading.expression_by_id(session, self._actor, collection, name, ids),
         )
 
-    def related(self, collection: Collection, request: PageRequest, key: str, parent: UUID) -> Awaitable[Page]:
+    def related_page(self, collection: Collection, request: PageRequest, key: str, parent: UUID) -> Awaitable[Page]:
         """A page of the rows whose column `key` holds the parent's id."""
         return self._load(
             ("related", collection, request, key),
             parent,
-            lambda session, ids: loading.related(session, self._actor, collection, request, key, ids),
+            lambda session, ids: loading.pages_by_parent(session, self._actor, collection, request, key, ids),
         )
 
     def related_count(self, collection: Collection, request: PageRequest, key: str, parent: UUID) -> Awaitable[int]:
@@ -58,23 +58,23 @@ class Loaders:
         return self._load(
             ("counts", collection, request, key),
             parent,
-            lambda session, ids: loading.counts(session, self._actor, collection, request, key, ids),
+            lambda session, ids: loading.counts_by_parent(session, self._actor, collection, request, key, ids),
         )
 
     async def page(self, collection: Collection, request: PageRequest) -> Page:
         """A page of a whole collection."""
-        return await loading.page(await self._read(), self._actor, collection, request)
+        return await loading.load_page(await self._read(), self._actor, collection, request)
 
     async def count(self, collection: Collection, request: PageRequest) -> int:
         """How many rows a whole collection has."""
-        return await loading.count(await self._read(), self._actor, collection, request)
+        return await loading.count_rows(await self._read(), self._actor, collection, request)
 
-    def _load(self, key: Hashable, value: UUID, batch: Batch) -> Awaitable[Any]:
+    def _load(self, key: Hashable, value: UUID, load_batch: LoadBatch) -> Awaitable[Any]:
         loader = self._loaders.get(key)
         if loader is None:
 
             async def load(ids: list[UUID]) -> list[Any]:
-                found = await batch(await self._read(), ids)
+                found = await load_batch(await self._read(), ids)
                 return [found.get(row_id) for row_id in ids]
 
             loader = self._loaders[key] = DataLoader(load)

@@ -2,7 +2,14 @@
 
 from alembic import op
 
-from migrations.rls import MEMBER, PRESENTED, definer, runtime_role, touch, wall
+from migrations.rls import (
+    CURRENT_USER_ID,
+    PRESENTED_TOKEN_ID,
+    add_touch_trigger,
+    enable_rls,
+    grant_definer,
+    runtime_role,
+)
 
 revision = "0001"
 down_revision = None
@@ -100,15 +107,20 @@ def upgrade() -> None:
     op.execute(THROTTLES)
     op.execute(THROTTLE)
     op.execute(FORGIVE)
-    definer("atrium_throttle(text, integer, interval)")
-    definer("atrium_forgive(text, text)")
+    grant_definer("atrium_throttle(text, integer, interval)")
+    grant_definer("atrium_forgive(text, text)")
     # A person sees their own account. Before a login the account that is being logged in to is known by its e-mail
     # alone, so that is a key of its own, which no other table's policy reads.
     email = "(SELECT nullif(current_setting('app.email', true), ''))"
-    wall("users", f"id = {MEMBER} OR email = {email}", check=f"id = {MEMBER}", grants="SELECT, INSERT, UPDATE")
-    wall("sessions", f"user_id = {MEMBER} OR id = {PRESENTED}", grants="SELECT, INSERT, UPDATE")
-    wall("throttles")
-    touch("users")
+    enable_rls(
+        "users",
+        f"id = {CURRENT_USER_ID} OR email = {email}",
+        check=f"id = {CURRENT_USER_ID}",
+        grants="SELECT, INSERT, UPDATE",
+    )
+    enable_rls("sessions", f"user_id = {CURRENT_USER_ID} OR id = {PRESENTED_TOKEN_ID}", grants="SELECT, INSERT, UPDATE")
+    enable_rls("throttles")
+    add_touch_trigger("users")
 
 
 def downgrade() -> None:

@@ -2,8 +2,17 @@
 
 from alembic import op
 
-from migrations.atrium_enter import make_entry
-from migrations.rls import MEMBER, PRESENTED, TENANT, TENANT_ROWS, owners_view, run, touch, wall
+from migrations.atrium_enter import create_atrium_enter
+from migrations.rls import (
+    CURRENT_TENANT_ID,
+    CURRENT_USER_ID,
+    IS_CURRENT_TENANT,
+    PRESENTED_TOKEN_ID,
+    add_touch_trigger,
+    enable_rls,
+    owner_view,
+    run_script,
+)
 
 revision = "0002"
 down_revision = "0001"
@@ -106,7 +115,7 @@ def upgrade() -> None:
     op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
     for script in (TENANTS, MEMBERSHIPS, INVITATIONS, INDEXES):
-        run(script)
+        run_script(script)
     for function in (COPY_ACCOUNT, SPREAD_ACCOUNT):
         op.execute(function)
     op.execute("ALTER TABLE sessions ADD CONSTRAINT sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants")
@@ -118,22 +127,32 @@ def upgrade() -> None:
         " FOR EACH ROW EXECUTE FUNCTION atrium_spread_account()"
     )
     op.execute("REVOKE ALL ON FUNCTION atrium_copy_account, atrium_spread_account FROM PUBLIC")
-    make_entry()
+    create_atrium_enter()
     # Besides the tenant that was entered, a person sees the tenants that they belong to, to choose one.
-    wall("memberships", f"{TENANT_ROWS} OR user_id = {MEMBER}", check=TENANT_ROWS, grants="SELECT, INSERT, UPDATE")
-    own = f"SELECT m.tenant_id FROM memberships m WHERE m.user_id = {MEMBER}"
-    wall("tenants", f"id = {TENANT} OR id IN ({own})", check=f"id = {TENANT}", grants="SELECT, INSERT, UPDATE")
-    # An invitation is also read by whoever holds its token, and listed for the person that it is addressed to.
-    mine = f"SELECT u.email FROM users u WHERE u.id = {MEMBER}"
-    wall(
-        "invitations",
-        f"{TENANT_ROWS} OR id = {PRESENTED} OR email = ({mine})",
-        check=TENANT_ROWS,
+    enable_rls(
+        "memberships",
+        f"{IS_CURRENT_TENANT} OR user_id = {CURRENT_USER_ID}",
+        check=IS_CURRENT_TENANT,
         grants="SELECT, INSERT, UPDATE",
     )
-    touch("tenants")
-    touch("memberships")
-    owners_view("memberships_text", "SELECT tenant_id, id, name_key AS text FROM memberships")
+    own = f"SELECT m.tenant_id FROM memberships m WHERE m.user_id = {CURRENT_USER_ID}"
+    enable_rls(
+        "tenants",
+        f"id = {CURRENT_TENANT_ID} OR id IN ({own})",
+        check=f"id = {CURRENT_TENANT_ID}",
+        grants="SELECT, INSERT, UPDATE",
+    )
+    # An invitation is also read by whoever holds its token, and listed for the person that it is addressed to.
+    mine = f"SELECT u.email FROM users u WHERE u.id = {CURRENT_USER_ID}"
+    enable_rls(
+        "invitations",
+        f"{IS_CURRENT_TENANT} OR id = {PRESENTED_TOKEN_ID} OR email = ({mine})",
+        check=IS_CURRENT_TENANT,
+        grants="SELECT, INSERT, UPDATE",
+    )
+    add_touch_trigger("tenants")
+    add_touch_trigger("memberships")
+    owner_view("memberships_text", "SELECT tenant_id, id, name_key AS text FROM memberships")
 
 
 def downgrade() -> None:

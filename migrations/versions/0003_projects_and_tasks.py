@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.rls import MEMBER, TENANT_ROWS, owners_view, run, touch, wall
+from migrations.rls import CURRENT_USER_ID, IS_CURRENT_TENANT, add_touch_trigger, enable_rls, owner_view, run_script
 
 revision = "0003"
 down_revision = "0002"
@@ -109,18 +109,18 @@ CREATE STATISTICS tasks_dependencies (dependencies) ON tenant_id, project_id, as
 def upgrade() -> None:
     """Make what a tenant works with."""
     for script in (PROJECTS, TASKS, KEYS, INDEXES, STATISTICS):
-        run(script)
-    wall("projects", grants="SELECT, INSERT, UPDATE")
-    wall("tasks", grants="SELECT, INSERT, UPDATE, DELETE")
-    wall(
+        run_script(script)
+    enable_rls("projects", grants="SELECT, INSERT, UPDATE")
+    enable_rls("tasks", grants="SELECT, INSERT, UPDATE, DELETE")
+    enable_rls(
         "idempotency_keys",
-        f"{TENANT_ROWS} AND user_id = {MEMBER}",
+        f"{IS_CURRENT_TENANT} AND user_id = {CURRENT_USER_ID}",
         grants="SELECT, INSERT, UPDATE, DELETE",
     )
-    touch("projects")
-    touch("tasks")
-    owners_view("projects_text", "SELECT tenant_id, id, name_key AS text FROM projects")
-    owners_view("tasks_text", f"SELECT tenant_id, id, {TASK_TEXT} AS text FROM tasks", where="deleted_at IS NULL")
+    add_touch_trigger("projects")
+    add_touch_trigger("tasks")
+    owner_view("projects_text", "SELECT tenant_id, id, name_key AS text FROM projects")
+    owner_view("tasks_text", f"SELECT tenant_id, id, {TASK_TEXT} AS text FROM tasks", where="deleted_at IS NULL")
 
 
 def downgrade() -> None:

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.rls import owners_view, run, touch, wall
+from migrations.rls import add_touch_trigger, enable_rls, owner_view, run_script
 
 revision = "0004"
 down_revision = "0003"
@@ -47,11 +47,11 @@ CREATE INDEX products_by_text ON products USING gist (tenant_id, name_key gist_t
 
 def upgrade() -> None:
     """Make what a tenant sells."""
-    run(PRODUCTS)
-    run(INDEXES)
-    wall("products", grants="SELECT, INSERT, UPDATE")
-    touch("products")
-    owners_view("products_text", "SELECT tenant_id, id, name_key AS text FROM products")
+    run_script(PRODUCTS)
+    run_script(INDEXES)
+    enable_rls("products", grants="SELECT, INSERT, UPDATE")
+    add_touch_trigger("products")
+    owner_view("products_text", "SELECT tenant_id, id, name_key AS text FROM products")
 
 
 def downgrade() -> None:

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.rls import definer, run, wall
+from migrations.rls import enable_rls, grant_definer, run_script
 
 revision = "0005"
 down_revision = "0004"
@@ -128,8 +128,8 @@ $$
 
 def upgrade() -> None:
     """Make what happened, in order."""
-    run(EVENTS)
-    run(FEED)
+    run_script(EVENTS)
+    run_script(FEED)
     for function in (ENQUEUE, SEAL, TAIL, HEAD):
         op.execute(function)
     op.execute(
@@ -138,10 +138,10 @@ def upgrade() -> None:
     )
     op.execute("REVOKE ALL ON FUNCTION atrium_enqueue_events FROM PUBLIC")
     for signature in ("atrium_seal(integer)", "atrium_tail(bigint, integer)", "atrium_feed_head()"):
-        definer(signature)
-    wall("events", grants="SELECT, INSERT")
-    wall("feed", grants="SELECT")
-    wall("unsealed")
+        grant_definer(signature)
+    enable_rls("events", grants="SELECT, INSERT")
+    enable_rls("feed", grants="SELECT")
+    enable_rls("unsealed")
 
 
 def downgrade() -> None:

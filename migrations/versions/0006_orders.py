@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.rls import run, wall
+from migrations.rls import enable_rls, run_script
 
 revision = "0006"
 down_revision = "0005"
@@ -58,10 +58,10 @@ CREATE INDEX order_items_by_product_id ON order_items (tenant_id, product_id, id
 
 def upgrade() -> None:
     """Make what was bought."""
-    run(TABLES)
-    run(INDEXES)
+    run_script(TABLES)
+    run_script(INDEXES)
     for table in ("orders", "order_items"):
-        wall(table, grants="SELECT, INSERT, UPDATE, DELETE")
+        enable_rls(table, grants="SELECT, INSERT, UPDATE, DELETE")
 
 
 def downgrade() -> None:

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.rls import MEMBER, run
+from migrations.rls import CURRENT_USER_ID, run_script
 
 revision = "0007"
 down_revision = "0006"
@@ -30,12 +30,15 @@ CREATING = "(SELECT string_to_array(nullif(current_setting('app.creating', true)
 
 def upgrade() -> None:
     """Let a transaction make the accounts that it announced, and a key remember many outcomes."""
-    own, made = f"id = {MEMBER}", f"id = ANY ({CREATING}::uuid[])"
+    own, made = f"id = {CURRENT_USER_ID}", f"id = ANY ({CREATING}::uuid[])"
     op.execute(f"ALTER POLICY wall ON users USING ({own} OR email = {EMAIL} OR {made}) WITH CHECK ({own} OR {made})")
-    run(OUTCOMES)
+    run_script(OUTCOMES)
 
 
 def downgrade() -> None:
     """Take it back."""
-    run(OUTCOME)
-    op.execute(f"ALTER POLICY wall ON users USING (id = {MEMBER} OR email = {EMAIL}) WITH CHECK (id = {MEMBER})")
+    run_script(OUTCOME)
+    op.execute(
+        f"ALTER POLICY wall ON users USING (id = {CURRENT_USER_ID} OR email = {EMAIL})"
+        f" WITH CHECK (id = {CURRENT_USER_ID})"
+    )

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-from migrations.atrium_enter import make_entry
-from migrations.rls import audited, definer, run, unaudited, wall
+from migrations.atrium_enter import create_atrium_enter
+from migrations.rls import add_audit_triggers, drop_audit_triggers, enable_rls, grant_definer, run_script
 
 revision = "0008"
 down_revision = "0007"
@@ -178,7 +178,7 @@ AUDITED: dict[str, tuple[str, ...]] = {
 
 def upgrade() -> None:
     """Begin to write down who changes what."""
-    run(LOG)
+    run_script(LOG)
     for function in (AUDIT, ENQUEUE, FORGET):
         op.execute(function)
     op.execute(
@@ -186,20 +186,20 @@ def upgrade() -> None:
         " FOR EACH STATEMENT EXECUTE FUNCTION atrium_enqueue_audit()"
     )
     op.execute("REVOKE ALL ON FUNCTION atrium_audit, atrium_enqueue_audit FROM PUBLIC")
-    definer("atrium_forget(text, uuid)")
-    wall("audit_log", grants="SELECT")
+    grant_definer("atrium_forget(text, uuid)")
+    enable_rls("audit_log", grants="SELECT")
     # An entry outlives its tenant too, and must not keep the sealer from sealing those of others.
     op.execute("ALTER TABLE feed DROP CONSTRAINT feed_tenant_id_fkey")
-    make_entry(operation=True)
+    create_atrium_enter(operation=True)
     for table, secrets in AUDITED.items():
-        audited(table, secrets)
+        add_audit_triggers(table, secrets)
 
 
 def downgrade() -> None:
     """Stop, and forget it all; the feed keeps the events alone, with their positions."""
     for table in AUDITED:
-        unaudited(table)
-    make_entry()
+        drop_audit_triggers(table)
+    create_atrium_enter()
     op.execute("DELETE FROM unsealed WHERE source = 'audit'")
     op.execute("DELETE FROM feed WHERE source = 'audit'")
     op.execute("DELETE FROM feed f WHERE NOT EXISTS (SELECT FROM tenants t WHERE t.id = f.tenant_id)")

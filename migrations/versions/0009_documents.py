@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.rls import audited, owners_view, run, touch, wall
+from migrations.rls import add_audit_triggers, add_touch_trigger, enable_rls, owner_view, run_script
 
 revision = "0009"
 down_revision = "0008"
@@ -50,11 +50,11 @@ CREATE INDEX documents_by_text ON documents USING gist (tenant_id, title_key gis
 
 def upgrade() -> None:
     """Make the table."""
-    run(DOCUMENTS)
-    wall("documents", grants="SELECT, INSERT, UPDATE, DELETE")
-    touch("documents")
-    audited("documents")
-    owners_view("documents_text", "SELECT tenant_id, id, title_key AS text FROM documents")
+    run_script(DOCUMENTS)
+    enable_rls("documents", grants="SELECT, INSERT, UPDATE, DELETE")
+    add_touch_trigger("documents")
+    add_audit_triggers("documents")
+    owner_view("documents_text", "SELECT tenant_id, id, title_key AS text FROM documents")
 
 
 def downgrade() -> None:

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.rls import audited, run, touch, wall
+from migrations.rls import add_audit_triggers, add_touch_trigger, enable_rls, run_script
 
 revision = "0010"
 down_revision = "0009"
@@ -48,11 +48,11 @@ CREATE INDEX articles_by_author_id_created_at ON articles (tenant_id, author_id,
 
 def upgrade() -> None:
     """Make what a tenant's members read."""
-    run(ARTICLES)
-    run(INDEXES)
-    wall("articles", grants="SELECT, INSERT, UPDATE, DELETE")
-    touch("articles")
-    audited("articles")
+    run_script(ARTICLES)
+    run_script(INDEXES)
+    enable_rls("articles", grants="SELECT, INSERT, UPDATE, DELETE")
+    add_touch_trigger("articles")
+    add_audit_triggers("articles")
 
 
 def downgrade() -> None:

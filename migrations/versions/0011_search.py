@@ -3,7 +3,7 @@
 from alembic import op
 from sqlalchemy import text
 
-from migrations.rls import audited, owners_view, run, wall
+from migrations.rls import add_audit_triggers, enable_rls, owner_view, run_script
 
 revision = "0011"
 down_revision = "0010"
@@ -77,20 +77,18 @@ def upgrade() -> None:
         cases=" ".join(f"WHEN '{name.upper()}' THEN 'pg_catalog.{name}'::regconfig" for name in shipped)
     )
     op.execute("CREATE EXTENSION IF NOT EXISTS btree_gin")
-    run(VECTOR.format(config=config))
-    audited("articles")  # the log keeps no vectors
+    run_script(VECTOR.format(config=config))
+    add_audit_triggers("articles")  # the log keeps no vectors
     op.execute(CONFIG_OF.format(config=config))
-    run(WORDS)
-    wall("article_words")
+    run_script(WORDS)
+    enable_rls("article_words")
     op.execute(FILL)
     op.execute(LEARN)
     op.execute("REVOKE ALL ON FUNCTION atrium_learn_words() FROM PUBLIC")
     for event in ("insert", "update"):
         op.execute(TRIGGER.format(event=event))
-    owners_view(
-        "articles_search", "SELECT tenant_id, id, language, status, author_id, created_at, vector FROM articles"
-    )
-    owners_view("article_words_search", "SELECT tenant_id, word FROM article_words")
+    owner_view("articles_search", "SELECT tenant_id, id, language, status, author_id, created_at, vector FROM articles")
+    owner_view("article_words_search", "SELECT tenant_id, word FROM article_words")
 
 
 def downgrade() -> None:
@@ -102,5 +100,5 @@ def downgrade() -> None:
     op.execute("DROP TABLE article_words")
     op.execute("DROP FUNCTION atrium_text_config(text)")
     op.execute("ALTER TABLE articles DROP COLUMN vector")
-    audited("articles")
+    add_audit_triggers("articles")
     op.execute("DROP EXTENSION btree_gin")

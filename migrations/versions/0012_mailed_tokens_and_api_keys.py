@@ -2,8 +2,15 @@
 
 from alembic import op
 
-from migrations.atrium_enter import make_entry
-from migrations.rls import MEMBER, PRESENTED, TENANT_ROWS, audited, run, wall
+from migrations.atrium_enter import create_atrium_enter
+from migrations.rls import (
+    CURRENT_USER_ID,
+    IS_CURRENT_TENANT,
+    PRESENTED_TOKEN_ID,
+    add_audit_triggers,
+    enable_rls,
+    run_script,
+)
 
 revision = "0012"
 down_revision = "0011"
@@ -48,17 +55,24 @@ CREATE INDEX api_keys_by_created_by_created_at ON api_keys (tenant_id, created_b
 
 def upgrade() -> None:
     """Let people prove an address, and let machines in."""
-    run(TABLES)
+    run_script(TABLES)
     # A mailed token is used by whoever holds it; nobody lists them.
-    wall("mailed_tokens", f"user_id = {MEMBER} OR id = {PRESENTED}", grants="SELECT, INSERT, UPDATE")
+    enable_rls(
+        "mailed_tokens", f"user_id = {CURRENT_USER_ID} OR id = {PRESENTED_TOKEN_ID}", grants="SELECT, INSERT, UPDATE"
+    )
     # A key is also read by whoever holds it, before it is known whose it is.
-    wall("api_keys", f"{TENANT_ROWS} OR id = {PRESENTED}", check=TENANT_ROWS, grants="SELECT, INSERT, UPDATE")
-    make_entry(operation=True, machines=True)
-    audited("api_keys", ("digest",))
+    enable_rls(
+        "api_keys",
+        f"{IS_CURRENT_TENANT} OR id = {PRESENTED_TOKEN_ID}",
+        check=IS_CURRENT_TENANT,
+        grants="SELECT, INSERT, UPDATE",
+    )
+    create_atrium_enter(operation=True, machines=True)
+    add_audit_triggers("api_keys", ("digest",))
 
 
 def downgrade() -> None:
     """Take it back."""
-    make_entry(operation=True)
+    create_atrium_enter(operation=True)
     op.execute("DROP TABLE api_keys, mailed_tokens")
     op.execute("ALTER TABLE users DROP COLUMN email_verified_at")

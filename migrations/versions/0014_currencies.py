@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.atrium_enter import make_entry
+from migrations.atrium_enter import create_atrium_enter
 
 revision = "0014"
 down_revision = "0013"
@@ -27,7 +27,7 @@ def upgrade() -> None:
     codes = ", ".join(f"'{code}'" for code in CODES.split())
     for table in TABLES:
         op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {table}_currency_check CHECK (currency IN ({codes}))")
-    make_entry(operation=True, machines=True)
+    create_atrium_enter(operation=True, machines=True)
 
 
 def downgrade() -> None:

@@ -1,5 +1,13 @@
 """PostgreSQL access: the engine, its sessions and connections, errors, replicas and read routing."""
 
-from models.database.engine import AnySession, Database, ReadSession, Session, WriteSession, assume, fetch
+from models.database.engine import (
+    AnySession,
+    Database,
+    DatabaseSession,
+    ReadSession,
+    WriteSession,
+    extend_context,
+    fetch,
+)
 
-__all__ = ["AnySession", "Database", "ReadSession", "Session", "WriteSession", "assume", "fetch"]
+__all__ = ["AnySession", "Database", "DatabaseSession", "ReadSession", "WriteSession", "extend_context", "fetch"]

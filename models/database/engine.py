@@ -20,31 +20,48 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import Model, row_class
-from models.database.errors import Behind, NotLive, Retry, Unfit, Unreachable, Unreadable, named
-from models.database.identity import CALL, ENTRY, Identity, entry, entry_to_read
-from models.database.pool import PATIENCE, Admission, AtHand, Warm, ask, note_idle, ping_if_idle, prove
+from models.database.errors import (
+    DatabaseUnavailable,
+    InvalidValue,
+    ReplicaLagging,
+    SessionNotLive,
+    StatementRejected,
+    TransactionConflict,
+    translate_errors,
+)
+from models.database.identity import ENTER_CALL, ENTER_PARAMETERS, Identity, enter_arguments, read_enter_arguments
+from models.database.pool import (
+    CANCEL_GRACE_SECONDS,
+    AutocommitConnection,
+    ConnectionLimiter,
+    ConnectionStack,
+    note_idle,
+    ping_if_idle,
+    require_replayed,
+    run_fetch,
+)
 
 __all__ = [
     "AnySession",
     "Database",
+    "DatabaseSession",
     "ReadSession",
-    "Session",
     "WriteSession",
-    "assume",
+    "extend_context",
     "fetch",
 ]
 
 CLOSE_SECONDS = 2.0  # that a server gets to say goodbye
 
-ENTER = text(f"SELECT 1 FROM atrium_enter({', '.join(f':{name}' for name in ENTRY)})")  # noqa: S608  # names of ours
-ASSUME = text("SELECT set_config('app.' || :name, :value, true)")
+ENTER_STATEMENT = text(f"SELECT 1 FROM atrium_enter({', '.join(f':{name}' for name in ENTER_PARAMETERS)})")  # noqa: S608  # names of ours
+SET_CONTEXT_STATEMENT = text("SELECT set_config('app.' || :name, :value, true)")
 
 # Where the log of the primary ends, in bytes. Not where it was flushed to: a commit may be visible before.
-POSITION = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
-ADMIT = f"{POSITION} FROM {CALL}"
+CURRENT_LSN_QUERY = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
+CHECK_LIVE_QUERY = f"{CURRENT_LSN_QUERY} FROM {ENTER_CALL}"
 
 
-class Session(AsyncSession):
+class DatabaseSession(AsyncSession):
     """A session whose statements take turns.
 
     Fields of one operation resolve concurrently, and one connection runs one statement at a time. The lock covers a
@@ -87,7 +104,7 @@ class Session(AsyncSession):
         """Begin no further statement; give the one under way some time, then break it off."""
         self._ended = True
         if self._running is not None and not self._running.done():
-            _, late = await asyncio.wait([self._running], timeout=PATIENCE)
+            _, late = await asyncio.wait([self._running], timeout=CANCEL_GRACE_SECONDS)
             for statement in late:
                 statement.cancel()
                 await asyncio.wait([statement])
@@ -98,17 +115,17 @@ class Session(AsyncSession):
 
     async def _run(self, statement: Any, params: Any) -> Any:
         try:
-            with named():
+            with translate_errors():
                 return await self._connection.execute(statement, params)
-        except (DBAPIError, Retry, Unreachable):
+        except (DBAPIError, TransactionConflict, DatabaseUnavailable):
             self.failed = True
             raise
 
 
-ReadSession = NewType("ReadSession", Session)
+ReadSession = NewType("ReadSession", DatabaseSession)
 """A session inside a read-only snapshot."""
 
-WriteSession = NewType("WriteSession", Session)
+WriteSession = NewType("WriteSession", DatabaseSession)
 """A session inside a transaction on the primary; every rule that changes something asks for one."""
 
 AnySession = ReadSession | WriteSession
@@ -132,7 +149,7 @@ async def fetch(
     return cast("list[ModelType]", [make(values) for values in result])
 
 
-async def assume(
+async def extend_context(
     session: WriteSession,
     *,
     tenant_id: UUID | None = None,
@@ -155,7 +172,7 @@ async def assume(
     given["creating"] = ",".join(map(str, creating)) or None
     for name, value in given.items():
         if value is not None:
-            await session.exec(ASSUME, params={"name": name, "value": str(value)})
+            await session.exec(SET_CONTEXT_STATEMENT, params={"name": name, "value": str(value)})
 
 
 class Database:
@@ -192,8 +209,8 @@ class Database:
                 "timeout": connect,
             },
         )
-        self._admission = Admission(pool_size, wait)
-        self.at_hand = AtHand(recycle)  # for statements outside of any unit
+        self._limiter = ConnectionLimiter(pool_size, wait)
+        self.autocommit_connections = ConnectionStack(recycle)  # for statements outside of any unit
         self.pool_size = pool_size
         self._drivers: WeakSet[Any] = WeakSet()
         event.listen(self.engine.sync_engine, "connect", lambda made, _: self._drivers.add(made.driver_connection))
@@ -209,9 +226,9 @@ class Database:
         Raises:
             Behind, NotLive, Overloaded, Retry, Unreachable.
         """
-        async with self._unit("REPEATABLE READ", read_only=True, replayed=replayed) as connection:
-            await _enter(connection, entry_to_read(identity))
-            async with _session(connection) as session:
+        async with self._transaction("REPEATABLE READ", read_only=True, replayed=replayed) as connection:
+            await _enter(connection, read_enter_arguments(identity))
+            async with _open_session(connection) as session:
                 yield ReadSession(session)
 
     @asynccontextmanager
@@ -221,24 +238,26 @@ class Database:
         Raises:
             NotLive, Overloaded, Retry, Unreachable.
         """
-        async with self._unit("READ COMMITTED", read_only=False) as connection:
-            await _enter(connection, entry(identity))
-            async with _session(connection) as session:
+        async with self._transaction("READ COMMITTED", read_only=False) as connection:
+            await _enter(connection, enter_arguments(identity))
+            async with _open_session(connection) as session:
                 yield WriteSession(session)
 
     @asynccontextmanager
-    async def maintain(self, tenant_id: UUID) -> AsyncIterator[WriteSession]:
+    async def operator_transaction(self, tenant_id: UUID) -> AsyncIterator[WriteSession]:
         """One transaction of the operator's, inside one tenant's walls and in nobody's name."""
-        async with self._operators(tenant_id, "READ COMMITTED", read_only=False) as session:
+        async with self._operator_session(tenant_id, "READ COMMITTED", read_only=False) as session:
             yield WriteSession(session)
 
     @asynccontextmanager
-    async def inspect(self, tenant_id: UUID) -> AsyncIterator[ReadSession]:
+    async def operator_snapshot(self, tenant_id: UUID) -> AsyncIterator[ReadSession]:
         """One read-only picture of the operator's, inside one tenant's walls and in nobody's name."""
-        async with self._operators(tenant_id, "REPEATABLE READ", read_only=True) as session:
+        async with self._operator_session(tenant_id, "REPEATABLE READ", read_only=True) as session:
             yield ReadSession(session)
 
-    async def answer(self, statement: str, values: Sequence[Any], *, keep: bool = True, replayed: int = 0) -> str:
+    async def fetch_value(
+        self, statement: str, values: Sequence[Any], *, prepare: bool = True, replayed: int = 0
+    ) -> str:
         """The one text of a statement that enters by itself, outside any other transaction.
 
         Its first parameters are those of `atrium_enter`; it yields no row where that does not.
@@ -246,48 +265,48 @@ class Database:
         Args:
             statement: the statement.
             values: its parameters.
-            keep: whether the server is to remember how it is run.
+            prepare: whether the server is to remember how it is run.
             replayed: of a replica, it shows at least what the primary had committed when its log ended there.
 
         Raises:
             Behind, Broken, NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable.
         """
-        async with self._admission:
-            warm = await self.at_hand.take() or await Warm.of(await self._open())
+        async with self._limiter:
+            autocommit = await self.autocommit_connections.take() or await AutocommitConnection.of(await self._open())
             good = False
             try:
                 if replayed:
-                    await prove(warm.connection, replayed)
-                found: str | None = await warm.answer(statement, values, keep=keep)
+                    await require_replayed(autocommit.connection, replayed)
+                value: str | None = await autocommit.fetch_value(statement, values, prepare=prepare)
                 good = True
-            except (Behind, Unfit, Unreadable, asyncio.CancelledError):
-                good = await asyncio.shield(warm.is_well())
+            except (ReplicaLagging, StatementRejected, InvalidValue, asyncio.CancelledError):
+                good = await asyncio.shield(autocommit.is_alive())
                 raise
             finally:
-                await self.at_hand.put(warm, is_good=good)
-        if found is None:
-            raise NotLive
-        return found
+                await self.autocommit_connections.put(autocommit, is_good=good)
+        if value is None:
+            raise SessionNotLive
+        return value
 
-    async def admit(self, identity: Identity) -> int:
+    async def check_live(self, identity: Identity) -> int:
         """Make sure that whoever asks is let in; says where the log of this primary ends now.
 
         Raises:
             NotLive, Overloaded, Unreachable.
         """
-        position: int | None = await self._ask(ADMIT, *entry_to_read(identity))
-        if position is None:
-            raise NotLive
-        return position
+        lsn: int | None = await self._run_fetch(CHECK_LIVE_QUERY, *read_enter_arguments(identity))
+        if lsn is None:
+            raise SessionNotLive
+        return lsn
 
-    async def position(self) -> int:
+    async def current_lsn(self) -> int:
         """Where the log of this primary ends: all that was committed before lies before it.
 
         Raises:
             Overloaded, Unreachable.
         """
-        position: int = await self._ask(POSITION)
-        return position
+        lsn: int = await self._run_fetch(CURRENT_LSN_QUERY)
+        return lsn
 
     async def ping(self) -> None:
         """One round trip, outside any tenant.
@@ -295,18 +314,18 @@ class Database:
         Raises:
             Overloaded, Unreachable.
         """
-        async with self._unit("READ COMMITTED", read_only=True) as connection:
+        async with self._transaction("READ COMMITTED", read_only=True) as connection:
             await connection.execute(text("SELECT 1"))
 
     @property
     def in_use(self) -> int:
         """How many units run."""
-        return self._admission.in_use
+        return self._limiter.in_use
 
     @property
     def is_full(self) -> bool:
         """Whether a unit would have to wait for a connection."""
-        return self._admission.is_full
+        return self._limiter.is_full
 
     def abort(self) -> None:
         """Break off whatever runs: for a server that no longer answers, of which nobody should await an answer."""
@@ -315,39 +334,43 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection, without waiting long for a server that does not answer."""
-        await self.at_hand.close()
+        await self.autocommit_connections.close()
         closing = asyncio.ensure_future(self.engine.dispose())
         _, late = await asyncio.wait([closing], timeout=CLOSE_SECONDS)
         if late:
             self.abort()
             await asyncio.wait([closing], timeout=CLOSE_SECONDS)
 
-    async def _ask(self, statement: str, *values: Any) -> Any:
-        async with self._admission, self._connect() as connection:
-            return await ask(connection, statement, *values)
+    async def _run_fetch(self, statement: str, *values: Any) -> Any:
+        async with self._limiter, self._connect() as connection:
+            return await run_fetch(connection, statement, *values)
 
     @asynccontextmanager
-    async def _operators(self, tenant_id: UUID, isolation: str, *, read_only: bool) -> AsyncIterator[Session]:
-        async with self._unit(isolation, read_only=read_only) as connection:
-            await connection.execute(ASSUME, {"name": "tenant_id", "value": str(tenant_id)})
-            async with _session(connection) as session:
+    async def _operator_session(
+        self, tenant_id: UUID, isolation: str, *, read_only: bool
+    ) -> AsyncIterator[DatabaseSession]:
+        async with self._transaction(isolation, read_only=read_only) as connection:
+            await connection.execute(SET_CONTEXT_STATEMENT, {"name": "tenant_id", "value": str(tenant_id)})
+            async with _open_session(connection) as session:
                 yield session
 
     @asynccontextmanager
-    async def _unit(self, isolation: str, *, read_only: bool, replayed: int = 0) -> AsyncIterator[AsyncConnection]:
-        async with self._admission, self._connect() as connection:
+    async def _transaction(
+        self, isolation: str, *, read_only: bool, replayed: int = 0
+    ) -> AsyncIterator[AsyncConnection]:
+        async with self._limiter, self._connect() as connection:
             if replayed:
-                await prove(connection, replayed)
+                await require_replayed(connection, replayed)
             await connection.execution_options(isolation_level=isolation, postgresql_readonly=read_only)
             async with connection.begin():
                 yield connection
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[AsyncConnection]:
-        warm = await self.at_hand.take()
-        connection = warm.connection if warm else await self._open()
+        autocommit = await self.autocommit_connections.take()
+        connection = autocommit.connection if autocommit else await self._open()
         try:
-            with named():
+            with translate_errors():
                 yield connection
         finally:
             await connection.close()
@@ -356,12 +379,12 @@ class Database:
         try:
             return await self.engine.connect()
         except (OSError, DBAPIError) as error:  # a TimeoutError is an OSError
-            raise Unreachable from error
+            raise DatabaseUnavailable from error
 
 
 @asynccontextmanager
-async def _session(connection: AsyncConnection) -> AsyncIterator[Session]:
-    session = Session(connection)
+async def _open_session(connection: AsyncConnection) -> AsyncIterator[DatabaseSession]:
+    session = DatabaseSession(connection)
     try:
         yield session
     finally:
@@ -369,6 +392,6 @@ async def _session(connection: AsyncConnection) -> AsyncIterator[Session]:
 
 
 async def _enter(connection: AsyncConnection, values: Sequence[Any]) -> None:
-    entered = await connection.execute(ENTER, dict(zip(ENTRY, values, strict=True)))
+    entered = await connection.execute(ENTER_STATEMENT, dict(zip(ENTER_PARAMETERS, values, strict=True)))
     if entered.first() is None:
-        raise NotLive
+        raise SessionNotLive

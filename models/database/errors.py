@@ -6,68 +6,68 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError
 
 __all__ = [
-    "Behind",
-    "Broken",
-    "NotLive",
-    "Overloaded",
-    "Retry",
-    "Unfit",
-    "Unreachable",
-    "Unreadable",
-    "is_gone",
-    "named",
+    "ConnectionLost",
+    "DatabaseUnavailable",
+    "InvalidValue",
+    "PoolTimeout",
+    "ReplicaLagging",
+    "SessionNotLive",
+    "StatementRejected",
+    "TransactionConflict",
+    "is_connection_lost",
+    "translate_errors",
 ]
 
-RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
-GONE = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
+CONFLICT_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
+CONNECTION_SQLSTATES = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
 
 
-class NotLive(Exception):
+class SessionNotLive(Exception):
     """Whoever asks is no longer let in: session revoked, person or tenant inactive, role changed, or removed."""
 
 
-class Overloaded(Exception):
+class PoolTimeout(Exception):
     """No connection came free within the time that a caller is made to wait."""
 
 
-class Unreachable(Exception):
+class DatabaseUnavailable(Exception):
     """The database does not answer."""
 
 
-class Broken(Unreachable):
+class ConnectionLost(DatabaseUnavailable):
     """The database broke off while it answered."""
 
 
-class Retry(Exception):
+class TransactionConflict(Exception):
     """The unit met another one, and was rolled back; PostgreSQL asks to run it again from the start."""
 
 
-class Behind(Exception):
+class ReplicaLagging(Exception):
     """The replica has not replayed what the reader must see, or is none."""
 
 
-class Unreadable(Exception):
+class InvalidValue(Exception):
     """A statement met a value that it can make nothing of, or that breaks a constraint."""
 
 
-class Unfit(Exception):
+class StatementRejected(Exception):
     """PostgreSQL refuses a statement as it is."""
 
 
-def is_gone(code: str | None) -> bool:
+def is_connection_lost(code: str | None) -> bool:
     """Whether an error of this code (SQLSTATE) says that the connection is lost, or its server shuts down."""
-    return (code or "").startswith(GONE)
+    return (code or "").startswith(CONNECTION_SQLSTATES)
 
 
 @contextmanager
-def named() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Errors by what they mean to whoever waits for the database; others pass as they are."""
     try:
         yield
     except DBAPIError as error:
         code = getattr(error.orig, "sqlstate", None) or ""
-        if error.connection_invalidated or is_gone(code):
-            raise Unreachable from error
-        if code in RETRIED:
-            raise Retry from error
+        if error.connection_invalidated or is_connection_lost(code):
+            raise DatabaseUnavailable from error
+        if code in CONFLICT_SQLSTATES:
+            raise TransactionConflict from error
         raise

@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-__all__ = ["CALL", "ENTRY", "NOBODY", "Identity", "entry", "entry_to_read"]
+__all__ = ["ENTER_CALL", "ENTER_PARAMETERS", "NOBODY", "Identity", "enter_arguments", "read_enter_arguments"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Identity:
     api_key_id: UUID | None = None
     """The key of a machine that asks, in the name of the person who made it; there is no session then."""
 
-    def origin(self) -> "Identity":
+    def without_user(self) -> "Identity":
         """Where it asks from, without who."""
         return Identity(request_id=self.request_id, ip=self.ip, user_agent=self.user_agent)
 
@@ -33,7 +33,7 @@ class Identity:
 NOBODY = Identity()
 
 
-ENTRY: Mapping[str, str] = {
+ENTER_PARAMETERS: Mapping[str, str] = {
     "tenant_id": "uuid",
     "user_id": "uuid",
     "role": "text",
@@ -46,13 +46,25 @@ ENTRY: Mapping[str, str] = {
 }
 """What `atrium_enter` takes of an identity, in its order, and the types of that."""
 
-CALL = f"atrium_enter({', '.join(f'${number}::{type_}' for number, type_ in enumerate(ENTRY.values(), 1))})"
+ENTER_CALL = (
+    f"atrium_enter({', '.join(f'${number}::{type_}' for number, type_ in enumerate(ENTER_PARAMETERS.values(), 1))})"
+)
 """The entry as the driver takes it, as the first parameters of a statement."""
 
-entry: Callable[[Identity], tuple[Any, ...]] = attrgetter(*ENTRY)
+enter_arguments: Callable[[Identity], tuple[Any, ...]] = attrgetter(*ENTER_PARAMETERS)
 """The values of those parameters."""
 
 
-def entry_to_read(of: Identity) -> tuple[Any, ...]:
+def read_enter_arguments(identity: Identity) -> tuple[Any, ...]:
     """The same of who only reads: without what the audit log alone is told."""
-    return (of.tenant_id, of.user_id, of.role, of.session_id, None, None, None, None, of.api_key_id)
+    return (
+        identity.tenant_id,
+        identity.user_id,
+        identity.role,
+        identity.session_id,
+        None,
+        None,
+        None,
+        None,
+        identity.api_key_id,
+    )

@@ -11,26 +11,46 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.database.errors import RETRIED, Behind, Broken, Overloaded, Retry, Unfit, Unreachable, Unreadable, is_gone
-from models.database.timeouts import TimeLimit
+from models.database.errors import (
+    CONFLICT_SQLSTATES,
+    ConnectionLost,
+    DatabaseUnavailable,
+    InvalidValue,
+    PoolTimeout,
+    ReplicaLagging,
+    StatementRejected,
+    TransactionConflict,
+    is_connection_lost,
+)
+from models.database.timeouts import SharedTimeout
 
-__all__ = ["PATIENCE", "Admission", "AtHand", "Warm", "alone", "ask", "note_idle", "ping_if_idle", "prove"]
+__all__ = [
+    "CANCEL_GRACE_SECONDS",
+    "AutocommitConnection",
+    "ConnectionLimiter",
+    "ConnectionStack",
+    "connect_dedicated",
+    "note_idle",
+    "ping_if_idle",
+    "require_replayed",
+    "run_fetch",
+]
 
-PATIENCE = 1.0  # seconds that a statement gets which nobody waits for any more
+CANCEL_GRACE_SECONDS = 1.0  # seconds that a statement gets which nobody waits for any more
 
 CONNECT_SECONDS = 5.0
 IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
-UNFIT = (asyncpg.SyntaxOrAccessError, asyncpg.ProgramLimitExceededError, asyncpg.FeatureNotSupportedError)
-REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
+REJECTED_ERRORS = (asyncpg.SyntaxOrAccessError, asyncpg.ProgramLimitExceededError, asyncpg.FeatureNotSupportedError)
+REPLAYED_LSN_QUERY = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
 
 
-class Admission:
+class ConnectionLimiter:
     """Lets in as many units at once as there are connections; a class, since every statement comes through here."""
 
     def __init__(self, size: int, wait: float) -> None:
         """Args: size: how many; wait: seconds that one more waits at most."""
         self._free = asyncio.Semaphore(size)
-        self._limit = TimeLimit(wait)
+        self._limit = SharedTimeout(wait)
         self.in_use = 0
 
     @property
@@ -46,12 +66,12 @@ class Admission:
         """
         try:
             if self._free.locked():
-                with self._limit.within():
+                with self._limit.scope():
                     await self._free.acquire()
             else:
                 await self._free.acquire()  # without the cost of a timer
         except TimeoutError:
-            raise Overloaded from None
+            raise PoolTimeout from None
         self.in_use += 1
 
     async def __aexit__(self, *_failure: object) -> None:
@@ -60,7 +80,7 @@ class Admission:
         self._free.release()
 
 
-async def alone(url: URL, name: str) -> asyncpg.Connection:
+async def connect_dedicated(url: URL, name: str) -> asyncpg.Connection:
     """A connection of no pool, for what a process does all the time; `name` is what the server's lists call it.
 
     Raises:
@@ -70,7 +90,7 @@ async def alone(url: URL, name: str) -> asyncpg.Connection:
     return await asyncpg.connect(**options, timeout=CONNECT_SECONDS, server_settings={"application_name": name})
 
 
-async def ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
+async def run_fetch(connection: AsyncConnection, statement: str, *values: Any) -> Any:
     """The one value of a statement that needs no transaction, by the driver itself, which costs half as much.
 
     Raises:
@@ -81,13 +101,13 @@ async def ask(connection: AsyncConnection, statement: str, *values: Any) -> Any:
         return await driver.fetchval(statement, *values)
     except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
         await connection.invalidate()  # nobody else would notice that it is gone
-        if isinstance(error, asyncpg.PostgresError) and not is_gone(error.sqlstate):
+        if isinstance(error, asyncpg.PostgresError) and not is_connection_lost(error.sqlstate):
             raise
-        raise Unreachable from error
+        raise DatabaseUnavailable from error
 
 
 @dataclass(slots=True)
-class Warm:
+class AutocommitConnection:
     """A connection that is kept at hand between statements that need no transaction.
 
     To take one from the pool and to give it back costs more than such a statement. Nothing is cleaned in between, since
@@ -100,85 +120,85 @@ class Warm:
     idle_since: float = 0.0
 
     @classmethod
-    async def of(cls, connection: AsyncConnection) -> "Warm":
+    async def of(cls, connection: AsyncConnection) -> "AutocommitConnection":
         """A connection of the pool's, outside any transaction."""
         raw = await connection.get_raw_connection()
         opened = raw.info.setdefault("opened", time.monotonic())
         return cls(connection, raw.driver_connection, opened)
 
-    async def answer(self, statement: str, values: Sequence[Any], *, keep: bool) -> Any:
+    async def fetch_value(self, statement: str, values: Sequence[Any], *, prepare: bool) -> Any:
         """The one value of a statement; unless it is to be kept, the server forgets it at once.
 
         Raises:
             Broken, Retry, Unfit, Unreadable: the connection is good for more after the last two alone.
         """
         try:
-            if keep:
+            if prepare:
                 return await self.driver.fetchval(statement, *values)
             return await (await self.driver.prepare(statement, name="")).fetchval(*values)
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-            raise Unreadable from error
-        except UNFIT as error:
-            raise Unfit from error
+            raise InvalidValue from error
+        except REJECTED_ERRORS as error:
+            raise StatementRejected from error
         except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
             code = error.sqlstate if isinstance(error, asyncpg.PostgresError) else "08"
-            if is_gone(code):
-                raise Broken from error
-            if code in RETRIED:
-                raise Retry from error
+            if is_connection_lost(code):
+                raise ConnectionLost from error
+            if code in CONFLICT_SQLSTATES:
+                raise TransactionConflict from error
             raise
 
-    async def give_up(self) -> None:
+    async def discard(self) -> None:
         """Close it for good; the pool makes another in its place."""
         await self.connection.invalidate()
         await self.connection.close()
 
-    async def is_well(self) -> bool:
+    async def is_alive(self) -> bool:
         """Whether it answers; a statement that was broken off has ended then."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(CANCEL_GRACE_SECONDS):
                 await self.driver.fetchval("SELECT 1")
         except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError):  # a TimeoutError is an OSError
             return False
         return True
 
 
-class AtHand:
+class ConnectionStack:
     """The connections at hand; the one that was used last is used next."""
 
     def __init__(self, recycle: float) -> None:
         """Args: recycle: seconds after which a connection is replaced."""
         self._recycle = recycle
-        self._warm: list[Warm] = []
+        self._connections: list[AutocommitConnection] = []
 
-    def __iter__(self) -> Iterator[Warm]:
-        return iter(self._warm)
+    def __iter__(self) -> Iterator[AutocommitConnection]:
+        return iter(self._connections)
 
-    async def take(self) -> Warm | None:
+    async def take(self) -> AutocommitConnection | None:
         """One that is there, if there is any."""
-        while self._warm:
-            warm, now = self._warm.pop(), time.monotonic()
-            is_old = now - warm.opened > self._recycle or warm.driver.is_closed()
-            if not is_old and (now - warm.idle_since < IDLE_BEFORE_PING or await warm.is_well()):
-                return warm
-            await warm.give_up()
+        while self._connections:
+            connection, now = self._connections.pop(), time.monotonic()
+            is_old = now - connection.opened > self._recycle or connection.driver.is_closed()
+            if not is_old and (now - connection.idle_since < IDLE_BEFORE_PING or await connection.is_alive()):
+                return connection
+            await connection.discard()
         return None
 
-    async def put(self, warm: Warm, *, is_good: bool) -> None:
+    async def put(self, connection: AutocommitConnection, *, is_good: bool) -> None:
         """Keep one for the next; one that is not good is closed."""
         if is_good:
-            warm.idle_since = time.monotonic()
-            self._warm.append(warm)
+            connection.idle_since = time.monotonic()
+            self._connections.append(connection)
         else:
-            await asyncio.shield(warm.give_up())
+            await asyncio.shield(connection.discard())
 
     async def close(self) -> None:
         """Close them all."""
-        while self._warm:
-            await self._warm.pop().give_up()
+        while self._connections:
+            await self._connections.pop().discard()
 
 
-async def prove(connection: AsyncConnection, position: int) -> None:
+async def require_replayed(connection: AsyncConnection, min_lsn: int) -> None:
     """Make sure that a replica has replayed this much, before a transaction takes its picture.
 
     What a connection has once seen stays replayed for as long as it lives, and it does not outlive its server.
@@ -187,10 +207,10 @@ async def prove(connection: AsyncConnection, position: int) -> None:
         Behind: it has not.
     """
     info = (await connection.get_raw_connection()).info
-    if info.get("replayed", 0) < position:
-        info["replayed"] = await ask(connection, REPLAYED)
-        if info["replayed"] < position:
-            raise Behind
+    if info.get("replayed", 0) < min_lsn:
+        info["replayed"] = await run_fetch(connection, REPLAYED_LSN_QUERY)
+        if info["replayed"] < min_lsn:
+            raise ReplicaLagging
 
 
 def note_idle(connection: Any, record: Any) -> None:

@@ -17,25 +17,32 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 
 from models.database import Database, ReadSession, WriteSession
-from models.database.errors import Behind, Broken, NotLive, Overloaded, Retry, Unreachable
+from models.database.errors import (
+    ConnectionLost,
+    DatabaseUnavailable,
+    PoolTimeout,
+    ReplicaLagging,
+    SessionNotLive,
+    TransactionConflict,
+)
 from models.database.identity import Identity
-from models.database.topology import PRIMARY, Nodes
+from models.database.topology import PRIMARY, ServerGroup
 
-__all__ = ["Demand", "Route", "Served", "Why"]
+__all__ = ["Freshness", "ReadRouter", "RoutedTo", "RoutingReason"]
 
 
 Result = TypeVar("Result")
 
 
-class Lost(Exception):
+class ReplicaLost(Exception):
     """A replica failed while it answered: the primary is next, for the whole of it."""
 
 
-Use: TypeAlias = Callable[[Database, int], Awaitable[Result]]
+ServerUse: TypeAlias = Callable[[Database, int], Awaitable[Result]]
 """What is wanted of a node: of a replica, that shows at least what the primary had when its log ended there."""
 
 
-class Why(StrEnum):
+class RoutingReason(StrEnum):
     """Why a node answered; the first two are of replicas."""
 
     RECENT = "recent"  # recent enough for somebody who wrote nothing lately
@@ -52,60 +59,60 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class Freshness:
     """What a reader must see: everything up to a position, or all there is now; or they want the primary itself."""
 
-    position: int = 0
+    min_lsn: int = 0
     newest: bool = False
-    primary: Why | None = None
+    primary_reason: RoutingReason | None = None
 
 
-ANYTHING = Demand()
+ANY_FRESHNESS = Freshness()
 """What a reader demands who wrote nothing lately."""
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class RoutedTo:
     """Which node answered, and why."""
 
-    node: str
-    why: Why
+    server: str
+    reason: RoutingReason
 
 
-class Route:
+class ReadRouter:
     """The way of one operation to its node.
 
-    Set `primary` to have the primary answer from the next read unit on, whatever the demand. `kind` is what the kind
-    of the operation says of that. Unless somebody clears it the primary answers, so nothing but a query that was
-    recognised as one is read from a replica.
+    Set `primary_reason` to have the primary answer from the next read on, whatever freshness is asked for.
+    `operation_kind_reason` is what the kind of the operation says of that. Unless somebody clears it the primary
+    answers, so nothing but a query that was recognised as one is read from a replica.
     """
 
     def __init__(
         self,
-        nodes: Nodes,
-        demand: Demand | None = None,
+        servers: ServerGroup,
+        freshness: Freshness | None = None,
         *,
-        wrote: Callable[[int | None], None] = lambda _position: None,
+        on_write: Callable[[int | None], None] = lambda _position: None,
     ) -> None:
         """Prepare it.
 
         Args:
-            nodes: what there is.
-            demand: what the reader must see.
-            wrote: told of the position that the operation's reader must see from now on, None while it is not known.
+            servers: what there is.
+            freshness: what the reader must see.
+            on_write: told of the position that the operation's reader must see from now on, None while it is not known.
         """
-        self.nodes = nodes
-        self.primary: Why | None = None
-        self.kind: Why | None = Why.ASKED
-        self.served: Served | None = None
+        self.servers = servers
+        self.primary_reason: RoutingReason | None = None
+        self.operation_kind_reason: RoutingReason | None = RoutingReason.ASKED
+        self.routed_to: RoutedTo | None = None
         self._read: ReadSession | None = None
-        self._demand = demand or ANYTHING
-        self._wrote = wrote
+        self._freshness = freshness or ANY_FRESHNESS
+        self._on_write = on_write
 
     @property
-    def lost(self) -> bool:
+    def replica_lost(self) -> bool:
         """Whether the replica that answered failed on the way, so that nothing that it said may be kept."""
-        on_replica = self.served is not None and self.served.node != PRIMARY
+        on_replica = self.routed_to is not None and self.routed_to.server != PRIMARY
         return on_replica and self._read is not None and self._read.failed
 
     @asynccontextmanager
@@ -116,12 +123,12 @@ class Route:
             NotLive, Overloaded, Unreachable.
         """
         stack = AsyncExitStack()
-        self._read, self.served = await self._open(stack, identity)
-        self.nodes.observe(self.served.node, self.served.why)
+        self._read, self.routed_to = await self._open(stack, identity)
+        self.servers.observe(self.routed_to.server, self.routed_to.reason)
         try:
             yield self._read
         finally:
-            with suppress(Unreachable, Retry, DBAPIError):  # it has been read, however it ends
+            with suppress(DatabaseUnavailable, TransactionConflict, DBAPIError):  # it has been read, however it ends
                 await stack.aclose()
 
     @asynccontextmanager
@@ -133,105 +140,109 @@ class Route:
         Raises:
             NotLive, Overloaded, Retry, Unreachable.
         """
-        self.primary, self.served = Why.WRITE, Served(PRIMARY, Why.WRITE)
-        if not self.nodes.replicas:
-            async with self.nodes.primary.write(identity) as session:
+        self.primary_reason, self.routed_to = RoutingReason.WRITE, RoutedTo(PRIMARY, RoutingReason.WRITE)
+        if not self.servers.replicas:
+            async with self.servers.primary.write(identity) as session:
                 yield session
             return
         entered = False
         try:
-            async with self.nodes.primary.write(identity) as session:
+            async with self.servers.primary.write(identity) as session:
                 entered = True
-                self._wrote(None)
+                self._on_write(None)
                 yield session
         except Exception as error:
-            if entered and not isinstance(error, Unreachable):
-                await self._settle()
+            if entered and not isinstance(error, DatabaseUnavailable):
+                await self._report_lsn()
             raise
-        await self._settle()
+        await self._report_lsn()
 
-    async def _settle(self) -> None:
-        with suppress(Overloaded, Unreachable):
-            self._wrote(await self.nodes.primary.position())
+    async def _report_lsn(self) -> None:
+        with suppress(PoolTimeout, DatabaseUnavailable):
+            self._on_write(await self.servers.primary.current_lsn())
 
-    async def ask(self, identity: Identity, statement: str, values: Sequence[Any], *, keep: bool = True) -> str:
+    async def fetch_value(
+        self, identity: Identity, statement: str, values: Sequence[Any], *, prepare: bool = True
+    ) -> str:
         """The one text of a statement that enters by itself, from a node that shows what the reader must see.
 
         Raises:
             NotLive, Overloaded, Retry, Unreachable, Unreadable.
         """
 
-        async def answer(database: Database, replayed: int) -> str:
+        async def fetch(database: Database, replayed: int) -> str:
             try:
-                return await database.answer(statement, values, keep=keep, replayed=replayed)
-            except (Broken, Retry, asyncpg.PostgresError):
-                if database is self.nodes.primary:
+                return await database.fetch_value(statement, values, prepare=prepare, replayed=replayed)
+            except (ConnectionLost, TransactionConflict, asyncpg.PostgresError):
+                if database is self.servers.primary:
                     raise
-                raise Lost from None
+                raise ReplicaLost from None
 
-        text, self.served = await self._choose(identity, answer)
-        self.nodes.observe(self.served.node, self.served.why)
+        text, self.routed_to = await self._route(identity, fetch)
+        self.servers.observe(self.routed_to.server, self.routed_to.reason)
         return text
 
-    async def change(self, statement: str, values: Sequence[Any], *, keep: bool = True) -> str:
+    async def execute_update(self, statement: str, values: Sequence[Any], *, prepare: bool = True) -> str:
         """The one text of a statement that enters by itself and changes something, on the primary.
 
         Raises:
             NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable: it changed nothing, unless it was `Broken`.
         """
-        self.primary, self.served = Why.WRITE, Served(PRIMARY, Why.WRITE)
-        if self.nodes.replicas:
-            self._wrote(None)
+        self.primary_reason, self.routed_to = RoutingReason.WRITE, RoutedTo(PRIMARY, RoutingReason.WRITE)
+        if self.servers.replicas:
+            self._on_write(None)
         try:
-            text = await self.nodes.primary.answer(statement, values, keep=keep)
+            text = await self.servers.primary.fetch_value(statement, values, prepare=prepare)
         except asyncpg.PostgresError as error:
-            raise Retry from error
-        if self.nodes.replicas:
-            await self._settle()
+            raise TransactionConflict from error
+        if self.servers.replicas:
+            await self._report_lsn()
         return text
 
-    async def _open(self, stack: AsyncExitStack, identity: Identity) -> tuple[ReadSession, Served]:
+    async def _open(self, stack: AsyncExitStack, identity: Identity) -> tuple[ReadSession, RoutedTo]:
         async def enter(database: Database, replayed: int) -> ReadSession:
             return await stack.enter_async_context(database.read(identity, replayed=replayed))
 
-        return await self._choose(identity, enter)
+        return await self._route(identity, enter)
 
-    async def _choose(self, identity: Identity, use: Use[Result]) -> tuple[Result, Served]:
+    async def _route(self, identity: Identity, use: ServerUse[Result]) -> tuple[Result, RoutedTo]:
         """What a node gave that shows what the reader must see, and which one it was."""
-        why = self.primary or self.kind or self._demand.primary
-        if why is None:
-            found = await self._on_replica(identity, use)
+        reason = self.primary_reason or self.operation_kind_reason or self._freshness.primary_reason
+        if reason is None:
+            found = await self._try_replicas(identity, use)
             if isinstance(found, tuple):
                 return found
-            why = found
-        return await use(self.nodes.primary, 0), Served(PRIMARY, why)
+            reason = found
+        return await use(self.servers.primary, 0), RoutedTo(PRIMARY, reason)
 
-    async def _on_replica(self, identity: Identity, use: Use[Result]) -> tuple[Result, Served] | Why:
+    async def _try_replicas(
+        self, identity: Identity, use: ServerUse[Result]
+    ) -> tuple[Result, RoutedTo] | RoutingReason:
         """What a replica gave, or why none did."""
-        floor, refusal = self.nodes.floor, Why.NO_REPLICA
+        min_lsn, refusal = self.servers.min_lsn, RoutingReason.NO_REPLICA
         asking = identity.session_id or identity.api_key_id
-        replicas = self.nodes.usable(asking.int if asking else 0)
-        if floor is None or not replicas:
+        replicas = self.servers.healthy_replicas(asking.int if asking else 0)
+        if min_lsn is None or not replicas:
             return refusal
-        newest = await self.nodes.primary.admit(identity)
-        position = newest if self._demand.newest else self._demand.position
+        newest = await self.servers.primary.check_live(identity)
+        required_lsn = newest if self._freshness.newest else self._freshness.min_lsn
         for replica in replicas:
             if replica.database.is_full:
-                refusal = Why.BUSY
+                refusal = RoutingReason.BUSY
                 continue
             try:
-                given = await use(replica.database, max(floor, position))
-            except Lost:
-                return Why.LOST
-            except Behind:
-                refusal = Why.BEHIND
-            except NotLive:
-                refusal = Why.UNKNOWN
-            except Overloaded:
-                refusal = Why.BUSY
-            except (Unreachable, Retry, DBAPIError, asyncpg.PostgresError):
-                replica.trip()
-                refusal = Why.LOST
+                given = await use(replica.database, max(min_lsn, required_lsn))
+            except ReplicaLost:
+                return RoutingReason.LOST
+            except ReplicaLagging:
+                refusal = RoutingReason.BEHIND
+            except SessionNotLive:
+                refusal = RoutingReason.UNKNOWN
+            except PoolTimeout:
+                refusal = RoutingReason.BUSY
+            except (DatabaseUnavailable, TransactionConflict, DBAPIError, asyncpg.PostgresError):
+                replica.mark_failed()
+                refusal = RoutingReason.LOST
             else:
-                return given, Served(replica.name, Why.REPLAYED if position else Why.RECENT)
+                return given, RoutedTo(replica.name, RoutingReason.REPLAYED if required_lsn else RoutingReason.RECENT)
         return refusal

@@ -4,10 +4,10 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-__all__ = ["TimeLimit"]
+__all__ = ["SharedTimeout"]
 
 
-class TimeLimit:
+class SharedTimeout:
     """A limit that many tasks share: `asyncio.timeout` with one timer for all of them.
 
     Every request would set a timer and take it back. Since the limit is the same for all, whoever began first ends
@@ -21,40 +21,40 @@ class TimeLimit:
     def __init__(self, seconds: float) -> None:
         """Args: seconds: how long each may take."""
         self.seconds = seconds
-        self._stays: dict[Stay, None] = {}
+        self._scopes: dict[TimeoutScope, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def within(self) -> "Stay":
+    def scope(self) -> "TimeoutScope":
         """A stay within the limit, for the task that enters it."""
-        return Stay(self)
+        return TimeoutScope(self)
 
-    def add(self, stay: "Stay", loop: asyncio.AbstractEventLoop) -> None:
+    def add(self, scope: "TimeoutScope", loop: asyncio.AbstractEventLoop) -> None:
         """Count a stay, from now on."""
-        stay.ends = loop.time() + self.seconds
-        self._stays[stay] = None
+        scope.ends = loop.time() + self.seconds
+        self._scopes[scope] = None
         if self._timer is None:
-            self._timer = loop.call_at(stay.ends, self._look, loop)
+            self._timer = loop.call_at(scope.ends, self._on_timer, loop)
 
-    def remove(self, stay: "Stay") -> None:
+    def remove(self, scope: "TimeoutScope") -> None:
         """Count a stay no longer."""
-        self._stays.pop(stay, None)
+        self._scopes.pop(scope, None)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _on_timer(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
-        for stay in list(self._stays):
-            if stay.ends > loop.time():
-                self._timer = loop.call_at(stay.ends, self._look, loop)
+        for scope in list(self._scopes):
+            if scope.ends > loop.time():
+                self._timer = loop.call_at(scope.ends, self._on_timer, loop)
                 return
-            del self._stays[stay]
-            stay.expire()
+            del self._scopes[scope]
+            scope.expire()
 
 
-class Stay:
+class TimeoutScope:
     """What one task does within a limit."""
 
     __slots__ = ("_before", "_limit", "_task", "ends", "has_expired")
 
-    def __init__(self, limit: TimeLimit) -> None:
+    def __init__(self, limit: SharedTimeout) -> None:
         self._limit = limit
         self.ends = 0.0
         self.has_expired = False
@@ -67,7 +67,7 @@ class Stay:
         self._limit.add(self, task.get_loop())
         return self
 
-    def lift(self) -> None:
+    def disarm(self) -> None:
         """Take as long as it may from here on."""
         self._limit.remove(self)
 

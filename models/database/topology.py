@@ -16,22 +16,22 @@ from typing import NamedTuple
 import asyncpg
 
 from models.database import Database
-from models.database.pool import alone
+from models.database.pool import connect_dedicated
 
-__all__ = ["PRIMARY", "Node", "Nodes", "Replica", "State", "fault_of", "pause"]
+__all__ = ["PRIMARY", "DatabaseServer", "Replica", "ServerGroup", "ServerStatus", "backoff", "unhealthy_reason"]
 
 PRIMARY = "primary"
 
-LOOK_SECONDS = 2.0  # for one answer of a node
+PROBE_TIMEOUT_SECONDS = 2.0  # for one answer of a node
 FAILURES_TO_ABORT = 2  # what a replica was asked before may still be answered after one failure
-LOOKS = 4  # within the allowed lag, which is therefore known to a quarter
-LONGEST_INTERVAL = 1.0
-LONGEST_BACK_OFF = 30.0
+PROBES_PER_LAG = 4  # within the allowed lag, which is therefore known to a quarter
+MAX_PROBE_INTERVAL = 1.0
+MAX_BACKOFF = 30.0
 
-LOOK = """
+STATUS_QUERY = """
 SELECT pg_is_in_recovery() AS is_replica,
     (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint
-        AS position,
+        AS lsn,
     s.system_identifier AS system, c.timeline_id AS timeline, d.oid AS database, current_user AS role
 FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d WHERE d.datname = current_database()
 """
@@ -39,24 +39,24 @@ FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d WHERE d.dat
 log = logging.getLogger("atrium.nodes")
 
 
-class State(NamedTuple):
+class ServerStatus(NamedTuple):
     """What a node says of itself; positions are in bytes of the log."""
 
     is_replica: bool
-    position: int
+    lsn: int
     system: int
     timeline: int
     database: int
     role: str
 
 
-class Node:
+class DatabaseServer:
     """A node that is looked at from time to time, by a connection of its own."""
 
     def __init__(self, name: str, database: Database) -> None:
         self.name = name
         self.database = database
-        self.state: State | None = None
+        self.status: ServerStatus | None = None
         """What it said when it last answered, which it was asked at `asked_at` and had said by `answered_at`."""
         self.asked_at = self.answered_at = 0.0
         self.failures = 0
@@ -64,21 +64,21 @@ class Node:
         self._connection: asyncpg.Connection | None = None
         self._turn = asyncio.Lock()
 
-    async def look(self) -> None:
+    async def probe(self) -> None:
         """Ask it how it is."""
         async with self._turn:
             asked_at = time.monotonic()
             try:
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
                     if self._connection is None:
-                        self._connection = await alone(self.database.engine.url, "atrium watch")
-                    seen = await self._connection.fetchrow(LOOK)
+                        self._connection = await connect_dedicated(self.database.engine.url, "atrium watch")
+                    row = await self._connection.fetchrow(STATUS_QUERY)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # a TimeoutError is an OSError
                 self.close()
                 self.failures += 1
                 return
-            assert seen is not None, "it always answers with one row"
-            self.state, self.failures = State(**seen), 0
+            assert row is not None, "it always answers with one row"
+            self.status, self.failures = ServerStatus(**row), 0
             self.asked_at, self.answered_at = asked_at, time.monotonic()
 
     def close(self) -> None:
@@ -88,67 +88,67 @@ class Node:
             connection.terminate()
 
 
-class Replica(Node):
+class Replica(DatabaseServer):
     """A replica, and what is wrong with it."""
 
-    fault: str | None = "it was not looked at yet"
-    _before = (0.0, 0)  # when it last answered, and how far it was then
+    unhealthy_reason: str | None = "it was not looked at yet"
+    _previous = (0.0, 0)  # when it last answered, and how far it was then
 
-    def judge(self, primary: Node, floor: int | None) -> None:
+    def update_health(self, primary: DatabaseServer, min_lsn: int | None) -> None:
         """Decide whether it is used, by what was last seen of it and of the primary.
 
-        `floor` is what it must have replayed to be recent enough; None when that is not known.
+        `min_lsn` is what it must have replayed to be recent enough; None when that is not known.
         """
-        fault = fault_of(None if self.failures else self.state, primary.state, floor)
-        answered_at, position = self._before
-        if primary.state and answered_at < primary.asked_at and position > primary.state.position:
+        fault = unhealthy_reason(None if self.failures else self.status, primary.status, min_lsn)
+        answered_at, lsn = self._previous
+        if primary.status and answered_at < primary.asked_at and lsn > primary.status.lsn:
             fault = fault or "it is ahead of the primary, which must have been restored"
-        if self.state:
-            self._before = (self.answered_at, self.state.position)
-        self._settle(fault)
+        if self.status:
+            self._previous = (self.answered_at, self.status.lsn)
+        self._set_health(fault)
         if self.failures >= FAILURES_TO_ABORT:
             self.database.abort()
 
-    def trip(self) -> None:
+    def mark_failed(self) -> None:
         """Use it no more, until it was looked at again."""
-        self._settle("it broke off")
+        self._set_health("it broke off")
 
-    def _settle(self, fault: str | None) -> None:
-        if fault != self.fault:
+    def _set_health(self, fault: str | None) -> None:
+        if fault != self.unhealthy_reason:
             if fault is None:
                 log.info("%s is in use", self.name)
             else:
                 log.warning("%s is not used: %s", self.name, fault)
-        self.fault = fault
+        self.unhealthy_reason = fault
 
 
-def fault_of(state: State | None, primary: State | None, floor: int | None) -> str | None:
+def unhealthy_reason(status: ServerStatus | None, primary: ServerStatus | None, min_lsn: int | None) -> str | None:
     """Why a node in this state is no replica to read from; None if it is one.
 
     The same system identifier means the same initdb, and a copy that went its own way has a newer timeline. The same
     role by the same name has the same walls, since roles are the cluster's.
     """
-    if state is None:
+    if status is None:
         return "it does not answer"
-    if primary is None or floor is None:
+    if primary is None or min_lsn is None:
         return "the primary does not answer"
     faults = {
-        "it belongs to another cluster": state.system != primary.system,
-        "it is another database": state.database != primary.database,
-        "it is no replica": not state.is_replica,
-        "it went its own way": state.timeline > primary.timeline,
-        "it is entered as another role than the primary": state.role != primary.role,
-        "it is too far behind": state.position < floor,
+        "it belongs to another cluster": status.system != primary.system,
+        "it is another database": status.database != primary.database,
+        "it is no replica": not status.is_replica,
+        "it went its own way": status.timeline > primary.timeline,
+        "it is entered as another role than the primary": status.role != primary.role,
+        "it is too far behind": status.lsn < min_lsn,
     }
     return next((fault for fault, holds in faults.items() if holds), None)
 
 
-def pause(interval: float, failures: int) -> float:
+def backoff(interval: float, failures: int) -> float:
     """Seconds until a replica is looked at again: twice as long after every time that it did not answer."""
-    return min(interval * 2.0 ** min(failures, 30), max(interval, LONGEST_BACK_OFF))
+    return min(interval * 2.0 ** min(failures, 30), max(interval, MAX_BACKOFF))
 
 
-class Nodes:
+class ServerGroup:
     """The primary and its replicas, as one process sees them."""
 
     def __init__(
@@ -159,7 +159,7 @@ class Nodes:
         max_lag: float = 10.0,
         observe: Callable[[str, str], None] = lambda _node, _why: None,
     ) -> None:
-        """Prepare them; nothing connects yet, and until `start` or `look` the primary answers everything.
+        """Prepare them; nothing connects yet, and until `start` or `probe` the primary answers everything.
 
         Args:
             primary: where everything is written.
@@ -170,33 +170,33 @@ class Nodes:
         self.primary = primary
         self.replicas = tuple(Replica(f"replica-{number}", each) for number, each in enumerate(replicas, 1))
         self.observe = observe
-        self.cluster: int | None = None
+        self.system_identifier: int | None = None
         """The cluster's own number, without which positions mean nothing; None until the primary was seen."""
-        self._node = Node(PRIMARY, primary)
+        self._primary_server = DatabaseServer(PRIMARY, primary)
         self._max_lag = max_lag
-        self._seen: deque[tuple[float, int]] = deque()  # when, and where the primary's log ended then or later
+        self._lsn_history: deque[tuple[float, int]] = deque()  # when, and where the primary's log ended then or later
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
-    def floor(self) -> int | None:
+    def min_lsn(self) -> int | None:
         """What a replica must have replayed to be no further behind than allowed; None when that is not known."""
         horizon = time.monotonic() - self._max_lag
-        if not self._seen or self._seen[-1][0] < horizon:
+        if not self._lsn_history or self._lsn_history[-1][0] < horizon:
             return None
-        while len(self._seen) > 1 and self._seen[1][0] <= horizon:
-            self._seen.popleft()
-        return self._seen[0][1]
+        while len(self._lsn_history) > 1 and self._lsn_history[1][0] <= horizon:
+            self._lsn_history.popleft()
+        return self._lsn_history[0][1]
 
-    def usable(self, preferred: int = 0) -> list[Replica]:
+    def healthy_replicas(self, preferred: int = 0) -> list[Replica]:
         """The replicas in use, beginning with the preferred one; a reader who stays with one sees no step back."""
         first = preferred % max(1, len(self.replicas))
-        return [each for each in self.replicas[first:] + self.replicas[:first] if each.fault is None]
+        return [each for each in self.replicas[first:] + self.replicas[:first] if each.unhealthy_reason is None]
 
     def start(self) -> None:
         """Begin to look at the nodes, again and again; without replicas there is nothing to know."""
         if self.replicas:
-            watches = [self._watch(replica, partial(self._look_at, replica)) for replica in self.replicas]
-            watches.append(self._watch(self._node, self._look_at_primary))
+            watches = [self._watch(replica, partial(self._probe_replica, replica)) for replica in self.replicas]
+            watches.append(self._watch(self._primary_server, self._probe_primary))
             self._tasks = [asyncio.create_task(watch) for watch in watches]
 
     async def stop(self) -> None:
@@ -204,37 +204,37 @@ class Nodes:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._node.close()
+        self._primary_server.close()
         for replica in self.replicas:
             replica.close()
             await replica.database.close()
 
-    async def look(self) -> None:
+    async def probe_all(self) -> None:
         """Look at every node, once."""
-        await self._look_at_primary()
-        await asyncio.gather(*map(self._look_at, self.replicas))
+        await self._probe_primary()
+        await asyncio.gather(*map(self._probe_replica, self.replicas))
 
-    async def _look_at_primary(self) -> None:
-        await self._node.look()
-        state = self._node.state
-        if state is None or self._node.failures:
+    async def _probe_primary(self) -> None:
+        await self._primary_server.probe()
+        status = self._primary_server.status
+        if status is None or self._primary_server.failures:
             return
-        if state.system != self.cluster:
-            self.cluster = state.system
-            self._seen.clear()
-        self._seen.append((self._node.asked_at, state.position))
+        if status.system != self.system_identifier:
+            self.system_identifier = status.system
+            self._lsn_history.clear()
+        self._lsn_history.append((self._primary_server.asked_at, status.lsn))
 
-    async def _look_at(self, replica: Replica) -> None:
-        if self._node.state is None:
-            await self._look_at_primary()
-        await replica.look()
-        replica.judge(self._node, self.floor)
+    async def _probe_replica(self, replica: Replica) -> None:
+        if self._primary_server.status is None:
+            await self._probe_primary()
+        await replica.probe()
+        replica.update_health(self._primary_server, self.min_lsn)
 
-    async def _watch(self, node: Node, look: Callable[[], Awaitable[None]]) -> None:
-        interval = min(LONGEST_INTERVAL, self._max_lag / LOOKS)
+    async def _watch(self, server: DatabaseServer, probe: Callable[[], Awaitable[None]]) -> None:
+        interval = min(MAX_PROBE_INTERVAL, self._max_lag / PROBES_PER_LAG)
         while True:
             try:
-                await look()
+                await probe()
             except Exception:
-                log.exception("looking at %s failed", node.name)
-            await asyncio.sleep(interval if node is self._node else pause(interval, node.failures))
+                log.exception("looking at %s failed", server.name)
+            await asyncio.sleep(interval if server is self._primary_server else backoff(interval, server.failures))

@@ -16,14 +16,14 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    column,
     func,
     literal,
     literal_column,
     select,
 )
-from sqlalchemy import column as named
 
-__all__ = ["Segment", "marked", "pieces", "segments", "shortened"]
+__all__ = ["Segment", "highlight", "parse_segments", "select_segments", "truncate"]
 
 START, STOP, BRACKET = "\ufdd0", "\ufdd1", "\ufdd2"
 
@@ -31,17 +31,17 @@ CLEAN = (f"<{START}{STOP}{BRACKET}", BRACKET)
 """For `translate`: "<" is put aside, and the marks are left out."""
 
 _MARKS = f'StartSel="{START}", StopSel="{STOP}"'
-WHOLE = f"{_MARKS}, HighlightAll=true"
-BEST = f"{_MARKS}, MaxWords=50, MinWords=25"
+HEADLINE_WHOLE = f"{_MARKS}, HighlightAll=true"
+HEADLINE_SNIPPET = f"{_MARKS}, MaxWords=50, MinWords=25"
 
-MOST_WORDS = 50  # PostgreSQL's own count leaves out what has neither letters nor digits
+MAX_SNIPPET_WORDS = 50  # PostgreSQL's own count leaves out what has neither letters nor digits
 
 _COMMON = (" ", "\n")
 _RARE = r"\t\u000b\u000c\r\u001c-\u001f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _SPACE, _WORD = f"[ \\n{_RARE}]", f"[^ \\n{_RARE}]"
-_TOO_LONG = f"^{_SPACE}*{_WORD}+(?:{_SPACE}+{_WORD}+){{{MOST_WORDS - 1}}}(?={_SPACE}+{_WORD})"
+_TOO_LONG = f"^{_SPACE}*{_WORD}+(?:{_SPACE}+{_WORD}+){{{MAX_SNIPPET_WORDS - 1}}}(?={_SPACE}+{_WORD})"
 
-_PARTS = re.compile(f"{START}([^{STOP}]*){STOP}|([^{START}{STOP}]+)")
+_SEGMENT = re.compile(f"{START}([^{STOP}]*){STOP}|([^{START}{STOP}]+)")
 
 
 class Segment(NamedTuple):
@@ -51,42 +51,42 @@ class Segment(NamedTuple):
     match: bool
 
 
-def marked(config: Any, text: Any, query: Any, *, whole: bool) -> ColumnElement[str]:
+def highlight(config: Any, text: Any, query: Any, *, whole: bool) -> ColumnElement[str]:
     """A text with its matches marked, whole, or the part of it that matches best."""
     found: ColumnElement[str] = func.ts_headline(
-        config, func.translate(text, *CLEAN), query, WHOLE if whole else BEST, type_=Text()
+        config, func.translate(text, *CLEAN), query, HEADLINE_WHOLE if whole else HEADLINE_SNIPPET, type_=Text()
     )
     return found
 
 
-def shortened(text: ColumnElement[str], *over: FromClause) -> ColumnElement[str]:
-    """A text's first fifty words, which spaces of any kind stand between; `over` is what the text is read from.
+def truncate(text: ColumnElement[str], *sources: FromClause) -> ColumnElement[str]:
+    """A text's first fifty words, which spaces of any kind stand between; `sources` is what the text is read from.
 
     To count words takes longer than to mark them. So spaces are counted where there are none but the usual ones.
     """
-    once = select(text.label("text")).correlate(*over).offset(literal_column("0")).subquery("marked")
+    once = select(text.label("text")).correlate(*sources).offset(literal_column("0")).subquery("marked")
     whole = once.c.text
     unspaced: ColumnElement[str] = whole
     for space in _COMMON:
         unspaced = func.replace(unspaced, space, "", type_=Text())
     is_short = and_(
         whole.regexp_match(f"[{_RARE}]").is_(False),
-        func.length(whole, type_=Integer()) - func.length(unspaced, type_=Integer()) < MOST_WORDS,
+        func.length(whole, type_=Integer()) - func.length(unspaced, type_=Integer()) < MAX_SNIPPET_WORDS,
     )
     begin = func.coalesce(func.substring(whole, literal(_TOO_LONG, Text())), whole, type_=Text())
     return select(case((is_short, whole), else_=begin)).scalar_subquery()
 
 
-def pieces(text: ColumnElement[str]) -> Select[Any]:
+def select_segments(text: ColumnElement[str]) -> Select[Any]:
     """The pieces of a marked text: `text`, `match`, and their `place`. Marks alternate, so every second one matches."""
     parts = func.string_to_array(func.translate(text, f"{STOP}{BRACKET}", f"{START}<"), START)
-    each = func.unnest(parts).table_valued(named("text", Text()), with_ordinality="place", name="piece")
+    each = func.unnest(parts).table_valued(column("text", Text()), with_ordinality="place", name="piece")
     each = each.render_derived(name="piece")
     is_match = (each.c.place % literal_column("2") == literal_column("0")).label("match")
     return select(each.c.text, is_match, each.c.place).where(each.c.text != "")
 
 
-def segments(text: str) -> list[Segment]:
+def parse_segments(text: str) -> list[Segment]:
     """The same pieces of a marked text that was read."""
-    found = [(match or rest, bool(match)) for match, rest in _PARTS.findall(text)]
+    found = [(match or rest, bool(match)) for match, rest in _SEGMENT.findall(text)]
     return [Segment(piece.replace(BRACKET, "<"), match) for piece, match in found]

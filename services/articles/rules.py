@@ -12,52 +12,51 @@ from models import Article, ArticleLanguage, ArticleStatus, AuditAction, AuditEn
 from models.base import new_id, now, table_of
 from models.database import WriteSession, fetch
 from services.errors import DomainError, Forbidden, InvalidInput, NotFound
-from services.permissions import TENANT_ID, USER_ID, Actor, Permission, permitted
-from services.queries.collection import Collection, Order
-from services.queries.loading import values_of
-from services.tenants import account_of
-from services.validation import Checks, checking
-from services.writes.bulk import Call, arrays
-from services.writes.bulk import inserted as inserted_all
-from services.writes.idempotency import once, once_each
-from services.writes.rows import found, inserted, removed, updated
+from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
+from services.queries.collection import Collection, SortOrder
+from services.queries.loading import bind_values
+from services.tenants import user_id_of_member
+from services.validation import Validator, validating
+from services.writes.bulk import Batch, insert_statement, unnest_params
+from services.writes.idempotency import once, once_many
+from services.writes.rows import delete_row, get_row, insert_row, update_row
 
 __all__ = [
     "ARTICLES",
-    "LONGEST_CONTENT",
-    "LONGEST_TITLE",
+    "MAX_CONTENT_LENGTH",
+    "MAX_TITLE_LENGTH",
     "ArticleChanges",
-    "change",
-    "columns_of",
+    "article_columns",
+    "article_filters",
     "create",
     "delete",
-    "filters_of",
     "import_all",
-    "seen",
+    "update",
     "visible",
+    "visible_conditions",
 ]
 
-LONGEST_TITLE = 200
-LONGEST_CONTENT = 100_000
+MAX_TITLE_LENGTH = 200
+MAX_CONTENT_LENGTH = 100_000
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     """What is published, and the actor's own drafts; everything for who publishes."""
-    permitted(permissions, Permission.ARTICLES_READ)
+    require_permission(permissions, Permission.ARTICLES_READ)
     return select(*table_of(Article).c).where(
-        col(Article.tenant_id) == TENANT_ID, *seen(permissions, table_of(Article).c)
+        col(Article.tenant_id) == TENANT_ID, *visible_conditions(permissions, table_of(Article).c)
     )
 
 
-def seen(permissions: AbstractSet[Permission], columns: Any) -> list[ColumnElement[bool]]:
+def visible_conditions(permissions: AbstractSet[Permission], columns: Any) -> list[ColumnElement[bool]]:
     """Which of the tenant's articles are visible, over the columns of the table or of the view that is searched."""
-    permitted(permissions, Permission.ARTICLES_READ)
+    require_permission(permissions, Permission.ARTICLES_READ)
     if Permission.ARTICLES_PUBLISH in permissions:
         return []
     return [or_(columns.status == ArticleStatus.PUBLISHED, columns.author_id == USER_ID)]
 
 
-def past(permissions: AbstractSet[Permission], article: Any, entry: Any) -> ColumnElement[bool]:
+def history_filter(permissions: AbstractSet[Permission], article: Any, entry: Any) -> ColumnElement[bool]:
     """Of what others wrote, only what became of it since it was last published: before, it was a draft."""
     if Permission.ARTICLES_PUBLISH in permissions:
         return true()
@@ -73,12 +72,12 @@ def past(permissions: AbstractSet[Permission], article: Any, entry: Any) -> Colu
     return or_(article.author_id == USER_ID, entry.created_at > published, whole)
 
 
-def filters_of(columns: Any) -> dict[str, ColumnElement[bool]]:
+def article_filters(columns: Any) -> dict[str, ColumnElement[bool]]:
     """What articles are filtered by, over the columns of the table or of the view that is searched."""
     return {
         "status": columns.status == bindparam("status", type_=Text()),
         "language": columns.language == bindparam("language", type_=Text()),
-        "author_id": columns.author_id == account_of("author_id"),
+        "author_id": columns.author_id == user_id_of_member("author_id"),
         "created_from": columns.created_at >= bindparam("created_from", type_=DateTime(timezone=True)),
         "created_before": columns.created_at < bindparam("created_before", type_=DateTime(timezone=True)),
     }
@@ -87,14 +86,14 @@ def filters_of(columns: Any) -> dict[str, ColumnElement[bool]]:
 ARTICLES = Collection(
     model=Article,
     visible=visible,
-    filters=filters_of(table_of(Article).c),
+    filters=article_filters(table_of(Article).c),
     orders={
-        "created_at": Order.by(col(Article.created_at)),
-        "updated_at": Order.by(col(Article.updated_at)),
-        "title": Order.by(col(Article.title_key)),
+        "created_at": SortOrder.by(col(Article.created_at)),
+        "updated_at": SortOrder.by(col(Article.updated_at)),
+        "title": SortOrder.by(col(Article.title_key)),
     },
     default_order=("created_at", True),
-    past=past,
+    history_filter=history_filter,
 )
 
 
@@ -118,18 +117,18 @@ async def create(
         InvalidInput: a title that is empty or longer than 200 characters, a content longer than 100,000.
         IdempotencyConflict: see `services.writes.idempotency`.
     """
-    actor.require(_needed(values))
-    with checking() as checks:
-        columns = columns_of(checks, values)
+    actor.require(_required_permission(values))
+    with validating() as validator:
+        columns = article_columns(validator, values)
 
     async def make() -> UUID:
-        return (await inserted(session, actor, Article, {**columns, "author_id": actor.identity.user_id})).id
+        return (await insert_row(session, actor, Article, {**columns, "author_id": actor.identity.user_id})).id
 
     article_id = await once(session, actor, "createArticle", idempotency_key, values, make)
-    return await found(session, actor, Article, article_id)
+    return await get_row(session, actor, Article, article_id)
 
 
-async def change(
+async def update(
     session: WriteSession, actor: Actor, *, id: UUID, changes: ArticleChanges, expected_version: int | None = None
 ) -> Article:
     """Change an article: one's own draft, or any for who publishes. What is absent stays as it is.
@@ -142,14 +141,14 @@ async def change(
         InvalidInput: as in `create`.
         VersionConflict: it is not at the expected version.
     """
-    actor.require(_needed(changes))
-    await _require_own(session, actor, id)
-    columns = _checked(changes)
+    actor.require(_required_permission(changes))
+    await _require_own_draft(session, actor, id)
+    columns = _validate_changes(changes)
     if "status" in changes:
         published = changes["status"] == ArticleStatus.PUBLISHED
         columns["published_at"] = func.coalesce(col(Article.published_at), func.now()) if published else None
-    own = _own_draft(actor)
-    return await updated(session, actor, Article, id, columns, expected_version=expected_version, only=own)
+    own = _own_draft_condition(actor)
+    return await update_row(session, actor, Article, id, columns, expected_version=expected_version, where=own)
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID) -> Article:
@@ -160,8 +159,8 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID) -> Article:
         Forbidden: it is not the actor's own draft.
     """
     actor.require(Permission.ARTICLES_WRITE)
-    await _require_own(session, actor, id)
-    return await removed(session, actor, Article, id, only=_own_draft(actor))
+    await _require_own_draft(session, actor, id)
+    return await delete_row(session, actor, Article, id, where=_own_draft_condition(actor))
 
 
 async def import_all(
@@ -178,72 +177,74 @@ async def import_all(
         IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.ARTICLES_PUBLISH)
-    call = Call[ArticleChanges, Article]("articles", rows)
+    batch = Batch[ArticleChanges, Article]("articles", rows)
     values = {"articles": [None if isinstance(row, InvalidInput) else row for row in rows]}
     full: list[dict[str, Any]] = []
-    for index, row in call.rows():
-        with call.checking(index) as checks:
-            columns = columns_of(checks, row)
-        if index in call.open:
+    for index, row in batch.pending_rows():
+        with batch.validating(index) as validator:
+            columns = article_columns(validator, row)
+        if index in batch.pending:
             full.append(columns | {"author_id": actor.identity.user_id})
 
     async def make() -> Sequence[UUID]:
         for row in full:
             row |= {"tenant_id": actor.identity.tenant_id, "id": new_id()}
         if full:
-            await session.exec(inserted_all(Article, sorted(full[0])), params=arrays("given", full))
+            await session.exec(insert_statement(Article, sorted(full[0])), params=unnest_params("given", full))
         return [row["id"] for row in full]
 
-    made = await once_each(session, actor, "importArticles", idempotency_key, values, make)
+    made = await once_many(session, actor, "importArticles", idempotency_key, values, make)
     these = visible(actor.permissions).where(col(Article.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
-    there = await fetch(session, Article, these, {**values_of(actor), "ids": made})
+    there = await fetch(session, Article, these, {**bind_values(actor), "ids": made})
     articles = {article.id: article for article in there}
-    for (index, _), article_id in zip(call.rows(), made, strict=True):
-        call.end(index, articles.get(article_id, NotFound()))  # a replay may find it gone
-    return call.outcomes()
+    for (index, _), article_id in zip(batch.pending_rows(), made, strict=True):
+        batch.finish(index, articles.get(article_id, NotFound()))  # a replay may find it gone
+    return batch.outcomes()
 
 
-def columns_of(checks: Checks, changes: ArticleChanges) -> dict[str, Any]:
+def article_columns(validator: Validator, changes: ArticleChanges) -> dict[str, Any]:
     """A whole new article as columns, all of them."""
     return {
-        "title": checks.text("title", changes.get("title", ""), least=1, most=LONGEST_TITLE),
-        "content": checks.text("content", changes.get("content", ""), most=LONGEST_CONTENT),
+        "title": validator.check_text("title", changes.get("title", ""), min_length=1, max_length=MAX_TITLE_LENGTH),
+        "content": validator.check_text("content", changes.get("content", ""), max_length=MAX_CONTENT_LENGTH),
         "language": changes.get("language", ArticleLanguage.ENGLISH),
         "status": changes.get("status", ArticleStatus.DRAFT),
         "published_at": now() if changes.get("status") == ArticleStatus.PUBLISHED else None,
     }
 
 
-def _checked(changes: ArticleChanges) -> dict[str, Any]:
+def _validate_changes(changes: ArticleChanges) -> dict[str, Any]:
     columns: dict[str, Any] = dict(changes)
-    with checking() as checks:
+    with validating() as validator:
         if "title" in changes:
-            columns["title"] = checks.text("title", changes["title"], least=1, most=LONGEST_TITLE)
+            columns["title"] = validator.check_text(
+                "title", changes["title"], min_length=1, max_length=MAX_TITLE_LENGTH
+            )
         if "content" in changes:
-            columns["content"] = checks.text("content", changes["content"], most=LONGEST_CONTENT)
+            columns["content"] = validator.check_text("content", changes["content"], max_length=MAX_CONTENT_LENGTH)
     return columns
 
 
-def _needed(changes: ArticleChanges) -> Permission:
+def _required_permission(changes: ArticleChanges) -> Permission:
     """What it takes to write this."""
     published = changes.get("status") == ArticleStatus.PUBLISHED
     return Permission.ARTICLES_PUBLISH if published else Permission.ARTICLES_WRITE
 
 
-def _own_draft(actor: Actor) -> ColumnElement[bool] | None:
+def _own_draft_condition(actor: Actor) -> ColumnElement[bool] | None:
     """What must hold for an article that the actor writes."""
     if Permission.ARTICLES_PUBLISH in actor.permissions:
         return None
     return and_(col(Article.author_id) == actor.identity.user_id, col(Article.status) == ArticleStatus.DRAFT)
 
 
-async def _require_own(session: WriteSession, actor: Actor, article_id: UUID) -> None:
+async def _require_own_draft(session: WriteSession, actor: Actor, article_id: UUID) -> None:
     """Refuse, unless the actor writes this article; what they do not see is not there."""
-    own = _own_draft(actor)
+    own = _own_draft_condition(actor)
     if own is None:
         return
     this = visible(actor.permissions).where(col(Article.id) == bindparam("article_id", type_=Uuid()))
-    (article,) = await fetch(session, Article, this, {**values_of(actor), "article_id": article_id}) or (None,)
+    (article,) = await fetch(session, Article, this, {**bind_values(actor), "article_id": article_id}) or (None,)
     if article is None:
         raise NotFound
     if article.author_id != actor.identity.user_id or article.status != ArticleStatus.DRAFT:

@@ -2,29 +2,28 @@
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, DateTime, Text, Uuid, bindparam, func, select, table
-from sqlalchemy import column as named
+from sqlalchemy import CTE, ColumnElement, DateTime, Text, Uuid, bindparam, column, func, select, table
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import col
 
 from models import Article
 from services.permissions import TENANT_ID
 
-__all__ = ["ASKED", "PRESENT", "SEARCHED", "query_in"]
+__all__ = ["LANGUAGES", "QUERIES", "SEARCH_VIEW", "query_in_language"]
 
-SEARCHED = table(
+SEARCH_VIEW = table(
     "articles_search",
-    named("tenant_id", Uuid()),
-    named("id", Uuid()),
-    named("language", Text()),
-    named("status", Text()),
-    named("author_id", Uuid()),
-    named("created_at", DateTime(timezone=True)),
-    named("vector", TSVECTOR()),
+    column("tenant_id", Uuid()),
+    column("id", Uuid()),
+    column("language", Text()),
+    column("status", Text()),
+    column("author_id", Uuid()),
+    column("created_at", DateTime(timezone=True)),
+    column("vector", TSVECTOR()),
 )
 
 
-def query_in(language: Any) -> ColumnElement[Any]:
+def query_in_language(language: Any) -> ColumnElement[Any]:
     """The bind `query` as a query in this language: words, "phrases", `or`, and `-` before what must not be there."""
     query: ColumnElement[Any] = func.websearch_to_tsquery(
         func.atrium_text_config(language), bindparam("query", type_=Text())
@@ -32,7 +31,7 @@ def query_in(language: Any) -> ColumnElement[Any]:
     return query
 
 
-def _present() -> CTE:
+def _languages() -> CTE:
     """The languages of the tenant's articles, and a null: from each to the next one, without reading all articles."""
     language = col(Article.language)
     lowest = select(func.min(language)).where(col(Article.tenant_id) == TENANT_ID)
@@ -41,11 +40,11 @@ def _present() -> CTE:
     return known.union_all(select(following).where(known.c.language.is_not(None)))
 
 
-PRESENT = _present()
+LANGUAGES = _languages()
 
-ASKED = (
-    select(PRESENT.c.language, query_in(PRESENT.c.language).label("query"))
-    .where(PRESENT.c.language.is_not(None))
+QUERIES = (
+    select(LANGUAGES.c.language, query_in_language(LANGUAGES.c.language).label("query"))
+    .where(LANGUAGES.c.language.is_not(None))
     .cte("asked")
     .prefix_with("MATERIALIZED")
 )

@@ -14,16 +14,26 @@ from sqlalchemy import ColumnElement, DateTime, Text, Uuid, func, literal, selec
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
-from models import MailedKind, MailedToken, User
+from models import EmailToken, EmailTokenKind, User
 from models.base import new_id, now, table_of
-from models.database import WriteSession, assume, fetch
+from models.database import WriteSession, extend_context, fetch
 from services import security
 
-__all__ = ["Letter", "Mailer", "Nowhere", "Post", "is_good", "issue", "parse", "spend", "spend_all"]
+__all__ = [
+    "EmailTemplates",
+    "Mailer",
+    "NullMailer",
+    "OutgoingEmail",
+    "consume_token",
+    "is_valid",
+    "issue_email_token",
+    "parse_email_token",
+    "revoke_tokens",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutgoingEmail:
     """One mail, in plain text."""
 
     to: str
@@ -34,48 +44,50 @@ class Letter:
 class Mailer(Protocol):
     """Whatever carries letters."""
 
-    def post(self, letter: Letter) -> None:
+    def send_later(self, email: OutgoingEmail) -> None:
         """Take a letter to be sent soon, if that is possible; never waits, and never fails."""
 
 
-class Nowhere:
+class NullMailer:
     """Carries nothing."""
 
-    def post(self, letter: Letter) -> None:
+    def send_later(self, email: OutgoingEmail) -> None:
         """Drop it."""
 
 
-LIFETIMES = {
-    MailedKind.RESET: timedelta(hours=1),
-    MailedKind.VERIFY: timedelta(days=1),
-    MailedKind.CHANGE: timedelta(days=1),
+TOKEN_LIFETIMES = {
+    EmailTokenKind.RESET: timedelta(hours=1),
+    EmailTokenKind.VERIFY: timedelta(days=1),
+    EmailTokenKind.CHANGE: timedelta(days=1),
 }
 
-RESET = """Somebody asked to set a new password for your account. To set it, open
+RESET_TEMPLATE = """Somebody asked to set a new password for your account. To set it, open
 
     {link}
 
 within {lifetime}. The link works once. If it was not you, do nothing: your password stays as it is.
 """
 
-VERIFY = """To confirm that this address is yours, open
+VERIFY_TEMPLATE = """To confirm that this address is yours, open
 
     {link}
 
 within {lifetime}. The link works once. If you have not asked for it, do nothing.
 """
 
-CHANGED = """The address of your account is {email} from now on, and letters no longer come here.
+EMAIL_CHANGED_TEMPLATE = """The address of your account is {email} from now on, and letters no longer come here.
 
 If that was not you, ask whoever runs this service for help at once.
 """
 
-RESET_DONE = """The password of your account was set anew by a link that was mailed here, and all its sessions ended.
+RESET_DONE_TEMPLATE = """\
+The password of your account was set anew by a link that was mailed here, and all its sessions ended.
 
 If that was not you, ask whoever runs this service for help at once.
 """
 
-INVITED = """You are invited to join {tenant}. Log in with this address, or register with it, and accept by opening
+INVITATION_TEMPLATE = """\
+You are invited to join {tenant}. Log in with this address, or register with it, and accept by opening
 
     {link}
 
@@ -84,41 +96,47 @@ within {lifetime}. The link works once. If you do not know what this is about, d
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class EmailTemplates:
     """Writes letters, and gives them to a mailer."""
 
-    mailer: Mailer = field(default_factory=Nowhere)
+    mailer: Mailer = field(default_factory=NullMailer)
     public_url: str = "http://localhost"
     """Where people open what the links lead to. A token stands behind a `#`, which no browser sends to a server."""
-    lifetimes: Mapping[MailedKind, timedelta] = field(default_factory=LIFETIMES.copy)
+    lifetimes: Mapping[EmailTokenKind, timedelta] = field(default_factory=TOKEN_LIFETIMES.copy)
     """How long each kind of token is good."""
 
-    def proof(self, kind: MailedKind, email: str, token: security.OpaqueToken) -> Letter:
+    def token_message(self, kind: EmailTokenKind, email: str, token: security.OpaqueToken) -> OutgoingEmail:
         """The letter that a mailed token travels in."""
-        text, page, subject = VERIFY, "verify-email", "Confirm your address"
-        if kind is MailedKind.RESET:
-            text, page, subject = RESET, "reset-password", "Set a new password"
-        lifetime = _spelled(self.lifetimes[kind])
-        return Letter(email, subject, text.format(link=self._link(page, token.text), lifetime=lifetime))
+        text, page, subject = VERIFY_TEMPLATE, "verify-email", "Confirm your address"
+        if kind is EmailTokenKind.RESET:
+            text, page, subject = RESET_TEMPLATE, "reset-password", "Set a new password"
+        lifetime = _format_lifetime(self.lifetimes[kind])
+        return OutgoingEmail(email, subject, text.format(link=self._link(page, token.text), lifetime=lifetime))
 
-    def invitation(self, email: str, tenant: str, token: str, lifetime: timedelta) -> Letter:
+    def invitation_message(self, email: str, tenant: str, token: str, lifetime: timedelta) -> OutgoingEmail:
         """The letter that an invitation travels in."""
         link, name = self._link("accept-invitation", token), " ".join(tenant.split())
-        return Letter(email, "An invitation", INVITED.format(tenant=name, link=link, lifetime=_spelled(lifetime)))
+        return OutgoingEmail(
+            email,
+            "An invitation",
+            INVITATION_TEMPLATE.format(tenant=name, link=link, lifetime=_format_lifetime(lifetime)),
+        )
 
-    def changed(self, old: str, new: str) -> Letter:
+    def email_changed_message(self, old: str, new: str) -> OutgoingEmail:
         """What the old address is told when an account's address has changed."""
-        return Letter(old, "Your address has changed", CHANGED.format(email=new))
+        return OutgoingEmail(old, "Your address has changed", EMAIL_CHANGED_TEMPLATE.format(email=new))
 
-    def reset_done(self, email: str) -> Letter:
+    def password_reset_message(self, email: str) -> OutgoingEmail:
         """What an account is told when its password was set anew."""
-        return Letter(email, "Your password was set anew", RESET_DONE)
+        return OutgoingEmail(email, "Your password was set anew", RESET_DONE_TEMPLATE)
 
     def _link(self, page: str, token: str) -> str:
         return f"{self.public_url.rstrip('/')}/{page}#token={token}"
 
 
-async def issue(session: WriteSession, post: Post, kind: MailedKind, user_id: UUID, email: str) -> tuple[Letter, bool]:
+async def issue_email_token(
+    session: WriteSession, emails: EmailTemplates, kind: EmailTokenKind, user_id: UUID, email: str
+) -> tuple[OutgoingEmail, bool]:
     """Make a mailed token for an account, and its letter; says whether there is such an account, and it is active.
 
     It takes one statement, and a letter is written, whether there is one or not: nobody can tell from the work. What
@@ -130,59 +148,59 @@ async def issue(session: WriteSession, post: Post, kind: MailedKind, user_id: UU
         "kind": literal(kind.value, Text()),
         "email": literal(email, Text()),
         "digest": literal(token.digest, Text()),
-        "expires_at": literal(now() + post.lifetimes[kind], DateTime(timezone=True)),
+        "expires_at": literal(now() + emails.lifetimes[kind], DateTime(timezone=True)),
     }
     account = select(col(User.id), *values.values()).where(col(User.id) == user_id, col(User.is_active))
-    made = insert(MailedToken).from_select(["user_id", *values], account, include_defaults=False)
-    exists = bool((await session.exec(made.returning(col(MailedToken.id)))).all())
-    return post.proof(kind, email, token), exists
+    made = insert(EmailToken).from_select(["user_id", *values], account, include_defaults=False)
+    exists = bool((await session.exec(made.returning(col(EmailToken.id)))).all())
+    return emails.token_message(kind, email, token), exists
 
 
-def parse(text: str, *kinds: MailedKind) -> security.OpaqueToken | None:
+def parse_email_token(text: str, *kinds: EmailTokenKind) -> security.OpaqueToken | None:
     """Read a token of one of these kinds; None for whatever else a client may have sent."""
     return next((token for kind in kinds if (token := security.OpaqueToken.parse(text, kind))), None)
 
 
-async def is_good(session: WriteSession, token: security.OpaqueToken) -> bool:
+async def is_valid(session: WriteSession, token: security.OpaqueToken) -> bool:
     """Whether a token could be spent now."""
-    await assume(session, presented=token.id)
-    return bool((await session.exec(select(col(MailedToken.id)).where(*_good(token)))).all())
+    await extend_context(session, presented=token.id)
+    return bool((await session.exec(select(col(EmailToken.id)).where(*_valid_conditions(token)))).all())
 
 
-async def spend(session: WriteSession, token: security.OpaqueToken) -> MailedToken | None:
+async def consume_token(session: WriteSession, token: security.OpaqueToken) -> EmailToken | None:
     """Use a token up; None if it is unknown, used, or over. Of two who use it at once, one succeeds.
 
     From here on the transaction reaches the account that it was mailed to.
     """
-    await assume(session, presented=token.id)
-    used = update(MailedToken).where(*_good(token)).values(used_at=func.clock_timestamp())
-    rows = await fetch(session, MailedToken, used.returning(*table_of(MailedToken).c))
+    await extend_context(session, presented=token.id)
+    used = update(EmailToken).where(*_valid_conditions(token)).values(used_at=func.clock_timestamp())
+    rows = await fetch(session, EmailToken, used.returning(*table_of(EmailToken).c))
     if not rows:
         return None
-    await assume(session, user_id=rows[0].user_id)
+    await extend_context(session, user_id=rows[0].user_id)
     return rows[0]
 
 
-async def spend_all(session: WriteSession, user_id: UUID, *kinds: MailedKind) -> None:
+async def revoke_tokens(session: WriteSession, user_id: UUID, *kinds: EmailTokenKind) -> None:
     """Use up whatever tokens of these kinds an account has left, since what they were for has happened."""
-    left = update(MailedToken).where(
-        col(MailedToken.user_id) == user_id, col(MailedToken.used_at).is_(None), col(MailedToken.kind).in_(kinds)
+    left = update(EmailToken).where(
+        col(EmailToken.user_id) == user_id, col(EmailToken.used_at).is_(None), col(EmailToken.kind).in_(kinds)
     )
     await session.exec(left.values(used_at=func.clock_timestamp()))
 
 
-def _good(token: security.OpaqueToken) -> tuple[ColumnElement[bool], ...]:
+def _valid_conditions(token: security.OpaqueToken) -> tuple[ColumnElement[bool], ...]:
     return (
-        col(MailedToken.id) == token.id,
-        col(MailedToken.user_id) == token.owner,
-        col(MailedToken.kind) == token.kind,
-        col(MailedToken.digest) == token.digest,
-        col(MailedToken.used_at).is_(None),
-        col(MailedToken.expires_at) > func.clock_timestamp(),
+        col(EmailToken.id) == token.id,
+        col(EmailToken.user_id) == token.owner,
+        col(EmailToken.kind) == token.kind,
+        col(EmailToken.digest) == token.digest,
+        col(EmailToken.used_at).is_(None),
+        col(EmailToken.expires_at) > func.clock_timestamp(),
     )
 
 
-def _spelled(lifetime: timedelta) -> str:
+def _format_lifetime(lifetime: timedelta) -> str:
     minutes = round(lifetime.total_seconds() / 60)
     for size, name in ((1440, "day"), (60, "hour")):
         if minutes >= size and minutes % size == 0:

@@ -16,9 +16,9 @@ from sqlalchemy import text
 
 from models.database import ReadSession
 
-__all__ = ["Chain", "Damage", "length", "missing", "walk"]
+__all__ = ["ChainFault", "ChainProgress", "chain_length", "unsequenced", "verify_batch"]
 
-BATCH = 2000  # entries
+VERIFY_BATCH_SIZE = 2000  # entries
 
 # What a digest is made of, in the words of the triggers that made it (atrium_enqueue_events, atrium_enqueue_audit).
 _EVENT = """sha256(convert_to(jsonb_build_array(
@@ -45,13 +45,13 @@ _LINKS = text(f"""
     FROM feed f
         LEFT JOIN events e ON f.source = 'event' AND e.tenant_id = f.tenant_id AND e.id = f.entry_id
         LEFT JOIN audit_log a ON f.source = 'audit' AND a.tenant_id = f.tenant_id AND a.id = f.entry_id
-    WHERE f.tenant_id = :tenant_id AND f.position > :after ORDER BY f.position LIMIT {BATCH}
+    WHERE f.tenant_id = :tenant_id AND f.position > :after ORDER BY f.position LIMIT {VERIFY_BATCH_SIZE}
 """)  # noqa: S608  # our own words
 
 _LENGTH = text("SELECT count(*) FROM feed WHERE tenant_id = :tenant_id")
 
 # In the tenant's own view: what was written, and is neither sealed nor, as the caller knows, in the queue.
-_UNSEALED = text("""
+_UNSEQUENCED = text("""
     SELECT s.source, s.id FROM (
         SELECT 'event' AS source, id FROM events WHERE tenant_id = :tenant_id
         UNION ALL SELECT 'audit', id FROM audit_log WHERE tenant_id = :tenant_id
@@ -62,10 +62,10 @@ _UNSEALED = text("""
 """)
 
 
-class Damage(NamedTuple):
+class ChainFault(NamedTuple):
     """The first thing that is not as it was sealed."""
 
-    what: str
+    reason: str
     """What is wrong with it."""
     source: str
     entry_id: UUID
@@ -73,44 +73,44 @@ class Damage(NamedTuple):
 
 
 @dataclass(slots=True)
-class Chain:
+class ChainProgress:
     """How far the walk along a tenant's chain has come."""
 
     position: int = 0
     link: bytes = b""
     entries: int = 0
     ended: bool = False
-    damage: Damage | None = field(default=None)
+    fault: ChainFault | None = field(default=None)
 
 
-async def length(session: ReadSession, tenant_id: UUID) -> int:
+async def chain_length(session: ReadSession, tenant_id: UUID) -> int:
     """How many entries a tenant's chain has."""
     return int((await session.exec(_LENGTH, params={"tenant_id": tenant_id})).scalar_one())
 
 
-async def walk(session: ReadSession, tenant_id: UUID, chain: Chain) -> int:
+async def verify_batch(session: ReadSession, tenant_id: UUID, chain: ChainProgress) -> int:
     """Go on along a tenant's chain, until the next break or for some thousand entries; says how many they were.
 
     The session is one of the operator's, inside the tenant.
     """
     rows = (await session.exec(_LINKS, params={"tenant_id": tenant_id, "after": chain.position})).all()
     for row in rows:
-        if what := _fault(row, chain.link):
-            chain.damage, chain.ended = Damage(what, row.source, row.entry_id, row.position), True
+        if what := _find_fault(row, chain.link):
+            chain.fault, chain.ended = ChainFault(what, row.source, row.entry_id, row.position), True
             break
         chain.position, chain.link = row.position, row.chain
         chain.entries += 1
-    chain.ended = chain.ended or len(rows) < BATCH
+    chain.ended = chain.ended or len(rows) < VERIFY_BATCH_SIZE
     return len(rows)
 
 
-async def missing(session: ReadSession, tenant_id: UUID) -> list[tuple[str, UUID]]:
+async def unsequenced(session: ReadSession, tenant_id: UUID) -> list[tuple[str, UUID]]:
     """What was written and has no position: the tail that waits for the sealer, or what was taken out of the feed."""
-    rows = await session.exec(_UNSEALED, params={"tenant_id": tenant_id})
+    rows = await session.exec(_UNSEQUENCED, params={"tenant_id": tenant_id})
     return [(row.source, row.id) for row in rows]
 
 
-def _fault(row: Any, before: bytes) -> str | None:
+def _find_fault(row: Any, before: bytes) -> str | None:
     if row.gone:
         return "was removed"
     if bytes(row.made_of) != bytes(row.digest) or row.about != row.stream_id:

@@ -20,29 +20,29 @@ from sqlmodel import col
 from models import FeedEntry
 from models.base import Row, row_class
 from models.database import ReadSession
-from models.database.pool import alone
+from models.database.pool import connect_dedicated
 from services.permissions import Actor
 from services.queries.collection import Collection
-from services.queries.loading import values_of
+from services.queries.loading import bind_values
 
-__all__ = ["Feed", "after", "head"]
+__all__ = ["OutboxRelay", "last_position", "read_after"]
 
-BATCH = 500  # entries sealed in one transaction
-PAGE = 100  # entries read at once by one follower
-POLL = 1.0  # seconds between looks when no message comes
-RETRY = 1.0  # seconds before a lost connection is opened again
+SEQUENCER_BATCH_SIZE = 500  # entries sealed in one transaction
+FOLLOWER_PAGE_SIZE = 100  # entries read at once by one follower
+POLL_SECONDS = 1.0  # seconds between looks when no message comes
+RETRY_SECONDS = 1.0  # seconds before a lost connection is opened again
 
 log = logging.getLogger("atrium.feed")
 
 
-class Feed:
+class OutboxRelay:
     """The sealer and the tail of one process."""
 
     def __init__(self, url: str) -> None:
         """Args: url: the primary as the runtime role, for a connection of the feed's own; LISTEN needs a direct one."""
         self._url = make_url(url)
         self._followers: dict[UUID, set[asyncio.Event]] = {}
-        self._stirred = asyncio.Event()
+        self._notified = asyncio.Event()
         self._position = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -58,7 +58,7 @@ class Feed:
                 await self._task
 
     @contextlib.contextmanager
-    def following(self, tenant_id: UUID) -> Iterator[asyncio.Event]:
+    def subscribe(self, tenant_id: UUID) -> Iterator[asyncio.Event]:
         """An event that is set whenever something of the tenant was sealed."""
         wake = asyncio.Event()
         followers = self._followers.setdefault(tenant_id, set())
@@ -76,50 +76,54 @@ class Feed:
                 await self._serve()
             except Exception as error:  # noqa: BLE001  # whatever a dying connection raises, the feed goes on
                 log.warning("the feed lost its connection and tries again: %s", type(error).__name__)
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _serve(self) -> None:
-        connection = await alone(self._url, "atrium feed")
+        connection = await connect_dedicated(self._url, "atrium feed")
         try:
             for channel in ("atrium_unsealed", "atrium_sealed"):
-                await connection.add_listener(channel, self._stir)
+                await connection.add_listener(channel, self._on_notify)
             self._position = await connection.fetchval("SELECT atrium_feed_head()")
             for wake in [wake for wakes in self._followers.values() for wake in wakes]:
                 wake.set()  # something may have been missed while there was no connection
             while not connection.is_closed():
-                self._stirred.clear()
-                await _seal(connection)
-                await self._tail(connection)
+                self._notified.clear()
+                await _assign_positions(connection)
+                await self._wake_followers(connection)
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(POLL):  # wait_for may swallow the cancellation that ends the feed
-                        await self._stirred.wait()
+                    async with asyncio.timeout(
+                        POLL_SECONDS
+                    ):  # wait_for may swallow the cancellation that ends the feed
+                        await self._notified.wait()
         finally:
             connection.terminate()
 
-    def _stir(self, *_: object) -> None:
-        self._stirred.set()
+    def _on_notify(self, *_: object) -> None:
+        self._notified.set()
 
-    async def _tail(self, connection: asyncpg.Connection) -> None:
-        while moved := await connection.fetch("SELECT * FROM atrium_tail($1, $2)", self._position, BATCH):
+    async def _wake_followers(self, connection: asyncpg.Connection) -> None:
+        while moved := await connection.fetch(
+            "SELECT * FROM atrium_tail($1, $2)", self._position, SEQUENCER_BATCH_SIZE
+        ):
             self._position = moved[-1]["sealed_position"]
             for tenant_id in {row["of_tenant"] for row in moved}:
                 for wake in self._followers.get(tenant_id, ()):
                     wake.set()
 
 
-async def _seal(connection: asyncpg.Connection) -> None:
-    while await connection.fetchval("SELECT atrium_seal($1)", BATCH) == BATCH:
+async def _assign_positions(connection: asyncpg.Connection) -> None:
+    while await connection.fetchval("SELECT atrium_seal($1)", SEQUENCER_BATCH_SIZE) == SEQUENCER_BATCH_SIZE:
         pass
 
 
-async def head(session: ReadSession, actor: Actor) -> int:
+async def last_position(session: ReadSession, actor: Actor) -> int:
     """The newest position of the actor's tenant."""
     mine = col(FeedEntry.tenant_id) == actor.identity.tenant_id
     newest = select(func.coalesce(func.max(col(FeedEntry.position)), 0)).where(mine)
     return int((await session.exec(newest)).scalar_one())
 
 
-async def after(
+async def read_after(
     session: ReadSession, actor: Actor, collection: Collection, position: int
 ) -> tuple[list[tuple[int, Row]], int, bool]:
     """The next entries behind a position, as rows of a collection and with their positions.
@@ -133,11 +137,11 @@ async def after(
         select(col(FeedEntry.position), col(FeedEntry.entry_id))
         .where(col(FeedEntry.tenant_id) == actor.identity.tenant_id, col(FeedEntry.position) > position)
         .order_by(col(FeedEntry.position))
-        .limit(PAGE)
+        .limit(FOLLOWER_PAGE_SIZE)
         .subquery()
     )
     joined = select(entries.c.position, *seen.c).join_from(entries, seen, seen.c.id == entries.c.entry_id, isouter=True)
-    rows = (await session.exec(joined.order_by(entries.c.position), params=values_of(actor))).all()
+    rows = (await session.exec(joined.order_by(entries.c.position), params=bind_values(actor))).all()
     make, id_at = row_class(collection.model).of, seen.c.keys().index("id") + 1
     found = [(row[0], make(row[1:])) for row in rows if row[id_at] is not None]
-    return found, rows[-1][0] if rows else position, len(rows) == PAGE
+    return found, rows[-1][0] if rows else position, len(rows) == FOLLOWER_PAGE_SIZE

@@ -18,29 +18,29 @@ from models.base import Model, row_class, table_of
 from models.database import AnySession, WriteSession
 from services.permissions import Actor
 
-__all__ = ["after", "as_of", "forget"]
+__all__ = ["redact", "state_after", "state_as_of"]
 
 RowType = TypeVar("RowType", bound=Model)
 
 
-async def as_of(
+async def state_as_of(
     session: AnySession, actor: Actor, model: type[RowType], row_id: UUID, moment: datetime
 ) -> RowType | None:
     """A row as it was at a moment; None before it was made, and once it is gone for good.
 
     Columns that the database generates are not in the log, and None here.
     """
-    return await _at(session, actor, model, row_id, col(AuditEntry.created_at) <= moment)
+    return await _load_state(session, actor, model, row_id, col(AuditEntry.created_at) <= moment)
 
 
-async def after(
+async def state_after(
     session: AnySession, actor: Actor, model: type[RowType], row_id: UUID, entry_id: UUID
 ) -> RowType | None:
     """A row as an entry of the log left it; None if the entry is about anything else, or its values are forgotten."""
-    return await _at(session, actor, model, row_id, col(AuditEntry.id) == entry_id)
+    return await _load_state(session, actor, model, row_id, col(AuditEntry.id) == entry_id)
 
 
-async def forget(session: WriteSession, model: type[Model], row_id: UUID) -> int:
+async def redact(session: WriteSession, model: type[Model], row_id: UUID) -> int:
     """Forget what the log says of a row that was deleted for good, values and salt; says of how many entries.
 
     That it was forgotten becomes an entry of its own, and the chain of the feed still verifies. Whether the actor may
@@ -50,7 +50,7 @@ async def forget(session: WriteSession, model: type[Model], row_id: UUID) -> int
     return int((await session.exec(select(func.atrium_forget(table, row_id)))).scalar_one())
 
 
-async def _at(
+async def _load_state(
     session: AnySession, actor: Actor, model: type[RowType], row_id: UUID, reached: ColumnElement[bool]
 ) -> RowType | None:
     """The row at the highest version of the entries for which a condition holds."""
@@ -79,16 +79,16 @@ async def _at(
     )
     held = select(newest.c.key, values[newest.c.key].astext).join(newest, newest.c.id == col(AuditEntry.id))
     found = dict(map(tuple, await session.exec(held.where(theirs))))
-    return _row(model, found) if found else None
+    return _build_row(model, found) if found else None
 
 
-def _row(model: type[RowType], found: dict[str, Any]) -> RowType:
+def _build_row(model: type[RowType], found: dict[str, Any]) -> RowType:
     columns = table_of(model).c
-    values = {name: _read(columns[name].type, text) for name, text in found.items() if name in columns}
+    values = {name: _parse_value(columns[name].type, text) for name, text in found.items() if name in columns}
     return row_class(model).of(values.get(column.name) for column in columns)  # type: ignore[return-value]  # see fetch
 
 
-def _read(type_: Any, text: str | None) -> Any:
+def _parse_value(type_: Any, text: str | None) -> Any:
     """A column's value from its text in the log."""
     if text is None or isinstance(type_, Text):
         return text

@@ -18,12 +18,12 @@ from models.base import Model, new_id, table_of
 from models.database import AnySession, WriteSession, fetch
 from services.errors import VersionConflict
 from services.permissions import Actor
-from services.writes.bulk import arrays, inserted
-from services.writes.rows import broken_constraint
+from services.writes.bulk import insert_statement, unnest_params
+from services.writes.rows import violated_constraint
 
-__all__ = ["UPCASTS", "Fact", "append", "stream", "upcast"]
+__all__ = ["UPCASTS", "NewEvent", "append_events", "read_stream", "upcast"]
 
-APPEND = inserted(
+INSERT_EVENTS = insert_statement(
     Event, [column.name for column in table_of(Event).c if column.name != "created_at"], order_by="version"
 ).returning(*table_of(Event).c)
 
@@ -32,7 +32,7 @@ UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class NewEvent:
     """Something that was decided and is about to be written: an event without its place."""
 
     type: str
@@ -40,14 +40,14 @@ class Fact:
     schema_version: int = 1
 
 
-async def append(
+async def append_events(
     session: WriteSession,
     actor: Actor,
     model: type[Model],
     stream_type: str,
     stream_id: UUID,
     expected_version: int,
-    facts: Sequence[Fact],
+    new_events: Sequence[NewEvent],
 ) -> list[Event]:
     """Write what was decided on a stream, which is the history of a row of the model, at a version; one statement.
 
@@ -67,18 +67,18 @@ async def append(
             "actor_id": actor.identity.user_id,
             "request_id": actor.identity.request_id,
         }
-        for number, fact in enumerate(facts, 1)
+        for number, fact in enumerate(new_events, 1)
     ]
     try:
-        written = await fetch(session, Event, APPEND, arrays("given", rows))
+        written = await fetch(session, Event, INSERT_EVENTS, unnest_params("given", rows))
     except IntegrityError as error:
-        if broken_constraint(error) != "events_tenant_id_stream_id_version_key":
+        if violated_constraint(error) != "events_tenant_id_stream_id_version_key":
             raise
         raise VersionConflict(model, stream_id, expected_version + 1) from None
     return sorted(written, key=lambda event: event.version)
 
 
-async def stream(session: AnySession, actor: Actor, stream_id: UUID) -> list[Event]:
+async def read_stream(session: AnySession, actor: Actor, stream_id: UUID) -> list[Event]:
     """Everything that happened to one stream, in order. Whether the actor may see it is the caller's care."""
     statement = (
         select(*table_of(Event).c)

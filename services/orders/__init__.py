@@ -4,6 +4,6 @@
 the rows anew from the events.
 """
 
-from services.orders.rules import EVENTS, ITEMS, ORDERS, Item, as_of, move, place
+from services.orders.rules import EVENTS, ITEMS, ORDERS, Item, as_of, place, transition
 
-__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "move", "place"]
+__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "place", "transition"]

@@ -9,16 +9,16 @@ from sqlmodel import col
 from models import Order, OrderItem
 from models.base import table_of
 from models.database import WriteSession, fetch
-from services.orders.state_machine import State
-from services.writes.bulk import arrays, inserted
+from services.orders.state_machine import OrderState
+from services.writes.bulk import insert_statement, unnest_params
 
-__all__ = ["item_rows", "order_row", "write", "write_items"]
-
-
-INSERT_ITEMS = inserted(OrderItem, list(table_of(OrderItem).c.keys()), order_by="line")
+__all__ = ["item_rows", "order_row", "write_items", "write_order"]
 
 
-def order_row(tenant_id: UUID, state: State) -> dict[str, Any]:
+INSERT_ITEMS = insert_statement(OrderItem, list(table_of(OrderItem).c.keys()), order_by="line")
+
+
+def order_row(tenant_id: UUID, state: OrderState) -> dict[str, Any]:
     """The row of `orders` that a state amounts to."""
     return {
         "tenant_id": tenant_id,
@@ -34,7 +34,7 @@ def order_row(tenant_id: UUID, state: State) -> dict[str, Any]:
     }
 
 
-def item_rows(tenant_id: UUID, state: State) -> list[dict[str, Any]]:
+def item_rows(tenant_id: UUID, state: OrderState) -> list[dict[str, Any]]:
     """The rows of `order_items` that a state amounts to."""
     return [
         {
@@ -52,7 +52,7 @@ def item_rows(tenant_id: UUID, state: State) -> list[dict[str, Any]]:
     ]
 
 
-async def write(session: WriteSession, tenant_id: UUID, state: State) -> Order:
+async def write_order(session: WriteSession, tenant_id: UUID, state: OrderState) -> Order:
     """Bring the projection to a state that was just reached; give the order's row. Items never change once written."""
     row = order_row(tenant_id, state)
     columns = table_of(Order).c
@@ -65,6 +65,6 @@ async def write(session: WriteSession, tenant_id: UUID, state: State) -> Order:
     return (await fetch(session, Order, update(Order).where(mine).values(**moved).returning(*columns)))[0]
 
 
-async def write_items(session: WriteSession, tenant_id: UUID, state: State) -> None:
+async def write_items(session: WriteSession, tenant_id: UUID, state: OrderState) -> None:
     """Write the items of an order that has none."""
-    await session.exec(INSERT_ITEMS, params=arrays("given", item_rows(tenant_id, state)))
+    await session.exec(INSERT_ITEMS, params=unnest_params("given", item_rows(tenant_id, state)))

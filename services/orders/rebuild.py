@@ -19,51 +19,51 @@ from models import Event, Order, OrderItem
 from models.base import Model, table_of
 from models.database import AnySession, ReadSession, WriteSession, fetch
 from services.orders.projection import item_rows, order_row, write_items
-from services.orders.state_machine import STREAM, State, fold
+from services.orders.state_machine import STREAM, OrderState, fold
 
-__all__ = ["Batch", "batch", "count"]
+__all__ = ["RebuildBatch", "count_orders", "rebuild_batch"]
 
-BATCH = 500  # orders
+REBUILD_BATCH_SIZE = 500  # orders
 
 
 @dataclass(slots=True)
-class Batch:
+class RebuildBatch:
     """What a replay of some orders found."""
 
     last: UUID | None = None
     """The last order of the batch; None when there was none left."""
     orders: int = 0
-    different: list[UUID] = field(default_factory=list)
+    mismatched: list[UUID] = field(default_factory=list)
     """The orders whose rows are not what their events say."""
 
 
-async def count(session: ReadSession, tenant_id: UUID) -> int:
+async def count_orders(session: ReadSession, tenant_id: UUID) -> int:
     """How many orders a replay of a tenant goes through."""
-    return int((await session.exec(select(func.count()).select_from(_orders(tenant_id).subquery()))).scalar_one())
+    return int((await session.exec(select(func.count()).select_from(_order_ids(tenant_id).subquery()))).scalar_one())
 
 
-async def batch(session: AnySession, tenant_id: UUID, after: UUID | None, *, repair: bool) -> Batch:
+async def rebuild_batch(session: AnySession, tenant_id: UUID, after: UUID | None, *, repair: bool) -> RebuildBatch:
     """Replay the next orders of a tenant behind one; with `repair`, in a transaction, set right what differs.
 
     The session is one of the operator's, inside the tenant. An order that no event stands behind is taken out.
     """
-    ids = await _next(session, tenant_id, after)
+    ids = await _next_order_ids(session, tenant_id, after)
     if not ids:
-        return Batch()
-    rows = await _rows(session, tenant_id, Order, col(Order.id), ids, lock=repair)
-    items = await _rows(session, tenant_id, OrderItem, col(OrderItem.order_id), ids, lock=False)
-    events = await _events(session, tenant_id, ids)
-    found = Batch(last=ids[-1], orders=len(ids))
+        return RebuildBatch()
+    rows = await _rows_by_order(session, tenant_id, Order, col(Order.id), ids, lock=repair)
+    items = await _rows_by_order(session, tenant_id, OrderItem, col(OrderItem.order_id), ids, lock=False)
+    events = await _events_by_order(session, tenant_id, ids)
+    found = RebuildBatch(last=ids[-1], orders=len(ids))
     for order_id in ids:
         state = fold(events[order_id])
         if _differs(tenant_id, state, rows[order_id], items[order_id]):
-            found.different.append(order_id)
+            found.mismatched.append(order_id)
             if repair:
                 await _repair(WriteSession(session), tenant_id, order_id, state)
     return found
 
 
-def _orders(tenant_id: UUID) -> CompoundSelect[Any]:
+def _order_ids(tenant_id: UUID) -> CompoundSelect[Any]:
     """All orders that there is an event of, or a row."""
     happened: Select[Any] = select(col(Event.stream_id).label("id")).where(
         col(Event.tenant_id) == tenant_id, col(Event.stream_type) == STREAM, col(Event.version) == 1
@@ -71,13 +71,17 @@ def _orders(tenant_id: UUID) -> CompoundSelect[Any]:
     return happened.union(select(col(Order.id)).where(col(Order.tenant_id) == tenant_id))
 
 
-async def _next(session: AnySession, tenant_id: UUID, after: UUID | None) -> list[UUID]:
-    orders = _orders(tenant_id).subquery()
+async def _next_order_ids(session: AnySession, tenant_id: UUID, after: UUID | None) -> list[UUID]:
+    orders = _order_ids(tenant_id).subquery()
     behind = () if after is None else (orders.c.id > after,)
-    return list((await session.exec(select(orders.c.id).where(*behind).order_by(orders.c.id).limit(BATCH))).scalars())
+    return list(
+        (
+            await session.exec(select(orders.c.id).where(*behind).order_by(orders.c.id).limit(REBUILD_BATCH_SIZE))
+        ).scalars()
+    )
 
 
-async def _rows(
+async def _rows_by_order(
     session: AnySession, tenant_id: UUID, model: type[Model], key: Any, ids: Sequence[UUID], *, lock: bool
 ) -> dict[UUID, list[dict[str, Any]]]:
     table = table_of(model)
@@ -89,7 +93,7 @@ async def _rows(
     return found
 
 
-async def _events(session: AnySession, tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[Event]]:
+async def _events_by_order(session: AnySession, tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[Event]]:
     statement = (
         select(*table_of(Event).c)
         .where(col(Event.tenant_id) == tenant_id, col(Event.stream_id).in_(ids))
@@ -101,14 +105,16 @@ async def _events(session: AnySession, tenant_id: UUID, ids: Sequence[UUID]) -> 
     return found
 
 
-def _differs(tenant_id: UUID, state: State | None, rows: list[dict[str, Any]], items: list[dict[str, Any]]) -> bool:
+def _differs(
+    tenant_id: UUID, state: OrderState | None, rows: list[dict[str, Any]], items: list[dict[str, Any]]
+) -> bool:
     by_line = sorted(items, key=lambda item: item["line"])
     if state is None:
         return bool(rows or items)
     return rows != [order_row(tenant_id, state)] or by_line != item_rows(tenant_id, state)
 
 
-async def _repair(session: WriteSession, tenant_id: UUID, order_id: UUID, state: State | None) -> None:
+async def _repair(session: WriteSession, tenant_id: UUID, order_id: UUID, state: OrderState | None) -> None:
     theirs = and_(col(OrderItem.tenant_id) == tenant_id, col(OrderItem.order_id) == order_id)
     await session.exec(delete(OrderItem).where(theirs))
     if state is None:

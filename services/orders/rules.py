@@ -16,26 +16,25 @@ from models.base import new_id, row_class, table_of
 from models.database import AnySession, WriteSession, fetch
 from services.errors import IllegalTransition, NotFound, OutOfStock, Shortage, VersionConflict
 from services.eventlog import store
-from services.orders.projection import order_row, write
-from services.orders.state_machine import STREAM, TRANSITIONS, Line, Move, Place, State, decide, fold
-from services.permissions import TENANT_ID, USER_ID, Actor, Permission, permitted
-from services.products import FULL, MOST_STOCK
-from services.queries.collection import Collection
-from services.queries.collection import Order as SortOrder
-from services.queries.loading import values_of
-from services.tenants import account_of
-from services.validation import Checks, checking
-from services.writes.bulk import arrays, as_table
+from services.orders.projection import order_row, write_order
+from services.orders.state_machine import STREAM, TRANSITIONS, Line, OrderState, Place, Transition, decide, fold
+from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
+from services.products import MAX_STOCK, STOCK_LIMIT_MESSAGE
+from services.queries.collection import Collection, SortOrder
+from services.queries.loading import bind_values
+from services.tenants import user_id_of_member
+from services.validation import Validator, validating
+from services.writes.bulk import unnest_params, unnest_table
 from services.writes.idempotency import once
-from services.writes.rows import found, locked
+from services.writes.rows import get_row, lock_rows
 
-__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "move", "place"]
+__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "place", "transition"]
 
-MOST_LINES = 100
-MOST_OF_ONE = 2**31 - 1
-HIGHEST_TOTAL = 999_999_999_999  # minor units: twelve digits
-LONGEST_ADDRESS = 500
-LONGEST_REASON = 500
+MAX_LINES = 100
+MAX_LINE_QUANTITY = 2**31 - 1
+MAX_TOTAL = 999_999_999_999  # minor units: twelve digits
+MAX_ADDRESS_LENGTH = 500
+MAX_REASON_LENGTH = 500
 
 
 class Item(NamedTuple):
@@ -47,34 +46,36 @@ class Item(NamedTuple):
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The actor's own orders; all of the tenant's for who manages them."""
-    permitted(permissions, Permission.ORDERS_READ)
-    return select(*table_of(Order).c).where(col(Order.tenant_id) == TENANT_ID, *_own(permissions, col(Order.user_id)))
+    require_permission(permissions, Permission.ORDERS_READ)
+    return select(*table_of(Order).c).where(
+        col(Order.tenant_id) == TENANT_ID, *_own_condition(permissions, col(Order.user_id))
+    )
 
 
 def visible_items(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The items of the orders that are visible."""
-    permitted(permissions, Permission.ORDERS_READ)
+    require_permission(permissions, Permission.ORDERS_READ)
     items = select(*table_of(OrderItem).c).where(col(OrderItem.tenant_id) == TENANT_ID)
-    return items if Permission.ORDERS_WRITE in permissions else items.where(_of_own(col(OrderItem.order_id)))
+    return items if Permission.ORDERS_WRITE in permissions else items.where(_is_in_own_orders(col(OrderItem.order_id)))
 
 
 def visible_events(permissions: AbstractSet[Permission]) -> Select[Any]:
     """The events of the orders that are visible."""
-    permitted(permissions, Permission.ORDERS_READ)
+    require_permission(permissions, Permission.ORDERS_READ)
     theirs = select(*table_of(Event).c).where(col(Event.tenant_id) == TENANT_ID, col(Event.stream_type) == STREAM)
-    return theirs if Permission.ORDERS_WRITE in permissions else theirs.where(_of_own(col(Event.stream_id)))
+    return theirs if Permission.ORDERS_WRITE in permissions else theirs.where(_is_in_own_orders(col(Event.stream_id)))
 
 
-def _own(permissions: AbstractSet[Permission], user_id: Any) -> list[Any]:
+def _own_condition(permissions: AbstractSet[Permission], user_id: Any) -> list[Any]:
     return [] if Permission.ORDERS_WRITE in permissions else [user_id == USER_ID]
 
 
-def _of_own(order_id: Any) -> Any:
+def _is_in_own_orders(order_id: Any) -> Any:
     own = select(col(Order.id)).where(col(Order.tenant_id) == TENANT_ID, col(Order.user_id) == USER_ID)
     return order_id.in_(own)
 
 
-def _with_product(product_id: Any) -> Any:
+def _contains_product(product_id: Any) -> Any:
     """The orders that have an item of a product.
 
     The tenant is the actor's and not the order's, so that the items are looked up once and not for each order.
@@ -97,10 +98,10 @@ ORDERS = Collection(
     visible=visible,
     filters={
         "status": col(Order.status) == bindparam("status", type_=Text()),
-        "placed_by": col(Order.user_id) == account_of("placed_by"),
+        "placed_by": col(Order.user_id) == user_id_of_member("placed_by"),
         "created_from": col(Order.created_at) >= bindparam("created_from", type_=DateTime(timezone=True)),
         "created_before": col(Order.created_at) < bindparam("created_before", type_=DateTime(timezone=True)),
-        "product_id": _with_product(bindparam("product_id", type_=Uuid())),
+        "product_id": _contains_product(bindparam("product_id", type_=Uuid())),
     },
     orders={
         "created_at": SortOrder.by(col(Order.created_at)),
@@ -109,7 +110,7 @@ ORDERS = Collection(
     },
     default_order=("created_at", True),
     expressions={"next_statuses": NEXT_STATUSES},
-    links={"product_id": _with_product},
+    join_conditions={"product_id": _contains_product},
 )
 
 ITEMS = Collection(
@@ -147,22 +148,24 @@ async def place(
         IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.ORDERS_PLACE)
-    with checking() as checks:
-        shipping_address = checks.text("shipping_address", shipping_address, least=1, most=LONGEST_ADDRESS)
-        wanted = _merged(checks, items)
+    with validating() as validator:
+        shipping_address = validator.check_text(
+            "shipping_address", shipping_address, min_length=1, max_length=MAX_ADDRESS_LENGTH
+        )
+        wanted = _merge_items(validator, items)
 
     async def make() -> UUID:
-        lines, currency = await _reserved(session, actor, items, wanted)
+        lines, currency = await _reserve_stock(session, actor, items, wanted)
         assert actor.identity.user_id is not None
         command = Place(actor.identity.user_id, lines, currency, shipping_address)
-        return (await _carry_out(session, actor, new_id(), None, command)).id
+        return (await _execute(session, actor, new_id(), None, command)).id
 
     values = {"items": {str(key): value for key, value in wanted.items()}, "shipping_address": shipping_address}
     order_id = await once(session, actor, "placeOrder", idempotency_key, values, make)
-    return await found(session, actor, Order, order_id)
+    return await get_row(session, actor, Order, order_id)
 
 
-async def move(
+async def transition(
     session: WriteSession,
     actor: Actor,
     *,
@@ -180,16 +183,16 @@ async def move(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.ORDERS_PLACE if status is OrderStatus.CANCELLED else Permission.ORDERS_WRITE)
-    with checking() as checks:
-        reason = checks.text("reason", reason, most=LONGEST_REASON) if reason else None
+    with validating() as validator:
+        reason = validator.check_text("reason", reason, max_length=MAX_REASON_LENGTH) if reason else None
     mine = visible(actor.permissions).where(col(Order.id) == bindparam("order_id", type_=Uuid())).with_for_update()
-    order = await fetch(session, Order, mine, {**values_of(actor), "order_id": id})
+    order = await fetch(session, Order, mine, {**bind_values(actor), "order_id": id})
     if not order:
         raise NotFound
     if expected_version is not None and order[0].version != expected_version:
         raise VersionConflict(Order, id, order[0].version)
-    state = fold(await store.stream(session, actor, id))
-    moved = await _carry_out(session, actor, id, state, Move(status, reason))
+    state = fold(await store.read_stream(session, actor, id))
+    moved = await _execute(session, actor, id, state, Transition(status, reason))
     if status is OrderStatus.CANCELLED and state is not None:
         await _return_stock(session, actor, state)
     return moved
@@ -199,9 +202,9 @@ async def as_of(session: AnySession, actor: Actor, *, id: UUID, moment: datetime
     """The order as it was at a moment; None if there was none then, or it is not visible."""
     mine = visible(actor.permissions)
     rows = mine.where(col(Order.id) == bindparam("order_id", type_=Uuid()))
-    if not await fetch(session, Order, rows, {**values_of(actor), "order_id": id}):
+    if not await fetch(session, Order, rows, {**bind_values(actor), "order_id": id}):
         return None
-    until = takewhile(lambda event: event.created_at <= moment, await store.stream(session, actor, id))
+    until = takewhile(lambda event: event.created_at <= moment, await store.read_stream(session, actor, id))
     state = fold(until)
     if state is None or actor.identity.tenant_id is None:
         return None
@@ -209,87 +212,91 @@ async def as_of(session: AnySession, actor: Actor, *, id: UUID, moment: datetime
     return row_class(Order).of(row[column.name] for column in table_of(Order).c)  # type: ignore[return-value]  # as in fetch
 
 
-def _merged(checks: Checks, items: Sequence[Item]) -> dict[UUID, int]:
+def _merge_items(validator: Validator, items: Sequence[Item]) -> dict[UUID, int]:
     """How many of which product."""
     wanted: dict[UUID, int] = {}
     for number, item in enumerate(items):
         if item.quantity < 1:
-            checks.problem(f"items.{number}.quantity", "A quantity is 1 or more.")
+            validator.add_problem(f"items.{number}.quantity", "A quantity is 1 or more.")
         wanted[item.product_id] = wanted.get(item.product_id, 0) + item.quantity
-        if wanted[item.product_id] > MOST_OF_ONE:
-            checks.problem(f"items.{number}.quantity", "That is more than can be ordered of one product.")
-    if not 1 <= len(wanted) <= MOST_LINES:
-        checks.problem("items", f"An order has 1 to {MOST_LINES} products.")
+        if wanted[item.product_id] > MAX_LINE_QUANTITY:
+            validator.add_problem(f"items.{number}.quantity", "That is more than can be ordered of one product.")
+    if not 1 <= len(wanted) <= MAX_LINES:
+        validator.add_problem("items", f"An order has 1 to {MAX_LINES} products.")
     return wanted
 
 
-async def _reserved(
+async def _reserve_stock(
     session: WriteSession, actor: Actor, items: Sequence[Item], wanted: Mapping[UUID, int]
 ) -> tuple[list[Line], str]:
     """Take what is wanted out of the stock, and say at which prices."""
-    products = await locked(session, actor, Product, wanted)
-    with checking() as checks:
+    products = await lock_rows(session, actor, Product, wanted)
+    with validating() as validator:
         for number, item in enumerate(items):
             product = products.get(item.product_id)
             if product is None or not product.is_active:
-                checks.problem(f"items.{number}.product_id", "There is no such product for sale.")
+                validator.add_problem(f"items.{number}.product_id", "There is no such product for sale.")
         currencies = {product.currency for product in products.values()}
         if len(currencies) > 1:
-            checks.problem("items", "All products of an order have the same currency.")
+            validator.add_problem("items", "All products of an order have the same currency.")
         lines = [
             Line(new_id(), product_id, quantity, products[product_id].price_minor)
             for product_id, quantity in wanted.items()
             if product_id in products
         ]
-        if sum(line.subtotal_minor for line in lines) > HIGHEST_TOTAL:
-            checks.problem("items", "The total may have twelve digits at most.")
-    taken = await _shift(session, actor, wanted, -1, enough)
+        if sum(line.subtotal_minor for line in lines) > MAX_TOTAL:
+            validator.add_problem("items", "The total may have twelve digits at most.")
+    reserved = await _adjust_stock(session, actor, wanted, -1, has_stock)
     short = [
         Shortage(product_id, products[product_id].name, quantity, products[product_id].stock_quantity)
         for product_id, quantity in wanted.items()
-        if product_id not in taken
+        if product_id not in reserved
     ]
     if short:
         raise OutOfStock(short)
     return lines, currencies.pop()
 
 
-def enough(quantity: Any) -> Any:
+def has_stock(quantity: Any) -> Any:
     """The condition under which stock is taken."""
     return col(Product.stock_quantity) >= quantity
 
 
-def room(quantity: Any) -> Any:
+def has_room(quantity: Any) -> Any:
     """The condition under which stock is put back."""
-    return col(Product.stock_quantity) <= MOST_STOCK - quantity
+    return col(Product.stock_quantity) <= MAX_STOCK - quantity
 
 
-async def _shift(
-    session: WriteSession, actor: Actor, quantities: Mapping[UUID, int], sign: int, only: Callable[[Any], Any]
+async def _adjust_stock(
+    session: WriteSession, actor: Actor, quantities: Mapping[UUID, int], sign: int, condition: Callable[[Any], Any]
 ) -> set[UUID]:
     """Take stock (-1) or put it back (1), of those products for which a condition holds; says which those are."""
-    given = as_table("given", {"id": Uuid(), "n": Integer()})
-    these = and_(col(Product.tenant_id) == actor.identity.tenant_id, col(Product.id) == given.c.id, only(given.c.n))
+    given = unnest_table("given", {"id": Uuid(), "n": Integer()})
+    these = and_(
+        col(Product.tenant_id) == actor.identity.tenant_id, col(Product.id) == given.c.id, condition(given.c.n)
+    )
     shifted = update(Product).where(these).values(stock_quantity=col(Product.stock_quantity) + sign * given.c.n)
     rows = [{"id": product_id, "n": quantity} for product_id, quantity in quantities.items()]
-    return set((await session.exec(shifted.returning(col(Product.id)), params=arrays("given", rows))).scalars())
+    return set((await session.exec(shifted.returning(col(Product.id)), params=unnest_params("given", rows))).scalars())
 
 
-async def _return_stock(session: WriteSession, actor: Actor, state: State) -> None:
+async def _return_stock(session: WriteSession, actor: Actor, state: OrderState) -> None:
     """Put the stock of a cancelled order back; its row is locked, so this happens once."""
     quantities = {line.product_id: line.quantity for line in state.lines}
-    await locked(session, actor, Product, quantities)
-    if await _shift(session, actor, quantities, 1, room) != quantities.keys():
-        raise IllegalTransition(f"What was ordered does not fit into the stock again. {FULL}", current=state.status)
+    await lock_rows(session, actor, Product, quantities)
+    if await _adjust_stock(session, actor, quantities, 1, has_room) != quantities.keys():
+        raise IllegalTransition(
+            f"What was ordered does not fit into the stock again. {STOCK_LIMIT_MESSAGE}", current=state.status
+        )
 
 
-async def _carry_out(
-    session: WriteSession, actor: Actor, order_id: UUID, state: State | None, command: Place | Move
+async def _execute(
+    session: WriteSession, actor: Actor, order_id: UUID, state: OrderState | None, command: Place | Transition
 ) -> Order:
     """Decide, append, and bring the projection to the new state."""
     version = state.version if state else 0
-    written = await store.append(session, actor, Order, STREAM, order_id, version, decide(state, command))
+    written = await store.append_events(session, actor, Order, STREAM, order_id, version, decide(state, command))
     reached = fold(written, state)
     assert reached is not None
     assert actor.identity.tenant_id is not None
-    return await write(session, actor.identity.tenant_id, reached)
+    return await write_order(session, actor.identity.tenant_id, reached)

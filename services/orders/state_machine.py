@@ -12,9 +12,9 @@ from uuid import UUID
 
 from models import Event, OrderStatus
 from services.errors import IllegalTransition
-from services.eventlog.store import Fact, upcast
+from services.eventlog.store import NewEvent, upcast
 
-__all__ = ["STREAM", "TRANSITIONS", "Line", "Move", "Place", "State", "apply", "decide", "fold"]
+__all__ = ["STREAM", "TRANSITIONS", "Line", "OrderState", "Place", "Transition", "apply", "decide", "fold"]
 
 STREAM = "order"
 
@@ -28,13 +28,13 @@ TRANSITIONS: Mapping[OrderStatus, tuple[OrderStatus, ...]] = {
 """What an order may become next. The SQL expression `next_statuses` is made from this table."""
 
 PLACED = "OrderPlaced"
-MOVED = {
+TRANSITION_EVENTS = {
     OrderStatus.CONFIRMED: "OrderConfirmed",
     OrderStatus.SHIPPED: "OrderShipped",
     OrderStatus.DELIVERED: "OrderDelivered",
     OrderStatus.CANCELLED: "OrderCancelled",
 }
-BECOMES = {type_: status for status, type_ in MOVED.items()}
+STATUS_AFTER_EVENT = {type_: status for status, type_ in TRANSITION_EVENTS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class OrderState:
     """An order at some point of its history."""
 
     order_id: UUID
@@ -83,14 +83,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Transition:
     """The command to move an order to another status."""
 
     status: OrderStatus
     reason: str | None = None
 
 
-def decide(state: State | None, command: Place | Move) -> list[Fact]:
+def decide(state: OrderState | None, command: Place | Transition) -> list[NewEvent]:
     """What follows from a command.
 
     Raises:
@@ -98,7 +98,7 @@ def decide(state: State | None, command: Place | Move) -> list[Fact]:
     """
     if isinstance(command, Place):
         assert state is None, "an order is placed once"
-        return [Fact(PLACED, _placed(command))]
+        return [NewEvent(PLACED, _placed_payload(command))]
     assert state is not None, "what was never placed cannot move"
     allowed = TRANSITIONS[state.status]
     if command.status not in allowed:
@@ -107,10 +107,10 @@ def decide(state: State | None, command: Place | Move) -> list[Fact]:
             current=state.status,
             allowed=allowed,
         )
-    return [Fact(MOVED[command.status], {"reason": command.reason} if command.reason else {})]
+    return [NewEvent(TRANSITION_EVENTS[command.status], {"reason": command.reason} if command.reason else {})]
 
 
-def apply(state: State | None, event: Event) -> State:
+def apply(state: OrderState | None, event: Event) -> OrderState:
     """What an event makes of the state."""
     payload = upcast(event)
     if event.type == PLACED:
@@ -118,7 +118,7 @@ def apply(state: State | None, event: Event) -> State:
             Line(UUID(line["item_id"]), UUID(line["product_id"]), line["quantity"], line["unit_price_minor"])
             for line in payload["lines"]
         )
-        return State(
+        return OrderState(
             order_id=event.stream_id,
             user_id=UUID(payload["user_id"]),
             status=OrderStatus.PENDING,
@@ -130,17 +130,17 @@ def apply(state: State | None, event: Event) -> State:
             version=event.version,
         )
     assert state is not None, "the first event of an order places it"
-    return replace(state, status=BECOMES[event.type], updated_at=event.created_at, version=event.version)
+    return replace(state, status=STATUS_AFTER_EVENT[event.type], updated_at=event.created_at, version=event.version)
 
 
-def fold(events: Iterable[Event], state: State | None = None) -> State | None:
+def fold(events: Iterable[Event], state: OrderState | None = None) -> OrderState | None:
     """The state after all of these events; None before the first."""
     for event in events:
         state = apply(state, event)
     return state
 
 
-def _placed(command: Place) -> dict[str, Any]:
+def _placed_payload(command: Place) -> dict[str, Any]:
     return {
         "user_id": str(command.user_id),
         "currency": command.currency,

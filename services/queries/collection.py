@@ -20,29 +20,37 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    column,
     func,
     literal,
     select,
     table,
     true,
 )
-from sqlalchemy import column as named
 
 from models.base import Model
 from services.errors import InvalidInput
 from services.permissions import Permission
-from services.queries.cursors import fingerprint_of, place_of
-from services.validation import storable
+from services.queries.cursors import decode_cursor, list_fingerprint
+from services.validation import is_storable_text
 
-__all__ = ["DEFAULT_PAGE", "LONGEST_FILTER", "MOST", "Collection", "Order", "PageRequest", "containing"]
+__all__ = [
+    "DEFAULT_PAGE_SIZE",
+    "MAX_FILTER_LENGTH",
+    "MAX_PAGE_SIZE",
+    "Collection",
+    "PageRequest",
+    "SortOrder",
+    "substring_filter",
+]
 
-DEFAULT_PAGE = 20
-MOST = 100
-LONGEST_FILTER = 255  # characters; a pattern is matched against every row that the index cannot rule out
+DEFAULT_PAGE_SIZE = 20
+MAX_PAGE_SIZE = 100
+MAX_FILTER_LENGTH = 255  # characters; a pattern is matched against every row that the index cannot rule out
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SortOrder:
     """What a collection can be sorted by.
 
     The two expressions differ only where nulls are possible, since nulls come last in both directions. Each has an
@@ -53,7 +61,7 @@ class Order:
     descending: ColumnElement[Any]
 
     @classmethod
-    def by(cls, expression: Any) -> "Order":
+    def by(cls, expression: Any) -> "SortOrder":
         """Sort by something that is never null."""
         return cls(expression, expression)
 
@@ -68,22 +76,24 @@ class Collection:
     `tenant_id` and `user_id`. Raises Forbidden when there is nothing to see."""
     filters: Mapping[str, ColumnElement[bool]]
     """By name, over one bind of the same name."""
-    orders: Mapping[str, Order]
+    orders: Mapping[str, SortOrder]
     default_order: tuple[str, bool]
     """Its name, and whether descending."""
     expressions: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
     """What can be computed of a row, by name."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Filters that a list applies when it is not told otherwise."""
-    live: ColumnElement[bool] = field(default_factory=true)
+    reachable: ColumnElement[bool] = field(default_factory=true)
     """What holds for every row that can be reached by other ways than a list."""
-    guarded: Mapping[str, Permission] = field(default_factory=dict)
+    restricted: Mapping[str, Permission] = field(default_factory=dict)
     """Filters and expressions over what not everybody sees, and what it takes to use them."""
-    prepare: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    normalize_filters: Callable[[dict[str, Any]], dict[str, Any]] = dict
     """Turns what a client filters by into the values of the binds; may raise InvalidInput."""
-    past: Callable[[AbstractSet[Permission], Any, Any], ColumnElement[bool]] = lambda _permissions, _row, _entry: true()
+    history_filter: Callable[[AbstractSet[Permission], Any, Any], ColumnElement[bool]] = (
+        lambda _permissions, _row, _entry: true()
+    )
     """What must hold, besides, for an entry of the audit log about a row that is visible; over the columns of both."""
-    links: Mapping[str, Callable[[ColumnElement[Any]], ColumnElement[bool]]] = field(default_factory=dict)
+    join_conditions: Mapping[str, Callable[[ColumnElement[Any]], ColumnElement[bool]]] = field(default_factory=dict)
     """How rows are found under a parent that is in none of their columns: a condition over the parent's id."""
     row_id: ColumnElement[Any] | None = None
     """What breaks ties, where a list is read from something else than the table itself."""
@@ -135,30 +145,30 @@ class PageRequest:
             raise InvalidInput.of("last", "Use `first` with `after`, or `last` with `before`, not both.")
         if before is not None and not backwards:
             raise InvalidInput.of("before", "Use `before` together with `last`.")
-        size = last if last is not None else DEFAULT_PAGE if first is None else first
-        if not 1 <= size <= MOST:
-            raise InvalidInput.of("last" if backwards else "first", f"A page has 1 to {MOST} rows.")
+        size = last if last is not None else DEFAULT_PAGE_SIZE if first is None else first
+        if not 1 <= size <= MAX_PAGE_SIZE:
+            raise InvalidInput.of("last" if backwards else "first", f"A page has 1 to {MAX_PAGE_SIZE} rows.")
         order = order or collection.default_order
         given = {key: value for key, value in (filters or {}).items() if value is not None}
         for key, value in given.items():
-            if isinstance(value, str) and not storable(value):
+            if isinstance(value, str) and not is_storable_text(value):
                 raise InvalidInput.of(f"filter.{key}", "This holds characters that can be found nowhere.")
-            if isinstance(value, str) and len(value) > LONGEST_FILTER:
-                raise InvalidInput.of(f"filter.{key}", f"This may have {LONGEST_FILTER} characters at most.")
-        values = tuple(sorted({**collection.defaults, **collection.prepare(given)}.items()))
-        fingerprint = fingerprint_of(name, order, values)
+            if isinstance(value, str) and len(value) > MAX_FILTER_LENGTH:
+                raise InvalidInput.of(f"filter.{key}", f"This may have {MAX_FILTER_LENGTH} characters at most.")
+        values = tuple(sorted({**collection.defaults, **collection.normalize_filters(given)}.items()))
+        fingerprint = list_fingerprint(name, order, values)
         token = before if backwards else after
         sort = collection.orders[order[0]].ascending
-        cursor = None if token is None else place_of(token, sort.type.python_type, fingerprint)
+        cursor = None if token is None else decode_cursor(token, sort.type.python_type, fingerprint)
         return cls(size, backwards, *order, values, cursor, fingerprint)
 
 
-def containing(view: str, row_id: Any) -> ColumnElement[bool]:
+def substring_filter(view: str, row_id: Any) -> ColumnElement[bool]:
     """The rows whose text holds the bind `text`, in any case; as a filter over a view (tenant_id, id, text).
 
     The view reads with its owner's rights, since no policy lets LIKE reach an index.
     """
-    texts = table(view, named("id", Uuid()), named("text", Text()))
+    texts = table(view, column("id", Uuid()), column("text", Text()))
     wanted = func.lower(bindparam("text", type_=Text()))
     for special in ("\\", "%", "_"):
         wanted = func.replace(wanted, special, f"\\{special}")

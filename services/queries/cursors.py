@@ -12,12 +12,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Text, bindparam, cast, func
 
 from services.errors import InvalidInput
-from services.validation import storable
+from services.validation import is_storable_text
 
-__all__ = ["cursor_of", "fingerprint_of", "place_of"]
+__all__ = ["decode_cursor", "encode_cursor", "list_fingerprint"]
 
 
-def cursor_of(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnElement[str]:
+def encode_cursor(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnElement[str]:
     """The cursor of a row, as SQL, over the bind `fingerprint`: base64url of a JSON array."""
     fingerprint = bindparam("fingerprint", type_=Text())
     array = func.json_build_array(fingerprint, cast(key, Text), row_id)
@@ -26,13 +26,13 @@ def cursor_of(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnElem
 
 
 @lru_cache(2_000)  # as costly to make as the rest of a short page
-def fingerprint_of(name: str, order: tuple[str, bool], values: tuple[tuple[str, Any], ...]) -> str:
+def list_fingerprint(name: str, order: tuple[str, bool], values: tuple[tuple[str, Any], ...]) -> str:
     """What tells one list with its order and filter from all others, in twelve characters."""
     text = json.dumps([name, order, list(values)], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def place_of(token: str, kind: type, fingerprint: str) -> tuple[str, UUID]:
+def decode_cursor(token: str, kind: type, fingerprint: str) -> tuple[str, UUID]:
     """The key and the id of the row that a cursor names; `kind` is what the key is in Python.
 
     Raises:
@@ -41,14 +41,14 @@ def place_of(token: str, kind: type, fingerprint: str) -> tuple[str, UUID]:
     try:
         padded = token.encode("ascii") + b"=" * (-len(token) % 4)
         mark, key, row_id = json.loads(urlsafe_b64decode(padded))
-        if mark == fingerprint and isinstance(key, str) and storable(key):
-            return _key(key, kind), UUID(row_id)
+        if mark == fingerprint and isinstance(key, str) and is_storable_text(key):
+            return _parse_key(key, kind), UUID(row_id)
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         pass
     raise InvalidInput.of("cursor", "This cursor does not belong to this list.")
 
 
-def _key(text: str, kind: type) -> str:
+def _parse_key(text: str, kind: type) -> str:
     """A key of an order, as it stood in a cursor; what PostgreSQL could not read raises ValueError or its like."""
     if kind is datetime and text not in {"infinity", "-infinity"}:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()

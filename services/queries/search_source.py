@@ -14,11 +14,11 @@ from sqlalchemy import CTE, ColumnElement, Select, TableClause
 from services.permissions import Permission
 from services.queries.collection import Collection, PageRequest
 
-__all__ = ["Finding"]
+__all__ = ["SearchSource"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Finding:
+class SearchSource:
     """How rows of a collection are found; each is one of a kind."""
 
     collection: Collection
@@ -29,18 +29,18 @@ class Finding:
     """All that matches, while a page of it is taken."""
     page: TableClause
     """The page, with at least the columns `id`, which is a row's, and `key`, by which it is sorted."""
-    parts: Callable[[AbstractSet[Permission], PageRequest, ColumnElement[int]], Sequence[CTE]]
+    match_and_page_ctes: Callable[[AbstractSet[Permission], PageRequest, ColumnElement[int]], Sequence[CTE]]
     """What those two are for these permissions, the shape of a request, and the length of a page. Raises Forbidden
     when there is nothing to see."""
     rows: Callable[[AbstractSet[Permission]], Select[Any]]
     """The rows of the page, in no order, that these permissions let one see."""
-    said: Mapping[str, ColumnElement[Any]]
+    match_expressions: Mapping[str, ColumnElement[Any]]
     """What a match says of a row, by name, over its row and its place on the page."""
-    pieces: Callable[[ColumnElement[Any]], Select[Any]]
+    segments: Callable[[ColumnElement[Any]], Select[Any]]
     """Takes a text that a match has marked apart; the pieces are in the order of the column `place`."""
-    of_all: Mapping[str, ColumnElement[Any]]
+    result_expressions: Mapping[str, ColumnElement[Any]]
     """What is said of all that matches, by name, if something does; else it may take another try to say that."""
-    tallies: Mapping[str, Select[Any]]
+    facets: Mapping[str, Select[Any]]
     """How many of all that matches have what in common, by name; in the order of the column `place`."""
-    is_nothing: Callable[[PageRequest], bool]
+    is_empty_search: Callable[[PageRequest], bool]
     """Whether a request asks for nothing, so that nothing has to be read."""

@@ -1,7 +1,7 @@
 """From collections to statements: the rows that there are to see, filtered, beneath a parent, in order, page by page.
 
 Whoever runs such a statement binds `tenant_id`, `user_id`, and a value of its name for each filter; see
-`services.queries.loading.values_of`. The compiler in graph puts them into statements of its own.
+`services.queries.loading.bind_values`. The compiler in graph puts them into statements of its own.
 """
 
 from collections.abc import Iterable
@@ -11,13 +11,22 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Text, Uuid, bindparam, cast, tuple_
 
 from models.base import table_of
-from services.permissions import Permission, permitted
+from services.permissions import Permission, require_permission
 from services.queries.collection import Collection, PageRequest
 
-__all__ = ["beneath", "directed", "filtered", "listed", "one_of", "order_keys", "paged", "seek"]
+__all__ = [
+    "apply_filters",
+    "apply_page",
+    "keyset_condition",
+    "order_by",
+    "order_keys",
+    "parent_condition",
+    "select_list",
+    "select_one",
+]
 
 
-def one_of(
+def select_one(
     collection: Collection, permissions: AbstractSet[Permission], key: str, value: ColumnElement[Any]
 ) -> Select[Any]:
     """The row whose column `key`, unique in the tenant, has this value.
@@ -25,16 +34,16 @@ def one_of(
     Raises:
         Unauthenticated, Forbidden: these permissions let one see nothing of the collection.
     """
-    return collection.visible(permissions).where(collection.live, table_of(collection.model).c[key] == value)
+    return collection.visible(permissions).where(collection.reachable, table_of(collection.model).c[key] == value)
 
 
-def beneath(collection: Collection, key: str, parent: ColumnElement[Any]) -> ColumnElement[bool]:
+def parent_condition(collection: Collection, key: str, parent: ColumnElement[Any]) -> ColumnElement[bool]:
     """What holds for the rows under a parent, which is in their column `key` or linked by that name."""
-    link = collection.links.get(key)
+    link = collection.join_conditions.get(key)
     return link(parent) if link else table_of(collection.model).c[key] == parent
 
 
-def filtered(
+def apply_filters(
     rows: Select[Any], collection: Collection, permissions: AbstractSet[Permission], filters: Iterable[str]
 ) -> Select[Any]:
     """The rows that filters leave, by their names.
@@ -43,17 +52,17 @@ def filtered(
         Forbidden: these permissions do not let one filter like that.
     """
     for name in filters:
-        if name in collection.guarded:
-            permitted(permissions, collection.guarded[name])
+        if name in collection.restricted:
+            require_permission(permissions, collection.restricted[name])
         rows = rows.where(collection.filters[name])
     return rows
 
 
-def listed(
+def select_list(
     collection: Collection,
     permissions: AbstractSet[Permission],
     filters: Iterable[str],
-    under: tuple[str, ColumnElement[Any]] | None = None,
+    parent: tuple[str, ColumnElement[Any]] | None = None,
 ) -> Select[Any]:
     """All rows of a list: by these filters, and beneath a parent by the column that holds its key.
 
@@ -61,9 +70,9 @@ def listed(
         Unauthenticated, Forbidden: these permissions let one see nothing of the collection, or not filter like that.
     """
     rows = collection.visible(permissions)
-    if under is not None:
-        rows = rows.where(beneath(collection, *under))
-    return filtered(rows, collection, permissions, filters)
+    if parent is not None:
+        rows = rows.where(parent_condition(collection, *parent))
+    return apply_filters(rows, collection, permissions, filters)
 
 
 def order_keys(collection: Collection, request: PageRequest) -> tuple[ColumnElement[Any], ColumnElement[Any], bool]:
@@ -74,7 +83,7 @@ def order_keys(collection: Collection, request: PageRequest) -> tuple[ColumnElem
     return key, row_id, request.descending != request.backwards
 
 
-def seek(collection: Collection, request: PageRequest) -> ColumnElement[bool]:
+def keyset_condition(collection: Collection, request: PageRequest) -> ColumnElement[bool]:
     """The rows beyond the cursor, as SQL, over the binds `after_key` and `after_id`."""
     key, row_id, downwards = order_keys(collection, request)
     here = tuple_(key, row_id)
@@ -82,14 +91,16 @@ def seek(collection: Collection, request: PageRequest) -> ColumnElement[bool]:
     return here < there if downwards else here > there
 
 
-def paged(rows: Select[Any], collection: Collection, request: PageRequest, limit: ColumnElement[int]) -> Select[Any]:
+def apply_page(
+    rows: Select[Any], collection: Collection, request: PageRequest, limit: ColumnElement[int]
+) -> Select[Any]:
     """One page of a list: the rows beyond the cursor, in the order in which they are walked."""
     key, row_id, downwards = order_keys(collection, request)
     if request.cursor:
-        rows = rows.where(seek(collection, request))
-    return rows.order_by(*directed((key, row_id), downwards=downwards)).limit(limit)
+        rows = rows.where(keyset_condition(collection, request))
+    return rows.order_by(*order_by((key, row_id), downwards=downwards)).limit(limit)
 
 
-def directed(keys: Iterable[ColumnElement[Any]], *, downwards: bool) -> list[ColumnElement[Any]]:
+def order_by(keys: Iterable[ColumnElement[Any]], *, downwards: bool) -> list[ColumnElement[Any]]:
     """The keys as what to sort by."""
     return [key.desc() if downwards else key.asc() for key in keys]

@@ -5,20 +5,20 @@ the signing keys and issues and reads access tokens (JWT); `secrets` makes the o
 stored only as a digest, and the keys under which attempts are counted.
 """
 
-from services.security.access_tokens import Claims, InvalidToken, SigningKeys, Tokens, WeakKey
+from services.security.access_tokens import Claims, InvalidAccessToken, SigningKeys, Tokens, WeakKey
 from services.security.opaque_tokens import OpaqueToken, throttle_key
-from services.security.passwords import HashingBusy, Passwords, Verified, weaknesses
+from services.security.passwords import HashingBusy, PasswordCheck, Passwords, password_weaknesses
 
 __all__ = [
     "Claims",
     "HashingBusy",
-    "InvalidToken",
+    "InvalidAccessToken",
     "OpaqueToken",
+    "PasswordCheck",
     "Passwords",
     "SigningKeys",
     "Tokens",
-    "Verified",
     "WeakKey",
+    "password_weaknesses",
     "throttle_key",
-    "weaknesses",
 ]

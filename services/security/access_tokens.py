@@ -27,9 +27,9 @@ from jwt.utils import base64url_encode
 _ALGORITHM: Final = "EdDSA"
 _HEADER_TYPE: Final = "at+jwt"
 _TYPE: Final = "access"
-_LONGEST_TOKEN: Final = 4096
-_SHORTEST_SECRET: Final = 32
-_FEWEST_DISTINCT: Final = 10
+_MAX_TOKEN_LENGTH: Final = 4096
+_MIN_SECRET_LENGTH: Final = 32
+_MIN_DISTINCT: Final = 10
 _KEY_BYTES: Final = 32
 _HEADER: Final = frozenset({"alg", "kid", "typ"})
 _CLAIMS: Final = frozenset({"iss", "aud", "sub", "tid", "role", "sid", "typ", "jti", "exp", "iat"})
@@ -39,7 +39,7 @@ class WeakKey(ValueError):
     """A signing key is missing, unreadable or easy to guess; the sentence says which and never shows it."""
 
 
-class InvalidToken(Exception):
+class InvalidAccessToken(Exception):
     """An access token is refused; the sentence is for the log and shows nothing of the token."""
 
 
@@ -64,14 +64,14 @@ class SigningKeys:
 
         Raises WeakKey for fewer than 32 characters or fewer than 10 distinct ones.
         """
-        if len(secret) < _SHORTEST_SECRET:
+        if len(secret) < _MIN_SECRET_LENGTH:
             raise WeakKey(
-                f"The secret key has {len(secret)} characters; it needs at least {_SHORTEST_SECRET} random ones."
+                f"The secret key has {len(secret)} characters; it needs at least {_MIN_SECRET_LENGTH} random ones."
             )
-        if len(set(secret)) < _FEWEST_DISTINCT:
+        if len(set(secret)) < _MIN_DISTINCT:
             raise WeakKey(
                 f"The secret key has {len(set(secret))} distinct characters;"
-                f" it needs at least {_FEWEST_DISTINCT}, chosen at random."
+                f" it needs at least {_MIN_DISTINCT}, chosen at random."
             )
         seed = _hkdf(secret.encode("utf-8", "surrogatepass"), "atrium signing key")
         return cls([Ed25519PrivateKey.from_private_bytes(seed)])
@@ -191,8 +191,8 @@ class Tokens:
         """
         instant = time.time() if now is None else now.timestamp()
         # A client decides what arrives here, so the annotation alone is not relied on.
-        if not isinstance(token, str) or len(token) > _LONGEST_TOKEN or not token.isascii():
-            raise InvalidToken("The access token is not a text of at most 4 KiB.")
+        if not isinstance(token, str) or len(token) > _MAX_TOKEN_LENGTH or not token.isascii():
+            raise InvalidAccessToken("The access token is not a text of at most 4 KiB.")
         digest = hashlib.sha256(token.encode()).digest()
         known = self._verified.get(digest)
         if known is None:
@@ -205,7 +205,7 @@ class Tokens:
         deadline, claims = known
         if instant >= deadline:
             del self._verified[digest]
-            raise InvalidToken("The access token has expired.")
+            raise InvalidAccessToken("The access token has expired.")
         self._verified.move_to_end(digest)
         return claims
 
@@ -213,10 +213,10 @@ class Tokens:
         try:
             header = jwt.get_unverified_header(token)
             if header.keys() != _HEADER or header["typ"] != _HEADER_TYPE:
-                raise InvalidToken("The access token's header is not one of ours.")
+                raise InvalidAccessToken("The access token's header is not one of ours.")
             key = self._keys.public_keys.get(header["kid"])
             if key is None:
-                raise InvalidToken("The access token's key is not known.")
+                raise InvalidAccessToken("The access token's key is not known.")
             return jwt.decode(
                 token,
                 key,
@@ -227,23 +227,23 @@ class Tokens:
                 options={"strict_aud": True, "verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
         except jwt.PyJWTError as error:
-            raise InvalidToken(f"The access token does not verify ({type(error).__name__}).") from None
+            raise InvalidAccessToken(f"The access token does not verify ({type(error).__name__}).") from None
 
     def _claims(self, payload: Mapping[str, Any], instant: float) -> Claims:
         if payload.keys() != _CLAIMS or payload["typ"] != _TYPE:
-            raise InvalidToken("The access token's claims are not those of an access token.")
+            raise InvalidAccessToken("The access token's claims are not those of an access token.")
         issued, expires = payload["iat"], payload["exp"]
         if type(issued) is not int or type(expires) is not int:
-            raise InvalidToken("The access token's times are not whole seconds.")
+            raise InvalidAccessToken("The access token's times are not whole seconds.")
         if issued > instant + self._leeway:
-            raise InvalidToken("The access token was issued in the future.")
+            raise InvalidAccessToken("The access token was issued in the future.")
         if expires <= instant - self._leeway:
-            raise InvalidToken("The access token has expired.")
+            raise InvalidAccessToken("The access token has expired.")
         if not 0 < expires - issued <= self._lifetime:
-            raise InvalidToken("The access token lives longer than allowed.")
+            raise InvalidAccessToken("The access token lives longer than allowed.")
         tenant, role = payload["tid"], payload["role"]
         if (tenant is None) != (role is None) or not isinstance(role, str | None):
-            raise InvalidToken("The access token names a tenant without a role or a role without a tenant.")
+            raise InvalidAccessToken("The access token names a tenant without a role or a role without a tenant.")
         return Claims(
             user_id=_uuid(payload["sub"]),
             tenant_id=None if tenant is None else _uuid(tenant),
@@ -261,7 +261,7 @@ def _uuid(text: object) -> UUID:
     except ValueError:
         value = None
     if value is None or str(value) != text:
-        raise InvalidToken("The access token's ids are not UUIDs.")
+        raise InvalidAccessToken("The access token's ids are not UUIDs.")
     return value
 
 
@@ -278,7 +278,7 @@ def _read_key(text: str, which: str) -> Ed25519PrivateKey:
         key = None
     if not isinstance(key, Ed25519PrivateKey):
         raise WeakKey(f"Signing key {which} is neither an Ed25519 private key in PEM nor a seed of 32 bytes in base64.")
-    if len(set(key.private_bytes_raw())) < _FEWEST_DISTINCT:
+    if len(set(key.private_bytes_raw())) < _MIN_DISTINCT:
         raise WeakKey(f"Signing key {which} repeats a few bytes; make it from 32 random ones.")
     return key
 

@@ -14,8 +14,8 @@ from typing import Final, TypeVar
 
 from passlib.context import CryptContext  # type: ignore[import-untyped]  # libpass ships no annotations
 
-SHORTEST: Final = 8
-LONGEST: Final = 128
+MIN_LENGTH: Final = 8
+MAX_LENGTH: Final = 128
 SYMBOLS: Final = "!@#$%^&*()"
 
 _Result = TypeVar("_Result")
@@ -26,27 +26,27 @@ class HashingBusy(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class PasswordCheck:
     """What checking a password found: whether it is right, and whether to store a fresh hash of it."""
 
     ok: bool
     needs_rehash: bool
 
 
-def weaknesses(password: str) -> list[str]:
+def password_weaknesses(password: str) -> list[str]:
     """Name each rule that a new password breaks, one sentence each; an empty list means that it is accepted.
 
     The rules: 8 to 128 characters (code points), an upper-case letter and a decimal digit of any script, one
     of `!@#$%^&*()`, no NUL, and nothing that UTF-8 cannot carry (lone surrogates).
     """
     rules = (
-        (len(password) >= SHORTEST, f"Use at least {SHORTEST} characters."),
-        (len(password) <= LONGEST, f"Use at most {LONGEST} characters."),
+        (len(password) >= MIN_LENGTH, f"Use at least {MIN_LENGTH} characters."),
+        (len(password) <= MAX_LENGTH, f"Use at most {MAX_LENGTH} characters."),
         (any(c.isupper() and c.isalpha() for c in password), "Use at least one upper-case letter."),
         (any(c.isdecimal() for c in password), "Use at least one digit."),
         (any(c in SYMBOLS for c in password), f"Use at least one of these characters: {SYMBOLS}"),
         ("\0" not in password, "Leave out the NUL character."),
-        (_encodable(password), "Leave out half of a surrogate pair, which is not a character."),
+        (_is_encodable(password), "Leave out half of a surrogate pair, which is not a character."),
     )
     return [sentence for kept, sentence in rules if not kept]
 
@@ -78,7 +78,7 @@ class Passwords:
     async def hash(self, password: str) -> str:
         """Compute the hash to store for a password, with a fresh salt.
 
-        The rules of `weaknesses` are the caller's to apply. Raises HashingBusy when too many wait, and
+        The rules of `password_weaknesses` are the caller's to apply. Raises HashingBusy when too many wait, and
         ValueError for a password that `verify` would never accept (too long, NUL, lone surrogates).
         """
         _require_storable(password)
@@ -104,31 +104,31 @@ class Passwords:
         _require_storable(password)
         return str(self._context.hash(password))
 
-    async def verify(self, password: str, stored: str | None) -> Verified:
+    async def verify(self, password: str, stored: str | None) -> PasswordCheck:
         """Check a password against a stored hash; `stored` is None when there is no such user.
 
         No user, a malformed hash and a wrong password all cost one hash and answer alike, so that the time
         does not tell who has an account. A password that can belong to nobody (too long, NUL, lone
         surrogates) costs none, whoever asks for whom. Raises HashingBusy when too many wait.
         """
-        if not _storable(password):
-            return Verified(ok=False, needs_rehash=False)
+        if not _is_storable(password):
+            return PasswordCheck(ok=False, needs_rehash=False)
         return await self._in_pool(self._verify_now, password, stored)
 
     def close(self) -> None:
         """Refuse further work with HashingBusy; what was accepted is still computed."""
         self._pool.shutdown(wait=False)
 
-    def _verify_now(self, password: str, stored: str | None) -> Verified:
+    def _verify_now(self, password: str, stored: str | None) -> PasswordCheck:
         if stored is not None:
             try:
                 ok = self._check(password, stored)
             except (ValueError, TypeError, NotImplementedError):
                 pass  # passlib's three ways to say malformed, all of them before any hash was computed
             else:
-                return Verified(ok=ok, needs_rehash=ok and bool(self._context.needs_update(stored)))
+                return PasswordCheck(ok=ok, needs_rehash=ok and bool(self._context.needs_update(stored)))
         self._check(password, self._dummy)
-        return Verified(ok=False, needs_rehash=False)
+        return PasswordCheck(ok=False, needs_rehash=False)
 
     def _check(self, password: str, stored: str) -> bool:
         ok = bool(self._context.verify(password, stored))
@@ -149,14 +149,14 @@ class Passwords:
         return await asyncio.wrap_future(future)
 
 
-def _encodable(password: str) -> bool:
+def _is_encodable(password: str) -> bool:
     return not any("\ud800" <= c <= "\udfff" for c in password)
 
 
-def _storable(password: str) -> bool:
-    return len(password) <= LONGEST and "\0" not in password and _encodable(password)
+def _is_storable(password: str) -> bool:
+    return len(password) <= MAX_LENGTH and "\0" not in password and _is_encodable(password)
 
 
 def _require_storable(password: str) -> None:
-    if not _storable(password):
+    if not _is_storable(password):
         raise ValueError("A password has at most 128 characters, no NUL and no lone surrogates.")

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ARRAY, FromClause, and_, bindparam, func, select, update
-from sqlalchemy import column as named
+from sqlalchemy import column as sa_column
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import TypeEngine
 
@@ -20,11 +20,21 @@ from models.base import Model, table_of
 from models.database import WriteSession, fetch
 from services.errors import DomainError, InvalidInput, NotFound, VersionConflict
 from services.permissions import Actor
-from services.validation import Checks, checking
+from services.validation import Validator, validating
 
-__all__ = ["MOST", "Call", "Change", "arrays", "as_table", "check_size", "inserted", "refuse_absent", "written"]
+__all__ = [
+    "MAX_ROWS",
+    "Batch",
+    "RowChange",
+    "check_row_count",
+    "insert_statement",
+    "reject_missing",
+    "unnest_params",
+    "unnest_table",
+    "update_rows",
+]
 
-MOST = 1000
+MAX_ROWS = 1000
 
 RowType = TypeVar("RowType", bound=Model)
 GivenType = TypeVar("GivenType")
@@ -32,7 +42,7 @@ MadeType = TypeVar("MadeType")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RowChange:
     """What one row of a call says of one thing; what is absent from the changes stays as it is."""
 
     id: UUID
@@ -40,7 +50,7 @@ class Change:
     expected_version: int | None = None
 
 
-class Call(Generic[GivenType, MadeType]):
+class Batch(Generic[GivenType, MadeType]):
     """The rows of one call, by their places from 0: those that are still to be done, and what became of the others."""
 
     def __init__(self, name: str, rows: Sequence[GivenType | InvalidInput]) -> None:
@@ -53,79 +63,79 @@ class Call(Generic[GivenType, MadeType]):
         Raises:
             InvalidInput: there are none, or more than 1,000.
         """
-        check_size(name, rows)
+        check_row_count(name, rows)
         self.name = name
-        self.open: dict[int, GivenType] = {}
+        self.pending: dict[int, GivenType] = {}
         self._size = len(rows)
-        self._ended: dict[int, MadeType | DomainError] = {}
+        self._outcomes: dict[int, MadeType | DomainError] = {}
         for index, row in enumerate(rows):
             if isinstance(row, InvalidInput):
-                self._ended[index] = row
+                self._outcomes[index] = row
             else:
-                self.open[index] = row
+                self.pending[index] = row
 
     def path(self, index: int, field: str) -> str:
         """Where in the input a field of a row is."""
         return f"{self.name}.{index}.{field}"
 
-    def end(self, index: int, outcome: MadeType | DomainError) -> None:
+    def finish(self, index: int, outcome: MadeType | DomainError) -> None:
         """Say what became of a row."""
-        del self.open[index]
-        self._ended[index] = outcome
+        del self.pending[index]
+        self._outcomes[index] = outcome
 
-    def end_all(self, outcomes: Mapping[int, MadeType | DomainError]) -> None:
+    def finish_all(self, outcomes: Mapping[int, MadeType | DomainError]) -> None:
         """Say what became of many rows."""
         for index, outcome in outcomes.items():
-            self.end(index, outcome)
+            self.finish(index, outcome)
 
-    def rows(self) -> Iterator[tuple[int, GivenType]]:
+    def pending_rows(self) -> Iterator[tuple[int, GivenType]]:
         """The rows that are still to be done; they may end on the way."""
-        yield from list(self.open.items())
+        yield from list(self.pending.items())
 
     @contextmanager
-    def checking(self, index: int) -> Iterator[Checks]:
+    def validating(self, index: int) -> Iterator[Validator]:
         """Check one row, which ends when something is wrong with it."""
         try:
-            with checking(f"{self.name}.{index}") as checks:
-                yield checks
+            with validating(f"{self.name}.{index}") as validator:
+                yield validator
         except InvalidInput as refusal:
-            self.end(index, refusal)
+            self.finish(index, refusal)
 
-    def refuse_repeated(self, field: str, key: Callable[[GivenType], Hashable]) -> None:
+    def reject_duplicates(self, field: str, key: Callable[[GivenType], Hashable]) -> None:
         """End every row whose key an earlier one has too."""
         first: dict[Hashable, int] = {}
-        for index, row in self.rows():
+        for index, row in self.pending_rows():
             earlier = first.setdefault(key(row), index)
             if earlier != index:
                 message = f"This is the same as in {self.name}.{earlier}."
-                self.end(index, InvalidInput.of(self.path(index, field), message))
+                self.finish(index, InvalidInput.of(self.path(index, field), message))
 
     def outcomes(self) -> list[MadeType | DomainError]:
         """What became of the rows, in the order in which they were given; all must have ended."""
-        return [self._ended[index] for index in range(self._size)]
+        return [self._outcomes[index] for index in range(self._size)]
 
 
-def check_size(name: str, rows: Sequence[Any]) -> None:
+def check_row_count(name: str, rows: Sequence[Any]) -> None:
     """Refuse a call with too few or too many rows.
 
     Raises:
         InvalidInput: there are none, or more than 1,000.
     """
-    if not 1 <= len(rows) <= MOST:
-        raise InvalidInput.of(name, f"A call has 1 to {MOST:,} rows.")
+    if not 1 <= len(rows) <= MAX_ROWS:
+        raise InvalidInput.of(name, f"A call has 1 to {MAX_ROWS:,} rows.")
 
 
-def refuse_absent(call: Call[Change, RowType], model: type[RowType], current: Mapping[UUID, RowType]) -> None:
+def reject_missing(batch: Batch[RowChange, RowType], model: type[RowType], current: Mapping[UUID, RowType]) -> None:
     """End the rows whose thing is not among the current ones, or not at the version that they expect."""
-    for index, row in call.rows():
+    for index, row in batch.pending_rows():
         thing: Any = current.get(row.id)
         if thing is None:
-            call.end(index, NotFound())
+            batch.finish(index, NotFound())
         elif row.expected_version not in {None, thing.version}:
-            call.end(index, VersionConflict(model, row.id, thing.version))
+            batch.finish(index, VersionConflict(model, row.id, thing.version))
 
 
-async def written(
+async def update_rows(
     session: WriteSession,
     actor: Actor,
     model: type[RowType],
@@ -147,35 +157,35 @@ async def written(
         return kept
     columns = table_of(model).c
     names = sorted({name for values in changing.values() for name in values})
-    given = as_table("given", {name: columns[name].type for name in ("id", *names)})
+    given = unnest_table("given", {name: columns[name].type for name in ("id", *names)})
     these = and_(columns.tenant_id == actor.identity.tenant_id, columns.id == given.c.id)
     statement = update(table_of(model)).where(these).values({name: given.c[name] for name in names}).returning(*columns)
     full = [
         {"id": row_id, **{name: values.get(name, getattr(current[row_id], name)) for name in names}}
         for row_id, values in changing.items()
     ]
-    rows = await fetch(session, model, statement, arrays("given", full))
+    rows = await fetch(session, model, statement, unnest_params("given", full))
     return kept | {row.id: row for row in rows}  # type: ignore[attr-defined]  # whatever has a tenant has an id
 
 
-def inserted(model: type[Model], names: Sequence[str], *, order_by: str = "id") -> Any:
+def insert_statement(model: type[Model], names: Sequence[str], *, order_by: str = "id") -> Any:
     """A statement that inserts rows with these columns, from `arrays("given", rows)`, one after the other in an order.
 
     The order matters where a unique value can make one transaction wait for another.
     """
     columns = table_of(model).c
-    given = as_table("given", {name: columns[name].type for name in names})
+    given = unnest_table("given", {name: columns[name].type for name in names})
     rows = select(*(given.c[name] for name in names)).order_by(given.c[order_by])
     return insert(table_of(model)).from_select(list(names), rows, include_defaults=False)
 
 
-def as_table(name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
-    """Rows as a table of this name; `arrays` gives the values."""
+def unnest_table(name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
+    """Rows as a table of this name; `unnest_params` gives the values."""
     values = [bindparam(f"{name}_{column}", type_=ARRAY(type_)) for column, type_ in columns.items()]
-    shape = [named(column, type_) for column, type_ in columns.items()]
+    shape = [sa_column(column, type_) for column, type_ in columns.items()]
     return func.unnest(*values).table_valued(*shape).render_derived(name=name)
 
 
-def arrays(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The rows as the binds of `as_table`: one array for each column."""
+def unnest_params(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The rows as the binds of `unnest_table`: one array for each column."""
     return {f"{name}_{column}": [row[column] for row in rows] for column in rows[0]}

@@ -19,11 +19,11 @@ from models.database import WriteSession
 from models.idempotency import IdempotencyKey
 from services.errors import IdempotencyConflict, InvalidInput
 from services.permissions import Actor
-from services.validation import storable
+from services.validation import is_storable_text
 
-__all__ = ["LONGEST_KEY", "once", "once_each"]
+__all__ = ["MAX_IDEMPOTENCY_KEY_LENGTH", "once", "once_many"]
 
-LONGEST_KEY = 255
+MAX_IDEMPOTENCY_KEY_LENGTH = 255
 
 
 async def once(
@@ -41,13 +41,13 @@ async def once(
         IdempotencyConflict: the actor used the key for this mutation before, with other values.
     """
 
-    async def only() -> list[UUID]:
+    async def make_list() -> list[UUID]:
         return [await make()]
 
-    return (await once_each(session, actor, mutation, key, values, only))[0]
+    return (await once_many(session, actor, mutation, key, values, make_list))[0]
 
 
-async def once_each(
+async def once_many(
     session: WriteSession,
     actor: Actor,
     mutation: str,
@@ -62,8 +62,10 @@ async def once_each(
     """
     if key is None:
         return list(await make())
-    if not 0 < len(key) <= LONGEST_KEY or not storable(key):
-        raise InvalidInput.of("idempotency_key", f"A key has 1 to {LONGEST_KEY} characters, none of which is NUL.")
+    if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH or not is_storable_text(key):
+        raise InvalidInput.of(
+            "idempotency_key", f"A key has 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters, none of which is NUL."
+        )
     digest = hashlib.sha256(json.dumps(values, default=str, sort_keys=True).encode()).hexdigest()
     mine = {
         "tenant_id": actor.identity.tenant_id,

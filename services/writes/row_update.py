@@ -10,15 +10,15 @@ from sqlalchemy import ColumnElement
 from models.base import Model
 from models.database import WriteSession
 from services.permissions import Actor
-from services.writes.rows import updated
+from services.writes.rows import update_row
 
-__all__ = ["Edit", "edited"]
+__all__ = ["RowUpdate", "apply_update"]
 
 RowType = TypeVar("RowType", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
-class Edit(Generic[RowType]):
+class RowUpdate(Generic[RowType]):
     """A checked change of one row of the actor's tenant, for which no other row has to be looked at.
 
     A rule that comes down to this can be carried out by one statement, which may show the row as well.
@@ -29,22 +29,22 @@ class Edit(Generic[RowType]):
     changes: Mapping[str, Any]
     """Values, by their columns."""
     expected_version: int | None = None
-    only: ColumnElement[bool] | None = None
+    where: ColumnElement[bool] | None = None
     """What must hold for the row, or else it is not there."""
 
 
-async def edited(session: WriteSession, actor: Actor, edit: Edit[RowType]) -> RowType:
+async def apply_update(session: WriteSession, actor: Actor, row_update: RowUpdate[RowType]) -> RowType:
     """Carry out an edit; give the row as it is now.
 
     Raises:
         NotFound, VersionConflict: see `updated`.
     """
-    return await updated(
+    return await update_row(
         session,
         actor,
-        edit.model,
-        edit.row_id,
-        edit.changes,
-        expected_version=edit.expected_version,
-        only=edit.only,
+        row_update.model,
+        row_update.row_id,
+        row_update.changes,
+        expected_version=row_update.expected_version,
+        where=row_update.where,
     )

@@ -13,20 +13,30 @@ from models.database import WriteSession, fetch
 from services.errors import AlreadyExists, NotFound, VersionConflict
 from services.permissions import Actor
 
-__all__ = ["broken_constraint", "changed", "found", "held", "inserted", "locked", "removed", "taken", "updated"]
+__all__ = [
+    "delete_row",
+    "get_row",
+    "get_row_for_update",
+    "insert_row",
+    "lock_rows",
+    "unique_violation_as",
+    "update_row",
+    "update_where",
+    "violated_constraint",
+]
 
 RowType = TypeVar("RowType", bound=Model)
 
 
-async def inserted(session: WriteSession, actor: Actor, model: type[RowType], values: Mapping[str, Any]) -> RowType:
+async def insert_row(session: WriteSession, actor: Actor, model: type[RowType], values: Mapping[str, Any]) -> RowType:
     """Insert a row into the actor's tenant; give it as the database holds it."""
     statement = insert(model).values(
-        **model(**values, tenant_id=actor.identity.tenant_id).model_dump(exclude=_kept(model))
+        **model(**values, tenant_id=actor.identity.tenant_id).model_dump(exclude=_computed_columns(model))
     )
     return (await fetch(session, model, statement.returning(*table_of(model).c)))[0]
 
 
-async def updated(
+async def update_row(
     session: WriteSession,
     actor: Actor,
     model: type[RowType],
@@ -34,18 +44,18 @@ async def updated(
     changes: Mapping[str, Any],
     *,
     expected_version: int | None = None,
-    only: ColumnElement[bool] | None = None,
+    where: ColumnElement[bool] | None = None,
 ) -> RowType:
     """Change a row of the actor's tenant; give it as it is now. Without changes it is only read.
 
     Raises:
-        NotFound: no such row, or `only` does not hold for it.
+        NotFound: no such row, or `where` does not hold for it.
         VersionConflict: it is not at the expected version.
     """
-    return await changed(session, model, _is(actor, model, row_id, only), changes, expected_version)
+    return await update_where(session, model, _row_condition(actor, model, row_id, where), changes, expected_version)
 
 
-async def changed(
+async def update_where(
     session: WriteSession,
     model: type[RowType],
     which: ColumnElement[bool],
@@ -65,11 +75,11 @@ async def changed(
         if rows:
             return rows[0]
     rows = await fetch(session, model, select(*columns).where(which))
-    return _expected(model, rows, expected_version)
+    return _require_one_at_version(model, rows, expected_version)
 
 
 @asynccontextmanager
-async def taken(fields: Mapping[str, str]) -> AsyncIterator[None]:
+async def unique_violation_as(fields: Mapping[str, str]) -> AsyncIterator[None]:
     """Turn a broken unique constraint into a refusal; `fields` says which field each constraint is about.
 
     Raises:
@@ -78,62 +88,62 @@ async def taken(fields: Mapping[str, str]) -> AsyncIterator[None]:
     try:
         yield
     except IntegrityError as error:
-        constraint = broken_constraint(error)
+        constraint = violated_constraint(error)
         if constraint not in fields:
             raise
         raise AlreadyExists(fields[constraint]) from None
 
 
-def broken_constraint(error: IntegrityError) -> str:
+def violated_constraint(error: IntegrityError) -> str:
     """The name of the constraint that a statement broke."""
     return str(getattr(getattr(error.orig, "__cause__", None), "constraint_name", ""))
 
 
-async def removed(
+async def delete_row(
     session: WriteSession,
     actor: Actor,
     model: type[RowType],
     row_id: UUID,
     *,
-    only: ColumnElement[bool] | None = None,
+    where: ColumnElement[bool] | None = None,
 ) -> RowType:
     """Delete a row of the actor's tenant for good; give it as it was.
 
     Raises:
-        NotFound: no such row, or `only` does not hold for it.
+        NotFound: no such row, or `where` does not hold for it.
     """
-    statement = delete(model).where(_is(actor, model, row_id, only)).returning(*table_of(model).c)
+    statement = delete(model).where(_row_condition(actor, model, row_id, where)).returning(*table_of(model).c)
     rows = await fetch(session, model, statement)
     if not rows:
         raise NotFound
     return rows[0]
 
 
-async def found(
+async def get_row(
     session: WriteSession,
     actor: Actor,
     model: type[RowType],
     row_id: UUID,
     *,
     expected_version: int | None = None,
-    only: ColumnElement[bool] | None = None,
+    where: ColumnElement[bool] | None = None,
 ) -> RowType:
     """Read a row of the actor's tenant.
 
     Raises:
-        NotFound: no such row, or `only` does not hold for it.
+        NotFound: no such row, or `where` does not hold for it.
         VersionConflict: it is not at the expected version.
     """
-    return await changed(session, model, _is(actor, model, row_id, only), {}, expected_version)
+    return await update_where(session, model, _row_condition(actor, model, row_id, where), {}, expected_version)
 
 
-async def locked(
+async def lock_rows(
     session: WriteSession,
     actor: Actor,
     model: type[RowType],
     row_ids: Collection[UUID],
     *,
-    only: ColumnElement[bool] | None = None,
+    where: ColumnElement[bool] | None = None,
     shared: bool = False,
 ) -> dict[UUID, RowType]:
     """Read rows of the actor's tenant, by their ids, and keep them from changing until the transaction ends.
@@ -145,7 +155,7 @@ async def locked(
         actor: whose tenant's.
         model: what they are.
         row_ids: their ids; those of which there is no such row are left out of the answer.
-        only: what else must hold for them.
+        where: what else must hold for them.
         shared: whether others may lock them too, as for rows that are merely pointed at.
     """
     if not row_ids:
@@ -154,33 +164,33 @@ async def locked(
     these = and_(
         columns.tenant_id == actor.identity.tenant_id,
         columns.id == func.any(bindparam("ids", type_=ARRAY(Uuid()))),
-        *(() if only is None else (only,)),
+        *(() if where is None else (where,)),
     )
     statement = select(*columns).where(these).order_by(columns.id).with_for_update(read=shared, key_share=not shared)
     rows = await fetch(session, model, statement, {"ids": list(row_ids)})
     return {row.id: row for row in rows}  # type: ignore[attr-defined]  # whatever has a tenant has an id
 
 
-async def held(
+async def get_row_for_update(
     session: WriteSession,
     actor: Actor,
     model: type[RowType],
     row_id: UUID,
     *,
     expected_version: int | None = None,
-    only: ColumnElement[bool] | None = None,
+    where: ColumnElement[bool] | None = None,
 ) -> RowType:
     """Read one row of the actor's tenant, and keep it from changing until the transaction ends.
 
     Raises:
-        NotFound: no such row, or `only` does not hold for it.
+        NotFound: no such row, or `where` does not hold for it.
         VersionConflict: it is not at the expected version.
     """
-    rows = await locked(session, actor, model, [row_id], only=only)
-    return _expected(model, list(rows.values()), expected_version)
+    rows = await lock_rows(session, actor, model, [row_id], where=where)
+    return _require_one_at_version(model, list(rows.values()), expected_version)
 
 
-def _expected(model: type[RowType], rows: Sequence[RowType], expected_version: int | None) -> RowType:
+def _require_one_at_version(model: type[RowType], rows: Sequence[RowType], expected_version: int | None) -> RowType:
     if not rows:
         raise NotFound
     version = getattr(rows[0], "version", 0)
@@ -189,12 +199,14 @@ def _expected(model: type[RowType], rows: Sequence[RowType], expected_version: i
     return rows[0]
 
 
-def _kept(model: type[Model]) -> set[str]:
+def _computed_columns(model: type[Model]) -> set[str]:
     """The columns that the database computes by itself."""
     return {column.name for column in table_of(model).c if column.computed is not None}
 
 
-def _is(actor: Actor, model: type[Model], row_id: UUID, only: ColumnElement[bool] | None) -> ColumnElement[bool]:
+def _row_condition(
+    actor: Actor, model: type[Model], row_id: UUID, where: ColumnElement[bool] | None
+) -> ColumnElement[bool]:
     columns = table_of(model).c
     condition = and_(columns.tenant_id == actor.identity.tenant_id, columns.id == row_id)
-    return condition if only is None else and_(condition, only)
+    return condition if where is None else and_(condition, where)

@@ -5,21 +5,21 @@ from typing import Any
 
 import pytest_asyncio
 
-from tests.support.case_context import Stage, enter
+from tests.support.case_context import CaseContext, enter_as
 from tests.support.factories import World
-from tests.support.operation_cases import founded
+from tests.support.operation_cases import run_world
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def founded_world(make_database: Callable[[], Awaitable[Any]]) -> AsyncIterator[World]:
     """The two tenants."""
-    async with founded(await make_database()) as world:
+    async with run_world(await make_database()) as world:
         yield world
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(founded_world: World) -> Stage:
+async def stage(founded_world: World) -> CaseContext:
     """Somebody who may do everything in acme."""
-    stage = await enter(founded_world, founded_world.acme, "owner")
+    stage = await enter_as(founded_world, founded_world.acme, "owner")
     await stage.client.run("{ tasks { totalCount } }")  # the first request pays for imports and caches
     return stage

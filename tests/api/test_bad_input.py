@@ -8,10 +8,19 @@ from typing import Any
 import pytest
 
 from models.base import new_id
-from tests.support.assertions import codes_of, post, refused
-from tests.support.case_context import Name, Stage, digests, enter
+from tests.support.assertions import error_codes, post_operation, post_raw
+from tests.support.case_context import CaseContext, Identifier, enter_as, table_digests
 from tests.support.factories import PASSWORD
-from tests.support.operation_cases import CASES, OPERATIONS, Operation, is_id, made_by, names, places, put
+from tests.support.operation_cases import (
+    ALL_OPERATIONS,
+    OPERATION_CASES,
+    OperationCase,
+    argument_paths,
+    built_paths,
+    identifiers_in,
+    is_id,
+    replace_at,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -30,20 +39,20 @@ BAD_IDS = [
 ]
 
 
-IDS = set(places(is_id))
-naming = [operation for operation in OPERATIONS if made_by(operation.case) & IDS]
+IDS = set(argument_paths(is_id))
+naming = [operation for operation in ALL_OPERATIONS if built_paths(operation.case) & IDS]
 """Those that give an id."""
 
 
-def ids_in(given: dict[str, Any]) -> list[tuple[tuple[str | int, ...], Name]]:
+def ids_in(given: dict[str, Any]) -> list[tuple[tuple[str | int, ...], Identifier]]:
     """Where the arguments give an id, in at least one place."""
-    found = [(path, name) for path, name in names(given) if ":" in name]
+    found = [(path, name) for path, name in identifiers_in(given) if ":" in name]
     assert found
     return found
 
 
 @pytest.mark.parametrize("operation", naming, ids=lambda operation: operation.case)
-async def test_malformed_ids(stage: Stage, operation: Operation) -> None:
+async def test_malformed_ids(stage: CaseContext, operation: OperationCase) -> None:
     given = await operation.arguments(stage)
     for path, name in ids_in(given):
         other = "Project" if name.startswith("Task:") else "Task"
@@ -51,8 +60,8 @@ async def test_malformed_ids(stage: Stage, operation: Operation) -> None:
             of_any_type = operation.field in {"node", "nodes"} or path[-1] == "rowId"
             if of_any_type and bad.startswith(f"{other}:0"):
                 continue
-            body = operation.body(put(given, path, bad))
-            assert await refused(stage, body["query"], body["variables"]) == {"BAD_USER_INPUT"}, bad
+            body = operation.body(replace_at(given, path, bad))
+            assert await post_operation(stage, body["query"], body["variables"]) == {"BAD_USER_INPUT"}, bad
 
 
 @pytest.mark.parametrize(
@@ -60,23 +69,23 @@ async def test_malformed_ids(stage: Stage, operation: Operation) -> None:
     [o for o in naming if o.is_mutation and o.field != "setUsersActive"],
     ids=lambda operation: operation.case,
 )
-async def test_unknown_ids(stage: Stage, operation: Operation) -> None:
+async def test_unknown_ids(stage: CaseContext, operation: OperationCase) -> None:
     given = await operation.arguments(stage)
     for path, name in ids_in(given):
-        body = operation.body(put(given, path, name.unknown()))
+        body = operation.body(replace_at(given, path, name.unknown()))
         code = "NOT_FOUND" if path[-1] == "id" else "BAD_USER_INPUT"
-        assert await refused(stage, body["query"], body["variables"]) == {code}
+        assert await post_operation(stage, body["query"], body["variables"]) == {code}
 
 
-async def test_ids_of_nobody_switch_nobody(stage: Stage) -> None:
-    before = await digests(stage.world.connection)
+async def test_ids_of_nobody_switch_nobody(stage: CaseContext) -> None:
+    before = await table_digests(stage.world.connection)
     ids = [f"User:{new_id()}" for _ in range(2)]
-    switched = await stage.client.do("setUsersActive", "... on UsersSwitched { count }", ids=ids, isActive=False)
+    switched = await stage.client.mutate("setUsersActive", "... on UsersSwitched { count }", ids=ids, isActive=False)
     assert switched == {"__typename": "UsersSwitched", "count": 0}
-    assert await digests(stage.world.connection) == before
+    assert await table_digests(stage.world.connection) == before
 
 
-def encoded(value: str | bytes) -> str:
+def encode_cursor(value: str | bytes) -> str:
     """A cursor that holds this."""
     return urlsafe_b64encode(value.encode() if isinstance(value, str) else value).decode().rstrip("=")
 
@@ -87,9 +96,9 @@ GARBAGE = [
     "é",
     "😀",
     "x" * 100_000,
-    *map(encoded, ("null", "1", '"x"', "[]", "{}", "[1,2,3]", '["a","b"]', '["a","b","c","d"]')),
-    *map(encoded, ("[" * 50_000, "9" * 10_000, "NaN", '{"a":' * 5_000, "\0")),
-    encoded(b"\xff\xfe"),
+    *map(encode_cursor, ("null", "1", '"x"', "[]", "{}", "[1,2,3]", '["a","b"]', '["a","b","c","d"]')),
+    *map(encode_cursor, ("[" * 50_000, "9" * 10_000, "NaN", '{"a":' * 5_000, "\0")),
+    encode_cursor(b"\xff\xfe"),
 ]
 
 AFTER = "query($after: String, $order: TaskOrder) { tasks(after: $after, orderBy: $order) { nodes { id } } }"
@@ -97,8 +106,8 @@ CURSOR = "query($order: TaskOrder) { tasks(first: 1, orderBy: $order) { pageInfo
 
 
 @pytest.mark.parametrize("cursor", GARBAGE, ids=range(len(GARBAGE)))
-async def test_garbage_cursors(stage: Stage, cursor: str) -> None:
-    assert await refused(stage, AFTER, {"after": cursor}) == {"BAD_USER_INPUT"}
+async def test_garbage_cursors(stage: CaseContext, cursor: str) -> None:
+    assert await post_operation(stage, AFTER, {"after": cursor}) == {"BAD_USER_INPUT"}
 
 
 @pytest.mark.parametrize("field", ["CREATED_AT", "UPDATED_AT", "DUE_DATE"])
@@ -125,31 +134,31 @@ async def test_garbage_cursors(stage: Stage, cursor: str) -> None:
     ],
     ids=repr,
 )
-async def test_forged_keys_of_moments(stage: Stage, field: str, key: Any) -> None:
+async def test_forged_keys_of_moments(stage: CaseContext, field: str, key: Any) -> None:
     cursor = await _cursor(stage, field)
     mark, _key, row_id = json.loads(urlsafe_b64decode(cursor + "=="))
-    forged = {"after": encoded(json.dumps([mark, key, row_id])), "order": {"field": field}}
-    assert await refused(stage, AFTER, forged) == {"BAD_USER_INPUT"}
+    forged = {"after": encode_cursor(json.dumps([mark, key, row_id])), "order": {"field": field}}
+    assert await post_operation(stage, AFTER, forged) == {"BAD_USER_INPUT"}
 
 
 @pytest.mark.parametrize("key", ["", "nonsense", "x" * 10_000, "' OR true --", "😀", "\x01\x7f"], ids=range(6))
-async def test_forged_keys_of_texts_lead_somewhere(stage: Stage, key: str) -> None:
+async def test_forged_keys_of_texts_lead_somewhere(stage: CaseContext, key: str) -> None:
     cursor = await _cursor(stage, "TITLE")
     mark, _key, row_id = json.loads(urlsafe_b64decode(cursor + "=="))
-    forged = {"after": encoded(json.dumps([mark, key, row_id])), "order": {"field": "TITLE"}}
-    assert await refused(stage, AFTER, forged) == set()
+    forged = {"after": encode_cursor(json.dumps([mark, key, row_id])), "order": {"field": "TITLE"}}
+    assert await post_operation(stage, AFTER, forged) == set()
 
 
 @pytest.mark.parametrize("row_id", ["", "x", None, 5, [], "0" * 10_000, "\0"], ids=range(7))
-async def test_forged_ids(stage: Stage, row_id: Any) -> None:
+async def test_forged_ids(stage: CaseContext, row_id: Any) -> None:
     cursor = await _cursor(stage, "TITLE")
     mark, key, _row_id = json.loads(urlsafe_b64decode(cursor + "=="))
-    forged = {"after": encoded(json.dumps([mark, key, row_id])), "order": {"field": "TITLE"}}
-    assert await refused(stage, AFTER, forged) == {"BAD_USER_INPUT"}
+    forged = {"after": encode_cursor(json.dumps([mark, key, row_id])), "order": {"field": "TITLE"}}
+    assert await post_operation(stage, AFTER, forged) == {"BAD_USER_INPUT"}
 
 
-async def _cursor(stage: Stage, field: str) -> str:
-    await CASES["task"]["id"](stage)
+async def _cursor(stage: CaseContext, field: str) -> str:
+    await OPERATION_CASES["task"]["id"](stage)
     found = await stage.client.run(CURSOR, order={"field": field})
     return str(found["tasks"]["pageInfo"]["endCursor"])
 
@@ -167,14 +176,14 @@ async def _cursor(stage: Stage, field: str) -> str:
         'viewer {{ sessions(after: "{}") {{ totalCount }} }} x: tasks',
     ],
 )
-async def test_cursors_of_other_lists(stage: Stage, other: str) -> None:
-    await CASES["task"]["id"](stage)
+async def test_cursors_of_other_lists(stage: CaseContext, other: str) -> None:
+    await OPERATION_CASES["task"]["id"](stage)
     cursor = (await stage.client.run(CURSOR))["tasks"]["pageInfo"]["endCursor"]
-    assert await refused(stage, AFTER, {"after": cursor}) == set()
-    assert await refused(stage, f"{{ {other.format(cursor)} {{ totalCount }} }}") == {"BAD_USER_INPUT"}
+    assert await post_operation(stage, AFTER, {"after": cursor}) == set()
+    assert await post_operation(stage, f"{{ {other.format(cursor)} {{ totalCount }} }}") == {"BAD_USER_INPUT"}
 
 
-def _rule(operation: str, path: str, *values: Any) -> Iterator[Any]:
+def _invalid_input(operation: str, path: str, *values: Any) -> Iterator[Any]:
     for number, value in enumerate(values):
         yield pytest.param(operation, path, value, id=f"{operation}.{path}-{number}")
 
@@ -182,90 +191,100 @@ def _rule(operation: str, path: str, *values: Any) -> Iterator[Any]:
 @pytest.mark.parametrize(
     ("case", "path", "value"),
     [
-        *_rule("createTask", "title", "", " \t\n", "x" * 201, "\0"),
-        *_rule("createTask", "description", "x" * 2001, "a\0b"),
-        *_rule("createTask", "idempotencyKey", "", "x" * 256, "\0"),
-        *_rule("updateTask", "title", "", " ", "x" * 201),
-        *_rule("updateTask", "description", "x" * 2001),
-        *_rule("createProject", "name", "", "\u2003", "x" * 201, "\0"),
-        *_rule("updateProject", "name", "", "x" * 201),
-        *_rule("createTenant", "name", "", " ", "x" * 101),
-        *_rule("createTenant", "slug", "", "-", "-a", "a-", "a b", "a_b", "é", "x" * 51, "a.b", "\0", "²"),
-        *_rule("updateTenant", "name", "", "x" * 101),
-        *_rule("updateViewer", "fullName", "", " ", "x" * 101, "\0"),
-        *_rule("register", "fullName", "", "x" * 101),
-        *_rule("register", "email", "", "x", "x@", "@x.com", "a b@example.com", "x" * 250 + "@example.com", "\0@x.com"),
-        *_rule("register", "password", "", "Sh0rt!", "n0-upper!", "No-digit!", "N0symbol", "Aa1!" * 33, "Passw0rd!\0"),
-        *_rule("changePassword", "newPassword", "", "Sh0rt!", "n0-upper!", "No-digit!", "N0symbol", "Aa1!" * 33),
-        *_rule("inviteMember", "email", "", "x", "x@", "a@b@example.com", "\0@example.com"),
-        *_rule("switchTenant", "tenant", "", "nowhere", "\0", "x" * 10_000),
-        *_rule("login: to a tenant", "tenant", "", "nowhere", "\0"),
+        *_invalid_input("createTask", "title", "", " \t\n", "x" * 201, "\0"),
+        *_invalid_input("createTask", "description", "x" * 2001, "a\0b"),
+        *_invalid_input("createTask", "idempotencyKey", "", "x" * 256, "\0"),
+        *_invalid_input("updateTask", "title", "", " ", "x" * 201),
+        *_invalid_input("updateTask", "description", "x" * 2001),
+        *_invalid_input("createProject", "name", "", "\u2003", "x" * 201, "\0"),
+        *_invalid_input("updateProject", "name", "", "x" * 201),
+        *_invalid_input("createTenant", "name", "", " ", "x" * 101),
+        *_invalid_input("createTenant", "slug", "", "-", "-a", "a-", "a b", "a_b", "é", "x" * 51, "a.b", "\0", "²"),
+        *_invalid_input("updateTenant", "name", "", "x" * 101),
+        *_invalid_input("updateViewer", "fullName", "", " ", "x" * 101, "\0"),
+        *_invalid_input("register", "fullName", "", "x" * 101),
+        *_invalid_input(
+            "register", "email", "", "x", "x@", "@x.com", "a b@example.com", "x" * 250 + "@example.com", "\0@x.com"
+        ),
+        *_invalid_input(
+            "register", "password", "", "Sh0rt!", "n0-upper!", "No-digit!", "N0symbol", "Aa1!" * 33, "Passw0rd!\0"
+        ),
+        *_invalid_input(
+            "changePassword", "newPassword", "", "Sh0rt!", "n0-upper!", "No-digit!", "N0symbol", "Aa1!" * 33
+        ),
+        *_invalid_input("inviteMember", "email", "", "x", "x@", "a@b@example.com", "\0@example.com"),
+        *_invalid_input("switchTenant", "tenant", "", "nowhere", "\0", "x" * 10_000),
+        *_invalid_input("login: to a tenant", "tenant", "", "nowhere", "\0"),
     ],
 )
-async def test_broken_rules(stage: Stage, case: str, path: str, value: Any) -> None:
-    operation = Operation(case)
+async def test_broken_rules(stage: CaseContext, case: str, path: str, value: Any) -> None:
+    operation = OperationCase(case)
     given = await operation.arguments(stage)
-    assert await _literally(stage, operation, {**given["input"], path: value}) == {"BAD_USER_INPUT"}
+    assert await _post_literal(stage, operation, {**given["input"], path: value}) == {"BAD_USER_INPUT"}
 
 
 @pytest.mark.parametrize(
     ("case", "path", "value"),
     [
-        *_rule("createTask", "title", "x" * 200, " " * 300 + "x", "😀" * 200, "\u200b"),
-        *_rule("createTask", "description", "x" * 2000, "😀" * 2000, "", None),
-        *_rule("createTask", "idempotencyKey", "x" * 255, "😀" * 255),
-        *_rule("createTask", "dueDate", "0001-01-02", "9999-12-31", "2026-01-31T09:30:00+14:00"),
-        *_rule("updateTask", "title", "x" * 200),
-        *_rule("createProject", "name", "x" * 200),
-        *_rule("createTenant", "name", "x" * 100),
-        *_rule("createTenant", "slug", "x" * 50),
-        *_rule("updateViewer", "fullName", "x" * 100),
-        *_rule("changePassword", "newPassword", "Aa1!" * 32),
+        *_invalid_input("createTask", "title", "x" * 200, " " * 300 + "x", "😀" * 200, "\u200b"),
+        *_invalid_input("createTask", "description", "x" * 2000, "😀" * 2000, "", None),
+        *_invalid_input("createTask", "idempotencyKey", "x" * 255, "😀" * 255),
+        *_invalid_input("createTask", "dueDate", "0001-01-02", "9999-12-31", "2026-01-31T09:30:00+14:00"),
+        *_invalid_input("updateTask", "title", "x" * 200),
+        *_invalid_input("createProject", "name", "x" * 200),
+        *_invalid_input("createTenant", "name", "x" * 100),
+        *_invalid_input("createTenant", "slug", "x" * 50),
+        *_invalid_input("updateViewer", "fullName", "x" * 100),
+        *_invalid_input("changePassword", "newPassword", "Aa1!" * 32),
     ],
 )
-async def test_limits_are_exact(stage: Stage, case: str, path: str, value: Any) -> None:
-    fresh = await enter(stage.world, stage.tenant, "owner")
-    operation = Operation(case)
+async def test_limits_are_exact(stage: CaseContext, case: str, path: str, value: Any) -> None:
+    fresh = await enter_as(stage.world, stage.tenant, "owner")
+    operation = OperationCase(case)
     given = await operation.arguments(fresh)
     body = operation.body({"input": {**given["input"], path: value}})
     answer = await fresh.client.run(body["query"], **body["variables"])
-    assert codes_of(answer) == set(), answer
+    assert error_codes(answer) == set(), answer
 
 
-async def _literally(stage: Stage, operation: Operation, given: dict[str, Any]) -> set[str]:
+async def _post_literal(stage: CaseContext, operation: OperationCase, given: dict[str, Any]) -> set[str]:
     """Send an input within the document, where strings have escapes that JSON is not asked about."""
     enums = {"role", "status"}
     fields = ", ".join(f"{name}: {value if name in enums else json.dumps(value)}" for name, value in given.items())
     query = operation.body({})["query"].replace(operation.field, f"{operation.field}(input: {{{fields}}})", 1)
-    return await refused(stage, query)
+    return await post_operation(stage, query)
 
 
 @pytest.mark.parametrize(
     ("case", "path", "value"),
     [
-        *_rule("createTask", "dueDate", "tomorrow", "", "2026-02-30", "0001-01-01", 0, 1e30, True, [1], {"a": 1}),
-        *_rule("createTask", "dueDate", "9999-12-31T23:59:59.999999", "9999-12-31T23:59:59-01:00", "x" * 10_000),
-        *_rule("createTask", "status", "", "todo", "DELETED", 1, True, [], None),
-        *_rule("createTask", "title", None, 1, True, ["x"], {}),
-        *_rule("createTask", "nothing", "x"),
-        *_rule("updateTask", "title", None),
-        *_rule("updateTask", "status", None, "todo"),
-        *_rule("updateTask", "id", None, 1.5, {}, ["x"]),
-        *_rule("updateTask", "expectedVersion", 2**31, -(2**31) - 1, 1.5, "1"),
-        *_rule("inviteMember", "role", "owner", "GOD", None, 0),
-        *_rule("archiveProject", "archived", None, "true", 1),
-        *_rule("login", "password", None, 1),
+        *_invalid_input(
+            "createTask", "dueDate", "tomorrow", "", "2026-02-30", "0001-01-01", 0, 1e30, True, [1], {"a": 1}
+        ),
+        *_invalid_input(
+            "createTask", "dueDate", "9999-12-31T23:59:59.999999", "9999-12-31T23:59:59-01:00", "x" * 10_000
+        ),
+        *_invalid_input("createTask", "status", "", "todo", "DELETED", 1, True, [], None),
+        *_invalid_input("createTask", "title", None, 1, True, ["x"], {}),
+        *_invalid_input("createTask", "nothing", "x"),
+        *_invalid_input("updateTask", "title", None),
+        *_invalid_input("updateTask", "status", None, "todo"),
+        *_invalid_input("updateTask", "id", None, 1.5, {}, ["x"]),
+        *_invalid_input("updateTask", "expectedVersion", 2**31, -(2**31) - 1, 1.5, "1"),
+        *_invalid_input("inviteMember", "role", "owner", "GOD", None, 0),
+        *_invalid_input("archiveProject", "archived", None, "true", 1),
+        *_invalid_input("login", "password", None, 1),
     ],
 )
-async def test_wrong_types(stage: Stage, case: str, path: str, value: Any) -> None:
-    operation = Operation(case)
+async def test_wrong_types(stage: CaseContext, case: str, path: str, value: Any) -> None:
+    operation = OperationCase(case)
     given = await operation.arguments(stage)
     body = operation.body({"input": {**given["input"], path: value}})
-    assert await refused(stage, body["query"], body["variables"]) == {"BAD_USER_INPUT"}
+    assert await post_operation(stage, body["query"], body["variables"]) == {"BAD_USER_INPUT"}
 
 
-async def test_what_is_said_of_null_is_not_about_python(stage: Stage) -> None:
-    operation = Operation("updateTask")
+async def test_what_is_said_of_null_is_not_about_python(stage: CaseContext) -> None:
+    operation = OperationCase("updateTask")
     given = await operation.arguments(stage)
     variable = operation.body({"input": {**given["input"], "status": None}})
     literal: dict[str, Any] = {
@@ -277,18 +296,18 @@ async def test_what_is_said_of_null_is_not_about_python(stage: Stage) -> None:
         assert error["message"] == "A field that may be left out was null: leave it out, or give it a value."
 
 
-async def test_stale_versions(stage: Stage) -> None:
+async def test_stale_versions(stage: CaseContext) -> None:
     for case in ("updateTask", "updateProject", "archiveProject", "deleteProject", "changeMemberRole"):
-        given = (await Operation(case).arguments(stage))["input"]
-        body = Operation(case).body({"input": {**given, "expectedVersion": 99}})
-        assert await refused(stage, body["query"], body["variables"]) == {"VERSION_CONFLICT"}
+        given = (await OperationCase(case).arguments(stage))["input"]
+        body = OperationCase(case).body({"input": {**given, "expectedVersion": 99}})
+        assert await post_operation(stage, body["query"], body["variables"]) == {"VERSION_CONFLICT"}
     for case in ("updateTenant", "updateViewer"):
-        given = (await Operation(case).arguments(stage))["input"]
-        body = Operation(case).body({"input": {**given, "expectedVersion": -1}})
-        assert await refused(stage, body["query"], body["variables"]) == {"VERSION_CONFLICT"}
+        given = (await OperationCase(case).arguments(stage))["input"]
+        body = OperationCase(case).body({"input": {**given, "expectedVersion": -1}})
+        assert await post_operation(stage, body["query"], body["variables"]) == {"VERSION_CONFLICT"}
 
 
-async def test_what_is_taken_is_taken_in_any_case(stage: Stage) -> None:
+async def test_what_is_taken_is_taken_in_any_case(stage: CaseContext) -> None:
     assert stage.actor is not None
     for case, given in (
         ("register", {"email": stage.actor.email.upper(), "fullName": "x", "password": PASSWORD}),
@@ -299,8 +318,8 @@ async def test_what_is_taken_is_taken_in_any_case(stage: Stage) -> None:
         ("updateTenant", {"name": "GLOBEX"}),
         ("inviteMember", {"email": stage.actor.email.upper()}),
     ):
-        body = Operation(case).body({"input": given})
-        assert await refused(stage, body["query"], body["variables"]) == {"ALREADY_EXISTS"}, given
+        body = OperationCase(case).body({"input": given})
+        assert await post_operation(stage, body["query"], body["variables"]) == {"ALREADY_EXISTS"}, given
 
 
 CREATE = "mutation($title: String!) { createTask(input: {title: $title}) { ... on Error { code } } }"
@@ -322,15 +341,15 @@ CREATE = "mutation($title: String!) { createTask(input: {title: $title}) { ... o
     ],
     ids=range(10),
 )
-async def test_json_that_is_none(stage: Stage, raw: str) -> None:
+async def test_json_that_is_none(stage: CaseContext, raw: str) -> None:
     body = f'{{"query":{json.dumps(CREATE)},"variables":{{"title":{raw}}}}}'
-    assert await post(stage, body) == {"BAD_REQUEST"}
+    assert await post_raw(stage, body) == {"BAD_REQUEST"}
 
 
-async def test_bytes_that_are_no_text(stage: Stage) -> None:
+async def test_bytes_that_are_no_text(stage: CaseContext) -> None:
     body = json.dumps({"query": CREATE, "variables": {"title": "@"}}).encode()
     for bad in (b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80"):
-        assert await post(stage, body.replace(b"@", bad)) == {"BAD_REQUEST"}
+        assert await post_raw(stage, body.replace(b"@", bad)) == {"BAD_REQUEST"}
 
 
 @pytest.mark.parametrize(
@@ -348,17 +367,17 @@ async def test_bytes_that_are_no_text(stage: Stage) -> None:
     ],
     ids=range(9),
 )
-async def test_documents(stage: Stage, document: str, code: str) -> None:
-    assert await refused(stage, document) == {code}
+async def test_documents(stage: CaseContext, document: str, code: str) -> None:
+    assert await post_operation(stage, document) == {code}
 
 
-async def test_a_chain_of_fragments(stage: Stage) -> None:
+async def test_a_chain_of_fragments(stage: CaseContext) -> None:
     chain = " ".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(20))
     document = f"{{ ...F0 }} {chain} fragment F20 on Query {{ tasks {{ totalCount }} }}"
-    assert await refused(stage, document) == {"DOCUMENT_TOO_COMPLEX"}
+    assert await post_operation(stage, document) == {"DOCUMENT_TOO_COMPLEX"}
 
 
-SEARCHED = sorted(field for field, *path in places(lambda _: True) if path == ["filter", "text"])
+SEARCHED = sorted(field for field, *path in argument_paths(lambda _: True) if path == ["filter", "text"])
 """The lists that can be asked for a text."""
 
 
@@ -367,15 +386,15 @@ SEARCHED = sorted(field for field, *path in places(lambda _: True) if path == ["
     ["", "%", "_", "\\", "x" * 255, "%_" * 127, "'; DROP TABLE tasks --", "\x01", "😀"],
     ids=range(9),
 )
-async def test_texts_to_look_for_may_be_anything(stage: Stage, text: str) -> None:
+async def test_texts_to_look_for_may_be_anything(stage: CaseContext, text: str) -> None:
     for listed in SEARCHED:
         query = f"query($text: String) {{ {listed}(filter: {{text: $text}}) {{ totalCount }} }}"
-        assert await refused(stage, query, {"text": text}) == set()
-        assert await refused(stage, query, {"text": text.ljust(256, "%")}) == {"BAD_USER_INPUT"}
+        assert await post_operation(stage, query, {"text": text}) == set()
+        assert await post_operation(stage, query, {"text": text.ljust(256, "%")}) == {"BAD_USER_INPUT"}
 
 
 @pytest.mark.parametrize("listed", SEARCHED)
-async def test_no_text_to_look_for_has_a_zero_in_it(stage: Stage, listed: str) -> None:
+async def test_no_text_to_look_for_has_a_zero_in_it(stage: CaseContext, listed: str) -> None:
     for zero in ("\\u0000", "\\u{0}"):
         query = f'{{ {listed}(filter: {{text: "a{zero}"}}) {{ totalCount }} }}'
-        assert await refused(stage, query) == {"BAD_USER_INPUT"}
+        assert await post_operation(stage, query) == {"BAD_USER_INPUT"}

@@ -11,13 +11,13 @@ from jwt.utils import base64url_encode
 
 from models.base import new_id, now
 from services.security import SigningKeys
-from tests.support.assertions import BUDGET, little_work, post, refused
-from tests.support.case_context import Stage, enter
-from tests.support.client import SECRET
+from tests.support.assertions import CPU_BUDGET_SECONDS, bounded_cpu, post_operation, post_raw
+from tests.support.case_context import CaseContext, enter_as
+from tests.support.client import SECRET_KEY
 from tests.support.factories import PASSWORD
-from tests.support.operation_cases import founded
+from tests.support.operation_cases import run_world
 
-KEYS = SigningKeys.from_secret(SECRET)
+KEYS = SigningKeys.from_secret(SECRET_KEY)
 
 READ = json.dumps({"query": "{ tasks { totalCount } }"})
 WRITE = json.dumps({"query": 'mutation { createTask(input: {title: "t"}) { __typename } }'})
@@ -26,18 +26,18 @@ VIEWER = json.dumps({"query": "{ viewer { email } }"})
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-def claims(stage: Stage, **changes: Any) -> dict[str, Any]:
+def claims(stage: CaseContext, **changes: Any) -> dict[str, Any]:
     """What the good token says, but for these; None takes a claim away."""
     said = {**jwt.decode(stage.client.token or "", options={"verify_signature": False}), **changes}
     return {name: value for name, value in said.items() if value is not None or name in {"tid", "role"}}
 
 
-def signed(said: dict[str, Any], *, key: Any = KEYS.private_key, algorithm: str = "EdDSA", **header: Any) -> str:
+def sign(said: dict[str, Any], *, key: Any = KEYS.private_key, algorithm: str = "EdDSA", **header: Any) -> str:
     """A token, signed with the real key unless told otherwise."""
     return jwt.encode(said, key, algorithm=algorithm, headers={"typ": "at+jwt", "kid": KEYS.kid, **header})
 
 
-def unsigned(said: dict[str, Any], algorithm: str) -> str:
+def encode_unsigned(said: dict[str, Any], algorithm: str) -> str:
     """A token without a signature."""
     header = {"typ": "at+jwt", "kid": KEYS.kid, "alg": algorithm}
     parts = (base64url_encode(json.dumps(part).encode()).decode() for part in (header, said))
@@ -46,37 +46,37 @@ def unsigned(said: dict[str, Any], algorithm: str) -> str:
 
 LONG_AGO = int(now().timestamp()) - 10_000
 
-BAD_TOKENS: dict[str, Callable[[Stage], str]] = {
-    "expired": lambda s: signed(claims(s, iat=LONG_AGO, exp=LONG_AGO + 1800)),
-    "from the future": lambda s: signed(claims(s, iat=LONG_AGO + 20_000, exp=LONG_AGO + 21_000)),
-    "living too long": lambda s: signed(claims(s, exp=claims(s)["iat"] + 100_000)),
-    "never ending": lambda s: signed(claims(s, exp=None)),
-    "ending in words": lambda s: signed({**claims(s, exp=None), "exp": "never"}),
-    "of another key": lambda s: signed(claims(s), key=Ed25519PrivateKey.generate()),
-    "of an unknown key": lambda s: signed(claims(s), kid="other"),
-    "of no key": lambda s: unsigned(claims(s), "none"),
-    "of no key, in capitals": lambda s: unsigned(claims(s), "NONE"),
-    "without its signature": lambda s: unsigned(claims(s), "EdDSA"),
-    "of the public key as a secret": lambda s: signed(
+BAD_TOKENS: dict[str, Callable[[CaseContext], str]] = {
+    "expired": lambda s: sign(claims(s, iat=LONG_AGO, exp=LONG_AGO + 1800)),
+    "from the future": lambda s: sign(claims(s, iat=LONG_AGO + 20_000, exp=LONG_AGO + 21_000)),
+    "living too long": lambda s: sign(claims(s, exp=claims(s)["iat"] + 100_000)),
+    "never ending": lambda s: sign(claims(s, exp=None)),
+    "ending in words": lambda s: sign({**claims(s, exp=None), "exp": "never"}),
+    "of another key": lambda s: sign(claims(s), key=Ed25519PrivateKey.generate()),
+    "of an unknown key": lambda s: sign(claims(s), kid="other"),
+    "of no key": lambda s: encode_unsigned(claims(s), "none"),
+    "of no key, in capitals": lambda s: encode_unsigned(claims(s), "NONE"),
+    "without its signature": lambda s: encode_unsigned(claims(s), "EdDSA"),
+    "of the public key as a secret": lambda s: sign(
         claims(s), key=KEYS.private_key.public_key().public_bytes_raw().hex(), algorithm="HS256"
     ),
-    "of another type by its header": lambda s: signed(claims(s), typ="JWT"),
-    "of another type by its claim": lambda s: signed(claims(s, typ="refresh")),
-    "for another audience": lambda s: signed(claims(s, aud="elsewhere")),
-    "for several audiences": lambda s: signed(claims(s, aud=["atrium", "elsewhere"])),
-    "by another issuer": lambda s: signed(claims(s, iss="elsewhere")),
-    "with more to say": lambda s: signed(claims(s, admin=True)),
+    "of another type by its header": lambda s: sign(claims(s), typ="JWT"),
+    "of another type by its claim": lambda s: sign(claims(s, typ="refresh")),
+    "for another audience": lambda s: sign(claims(s, aud="elsewhere")),
+    "for several audiences": lambda s: sign(claims(s, aud=["atrium", "elsewhere"])),
+    "by another issuer": lambda s: sign(claims(s, iss="elsewhere")),
+    "with more to say": lambda s: sign(claims(s, admin=True)),
     "changed": lambda s: (s.client.token or "")[:-4] + "AAAA",
-    "for a tenant that there is not": lambda s: signed(claims(s, tid=str(new_id()))),
-    "for another tenant": lambda s: signed(claims(s, tid=str(s.world.globex.tenant_id))),
-    "for no tenant, but with a role": lambda s: signed(claims(s, tid=None)),
-    "for a garbage tenant": lambda s: signed(claims(s, tid="' OR true --")),
-    "with another role": lambda s: signed(claims(s, role="ADMIN")),
-    "with a role that there is not": lambda s: signed(claims(s, role="GOD")),
-    "for a person whom there is not": lambda s: signed(claims(s, sub=str(new_id()))),
-    "for another person": lambda s: signed(claims(s, sub=str(s.tenant.admin.user_id))),
-    "for a session that there is not": lambda s: signed(claims(s, sid=str(new_id()))),
-    "for another person's session": lambda s: signed(claims(s, sid=str(s.tenant.admin.session_id))),
+    "for a tenant that there is not": lambda s: sign(claims(s, tid=str(new_id()))),
+    "for another tenant": lambda s: sign(claims(s, tid=str(s.world.globex.tenant_id))),
+    "for no tenant, but with a role": lambda s: sign(claims(s, tid=None)),
+    "for a garbage tenant": lambda s: sign(claims(s, tid="' OR true --")),
+    "with another role": lambda s: sign(claims(s, role="ADMIN")),
+    "with a role that there is not": lambda s: sign(claims(s, role="GOD")),
+    "for a person whom there is not": lambda s: sign(claims(s, sub=str(new_id()))),
+    "for another person": lambda s: sign(claims(s, sub=str(s.tenant.admin.user_id))),
+    "for a session that there is not": lambda s: sign(claims(s, sid=str(new_id()))),
+    "for another person's session": lambda s: sign(claims(s, sid=str(s.tenant.admin.session_id))),
     "a refresh token": lambda _: f"rt.{new_id().hex}.{new_id().hex}.{'A' * 43}",
     "garbage": lambda _: "garbage",
     "dots": lambda _: "...",
@@ -86,20 +86,20 @@ BAD_TOKENS: dict[str, Callable[[Stage], str]] = {
 
 
 @pytest.mark.parametrize("name", BAD_TOKENS)
-async def test_a_bad_token_is_nobodys(stage: Stage, name: str) -> None:
+async def test_a_bad_token_is_nobodys(stage: CaseContext, name: str) -> None:
     authorization = f"Bearer {BAD_TOKENS[name](stage)}"
     for body in (READ, WRITE, VIEWER):
-        assert await post(stage, body, authorization) == {"UNAUTHENTICATED"}
+        assert await post_raw(stage, body, authorization) == {"UNAUTHENTICATED"}
 
 
-async def test_the_same_with_a_good_token_is_somebodys(stage: Stage) -> None:
-    assert await post(stage, READ, f"Bearer {signed(claims(stage))}") == set()
+async def test_the_same_with_a_good_token_is_somebodys(stage: CaseContext) -> None:
+    assert await post_raw(stage, READ, f"Bearer {sign(claims(stage))}") == set()
 
 
 @pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "Basic YTpi", "Negotiate", "Bearer a b", "\u00ff"])
-async def test_other_ways_to_authenticate(stage: Stage, authorization: str) -> None:
+async def test_other_ways_to_authenticate(stage: CaseContext, authorization: str) -> None:
     for body in (READ, WRITE, VIEWER):
-        assert await post(stage, body, authorization) == {"UNAUTHENTICATED"}
+        assert await post_raw(stage, body, authorization) == {"UNAUTHENTICATED"}
 
 
 @pytest.mark.parametrize(
@@ -114,23 +114,23 @@ async def test_other_ways_to_authenticate(stage: Stage, authorization: str) -> N
     ],
     ids=["session revoked", "session over", "person inactive", "member inactive", "member removed", "member demoted"],
 )
-async def test_a_good_token_ends_at_once(stage: Stage, change: str) -> None:
-    other = await enter(stage.world, stage.tenant, "owner")
+async def test_a_good_token_ends_at_once(stage: CaseContext, change: str) -> None:
+    other = await enter_as(stage.world, stage.tenant, "owner")
     assert other.actor is not None
-    assert await post(other, READ) == set()
+    assert await post_raw(other, READ) == set()
     await stage.world.connection.execute(change, other.actor.session_id)
     for body in (READ, WRITE, VIEWER):
-        assert await post(other, body) == {"UNAUTHENTICATED"}
+        assert await post_raw(other, body) == {"UNAUTHENTICATED"}
 
 
-async def test_an_inactive_tenant_lets_nobody_in(stage: Stage) -> None:
-    other = await enter(stage.world, stage.world.globex, "owner")
+async def test_an_inactive_tenant_lets_nobody_in(stage: CaseContext) -> None:
+    other = await enter_as(stage.world, stage.world.globex, "owner")
     switch = "UPDATE tenants SET is_active = $2 WHERE id = $1"
     await stage.world.connection.execute(switch, other.tenant.tenant_id, False)
     for body in (READ, WRITE, VIEWER):
-        assert await post(other, body) == {"UNAUTHENTICATED"}
+        assert await post_raw(other, body) == {"UNAUTHENTICATED"}
     await stage.world.connection.execute(switch, other.tenant.tenant_id, True)
-    assert await post(other, READ) == set()
+    assert await post_raw(other, READ) == set()
 
 
 GUESSES = " ".join(
@@ -139,20 +139,20 @@ GUESSES = " ".join(
 )
 
 
-async def test_a_hundred_guesses_in_one_request_are_too_many(stage: Stage) -> None:
-    checks = stage.world.app.parts.door.passwords.checks
-    assert await refused(stage, f"mutation {{ {GUESSES} }}") == {"DOCUMENT_TOO_COMPLEX"}
-    assert stage.world.app.parts.door.passwords.checks == checks
+async def test_a_hundred_guesses_in_one_request_are_too_many(stage: CaseContext) -> None:
+    checks = stage.world.app.components.auth.passwords.checks
+    assert await post_operation(stage, f"mutation {{ {GUESSES} }}") == {"DOCUMENT_TOO_COMPLEX"}
+    assert stage.world.app.components.auth.passwords.checks == checks
 
 
 async def test_guesses_are_counted_one_by_one(make_database: Callable[[], Awaitable[Any]]) -> None:
     limits = {"limit_aliases": 100, "limit_root_fields": 100, "limit_tokens": 10_000}
-    async with founded(await make_database(), **limits) as world:
-        passwords = world.app.parts.door.passwords
-        with little_work(3 * BUDGET):  # a hundred times two transactions, and five hashes
+    async with run_world(await make_database(), **limits) as world:
+        passwords = world.app.components.auth.passwords
+        with bounded_cpu(3 * CPU_BUDGET_SECONDS):  # a hundred times two transactions, and five hashes
             answers = (await world.nobody.run(f"mutation {{ {GUESSES} }}")).values()
         codes = [answer["code"] for answer in answers]
         assert codes == ["INVALID_CREDENTIALS"] * 5 + ["RATE_LIMITED"] * 95
         assert passwords.checks == 5
         right = {"email": " OWNER@acme.example.com", "password": PASSWORD}
-        assert (await world.nobody.do("login", "... on Error { code }", **right))["code"] == "RATE_LIMITED"
+        assert (await world.nobody.mutate("login", "... on Error { code }", **right))["code"] == "RATE_LIMITED"

@@ -6,60 +6,76 @@ from typing import Any
 import pytest
 from graphql import build_schema, parse
 
-from graph.runtime.complexity import outline
-from graph.schema import build
+from graph.runtime.complexity import analyze
+from graph.schema import create_schema
 from models.base import new_id
-from tests.support.bulk_mutations import BULK, bulk, entries, kinds, paths, product, refused, row_of, task, watching
-from tests.support.case_context import digests
+from tests.support.bulk_mutations import (
+    BULK_MUTATIONS,
+    count_transactions,
+    create_product,
+    create_task,
+    record_statements,
+    request_error_codes,
+    result_paths,
+    result_types,
+    run_bulk,
+    sample_row,
+)
+from tests.support.case_context import table_digests
 from tests.support.factories import PASSWORD, Person, World
 
 
-@pytest.mark.parametrize("mutation", BULK)
+@pytest.mark.parametrize("mutation", BULK_MUTATIONS)
 async def test_no_rows_or_too_many_are_refused_as_a_whole(world: World, mutation: str) -> None:
-    before = await digests(world.connection)
-    name = BULK[mutation][0]
-    for rows in ([], [row_of(mutation, number) for number in range(1001)]):
-        answer = await bulk(world.acme.owner, mutation, rows)
-        assert (answer["__typename"], answer["code"], paths(answer)) == ("InvalidInput", "BAD_USER_INPUT", [name])
-    assert await digests(world.connection) == before
+    before = await table_digests(world.connection)
+    name = BULK_MUTATIONS[mutation][0]
+    for rows in ([], [sample_row(mutation, number) for number in range(1001)]):
+        answer = await run_bulk(world.acme.owner, mutation, rows)
+        assert (answer["__typename"], answer["code"], result_paths(answer)) == (
+            "InvalidInput",
+            "BAD_USER_INPUT",
+            [name],
+        )
+    assert await table_digests(world.connection) == before
 
 
 @pytest.mark.parametrize(("mutation", "field"), [("createUsers", "fullName"), ("updateTasks", "title")])
 async def test_the_character_nul_is_refused_before_anything_is_read(world: World, mutation: str, field: str) -> None:
-    before = await digests(world.connection)
-    rows = [row_of(mutation, 1), {**row_of(mutation, 2), field: "a\0b"}]
-    assert await refused(world.acme.owner, mutation, rows) == ["BAD_REQUEST"]
-    assert await digests(world.connection) == before
+    before = await table_digests(world.connection)
+    rows = [sample_row(mutation, 1), {**sample_row(mutation, 2), field: "a\0b"}]
+    assert await request_error_codes(world.acme.owner, mutation, rows) == ["BAD_REQUEST"]
+    assert await table_digests(world.connection) == before
 
 
-@pytest.mark.parametrize("mutation", BULK)
+@pytest.mark.parametrize("mutation", BULK_MUTATIONS)
 async def test_a_thousand_rows_are_not_too_many(world: World, mutation: str) -> None:
-    answer = await bulk(world.acme.owner, mutation, [row_of(mutation, number) for number in range(1000)])
+    answer = await run_bulk(world.acme.owner, mutation, [sample_row(mutation, number) for number in range(1000)])
     if mutation == "setUsersActive":
         assert answer["count"] == 0
     else:
-        assert set(kinds(answer)) == {"Invitation" if mutation == "createUsers" else "NotFound"}
+        assert set(result_types(answer)) == {"Invitation" if mutation == "createUsers" else "NotFound"}
 
 
-@pytest.mark.parametrize("mutation", BULK)
+@pytest.mark.parametrize("mutation", BULK_MUTATIONS)
 async def test_who_may(world: World, mutation: str) -> None:
-    before = await digests(world.connection)
-    rows = [row_of(mutation, 1)]
+    before = await table_digests(world.connection)
+    rows = [sample_row(mutation, 1)]
     by_role = {
-        role: await refused(getattr(world.acme, role), mutation, rows) for role in ("member", "removed", "admin")
+        role: await request_error_codes(getattr(world.acme, role), mutation, rows)
+        for role in ("member", "removed", "admin")
     }
-    outside = await refused(world.outsider, mutation, rows)
-    nobody = await refused(Person(new_id(), "", world.nobody), mutation, rows)
+    outside = await request_error_codes(world.outsider, mutation, rows)
+    nobody = await request_error_codes(Person(new_id(), "", world.nobody), mutation, rows)
     assert by_role["member"] == ([] if mutation == "updateTasks" else ["FORBIDDEN"])
     removed = "FORBIDDEN" if mutation == "createUsers" else "UNAUTHENTICATED"
     assert (by_role["removed"], outside, nobody) == ([removed], ["FORBIDDEN"], ["UNAUTHENTICATED"])
     assert by_role["admin"] == []
     if mutation != "createUsers":
-        assert await digests(world.connection) == before
+        assert await table_digests(world.connection) == before
 
 
 @pytest.mark.parametrize(
-    ("mutation", "password"), [("createUsers", PASSWORD), *((mutation, None) for mutation in BULK)]
+    ("mutation", "password"), [("createUsers", PASSWORD), *((mutation, None) for mutation in BULK_MUTATIONS)]
 )
 async def test_statements_do_not_grow_with_rows(
     world: World, mutation: str, password: str | None, monkeypatch: pytest.MonkeyPatch
@@ -67,18 +83,18 @@ async def test_statements_do_not_grow_with_rows(
     async def hash_all(given: list[str]) -> list[str]:
         return given
 
-    monkeypatch.setattr(world.app.parts.door.passwords, "hash_all", hash_all)
+    monkeypatch.setattr(world.app.components.auth.passwords, "hash_all", hash_all)
 
     async def count(rows: list[Any]) -> int:
-        with watching() as sent:
-            answer = await bulk(world.acme.owner, mutation, rows)
+        with record_statements() as sent:
+            answer = await run_bulk(world.acme.owner, mutation, rows)
         assert answer["__typename"] != "InvalidInput"
         assert answer.get("failed", 0) == 0
         assert answer.get("count", len(rows)) == len(rows)
         return len(sent)
 
     async def make(number: int) -> Any:
-        row = row_of(mutation, number)
+        row = sample_row(mutation, number)
         if mutation == "createUsers":
             return {**row, "email": f"new{number}@example.com", "password": password}
         if mutation == "setUsersActive":
@@ -86,8 +102,8 @@ async def test_statements_do_not_grow_with_rows(
             member = {"tenant_id": world.acme.tenant_id, "user_id": user, "full_name": "", "email": ""}
             return f"User:{await world.add('memberships', **member)}"
         if mutation == "updateTasks":
-            return {**row, "id": await task(world, f"t{number}"), "assigneeId": world.acme.member.id}
-        changed = {**row, "id": await product(world, f"p{number}")}
+            return {**row, "id": await create_task(world, f"t{number}"), "assigneeId": world.acme.member.id}
+        changed = {**row, "id": await create_product(world, f"p{number}")}
         return {**changed, "sku": f"new{number}"} if mutation == "updateProducts" else changed
 
     made = [await make(number) for number in range(102)]
@@ -98,14 +114,14 @@ async def test_statements_do_not_grow_with_rows(
 
 
 async def test_calls_over_the_same_rows_do_not_deadlock(world: World) -> None:
-    tasks = [await task(world, f"t{number}") for number in range(50)]
-    products = [await product(world, f"p{number}", stock=0) for number in range(50)]
+    tasks = [await create_task(world, f"t{number}") for number in range(50)]
+    products = [await create_product(world, f"p{number}", stock=0) for number in range(50)]
 
     async def both(person: Person, number: int) -> None:
         turn = slice(None, None, -1 if number % 2 else 1)
-        changed = await bulk(person, "updateTasks", [{"id": i, "title": f"by {number}"} for i in tasks[turn]])
-        stocked = await bulk(person, "restockProducts", [{"id": i, "quantity": 1} for i in products[turn]])
-        renamed = await bulk(
+        changed = await run_bulk(person, "updateTasks", [{"id": i, "title": f"by {number}"} for i in tasks[turn]])
+        stocked = await run_bulk(person, "restockProducts", [{"id": i, "quantity": 1} for i in products[turn]])
+        renamed = await run_bulk(
             person,
             "updateProducts",
             [{"id": i, "sku": f"sku {number} {i}"} for i in products[turn]],
@@ -113,15 +129,15 @@ async def test_calls_over_the_same_rows_do_not_deadlock(world: World) -> None:
         assert (changed["failed"], stocked["failed"], renamed["failed"]) == (0, 0, 0)
 
     people = [world.acme.owner, world.acme.admin]
-    with watching() as sent:
+    with record_statements() as sent:
         await asyncio.gather(*(both(people[number % 2], number) for number in range(6)))
     assert await world.connection.fetchval("SELECT min(version) FROM tasks") == 7
     assert await world.connection.fetchval("SELECT min(stock_quantity) FROM products") == 6
-    assert entries(sent) == 18
+    assert count_transactions(sent) == 18
 
 
 def test_the_answer_of_a_call_costs_what_its_rows_cost() -> None:
-    schema = build_schema(build().as_str())
+    schema = build_schema(create_schema().as_str())
     document = """mutation($input: UpdateTasksInput!) {
         updateTasks(input: $input) { ... on TaskOutcomes { outcomes { index result { ... on Task { id } } } } }
     }"""
@@ -129,6 +145,6 @@ def test_the_answer_of_a_call_costs_what_its_rows_cost() -> None:
         updateTasks(input: {tasks: $rows}) { ... on TaskOutcomes { outcomes { index result { ... on Task { id } } } } }
     }"""
     for rows, expected in ((1, 20), (20, 20), (21, 21), (1000, 1000)):
-        given = [row_of("updateTasks", number) for number in range(rows)]
-        assert outline(schema, parse(document), None).measure({"input": {"tasks": given}}).cost == 2 + 3 * expected
-        assert outline(schema, parse(literal), None).measure({"rows": given}).cost == 2 + 3 * expected
+        given = [sample_row("updateTasks", number) for number in range(rows)]
+        assert analyze(schema, parse(document), None).measure({"input": {"tasks": given}}).cost == 2 + 3 * expected
+        assert analyze(schema, parse(literal), None).measure({"rows": given}).cost == 2 + 3 * expected

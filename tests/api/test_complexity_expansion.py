@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graph.runtime import complexity
-from graph.runtime.complexity import CEILING, Measure
+from graph.runtime.complexity import MAX_FIGURE, QueryCost
 from tests.support.complexity_cases import SCHEMA
 
 
@@ -146,11 +146,11 @@ def test_measure_equals_the_expansion(text: str, variables: dict[str, int | None
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
             expansion.walk(node.selection_set, "Query", weight=1, page=20, depth=0)
-    assert complexity.outline(SCHEMA, document, None).measure(variables) == Measure(
+    assert complexity.analyze(SCHEMA, document, None).measure(variables) == QueryCost(
         tokens=document.token_count,
         depth=expansion.depth,
         aliases=expansion.aliases,
         directives=expansion.directives,
         root_fields=expansion.root_fields,
-        cost=min(CEILING, expansion.cost),
+        cost=min(MAX_FIGURE, expansion.cost),
     )

@@ -12,20 +12,24 @@ from graphql import (
 from graphql import parse as parse_unbounded
 
 from graph.runtime import complexity
-from graph.runtime.complexity import CEILING, Limits, Measure
-from tests.support.assertions import little_work
-from tests.support.complexity_cases import LIMITS, SCHEMA, UNBOUNDED, measured
+from graph.runtime.complexity import MAX_FIGURE, Limits, QueryCost
+from tests.support.assertions import bounded_cpu
+from tests.support.complexity_cases import LIMITS, SCHEMA, UNBOUNDED, measure_cost
 
 
 def cost(text: str, **variables: object) -> int:
-    return measured(text, variables).cost
+    return measure_cost(text, variables).cost
 
 
 def answer(text: str, bounds: Limits = LIMITS) -> dict[str, object] | None:
     """Give the extensions of the refusal that a text meets on its whole way, and bound the CPU it takes."""
-    with little_work():
+    with bounded_cpu():
         try:
-            error = complexity.outline(SCHEMA, complexity.parse(text, bounds), None).measure(None).refusal(bounds)
+            error = (
+                complexity.analyze(SCHEMA, complexity.parse_document(text, bounds), None)
+                .measure(None)
+                .limit_error(bounds)
+            )
         except GraphQLError as early:
             error = early
     if error is None:
@@ -51,7 +55,7 @@ def chain(length: int, *, body: str, last: str = "{ id }") -> str:
 
 def test_chain_of_spreads_is_counted_not_expanded() -> None:
     text = chain(20, body="{ NEXT NEXT }", last="{ other: id @include(if: true) }")
-    assert measured(text) == Measure(
+    assert measure_cost(text) == QueryCost(
         tokens=parse_unbounded(text).token_count,
         depth=2,
         aliases=2**20,
@@ -64,27 +68,27 @@ def test_chain_of_spreads_is_counted_not_expanded() -> None:
 
 
 def test_nested_chain_is_counted_not_expanded() -> None:
-    found = measured(chain(20, body="{ boss { NEXT } boss { NEXT } }"))
+    found = measure_cost(chain(20, body="{ boss { NEXT } boss { NEXT } }"))
     assert (found.depth, found.cost) == (22, 1 + (2**21 - 2) + 2**20)
 
 
 def test_figures_stop_at_the_ceiling() -> None:
     text = chain(90, body="{ a: boss @skip(if: false) { NEXT } a: boss { NEXT } }")
-    found = measured(
+    found = measure_cost(
         "{ ...R ...R } fragment R on Query { ...Q ...Q } " + text.replace("{ viewer", "fragment Q on Query { viewer", 1)
     )
-    assert (found.aliases, found.directives, found.cost) == (CEILING, CEILING, CEILING)
+    assert (found.aliases, found.directives, found.cost) == (MAX_FIGURE, MAX_FIGURE, MAX_FIGURE)
     assert (found.root_fields, found.depth) == (4, 92)
-    outline = complexity.outline(SCHEMA, parse_unbounded(text), None)
-    assert set(outline.total.once.values()) == {CEILING}
+    outline = complexity.analyze(SCHEMA, parse_unbounded(text), None)
+    assert set(outline.total.once.values()) == {MAX_FIGURE}
 
 
 def test_variable_page_under_a_chain_keeps_its_terms_few() -> None:
     links = "".join(f"fragment F{i} on User {{ ...F{i + 1} ...F{i + 1} }} " for i in range(100))
     last = "fragment F100 on User { orders(first: $n) { edges { cursor } } }"
-    document = complexity.parse(f"query($n: Int) {{ viewer {{ ...F0 }} }} {links} {last}", LIMITS)
-    with little_work():
-        assert complexity.outline(SCHEMA, document, None).measure({"n": 3}).cost == CEILING
+    document = complexity.parse_document(f"query($n: Int) {{ viewer {{ ...F0 }} }} {links} {last}", LIMITS)
+    with bounded_cpu():
+        assert complexity.analyze(SCHEMA, document, None).measure({"n": 3}).cost == MAX_FIGURE
 
 
 @pytest.mark.parametrize(
@@ -98,7 +102,7 @@ def test_variable_page_under_a_chain_keeps_its_terms_few() -> None:
 def test_fragment_cycle(text: str) -> None:
     assert answer(text) == refused("cycles", 0, 1)
     with pytest.raises(GraphQLError, match="spreads itself"):
-        measured(text)
+        measure_cost(text)
 
 
 def test_long_cycle_does_not_exhaust_the_stack() -> None:
@@ -108,7 +112,7 @@ def test_long_cycle_does_not_exhaust_the_stack() -> None:
 
 def test_long_chain_does_not_exhaust_the_stack() -> None:
     assert answer(chain(400, body="{ boss { NEXT } }"), UNBOUNDED) is None
-    assert measured(chain(400, body="{ boss { NEXT } }")).depth == 402
+    assert measure_cost(chain(400, body="{ boss { NEXT } }")).depth == 402
 
 
 def test_aliases() -> None:
@@ -123,7 +127,7 @@ def test_directives_are_counted_wherever_they_stand() -> None:
       query($v: Int @a) @a { viewer @a { ...F @a ... @a { id @a } } }
       fragment F on User @a { id @a @a }
     """
-    assert measured(text).directives == 9
+    assert measure_cost(text).directives == 9
 
 
 def test_directives() -> None:
@@ -136,15 +140,15 @@ def test_root_fields_are_counted_through_fragments() -> None:
     assert answer(f"{{ {'viewer { id } ' * 51} }}") == refused("root_fields", 50, 51)
     assert answer(f"{{ {'viewer { id } ' * 50} }}") is None
     text = "{ ...A ...A ... on Query { ...A } } fragment A on Query { viewer { id } a: viewer { id } }"
-    assert measured(text).root_fields == 6
-    assert measured("mutation { rename(id: 1) { id } r: rename(id: 2) { id } }").root_fields == 2
+    assert measure_cost(text).root_fields == 6
+    assert measure_cost("mutation { rename(id: 1) { id } r: rename(id: 2) { id } }").root_fields == 2
 
 
 def test_depth() -> None:
     def nested(levels: int) -> str:
         return "{ viewer " + "{ boss " * (levels - 2) + "{ id }" + " }" * (levels - 1)
 
-    assert measured(nested(15)).depth == 15
+    assert measure_cost(nested(15)).depth == 15
     assert answer(nested(15)) is None
     assert answer(nested(16)) == refused("depth", 15, 16)
     assert answer(nested(200)) == refused("depth", 15, 200)  # the deepest that the parser lets through
@@ -163,7 +167,7 @@ def test_depth() -> None:
 )
 def test_nesting_is_refused_by_tokens_or_by_the_parser(text: str) -> None:
     assert answer(text) in (refused("nesting", 200, 201), refused("tokens", 4000, 4001))
-    assert answer(text, replace(LIMITS, tokens=CEILING)) == refused("nesting", 200, 201)
+    assert answer(text, replace(LIMITS, tokens=MAX_FIGURE)) == refused("nesting", 200, 201)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +191,7 @@ def test_tokens(token: str) -> None:
 
 def test_tokens_are_checked_again_for_a_document_parsed_elsewhere() -> None:
     document = parse_unbounded(f"{{ viewer {{ {'id ' * 4000} }} }}")
-    error = complexity.outline(SCHEMA, document, None).measure(None).refusal(LIMITS)
+    error = complexity.analyze(SCHEMA, document, None).measure(None).limit_error(LIMITS)
     assert error is not None
     assert error.extensions == refused("tokens", 4000, 4005)
 
@@ -195,7 +199,7 @@ def test_tokens_are_checked_again_for_a_document_parsed_elsewhere() -> None:
 def test_other_syntax_errors_stay_what_they_are() -> None:
     text = '{ viewer "Document contains more than 4000 tokens. Parsing aborted." }'
     with pytest.raises(GraphQLSyntaxError, match="found String"):
-        complexity.parse(text, LIMITS)
+        complexity.parse_document(text, LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +242,7 @@ def test_honest_documents_pass(text: str) -> None:
 def test_introspection_passes(options: dict[str, bool]) -> None:
     text = get_introspection_query(**options)
     assert answer(text) is None
-    found = measured(text)
+    found = measure_cost(text)
     assert found.depth == 1
     assert found.cost < 30_000
 
@@ -248,12 +252,12 @@ def test_introspection_has_no_free_pass() -> None:
     assert answer(deep) == refused("depth", 15, 19)
     circle = "{ fields { type " * 6 + "{ name }" + " } }" * 6
     circle = f"{{ __schema {{ types {{ ...A }} }} }} fragment A on __Type {circle}"
-    assert answer(circle) == refused("cost", 100_000, measured(circle).cost)
+    assert answer(circle) == refused("cost", 100_000, measure_cost(circle).cost)
     text = get_introspection_query()
     many = text.replace(
         "__schema {", "...S ...S ...S ...S ...S ...S ...S ...S ...S ...S } fragment S on Query { __schema {", 1
     )
-    assert answer(many) == refused("cost", 100_000, 10 * measured(text).cost)
+    assert answer(many) == refused("cost", 100_000, 10 * measure_cost(text).cost)
 
 
 def test_three_pages_of_a_hundred_are_refused() -> None:
@@ -359,18 +363,18 @@ def test_unknown_names_cost_one_point_and_are_left_to_validation() -> None:
 
 def test_only_the_named_operation_is_measured() -> None:
     text = "query A { viewer { id } } query B { a: viewer { id } b: viewer { id } }"
-    assert measured(text, name="A").aliases == 0
-    assert measured(text, name="B").aliases == 2
+    assert measure_cost(text, name="A").aliases == 0
+    assert measure_cost(text, name="B").aliases == 2
     # None of them can run, unless someone reads the name otherwise: then it was measured all the same.
-    assert measured(text).root_fields == measured(text, name="C").root_fields == 3
-    assert measured("{ a: viewer { id } }", name="").aliases == 1
-    assert measured("fragment F on User { id }") == Measure(7, 0, 0, 0, 0, 0)
+    assert measure_cost(text).root_fields == measure_cost(text, name="C").root_fields == 3
+    assert measure_cost("{ a: viewer { id } }", name="").aliases == 1
+    assert measure_cost("fragment F on User { id }") == QueryCost(7, 0, 0, 0, 0, 0)
 
 
 def test_one_outline_serves_many_variables() -> None:
     text = "query($n: Int = 2) { users(first: $n) { totalCount edges { node { orders(last: $n) { totalCount } } } } }"
-    outline = complexity.outline(SCHEMA, parse_unbounded(text), None)
+    outline = complexity.analyze(SCHEMA, parse_unbounded(text), None)
     for variables in (None, {}, {"n": 3}, {"n": 50}, None):
-        assert outline.measure(variables) == measured(text, variables)
-    assert outline.measure({"n": 50}).refusal(replace(LIMITS, cost=500)) is not None
-    assert outline.measure(None).refusal(replace(LIMITS, cost=500)) is None
+        assert outline.measure(variables) == measure_cost(text, variables)
+    assert outline.measure({"n": 50}).limit_error(replace(LIMITS, cost=500)) is not None
+    assert outline.measure(None).limit_error(replace(LIMITS, cost=500)) is None

@@ -18,8 +18,8 @@ from tests.conftest import Urls
 from tests.support.client import Client
 from tests.support.factories import World
 from tests.support.operation_cases import SCHEMA
-from tests.support.pg_catalog import tables
-from tests.support.subscription_client import followed
+from tests.support.pg_catalog import table_names
+from tests.support.subscription_client import collect_subscription
 
 ERROR = "... on Error { message code }"
 FIELDS = "... on InvalidInput { fields { path } }"
@@ -29,7 +29,7 @@ CONFLICT = "... on VersionConflict { currentVersion current { ... on Document { 
 ILLEGAL = "... on IllegalTransition { current allowed }"
 
 SHOW = "nodes { id title content }"
-WAYS = {
+QUERIES_BY_FIELD = {
     "Query.node": "query($id: ID!) { node(id: $id) { ... on Document { title content } } }",
     "Query.nodes": "query($id: ID!) { nodes(ids: [$id]) { ... on Document { title content } } }",
     "Query.document": "query($id: ID!) { document(id: $id) { title content } }",
@@ -71,19 +71,19 @@ def paths() -> Iterator[str]:
 
 
 def test_every_way_to_a_document_is_known() -> None:
-    assert set(paths()) == {*WAYS, *ELSEWHERE}
+    assert set(paths()) == {*QUERIES_BY_FIELD, *ELSEWHERE}
 
 
-async def make(client: Client, **given: Any) -> dict[str, Any]:
-    return await client.do(
+async def create_document(client: Client, **given: Any) -> dict[str, Any]:
+    return await client.mutate(
         "createDocument", f"{DOCUMENT} {FIELDS}", **{"title": "Secret plan", "content": "secret content", **given}
     )
 
 
-async def reached(client: Client, document_id: str, project_id: str) -> dict[str, bool]:
+async def reachable_by(client: Client, document_id: str, project_id: str) -> dict[str, bool]:
     """By each way, whether the document is there; a list that shows nothing must count nothing."""
     found = {}
-    for way, query in WAYS.items():
+    for way, query in QUERIES_BY_FIELD.items():
         given = {name: value for name, value in (("id", document_id), ("in", project_id)) if f"${name}:" in query}
         text = json.dumps(await client.run(query, **given))
         shown = {part in text for part in ("secret content", "Secret plan")}
@@ -96,7 +96,7 @@ async def reached(client: Client, document_id: str, project_id: str) -> dict[str
 async def conflict(client: Client, document_id: str) -> dict[str, Any]:
     """What an update of a version from before answers."""
     fields = f"{CONFLICT} {ERROR}"
-    return await client.do("updateDocument", fields, id=document_id, content="x", expectedVersion=99)
+    return await client.mutate("updateDocument", fields, id=document_id, content="x", expectedVersion=99)
 
 
 CHANGES = """
@@ -108,7 +108,7 @@ subscription($after: String) {
 
 async def changes_of(world: World, count: int) -> list[dict[str, Any]]:
     """The first changes of documents, as a member sees them now."""
-    return await followed(world, world.acme.member, CHANGES, count, after="0")
+    return await collect_subscription(world, world.acme.member, CHANGES, count, after="0")
 
 
 PAST = "query($id: ID!) { document(id: $id) { history { nodes { id createdAt version } } } }"
@@ -122,20 +122,20 @@ ALL_LOG = '{ auditLog(first: 100, filter: {table: "documents"}) { nodes { action
 
 async def test_a_deleted_document_is_nowhere_but_in_the_trash_and_its_history(world: World) -> None:
     admin, member = world.acme.admin.client, world.acme.member.client
-    project = await admin.do("createProject", "... on Project { id }", name="Apollo")
+    project = await admin.mutate("createProject", "... on Project { id }", name="Apollo")
     key = {"projectId": project["id"], "idempotencyKey": "k"}
-    made = await make(member, **key)
-    assert await reached(member, made["id"], project["id"]) == dict.fromkeys(WAYS, True)
-    assert (await make(member, **key))["id"] == made["id"]
+    made = await create_document(member, **key)
+    assert await reachable_by(member, made["id"], project["id"]) == dict.fromkeys(QUERIES_BY_FIELD, True)
+    assert (await create_document(member, **key))["id"] == made["id"]
     assert (await conflict(member, made["id"]))["current"]["content"] == "secret content"
     [seen] = await changes_of(world, 1)
     assert (seen["documentId"], seen["document"]["content"]) == (made["id"], "secret content")
-    deleted = await member.do("deleteDocument", DOCUMENT, id=made["id"])
+    deleted = await member.mutate("deleteDocument", DOCUMENT, id=made["id"])
     assert (deleted["deletedBy"]["fullName"], deleted["version"]) == ("Member", 2)
     assert deleted["deletedAt"] is not None
     for person in (member, admin):
-        assert await reached(person, made["id"], project["id"]) == dict.fromkeys(WAYS, False)
-    assert (await make(member, **key))["code"] == "NOT_FOUND"
+        assert await reachable_by(person, made["id"], project["id"]) == dict.fromkeys(QUERIES_BY_FIELD, False)
+    assert (await create_document(member, **key))["code"] == "NOT_FOUND"
     assert (await conflict(member, made["id"]))["code"] == "NOT_FOUND"
     changes = await changes_of(world, 2)
     assert [(change["document"], change["fields"]) for change in changes][1] == (None, ["deletedAt", "deletedBy"])
@@ -148,36 +148,36 @@ async def test_a_deleted_document_is_nowhere_but_in_the_trash_and_its_history(wo
         ("UPDATE", "deleteDocument"),
         ("CREATE", "createDocument"),
     ]
-    again = await make(member, projectId=project["id"])
-    refused = await member.do("restoreDocument", f"{DOCUMENT} ... on AlreadyExists {{ field }}", id=made["id"])
+    again = await create_document(member, projectId=project["id"])
+    refused = await member.mutate("restoreDocument", f"{DOCUMENT} ... on AlreadyExists {{ field }}", id=made["id"])
     assert (refused["code"], refused["field"]) == ("ALREADY_EXISTS", "title")
-    await member.do("deleteDocument", DOCUMENT, id=again["id"])
-    restored = await member.do("restoreDocument", DOCUMENT, id=made["id"])
+    await member.mutate("deleteDocument", DOCUMENT, id=again["id"])
+    restored = await member.mutate("restoreDocument", DOCUMENT, id=made["id"])
     assert (restored["deletedAt"], restored["project"]) == (None, {"id": project["id"]})
-    assert await reached(member, made["id"], project["id"]) == dict.fromkeys(WAYS, True)
+    assert await reachable_by(member, made["id"], project["id"]) == dict.fromkeys(QUERIES_BY_FIELD, True)
 
 
 async def test_of_a_purged_document_nothing_is_left_and_the_chain_is_whole(world: World, urls: Urls) -> None:
     admin, member = world.acme.admin.client, world.acme.member.client
-    project = await admin.do("createProject", "... on Project { id }", name="Apollo")
+    project = await admin.mutate("createProject", "... on Project { id }", name="Apollo")
     key = {"projectId": project["id"], "idempotencyKey": "k"}
-    made = await make(member, **key)
-    await member.do("updateDocument", DOCUMENT, id=made["id"], content="secret content, more")
+    made = await create_document(member, **key)
+    await member.mutate("updateDocument", DOCUMENT, id=made["id"], content="secret content, more")
     newest, _ = (await member.run(PAST, id=made["id"]))["document"]["history"]["nodes"]
     past = {"id": made["id"], "at": newest["createdAt"]}
     assert (await member.run(AS_OF, **past))["document"]["content"] == "secret content, more"
-    assert await reached(member, made["id"], project["id"]) == dict.fromkeys(WAYS, True)
-    await member.do("deleteDocument", DOCUMENT, id=made["id"])
+    assert await reachable_by(member, made["id"], project["id"]) == dict.fromkeys(QUERIES_BY_FIELD, True)
+    await member.mutate("deleteDocument", DOCUMENT, id=made["id"])
     answers = ((admin, TRASH), (admin, ALL_LOG), (member, HISTORY))
     for person, query in answers:
         assert "ecret" in json.dumps(await person.run(query)), query
     held = "SELECT count(*) FROM {} t WHERE t::text LIKE '%ecret%'"
-    everywhere = await tables(world.connection)
+    everywhere = await table_names(world.connection)
     holding = {t for t in everywhere if await world.connection.fetchval(held.format(t))}
     assert holding == {"documents", "audit_log"}
     refused = "mutation($id: ID!) { purgeDocument(input: {id: $id}) { __typename } }"
-    assert await member.codes(refused, id=made["id"]) == ["FORBIDDEN"]
-    assert (await admin.do("purgeDocument", DOCUMENT, id=made["id"]))["id"] == made["id"]
+    assert await member.error_codes(refused, id=made["id"]) == ["FORBIDDEN"]
+    assert (await admin.mutate("purgeDocument", DOCUMENT, id=made["id"]))["id"] == made["id"]
     for person, query in answers:
         assert "ecret" not in json.dumps(await person.run(query)), query
     assert {t for t in everywhere if await world.connection.fetchval(held.format(t))} == set()
@@ -189,23 +189,23 @@ async def test_of_a_purged_document_nothing_is_left_and_the_chain_is_whole(world
         "CREATE",
     ]
     for person in (member, admin):
-        assert await reached(person, made["id"], project["id"]) == dict.fromkeys(WAYS, False)
+        assert await reachable_by(person, made["id"], project["id"]) == dict.fromkeys(QUERIES_BY_FIELD, False)
         assert (await person.run(AS_OF, **past))["document"] is None
         assert (await conflict(person, made["id"]))["code"] == "NOT_FOUND"
-    assert (await make(member, **key))["code"] == "NOT_FOUND"
+    assert (await create_document(member, **key))["code"] == "NOT_FOUND"
     for mutation in ("purgeDocument", "restoreDocument", "deleteDocument"):
-        assert (await admin.do(mutation, ERROR, id=made["id"]))["code"] == "NOT_FOUND"
+        assert (await admin.mutate(mutation, ERROR, id=made["id"]))["code"] == "NOT_FOUND"
     changes = await changes_of(world, 5)
     assert "ecret" not in json.dumps(changes)
     assert changes[-1] == {"action": "PURGE", "documentId": made["id"], "fields": [], "document": None}
     found = await maintenance.verify(urls.runtime, urls.owner, Progress(disable=True))
-    assert (found.damage, found.gap) == ([], None)
+    assert (found.faults, found.first_gap) == ([], None)
 
 
 async def test_a_past_state_is_shown_and_brought_back(world: World) -> None:
     member = world.acme.member.client
-    made = await make(member)
-    await member.do("updateDocument", DOCUMENT, id=made["id"], title="Plan B", content="Fly")
+    made = await create_document(member)
+    await member.mutate("updateDocument", DOCUMENT, id=made["id"], title="Plan B", content="Fly")
     newest, oldest = (await member.run(PAST, id=made["id"]))["document"]["history"]["nodes"]
     assert (newest["version"], oldest["version"]) == (2, 1)
     seen = (await member.run(AS_OF, id=made["id"], at=oldest["createdAt"]))["document"]
@@ -214,13 +214,13 @@ async def test_a_past_state_is_shown_and_brought_back(world: World) -> None:
         seen = (await member.run(AS_OF, id=made["id"], at=at))["document"]
         assert (seen and seen["title"]) == title
     given = {"id": made["id"], "to": oldest["id"]}
-    refused = await member.do("revertDocument", f"{CONFLICT} {ERROR}", **given, expectedVersion=1)
+    refused = await member.mutate("revertDocument", f"{CONFLICT} {ERROR}", **given, expectedVersion=1)
     assert (refused["__typename"], refused["currentVersion"], refused["current"]["title"]) == (
         "VersionConflict",
         2,
         "Plan B",
     )
-    reverted = await member.do("revertDocument", DOCUMENT, **given, expectedVersion=2)
+    reverted = await member.mutate("revertDocument", DOCUMENT, **given, expectedVersion=2)
     assert (reverted["title"], reverted["content"], reverted["version"]) == ("Secret plan", "secret content", 3)
     newest, *_ = (await member.run(PAST, id=made["id"]))["document"]["history"]["nodes"]
     seen = (await member.run(AS_OF, id=made["id"], at=newest["createdAt"]))["document"]
@@ -229,19 +229,21 @@ async def test_a_past_state_is_shown_and_brought_back(world: World) -> None:
 
 async def test_bad_input_gets_typed_answers(world: World) -> None:
     admin, member = world.acme.admin.client, world.acme.member.client
-    made, other = await make(member), await make(member, title="Other")
+    made, other = await create_document(member), await create_document(member, title="Other")
     log = '{ auditLog(filter: {rowId: "%s"}) { nodes { id } } }'
     [entry] = (await admin.run(log % other["id"]))["auditLog"]["nodes"]
     for to in (entry["id"], f"AuditEntry:{new_id()}"):
-        refused = await member.do("revertDocument", f"{FIELDS} {ERROR}", id=made["id"], to=to)
+        refused = await member.mutate("revertDocument", f"{FIELDS} {ERROR}", id=made["id"], to=to)
         assert (refused["code"], refused["fields"]) == ("BAD_USER_INPUT", [{"path": "to"}])
-    live = await admin.do("purgeDocument", f"{ILLEGAL} {ERROR}", id=made["id"])
+    live = await admin.mutate("purgeDocument", f"{ILLEGAL} {ERROR}", id=made["id"])
     assert (live["code"], live["current"], live["allowed"]) == ("ILLEGAL_TRANSITION", "LIVE", ["TRASHED"])
-    assert (await member.do("restoreDocument", DOCUMENT, id=made["id"]))["version"] == 1
+    assert (await member.mutate("restoreDocument", DOCUMENT, id=made["id"]))["version"] == 1
     markup = "<img onerror=alert(1)> '; DROP TABLE documents; -- \U0001f600"
-    shown = await make(member, title=markup, content=markup)
+    shown = await create_document(member, title=markup, content=markup)
     assert (shown["title"], shown["content"]) == (markup, markup)
-    taken = await member.do("updateDocument", f"... on AlreadyExists {{ field }} {ERROR}", id=made["id"], title="OTHER")
+    taken = await member.mutate(
+        "updateDocument", f"... on AlreadyExists {{ field }} {ERROR}", id=made["id"], title="OTHER"
+    )
     assert (taken["code"], taken["field"]) == ("ALREADY_EXISTS", "title")
 
 
@@ -257,18 +259,20 @@ async def test_bad_input_gets_typed_answers(world: World) -> None:
     ids=range(5),
 )
 async def test_what_cannot_be_written_says_where(world: World, given: dict[str, Any], path: str) -> None:
-    refused = await make(world.acme.member.client, **given)
+    refused = await create_document(world.acme.member.client, **given)
     assert (refused["code"], refused["fields"]) == ("BAD_USER_INPUT", [{"path": path}])
 
 
 async def test_a_project_takes_its_documents_along_and_brings_them_back(world: World) -> None:
     admin, member = world.acme.admin.client, world.acme.member.client
-    project = await admin.do("createProject", "... on Project { id }", name="Apollo")
-    kept, gone = [await make(member, title=title, projectId=project["id"]) for title in ("Secret plan", "Gone")]
-    await member.do("deleteDocument", DOCUMENT, id=gone["id"])
-    await admin.do("deleteProject", "... on Project { id }", id=project["id"])
+    project = await admin.mutate("createProject", "... on Project { id }", name="Apollo")
+    kept, gone = [
+        await create_document(member, title=title, projectId=project["id"]) for title in ("Secret plan", "Gone")
+    ]
+    await member.mutate("deleteDocument", DOCUMENT, id=gone["id"])
+    await admin.mutate("deleteProject", "... on Project { id }", id=project["id"])
     assert (await member.run(TRASH))["trash"]["totalCount"] == 2
-    assert (await member.run(WAYS["Query.document"], id=kept["id"]))["document"] is None
-    await admin.do("restoreProject", "... on Project { id }", id=project["id"])
-    assert await reached(member, kept["id"], project["id"]) == dict.fromkeys(WAYS, True)
+    assert (await member.run(QUERIES_BY_FIELD["Query.document"], id=kept["id"]))["document"] is None
+    await admin.mutate("restoreProject", "... on Project { id }", id=project["id"])
+    assert await reachable_by(member, kept["id"], project["id"]) == dict.fromkeys(QUERIES_BY_FIELD, True)
     assert [node["title"] for node in (await member.run(TRASH))["trash"]["nodes"]] == ["Gone"]

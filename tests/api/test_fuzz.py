@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.assertions import codes_of
-from tests.support.case_context import Stage, enter
-from tests.support.operation_cases import OPERATIONS, SCHEMA, places
+from tests.support.assertions import error_codes
+from tests.support.case_context import CaseContext, enter_as
+from tests.support.operation_cases import ALL_OPERATIONS, SCHEMA, argument_paths
 
 CODES = {
     "ALREADY_EXISTS",
@@ -46,12 +46,12 @@ def takes_text(type_: Any) -> bool:
     return graphql.get_named_type(type_).name in TEXTS and not is_list
 
 
-def replaced(given: Any, path: tuple[str, ...], text: str) -> Any:
+def replace_text(given: Any, path: tuple[str, ...], text: str) -> Any:
     """The same arguments with a text in one place, which may be a new one; of a list it is in the first row."""
     if isinstance(given, list):
-        return [replaced(given[0], path, text), *given[1:]]
+        return [replace_text(given[0], path, text), *given[1:]]
     first, *rest = path
-    return {**given, first: replaced(given.get(first) or {}, tuple(rest), text) if rest else text}
+    return {**given, first: replace_text(given.get(first) or {}, tuple(rest), text) if rest else text}
 
 
 def literal(value: Any) -> str:
@@ -70,21 +70,21 @@ def made() -> dict[str, Any]:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("place", list(places(takes_text)), ids=".".join)
+@pytest.mark.parametrize("place", list(argument_paths(takes_text)), ids=".".join)
 @settings(max_examples=15, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=texts)
 @example(text="\0")
 @example(text="\ud800")
 @example(text="x" * 3_000)
 @example(text="")
-async def test_any_text(stage: Stage, made: dict[str, Any], place: tuple[str, ...], text: str) -> None:
+async def test_any_text(stage: CaseContext, made: dict[str, Any], place: tuple[str, ...], text: str) -> None:
     field, *path = place
     if field == "resetPassword":
-        stage = await enter(stage.world, stage.world.acme, "owner")  # of whoever asks it ends all sessions
-    operation = next(operation for operation in OPERATIONS if operation.field == field)
+        stage = await enter_as(stage.world, stage.world.acme, "owner")  # of whoever asks it ends all sessions
+    operation = next(operation for operation in ALL_OPERATIONS if operation.field == field)
     if operation.is_mutation or not made:
         made |= await operation.arguments(stage)
-    arguments = replaced(made, tuple(path), text)
+    arguments = replace_text(made, tuple(path), text)
     body = operation.body(arguments, depth=0)
     written = ", ".join(f"{name}: {literal(value)}" for name, value in arguments.items())
     within = operation.body({}, depth=0)["query"].replace(field, f"{field}({written})", 1)
@@ -92,4 +92,4 @@ async def test_any_text(stage: Stage, made: dict[str, Any], place: tuple[str, ..
         headers = {"content-type": "application/json", "authorization": f"Bearer {stage.client.token}"}
         answer = await stage.client.http.post("/graphql", content=json.dumps(sent), headers=headers)
         assert answer.status_code < 500, answer.text
-        assert codes_of(answer.json()) <= CODES, answer.text
+        assert error_codes(answer.json()) <= CODES, answer.text

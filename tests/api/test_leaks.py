@@ -22,35 +22,35 @@ from sqlalchemy.sql import visitors
 
 from models.database import Database
 from tests.support import case_objects
-from tests.support.case_context import Stage, digests, enter
+from tests.support.case_context import CaseContext, enter_as, table_digests
 from tests.support.factories import World
 from tests.support.operation_cases import (
-    CASES,
-    EVERYTHING_NAMED,
-    OPERATIONS,
+    ALL_OPERATIONS,
+    NODE_BUILDERS,
+    OPERATION_CASES,
     ROOTS,
     SCHEMA,
-    Operation,
+    OperationCase,
+    argument_paths,
+    build_values,
+    built_paths,
     field_of,
-    filled,
-    founded,
+    identifiers_in,
     is_id,
-    made_by,
-    names,
-    outcome,
-    places,
-    put,
+    outcome_code,
+    replace_at,
+    run_world,
 )
 
 in_module = pytest.mark.asyncio(loop_scope="module")
-each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.case)
+each_operation = pytest.mark.parametrize("operation", ALL_OPERATIONS, ids=lambda operation: operation.case)
 
 
-OUTCOMES = {"acceptInvitation: of this tenant": "ALREADY_EXISTS", "leaveTenant: alone": "ILLEGAL_TRANSITION"}
+EXPECTED_OUTCOMES = {"acceptInvitation: of this tenant": "ALREADY_EXISTS", "leaveTenant: alone": "ILLEGAL_TRANSITION"}
 """What an owner gets, where it is not what they asked for."""
 
 
-ELSEWHERE = {
+TESTED_ELSEWHERE = {
     **dict.fromkeys(
         (
             "viewer",
@@ -120,30 +120,30 @@ class Leak(AssertionError):
 
 
 def test_every_root_field_has_a_case() -> None:
-    assert {field_of(case) for case in CASES} == {name for root in ROOTS.values() for name in root.fields}
+    assert {field_of(case) for case in OPERATION_CASES} == {name for root in ROOTS.values() for name in root.fields}
 
 
 def test_every_id_is_given_by_a_case() -> None:
-    assert set(places(is_id)) - set().union(*map(made_by, CASES)) == set()
+    assert set(argument_paths(is_id)) - set().union(*map(built_paths, OPERATION_CASES)) == set()
 
 
 def test_every_type_with_an_id_has_a_maker() -> None:
     node = SCHEMA.type_map["Node"]
     assert isinstance(node, graphql.GraphQLInterfaceType)
-    assert {type_.name for type_ in SCHEMA.get_possible_types(node)} == set(EVERYTHING_NAMED)
+    assert {type_.name for type_ in SCHEMA.get_possible_types(node)} == set(NODE_BUILDERS)
 
 
-async def ask(stage: Stage, body: dict[str, Any]) -> bytes:
+async def ask(stage: CaseContext, body: dict[str, Any]) -> bytes:
     """An answer, to the byte; the request's id is always the same."""
     headers = {"authorization": f"Bearer {stage.client.token}", "x-request-id": "leaks"}
     return (await stage.client.http.post("/graphql", json=body, headers=headers)).content
 
 
-async def succeed(stage: Stage, operation: Operation, arguments: dict[str, Any]) -> bytes:
+async def succeed(stage: CaseContext, operation: OperationCase, arguments: dict[str, Any]) -> bytes:
     """An answer that is no refusal, and shows something."""
     answer = await ask(stage, operation.body(arguments))
     body = json.loads(answer)
-    assert outcome(body, operation.field) == OUTCOMES.get(operation.case, "ok"), body
+    assert outcome_code(body, operation.field) == EXPECTED_OUTCOMES.get(operation.case, "ok"), body
     found = body["data"][operation.field]
     rows = found.get("nodes", [found]) if isinstance(found, dict) else found
     assert rows, body
@@ -151,44 +151,46 @@ async def succeed(stage: Stage, operation: Operation, arguments: dict[str, Any])
     return answer
 
 
-async def walled(world: World, operation: Operation) -> None:
+async def check_isolation(world: World, operation: OperationCase) -> None:
     """Globex tries an operation on its own things, and on acme's.
 
     Raises:
         Leak: it found something.
     """
-    acme, globex = await enter(world, world.acme, "owner"), await enter(world, world.globex, "owner")
+    acme, globex = await enter_as(world, world.acme, "owner"), await enter_as(world, world.globex, "owner")
     theirs, ours = await operation.arguments(acme), await operation.arguments(globex)
-    before = await digests(world.connection, acme.tenant.tenant_id)
-    await _alike(globex, operation, theirs, ours)
+    before = await table_digests(world.connection, acme.tenant.tenant_id)
+    await _check_indistinguishable(globex, operation, theirs, ours)
     own = await ask(globex, operation.body(ours))
     if b"acme" in own:
         raise Leak(own)
-    _same(await digests(world.connection, acme.tenant.tenant_id), before)
+    _check_equal(await table_digests(world.connection, acme.tenant.tenant_id), before)
     await succeed(acme, operation, theirs)
 
 
-async def _alike(stage: Stage, operation: Operation, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
+async def _check_indistinguishable(
+    stage: CaseContext, operation: OperationCase, theirs: dict[str, Any], ours: dict[str, Any]
+) -> None:
     """Whoever asks cannot tell their things, named one at a time among our own, from things that there are not."""
-    before = await digests(stage.world.connection, stage.world.acme.tenant_id)
-    for path, name in names(theirs):
+    before = await table_digests(stage.world.connection, stage.world.acme.tenant_id)
+    for path, name in identifiers_in(theirs):
         nothing = name.unknown()
-        of_nothing = await ask(stage, operation.body(put(ours, path, nothing)))
-        of_theirs = await ask(stage, operation.body(put(ours, path, name)))
-        _same(of_nothing.replace(nothing.encode(), b"it"), of_theirs.replace(name.encode(), b"it"))
-        _same(await digests(stage.world.connection, stage.world.acme.tenant_id), before)
+        of_nothing = await ask(stage, operation.body(replace_at(ours, path, nothing)))
+        of_theirs = await ask(stage, operation.body(replace_at(ours, path, name)))
+        _check_equal(of_nothing.replace(nothing.encode(), b"it"), of_theirs.replace(name.encode(), b"it"))
+        _check_equal(await table_digests(stage.world.connection, stage.world.acme.tenant_id), before)
 
 
-def _same(found: Any, expected: Any) -> None:
+def _check_equal(found: Any, expected: Any) -> None:
     if found != expected:
         raise Leak(found, expected)
 
 
-OWN = re.compile(r"[\w.]+ = entered\.(tenant_id|user_id)")
+TENANT_PREDICATE = re.compile(r"[\w.]+ = entered\.(tenant_id|user_id)")
 """The same predicates in compiled statements."""
 
 
-def bare(database: Database) -> None:
+def remove_tenant_predicates(database: Database) -> None:
     """Take every predicate about the tenant, or about whose a login session is, out of every statement."""
 
     def without(element: Any, **_options: Any) -> Any:
@@ -204,9 +206,9 @@ def bare(database: Database) -> None:
         return statement, multiparams, params
 
     async def answer(statement: str, values: Any, **options: Any) -> str:
-        return await compiled(OWN.sub("true", statement), values, **options)
+        return await compiled(TENANT_PREDICATE.sub("true", statement), values, **options)
 
-    compiled, database.answer = database.answer, answer  # type: ignore[method-assign]  # they are made bare
+    compiled, database.fetch_value = database.fetch_value, answer  # type: ignore[method-assign]  # they are made bare
     event.listen(database.engine.sync_engine, "before_execute", strip, retval=True)
 
 
@@ -216,21 +218,21 @@ Made = Callable[[], Awaitable[Any]]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bare_world(make_database: Made) -> AsyncIterator[World]:
     """The same, where no statement says for which tenant it is."""
-    async with founded(await make_database()) as world:
-        bare(world.app.parts.database)
+    async with run_world(await make_database()) as world:
+        remove_tenant_predicates(world.app.components.database)
         yield world
 
 
 @in_module
 @each_operation
-async def test_nothing_leaks(founded_world: World, operation: Operation) -> None:
-    await walled(founded_world, operation)
+async def test_nothing_leaks(founded_world: World, operation: OperationCase) -> None:
+    await check_isolation(founded_world, operation)
 
 
 @in_module
 @each_operation
-async def test_the_policies_alone_hold(bare_world: World, operation: Operation) -> None:
-    await walled(bare_world, operation)
+async def test_the_policies_alone_hold(bare_world: World, operation: OperationCase) -> None:
+    await check_isolation(bare_world, operation)
 
 
 NESTED = """query($first: Int, $after: String, $filter: TaskFilter) {
@@ -246,7 +248,7 @@ NESTED = """query($first: Int, $after: String, $filter: TaskFilter) {
     [
         {"filter": {"projectId": case_objects.project}},
         {"filter": {"assigneeId": case_objects.member}},
-        {"filter": {"text": case_objects.noted}},
+        {"filter": {"text": case_objects.text_in_task}},
     ],
     ids=lambda given: next(iter(given["filter"])),
 )
@@ -254,15 +256,17 @@ async def test_lists_within_lists_leak_nothing(
     founded_world: World, bare_world: World, given: dict[str, Any], *, is_bare: bool
 ) -> None:
     found = bare_world if is_bare else founded_world
-    acme, globex = await enter(found, found.acme, "owner"), await enter(found, found.globex, "owner")
+    acme, globex = await enter_as(found, found.acme, "owner"), await enter_as(found, found.globex, "owner")
     await case_objects.task(globex)
-    theirs = await filled(given, acme)
+    theirs = await build_values(given, acme)
     assert b"acme secret" in await ask(acme, {"query": NESTED, "variables": theirs})
     answer = await ask(globex, {"query": NESTED, "variables": theirs})
     assert b"errors" not in answer
     assert b"acme" not in answer
-    for path, name in names(theirs):
-        _same(answer, await ask(globex, {"query": NESTED, "variables": put(theirs, path, name.unknown())}))
+    for path, name in identifiers_in(theirs):
+        _check_equal(
+            answer, await ask(globex, {"query": NESTED, "variables": replace_at(theirs, path, name.unknown())})
+        )
 
 
 WITHIN = """query($after: String) {
@@ -276,36 +280,36 @@ async def test_a_cursor_within_a_list_leads_nowhere_else(
     founded_world: World, bare_world: World, *, is_bare: bool
 ) -> None:
     found = bare_world if is_bare else founded_world
-    acme, globex = await enter(found, found.acme, "owner"), await enter(found, found.globex, "owner")
+    acme, globex = await enter_as(found, found.acme, "owner"), await enter_as(found, found.globex, "owner")
     for stage in (acme, globex):
         await case_objects.project(stage)
 
-    async def tasks(stage: Stage, after: str | None) -> Any:
+    async def tasks(stage: CaseContext, after: str | None) -> Any:
         body = json.loads(await ask(stage, {"query": WITHIN, "variables": {"after": after}}))
         return body["data"]["projects"]["nodes"][0]["tasks"]
 
     first = await tasks(acme, None)
     cursor = first["pageInfo"]["endCursor"]
     assert (await tasks(acme, cursor))["nodes"]
-    theirs, nowhere = await tasks(globex, cursor), await tasks(globex, case_objects.forged(cursor))
+    theirs, nowhere = await tasks(globex, cursor), await tasks(globex, case_objects.forge_cursor(cursor))
     assert theirs == nowhere
 
 
 @in_module
 @pytest.mark.parametrize(
     "operation",
-    [o for o in OPERATIONS if o.field not in {"login", "switchTenant"}],  # with these they may enter the other one
+    [o for o in ALL_OPERATIONS if o.field not in {"login", "switchTenant"}],  # with these they may enter the other one
     ids=lambda o: o.case,
 )
 async def test_who_belongs_to_both_reaches_the_one_that_they_entered(
-    founded_world: World, operation: Operation
+    founded_world: World, operation: OperationCase
 ) -> None:
-    here = await enter(founded_world, founded_world.globex, "owner")
-    there = await enter(founded_world, founded_world.acme, "owner")
+    here = await enter_as(founded_world, founded_world.globex, "owner")
+    there = await enter_as(founded_world, founded_world.acme, "owner")
     assert here.actor is not None
     await there.add("memberships", user_id=here.actor.user_id, role="OWNER", full_name="", email="")
     theirs, ours = await operation.arguments(there), await operation.arguments(here)
-    await _alike(here, operation, theirs, ours)
+    await _check_indistinguishable(here, operation, theirs, ours)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -318,18 +322,20 @@ async def unbound_world(make_database: Made, cluster: Any, worker_id: str) -> As
         f"CREATE ROLE {role} LOGIN BYPASSRLS PASSWORD '{runtime.password}' IN ROLE {runtime.username}",
     )
     unbound = runtime.set(username=role).render_as_string(hide_password=False)
-    async with founded(replace(urls, runtime=unbound)) as world:
-        bare(world.app.parts.database)
+    async with run_world(replace(urls, runtime=unbound)) as world:
+        remove_tenant_predicates(world.app.components.database)
         yield world
     await cluster.admin(f"DROP ROLE {role}")
 
 
 def test_what_cannot_leak_is_a_case() -> None:
-    assert set(ELSEWHERE) <= set(CASES)
+    assert set(TESTED_ELSEWHERE) <= set(OPERATION_CASES)
 
 
 @in_module
-@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.case not in ELSEWHERE], ids=lambda o: o.case)
-async def test_without_walls_it_leaks(unbound_world: World, operation: Operation) -> None:
+@pytest.mark.parametrize(
+    "operation", [o for o in ALL_OPERATIONS if o.case not in TESTED_ELSEWHERE], ids=lambda o: o.case
+)
+async def test_without_walls_it_leaks(unbound_world: World, operation: OperationCase) -> None:
     with pytest.raises(Leak):
-        await walled(unbound_world, operation)
+        await check_isolation(unbound_world, operation)

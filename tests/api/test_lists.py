@@ -5,7 +5,7 @@ from typing import Any
 
 from graphql import GraphQLObjectType, get_named_type
 
-from graph.schema import build
+from graph.schema import create_schema
 from models.base import now
 from tests.support.client import Client
 from tests.support.factories import World
@@ -40,7 +40,7 @@ REQUIRED = {"searchArticles": 'query: "article"'}
 
 def lists() -> list[tuple[str, str]]:
     """Every field of the schema that is a list, with its type."""
-    schema = build()._schema  # noqa: SLF001  # the way Strawberry's own tools reach it
+    schema = create_schema()._schema  # noqa: SLF001  # the way Strawberry's own tools reach it
     return [
         (type_.name, name)
         for type_ in schema.type_map.values()
@@ -50,7 +50,7 @@ def lists() -> list[tuple[str, str]]:
     ]
 
 
-async def furnish(world: World) -> None:
+async def insert_rows(world: World) -> None:
     """Three or more of everything that the owner of acme can list."""
     acme, tomorrow = world.acme, now() + timedelta(days=1)
     owner_id = acme.owner.user_id
@@ -73,10 +73,10 @@ async def furnish(world: World) -> None:
         offer = {"invited_by": owner_id, "role": "MEMBER", "digest": "none", "expires_at": tomorrow}
         await world.add("invitations", **offer, tenant_id=tenant_id, email=acme.owner.email)
         await world.add("invitations", **offer, tenant_id=acme.tenant_id, email=f"{number}@example.com")
-    await furnish_shop(world)
+    await insert_orders(world)
 
 
-async def furnish_shop(world: World) -> None:
+async def insert_orders(world: World) -> None:
     """Five orders of the owner's, all of the lamp; one of them was shipped, with two things more."""
     ours, buyer = {"tenant_id": world.acme.tenant_id}, world.acme.owner.user_id
     price = {"price_minor": 100, "currency": "EUR"}
@@ -99,7 +99,7 @@ async def furnish_shop(world: World) -> None:
             await world.add("events", **ours, **event, payload="{}", actor_id=buyer)
 
 
-def listed(name: str, arguments: str) -> str:
+def list_call(name: str, arguments: str) -> str:
     """A list with these arguments, in brackets, and those that it cannot do without."""
     return f"{name}({REQUIRED[name]}, {arguments[1:-1]})" if name in REQUIRED else f"{name}{arguments}"
 
@@ -107,7 +107,7 @@ def listed(name: str, arguments: str) -> str:
 async def page(client: Client, place: tuple[str, str], arguments: str = "") -> dict[str, Any]:
     """A page of a list."""
     type_name, name = place
-    found: Any = await client.run("{ " + PLACES[type_name].format(f"page: {listed(name, arguments)} {PAGE}") + " }")
+    found: Any = await client.run("{ " + PLACES[type_name].format(f"page: {list_call(name, arguments)} {PAGE}") + " }")
     while "page" not in found:
         [inner] = found.values() if isinstance(found, dict) else found
         found = inner
@@ -115,14 +115,14 @@ async def page(client: Client, place: tuple[str, str], arguments: str = "") -> d
     return answer
 
 
-def counted(place: tuple[str, str], arguments: str) -> str:
+def count_query(place: tuple[str, str], arguments: str) -> str:
     """Asks for the length of a list."""
     type_name, name = place
-    return "{ " + PLACES[type_name].format(f"{listed(name, arguments)} {{ totalCount }}") + " }"
+    return "{ " + PLACES[type_name].format(f"{list_call(name, arguments)} {{ totalCount }}") + " }"
 
 
 async def test_every_list_is_walked_both_ways(world: World) -> None:
-    await furnish(world)
+    await insert_rows(world)
     client = world.acme.owner.client
     for place in lists():
         whole = await page(client, place, "(first: 100)")
@@ -143,7 +143,7 @@ async def test_every_list_is_walked_both_ways(world: World) -> None:
 
 
 async def test_every_list_refuses_pages_and_cursors_that_are_none(world: World) -> None:
-    await furnish(world)
+    await insert_rows(world)
     client, cursors = world.acme.owner.client, {}
     for place in lists():
         cursors[place] = (await page(client, place, "(first: 1)"))["edges"][0]["cursor"]
@@ -161,9 +161,12 @@ async def test_every_list_refuses_pages_and_cursors_that_are_none(world: World) 
             f'(first: 1, after: "{foreign}")',
             f'(last: 1, before: "{foreign}")',
         ):
-            assert await client.codes(counted(place, arguments)) == ["BAD_USER_INPUT"], (place, arguments)
+            assert await client.error_codes(count_query(place, arguments)) == ["BAD_USER_INPUT"], (place, arguments)
         for arguments in ("(first: 2147483648)", '(first: "1")', "(first: 1.5)", f"(first: {'9' * 10_000})"):
-            assert await client.codes(counted(place, arguments)) == ["GRAPHQL_VALIDATION_FAILED"], (place, arguments)
+            assert await client.error_codes(count_query(place, arguments)) == ["GRAPHQL_VALIDATION_FAILED"], (
+                place,
+                arguments,
+            )
 
 
 async def test_a_page_has_20_rows_unless_more_or_fewer_are_asked_for(world: World) -> None:
@@ -186,14 +189,14 @@ async def test_a_page_has_20_rows_unless_more_or_fewer_are_asked_for(world: Worl
 
 async def test_tasks_are_filtered_and_sorted_as_asked(world: World) -> None:
     client, acme = world.acme.member.client, world.acme
-    project = await acme.admin.client.do("createProject", "... on Project { id }", name="Apollo")
+    project = await acme.admin.client.mutate("createProject", "... on Project { id }", name="Apollo")
     for given in (
         {"title": "b 50 %", "status": "DONE", "dueDate": "2027-02-01"},
         {"title": "Ärger", "dueDate": "2027-01-01", "assigneeId": acme.admin.id},
         {"title": "A_x", "description": "Straße", "projectId": project["id"]},
         {"title": "c", "dueDate": "2027-01-01", "status": "IN_PROGRESS"},
     ):
-        await client.do("createTask", "... on Task { id }", **given)
+        await client.mutate("createTask", "... on Task { id }", **given)
     query = "query($f: TaskFilter, $o: TaskOrder) { tasks(filter: $f, orderBy: $o) { totalCount nodes { title } } }"
 
     async def titles(order: Any = None, **filters: Any) -> list[str]:
@@ -218,13 +221,13 @@ async def test_tasks_are_filtered_and_sorted_as_asked(world: World) -> None:
     for text, found in (("%", ["b 50 %"]), ("_", ["A_x"]), ("äRG", ["Ärger"]), ("STRAßE", ["A_x"]), ("\\", [])):
         assert await titles(text=text) == found
     assert await titles(status=None, text=None, projectId=None) == await titles()
-    assert await client.codes(query, f={"projectId": acme.admin.id}) == ["BAD_USER_INPUT"]
-    assert await client.codes(query, f={"nothing": 1}) == ["BAD_USER_INPUT"]
-    assert await client.codes(query, o={"field": "nothing"}) == ["BAD_USER_INPUT"]
+    assert await client.error_codes(query, f={"projectId": acme.admin.id}) == ["BAD_USER_INPUT"]
+    assert await client.error_codes(query, f={"nothing": 1}) == ["BAD_USER_INPUT"]
+    assert await client.error_codes(query, o={"field": "nothing"}) == ["BAD_USER_INPUT"]
 
 
 async def test_a_cursor_goes_on_with_the_same_filter_and_order_alone(world: World) -> None:
-    await furnish(world)
+    await insert_rows(world)
     client, tasks = world.acme.member.client, ("Query", "tasks")
     own = 'filter: {text: "task"}, orderBy: {field: DUE_DATE}'
     cursor = (await page(client, tasks, f"(first: 1, {own})"))["edges"][0]["cursor"]
@@ -237,7 +240,7 @@ async def test_a_cursor_goes_on_with_the_same_filter_and_order_alone(world: Worl
         'filter: {text: "task"}',
     ):
         query = f'{{ tasks(after: "{cursor}", {other}) {{ totalCount }} }}'
-        assert await client.codes(query) == ["BAD_USER_INPUT"], other
+        assert await client.error_codes(query) == ["BAD_USER_INPUT"], other
 
 
 async def test_under_every_member_the_same_page_of_their_tasks(world: World) -> None:

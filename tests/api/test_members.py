@@ -6,9 +6,18 @@ from typing import Any
 import pytest
 
 from models.base import new_id, now
-from tests.support.bulk_mutations import bulk, entries, kinds, paths, refused, results, slow_down, watching
-from tests.support.case_context import digests
-from tests.support.client import running
+from tests.support.bulk_mutations import (
+    count_transactions,
+    record_statements,
+    request_error_codes,
+    result_paths,
+    result_types,
+    results,
+    run_bulk,
+    slow_down,
+)
+from tests.support.case_context import table_digests
+from tests.support.client import run_app
 from tests.support.factories import PASSWORD, World
 
 SESSION = "... on Session { accessToken } ... on Error { code }"
@@ -20,22 +29,24 @@ async def test_people_come_with_a_password_or_by_invitation(world: World) -> Non
         {"email": "ben@example.com", "fullName": "Ben"},
         {"email": "cleo@example.com", "fullName": "Cleo", "password": PASSWORD},
     ]
-    answer = await bulk(world.acme.owner, "createUsers", rows)
-    assert kinds(answer) == ["User", "Invitation", "User"]
+    answer = await run_bulk(world.acme.owner, "createUsers", rows)
+    assert result_types(answer) == ["User", "Invitation", "User"]
     ann, ben, cleo = results(answer)
     assert (ann["userEmail"], ann["fullName"], ann["role"], ann["isActive"]) == (
         "ann@example.com", "Ann", "ADMIN", True,
     )  # fmt: skip
     assert (cleo["role"], ben["email"], ben["role"]) == ("MEMBER", "ben@example.com", "MEMBER")
 
-    session = await world.nobody.do("login", SESSION, email="ann@example.com", password=PASSWORD)
-    ann_client = world.app.client(session["accessToken"])
+    session = await world.nobody.mutate("login", SESSION, email="ann@example.com", password=PASSWORD)
+    ann_client = world.app.client_with(session["accessToken"])
     seen = await ann_client.run("{ viewer { role tenant { slug } } }")
     assert seen["viewer"] == {"role": "ADMIN", "tenant": {"slug": "acme"}}
 
-    registered = await world.nobody.do("register", SESSION, email="ben@example.com", fullName="Ben", password=PASSWORD)
-    ben_client = world.app.client(registered["accessToken"])
-    joined = await ben_client.do("acceptInvitation", "... on Tenant { slug }", token=ben["token"])
+    registered = await world.nobody.mutate(
+        "register", SESSION, email="ben@example.com", fullName="Ben", password=PASSWORD
+    )
+    ben_client = world.app.client_with(registered["accessToken"])
+    joined = await ben_client.mutate("acceptInvitation", "... on Tenant { slug }", token=ben["token"])
     assert joined["slug"] == "acme"
     listed = await world.acme.owner.client.run("{ invitations { nodes { id token } } users { totalCount } }")
     assert listed == {"invitations": {"nodes": []}, "users": {"totalCount": 6}}
@@ -49,11 +60,11 @@ async def test_a_known_address_is_invited_and_its_account_untouched(world: World
         {"email": world.outsider.email.upper(), "fullName": "Somebody"},
         {"email": "unknown@example.com", "fullName": "Somebody"},
     ]
-    answer = await bulk(world.acme.admin, "createUsers", rows)
-    assert kinds(answer) == ["Invitation"] * 3
+    answer = await run_bulk(world.acme.admin, "createUsers", rows)
+    assert result_types(answer) == ["Invitation"] * 3
     assert [result.keys() for result in results(answer)] == [results(answer)[2].keys()] * 3
     assert await world.connection.fetch("SELECT * FROM users ORDER BY id") == before
-    session = await world.nobody.do("login", SESSION, email=elsewhere, password=PASSWORD)
+    session = await world.nobody.mutate("login", SESSION, email=elsewhere, password=PASSWORD)
     assert session["__typename"] == "Session"
 
 
@@ -71,37 +82,37 @@ async def test_a_row_at_fault_holds_up_no_other(world: World) -> None:
         {"email": f"{'x' * 250}@example.com", "fullName": "G"},
         {"email": "member@globex.example.com", "fullName": "H", "password": PASSWORD},
     ]
-    made = results(await bulk(world.acme.admin, "createUsers", rows))
+    made = results(await run_bulk(world.acme.admin, "createUsers", rows))
     assert [r["__typename"] for r in made] == [
         "InvalidInput", "InvalidInput", "Invitation", "InvalidInput", "AlreadyExists", "InvalidInput", "InvalidInput",
         "InvalidInput", "InvalidInput", "InvalidInput", "Invitation",
     ]  # fmt: skip
-    assert [paths(made[index])[0] for index in (0, 1, 3, 5, 8, 9)] == [
+    assert [result_paths(made[index])[0] for index in (0, 1, 3, 5, 8, 9)] == [
         "users.0.email", "users.1.password", "users.3.email", "users.5.fullName", "users.8.email", "users.9.email",
     ]  # fmt: skip
     assert made[4]["field"] == "users.4.email"
-    assert paths(made[6]) == ["users.6.email", "users.6.fullName"]
-    assert {"users.7.fullName", "users.7.password"} == set(paths(made[7]))
+    assert result_paths(made[6]) == ["users.6.email", "users.6.fullName"]
+    assert {"users.7.fullName", "users.7.password"} == set(result_paths(made[7]))
     assert await world.connection.fetchval("SELECT count(*) FROM invitations") == 2
     assert await world.connection.fetchval("SELECT count(*) FROM users WHERE email = 'weak@example.com'") == 0
 
 
 async def test_former_members_are_invited_and_inactive_ones_are_members_already(world: World) -> None:
-    await bulk(world.acme.owner, "setUsersActive", [world.acme.member.id])
+    await run_bulk(world.acme.owner, "setUsersActive", [world.acme.member.id])
     rows = [
         {"email": person.email, "fullName": "X", "password": PASSWORD}
         for person in (world.acme.removed, world.acme.member)
     ]
-    answer = await bulk(world.acme.owner, "createUsers", rows)
-    assert kinds(answer) == ["Invitation", "AlreadyExists"]
+    answer = await run_bulk(world.acme.owner, "createUsers", rows)
+    assert result_types(answer) == ["Invitation", "AlreadyExists"]
 
 
 async def test_owners_alone_make_owners(world: World) -> None:
-    before = await digests(world.connection)
+    before = await table_digests(world.connection)
     rows = [{"email": "a@example.com", "fullName": "A"}, {"email": "b@example.com", "fullName": "B", "role": "OWNER"}]
-    assert await refused(world.acme.admin, "createUsers", rows) == ["FORBIDDEN"]
-    assert await digests(world.connection) == before
-    assert results(await bulk(world.acme.owner, "createUsers", rows))[1]["role"] == "OWNER"
+    assert await request_error_codes(world.acme.admin, "createUsers", rows) == ["FORBIDDEN"]
+    assert await table_digests(world.connection) == before
+    assert results(await run_bulk(world.acme.owner, "createUsers", rows))[1]["role"] == "OWNER"
 
 
 async def test_sent_again_it_doubles_nothing(world: World) -> None:
@@ -109,14 +120,16 @@ async def test_sent_again_it_doubles_nothing(world: World) -> None:
         {"email": "ann@example.com", "fullName": "Ann", "password": PASSWORD},
         {"email": "ben@example.com", "fullName": "Ben"},
     ]
-    first = results(await bulk(world.acme.owner, "createUsers", [{**row, "password": None} for row in rows]))
-    again = await bulk(world.acme.owner, "createUsers", rows)
-    assert kinds(again) == ["User", "Invitation"]
-    assert kinds(await bulk(world.acme.owner, "createUsers", rows)) == ["AlreadyExists", "Invitation"]
+    first = results(await run_bulk(world.acme.owner, "createUsers", [{**row, "password": None} for row in rows]))
+    again = await run_bulk(world.acme.owner, "createUsers", rows)
+    assert result_types(again) == ["User", "Invitation"]
+    assert result_types(await run_bulk(world.acme.owner, "createUsers", rows)) == ["AlreadyExists", "Invitation"]
     listed = await world.acme.owner.client.run("{ invitations { nodes { email } } users { totalCount } }")
     assert listed == {"invitations": {"nodes": [{"email": "ben@example.com"}]}, "users": {"totalCount": 4}}
     for invitation in first:
-        stale = await world.outsider.client.do("acceptInvitation", "... on Error { code }", token=invitation["token"])
+        stale = await world.outsider.client.mutate(
+            "acceptInvitation", "... on Error { code }", token=invitation["token"]
+        )
         assert stale["code"] == "INVALID_TOKEN"
 
 
@@ -126,35 +139,35 @@ async def test_people_are_added_in_one_commit(world: World) -> None:
         CREATE TRIGGER fail BEFORE INSERT ON invitations FOR EACH ROW WHEN (NEW.email = 'z@example.com')
         EXECUTE FUNCTION fail();
     """)
-    before = await digests(world.connection)
+    before = await table_digests(world.connection)
     rows = [
         {"email": "a@example.com", "fullName": "A", "password": PASSWORD},
         {"email": "b@example.com", "fullName": "B"},
         {"email": "z@example.com", "fullName": "Z"},
     ]
-    assert await refused(world.acme.owner, "createUsers", rows) == ["INTERNAL"]
-    assert await digests(world.connection) == before
+    assert await request_error_codes(world.acme.owner, "createUsers", rows) == ["INTERNAL"]
+    assert await table_digests(world.connection) == before
 
 
 async def test_no_connection_waits_for_a_hash(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    passwords, in_use = world.app.parts.door.passwords, []
+    passwords, in_use = world.app.components.auth.passwords, []
     hash_all = passwords.hash_all
 
     async def watched(given: list[str]) -> list[str]:
-        in_use.append(world.app.parts.database.in_use)
+        in_use.append(world.app.components.database.in_use)
         return await hash_all(given)
 
     monkeypatch.setattr(passwords, "hash_all", watched)
     rows = [{"email": f"{n}@example.com", "fullName": "N", "password": PASSWORD} for n in range(2)]
     rows.append({"email": world.acme.member.email, "fullName": "M", "password": PASSWORD})
-    assert kinds(await bulk(world.acme.owner, "createUsers", rows)) == ["User", "User", "AlreadyExists"]
+    assert result_types(await run_bulk(world.acme.owner, "createUsers", rows)) == ["User", "User", "AlreadyExists"]
     assert in_use == [0]
 
 
 async def test_a_call_that_comes_too_late_changes_nothing(
     world: World, urls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, given_up = await digests(world.connection), asyncio.Event()
+    before, given_up = await table_digests(world.connection), asyncio.Event()
 
     async def endless(_: list[str]) -> list[str]:
         try:
@@ -165,71 +178,73 @@ async def test_a_call_that_comes_too_late_changes_nothing(
 
     query = "mutation($u: [CreateUserInput!]!) { createUsers(input: {users: $u}) { __typename } }"
     users = [{"email": "a@example.com", "fullName": "A", "password": PASSWORD}]
-    async with running(urls, request_timeout_seconds=0.5) as app:
-        monkeypatch.setattr(app.parts.door.passwords, "hash_all", endless)
-        assert await app.client(world.acme.owner.client.token).codes(query, u=users) == ["TIMEOUT"]
+    async with run_app(urls, request_timeout_seconds=0.5) as app:
+        monkeypatch.setattr(app.components.auth.passwords, "hash_all", endless)
+        assert await app.client_with(world.acme.owner.client.token).error_codes(query, u=users) == ["TIMEOUT"]
         async with asyncio.timeout(10):
             await given_up.wait()
-    assert await digests(world.connection) == before
+    assert await table_digests(world.connection) == before
 
 
 async def test_two_calls_with_the_same_people_take_turns(world: World) -> None:
     await slow_down(world, "INSERT ON users")
     rows = [{"email": f"{n}@example.com", "fullName": "N", "password": PASSWORD} for n in range(6)]
-    with watching() as sent:
+    with record_statements() as sent:
         answers = await asyncio.gather(
-            bulk(world.acme.owner, "createUsers", rows), bulk(world.acme.admin, "createUsers", rows[::-1])
+            run_bulk(world.acme.owner, "createUsers", rows), run_bulk(world.acme.admin, "createUsers", rows[::-1])
         )
-    pairs = zip(kinds(answers[0]), kinds(answers[1])[::-1], strict=True)
+    pairs = zip(result_types(answers[0]), result_types(answers[1])[::-1], strict=True)
     assert [sorted(pair) for pair in pairs] == [["AlreadyExists", "User"]] * 6
-    assert entries(sent) == 4
+    assert count_transactions(sent) == 4
 
 
 async def test_who_is_shut_out_is_out_at_once(world: World) -> None:
     acme, globex = world.acme, world.globex
     member, admin = acme.member, acme.admin
     ids = [member.id, admin.id, member.id, acme.removed.id, globex.member.id, f"User:{new_id()}"]
-    assert (await bulk(acme.owner, "setUsersActive", ids))["count"] == 2
-    assert await member.client.codes("{ tasks { totalCount } }") == ["UNAUTHENTICATED"]
-    assert await admin.client.codes("{ tasks { totalCount } }") == ["UNAUTHENTICATED"]
-    assert await globex.member.client.codes("{ tasks { totalCount } }") == []
+    assert (await run_bulk(acme.owner, "setUsersActive", ids))["count"] == 2
+    assert await member.client.error_codes("{ tasks { totalCount } }") == ["UNAUTHENTICATED"]
+    assert await admin.client.error_codes("{ tasks { totalCount } }") == ["UNAUTHENTICATED"]
+    assert await globex.member.client.error_codes("{ tasks { totalCount } }") == []
     accounts = "SELECT count(*) FROM users WHERE NOT is_active"
     assert await world.connection.fetchval(accounts) == 0
     people = await acme.owner.client.run("{ users(filter: {isActive: false}) { nodes { id role } } }")
     assert people["users"]["nodes"] == [{"id": admin.id, "role": "ADMIN"}, {"id": member.id, "role": "MEMBER"}]
 
-    assert (await bulk(acme.owner, "setUsersActive", ids))["count"] == 0
-    assert (await bulk(acme.owner, "setUsersActive", ids, isActive=True))["count"] == 2
-    assert await member.client.codes("{ tasks { totalCount } }") == []
-    assert await acme.removed.client.codes("{ tasks { totalCount } }") == ["UNAUTHENTICATED"]
+    assert (await run_bulk(acme.owner, "setUsersActive", ids))["count"] == 0
+    assert (await run_bulk(acme.owner, "setUsersActive", ids, isActive=True))["count"] == 2
+    assert await member.client.error_codes("{ tasks { totalCount } }") == []
+    assert await acme.removed.client.error_codes("{ tasks { totalCount } }") == ["UNAUTHENTICATED"]
 
 
 async def test_nobody_shuts_themselves_out(world: World) -> None:
-    before = await digests(world.connection)
+    before = await table_digests(world.connection)
     for person in (world.acme.admin, world.acme.owner):
-        answer = await bulk(person, "setUsersActive", [world.acme.member.id, person.id])
-        assert (answer["code"], paths(answer)) == ("BAD_USER_INPUT", ["ids.1"])
-    assert await digests(world.connection) == before
-    assert (await bulk(world.acme.admin, "setUsersActive", [world.acme.admin.id], isActive=True))["count"] == 0
+        answer = await run_bulk(person, "setUsersActive", [world.acme.member.id, person.id])
+        assert (answer["code"], result_paths(answer)) == ("BAD_USER_INPUT", ["ids.1"])
+    assert await table_digests(world.connection) == before
+    assert (await run_bulk(world.acme.admin, "setUsersActive", [world.acme.admin.id], isActive=True))["count"] == 0
 
 
 async def test_owners_alone_switch_owners(world: World) -> None:
-    before = await digests(world.connection)
-    assert await refused(world.acme.admin, "setUsersActive", [world.acme.owner.id]) == ["FORBIDDEN"]
-    assert await digests(world.connection) == before
+    before = await table_digests(world.connection)
+    assert await request_error_codes(world.acme.admin, "setUsersActive", [world.acme.owner.id]) == ["FORBIDDEN"]
+    assert await table_digests(world.connection) == before
     second = "UPDATE memberships SET role = 'OWNER' WHERE id = $1"
     await world.connection.execute(second, world.acme.member.member_id)
-    assert (await bulk(world.acme.owner, "setUsersActive", [world.acme.member.id]))["count"] == 1
-    assert await refused(world.acme.admin, "setUsersActive", [world.acme.member.id], isActive=True) == ["FORBIDDEN"]
-    assert (await bulk(world.acme.owner, "setUsersActive", [world.acme.member.id], isActive=True))["count"] == 1
+    assert (await run_bulk(world.acme.owner, "setUsersActive", [world.acme.member.id]))["count"] == 1
+    assert await request_error_codes(world.acme.admin, "setUsersActive", [world.acme.member.id], isActive=True) == [
+        "FORBIDDEN"
+    ]
+    assert (await run_bulk(world.acme.owner, "setUsersActive", [world.acme.member.id], isActive=True))["count"] == 1
 
 
 @pytest.mark.parametrize("bad", ["", "User", "User:1", "User:-", "Task:00000000-0000-0000-0000-000000000000"])
 async def test_an_id_that_is_none_is_named(world: World, bad: str) -> None:
-    before = await digests(world.connection)
-    answer = await bulk(world.acme.owner, "setUsersActive", [world.acme.member.id, bad])
-    assert paths(answer) == ["ids.1"]
-    assert await digests(world.connection) == before
+    before = await table_digests(world.connection)
+    answer = await run_bulk(world.acme.owner, "setUsersActive", [world.acme.member.id, bad])
+    assert result_paths(answer) == ["ids.1"]
+    assert await table_digests(world.connection) == before
 
 
 async def test_people_with_their_orders_take_as_many_statements_for_many_as_for_few(
@@ -246,7 +261,7 @@ async def test_people_with_their_orders_take_as_many_statements_for_many_as_for_
             await world.add("orders", tenant_id=world.acme.tenant_id, **values)
 
     async def ask() -> tuple[int, list[Any]]:
-        with watching() as sent:
+        with record_statements() as sent:
             people = (await world.acme.admin.client.run(query))["users"]
         assert people["totalCount"] == len(people["nodes"])
         return len(sent), people["nodes"]

@@ -6,10 +6,10 @@ token. A refusal changes nothing in the database.
 
 import pytest
 
-from tests.support.case_context import digests, enter, hold_key
+from tests.support.case_context import enter_as, table_digests, use_api_key
 from tests.support.case_objects import product
 from tests.support.factories import World
-from tests.support.operation_cases import CASES, GUARDED, Operation, outcome
+from tests.support.operation_cases import OPERATION_CASES, RESTRICTED_FIELDS, OperationCase, outcome_code
 
 MATRIX = """
                                   owner      admin      member     removed    outsider   nobody
@@ -162,7 +162,7 @@ deleteArticle: somebody's draft   ok         ok         NOT_FOUND  U          F 
 importArticles                    ok         ok         F          U          F          U
 """
 
-SHORT = {
+CODE_ABBREVIATIONS = {
     "U": "UNAUTHENTICATED",
     "F": "FORBIDDEN",
     "CREDENTIALS": "INVALID_CREDENTIALS",
@@ -172,26 +172,29 @@ SHORT = {
     "ILLEGAL": "ILLEGAL_TRANSITION",
 }
 
-HEAD, *LINES = [line.rsplit(maxsplit=6) for line in MATRIX.strip().splitlines() if line]
-EXPECTED = {case: {who: SHORT.get(word, word) for who, word in zip(HEAD, words, strict=True)} for case, *words in LINES}
+ROLES, *MATRIX_LINES = [line.rsplit(maxsplit=6) for line in MATRIX.strip().splitlines() if line]
+EXPECTED = {
+    case: {who: CODE_ABBREVIATIONS.get(word, word) for who, word in zip(ROLES, words, strict=True)}
+    for case, *words in MATRIX_LINES
+}
 
 
 def test_every_operation_is_in_the_table() -> None:
-    assert set(EXPECTED) == set(CASES)
+    assert set(EXPECTED) == set(OPERATION_CASES)
 
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("case", EXPECTED)
 async def test_who_may(founded_world: World, case: str) -> None:
-    operation, found = Operation(case), {}
-    for who in HEAD:
-        stage = await enter(founded_world, founded_world.acme, who)
+    operation, found = OperationCase(case), {}
+    for who in ROLES:
+        stage = await enter_as(founded_world, founded_world.acme, who)
         body = operation.body(await operation.arguments(stage))
-        before = await digests(founded_world.connection)
+        before = await table_digests(founded_world.connection)
         answer = await stage.client.send(body["query"], **body["variables"])
-        found[who] = outcome(answer, operation.field)
+        found[who] = outcome_code(answer, operation.field)
         if found[who] != "ok":
-            assert await digests(founded_world.connection) == before, f"refused, but something changed: {who}"
+            assert await table_digests(founded_world.connection) == before, f"refused, but something changed: {who}"
     assert found == EXPECTED[case]
 
 
@@ -207,17 +210,17 @@ PERSONAL = {
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("case", EXPECTED)
 async def test_a_key_may_what_its_role_may_but_for_what_is_personal(founded_world: World, case: str) -> None:
-    operation, found, expected = Operation(case), {}, {}
+    operation, found, expected = OperationCase(case), {}, {}
     for who in ("owner", "admin", "member"):
-        stage = await enter(founded_world, founded_world.acme, "owner")
-        await hold_key(stage, who.upper())
+        stage = await enter_as(founded_world, founded_world.acme, "owner")
+        await use_api_key(stage, who.upper())
         body = operation.body(await operation.arguments(stage))
-        before = await digests(founded_world.connection)
+        before = await table_digests(founded_world.connection)
         answer = await stage.client.send(body["query"], **body["variables"])
-        found[who] = outcome(answer, operation.field)
+        found[who] = outcome_code(answer, operation.field)
         expected[who] = "FORBIDDEN" if case in PERSONAL else EXPECTED[case][who]
         if found[who] != "ok":
-            assert await digests(founded_world.connection) == before, f"refused, but something changed: {who}"
+            assert await table_digests(founded_world.connection) == before, f"refused, but something changed: {who}"
     assert found == expected
 
 
@@ -228,8 +231,8 @@ ADDRESSES = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on User { email } } }"
 @pytest.mark.parametrize(("who", "sees_others"), [("owner", True), ("admin", True), ("member", False)])
 async def test_addresses_are_for_who_manages_members(founded_world: World, who: str, *, sees_others: bool) -> None:
     stage, other = (
-        await enter(founded_world, founded_world.acme, who),
-        await enter(founded_world, founded_world.acme, "member"),
+        await enter_as(founded_world, founded_world.acme, who),
+        await enter_as(founded_world, founded_world.acme, "member"),
     )
     assert stage.actor is not None
     assert other.actor is not None
@@ -244,10 +247,10 @@ SALES = "query($id: ID!) { product(id: $id) { name unitsSold revenue { amount } 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("who", "sees"), [("owner", True), ("admin", True), ("member", False)])
 async def test_sales_are_for_who_manages_orders(founded_world: World, who: str, *, sees: bool) -> None:
-    stage = await enter(founded_world, founded_world.acme, who)
+    stage = await enter_as(founded_world, founded_world.acme, who)
     answer = await stage.client.send(SALES, id=await product(stage))
     found = answer["data"]["product"]
     assert found.pop("name") == "acme secret"
-    assert found == ({"unitsSold": 0, "revenue": {"amount": "0.00"}} if sees else dict.fromkeys(GUARDED))
+    assert found == ({"unitsSold": 0, "revenue": {"amount": "0.00"}} if sees else dict.fromkeys(RESTRICTED_FIELDS))
     refused = {error["path"][-1]: error["extensions"]["code"] for error in answer.get("errors", ())}
-    assert refused == ({} if sees else dict.fromkeys(GUARDED, "FORBIDDEN"))
+    assert refused == ({} if sees else dict.fromkeys(RESTRICTED_FIELDS, "FORBIDDEN"))

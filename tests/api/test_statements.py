@@ -19,9 +19,9 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from models.base import new_id
 from models.database import Database
 from models.database.identity import Identity
-from tests.support.client import COMPILER, App, Client, running
-from tests.support.factories import Tenant, World, found_world
-from tests.support.leak_checks import left_behind
+from tests.support.client import COMPILER_ENABLED, App, Client, run_app
+from tests.support.factories import Tenant, World, create_world
+from tests.support.leak_checks import leaked_settings
 
 TASKS = """query($first: Int!) {
     tasks(first: $first) { nodes { title project { name } assignee { fullName } creator { fullName } } totalCount }
@@ -65,7 +65,7 @@ TWENTY = """query($task: ID!, $project: ID!) {
 
 
 @dataclass
-class Statements:
+class StatementLog:
     """What the driver sends."""
 
     sent: list[str] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Statements:
         """Cancel a task once this many statements were sent, while the next is on its way."""
         self.doomed, self.countdown = task, number
 
-    def note(self, query: str) -> None:
+    def record(self, query: str) -> None:
         self.sent.append(query)
         self.countdown -= 1
         if self.doomed is not None and self.countdown < 0:
@@ -85,27 +85,27 @@ class Statements:
 
 
 @pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
+def statements(monkeypatch: pytest.MonkeyPatch) -> StatementLog:
     """Everything that the driver sends from here on."""
-    noted = Statements()
+    noted = StatementLog()
     execute, fetch = asyncpg.Connection.execute, PreparedStatement.fetch
     fetchval, fetchval_prepared = asyncpg.Connection.fetchval, PreparedStatement.fetchval
 
     async def noted_execute(self: Any, query: str, *args: Any, **options: Any) -> Any:
-        noted.note(query)
+        noted.record(query)
         return await execute(self, query, *args, **options)
 
     async def noted_fetch(self: Any, *args: Any, **options: Any) -> Any:
-        noted.note(self.get_query())
+        noted.record(self.get_query())
         return await fetch(self, *args, **options)
 
     async def noted_fetchval(self: Any, query: str, *args: Any, **options: Any) -> Any:
         if "atrium_enter" in query:  # what works in the background is no operation's
-            noted.note(query)
+            noted.record(query)
         return await fetchval(self, query, *args, **options)
 
     async def noted_fetchval_prepared(self: Any, *args: Any, **options: Any) -> Any:
-        noted.note(self.get_query())
+        noted.record(self.get_query())
         return await fetchval_prepared(self, *args, **options)
 
     monkeypatch.setattr(asyncpg.Connection, "execute", noted_execute)
@@ -115,7 +115,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
     return noted
 
 
-async def furnish(world: World, tenant: Tenant, *, parents: int, rows: int) -> None:
+async def insert_rows(world: World, tenant: Tenant, *, parents: int, rows: int) -> None:
     """As many projects and members more, and as many tasks under each pair of them."""
     await world.connection.execute(
         """
@@ -160,10 +160,10 @@ async def furnish(world: World, tenant: Tenant, *, parents: int, rows: int) -> N
     ids=["tasks", "projects", "users"],
 )
 async def test_statements_do_not_depend_on_rows(
-    world: World, statements: Statements, query: str, listed: str, nested: tuple[str, ...]
+    world: World, statements: StatementLog, query: str, listed: str, nested: tuple[str, ...]
 ) -> None:
-    await furnish(world, world.acme, parents=1, rows=1)
-    await furnish(world, world.globex, parents=50, rows=100)
+    await insert_rows(world, world.acme, parents=1, rows=1)
+    await insert_rows(world, world.globex, parents=50, rows=100)
     few, many = world.acme.owner.client, world.globex.owner.client
     for client in (few, many):  # the driver looks types up once per connection
         await client.run(query, first=1)
@@ -179,7 +179,7 @@ async def test_statements_do_not_depend_on_rows(
     assert len(rows) == (100 if listed == "tasks" else 50)
     for name in nested:
         assert all(len(row[name]["nodes"]) == 3 and row[name]["totalCount"] == 100 for row in rows)
-    if COMPILER:
+    if COMPILER_ENABLED:
         assert len(often) == len(once) == 1
         assert "atrium_enter" in once[0]
         return
@@ -189,7 +189,7 @@ async def test_statements_do_not_depend_on_rows(
     assert once[-1].startswith("COMMIT")
 
 
-async def test_a_search_is_one_statement(world: World, statements: Statements) -> None:
+async def test_a_search_is_one_statement(world: World, statements: StatementLog) -> None:
     acme, client = world.acme, world.acme.owner.client
     for number in range(3):
         article = {"tenant_id": acme.tenant_id, "author_id": acme.owner.user_id, "title": f"River {number}"}
@@ -199,77 +199,77 @@ async def test_a_search_is_one_statement(world: World, statements: Statements) -
     found = (await client.run(SEARCH))["searchArticles"]
     assert [len(edge["titleSegments"]) for edge in found["edges"]] == [2, 2]
     assert found["totalCount"] == 3
-    assert len(statements.sent) == (1 if COMPILER else 5)  # and BEGIN, the entry, COMMIT
+    assert len(statements.sent) == (1 if COMPILER_ENABLED else 5)  # and BEGIN, the entry, COMMIT
 
 
 async def test_twenty_root_fields_on_a_cold_process(urls: Any, owner_connection: asyncpg.Connection) -> None:
     for pool_size in (1, 10):
-        async with running(urls, pool_size=pool_size) as app:
+        async with run_app(urls, pool_size=pool_size) as app:
             if pool_size == 1:
-                world = await found_world(app, owner_connection)
-                await furnish(world, world.acme, parents=2, rows=3)
+                world = await create_world(app, owner_connection)
+                await insert_rows(world, world.acme, parents=2, rows=3)
             row = await owner_connection.fetchrow(
                 "SELECT id, project_id FROM tasks WHERE tenant_id = $1", world.acme.tenant_id
             )
             assert row is not None
             task, project = row
-            client = app.client(world.acme.owner.client.token)
+            client = app.client_with(world.acme.owner.client.token)
             data = await client.run(TWENTY, task=f"Task:{task}", project=f"Project:{project}")
             assert data["e"]["totalCount"] == data["h"]["totalCount"] == 6
             assert data["b"]["tasks"]["totalCount"] == 3
-            pool = app.parts.database.engine.pool
+            pool = app.components.database.engine.pool
             assert isinstance(pool, AsyncAdaptedQueuePool)
             assert pool.checkedin() + pool.checkedout() == 1  # one operation, one connection
 
 
 @asynccontextmanager
-async def all_connections_held(database: Database) -> AsyncIterator[None]:
+async def hold_all_connections(database: Database) -> AsyncIterator[None]:
     """Units that hold every connection for as long as this lasts."""
     async with AsyncExitStack() as held:
         for _ in range(database.pool_size):
-            await held.enter_async_context(database.maintain(new_id()))
+            await held.enter_async_context(database.operator_transaction(new_id()))
         yield
 
 
-async def returned(app: App) -> None:
+async def wait_until_returned(app: App) -> None:
     """Wait until every connection is back in the pool."""
     async with asyncio.timeout(20):
-        while app.parts.database.in_use:  # seen from outside, it is no event
+        while app.components.database.in_use:  # seen from outside, it is no event
             await asyncio.sleep(0.005)
 
 
 async def test_more_at_once_than_connections(urls: Any, owner_connection: asyncpg.Connection) -> None:
-    async with running(urls, pool_size=2, admission_wait_seconds=60) as app:
-        world = await found_world(app, owner_connection)
-        await furnish(world, world.acme, parents=5, rows=5)
+    async with run_app(urls, pool_size=2, admission_wait_seconds=60) as app:
+        world = await create_world(app, owner_connection)
+        await insert_rows(world, world.acme, parents=5, rows=5)
         client = world.acme.owner.client
         expected = await client.run(USERS, first=20)
         answers = await asyncio.gather(*(client.run(USERS, first=20) for _ in range(20)))
         assert answers == [expected] * 20
-        assert app.parts.database.in_use == 0
+        assert app.components.database.in_use == 0
 
 
 async def test_overload_is_said_and_is_over_when_it_is_over(urls: Any, owner_connection: asyncpg.Connection) -> None:
-    async with running(urls, pool_size=2, admission_wait_seconds=0.1) as app:
-        world = await found_world(app, owner_connection)
+    async with run_app(urls, pool_size=2, admission_wait_seconds=0.1) as app:
+        world = await create_world(app, owner_connection)
         client = world.acme.owner.client
-        async with all_connections_held(app.parts.database):
-            assert await client.codes("{ tasks { totalCount } }") == ["SERVICE_UNAVAILABLE"]
-            assert await client.codes('mutation { createTask(input: {title: "t"}) { __typename } }') == [
+        async with hold_all_connections(app.components.database):
+            assert await client.error_codes("{ tasks { totalCount } }") == ["SERVICE_UNAVAILABLE"]
+            assert await client.error_codes('mutation { createTask(input: {title: "t"}) { __typename } }') == [
                 "SERVICE_UNAVAILABLE"
             ]
-            assert await client.codes('mutation { login(input: {email: "a@b.c", password: "x"}) { __typename } }') == [
-                "SERVICE_UNAVAILABLE"
-            ]
+            assert await client.error_codes(
+                'mutation { login(input: {email: "a@b.c", password: "x"}) { __typename } }'
+            ) == ["SERVICE_UNAVAILABLE"]
         assert (await client.run("{ tasks { totalCount } }"))["tasks"]["totalCount"] == 0
 
 
 async def test_an_overloaded_operation_waits_once(
     urls: Any, owner_connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(urls, pool_size=1, admission_wait_seconds=0.1) as app:
-        world = await found_world(app, owner_connection)
-        waits, read, answer = [], app.parts.database.read, app.parts.database.answer
+    async with run_app(urls, pool_size=1, admission_wait_seconds=0.1) as app:
+        world = await create_world(app, owner_connection)
+        waits, read, answer = [], app.components.database.read, app.components.database.fetch_value
 
         def noted_read(identity: Identity, **options: Any) -> Any:
             waits.append(identity)
@@ -279,20 +279,20 @@ async def test_an_overloaded_operation_waits_once(
             waits.append(given)
             return await answer(*given, **options)
 
-        monkeypatch.setattr(app.parts.database, "read", noted_read)
-        monkeypatch.setattr(app.parts.database, "answer", noted_answer)
+        monkeypatch.setattr(app.components.database, "read", noted_read)
+        monkeypatch.setattr(app.components.database, "fetch_value", noted_answer)
         fields = " ".join(f"t{number}: tasks {{ totalCount }}" for number in range(20))
-        async with all_connections_held(app.parts.database):
-            codes = await world.acme.owner.client.codes(f"{{ {fields} }}")
+        async with hold_all_connections(app.components.database):
+            codes = await world.acme.owner.client.error_codes(f"{{ {fields} }}")
         assert set(codes) == {"SERVICE_UNAVAILABLE"}
         assert len(waits) == 1
 
 
 async def test_what_needs_no_connection_waits_for_none(urls: Any, owner_connection: asyncpg.Connection) -> None:
-    async with running(urls, pool_size=1, admission_wait_seconds=60) as app:
-        world = await found_world(app, owner_connection)
+    async with run_app(urls, pool_size=1, admission_wait_seconds=60) as app:
+        world = await create_world(app, owner_connection)
         client = world.acme.owner.client
-        async with all_connections_held(app.parts.database):
+        async with hold_all_connections(app.components.database):
             waiting = asyncio.create_task(client.run("{ tasks { totalCount } }"))
             assert await client.run("{ __typename }") == {"__typename": "Query"}
             assert not waiting.done()
@@ -319,14 +319,14 @@ async def test_what_needs_no_connection_waits_for_none(urls: Any, owner_connecti
 async def test_a_refused_field_keeps_no_connection(
     urls: Any, owner_connection: asyncpg.Connection, query: str, code: str
 ) -> None:
-    async with running(urls, pool_size=2, admission_wait_seconds=0.5) as app:
+    async with run_app(urls, pool_size=2, admission_wait_seconds=0.5) as app:
         opened: list[Any] = []
-        event.listen(app.parts.database.engine.sync_engine, "connect", lambda *arguments: opened.append(arguments))
-        client = (await found_world(app, owner_connection)).acme.member.client
+        event.listen(app.components.database.engine.sync_engine, "connect", lambda *arguments: opened.append(arguments))
+        client = (await create_world(app, owner_connection)).acme.member.client
         for _ in range(5):
-            assert await client.codes(query) == [code]
+            assert await client.error_codes(query) == [code]
         assert (await client.run("{ tasks { totalCount } }"))["tasks"]["totalCount"] == 0
-        await returned(app)
+        await wait_until_returned(app)
         assert len(opened) <= 2
 
 
@@ -341,16 +341,16 @@ async def test_a_refused_field_harms_no_neighbour(world: World) -> None:
     assert len(answer["data"]["users"]["nodes"]) == 3
 
 
-async def nothing_left(app: App) -> None:
+async def assert_nothing_left(app: App) -> None:
     """No connection of the pool is in a transaction, or carries anything from one to the next."""
-    database = app.parts.database
-    at_hand = [warm.driver for warm in database.at_hand]  # as they are, cleaned by nobody
+    database = app.components.database
+    at_hand = [warm.driver for warm in database.autocommit_connections]  # as they are, cleaned by nobody
     for driver in at_hand:
-        assert (driver.is_in_transaction(), await left_behind(driver)) == (False, {})
+        assert (driver.is_in_transaction(), await leaked_settings(driver)) == (False, {})
     for connection in [await database.engine.connect() for _ in range(database.pool_size - len(at_hand))]:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
-        assert (driver.is_in_transaction(), await left_behind(driver)) == (False, {})
+        assert (driver.is_in_transaction(), await leaked_settings(driver)) == (False, {})
         await connection.close()
 
 
@@ -363,12 +363,12 @@ LOGIN = """mutation {
 
 @pytest.mark.parametrize("query", [READ, CREATE, LOGIN], ids=["read", "create", "login"])
 async def test_nothing_outlives_a_transaction(
-    urls: Any, owner_connection: asyncpg.Connection, statements: Statements, query: str
+    urls: Any, owner_connection: asyncpg.Connection, statements: StatementLog, query: str
 ) -> None:
-    async with running(urls, pool_size=2, login_attempts_per_account=100) as app:
-        client = (await found_world(app, owner_connection)).acme.owner.client
+    async with run_app(urls, pool_size=2, login_attempts_per_account=100) as app:
+        client = (await create_world(app, owner_connection)).acme.owner.client
         await client.run(query)
-        await nothing_left(app)
+        await assert_nothing_left(app)
         statements.sent.clear()
         await client.run(query)
         assert statements.sent
@@ -377,8 +377,8 @@ async def test_nothing_outlives_a_transaction(
             statements.interrupt(operation, number)
             await asyncio.wait([operation])
             assert operation.cancelled()
-            await returned(app)
-            await nothing_left(app)
+            await wait_until_returned(app)
+            await assert_nothing_left(app)
         await client.run(query)
 
 
@@ -387,11 +387,11 @@ async def test_a_late_operation_gives_its_connection_back(
 ) -> None:
     task = await world.add("tasks", tenant_id=world.acme.tenant_id, title="t", created_by=world.acme.owner.user_id)
     update = f'mutation {{ updateTask(input: {{id: "Task:{task}", title: "u"}}) {{ __typename }} }}'
-    async with running(urls, pool_size=1, request_timeout_seconds=0.5) as app:
+    async with run_app(urls, pool_size=1, request_timeout_seconds=0.5) as app:
         async with owner_connection.transaction():
             await owner_connection.execute("SELECT FROM tasks WHERE id = $1 FOR UPDATE", task)
-            assert await app.client(world.acme.owner.client.token).codes(update) == ["TIMEOUT"]
-        await returned(app)
-        await nothing_left(app)
+            assert await app.client_with(world.acme.owner.client.token).error_codes(update) == ["TIMEOUT"]
+        await wait_until_returned(app)
+        await assert_nothing_left(app)
     assert await owner_connection.fetchval("SELECT title FROM tasks WHERE id = $1", task) == "t"
     assert (await world.acme.owner.client.run(update))["updateTask"]["__typename"] == "Task"

@@ -3,8 +3,8 @@
 import asyncio
 
 from tests.support.factories import World
-from tests.support.order_helpers import MOVED, ORDER, product
-from tests.support.subscription_client import followed
+from tests.support.order_helpers import ORDER_FIELDS, TRANSITION_FIELDS, create_product
+from tests.support.subscription_client import collect_subscription
 
 ORDER_EVENTS = (
     "subscription($after: String) { orderEvents(after: $after) { cursor event { type order { id status } } } }"
@@ -12,18 +12,18 @@ ORDER_EVENTS = (
 
 
 async def test_events_arrive_and_can_be_resumed(world: World) -> None:
-    tea = await product(world, "tea", stock=100)
+    tea = await create_product(world, "tea", stock=100)
     item = [{"productId": tea["id"], "quantity": 1}]
     admin = world.acme.admin
-    listening = asyncio.create_task(followed(world, admin, ORDER_EVENTS, 4, after="0"))
+    listening = asyncio.create_task(collect_subscription(world, admin, ORDER_EVENTS, 4, after="0"))
     for _ in range(2):
-        order = await world.acme.member.client.do("placeOrder", ORDER, items=item, shippingAddress="x")
-        await admin.client.do("confirmOrder", MOVED, id=order["id"])
+        order = await world.acme.member.client.mutate("placeOrder", ORDER_FIELDS, items=item, shippingAddress="x")
+        await admin.client.mutate("confirmOrder", TRANSITION_FIELDS, id=order["id"])
     seen = await listening
     assert [e["event"]["type"] for e in seen] == ["PLACED", "CONFIRMED"] * 2
     cursors = [int(e["cursor"]) for e in seen]
     assert cursors == sorted(set(cursors))
-    rest = await followed(world, admin, ORDER_EVENTS, 2, after=seen[1]["cursor"])
+    rest = await collect_subscription(world, admin, ORDER_EVENTS, 2, after=seen[1]["cursor"])
     assert [(e["cursor"], e["event"]["type"]) for e in rest] == [(e["cursor"], e["event"]["type"]) for e in seen[2:]]
 
 
@@ -35,16 +35,16 @@ WRITTEN = "... on Task { id }"
 
 async def test_changes_of_tasks_arrive_and_can_be_resumed(world: World) -> None:
     client = world.acme.admin.client
-    listening = asyncio.create_task(followed(world, world.acme.member, TASK_CHANGED, 3, after="0"))
-    elsewhere = await world.globex.admin.client.do("createTask", WRITTEN, title="Theirs")
-    task = await client.do("createTask", WRITTEN, title="Plan")
-    await client.do("updateTask", WRITTEN, id=task["id"], title="Plan B")
-    await client.do("deleteTask", WRITTEN, id=task["id"])
+    listening = asyncio.create_task(collect_subscription(world, world.acme.member, TASK_CHANGED, 3, after="0"))
+    elsewhere = await world.globex.admin.client.mutate("createTask", WRITTEN, title="Theirs")
+    task = await client.mutate("createTask", WRITTEN, title="Plan")
+    await client.mutate("updateTask", WRITTEN, id=task["id"], title="Plan B")
+    await client.mutate("deleteTask", WRITTEN, id=task["id"])
     seen = await listening
     assert [change["action"] for change in seen] == ["CREATE", "UPDATE", "DELETE"]
     assert {change["taskId"] for change in seen} == {task["id"]} != {elsewhere["id"]}
     assert seen[1]["fields"] == ["title"]
     assert seen[2]["task"] is None
-    assert [c["cursor"] for c in await followed(world, world.acme.member, TASK_CHANGED, 2, seen[0]["cursor"])] == [
-        change["cursor"] for change in seen[1:]
-    ]
+    assert [
+        c["cursor"] for c in await collect_subscription(world, world.acme.member, TASK_CHANGED, 2, seen[0]["cursor"])
+    ] == [change["cursor"] for change in seen[1:]]

@@ -14,7 +14,7 @@ READ = "query($id: ID!) { task(id: $id) { id title description status dueDate ve
 
 async def test_a_task_is_noted_changed_and_deleted(world: World) -> None:
     client = world.acme.member.client
-    made = await client.do("createTask", TASK, title="  Write the tests ", dueDate="2027-01-31")
+    made = await client.mutate("createTask", TASK, title="  Write the tests ", dueDate="2027-01-31")
     assert made["__typename"] == "Task"
     assert (made["title"], made["status"], made["dueDate"]) == (
         "Write the tests",
@@ -22,20 +22,20 @@ async def test_a_task_is_noted_changed_and_deleted(world: World) -> None:
         "2027-01-31T00:00:00.000000Z",
     )
 
-    changed = await client.do("updateTask", TASK, id=made["id"], status="DONE", dueDate=None)
+    changed = await client.mutate("updateTask", TASK, id=made["id"], status="DONE", dueDate=None)
     assert (changed["title"], changed["status"], changed["dueDate"]) == ("Write the tests", "DONE", None)
     assert changed["version"] == 2
     assert changed["updatedAt"] > made["updatedAt"]
     assert (await client.run(READ, id=made["id"]))["task"]["title"] == "Write the tests"
 
-    assert (await client.do("deleteTask", TASK, id=made["id"]))["id"] == made["id"]
+    assert (await client.mutate("deleteTask", TASK, id=made["id"]))["id"] == made["id"]
     assert (await client.run(READ, id=made["id"]))["task"] is None
-    assert (await client.do("deleteTask", TASK, id=made["id"]))["code"] == "NOT_FOUND"
+    assert (await client.mutate("deleteTask", TASK, id=made["id"]))["code"] == "NOT_FOUND"
 
 
 async def test_only_the_fields_that_are_given_change(world: World) -> None:
     client = world.acme.member.client
-    project = await world.acme.admin.client.do("createProject", "... on Project { id }", name="Apollo")
+    project = await world.acme.admin.client.mutate("createProject", "... on Project { id }", name="Apollo")
     fields = f"{TASK} ... on Task {{ project {{ name }} assignee {{ fullName }} creator {{ fullName }} }}"
     given = {
         "title": "Write",
@@ -45,7 +45,7 @@ async def test_only_the_fields_that_are_given_change(world: World) -> None:
         "projectId": project["id"],
         "assigneeId": world.acme.admin.id,
     }
-    task = await client.do("createTask", fields, **given)
+    task = await client.mutate("createTask", fields, **given)
     assert (task["description"], task["status"], task["dueDate"]) == (
         "well",
         "IN_PROGRESS",
@@ -68,7 +68,7 @@ async def test_only_the_fields_that_are_given_change(world: World) -> None:
         ({"assigneeId": None}, {"assignee": None}),
     ]
     for step, seen in steps:
-        changed = await client.do("updateTask", fields, id=task["id"], **step)
+        changed = await client.mutate("updateTask", fields, id=task["id"], **step)
         moved = {"version": task["version"] + 1, "updatedAt": changed["updatedAt"]} if step else {}
         assert changed == {**task, **seen, **moved}
         assert changed["updatedAt"] > task["updatedAt"] or not step
@@ -77,14 +77,14 @@ async def test_only_the_fields_that_are_given_change(world: World) -> None:
 
 async def test_what_cannot_be_empty_is_not_emptied(world: World) -> None:
     client = world.acme.member.client
-    task = await client.do("createTask", TASK, title="Write")
+    task = await client.mutate("createTask", TASK, title="Write")
     update = "mutation($i: UpdateTaskInput!) { updateTask(input: $i) { __typename } }"
     given: dict[str, Any]
     for given in ({"title": None}, {"status": None}, {"status": "todo"}, {"dueDate": "soon"}, {"dueDate": 1}):
-        assert await client.codes(update, i={"id": task["id"], **given}) == ["BAD_USER_INPUT"], given
+        assert await client.error_codes(update, i={"id": task["id"], **given}) == ["BAD_USER_INPUT"], given
     create = "mutation($i: CreateTaskInput!) { createTask(input: $i) { __typename } }"
     for given in ({}, {"title": None}, {"title": 1}, {"title": "x", "status": None}, {"title": "x", "version": 2}):
-        assert await client.codes(create, i=given) == ["BAD_USER_INPUT"], given
+        assert await client.error_codes(create, i=given) == ["BAD_USER_INPUT"], given
     assert (await client.run(READ, id=task["id"]))["task"]["version"] == 1
     assert await world.connection.fetchval("SELECT count(*) FROM tasks") == 1
 
@@ -92,7 +92,7 @@ async def test_what_cannot_be_empty_is_not_emptied(world: World) -> None:
 async def test_what_is_wrong_with_a_task_is_said_field_by_field(world: World) -> None:
     client, acme = world.acme.member.client, world.acme
     foreign = f"Project:{await world.add('projects', tenant_id=world.globex.tenant_id, name='Theirs')}"
-    task = await client.do("createTask", TASK, title="x" * 200, description="d" * 2000)
+    task = await client.mutate("createTask", TASK, title="x" * 200, description="d" * 2000)
     wrong: list[tuple[dict[str, Any], list[str]]] = [
         ({"title": ""}, ["title"]),
         ({"title": "x" * 201, "description": "d" * 2001}, ["title", "description"]),
@@ -105,7 +105,7 @@ async def test_what_is_wrong_with_a_task_is_said_field_by_field(world: World) ->
     ]
     for given, paths in wrong:
         for mutation, more in (("createTask", {}), ("updateTask", {"id": task["id"]})):
-            refused = await client.do(mutation, f"{TASK} {FIELDS}", **more, **given)
+            refused = await client.mutate(mutation, f"{TASK} {FIELDS}", **more, **given)
             assert (refused["__typename"], refused["code"]) == ("InvalidInput", "BAD_USER_INPUT")
             assert [problem["path"] for problem in refused["fields"]] == paths
     assert await world.connection.fetchval("SELECT sum(version) FROM tasks") == 1
@@ -113,47 +113,47 @@ async def test_what_is_wrong_with_a_task_is_said_field_by_field(world: World) ->
 
 async def test_a_change_over_a_newer_version_is_answered_with_what_is_there(world: World) -> None:
     client = world.acme.member.client
-    task = await client.do("createTask", TASK, title="Write")
-    await client.do("updateTask", TASK, id=task["id"], title="First", expectedVersion=1)
-    late = await client.do("updateTask", f"{TASK} {CONFLICT}", id=task["id"], title="Second", expectedVersion=1)
+    task = await client.mutate("createTask", TASK, title="Write")
+    await client.mutate("updateTask", TASK, id=task["id"], title="First", expectedVersion=1)
+    late = await client.mutate("updateTask", f"{TASK} {CONFLICT}", id=task["id"], title="Second", expectedVersion=1)
     assert (late["__typename"], late["code"], late["currentVersion"]) == ("VersionConflict", "VERSION_CONFLICT", 2)
     assert late["current"] == {"id": task["id"], "title": "First", "version": 2}
 
 
 async def test_tasks_of_elsewhere_and_of_nowhere_read_the_same(world: World) -> None:
-    theirs = await world.globex.member.client.do("createTask", TASK, title="Theirs")
+    theirs = await world.globex.member.client.mutate("createTask", TASK, title="Theirs")
     owner = world.acme.owner.client
     unknown = f"Task:{new_id()}"
     for mutation, more in (("updateTask", {"title": "Mine", "expectedVersion": 9}), ("deleteTask", {})):
-        answers = [await owner.do(mutation, TASK, id=task_id, **more) for task_id in (theirs["id"], unknown)]
+        answers = [await owner.mutate(mutation, TASK, id=task_id, **more) for task_id in (theirs["id"], unknown)]
         missing = {"__typename": "NotFound", "message": "There is no such thing here.", "code": "NOT_FOUND"}
         assert answers == [missing] * 2
     both = "query($a: ID!, $b: ID!) { task(id: $a) { id } node(id: $b) { id } nodes(ids: [$a, $b]) { id } }"
     answers = [await owner.run(both, a=a, b=a) for a in (theirs["id"], unknown)]
     assert answers == [{"task": None, "node": None, "nodes": [None, None]}] * 2
     for wrong in ("", "x", "Task:", theirs["id"][5:], f"User:{theirs['id'][5:]}", f"task:{theirs['id'][5:]}"):
-        assert await owner.codes(READ, id=wrong) == ["BAD_USER_INPUT"], wrong
+        assert await owner.error_codes(READ, id=wrong) == ["BAD_USER_INPUT"], wrong
     assert (await world.globex.member.client.run(READ, id=theirs["id"]))["task"]["title"] == "Theirs"
 
 
 async def test_one_key_notes_one_task(world: World) -> None:
     client = world.acme.member.client
     given = {"title": "Once", "dueDate": "2027-01-31", "idempotencyKey": "k"}
-    answers = await asyncio.gather(*(client.do("createTask", TASK, **given) for _ in range(10)))
+    answers = await asyncio.gather(*(client.mutate("createTask", TASK, **given) for _ in range(10)))
     assert len({answer["id"] for answer in answers}) == 1
-    await client.do("updateTask", TASK, id=answers[0]["id"], title="Changed")
-    assert (await client.do("createTask", TASK, **given))["title"] == "Changed"
-    other = await client.do("createTask", TASK, **{**given, "title": "Twice"})
+    await client.mutate("updateTask", TASK, id=answers[0]["id"], title="Changed")
+    assert (await client.mutate("createTask", TASK, **given))["title"] == "Changed"
+    other = await client.mutate("createTask", TASK, **{**given, "title": "Twice"})
     assert (other["__typename"], other["code"]) == ("IdempotencyConflict", "IDEMPOTENCY_CONFLICT")
-    assert (await world.acme.admin.client.do("createTask", TASK, **given))["id"] != answers[0]["id"]
-    refused = await client.do("createTask", f"{TASK} {FIELDS}", title="", idempotencyKey="")
+    assert (await world.acme.admin.client.mutate("createTask", TASK, **given))["id"] != answers[0]["id"]
+    refused = await client.mutate("createTask", f"{TASK} {FIELDS}", title="", idempotencyKey="")
     assert [problem["path"] for problem in refused["fields"]] == ["idempotencyKey"]
     assert await world.connection.fetchval("SELECT count(*) FROM tasks") == 2
 
 
 async def test_twenty_fields_of_a_fresh_start_share_one_picture(world: World) -> None:
     client = world.acme.member.client
-    task = await client.do("createTask", TASK, title="Write")
+    task = await client.mutate("createTask", TASK, title="Write")
     lists = " ".join(
         f"l{n}: tasks(first: {n}) {{ totalCount nodes {{ title creator {{ id }} }} }}" for n in range(1, 11)
     )
@@ -167,7 +167,7 @@ async def test_twenty_fields_of_a_fresh_start_share_one_picture(world: World) ->
 async def test_a_nul_within_a_document_is_refused_and_not_stored(world: World) -> None:
     client = world.acme.owner.client
     for field in ('tasks(filter: {text: "a\\u0000"})', 'users(filter: {email: "\\u{0}"})', 'tasks(after: "\\u0000")'):
-        assert await client.codes(f"{{ {field} {{ totalCount }} }}") == ["BAD_USER_INPUT"], field
+        assert await client.error_codes(f"{{ {field} {{ totalCount }} }}") == ["BAD_USER_INPUT"], field
     made = await client.run('mutation { createTask(input: {title: "a\\u0000b"}) { __typename } }')
     assert made["createTask"]["__typename"] == "InvalidInput"
     assert await world.connection.fetchval("SELECT count(*) FROM tasks") == 0

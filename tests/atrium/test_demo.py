@@ -13,14 +13,14 @@ from sqlalchemy import make_url
 
 from atrium import demo, maintenance
 from atrium.demo import builders
-from atrium.demo.vocabulary import named
+from atrium.demo.vocabulary import person_name
 from atrium.settings import Settings, SettingsError
 from models import Invitation, Role, TaskStatus
 from tests.conftest import Cluster, Urls
-from tests.support.case_context import UNOWNED
-from tests.support.client import running
+from tests.support.case_context import TABLES_WITHOUT_OWNER
+from tests.support.client import run_app
 from tests.support.factories import insert
-from tests.support.pg_catalog import tables
+from tests.support.pg_catalog import table_names
 
 LOGINS = {
     "owner@acme.example.com": ("OWNER", "acme"),
@@ -61,7 +61,7 @@ async def load(urls: Urls, scale: float, **options: Any) -> str:
 
 async def everything(connection: asyncpg.Connection) -> dict[str, set[asyncpg.Record]]:
     """By table, all rows that are somebody's."""
-    everywhere = await tables(connection) - UNOWNED
+    everywhere = await table_names(connection) - TABLES_WITHOUT_OWNER
     return {table: set(await connection.fetch(f"SELECT * FROM {table}")) for table in everywhere}
 
 
@@ -123,13 +123,13 @@ async def test_times_are_in_order(urls: Urls, owner_connection: asyncpg.Connecti
 async def test_everybody_named_can_log_in_and_sees_their_tenant(urls: Urls) -> None:
     await load_once(urls)
     seen: dict[str, dict[str, Any]] = {}
-    async with running(urls) as app:
+    async with run_app(urls) as app:
         for email, (role, slug) in LOGINS.items():
-            session = await app.client().do(
+            session = await app.client_with().mutate(
                 "login", "... on Session { accessToken viewer { role } }", email=email, password=demo.PASSWORD
             )
             assert session["viewer"] == {"role": role}
-            page = await app.client(session["accessToken"]).run(FIRST_PAGE)
+            page = await app.client_with(session["accessToken"]).run(FIRST_PAGE)
             assert page["tenant"] == {"slug": slug}
             assert page["former"]["nodes"][0]["tasks"]["totalCount"] > 0
             assert page["projects"]["totalCount"] > 0
@@ -147,12 +147,12 @@ async def test_everybody_named_can_log_in_and_sees_their_tenant(urls: Urls) -> N
 
 async def test_the_trash_can_be_brought_back(urls: Urls) -> None:
     await load_once(urls)
-    async with running(urls) as app:
-        login = {"email": demo.OWNER, "password": demo.PASSWORD, "tenant": demo.TENANT}
-        session = await app.client().do("login", "... on Session { accessToken }", **login)
-        client = app.client(session["accessToken"])
+    async with run_app(urls) as app:
+        login = {"email": demo.OWNER_EMAIL, "password": demo.PASSWORD, "tenant": demo.TENANT_SLUG}
+        session = await app.client_with().mutate("login", "... on Session { accessToken }", **login)
+        client = app.client_with(session["accessToken"])
         [trashed] = (await client.run(FIRST_PAGE))["trashed"]["nodes"]
-        restored = await client.do("restoreProject", "... on Project { tasks { totalCount } }", id=trashed["id"])
+        restored = await client.mutate("restoreProject", "... on Project { tasks { totalCount } }", id=trashed["id"])
         assert restored["tasks"]["totalCount"] == 5
 
 
@@ -184,13 +184,13 @@ async def test_of_two_that_load_at_once_one_does(urls: Urls, owner_connection: a
 async def test_a_load_that_breaks_off_leaves_nothing(
     urls: Urls, owner_connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(stage: builders.Stage, _numbers: range) -> Iterator[builders.Row]:
+    def broken(stage: builders.CompanyContext, _numbers: range) -> Iterator[builders.Row]:
         if stage.company.slug == "globex":
             raise Broken
         yield from ()
 
-    last = builders.Part(Invitation, broken, least=1, full=1)
-    monkeypatch.setattr(demo, "PARTS", (*builders.PARTS[:-1], last))
+    last = builders.RowBuilder(Invitation, broken, minimum=1, at_full_scale=1)
+    monkeypatch.setattr(demo, "BUILDERS", (*builders.BUILDERS[:-1], last))
     with pytest.raises(Broken):
         await load(urls, 0)
     assert not any((await everything(owner_connection)).values())
@@ -247,7 +247,7 @@ async def test_what_is_not_the_demos_is_left_alone(urls: Urls, owner_connection:
 async def test_an_account_that_has_the_owners_address_is_not_taken_over(
     urls: Urls, owner_connection: asyncpg.Connection
 ) -> None:
-    await insert(owner_connection, "users", email=demo.OWNER, full_name="Somebody")
+    await insert(owner_connection, "users", email=demo.OWNER_EMAIL, full_name="Somebody")
     await load_once(urls)
     with pytest.raises(SettingsError, match="owner's account"):
         await load(urls, 0.01)
@@ -262,7 +262,7 @@ async def test_production_gets_none(urls: Urls, owner_connection: asyncpg.Connec
 
 
 def test_no_two_people_have_one_address() -> None:
-    addresses = {named(number)[1] for number in range(10_000)}
+    addresses = {person_name(number)[1] for number in range(10_000)}
     assert len(addresses) == 10_000
     assert all(address.isascii() and address == address.lower() for address in addresses)
 
@@ -291,5 +291,5 @@ async def test_documents_have_a_past_that_lies_in_the_past(urls: Urls) -> None:
     assert await connection.fetchval(watched)
     await connection.close()
     found = await maintenance.verify(urls.runtime, urls.owner, Progress(disable=True))
-    assert (found.damage, found.gap) == ([], None)
-    assert found.entries + found.tail > 0
+    assert (found.faults, found.first_gap) == ([], None)
+    assert found.entries + found.unsequenced > 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from atrium.settings import Settings, SettingsError, load, settings_table
+from atrium.settings import Settings, SettingsError, load_settings, settings_table
 from graph.runtime.complexity import Limits
 
 GOOD_KEY = "k3Jd9-fZq8LmX2_vTn7Bw5RsYh4Gc6Pa"
@@ -41,7 +41,7 @@ def test_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setenv("ATRIUM_GRAPHIQL", "")
     monkeypatch.setenv("ATRIUM_TRUSTED_PROXIES", "10.0.0.0/8, ::1")
     monkeypatch.setenv("ATRIUM_DATABASE_REPLICA_URLS", "postgres://a@b/c,postgres://d@e/f")
-    settings = load(tmp_path / ".env")
+    settings = load_settings(tmp_path / ".env")
     assert (settings.port, settings.host, settings.graphiql) == (2, "::1", None)
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
     assert len(settings.database_replica_urls) == 2
@@ -57,7 +57,7 @@ def test_faults_are_named_and_values_are_not(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("ATRIUM_DATABASE_URL", "mysql://hunter2@h/d")
     monkeypatch.setenv("ATRIUM_TRUSTED_PROXIES", "hunter2")
     with pytest.raises(SettingsError) as caught:
-        load(None)
+        load_settings(None)
     faults = str(caught.value).splitlines()
     assert [fault.partition(":")[0] for fault in faults] == [
         "ATRIUM_PORT",
@@ -99,7 +99,7 @@ def test_signing_keys_are_told_apart() -> None:
 )
 def test_start_is_refused(values: dict[str, str], missing: str) -> None:
     with pytest.raises(SettingsError, match=missing):
-        Settings(**values).checked_for_serving()
+        Settings(**values).require_servable()
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_start_is_refused(values: dict[str, str], missing: str) -> None:
 )
 def test_start_is_allowed(values: dict[str, str]) -> None:
     settings = Settings(**values)
-    assert settings.checked_for_serving() is settings
+    assert settings.require_servable() is settings
 
 
 def test_production_closes_by_default_and_opens_by_setting() -> None:

@@ -24,8 +24,8 @@ from graphql.utilities.coerce_input_value import coerce_input_literal
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import StrawberryArgument, convert_argument
 
-from graph.compiler.coercion import Inputs, Refused
-from graph.schema import Schema, build
+from graph.compiler.coercion import CoercionFailed, InputCoercion
+from graph.schema import Schema, create_schema
 
 TIMES = 40  # values for each argument
 LEAVES = [
@@ -36,7 +36,7 @@ LEAVES = [
 
 @pytest.fixture(scope="module")
 def schema() -> Schema:
-    return build()
+    return create_schema()
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def graphql(schema: Schema) -> GraphQLSchema:
 
 
 @pytest.fixture(scope="module")
-def inputs(schema: Schema) -> Inputs:
-    return Inputs(schema)
+def inputs(schema: Schema) -> InputCoercion:
+    return InputCoercion(schema)
 
 
 def arguments(schema: Schema, graphql: GraphQLSchema) -> Iterator[tuple[str, GraphQLArgument, StrawberryArgument]]:
@@ -59,17 +59,17 @@ def arguments(schema: Schema, graphql: GraphQLSchema) -> Iterator[tuple[str, Gra
                 yield f"{type_}.{name}.{key}", field.args[key], argument
 
 
-def json_for(type_: GraphQLInputType, chance: random.Random) -> Any:
+def random_json(type_: GraphQLInputType, chance: random.Random) -> Any:
     """A value that is about right for a type."""
     if is_non_null_type(type_):
-        return None if chance.random() < 0.02 else json_for(type_.of_type, chance)
+        return None if chance.random() < 0.02 else random_json(type_.of_type, chance)
     if chance.random() < 0.08:
         return chance.choice(LEAVES)
     if is_list_type(type_):
-        return [json_for(type_.of_type, chance) for _ in range(chance.randrange(3))]
+        return [random_json(type_.of_type, chance) for _ in range(chance.randrange(3))]
     if is_input_object_type(type_):
         fields = {name: field for name, field in type_.fields.items() if chance.random() < 0.7}
-        value = {name: json_for(field.type, chance) for name, field in fields.items()}
+        value = {name: random_json(field.type, chance) for name, field in fields.items()}
         return value | ({"unknown": 1} if chance.random() < 0.03 else {})
     if isinstance(type_, GraphQLEnumType):
         return chance.choice(list(type_.values))
@@ -77,7 +77,7 @@ def json_for(type_: GraphQLInputType, chance: random.Random) -> Any:
     return chance.choice(fitting.get(get_named_type(type_).name, LEAVES[:1] + LEAVES[4:5]))
 
 
-def written(value: Any, type_: GraphQLInputType, chance: random.Random, variables: dict[str, Any]) -> str:
+def write_literal(value: Any, type_: GraphQLInputType, chance: random.Random, variables: dict[str, Any]) -> str:
     """A value as a literal, with variables in some places, a few of which have no value."""
     if chance.random() < 0.2:
         name = f"v{len(variables)}"
@@ -86,10 +86,11 @@ def written(value: Any, type_: GraphQLInputType, chance: random.Random, variable
         return f"${name}"
     bare = type_.of_type if is_non_null_type(type_) else type_
     if isinstance(value, list) and is_list_type(bare):
-        return f"[{', '.join(written(each, bare.of_type, chance, variables) for each in value)}]"
+        return f"[{', '.join(write_literal(each, bare.of_type, chance, variables) for each in value)}]"
     if isinstance(value, dict) and is_input_object_type(bare):
         fields = {name: bare.fields[name].type for name in value if name in bare.fields}
-        return f"{{{', '.join(f'{key}: {written(value[key], of, chance, variables)}' for key, of in fields.items())}}}"
+        entries = (f"{key}: {write_literal(value[key], of, chance, variables)}" for key, of in fields.items())
+        return f"{{{', '.join(entries)}}}"
     if isinstance(bare, GraphQLEnumType) and isinstance(value, str) and value.isidentifier():
         return value
     if isinstance(value, str):
@@ -97,56 +98,60 @@ def written(value: Any, type_: GraphQLInputType, chance: random.Random, variable
     return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, dict) else "{}"
 
 
-def shown(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """A value with its types, whatever the order of an object's fields."""
     if isinstance(value, dict):
-        return str({key: shown(value[key]) for key in sorted(value)})
-    return str([shown(each) for each in value]) if isinstance(value, list) else repr(value)
+        return str({key: describe_value(value[key]) for key in sorted(value)})
+    return str([describe_value(each) for each in value]) if isinstance(value, list) else repr(value)
 
 
 def outcome(read: Any, *given: Any) -> Any:
     """What was read, or Undefined where the libraries have to."""
     try:
         return read(*given)
-    except Refused:
+    except CoercionFailed:
         return Undefined
 
 
-def test_variables_are_read_as_graphql_core_reads_them(schema: Schema, graphql: GraphQLSchema, inputs: Inputs) -> None:
+def test_variables_are_read_as_graphql_core_reads_them(
+    schema: Schema, graphql: GraphQLSchema, inputs: InputCoercion
+) -> None:
     seed, read = secrets.randbits(40), 0
     chance = random.Random(seed)
     for name, argument, _ in arguments(schema, graphql):
         coerce = inputs.coercer(argument.type)
         for _ in range(TIMES):
-            value = json_for(argument.type, chance)
+            value = random_json(argument.type, chance)
             found, expected = outcome(coerce, value), coerce_input_value(value, argument.type)
-            assert shown(found) == shown(expected), f"seed {seed}, {name}: {value}"
+            assert describe_value(found) == describe_value(expected), f"seed {seed}, {name}: {value}"
             read += found is not Undefined
     assert read > 1_000
 
 
-def test_literals_are_read_as_graphql_core_reads_them(schema: Schema, graphql: GraphQLSchema, inputs: Inputs) -> None:
+def test_literals_are_read_as_graphql_core_reads_them(
+    schema: Schema, graphql: GraphQLSchema, inputs: InputCoercion
+) -> None:
     seed, read = secrets.randbits(40), 0
     chance = random.Random(seed)
     for name, argument, _ in arguments(schema, graphql):
         for _ in range(TIMES):
             variables: dict[str, Any] = {}
-            text = written(json_for(argument.type, chance), argument.type, chance, variables)
+            text = write_literal(random_json(argument.type, chance), argument.type, chance, variables)
             given = {key: value for key, value in variables.items() if value is not Undefined}
             node = parse_value(text)
             expected = coerce_input_literal(node, argument.type, VariableValues({}, given))
             try:
-                found = outcome(inputs.literal(node, argument.type), given)
-            except Refused:
+                found = outcome(inputs.literal_coercer(node, argument.type), given)
+            except CoercionFailed:
                 found = Undefined
             if found is not Undefined and not (text.startswith("$") and not given):  # an argument that is absent
-                assert shown(found) == shown(expected), f"seed {seed}, {name}: {text} {given}"
+                assert describe_value(found) == describe_value(expected), f"seed {seed}, {name}: {text} {given}"
             read += found is not Undefined
     assert read > 1_000
 
 
 def test_values_are_converted_as_strawberry_converts_them(
-    schema: Schema, graphql: GraphQLSchema, inputs: Inputs
+    schema: Schema, graphql: GraphQLSchema, inputs: InputCoercion
 ) -> None:
     seed, read = secrets.randbits(40), 0
     chance = random.Random(seed)
@@ -157,7 +162,7 @@ def test_values_are_converted_as_strawberry_converts_them(
     for name, argument, declared in arguments(schema, graphql):
         convert = inputs.converter(declared.type)
         for _ in range(TIMES):
-            value = coerce_input_value(json_for(argument.type, chance), argument.type)
+            value = coerce_input_value(random_json(argument.type, chance), argument.type)
             if value is Undefined:
                 continue
             try:

@@ -16,13 +16,13 @@ import asyncpg
 import pytest
 
 from graph.compiler import Compiler
-from graph.runtime.lru import Cache
-from models.database.identity import CALL, Identity, entry
+from graph.runtime.lru import SegmentedLRU
+from models.database.identity import ENTER_CALL, Identity, enter_arguments
 from tests.conftest import Urls
-from tests.support.client import App, running
-from tests.support.differential import Both, Tally, both, compare
-from tests.support.factories import World, found_world, person
-from tests.support.leak_checks import left_behind
+from tests.support.client import App, run_app
+from tests.support.differential import BothExecutors, Tally, compare_query, run_both
+from tests.support.factories import World, create_person, create_world
+from tests.support.leak_checks import leaked_settings
 
 SHARE = int(os.environ.get("ATRIUM_TEST_QUERIES") or 200)  # the gate asks for 1,000
 ALL = 20_000
@@ -34,17 +34,17 @@ ADDRESSES = "{ users { nodes { email } } }"
 @pytest.fixture
 async def app(urls: Urls) -> AsyncIterator[App]:
     """The application with its compiler, whatever the others run on."""
-    async with running(urls, compiler=True) as made:
+    async with run_app(urls, compiler=True) as made:
         yield made
 
 
 @pytest.fixture
-async def executors(urls: Urls, owner_connection: asyncpg.Connection) -> AsyncIterator[Both]:
-    async with both(urls, owner_connection) as found:
+async def executors(urls: Urls, owner_connection: asyncpg.Connection) -> AsyncIterator[BothExecutors]:
+    async with run_both(urls, owner_connection) as found:
         yield found
 
 
-async def differ(executors: Both, queries: int) -> Tally:
+async def compare_random_queries(executors: BothExecutors, queries: int) -> Tally:
     """Ask random queries of both; a seed that is given asks the same ones again, about the same things.
 
     Only people, tenants and the log's entries have other ids each time.
@@ -52,49 +52,49 @@ async def differ(executors: Both, queries: int) -> Tally:
     seed = int(os.environ.get("ATRIUM_TEST_SEED") or secrets.randbits(40))
     tally = Tally()
     while tally.queries < queries:
-        await compare(executors, seed, tally)
-        executors.told.clear()
+        await compare_query(executors, seed, tally)
+        executors.reference_answers.clear()
         seed += 1
     return tally
 
 
-def least(share: float, queries: int) -> float:
+def least_expected(share: float, queries: int) -> float:
     """How many of so many random queries are at least that share, but for chance: four standard deviations fewer."""
     return queries * share - 4 * sqrt(queries * share * (1 - share))
 
 
-async def test_both_executors_give_equal_answers(executors: Both) -> None:
-    tally = await differ(executors, SHARE)
-    assert tally.compiled >= least(0.95, tally.queries), str(tally)
-    assert tally.with_rows >= least(0.8, tally.queries), str(tally)
+async def test_both_executors_give_equal_answers(executors: BothExecutors) -> None:
+    tally = await compare_random_queries(executors, SHARE)
+    assert tally.compiled >= least_expected(0.95, tally.queries), str(tally)
+    assert tally.with_rows >= least_expected(0.8, tally.queries), str(tally)
 
 
 @pytest.mark.exhaustive
-async def test_both_executors_give_equal_answers_for_long(executors: Both) -> None:
-    tally = await differ(executors, ALL)
+async def test_both_executors_give_equal_answers_for_long(executors: BothExecutors) -> None:
+    tally = await compare_random_queries(executors, ALL)
     sys.stdout.write(f"{tally}\n")
-    assert tally.compiled >= least(0.95, tally.queries), str(tally)
-    assert tally.with_rows >= least(0.8, tally.queries), str(tally)
+    assert tally.compiled >= least_expected(0.95, tally.queries), str(tally)
+    assert tally.with_rows >= least_expected(0.8, tally.queries), str(tally)
 
 
 def compiler_of(app: App) -> Compiler:
-    compiler = app.parts.schema.compiler
+    compiler = app.components.schema.compiler
     assert isinstance(compiler, Compiler)
     return compiler
 
 
-async def told(app: App, token: str | None, query: str, **variables: Any) -> dict[str, Any]:
+async def executor_extension(app: App, token: str | None, query: str, **variables: Any) -> dict[str, Any]:
     """What an answer says of who gave it."""
-    extensions: dict[str, Any] = (await app.client(token).send(query, **variables)).get("extensions", {})
+    extensions: dict[str, Any] = (await app.client_with(token).send(query, **variables)).get("extensions", {})
     return extensions
 
 
 # Plans
 
 
-async def test_members_with_equal_permissions_share_a_plan_and_no_row(executors: Both) -> None:
+async def test_members_with_equal_permissions_share_a_plan_and_no_row(executors: BothExecutors) -> None:
     world, app = executors.world, executors.compiled
-    other = await person(app, world.connection, "other@acme.example.com", world.acme.tenant_id, "member")
+    other = await create_person(app, world.connection, "other@acme.example.com", world.acme.tenant_id, "member")
     clients = [world.acme.member.client, other.client]
     seen = [[(await client.run(ORDERS, n=50))["orders"] for client in clients] for _ in range(3)]
     assert seen[0] == seen[1] == seen[2]
@@ -106,7 +106,7 @@ async def test_members_with_equal_permissions_share_a_plan_and_no_row(executors:
     assert all(sum(node["email"] is not None for node in nodes) == 1 for nodes in emails)
 
 
-async def test_a_plan_serves_any_value(executors: Both) -> None:
+async def test_a_plan_serves_any_value(executors: BothExecutors) -> None:
     compiler, client = compiler_of(executors.compiled), executors.world.acme.owner.client
     await client.run(ORDERS, n=1)
     before = len(compiler._plans)  # noqa: SLF001  # how many there are is no one else's business
@@ -116,7 +116,7 @@ async def test_a_plan_serves_any_value(executors: Both) -> None:
 
 
 def test_what_is_asked_for_again_outlives_a_flood() -> None:
-    cache: Cache[int, str] = Cache(100)
+    cache: SegmentedLRU[int, str] = SegmentedLRU(100)
     for key in range(50):
         cache.put(key, "kept")
         assert cache.get(key) == "kept"
@@ -128,7 +128,7 @@ def test_what_is_asked_for_again_outlives_a_flood() -> None:
 
 
 def test_a_cache_is_bounded_whatever_is_asked() -> None:
-    chance, cache = random.Random(secrets.randbits(40)), Cache[int, int](20)
+    chance, cache = random.Random(secrets.randbits(40)), SegmentedLRU[int, int](20)
     for _ in range(5_000):
         key = chance.randrange(60)
         found = cache.get(key)
@@ -138,32 +138,32 @@ def test_a_cache_is_bounded_whatever_is_asked() -> None:
         assert len(cache) <= 20
 
 
-async def test_a_flood_of_texts_evicts_no_plan(executors: Both) -> None:
+async def test_a_flood_of_texts_evicts_no_plan(executors: BothExecutors) -> None:
     compiler, client = compiler_of(executors.compiled), executors.world.acme.owner.client
     for _ in range(2):
         await client.run(ORDERS, n=1)
-    kept = set(map(id, compiler._plans._kept.values()))  # noqa: SLF001  # whether it is still the same
+    kept = set(map(id, compiler._plans._protected.values()))  # noqa: SLF001  # whether it is still the same
     for number in range(700):
         await client.send(f"{{ a{number}: __typename viewer {{ id }} }}")
     await client.run(ORDERS, n=1)
-    assert kept <= set(map(id, compiler._plans._kept.values()))  # noqa: SLF001  # likewise
+    assert kept <= set(map(id, compiler._plans._protected.values()))  # noqa: SLF001  # likewise
 
 
 # Who is let in
 
 
-async def test_who_was_shut_out_is_out_with_the_next_statement(executors: Both) -> None:
+async def test_who_was_shut_out_is_out_with_the_next_statement(executors: BothExecutors) -> None:
     world, member = executors.world, executors.world.acme.member
     assert (await member.client.run(ORDERS, n=1))["orders"]["totalCount"] > 0
     await world.connection.execute("UPDATE sessions SET revoked_at = now() WHERE id = $1", member.session_id)
-    assert await member.client.codes(ORDERS, n=1) == ["UNAUTHENTICATED"]
+    assert await member.client.error_codes(ORDERS, n=1) == ["UNAUTHENTICATED"]
 
 
-async def test_another_role_gets_no_old_plan(executors: Both) -> None:
+async def test_another_role_gets_no_old_plan(executors: BothExecutors) -> None:
     world, admin = executors.world, executors.world.acme.admin
     await admin.client.run(ORDERS, n=1)
     await world.connection.execute("UPDATE memberships SET role = 'MEMBER' WHERE id = $1", admin.member_id)
-    assert await admin.client.codes(ORDERS, n=1) == ["UNAUTHENTICATED"]
+    assert await admin.client.error_codes(ORDERS, n=1) == ["UNAUTHENTICATED"]
 
 
 # What is told
@@ -187,7 +187,7 @@ async def test_another_role_gets_no_old_plan(executors: Both) -> None:
     ],
 )
 async def test_developers_are_told_who_answered(world: World, query: str, declined: str | None) -> None:
-    found = await told(world.app, world.acme.member.client.token, query)
+    found = await executor_extension(world.app, world.acme.member.client.token, query)
     expected = {"executor": "compiler"} if declined is None else {"executor": "reference", "declined": declined}
     if declined == "":
         del expected["declined"]
@@ -195,9 +195,9 @@ async def test_developers_are_told_who_answered(world: World, query: str, declin
 
 
 async def test_nobody_is_told_in_production(urls: Urls, owner_connection: asyncpg.Connection) -> None:
-    async with running(urls, environment="production", compiler=True) as app:
-        world = await found_world(app, owner_connection)
-        assert await told(app, world.acme.owner.client.token, ADDRESSES) == {}
+    async with run_app(urls, environment="production", compiler=True) as app:
+        world = await create_world(app, owner_connection)
+        assert await executor_extension(app, world.acme.owner.client.token, ADDRESSES) == {}
 
 
 async def test_both_executors_are_counted(world: World) -> None:
@@ -218,8 +218,8 @@ async def test_the_log_says_why_once(world: World, caplog: pytest.LogCaptureFixt
     assert "01a20fde" not in caplog.text
 
 
-async def test_it_can_be_turned_off(executors: Both) -> None:
-    found = await told(executors.reference, executors.world.acme.owner.client.token, ADDRESSES)
+async def test_it_can_be_turned_off(executors: BothExecutors) -> None:
+    found = await executor_extension(executors.reference, executors.world.acme.owner.client.token, ADDRESSES)
     assert found == {"executor": "reference"}
 
 
@@ -228,18 +228,18 @@ async def test_it_can_be_turned_off(executors: Both) -> None:
 SET = "SELECT name FROM pg_settings WHERE source = 'session'"
 
 
-async def cancelled(app: App, identity: Identity, times: int) -> int:
+async def cancel_statements(app: App, identity: Identity, times: int) -> int:
     """Break off statements at any moment of theirs; gives how many were."""
-    database, chance = app.parts.database, random.Random(secrets.randbits(40))
-    entered = entry(identity)
-    statement = f"SELECT pg_sleep(${len(entered) + 1}::float8)::text FROM {CALL} entered"
-    await asyncio.gather(*(database.answer(statement, [*entered, 0.1]) for _ in range(database.pool_size)))
-    backends = {warm.driver.get_server_pid() for warm in database.at_hand}
+    database, chance = app.components.database, random.Random(secrets.randbits(40))
+    entered = enter_arguments(identity)
+    statement = f"SELECT pg_sleep(${len(entered) + 1}::float8)::text FROM {ENTER_CALL} entered"
+    await asyncio.gather(*(database.fetch_value(statement, [*entered, 0.1]) for _ in range(database.pool_size)))
+    backends = {warm.driver.get_server_pid() for warm in database.autocommit_connections}
     broken_off = 0
     for _ in range(times // database.pool_size):
         tasks = [
             asyncio.create_task(
-                database.answer(statement, [*entered, chance.choice([0.0, 30.0])], keep=chance.random() < 0.7)
+                database.fetch_value(statement, [*entered, chance.choice([0.0, 30.0])], prepare=chance.random() < 0.7)
             )
             for _ in range(database.pool_size)
         ]
@@ -248,46 +248,48 @@ async def cancelled(app: App, identity: Identity, times: int) -> int:
             task.cancel()
         done = await asyncio.gather(*tasks, return_exceptions=True)
         broken_off += sum(isinstance(each, asyncio.CancelledError) for each in done)
-    assert backends & {warm.driver.get_server_pid() for warm in database.at_hand}, "none was in use all the time"
+    assert backends & {warm.driver.get_server_pid() for warm in database.autocommit_connections}, (
+        "none was in use all the time"
+    )
     return broken_off
 
 
-async def nothing_left(app: App) -> None:
+async def assert_nothing_left(app: App) -> None:
     """No connection carries anything from one statement to the next."""
-    at_hand = [warm.driver for warm in app.parts.database.at_hand]  # as they are, cleaned by nobody
+    at_hand = [warm.driver for warm in app.components.database.autocommit_connections]  # as they are, cleaned by nobody
     assert at_hand
     for driver in at_hand:
-        assert await left_behind(driver) == {}
+        assert await leaked_settings(driver) == {}
         assert await driver.fetch(SET) == []
         assert not driver.is_in_transaction()
 
 
-async def _cancelled_operations(urls: Urls, connection: asyncpg.Connection, times: int) -> None:
-    async with running(urls, pool_size=4, compiler=True) as app:
-        world = await found_world(app, connection)
+async def _cancel_operations(urls: Urls, connection: asyncpg.Connection, times: int) -> None:
+    async with run_app(urls, pool_size=4, compiler=True) as app:
+        world = await create_world(app, connection)
         member = world.acme.member
         identity = Identity(member.tenant_id, member.user_id, member.role, member.session_id, "r", "203.0.113.9", "b")
-        assert await cancelled(app, identity, times) > times // 2
+        assert await cancel_statements(app, identity, times) > times // 2
         await world.acme.owner.client.run(ADDRESSES)
-        await nothing_left(app)
-        assert app.parts.database.in_use == 0
+        await assert_nothing_left(app)
+        assert app.components.database.in_use == 0
 
 
 async def test_cancelled_operations_leave_nothing(urls: Urls, owner_connection: asyncpg.Connection) -> None:
-    await _cancelled_operations(urls, owner_connection, 200)
+    await _cancel_operations(urls, owner_connection, 200)
 
 
 @pytest.mark.exhaustive
 async def test_ten_thousand_cancelled_operations_leave_nothing(
     urls: Urls, owner_connection: asyncpg.Connection
 ) -> None:
-    await _cancelled_operations(urls, owner_connection, 10_000)
+    await _cancel_operations(urls, owner_connection, 10_000)
 
 
-async def test_answers_leave_nothing(executors: Both) -> None:
+async def test_answers_leave_nothing(executors: BothExecutors) -> None:
     for who in itertools.islice(executors.people, 3):
         await who.compiled.run(ADDRESSES)
-        await nothing_left(executors.compiled)
+        await assert_nothing_left(executors.compiled)
 
 
 # Whatever the planner does
@@ -312,11 +314,11 @@ NESTED = """{
 
 @pytest.mark.parametrize("planner", PLANNERS, ids=lambda planner: ",".join(planner) or "as it is")
 async def test_the_walls_stand_before_anything_is_read(
-    executors: Both, urls: Urls, planner: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    executors: BothExecutors, urls: Urls, planner: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[tuple[str, list[Any]]] = []
-    database, member = executors.compiled.parts.database, executors.world.acme.member
-    answer = database.answer
+    database, member = executors.compiled.components.database, executors.world.acme.member
+    answer = database.fetch_value
 
     async def noted(statement: str, values: Any, **options: Any) -> str:
         sent.append((statement, list(values)))
@@ -335,6 +337,6 @@ async def test_the_walls_stand_before_anything_is_read(
         assert (
             await connection.fetchval(statement, *values[:3], executors.world.outsider.session_id, *values[4:]) is None
         )
-        assert await left_behind(connection) == {}
+        assert await leaked_settings(connection) == {}
     finally:
         await connection.close()

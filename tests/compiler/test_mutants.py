@@ -19,17 +19,17 @@ import pytest
 import pytest_asyncio
 
 import graph
-from graph.execution import Texts
-from tests.support.differential import Both, Tally, both, compare
-from tests.support.differential_updates import compare_edit
+from graph.execution import DocumentCache
+from tests.support.differential import BothExecutors, Tally, compare_query, run_both
+from tests.support.differential_updates import compare_update
 
 MUTANTS = sorted(Path(__file__).with_name("mutants").glob("*.patch"))
 ROOT = Path(graph.__file__).parent.parent
 PACKAGE = "graph.compiler"
 QUERIES = 1_000
-SHARE = 2
-LEAST = 0.8  # of the queries are compiled, or else that is what was noticed
-LEAST_EDITS = 0.1
+SAMPLED_MUTANTS = 2
+MIN_COMPILED_SHARE = 0.8  # of the queries are compiled, or else that is what was noticed
+MIN_COMPILED_UPDATE_SHARE = 0.1
 
 in_module = pytest.mark.asyncio(loop_scope="module")
 
@@ -39,16 +39,16 @@ class Survived(AssertionError):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def executors(make_database: Callable[[], Awaitable[Any]]) -> AsyncIterator[Both]:
+async def executors(make_database: Callable[[], Awaitable[Any]]) -> AsyncIterator[BothExecutors]:
     urls = await make_database()
     connection = await asyncpg.connect(urls.plain("owner"))
-    async with both(urls, connection) as found:
+    async with run_both(urls, connection) as found:
         yield found
     await connection.close()
 
 
 @contextmanager
-def mutated(patch: Path | None, folder: Path) -> Iterator[Any]:
+def apply_mutant(patch: Path | None, folder: Path) -> Iterator[Any]:
     """A copy of the compiler's package, with a patch applied if there is one, instead of the real one."""
     copy = folder / "graph" / "compiler"
     shutil.copytree(ROOT / "graph" / "compiler", copy, ignore=shutil.ignore_patterns("__pycache__"))
@@ -71,18 +71,22 @@ def mutated(patch: Path | None, folder: Path) -> Iterator[Any]:
         graph.compiler = real[PACKAGE]  # type: ignore[attr-defined]  # importing it has set it
 
 
-async def noticed(executors: Both, patch: Path | None, folder: Path, *, seed: int, queries: int = QUERIES) -> int:
+async def queries_until_noticed(
+    executors: BothExecutors, patch: Path | None, folder: Path, *, seed: int, queries: int = QUERIES
+) -> int:
     """After how many queries a mutant is found out.
 
     Raises:
         Survived: it was not.
     """
-    schema, tally = executors.compiled.parts.schema, Tally()
-    is_of_edits = patch is not None and patch.stem.startswith("edits_")
-    compare_next = compare_edit if is_of_edits else compare
-    with mutated(patch, folder) as package:
+    schema, tally = executors.compiled.components.schema, Tally()
+    is_of_edits = patch is not None and patch.stem.startswith("updates_")
+    compare_next = compare_update if is_of_edits else compare_query
+    with apply_mutant(patch, folder) as package:
         real = schema.compiler
-        executors.use(package.Compiler(schema, executors.schema, Texts(_limits(schema), introspection=True)))
+        executors.use_compiler(
+            package.Compiler(schema, executors.schema, DocumentCache(_limits(schema), introspection=True))
+        )
         try:
             while tally.queries < queries:
                 await compare_next(executors, seed, tally)
@@ -92,20 +96,20 @@ async def noticed(executors: Both, patch: Path | None, folder: Path, *, seed: in
         finally:
             schema.compiler = real
             if is_of_edits:
-                executors.told.clear()  # of what is no longer so
-    if tally.compiled < (LEAST_EDITS if is_of_edits else LEAST) * tally.queries:
+                executors.reference_answers.clear()  # of what is no longer so
+    if tally.compiled < (MIN_COMPILED_UPDATE_SHARE if is_of_edits else MIN_COMPILED_SHARE) * tally.queries:
         return tally.queries
     raise Survived(patch)
 
 
 def _limits(schema: Any) -> Any:
-    return schema.compiler._texts.limits  # noqa: SLF001  # the same as the real one's
+    return schema.compiler._document_cache.limits  # noqa: SLF001  # the same as the real one's
 
 
 @in_module
-async def test_without_a_fault_there_is_nothing_to_notice(executors: Both, tmp_path: Path) -> None:
+async def test_without_a_fault_there_is_nothing_to_notice(executors: BothExecutors, tmp_path: Path) -> None:
     with pytest.raises(Survived):
-        await noticed(executors, None, tmp_path, seed=0, queries=60)
+        await queries_until_noticed(executors, None, tmp_path, seed=0, queries=60)
 
 
 def test_there_are_enough_mutants() -> None:
@@ -114,19 +118,19 @@ def test_there_are_enough_mutants() -> None:
 
 @pytest.mark.parametrize("patch", MUTANTS, ids=lambda patch: patch.stem)
 def test_every_mutant_can_be_made(patch: Path, tmp_path: Path) -> None:
-    with mutated(patch, tmp_path):
+    with apply_mutant(patch, tmp_path):
         pass
 
 
 @in_module
-async def test_some_mutants_are_noticed(executors: Both, tmp_path: Path) -> None:
-    for patch in random.sample(MUTANTS, SHARE):
-        await noticed(executors, patch, tmp_path / patch.stem, seed=0)
+async def test_some_mutants_are_noticed(executors: BothExecutors, tmp_path: Path) -> None:
+    for patch in random.sample(MUTANTS, SAMPLED_MUTANTS):
+        await queries_until_noticed(executors, patch, tmp_path / patch.stem, seed=0)
 
 
 @pytest.mark.exhaustive
 @in_module
 @pytest.mark.parametrize("patch", MUTANTS, ids=lambda patch: patch.stem)
-async def test_every_mutant_is_noticed(executors: Both, tmp_path: Path, patch: Path) -> None:
-    queries = await noticed(executors, patch, tmp_path / patch.stem, seed=0)
+async def test_every_mutant_is_noticed(executors: BothExecutors, tmp_path: Path, patch: Path) -> None:
+    queries = await queries_until_noticed(executors, patch, tmp_path / patch.stem, seed=0)
     sys.stdout.write(f"{patch.stem}: noticed after {queries} queries\n")

@@ -10,11 +10,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from models.database.errors import Broken, Overloaded
-from models.database.identity import Identity, entry
+from models.database.errors import ConnectionLost, PoolTimeout
+from models.database.identity import Identity, enter_arguments
 from tests.conftest import Urls
-from tests.support.differential import Both, Tally, both
-from tests.support.differential_updates import compare_edit
+from tests.support.differential import BothExecutors, Tally, run_both
+from tests.support.differential_updates import compare_update
 from tests.support.factories import insert
 
 SHARE = 150
@@ -28,38 +28,38 @@ RENAME = """mutation Rename($id: ID!, $title: String!, $seen: Int) {
 
 
 @pytest.fixture
-async def executors(urls: Urls, owner_connection: asyncpg.Connection) -> AsyncIterator[Both]:
-    async with both(urls, owner_connection) as found:
+async def executors(urls: Urls, owner_connection: asyncpg.Connection) -> AsyncIterator[BothExecutors]:
+    async with run_both(urls, owner_connection) as found:
         yield found
 
 
-async def differ(executors: Both, edits: int) -> Tally:
+async def compare_random_updates(executors: BothExecutors, edits: int) -> Tally:
     seed = int(os.environ.get("ATRIUM_TEST_SEED") or secrets.randbits(40))
     tally = Tally()
     while tally.queries < edits:
-        await compare_edit(executors, seed, tally)
+        await compare_update(executors, seed, tally)
         seed += 1
     return tally
 
 
-async def test_both_executors_carry_edits_out_alike(executors: Both) -> None:
-    tally = await differ(executors, SHARE)
+async def test_both_executors_carry_edits_out_alike(executors: BothExecutors) -> None:
+    tally = await compare_random_updates(executors, SHARE)
     assert tally.compiled > 0.15 * tally.queries, str(tally)
 
 
 @pytest.mark.exhaustive
-async def test_both_executors_carry_edits_out_alike_for_long(executors: Both) -> None:
-    tally = await differ(executors, ALL)
+async def test_both_executors_carry_edits_out_alike_for_long(executors: BothExecutors) -> None:
+    tally = await compare_random_updates(executors, ALL)
     sys.stdout.write(f"{tally}\n")
 
 
-async def task(executors: Both) -> str:
+async def task(executors: BothExecutors) -> str:
     acme = executors.world.acme
     row = {"title": "old", "status": "TODO", "created_by": acme.owner.user_id}
     return f"Task:{await insert(executors.world.connection, 'tasks', tenant_id=acme.tenant_id, **row)}"
 
 
-async def test_of_many_who_saw_the_same_version_one_edits(executors: Both) -> None:
+async def test_of_many_who_saw_the_same_version_one_edits(executors: BothExecutors) -> None:
     row, client = await task(executors), executors.world.acme.member.client
     answers = await asyncio.gather(*(client.run(RENAME, id=row, title=f"{n}", seen=1) for n in range(20)))
     versions = [answer["updateTask"].get("version") for answer in answers]
@@ -69,36 +69,36 @@ async def test_of_many_who_saw_the_same_version_one_edits(executors: Both) -> No
     )
 
 
-async def test_without_a_version_all_of_them_do(executors: Both) -> None:
+async def test_without_a_version_all_of_them_do(executors: BothExecutors) -> None:
     row, client = await task(executors), executors.world.acme.member.client
     answers = await asyncio.gather(*(client.run(RENAME, id=row, title=f"{n}") for n in range(20)))
     assert sorted(answer["updateTask"]["version"] for answer in answers) == list(range(2, 22))
 
 
-async def test_who_was_shut_out_edits_nothing(executors: Both) -> None:
+async def test_who_was_shut_out_edits_nothing(executors: BothExecutors) -> None:
     world, row = executors.world, await task(executors)
     await world.acme.member.client.run(RENAME, id=row, title="first")
     await world.connection.execute("UPDATE sessions SET revoked_at = now() WHERE id = $1", world.acme.member.session_id)
-    assert await world.acme.member.client.codes(RENAME, id=row, title="second") == ["UNAUTHENTICATED"]
+    assert await world.acme.member.client.error_codes(RENAME, id=row, title="second") == ["UNAUTHENTICATED"]
     assert await world.connection.fetchval("SELECT title FROM tasks WHERE id = $1::uuid", row[5:]) == "first"
 
 
-@pytest.mark.parametrize("failure", [Broken(), Overloaded()])
+@pytest.mark.parametrize("failure", [ConnectionLost(), PoolTimeout()])
 async def test_an_edit_of_which_nobody_knows_is_not_tried_again(
-    executors: Both, failure: Exception, monkeypatch: pytest.MonkeyPatch
+    executors: BothExecutors, failure: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row, client = await task(executors), executors.world.acme.member.client
-    database = executors.compiled.parts.database
+    database = executors.compiled.components.database
 
     async def fails(*_args: Any, **_options: Any) -> str:
         raise failure
 
     monkeypatch.setattr(database, "answer", fails)
-    assert await client.codes(RENAME, id=row, title="new") == ["SERVICE_UNAVAILABLE"]
+    assert await client.error_codes(RENAME, id=row, title="new") == ["SERVICE_UNAVAILABLE"]
     assert await executors.world.connection.fetchval("SELECT title FROM tasks WHERE id = $1::uuid", row[5:]) == "old"
 
 
-async def test_a_link_edits_nothing(executors: Both) -> None:
+async def test_a_link_edits_nothing(executors: BothExecutors) -> None:
     row, client = await task(executors), executors.world.acme.member.client
     text = f'mutation {{ updateTask(input: {{id: "{row}", title: "new"}}) {{ __typename ... on Task {{ title }} }} }}'
     headers = {"authorization": f"Bearer {client.token}"}
@@ -107,7 +107,7 @@ async def test_a_link_edits_nothing(executors: Both) -> None:
     assert await executors.world.connection.fetchval("SELECT title FROM tasks WHERE id = $1::uuid", row[5:]) == "old"
 
 
-PLANNERS = [
+PLANNER_SETTINGS = [
     {},
     {"plan_cache_mode": "force_generic_plan"},
     {"plan_cache_mode": "force_custom_plan"},
@@ -116,13 +116,13 @@ PLANNERS = [
 ]
 
 
-@pytest.mark.parametrize("planner", PLANNERS, ids=lambda planner: ",".join(planner) or "as it is")
+@pytest.mark.parametrize("planner", PLANNER_SETTINGS, ids=lambda planner: ",".join(planner) or "as it is")
 async def test_whoever_edits_is_let_in_before_a_row_is_looked_for(
-    executors: Both, urls: Urls, planner: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    executors: BothExecutors, urls: Urls, planner: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[tuple[str, list[Any]]] = []
-    database, acme = executors.compiled.parts.database, executors.world.acme
-    answer = database.answer
+    database, acme = executors.compiled.components.database, executors.world.acme
+    answer = database.fetch_value
 
     async def noted(statement: str, values: Any, **options: Any) -> str:
         sent.append((statement, list(values)))
@@ -137,8 +137,8 @@ async def test_whoever_edits_is_let_in_before_a_row_is_looked_for(
             assert await connection.fetchval(statement, *values) is not None
             plan = await connection.fetch(f"EXPLAIN {statement}", *values)
             assert any("One-Time Filter" in row[0] for row in plan)
-        width = len(entry(Identity()))
-        other = await connection.fetchval(statement, *entry(Identity()), *values[width:])
+        width = len(enter_arguments(Identity()))
+        other = await connection.fetchval(statement, *enter_arguments(Identity()), *values[width:])
         assert other is None
         stranger = [executors.world.globex.tenant_id, *values[1:]]
         assert await connection.fetchval(statement, *stranger) is None

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from tests.support.pg_catalog import tables
+from tests.support.pg_catalog import table_names
 
 EXEMPT = {
     "article_words": "words that occur in what everybody may read; made from the articles",
@@ -46,7 +46,7 @@ async def triggers(owner_connection: asyncpg.Connection) -> Triggers:
 
 
 async def test_no_table_escapes(owner_connection: asyncpg.Connection, triggers: Triggers) -> None:
-    assert triggers.keys() | EXEMPT.keys() == await tables(owner_connection)
+    assert triggers.keys() | EXEMPT.keys() == await table_names(owner_connection)
     assert not triggers.keys() & EXEMPT.keys()
     for table, made in triggers.items():
         assert made.keys() == ACTIONS, table

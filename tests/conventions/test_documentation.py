@@ -19,7 +19,7 @@ from atrium.settings import PREFIX, Settings, settings_table
 from graph.runtime import complexity
 from models import Model
 from services.errors import DomainError
-from tests.support.doc_pages import FENCE, PAGES, fences, named, text
+from tests.support.doc_pages import CODE_BLOCK, PAGES, code_blocks, page_text, relative_path
 from tests.support.source_files import ROOT, sources
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -27,12 +27,12 @@ QUERY = re.compile(r'"query":\s*("(?:[^"\\]|\\.)*")')
 
 
 def between(page: Path, mark: str) -> str:
-    return text(page).partition(f"<!-- {mark} -->\n")[2].partition(f"<!-- /{mark} -->")[0]
+    return page_text(page).partition(f"<!-- {mark} -->\n")[2].partition(f"<!-- /{mark} -->")[0]
 
 
 def anchors(page: Path) -> set[str]:
     """What can be linked to on a page: its headings, in lower case, with hyphens for spaces and no punctuation."""
-    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text(page)), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", CODE_BLOCK.sub("", page_text(page)), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -40,9 +40,9 @@ def test_the_settings_table_is_current() -> None:
     assert between(ROOT / "README.md", "settings") == settings_table()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
+@pytest.mark.parametrize("page", PAGES, ids=relative_path)
 def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
-    for target in LINK.findall(FENCE.sub("", text(page))):
+    for target in LINK.findall(CODE_BLOCK.sub("", page_text(page))):
         if re.match(r"https?://", target):
             continue
         path, _, anchor = target.partition("#")
@@ -54,8 +54,8 @@ def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
 
 def commands(page: Path) -> Iterator[list[str]]:
     """The commands that a page tells to run: in blocks for a shell, and in the text."""
-    lines = [line for block in fences(page, "sh") for line in block.splitlines()]
-    spans = re.findall(r"`([^`\n]+)`", FENCE.sub("", text(page)))
+    lines = [line for block in code_blocks(page, "sh") for line in block.splitlines()]
+    spans = re.findall(r"`([^`\n]+)`", CODE_BLOCK.sub("", page_text(page)))
     for line in (*lines, *spans):
         if line.startswith(("uv run ", "atrium ")):
             words = shlex.split(line, comments=True)
@@ -81,7 +81,7 @@ def module_fault(module: str, *arguments: str) -> str | None:
     source = path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
     if not source.exists():
         return f"there is no {module}"
-    options = {*re.findall(r'"(--[\w-]+)"', text(source)), "--help"}
+    options = {*re.findall(r'"(--[\w-]+)"', page_text(source)), "--help"}
     unknown = [argument for argument in arguments if argument.startswith("--") and argument not in options]
     return f"{module} has no {unknown}" if unknown else None
 
@@ -100,7 +100,7 @@ def declared() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
+@pytest.mark.parametrize("page", PAGES, ids=relative_path)
 def test_commands_exist(page: Path) -> None:
     assert [found for command in commands(page) if (found := fault(command))] == []
 
@@ -113,7 +113,7 @@ def test_commands_are_found_and_checked() -> None:
 
 def test_every_setting_that_is_named_exists() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields} | {"ATRIUM_TEST_DATABASE_URL"}
-    named = {name for page in PAGES for name in re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]\b", text(page))}
+    named = {name for page in PAGES for name in re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]\b", page_text(page))}
     assert named <= known
 
 
@@ -123,11 +123,11 @@ def codes() -> set[str]:
     written = {
         code for source in sources("graph", "atrium") for code in re.findall(r'"(GRAPHQL_[A-Z]+_FAILED)"', source.text)
     }
-    return raised | written | set(STATUS) | {complexity.CODE}
+    return raised | written | set(STATUS) | {complexity.TOO_COMPLEX_CODE}
 
 
 def test_all_codes_are_documented() -> None:
-    rows = text(ROOT / "docs/clients.md").partition("## Errors")[2].partition("## Pages")[0]
+    rows = page_text(ROOT / "docs/clients.md").partition("## Errors")[2].partition("## Pages")[0]
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", rows, re.MULTILINE)) == codes()
 
 
@@ -135,19 +135,21 @@ def test_types_of_errors_are_documented() -> None:
     schema = build_schema((ROOT / "schema.graphql").read_text())
     objects = (type_ for type_ in schema.type_map.values() if isinstance(type_, GraphQLObjectType))
     kinds = {type_.name for type_ in objects if any(interface.name == "Error" for interface in type_.interfaces)}
-    rows = re.findall(r"^\| `[A-Z_]+` \| `(\w+)` \|", text(ROOT / "docs/clients.md"), re.MULTILINE)
+    rows = re.findall(r"^\| `[A-Z_]+` \| `(\w+)` \|", page_text(ROOT / "docs/clients.md"), re.MULTILINE)
     assert set(rows) == kinds
 
 
 def test_documented_limits_are_the_defaults() -> None:
-    rows = re.findall(rf"^\| .* \| ([\d.]+) \| `{PREFIX}(\w+)` \|$", text(ROOT / "docs/clients.md"), re.MULTILINE)
+    rows = re.findall(rf"^\| .* \| ([\d.]+) \| `{PREFIX}(\w+)` \|$", page_text(ROOT / "docs/clients.md"), re.MULTILINE)
     assert rows
     for figure, name in rows:
         assert figure == str(Settings.model_fields[name.lower()].default), name
 
 
 def test_every_table_is_in_the_picture() -> None:
-    picture = next(block for block in fences(ROOT / "docs/architecture.md", "mermaid") if block.startswith("erDiagram"))
+    picture = next(
+        block for block in code_blocks(ROOT / "docs/architecture.md", "mermaid") if block.startswith("erDiagram")
+    )
     assert set(re.findall(r"^    (\w+)(?: \{)?$", picture, re.MULTILINE)) == set(Model.metadata.tables)
 
 
@@ -160,29 +162,29 @@ def schema() -> GraphQLSchema:
 ABOUT_WHAT_IS_THERE = [page for page in PAGES if page.name != "CONTRIBUTING.md"]
 
 
-@pytest.mark.parametrize("page", ABOUT_WHAT_IS_THERE, ids=named)
+@pytest.mark.parametrize("page", ABOUT_WHAT_IS_THERE, ids=relative_path)
 def test_operations_fit_the_schema(page: Path, schema: GraphQLSchema) -> None:
-    inline = [json.loads(quoted) for block in fences(page, "sh") for quoted in QUERY.findall(block)]
-    for operation in (*fences(page, "graphql"), *inline):
+    inline = [json.loads(quoted) for block in code_blocks(page, "sh") for quoted in QUERY.findall(block)]
+    for operation in (*code_blocks(page, "graphql"), *inline):
         assert validate(schema, parse(operation)) == []
 
 
 def test_every_decision_is_listed() -> None:
     folder = ROOT / "docs/decisions"
-    listed = re.findall(r"^\d+\. \[.+\]\((\d{4}-[a-z0-9-]+\.md)\)$", text(folder / "README.md"), re.MULTILINE)
+    listed = re.findall(r"^\d+\. \[.+\]\((\d{4}-[a-z0-9-]+\.md)\)$", page_text(folder / "README.md"), re.MULTILINE)
     assert listed == sorted(path.name for path in folder.glob("0*.md"))
     assert [int(name[:4]) for name in listed] == list(range(1, len(listed) + 1))
 
 
 def test_decisions_are_listed_by_their_headings() -> None:
     folder = ROOT / "docs/decisions"
-    listed = re.findall(r"^(\d+\. )\[(.+)\]\((.+)\)$", text(folder / "README.md"), re.MULTILINE)
+    listed = re.findall(r"^(\d+\. )\[(.+)\]\((.+)\)$", page_text(folder / "README.md"), re.MULTILINE)
     assert [f"# {number}{title}" for number, title, _ in listed] == [
-        text(folder / name).partition("\n")[0] for _, _, name in listed
+        page_text(folder / name).partition("\n")[0] for _, _, name in listed
     ]
 
 
 def test_every_folder_is_on_the_map() -> None:
     folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"docs"}
-    mapped = re.findall(r"^(\w+)/ ", text(ROOT / "README.md"), re.MULTILINE)
+    mapped = re.findall(r"^(\w+)/ ", page_text(ROOT / "README.md"), re.MULTILINE)
     assert set(mapped) == folders

@@ -10,31 +10,31 @@ import pytest
 from graphql import GraphQLObjectType, GraphQLSchema, build_schema, get_named_type
 from graphql.language.parser import MAX_NESTING_DEPTH
 
-from atrium.http.endpoint import INIT_SECONDS
+from atrium.http.endpoint import CONNECTION_INIT_SECONDS
 from atrium.http.request_parsing import MAX_DEPTH, MAX_QUERY_STRING
 from atrium.settings import Settings
-from graph.compiler.selection import MOST_OBJECTS
-from graph.fields.node import MOST_IDS
+from graph.compiler.selection import MAX_OBJECTS
+from graph.fields.node import MAX_NODE_IDS
 from models.base import new_id
-from services.articles import LONGEST_TITLE
-from services.articles.search import MOST_SUGGESTIONS
+from services.articles import MAX_TITLE_LENGTH
+from services.articles.search import MAX_SUGGESTIONS
 from services.articles.search import suggest as suggesting
 from services.eventlog import outbox
-from services.orders.rules import MOST_LINES
+from services.orders.rules import MAX_LINES
 from services.queries import collection
 from services.security import passwords
 from services.security.opaque_tokens import OpaqueToken
 from services.writes import bulk, idempotency
-from tests.support.assertions import BUDGET
-from tests.support.doc_pages import coded, section, table, text
+from tests.support.assertions import CPU_BUDGET_SECONDS
+from tests.support.doc_pages import code_spans, page_text, section_text, table_rows
 from tests.support.source_files import ROOT
 
 CLIENTS, SECURITY = "docs/clients.md", "SECURITY.md"
 
 # What mutations do, by the first word of their names: some make something or add to it, and need a key against doing it
 # twice; the others leave things as they are when they are repeated, or are refused then.
-MAKING = {"create", "import", "invite", "place", "register", "restock"}
-OTHERS = {
+CREATING_VERBS = {"create", "import", "invite", "place", "register", "restock"}
+OTHER_VERBS = {
     *("accept", "archive", "cancel", "change", "confirm", "delete", "deliver", "leave", "login", "logout", "purge"),
     *("refresh", "remove", "request", "reset", "restore", "revert", "revoke", "set", "ship", "switch", "update"),
     "verify",
@@ -55,9 +55,9 @@ def fields(schema: GraphQLSchema) -> Iterator[tuple[str, str, Any]]:
 
 def test_what_has_a_history_is_named(schema: GraphQLSchema) -> None:
     having = {type_.lower() for type_, name, _ in fields(schema) if name == "history"}
-    [things] = re.findall(r"^([^.]+?) have a `history`", section(CLIENTS, "What happened"), re.MULTILINE)
+    [things] = re.findall(r"^([^.]+?) have a `history`", section_text(CLIENTS, "What happened"), re.MULTILINE)
     assert {word.lower().removesuffix("s") for word in re.findall(r"\w+", things)} - {"and"} == having
-    [seen] = re.findall(r"Whoever sees ([^.]+?) sees\s+its\s+history", text(SECURITY))
+    [seen] = re.findall(r"Whoever sees ([^.]+?) sees\s+its\s+history", page_text(SECURITY))
     assert set(re.findall(r"\ban? (\w+)", seen)) == having
 
 
@@ -68,8 +68,8 @@ def test_lists_without_filter_and_order_are_named(schema: GraphQLSchema) -> None
         if get_named_type(field.type).name.endswith("Connection")
     }
     assert {name for name, extras in lists.items() if len(extras) == 1} == set()
-    rows = table(CLIENTS, "Lists with neither `filter` nor `orderBy`")
-    assert {name for names, _ in rows for name in coded(names)} == {
+    rows = table_rows(CLIENTS, "Lists with neither `filter` nor `orderBy`")
+    assert {name for names, _ in rows for name in code_spans(names)} == {
         name for name, extras in lists.items() if not extras
     }
 
@@ -78,16 +78,16 @@ def test_what_is_made_without_a_key_is_named(schema: GraphQLSchema) -> None:
     assert schema.mutation_type is not None
     mutations = schema.mutation_type.fields
     verbs = {name: re.match("[a-z]+", name)[0] for name in mutations}  # type: ignore[index]  # every name begins so
-    assert set(verbs.values()) == MAKING | OTHERS, "a new verb: does it make something?"
+    assert set(verbs.values()) == CREATING_VERBS | OTHER_VERBS, "a new verb: does it make something?"
     keyed = {
         name
         for name, field in mutations.items()
         if any("idempotencyKey" in getattr(get_named_type(given.type), "fields", ()) for given in field.args.values())
     }
-    assert {verbs[name] for name in keyed} <= MAKING
-    rows = table(CLIENTS, "Mutation without a key")
-    unkeyed = {name for name, verb in verbs.items() if verb in MAKING} - keyed
-    assert {name for cell, _ in rows for name in coded(cell)} == unkeyed
+    assert {verbs[name] for name in keyed} <= CREATING_VERBS
+    rows = table_rows(CLIENTS, "Mutation without a key")
+    unkeyed = {name for name, verb in verbs.items() if verb in CREATING_VERBS} - keyed
+    assert {name for cell, _ in rows for name in code_spans(cell)} == unkeyed
 
 
 def default(of: Callable[..., Any], name: str) -> Any:
@@ -101,25 +101,25 @@ def setting(name: str) -> Any:
 
 # Those that are settings are held against these by test_documents.py.
 LIMITS = {
-    f"rows of a page; {collection.DEFAULT_PAGE} by default": collection.MOST,
-    "ids in `nodes`": MOST_IDS,
-    "rows of a bulk call, and ids in `setUsersActive`": bulk.MOST,
-    "products of an order": MOST_LINES,
-    "characters of a text that is searched or filtered by": collection.LONGEST_FILTER,
-    "characters of a `prefix`, in `suggestArticles`": LONGEST_TITLE,
-    f"suggestions; {default(suggesting, 'first')} by default": MOST_SUGGESTIONS,
+    f"rows of a page; {collection.DEFAULT_PAGE_SIZE} by default": collection.MAX_PAGE_SIZE,
+    "ids in `nodes`": MAX_NODE_IDS,
+    "rows of a bulk call, and ids in `setUsersActive`": bulk.MAX_ROWS,
+    "products of an order": MAX_LINES,
+    "characters of a text that is searched or filtered by": collection.MAX_FILTER_LENGTH,
+    "characters of a `prefix`, in `suggestArticles`": MAX_TITLE_LENGTH,
+    f"suggestions; {default(suggesting, 'first')} by default": MAX_SUGGESTIONS,
     "query string of a GET, in bytes": MAX_QUERY_STRING,
     "levels of JSON": MAX_DEPTH,
     "levels of braces and brackets in a document": MAX_NESTING_DEPTH,
-    "seconds until `connection_init` on a WebSocket": INIT_SECONDS,
-    "characters of an `idempotencyKey`": idempotency.LONGEST_KEY,
-    f"characters of a password, at least {passwords.SHORTEST}, with an upper-case letter, a digit and one of"
-    f" `{passwords.SYMBOLS}`": passwords.LONGEST,
+    "seconds until `connection_init` on a WebSocket": CONNECTION_INIT_SECONDS,
+    "characters of an `idempotencyKey`": idempotency.MAX_IDEMPOTENCY_KEY_LENGTH,
+    f"characters of a password, at least {passwords.MIN_LENGTH}, with an upper-case letter, a digit and one of"
+    f" `{passwords.SYMBOLS}`": passwords.MAX_LENGTH,
 }
 
 
 def test_limits_that_are_no_settings_are_those_of_the_code() -> None:
-    assert {what: int(most) for what, most, set_by in table(CLIENTS, "What") if not set_by} == LIMITS
+    assert {what: int(most) for what, most, set_by in table_rows(CLIENTS, "What") if not set_by} == LIMITS
 
 
 SECRET = [len(OpaqueToken.make("key", new_id(), new_id()).secret) * 8, hashlib.sha256().digest_size * 8]
@@ -129,8 +129,8 @@ FIGURES = {
     "passwords": [
         default(passwords.Passwords, "memory_kib") // 1024,
         default(passwords.Passwords, "passes"),
-        passwords.SHORTEST,
-        passwords.LONGEST,
+        passwords.MIN_LENGTH,
+        passwords.MAX_LENGTH,
     ],
     "hashes at the same time in one process": [default(passwords.Passwords, "waiting")],
     "failed logins on one account": [setting("login_attempts_per_account"), WINDOW],
@@ -153,12 +153,12 @@ FIGURES = {
         setting(f"limit_{name}") for name in ("depth", "aliases", "directives", "root_fields")
     ],
     "cost": [setting("limit_cost")],
-    "objects in one statement": [MOST_OBJECTS],
+    "objects in one statement": [MAX_OBJECTS],
     "body": [setting("body_limit_bytes") // 1024, MAX_DEPTH],
     "time to an answer": [setting("request_timeout_seconds")],
-    "rows of a bulk call": [bulk.MOST],
-    "characters that are searched or filtered by": [collection.LONGEST_FILTER],
-    "entries that are read ahead for one subscriber": [outbox.PAGE],
+    "rows of a bulk call": [bulk.MAX_ROWS],
+    "characters that are searched or filtered by": [collection.MAX_FILTER_LENGTH],
+    "entries that are read ahead for one subscriber": [outbox.FOLLOWER_PAGE_SIZE],
     "wait for a connection": [setting("admission_wait_seconds")],
 }
 """The figures of each row of SECURITY.md, in their order."""
@@ -170,12 +170,12 @@ def numbers(cell: str) -> list[int]:
 
 
 def test_figures_of_what_is_defended_are_those_of_the_code() -> None:
-    assert {what.partition(":")[0]: numbers(figure) for what, figure, *_ in table(SECURITY, "What")} == FIGURES
+    assert {what.partition(":")[0]: numbers(figure) for what, figure, *_ in table_rows(SECURITY, "What")} == FIGURES
 
 
 def test_the_budget_of_what_is_refused_is_the_one_of_the_tests() -> None:
-    [aimed, asserted] = re.findall(r"(\d+) ms", section(SECURITY, "What is defended, and against whom"))
-    assert (int(asserted), int(asserted) / int(aimed)) == (BUDGET * 1000, 3)
+    [aimed, asserted] = re.findall(r"(\d+) ms", section_text(SECURITY, "What is defended, and against whom"))
+    assert (int(asserted), int(asserted) / int(aimed)) == (CPU_BUDGET_SECONDS * 1000, 3)
 
 
 def test_numbers_are_found() -> None:

@@ -8,13 +8,13 @@ from unittest.mock import AsyncMock, MagicMock
 from sqlalchemy import ForeignKeyConstraint
 
 from graph import schema
-from graph.compiler.selection import MOST_OBJECTS
+from graph.compiler.selection import MAX_OBJECTS
 from models import Model
 from models.base import new_id
-from models.database.identity import CALL, ENTRY, Identity
+from models.database.identity import ENTER_CALL, ENTER_PARAMETERS, Identity
 from models.tenants import Role
 from services.permissions import Actor
-from tests.support.doc_pages import coded, fences, text
+from tests.support.doc_pages import code_blocks, code_spans, page_text
 
 ARCHITECTURE = "docs/architecture.md"
 
@@ -31,7 +31,7 @@ LOOSE = {
 # Columns that the database has and no model, so that nobody reads them along.
 UNREAD = {("articles", "vector")}
 
-PICTURE = next(block for block in fences(ARCHITECTURE, "mermaid") if block.startswith("erDiagram"))
+PICTURE = next(block for block in code_blocks(ARCHITECTURE, "mermaid") if block.startswith("erDiagram"))
 
 
 def keys() -> Iterator[tuple[str, str, bool]]:
@@ -66,20 +66,20 @@ def test_columns_in_the_picture_are_those_of_the_tables() -> None:
 VALUES = {"n": 5, "id": f"Task:{new_id()}", "title": "Plan", "seen": 1}
 
 
-def compiled(operation: str) -> str:
+def compile_statement(operation: str) -> str:
     """The statement that an operation of a member becomes."""
     who = Identity(tenant_id=new_id(), user_id=new_id(), role=Role.MEMBER, session_id=new_id())
     run = AsyncMock(return_value="{}")
-    compiler = schema.build().compiler
+    compiler = schema.create_schema().compiler
     assert compiler is not None
     given = {name: VALUES[name] for name in re.findall(r"\$(\w+):", operation)}
-    context = MagicMock(actor=Actor.of(who), ask=run, change=run)
-    answer = asyncio.run(compiler.answer(operation, None, given, context, may_change=True))
+    context = MagicMock(actor=Actor.of(who), fetch_compiled=run, execute_compiled=run)
+    answer = asyncio.run(compiler.execute(operation, None, given, context, may_change=True))
     assert answer.declined is None
     return str(run.call_args.args[0])
 
 
-def shortened(statement: str) -> str:
+def shorten(statement: str) -> str:
     """A statement without what the page leaves out: quotes, types of parameters, and names that are said twice."""
     for pattern, instead in (
         (r'"', ""),
@@ -93,17 +93,19 @@ def shortened(statement: str) -> str:
 
 
 def test_the_statements_that_are_shown_are_those_that_are_made() -> None:
-    for operation, shown in zip(fences(ARCHITECTURE, "graphql"), fences(ARCHITECTURE, "sql"), strict=True):
-        assert shortened(shown) == shortened(compiled(operation))
-        assert shortened(CALL) in shortened(shown)
-    assert f"`${len(ENTRY) + 1}`" in text(ARCHITECTURE), "the first parameter behind those of the entry"
+    for operation, shown in zip(code_blocks(ARCHITECTURE, "graphql"), code_blocks(ARCHITECTURE, "sql"), strict=True):
+        assert shorten(shown) == shorten(compile_statement(operation))
+        assert shorten(ENTER_CALL) in shorten(shown)
+    assert f"`${len(ENTER_PARAMETERS) + 1}`" in page_text(ARCHITECTURE), "the first parameter behind those of the entry"
 
 
 def test_mutations_that_come_down_to_an_edit_are_named() -> None:
-    edits = {field.python_name for domain in schema.DOMAINS for field in getattr(domain, "MUTATIONS", ()) if field.edit}
-    [said] = re.findall(r"These are (`[^.]+)\.", text(ARCHITECTURE))
-    assert {re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name) for name in coded(said)} == edits
+    edits = {
+        field.python_name for domain in schema.DOMAINS for field in getattr(domain, "MUTATIONS", ()) if field.row_update
+    }
+    [said] = re.findall(r"These are (`[^.]+)\.", page_text(ARCHITECTURE))
+    assert {re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name) for name in code_spans(said)} == edits
 
 
 def test_the_most_objects_of_a_statement_are_said() -> None:
-    assert f"more than {MOST_OBJECTS} objects" in text(ARCHITECTURE)
+    assert f"more than {MAX_OBJECTS} objects" in page_text(ARCHITECTURE)

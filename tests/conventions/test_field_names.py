@@ -11,21 +11,25 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 
 from graph import schema
-from graph.fields.declared import NODES, Column, Many, One, Sql
-from graph.fields.match_fields import Said, Search
+from graph.fields.declared import NODE_TYPES, Column, ExpressionField, ToMany, ToOne
+from graph.fields.match_fields import MatchField, SearchField
 from models.base import table_of
 from services import documents
 from services.permissions import Permission
-from services.queries.collection import Collection, Order
+from services.queries.collection import Collection, SortOrder
 
-SCHEMA = schema.build()
-LISTED = {name: definition.collection for name, definition in NODES.items() if definition.collection.filters}
-LISTED["Trash"] = documents.TRASH
-UNLISTED = {name: definition.collection for name, definition in NODES.items() if not definition.collection.filters}
+SCHEMA = schema.create_schema()
+LISTED_COLLECTIONS = {
+    name: definition.collection for name, definition in NODE_TYPES.items() if definition.collection.filters
+}
+LISTED_COLLECTIONS["Trash"] = documents.TRASH
+UNLISTED_COLLECTIONS = {
+    name: definition.collection for name, definition in NODE_TYPES.items() if not definition.collection.filters
+}
 
-Field = Column | One | Many | Sql
+Field = Column | ToOne | ToMany | ExpressionField
 
-WHO_ASKS = {"tenant_id", "user_id"}
+IDENTITY_BINDS = {"tenant_id", "user_id"}
 
 
 def filter_names(type_name: str) -> set[str]:
@@ -40,7 +44,7 @@ def order_names(type_name: str) -> set[str]:
     return {value.value for value in definition.values}
 
 
-def binds(expression: ColumnElement[Any]) -> set[str]:
+def bind_names(expression: ColumnElement[Any]) -> set[str]:
     """The names of the values that an expression waits for; constants have none."""
     parts = visitors.iterate(expression)
     return {part.key for part in parts if isinstance(part, BindParameter) and not part.unique}
@@ -49,56 +53,60 @@ def binds(expression: ColumnElement[Any]) -> set[str]:
 def inconsistencies(collection: Collection) -> set[str]:
     """Names that a collection uses and does not define, and filters that wait for other values than their own."""
     filters, orders = set(collection.filters), set(collection.orders)
-    stray = {name for name, expression in collection.filters.items() if binds(expression) - WHO_ASKS != {name}}
-    timeless = {name for name, order in collection.orders.items() if binds(order.ascending) | binds(order.descending)}
+    stray = {
+        name for name, expression in collection.filters.items() if bind_names(expression) - IDENTITY_BINDS != {name}
+    }
+    timeless = {
+        name for name, order in collection.orders.items() if bind_names(order.ascending) | bind_names(order.descending)
+    }
     return (
         stray
         | timeless
         | (set(collection.defaults) - filters)
-        | (set(collection.guarded) - filters - set(collection.expressions))
+        | (set(collection.restricted) - filters - set(collection.expressions))
         | ({collection.default_order[0]} - orders)
     )
 
 
-@pytest.mark.parametrize("name", LISTED)
+@pytest.mark.parametrize("name", LISTED_COLLECTIONS)
 def test_filters_and_orders_have_the_same_names_in_both_layers(name: str) -> None:
-    collection = LISTED[name]
+    collection = LISTED_COLLECTIONS[name]
     assert filter_names(name) == set(collection.filters)
     assert order_names(name) == set(collection.orders)
 
 
-@pytest.mark.parametrize("name", UNLISTED)
+@pytest.mark.parametrize("name", UNLISTED_COLLECTIONS)
 def test_a_list_without_filters_has_one_order(name: str) -> None:
     assert SCHEMA.get_type_by_name(f"{name}Filter") is None
     assert SCHEMA.get_type_by_name(f"{name}OrderField") is None
-    assert list(UNLISTED[name].orders) == [UNLISTED[name].default_order[0]]
+    assert list(UNLISTED_COLLECTIONS[name].orders) == [UNLISTED_COLLECTIONS[name].default_order[0]]
 
 
-@pytest.mark.parametrize("name", NODES)
+@pytest.mark.parametrize("name", NODE_TYPES)
 def test_a_collection_uses_only_names_that_it_defines(name: str) -> None:
-    assert inconsistencies(NODES[name].collection) == set()
+    assert inconsistencies(NODE_TYPES[name].collection) == set()
 
 
 def test_a_name_out_of_place_is_seen() -> None:
-    tasks = LISTED["Task"]
+    tasks = LISTED_COLLECTIONS["Task"]
     title = table_of(tasks.model).c.title
     assert inconsistencies(replace(tasks, filters={"title": title == bindparam("name")})) == {"title"}
     assert inconsistencies(replace(tasks, filters={"title": title == "Plan"})) == {"title"}
     assert inconsistencies(replace(tasks, defaults={"deleted": False})) == {"deleted"}
     assert inconsistencies(replace(tasks, guarded={"secret": Permission.ACCOUNT})) == {"secret"}
     assert inconsistencies(replace(tasks, default_order=("size", True))) == {"size"}
-    by_value = Order.by(bindparam("size", type_=Text()))
+    by_value = SortOrder.by(bindparam("size", type_=Text()))
     assert inconsistencies(replace(tasks, orders={**tasks.orders, "size": by_value})) == {"size"}
 
 
-@pytest.mark.parametrize("name", NODES)
+@pytest.mark.parametrize("name", NODE_TYPES)
 def test_what_may_be_seen_of_a_row_has_its_columns_in_order(name: str) -> None:
-    collection = NODES[name].collection
+    collection = NODE_TYPES[name].collection
     shown = collection.visible(frozenset(Permission)).selected_columns
     assert [column.key for column in shown] == list(table_of(collection.model).columns.keys())
 
 
-def declared() -> dict[str, Field]:
+def declared_fields() -> dict[str, Field]:
     """Every field over a table that is data, by its place in the schema."""
     return {
         f"{definition.name}.{field.python_name}": field
@@ -109,22 +117,22 @@ def declared() -> dict[str, Field]:
     }
 
 
-def missing(field: Field) -> set[str]:
+def missing_names(field: Field) -> set[str]:
     """The names that a field uses and its tables and collections do not define; also where null would be no answer."""
-    collection = field.definition.collection
+    collection = field.binding.collection
     own = table_of(collection.model).c
-    if isinstance(field, Sql):
+    if isinstance(field, ExpressionField):
         return {field.expression} - set(collection.expressions)
-    if isinstance(field, Many):
+    if isinstance(field, ToMany):
         there = field.target.collection
-        reached = {*table_of(there.model).c.keys(), *there.links}
+        reached = {*table_of(there.model).c.keys(), *there.join_conditions}
         return ({field.key} - set(own.keys())) | ({field.column} - reached)
     column = field.column or field.python_name
     if column not in own:
         return {column}
     if own[column].nullable and not isinstance(field.type, StrawberryOptional):
         return {f"{column} may be null"}
-    return {field.key} - set(table_of(field.target.collection.model).c.keys()) if isinstance(field, One) else set()
+    return {field.key} - set(table_of(field.target.collection.model).c.keys()) if isinstance(field, ToOne) else set()
 
 
 def fields_of(type_name: str) -> list[StrawberryField]:
@@ -133,30 +141,32 @@ def fields_of(type_name: str) -> list[StrawberryField]:
     return definition.fields
 
 
-def said_of(type_name: str) -> set[str]:
-    return {field.said for field in fields_of(type_name) if isinstance(field, Said)}
+def match_fields_of(type_name: str) -> set[str]:
+    return {field.expression for field in fields_of(type_name) if isinstance(field, MatchField)}
 
 
-def shown_of(type_name: str) -> set[str]:
+def shown_columns(type_name: str) -> set[str]:
     """The columns that the fields of a type without a table show."""
-    return {field.column if isinstance(field, One) else field.python_name for field in fields_of(type_name)}
+    return {field.column if isinstance(field, ToOne) else field.python_name for field in fields_of(type_name)}
 
 
 def test_a_search_says_what_the_services_name() -> None:
-    (found,) = {field.of for field in fields_of("Query") if isinstance(field, Search)}
-    assert said_of("ArticleSearchEdge") == set(found.said)
-    assert said_of("ArticleSearchConnection") == {*found.of_all, "facets"}
-    assert said_of("ArticleFacets") == set(found.tallies)
-    assert shown_of("TextSegment") | {"place"} == set(found.pieces(found.said["title"]).selected_columns.keys())
+    (found,) = {field.search_source for field in fields_of("Query") if isinstance(field, SearchField)}
+    assert match_fields_of("ArticleSearchEdge") == set(found.match_expressions)
+    assert match_fields_of("ArticleSearchConnection") == {*found.result_expressions, "facets"}
+    assert match_fields_of("ArticleFacets") == set(found.facets)
+    assert shown_columns("TextSegment") | {"place"} == set(
+        found.segments(found.match_expressions["title"]).selected_columns.keys()
+    )
     for name, type_name in (("languages", "Language"), ("authors", "Author"), ("months", "Month")):
-        assert shown_of(f"Article{type_name}Facet") | {"place"} == set(found.tallies[name].selected_columns.keys())
+        assert shown_columns(f"Article{type_name}Facet") | {"place"} == set(found.facets[name].selected_columns.keys())
     assert {"id", "key"} <= set(found.page.c.keys())
 
 
 def test_every_declared_field_names_what_is_there() -> None:
-    fields = declared()
+    fields = declared_fields()
     assert {"Task.title", "Task.assignee", "Project.tasks", "Product.orders"} <= set(fields)
-    assert {name: found for name, field in fields.items() if (found := missing(field))} == {}
+    assert {name: found for name, field in fields.items() if (found := missing_names(field))} == {}
 
 
 @pytest.mark.parametrize(
@@ -174,6 +184,6 @@ def test_every_declared_field_names_what_is_there() -> None:
 def test_a_declared_field_that_names_nothing_is_seen(
     name: str, attribute: str, value: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    field = declared()[name]
+    field = declared_fields()[name]
     monkeypatch.setattr(field, attribute, value)
-    assert missing(field) == {expected}
+    assert missing_names(field) == {expected}

@@ -25,7 +25,7 @@ KINDS: dict[str, type[Contract]] = {
 CONFIGURATION = api.read_configuration(str(ROOT / "pyproject.toml"))
 CONTRACTS: dict[str, dict[str, Any]] = {options["id"]: options for options in CONFIGURATION["contracts_options"]}
 
-FORBIDDEN = {
+FORBIDDEN_IMPORTS = {
     "downwards": ("services.tasks", "graph.tasks"),
     "faceless": ("services.tasks", "strawberry"),
     "sql": ("graph.tasks", "sqlalchemy"),
@@ -55,7 +55,7 @@ def imports() -> grimp.ImportGraph:
     return grimp.build_graph(first, *others, include_external_packages=True, cache_dir=None)
 
 
-def check(contract: str, imports: grimp.ImportGraph) -> ContractCheck:
+def check_contract(contract: str, imports: grimp.ImportGraph) -> ContractCheck:
     options = CONTRACTS[contract]
     kind = KINDS[options["type"]]
     linter = kind(options["name"], CONFIGURATION["session_options"], options)
@@ -64,16 +64,16 @@ def check(contract: str, imports: grimp.ImportGraph) -> ContractCheck:
 
 @pytest.mark.parametrize("contract", CONTRACTS)
 def test_the_contract_is_kept(contract: str, imports: grimp.ImportGraph) -> None:
-    checked = check(contract, imports)
+    checked = check_contract(contract, imports)
     assert checked.kept, checked.metadata
 
 
 @pytest.mark.parametrize("contract", CONTRACTS)
 def test_the_contract_can_be_broken(contract: str, imports: grimp.ImportGraph) -> None:
-    importer, imported = FORBIDDEN[contract]
+    importer, imported = FORBIDDEN_IMPORTS[contract]
     broken = deepcopy(imports)
     broken.add_import(importer=importer, imported=imported, line_number=1, line_contents=f"import {imported}")
-    assert not check(contract, broken).kept
+    assert not check_contract(contract, broken).kept
 
 
 def test_every_file_is_under_contract(imports: grimp.ImportGraph) -> None:
@@ -123,7 +123,7 @@ def test_a_look_at_the_environment_is_seen(code: str) -> None:
     assert list(environment_reads(ast.parse(code))) == [1]
 
 
-def swallowers(tree: ast.AST) -> Iterator[int]:
+def unsafe_waits(tree: ast.AST) -> Iterator[int]:
     """The lines that wait in a way which may swallow a cancellation that comes as the wait ends (Python 3.11)."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr == "wait_for":
@@ -132,8 +132,8 @@ def swallowers(tree: ast.AST) -> Iterator[int]:
 
 def test_nothing_swallows_a_cancellation() -> None:
     everywhere = sources(*LAYERS, "tests")
-    assert {source.name: lines for source in everywhere if (lines := list(swallowers(source.tree)))} == {}
-    assert list(swallowers(ast.parse("await asyncio.wait_for(event.wait(), 1)"))) == [1]
+    assert {source.name: lines for source in everywhere if (lines := list(unsafe_waits(source.tree)))} == {}
+    assert list(unsafe_waits(ast.parse("await asyncio.wait_for(event.wait(), 1)"))) == [1]
 
 
 def opened_by_module(tree: ast.Module) -> Iterator[str]:

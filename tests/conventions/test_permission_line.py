@@ -7,64 +7,66 @@ import pytest
 
 from tests.support.source_files import sources
 
-ROW = "for the rules, which have asked before they come here; nothing in graph may import services.writes.rows"
+CALLED_BY_SERVICES = (
+    "for the rules, which have asked before they come here; nothing in graph may import services.writes.rows"
+)
 BULK = "a step of the rules in bulk, which have asked before they come here"
 STORE = "for the rules of whatever has events, which have asked before they come here"
 REPLAY = "for operators, from the command line; no actor is behind it"
-MAILED = "a step of what is done by mail, for people whom no permission is known of yet"
-PAST = "for the rules of whatever shows its past, which have asked before they come here"
-DOOR = "a step of opening a session, for people whom no permission is known of yet"
+USES_EMAIL_TOKEN = "a step of what is done by mail, for people whom no permission is known of yet"
+READS_HISTORY = "for the rules of whatever shows its past, which have asked before they come here"
+OPENS_SESSION = "a step of opening a session, for people whom no permission is known of yet"
 
 # The public functions of services that ask for no permission themselves, and why.
 OPEN_TO_ALL = {
     "services/accounts.py:register": "anybody may; nobody is known yet",
     "services/sessions.py:login": "anybody may; the password decides",
     "services/sessions.py:refresh": "anybody may; the refresh token decides",
-    "services/account_recovery.py:request_reset": "anybody may; the letter goes to the account's own address",
-    "services/account_recovery.py:reset": "anybody may; the mailed token decides",
-    "services/account_recovery.py:verify": "likewise",
-    "services/email/messages.py:issue": MAILED,
-    "services/email/messages.py:is_good": MAILED,
-    "services/email/messages.py:spend": MAILED,
-    "services/email/messages.py:spend_all": MAILED,
-    "services/authentication.py:find_account": DOOR,
-    "services/authentication.py:seek": DOOR,
-    "services/authentication.py:count_try": DOOR,
-    "services/authentication.py:forgive": DOOR,
+    "services/account_recovery.py:request_password_reset": "anybody may; the letter goes to the account's own address",
+    "services/account_recovery.py:reset_password": "anybody may; the mailed token decides",
+    "services/account_recovery.py:verify_email": "likewise",
+    "services/email/messages.py:issue_email_token": USES_EMAIL_TOKEN,
+    "services/email/messages.py:is_valid": USES_EMAIL_TOKEN,
+    "services/email/messages.py:consume_token": USES_EMAIL_TOKEN,
+    "services/email/messages.py:revoke_tokens": USES_EMAIL_TOKEN,
+    "services/authentication.py:find_account": OPENS_SESSION,
+    "services/authentication.py:find_account_throttled": OPENS_SESSION,
+    "services/authentication.py:record_attempt": OPENS_SESSION,
+    "services/authentication.py:clear_attempts": OPENS_SESSION,
     "services/authentication.py:hash_password": "reads and writes nothing",
     "services/authentication.py:verify_password": "reads and writes nothing",
-    "services/sessions.py:open_session": DOOR,
+    "services/sessions.py:open_session": OPENS_SESSION,
     "services/writes/idempotency.py:once": "keeps the keys of whatever rule calls it, which has asked",
-    "services/writes/idempotency.py:once_each": "likewise",
-    "services/writes/bulk.py:written": BULK,
-    "services/eventlog/store.py:append": STORE,
-    "services/eventlog/store.py:stream": STORE,
-    "services/orders/projection.py:write": STORE,
+    "services/writes/idempotency.py:once_many": "likewise",
+    "services/writes/bulk.py:update_rows": BULK,
+    "services/eventlog/store.py:append_events": STORE,
+    "services/eventlog/store.py:read_stream": STORE,
+    "services/orders/projection.py:write_order": STORE,
     "services/orders/projection.py:write_items": STORE,
-    "services/orders/rebuild.py:count": REPLAY,
-    "services/orders/rebuild.py:batch": REPLAY,
-    "services/eventlog/row_history.py:as_of": PAST,
-    "services/eventlog/row_history.py:after": PAST,
-    "services/eventlog/row_history.py:forget": "a step of the rules that purge, which have asked before they come here",
+    "services/orders/rebuild.py:count_orders": REPLAY,
+    "services/orders/rebuild.py:rebuild_batch": REPLAY,
+    "services/eventlog/row_history.py:state_as_of": READS_HISTORY,
+    "services/eventlog/row_history.py:state_after": READS_HISTORY,
+    "services/eventlog/row_history.py:redact": "a step of the rules that purge, which have asked before they come here",
     "services/documents.py:purge_old": REPLAY,
-    "services/tenants.py:take_turns": ROW,
-    "services/eventlog/chain_verification.py:length": REPLAY,
-    "services/eventlog/chain_verification.py:walk": REPLAY,
-    "services/eventlog/chain_verification.py:missing": REPLAY,
-    "services/eventlog/outbox.py:head": "a number, and nothing of what is there; who follows the feed has asked to",
-    "services/writes/row_update.py:edited": ROW,
-    "services/writes/rows.py:inserted": ROW,
-    "services/writes/rows.py:updated": ROW,
-    "services/writes/rows.py:changed": ROW,
-    "services/writes/rows.py:removed": ROW,
-    "services/writes/rows.py:found": ROW,
-    "services/writes/rows.py:held": ROW,
-    "services/writes/rows.py:locked": ROW,
-    "services/writes/rows.py:taken": "turns one error into another, and touches no row",
+    "services/tenants.py:lock_tenant": CALLED_BY_SERVICES,
+    "services/eventlog/chain_verification.py:chain_length": REPLAY,
+    "services/eventlog/chain_verification.py:verify_batch": REPLAY,
+    "services/eventlog/chain_verification.py:unsequenced": REPLAY,
+    "services/eventlog/outbox.py:last_position": "a number; who follows the feed has asked for permission",
+    "services/writes/row_update.py:apply_update": CALLED_BY_SERVICES,
+    "services/writes/rows.py:insert_row": CALLED_BY_SERVICES,
+    "services/writes/rows.py:update_row": CALLED_BY_SERVICES,
+    "services/writes/rows.py:update_where": CALLED_BY_SERVICES,
+    "services/writes/rows.py:delete_row": CALLED_BY_SERVICES,
+    "services/writes/rows.py:get_row": CALLED_BY_SERVICES,
+    "services/writes/rows.py:get_row_for_update": CALLED_BY_SERVICES,
+    "services/writes/rows.py:lock_rows": CALLED_BY_SERVICES,
+    "services/writes/rows.py:unique_violation_as": "turns one error into another, and touches no row",
 }
 
 
-def public(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+def public_functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
             yield node
@@ -75,46 +77,46 @@ def first_statement(function: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stm
     return function.body[0 if ast.get_docstring(function) is None else 1]
 
 
-def called(statement: ast.stmt) -> str:
+def called_name(statement: ast.stmt) -> str:
     """What a statement calls, if it is but a call, or the assignment of one."""
     value = statement.value if isinstance(statement, ast.Expr | ast.Assign | ast.Return) else None
     return ast.unparse(value.func) if isinstance(value, ast.Call) else ""
 
 
-def asks(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+def checks_permission(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether a rule begins with its permission: `actor.require(…)` or what the actor's permissions let one see."""
     parameters = {argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)}
     if "actor" not in parameters:
         return False
-    call = called(first_statement(function))
+    call = called_name(first_statement(function))
     return call == "actor.require" or call.rpartition(".")[2].lstrip("_").startswith("visible")
 
 
-def makes_an_edit(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+def makes_a_row_update(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether it gives what may be carried out without its rule."""
-    return function.returns is not None and ast.unparse(function.returns).startswith("Edit[")
+    return function.returns is not None and ast.unparse(function.returns).startswith("RowUpdate[")
 
 
 def test_every_rule_begins_with_its_permission() -> None:
     rules = {
-        f"{source.name}:{function.name}": asks(function)
+        f"{source.name}:{function.name}": checks_permission(function)
         for source in sources("services")
-        for function in public(source.tree)
-        if isinstance(function, ast.AsyncFunctionDef) or makes_an_edit(function)
+        for function in public_functions(source.tree)
+        if isinstance(function, ast.AsyncFunctionDef) or makes_a_row_update(function)
     }
-    assert any(name.endswith(":renaming") for name in rules)
+    assert any(name.endswith(":update_command") for name in rules)
     assert {name for name, has_asked in rules.items() if not has_asked} == set(OPEN_TO_ALL)
 
 
 def test_what_may_be_seen_begins_with_its_permission() -> None:
     seen = [
-        (f"{source.name}:{function.name}", called(first_statement(function)))
+        (f"{source.name}:{function.name}", called_name(first_statement(function)))
         for source in sources("services")
-        for function in public(source.tree)
+        for function in public_functions(source.tree)
         if [argument.arg for argument in function.args.args] == ["permissions"]
     ]
     assert seen
-    assert [name for name, call in seen if call != "permitted"] == []
+    assert [name for name, call in seen if call != "require_permission"] == []
 
 
 @pytest.mark.parametrize(
@@ -131,4 +133,4 @@ def test_what_may_be_seen_begins_with_its_permission() -> None:
 def test_only_the_first_line_counts(code: str, expected: bool) -> None:  # noqa: FBT001  # a table of cases
     function = ast.parse(code).body[0]
     assert isinstance(function, ast.AsyncFunctionDef)
-    assert asks(function) is expected
+    assert checks_permission(function) is expected

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.doc_pages import FENCE, PAGES, named, text
+from tests.support.doc_pages import CODE_BLOCK, PAGES, page_text, relative_path
 
 WIDEST = 120
 ADDRESS = re.compile(r"\]\([^)\s]+\)|<?https?://\S+")
@@ -16,7 +16,7 @@ ADDRESS = re.compile(r"\]\([^)\s]+\)|<?https?://\S+")
 def repeated(page: str) -> list[str]:
     """The headings that a page has more than once under the same heading."""
     above, found = list[str](), Counter[tuple[str, ...]]()
-    for marks, heading in re.findall(r"^(#+) (.+)$", FENCE.sub("", page), re.MULTILINE):
+    for marks, heading in re.findall(r"^(#+) (.+)$", CODE_BLOCK.sub("", page), re.MULTILINE):
         above[len(marks) - 1 :] = [heading]
         found[tuple(above)] += 1
     return [" / ".join(path) for path, times in found.items() if times > 1]
@@ -24,19 +24,19 @@ def repeated(page: str) -> list[str]:
 
 def wide(page: str) -> Iterator[str]:
     """Lines of prose that are too long. Tables, code and the addresses of links may be."""
-    for line in FENCE.sub("", page).splitlines():
+    for line in CODE_BLOCK.sub("", page).splitlines():
         if not line.lstrip().startswith("|") and len(ADDRESS.sub("](…)", line)) > WIDEST:
             yield line
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
+@pytest.mark.parametrize("page", PAGES, ids=relative_path)
 def test_a_heading_is_there_once(page: Path) -> None:
-    assert repeated(text(page)) == []
+    assert repeated(page_text(page)) == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
+@pytest.mark.parametrize("page", PAGES, ids=relative_path)
 def test_lines_are_wrapped(page: Path) -> None:
-    assert list(wide(text(page))) == []
+    assert list(wide(page_text(page))) == []
 
 
 def test_what_breaks_the_form_is_seen() -> None:

@@ -16,31 +16,31 @@ from sqlalchemy.pool import NullPool
 from strawberry.types.base import StrawberryObjectDefinition
 
 from graph import schema
-from graph.fields.declared import NODES, Listing, Many
+from graph.fields.declared import NODE_TYPES, ConnectionField, ToMany
 from models.base import now, table_of
 from models.database import Database
 from models.database.identity import Identity
 from services import articles
 from services.permissions import Actor
 from services.queries import loading
-from services.queries.collection import Collection, Order, PageRequest
-from services.queries.cursors import cursor_of
-from services.queries.loading import values_of
+from services.queries.collection import Collection, PageRequest, SortOrder
+from services.queries.cursors import encode_cursor
+from services.queries.loading import bind_values
 from services.queries.statements import order_keys
 from tests.conftest import Urls
-from tests.support.large_dataset import fill, owner_of
-from tests.support.query_plans import Plan, Planner, planning
+from tests.support.large_dataset import insert_tenants, owner_identity
+from tests.support.query_plans import Plan, PlanRecorder, record_plans
 
-SCHEMA = schema.build()
-LISTS: dict[str, Listing] = {
+SCHEMA = schema.create_schema()
+LISTS: dict[str, ConnectionField] = {
     f"{definition.name}.{field.python_name}": field
     for name in SCHEMA._schema.type_map  # noqa: SLF001  # the way Strawberry's own extensions reach it
     if isinstance(definition := SCHEMA.get_type_by_name(name), StrawberryObjectDefinition)
     for field in definition.fields
-    if isinstance(field, Listing)
+    if isinstance(field, ConnectionField)
 }
-ROOTS = {name: field.collection for name, field in LISTS.items() if not isinstance(field, Many)}
-NESTED = {name: field for name, field in LISTS.items() if isinstance(field, Many)}
+ROOTS = {name: field.collection for name, field in LISTS.items() if not isinstance(field, ToMany)}
+NESTED = {name: field for name, field in LISTS.items() if isinstance(field, ToMany)}
 
 # For each filter a value as people use it, which finds few rows; or a query for one.
 SELECTIVE: dict[str, Any] = {
@@ -106,12 +106,12 @@ SHORT = {
 
 DIALECT = create_engine("postgresql+asyncpg://", poolclass=NullPool).dialect
 
-DIRECTIONS = list(product((False, True), (False, True)))
+DIRECTION_PAIRS = list(product((False, True), (False, True)))
 """Descending or not, and backwards or not."""
 
 
 @dataclass(frozen=True)
-class Ground:
+class LargeDatabase:
     """The full database, and who asks."""
 
     urls: Urls
@@ -123,28 +123,28 @@ class Ground:
 
 
 @pytest.fixture(scope="module")
-def ground(make_database: Callable[[], Awaitable[Urls]]) -> Ground:
-    async def make() -> Ground:
+def ground(make_database: Callable[[], Awaitable[Urls]]) -> LargeDatabase:
+    async def make() -> LargeDatabase:
         urls = await make_database()
         connection = await asyncpg.connect(urls.plain("superuser"))
-        await fill(connection)
-        identity = await owner_of(connection, "acme")
+        await insert_tenants(connection)
+        identity = await owner_identity(connection, "acme")
         await connection.close()
-        return Ground(urls, identity)
+        return LargeDatabase(urls, identity)
 
     return asyncio.run(make())
 
 
 @pytest.fixture
-async def planner(ground: Ground) -> AsyncIterator[Planner]:
+async def planner(ground: LargeDatabase) -> AsyncIterator[PlanRecorder]:
     database = Database(ground.urls.runtime)
-    async with planning(database, ground.identity) as planner:
+    async with record_plans(database, ground.identity) as planner:
         yield planner
     await database.close()
 
 
 @pytest.fixture
-async def superuser(ground: Ground) -> AsyncIterator[asyncpg.Connection]:
+async def superuser(ground: LargeDatabase) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(ground.urls.plain("superuser"))
     yield connection
     await connection.close()
@@ -159,7 +159,7 @@ def columns_of(expression: ColumnElement[Any]) -> set[str]:
     return set(re.findall(r"\b[a-z_]+\.(\w+)", sql(expression)))
 
 
-def looked_up(filter_: ColumnElement[Any]) -> str:
+def index_condition(filter_: ColumnElement[Any]) -> str:
     """What the index condition of a filter must hold: its column, be it another table's, or what finds a text."""
     (column, *further) = re.findall(r"\b[a-z_]+\.(\w+)", sql(filter_))
     if "_text" in sql(filter_):
@@ -167,13 +167,13 @@ def looked_up(filter_: ColumnElement[Any]) -> str:
     return str(further[-1] if column == "id" else column)
 
 
-async def plan_of(planner: Planner, ground: Ground, collection: Collection, request: PageRequest) -> Plan:
-    planner.forget()
-    await loading.page(planner.session, ground.actor, collection, request)
+async def plan_of(planner: PlanRecorder, ground: LargeDatabase, collection: Collection, request: PageRequest) -> Plan:
+    planner.clear()
+    await loading.load_page(planner.session, ground.actor, collection, request)
     return await planner.plan()
 
 
-async def deep_cursor(planner: Planner, ground: Ground, collection: Collection, **options: Any) -> str:
+async def deep_cursor(planner: PlanRecorder, ground: LargeDatabase, collection: Collection, **options: Any) -> str:
     """The cursor of a row in the middle of a list."""
     request = PageRequest.of(collection, "list", **options)
     key, row_id, _ = order_keys(collection, request)
@@ -184,7 +184,7 @@ async def deep_cursor(planner: Planner, ground: Ground, collection: Collection, 
         "fingerprint": request.fingerprint,
     }
     result = await planner.session.exec(
-        rows.with_only_columns(cursor_of(key, row_id)).order_by(key, row_id), params=values
+        rows.with_only_columns(encode_cursor(key, row_id)).order_by(key, row_id), params=values
     )
     cursors = result.scalars().all()
     return str(cursors[len(cursors) // 2])
@@ -194,7 +194,7 @@ async def deep_cursor(planner: Planner, ground: Ground, collection: Collection, 
     ("name", "filter_name"), [(name, key) for name, collection in ROOTS.items() for key in collection.filters]
 )
 async def test_a_filter_is_looked_up_in_an_index(
-    name: str, filter_name: str, planner: Planner, ground: Ground, superuser: asyncpg.Connection
+    name: str, filter_name: str, planner: PlanRecorder, ground: LargeDatabase, superuser: asyncpg.Connection
 ) -> None:
     collection, value = ROOTS[name], SELECTIVE[f"{name} {filter_name}"]
     if isinstance(value, str) and value.startswith("SELECT"):
@@ -202,17 +202,19 @@ async def test_a_filter_is_looked_up_in_an_index(
     filters = {filter_name: value, **BESIDE.get(f"{name} {filter_name}", {})}
     request = PageRequest.of(collection, "list", filters=filters)
     plan = await plan_of(planner, ground, collection, request)
-    assert looked_up(collection.filters[filter_name]) in plan.conditions, plan
+    assert index_condition(collection.filters[filter_name]) in plan.conditions, plan
 
 
 @pytest.mark.parametrize(
     ("name", "order"), [(name, key) for name, collection in ROOTS.items() for key in collection.orders]
 )
-async def test_an_order_is_read_from_an_index(name: str, order: str, planner: Planner, ground: Ground) -> None:
+async def test_an_order_is_read_from_an_index(
+    name: str, order: str, planner: PlanRecorder, ground: LargeDatabase
+) -> None:
     collection = ROOTS[name]
     if name in SHORT:
         await planner.never_sort()
-    for descending, backwards in DIRECTIONS:
+    for descending, backwards in DIRECTION_PAIRS:
         size, place = ("last", "before") if backwards else ("first", "after")
         options: dict[str, Any] = {size: 20, "order": (order, descending)}
         plan = await plan_of(planner, ground, collection, PageRequest.of(collection, "list", **options))
@@ -226,13 +228,13 @@ async def test_an_order_is_read_from_an_index(name: str, order: str, planner: Pl
         assert all(column in plan.conditions for column in columns_of(key)), plan
 
 
-async def parents_of(superuser: asyncpg.Connection, field: Many, ground: Ground) -> list[Any]:
+async def parents_of(superuser: asyncpg.Connection, field: ToMany, ground: LargeDatabase) -> list[Any]:
     """The keys of fifty rows that have something beneath them, if it says so in a column of its own."""
     collection = field.target.collection
-    table, parent_table = (table_of(c.model).name for c in (collection, field.definition.collection))
+    table, parent_table = (table_of(c.model).name for c in (collection, field.binding.collection))
     beneath = f"SELECT FROM {table} c WHERE c.tenant_id = $1 AND c.{field.column} = p.{field.key}"
-    which = "true" if field.column in collection.links else f"EXISTS ({beneath})"
-    here = "tenant_id = $1" if "tenant_id" in table_of(field.definition.collection.model).c else "true"
+    which = "true" if field.column in collection.join_conditions else f"EXISTS ({beneath})"
+    here = "tenant_id = $1" if "tenant_id" in table_of(field.binding.collection.model).c else "true"
     query = f"SELECT {field.key} FROM {parent_table} p WHERE {here} AND {which} LIMIT 50"
     return [row[0] for row in await superuser.fetch(query, ground.identity.tenant_id)]
 
@@ -241,50 +243,54 @@ async def parents_of(superuser: asyncpg.Connection, field: Many, ground: Ground)
     ("name", "order"), [(name, key) for name, field in NESTED.items() for key in field.target.collection.orders]
 )
 async def test_a_nested_page_is_read_from_an_index(
-    name: str, order: str, planner: Planner, ground: Ground, superuser: asyncpg.Connection
+    name: str, order: str, planner: PlanRecorder, ground: LargeDatabase, superuser: asyncpg.Connection
 ) -> None:
     field = NESTED[name]
     collection = field.target.collection
     parents = await parents_of(superuser, field, ground)
     assert len(parents) == 50
-    for descending, backwards in DIRECTIONS:
+    for descending, backwards in DIRECTION_PAIRS:
         size = "last" if backwards else "first"
         options: dict[str, Any] = {size: 5, "order": (order, descending)}
         request = PageRequest.of(collection, "list", **options)
-        planner.forget()
-        await loading.related(planner.session, ground.actor, collection, request, field.column, parents)
+        planner.clear()
+        await loading.pages_by_parent(planner.session, ground.actor, collection, request, field.column, parents)
         plan = await planner.plan()
         (page,) = plan.pages
         assert field.column in page.conditions, plan
-        in_order = order == collection.default_order[0] and field.column not in collection.links
+        in_order = order == collection.default_order[0] and field.column not in collection.join_conditions
         assert not (in_order and page.sorts), plan  # what is found through another table is sorted, parent by parent
 
 
 @pytest.mark.parametrize("filters", [{}, {"language": "GERMAN"}, {"status": "PUBLISHED"}])
-async def test_a_search_is_looked_up_in_its_index(filters: dict[str, Any], planner: Planner, ground: Ground) -> None:
-    request = articles.request_of("words many", filters)
-    planner.forget()
-    await planner.session.exec(articles.statement_of(ground.actor, request), params=values_of(ground.actor, request))
+async def test_a_search_is_looked_up_in_its_index(
+    filters: dict[str, Any], planner: PlanRecorder, ground: LargeDatabase
+) -> None:
+    request = articles.parse_request("words many", filters)
+    planner.clear()
+    await planner.session.exec(
+        articles.page_statement(ground.actor, request), params=bind_values(ground.actor, request)
+    )
     plan = await planner.plan()
     assert "@@" in plan.conditions, plan
     assert any(node.node.get("Index Name") == "articles_by_vector" for node in plan), plan
     assert not [n for n in plan if n.type == "Seq Scan" and n.node["Relation Name"] == "articles"], plan
 
 
-async def test_what_has_no_index_is_seen(planner: Planner, ground: Ground) -> None:
+async def test_what_has_no_index_is_seen(planner: PlanRecorder, ground: LargeDatabase) -> None:
     tasks = ROOTS["Query.tasks"]
     version = table_of(tasks.model).c.version
     by_version = replace(
         tasks,
         filters={"version": version == bindparam("version", type_=Integer())},
-        orders={"version": Order.by(version)},
+        orders={"version": SortOrder.by(version)},
         default_order=("version", False),
     )
     plan = await plan_of(planner, ground, by_version, PageRequest.of(by_version, "list"))
     assert plan.sorts
     request = PageRequest.of(by_version, "list", filters={"version": 7})
     plan = await plan_of(planner, ground, by_version, request)
-    assert looked_up(by_version.filters["version"]) == "version"
+    assert index_condition(by_version.filters["version"]) == "version"
     assert "version" not in plan.conditions
 
 
@@ -293,5 +299,5 @@ def test_every_list_and_every_filter_has_its_turn() -> None:
     assert filters == set(SELECTIVE)
     assert set(SHORT) <= set(ROOTS)
     listed = [id(collection.filters) for collection in ROOTS.values()]
-    filtered = {node.name: id(node.collection.filters) for node in NODES.values() if node.collection.filters}
+    filtered = {node.name: id(node.collection.filters) for node in NODE_TYPES.values() if node.collection.filters}
     assert {name for name, of in filtered.items() if of not in listed} == set()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import asyncpg
 import pytest
 
-from atrium.embedded.server import OWNER, RUNTIME
+from atrium.embedded.server import OWNER_ROLE, RUNTIME_ROLE
 from tests.conftest import Urls
 
 TABLES = "pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'f', 'm')"
@@ -43,7 +43,7 @@ LASTING = (
 
 APPEND_ONLY = ("audit_log", "events", "feed")
 
-CROSSED = """
+CROSS_TENANT_KEYS = """
     ALTER TABLE tasks ADD UNIQUE (id, tenant_id), ADD FOREIGN KEY (tenant_id, id) REFERENCES tasks (id, tenant_id)
 """
 
@@ -77,13 +77,14 @@ RULES = [
         "the owner sees all, the runtime role what its one policy shows, and nobody else anything",
         f"""
         SELECT relname FROM {TABLES} AND relrowsecurity AND ARRAY(
-            SELECT format('%s %s %s %s', r::regrole, polcmd, polpermissive, CASE WHEN r = '{OWNER}'::regrole
+            SELECT format('%s %s %s %s', r::regrole, polcmd, polpermissive, CASE WHEN r = '{OWNER_ROLE}'::regrole
                 THEN pg_get_expr(polqual, c.oid) || pg_get_expr(polwithcheck, c.oid) END)
-            FROM pg_policy, unnest(polroles) r WHERE polrelid = c.oid ORDER BY r <> '{OWNER}'::regrole
-        ) <> ARRAY['{OWNER} * t truetrue'] || CASE WHEN
-            has_table_privilege('{RUNTIME}', c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
-            OR has_any_column_privilege('{RUNTIME}', c.oid, 'SELECT, INSERT, UPDATE, REFERENCES')
-        THEN ARRAY['{RUNTIME} * t '] ELSE ARRAY[]::text[] END
+            FROM pg_policy, unnest(polroles) r WHERE polrelid = c.oid ORDER BY r <> '{OWNER_ROLE}'::regrole
+        ) <> ARRAY['{OWNER_ROLE} * t truetrue'] || CASE WHEN
+            has_table_privilege(
+                '{RUNTIME_ROLE}', c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+            OR has_any_column_privilege('{RUNTIME_ROLE}', c.oid, 'SELECT, INSERT, UPDATE, REFERENCES')
+        THEN ARRAY['{RUNTIME_ROLE} * t '] ELSE ARRAY[]::text[] END
         """,
         (
             "DROP POLICY wall ON tasks",
@@ -99,7 +100,7 @@ RULES = [
         f"""
         SELECT relname || ' ' || way
         FROM pg_policy, pg_class c, LATERAL (VALUES ('using', polqual), ('check', polwithcheck)) v (way, expression)
-        WHERE polrelid = c.oid AND {OWNED.format("c.oid")} AND polroles <> ARRAY['{OWNER}'::regrole]::oid[]
+        WHERE polrelid = c.oid AND {OWNED.format("c.oid")} AND polroles <> ARRAY['{OWNER_ROLE}'::regrole]::oid[]
             AND pg_get_expr(expression, c.oid) IS DISTINCT FROM $1
         """,
         (
@@ -119,7 +120,7 @@ RULES = [
         "no policy of what a tenant owns leaves the tenant out",
         f"""
         SELECT relname FROM pg_policy, pg_class c
-        WHERE polrelid = c.oid AND {OWNED.format("c.oid")} AND polroles <> ARRAY['{OWNER}'::regrole]::oid[]
+        WHERE polrelid = c.oid AND {OWNED.format("c.oid")} AND polroles <> ARRAY['{OWNER_ROLE}'::regrole]::oid[]
             AND NOT (strpos(pg_get_expr(polqual, c.oid), $1) > 0 AND strpos(pg_get_expr(polwithcheck, c.oid), $1) > 0)
         """,
         ("ALTER POLICY wall ON memberships USING (user_id = current_setting('app.user_id')::uuid)",),
@@ -146,7 +147,7 @@ RULES = [
         """,
         (
             "ALTER TABLE projects ADD UNIQUE (id), ADD FOREIGN KEY (id) REFERENCES projects (id)",
-            CROSSED,
+            CROSS_TENANT_KEYS,
             "ALTER TABLE tasks ADD FOREIGN KEY (project_id, tenant_id) REFERENCES projects (tenant_id, id)",
         ),
     ),
@@ -186,13 +187,13 @@ RULES = [
     Rule(
         "the runtime role has no powers, is in no other role, and owns nothing",
         f"""
-        SELECT 'a power' FROM pg_roles WHERE rolname = '{RUNTIME}'
+        SELECT 'a power' FROM pg_roles WHERE rolname = '{RUNTIME_ROLE}'
             AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication)
         UNION ALL
-        SELECT 'in ' || roleid::regrole FROM pg_auth_members WHERE member = '{RUNTIME}'::regrole
+        SELECT 'in ' || roleid::regrole FROM pg_auth_members WHERE member = '{RUNTIME_ROLE}'::regrole
         UNION ALL
         SELECT 'owns ' || pg_describe_object(classid, objid, 0) FROM pg_shdepend
-        WHERE deptype = 'o' AND refobjid = '{RUNTIME}'::regrole
+        WHERE deptype = 'o' AND refobjid = '{RUNTIME_ROLE}'::regrole
             AND dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
         """,
         (
@@ -206,7 +207,7 @@ RULES = [
     Rule(
         "the owner has no powers beyond what it owns",
         f"""
-        SELECT rolname FROM pg_roles WHERE rolname = '{OWNER}'
+        SELECT rolname FROM pg_roles WHERE rolname = '{OWNER_ROLE}'
             AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication)
         """,
         ("ALTER ROLE {owner} BYPASSRLS",),
@@ -216,7 +217,7 @@ RULES = [
         f"SELECT format('%s %s', proname, pg_get_userbyid(proowner)) FROM {FUNCTIONS} AND prosecdef",
         ("CREATE FUNCTION leak() RETURNS void LANGUAGE sql SECURITY DEFINER AS 'SELECT'",),
         {
-            f"{name} {OWNER}": reason
+            f"{name} {OWNER_ROLE}": reason
             for name, reason in {
                 "atrium_enter": "lets a person or a machine in: what it checks lies outside every wall",
                 "atrium_throttle": "counts tries, of which the runtime role may read nothing",
@@ -239,7 +240,7 @@ RULES = [
         f"""
         SELECT proname FROM {FUNCTIONS} AND prosecdef AND (
             has_function_privilege('public', p.oid, 'EXECUTE')
-            OR has_function_privilege('{RUNTIME}', p.oid, 'EXECUTE') <> (prorettype <> 'trigger'::regtype)
+            OR has_function_privilege('{RUNTIME_ROLE}', p.oid, 'EXECUTE') <> (prorettype <> 'trigger'::regtype)
         )
         """,
         (
@@ -263,9 +264,9 @@ RULES = [
         "every view is the owner's, within the tenant, for reading, of the columns that anybody there may read",
         f"""
         SELECT relname FROM {VIEWS} AND (
-            c.relowner <> '{OWNER}'::regrole
+            c.relowner <> '{OWNER_ROLE}'::regrole
             OR strpos(replace(pg_get_viewdef(c.oid), regexp_replace(relname, '_(text|search)$', '.'), ''), $1) = 0
-            OR has_table_privilege('{RUNTIME}', c.oid, 'INSERT, UPDATE, DELETE, TRIGGER')
+            OR has_table_privilege('{RUNTIME_ROLE}', c.oid, 'INSERT, UPDATE, DELETE, TRIGGER')
             OR ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 ORDER BY attnum)
                 <> CASE relname
                     WHEN 'articles_search' THEN ARRAY{SEARCHED}::name[]
@@ -287,8 +288,8 @@ RULES = [
         f"""
         SELECT format('%s: %s to %s', relname, privilege_type, nullif(grantee, 0)::regrole)
         FROM pg_class c, aclexplode(c.relacl)
-        WHERE relnamespace = 'public'::regnamespace AND grantee <> '{OWNER}'::regrole AND NOT (
-            grantee = '{RUNTIME}'::regrole AND NOT is_grantable
+        WHERE relnamespace = 'public'::regnamespace AND grantee <> '{OWNER_ROLE}'::regrole AND NOT (
+            grantee = '{RUNTIME_ROLE}'::regrole AND NOT is_grantable
             AND privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
         )
         UNION ALL
@@ -308,7 +309,7 @@ RULES = [
         "what others point at for good is ended or hidden, and never deleted",
         f"""
         SELECT name FROM unnest(ARRAY{list(LASTING)}) name
-        WHERE to_regclass(name) IS NULL OR has_table_privilege('{RUNTIME}', to_regclass(name), 'DELETE')
+        WHERE to_regclass(name) IS NULL OR has_table_privilege('{RUNTIME_ROLE}', to_regclass(name), 'DELETE')
         """,
         ("GRANT DELETE ON memberships TO {runtime}", "DROP TABLE invitations"),
     ),
@@ -316,8 +317,8 @@ RULES = [
         "what happened is never changed nor taken back",
         f"""
         SELECT name FROM unnest(ARRAY{list(APPEND_ONLY)}) name
-        WHERE to_regclass(name) IS NULL OR has_table_privilege('{RUNTIME}', to_regclass(name), 'UPDATE, DELETE')
-            OR has_any_column_privilege('{RUNTIME}', to_regclass(name), 'UPDATE')
+        WHERE to_regclass(name) IS NULL OR has_table_privilege('{RUNTIME_ROLE}', to_regclass(name), 'UPDATE, DELETE')
+            OR has_any_column_privilege('{RUNTIME_ROLE}', to_regclass(name), 'UPDATE')
         """,
         (
             "GRANT UPDATE ON events TO {runtime}",
@@ -328,7 +329,8 @@ RULES = [
     Rule(
         "only the owner makes anything in the schema, and there is no other schema",
         f"""
-        SELECT role FROM unnest(ARRAY['public', '{RUNTIME}']) role WHERE has_schema_privilege(role, 'public', 'CREATE')
+        SELECT role FROM unnest(ARRAY['public', '{RUNTIME_ROLE}']) role
+        WHERE has_schema_privilege(role, 'public', 'CREATE')
             OR has_database_privilege(role, current_database(), 'CREATE')
         UNION ALL
         SELECT nspname FROM pg_namespace
@@ -371,7 +373,7 @@ async def test_the_rule_is_kept_and_can_be_broken(rule: Rule, catalogue: Urls) -
     for statement in rule.broken_by:
         transaction = connection.transaction()
         await transaction.start()
-        await connection.execute(statement.format(owner=OWNER, runtime=RUNTIME))
+        await connection.execute(statement.format(owner=OWNER_ROLE, runtime=RUNTIME_ROLE))
         assert await breaches(connection, rule) - set(rule.allowed), statement
         await transaction.rollback()
     await connection.close()

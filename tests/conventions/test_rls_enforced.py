@@ -6,14 +6,14 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from atrium.embedded.server import RUNTIME
+from atrium.embedded.server import RUNTIME_ROLE
 from models import Model
 from models.base import now
 from tests.conftest import Urls
-from tests.support.case_context import Stage
+from tests.support.case_context import CaseContext
 from tests.support.case_objects import order
 from tests.support.factories import World
-from tests.support.service_client import without_feed
+from tests.support.service_client import stop_sequencer
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def rows(connection: asyncpg.Connection, names: set[str]) -> dict[str, int
     return {name: await connection.fetchval(f"SELECT count(*) FROM {name}") for name in sorted(names)}
 
 
-async def fill(world: World) -> None:
+async def insert_missing_rows(world: World) -> None:
     """One row more in every table that the world leaves empty."""
     acme = world.acme
     ours = {"tenant_id": acme.tenant_id}
@@ -65,15 +65,15 @@ async def fill(world: World) -> None:
         acme.member.user_id,
     )
     await world.connection.execute("INSERT INTO throttles VALUES ('key', 1, now())")
-    await without_feed(world)
-    stage = Stage(world, acme, None)
+    await stop_sequencer(world)
+    stage = CaseContext(world, acme, None)
     await order(stage)
     assert await world.connection.fetchval("SELECT atrium_seal(1)") == 1
     await order(stage)  # what happened to it stays unsealed
 
 
 async def test_out_of_context_nothing_is_seen(world: World, runtime: asyncpg.Connection) -> None:
-    await fill(world)
+    await insert_missing_rows(world)
     everything = await readable(world.connection)
     empty = {name for name, count in (await rows(world.connection, everything)).items() if count == 0}
     assert empty == {
@@ -109,7 +109,7 @@ async def test_copy_does_not_climb_the_walls(role: str, urls: Urls) -> None:
     expected = set(Model.metadata.tables)
     if role == "runtime":
         granted = "SELECT table_name FROM information_schema.table_privileges WHERE privilege_type = 'INSERT'"
-        expected &= {name for (name,) in await connection.fetch(f"{granted} AND grantee = $1", RUNTIME)}
+        expected &= {name for (name,) in await connection.fetch(f"{granted} AND grantee = $1", RUNTIME_ROLE)}
     assert {table for table, _ in tables} == expected > {"tasks"}
     for table, column in tables:
         with pytest.raises(asyncpg.FeatureNotSupportedError, match="row-level security"):

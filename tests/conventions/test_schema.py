@@ -25,7 +25,7 @@ from graphql import (
 from graph import schema
 from tests.support.source_files import ROOT
 
-PRINTED = schema.build().as_str() + "\n"
+PRINTED = schema.create_schema().as_str() + "\n"
 SCHEMA = build_schema(PRINTED)
 
 PAGING = ["first", "after", "last", "before"]

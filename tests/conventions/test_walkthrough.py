@@ -16,15 +16,15 @@ from typing import Any
 import httpx
 import pytest
 
-from atrium.embedded.server import OWNER
+from atrium.embedded.server import OWNER_ROLE
 from tests.conftest import Cluster
 
-HOME = Path(__file__).parents[2]
-FENCE = re.compile(r"^```(\w+) ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+REPOSITORY = Path(__file__).parents[2]
+CODE_BLOCK = re.compile(r"^```(\w+) ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBERED = re.compile(r"versions/(\d{4})_")
 NEVER_COPIED = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "build", "dist", "uv.lock")
 # The tests that a new domain has to pass, as far as they are about it or about the house as a whole.
-CONCERNED = (
+DOMAIN_TESTS = (
     "tests/conventions",
     "tests/api/test_leaks.py",
     "tests/api/test_lists.py",
@@ -52,11 +52,11 @@ class Block:
 
 
 def blocks() -> list[Block]:
-    page = (HOME / "CONTRIBUTING.md").read_text().partition("## Add your own domain")[2]
-    return [Block(*found.groups()) for found in FENCE.finditer(page)]
+    page = (REPOSITORY / "CONTRIBUTING.md").read_text().partition("## Add your own domain")[2]
+    return [Block(*found.groups()) for found in CODE_BLOCK.finditer(page)]
 
 
-def edited(text: str, diff: str) -> str:
+def apply_diff(text: str, diff: str) -> str:
     """A file with the lines of a diff added and replaced; `…` stands for what it has there already."""
     at, kept = 0, ""
     for line in diff.splitlines():
@@ -76,7 +76,7 @@ def edited(text: str, diff: str) -> str:
 
 
 @dataclass
-class House:
+class RepositoryCopy:
     """A copy of the repository in which the page was followed."""
 
     home: Path
@@ -123,17 +123,17 @@ class House:
             elif block.language == "diff":
                 self.edited.append(block.mark)
                 path = self.home / block.mark
-                path.write_text(edited(path.read_text(), block.text))
+                path.write_text(apply_diff(path.read_text(), block.text))
 
 
 @pytest.fixture(scope="module")
-def house(cluster: Cluster, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(cluster: Cluster, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RepositoryCopy]:
     database = f"walkthrough_{worker_id}"
     drop = f"DROP DATABASE IF EXISTS {database} WITH (FORCE)"
-    asyncio.run(cluster.admin(drop, f"CREATE DATABASE {database} OWNER {OWNER}"))
+    asyncio.run(cluster.admin(drop, f"CREATE DATABASE {database} OWNER {OWNER_ROLE}"))
     home = tmp_path_factory.mktemp("walkthrough") / "atrium"
-    shutil.copytree(HOME, home, ignore=NEVER_COPIED)
-    made = House(home, cluster.of(cluster.owner_url, database), cluster.of(cluster.runtime_url, database))
+    shutil.copytree(REPOSITORY, home, ignore=NEVER_COPIED)
+    made = RepositoryCopy(home, cluster.of(cluster.owner_url, database), cluster.of(cluster.runtime_url, database))
     made.follow()
     made.python("-m", "ruff", "format", *made.sources)
     made.python("-m", "ruff", "check", "--fix", *made.sources)
@@ -143,26 +143,26 @@ def house(cluster: Cluster, worker_id: str, tmp_path_factory: pytest.TempPathFac
     asyncio.run(cluster.admin(drop))
 
 
-def test_the_files_are_shown_as_the_linters_want_them(house: House) -> None:
+def test_the_files_are_shown_as_the_linters_want_them(house: RepositoryCopy) -> None:
     for name, text in house.written.items():
         assert (house.home / name).read_text() == text
     house.python("-m", "ruff", "check", *house.sources)
     house.python("-m", "ruff", "format", "--check", *house.sources)
     with contextlib.suppress(FileNotFoundError):  # what the page left alone need not be checked again
-        shutil.copytree(HOME / ".mypy_cache", house.home / ".mypy_cache")
+        shutil.copytree(REPOSITORY / ".mypy_cache", house.home / ".mypy_cache")
     house.python("-m", "mypy", *(name for name in house.sources if not name.startswith("tests")))
 
 
-def test_the_schema_has_what_the_docstrings_say(house: House) -> None:
+def test_the_schema_has_what_the_docstrings_say(house: RepositoryCopy) -> None:
     house.python("-m", "atrium", "schema", "--check")
     schema = (house.home / "schema.graphql").read_text()
     assert '"""A short text that a tenant keeps."""\ntype Note implements Node {' in schema
-    assert "notes" not in (HOME / "schema.graphql").read_text(), "the copy was to be written, not the original"
+    assert "notes" not in (REPOSITORY / "schema.graphql").read_text(), "the copy was to be written, not the original"
 
 
-def test_its_examples_answer_what_it_says(house: House) -> None:
+def test_its_examples_answer_what_it_says(house: RepositoryCopy) -> None:
     with serving(house) as http:
-        reader = Reader({name: entered(http, name) for name in ("acme", "globex")})
+        reader = Reader({name: create_tenant(http, name) for name in ("acme", "globex")})
         shown = blocks()
         examples = [(block, shown[i + 1]) for i, block in enumerate(shown) if block.language == "graphql"]
         assert examples
@@ -171,14 +171,14 @@ def test_its_examples_answer_what_it_says(house: House) -> None:
             reader.ask(http, asked, json.loads(answer.text))
 
 
-def test_it_passes_the_tests_that_ask_about_it(house: House) -> None:
+def test_it_passes_the_tests_that_ask_about_it(house: RepositoryCopy) -> None:
     others = "--ignore=tests/conventions/test_walkthrough.py"
-    said = house.python("-m", "pytest", "-q", "-n0", others, "-k", NOTES, *CONCERNED)
+    said = house.python("-m", "pytest", "-q", "-n0", others, "-k", NOTES, *DOMAIN_TESTS)
     assert " passed" in said
 
 
 @contextlib.contextmanager
-def serving(house: House) -> Iterator[httpx.Client]:
+def serving(house: RepositoryCopy) -> Iterator[httpx.Client]:
     """`atrium serve` in the copy."""
     server = subprocess.Popen(
         [sys.executable, "-m", "atrium", "serve", "--port", "0"],
@@ -203,7 +203,7 @@ def serving(house: House) -> Iterator[httpx.Client]:
         server.communicate()
 
 
-def entered(http: httpx.Client, slug: str) -> str:
+def create_tenant(http: httpx.Client, slug: str) -> str:
     """The access token of somebody who has just founded a tenant."""
     given = {
         "person": {"email": f"owner@{slug}.example.com", "fullName": slug.title(), "password": "Passw0rd!"},

@@ -38,9 +38,9 @@ ATRIUM = """\
 import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from atrium import cluster, postgres
-cluster.KERNEL_ENDS_ORPHANS = sys.argv[3] == "kernel"
-with postgres.Server.start(Path(sys.argv[2]), fast=sys.argv[4] == "fast") as server:
+from atrium.embedded import process, server as embedded_server
+process.KERNEL_ENDS_ORPHANS = sys.argv[3] == "kernel"
+with embedded_server.Server.start(Path(sys.argv[2]), fast=sys.argv[4] == "fast") as server:
     facts = {"port": server.port, "owned": server.owned, "owner_url": server.owner_url}
     print(json.dumps(facts), flush=True)
     sys.stdin.read()
@@ -48,7 +48,7 @@ with postgres.Server.start(Path(sys.argv[2]), fast=sys.argv[4] == "fast") as ser
 
 
 @dataclass(frozen=True)
-class User:
+class Account:
     """Who starts the server, with which interpreter, from which copy of the code, in which folder."""
 
     python: str
@@ -76,7 +76,7 @@ class User:
 
 
 @contextlib.contextmanager
-def atrium(user: User, data_dir: Path, *how: str) -> Iterator[SimpleNamespace]:
+def run_atrium(user: Account, data_dir: Path, *how: str) -> Iterator[SimpleNamespace]:
     """A running little Atrium; left alive, it stops in order at the end."""
     process = user.launch(data_dir, *how)
     with process:
@@ -99,9 +99,9 @@ def interpreter_of_everybody() -> str:
 
 
 @pytest.fixture(scope="module", params=USERS)
-def user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+def user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     if request.param == "self":
-        yield User(sys.executable, ROOT, tmp_path_factory.mktemp("closed"))
+        yield Account(sys.executable, ROOT, tmp_path_factory.mktemp("closed"))
         return
     python = interpreter_of_everybody()
     account = pwd.getpwnam("nobody")
@@ -117,13 +117,13 @@ def user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             path.chmod(0o755)
         folder.mkdir()
         os.chown(folder, account.pw_uid, account.pw_gid)
-        yield User(python, code, folder, account)
+        yield Account(python, code, folder, account)
 
 
 @pytest.fixture(scope="module")
-def made_dir(user: User) -> Path:
+def made_dir(user: Account) -> Path:
     data_dir = user.folder / "a path with spaces" / ("and-a-long-name-" * 12) / "made"
-    with atrium(user, data_dir):
+    with run_atrium(user, data_dir):
         return data_dir
 
 
@@ -143,7 +143,7 @@ def pgdata(data_dir: Path) -> Path:
     return data_dir.resolve() / "postgres" / "cluster" / "pgdata"
 
 
-def servers_of(data_dir: Path) -> list[psutil.Process]:
+def list_server_processes(data_dir: Path) -> list[psutil.Process]:
     """Every living process that works in the data directory, found without any file that the server writes."""
     found = []
     for process in psutil.process_iter():
@@ -153,9 +153,9 @@ def servers_of(data_dir: Path) -> list[psutil.Process]:
     return found
 
 
-def await_no_server_of(data_dir: Path, seconds: float = 10) -> None:
+def wait_until_stopped(data_dir: Path, seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
-    while servers := servers_of(data_dir):
+    while servers := list_server_processes(data_dir):
         assert time.monotonic() < deadline, servers
         # A short wait at a time, since it also waits for whoever collects an ended process.
         psutil.wait_procs(servers, timeout=0.1)
@@ -177,7 +177,9 @@ def ask(url: str, *statements: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_killed_owner_leaves_no_server_and_loses_no_acknowledged_row(user: User, data_dir: Path, ending: str) -> None:
+def test_a_killed_owner_leaves_no_server_and_loses_no_acknowledged_row(
+    user: Account, data_dir: Path, ending: str
+) -> None:
     async def kill_amid_work() -> None:
         url = first.owner_url.replace("+asyncpg", "")
         writer, idler, worker = [await asyncpg.connect(url) for _ in range(3)]
@@ -195,51 +197,51 @@ def test_a_killed_owner_leaves_no_server_and_loses_no_acknowledged_row(user: Use
         for connection in (writer, idler, worker):
             connection.terminate()
 
-    with atrium(user, data_dir, ending) as first:
+    with run_atrium(user, data_dir, ending) as first:
         assert first.owned
-        assert len(servers_of(data_dir)) > 1
+        assert len(list_server_processes(data_dir)) > 1
         asyncio.run(kill_amid_work())
-    with atrium(user, data_dir, ending) as second:
+    with run_atrium(user, data_dir, ending) as second:
         assert second.owned
         assert ask(second.owner_url, "select n from kept") == [(1,)]
         assert "database system was interrupted" not in (data_dir / "postgres" / "log").read_text()
         second.process.kill()
-    await_no_server_of(data_dir)
+    wait_until_stopped(data_dir)
 
 
-def test_everything_killed_at_once_loses_no_acknowledged_row(user: User, data_dir: Path) -> None:
-    with atrium(user, data_dir, ENDINGS[0], "durable") as first:
+def test_everything_killed_at_once_loses_no_acknowledged_row(user: Account, data_dir: Path) -> None:
+    with run_atrium(user, data_dir, ENDINGS[0], "durable") as first:
         ask(first.owner_url, "create table kept (n int)", "insert into kept values (1) returning n")
-        servers = servers_of(data_dir)
+        servers = list_server_processes(data_dir)
         for process in (*servers, first.process):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-    with atrium(user, data_dir) as second:
+    with run_atrium(user, data_dir) as second:
         assert ask(second.owner_url, "select n from kept") == [(1,)]
     assert "database system was interrupted" in (data_dir / "postgres" / "log").read_text()
-    await_no_server_of(data_dir)
+    wait_until_stopped(data_dir)
 
 
-def test_an_ordered_end_leaves_no_server(user: User, data_dir: Path) -> None:
-    with atrium(user, data_dir) as first:
-        assert servers_of(data_dir)
-    assert servers_of(data_dir) == []
+def test_an_ordered_end_leaves_no_server(user: Account, data_dir: Path) -> None:
+    with run_atrium(user, data_dir) as first:
+        assert list_server_processes(data_dir)
+    assert list_server_processes(data_dir) == []
     assert first.process.returncode == 0
 
 
-def test_a_second_start_attaches_and_stops_nothing(user: User, data_dir: Path) -> None:
-    with atrium(user, data_dir) as first:
-        with atrium(user, data_dir) as second:
+def test_a_second_start_attaches_and_stops_nothing(user: Account, data_dir: Path) -> None:
+    with run_atrium(user, data_dir) as first:
+        with run_atrium(user, data_dir) as second:
             assert (first.owned, second.owned) == (True, False)
             assert first.owner_url == second.owner_url
         assert ask(first.owner_url, "select 1") == [(1,)]
-    with atrium(user, data_dir) as third:
+    with run_atrium(user, data_dir) as third:
         assert third.owned
 
 
-def test_two_first_starts_at_once_share_one_server(user: User, empty_dir: Path) -> None:
+def test_two_first_starts_at_once_share_one_server(user: Account, empty_dir: Path) -> None:
     other = user.launch(empty_dir)
-    with atrium(user, empty_dir) as one, other:
+    with run_atrium(user, empty_dir) as one, other:
         assert other.stdout
         another = json.loads(other.stdout.readline())
         assert sorted([one.owned, another["owned"]]) == [False, True]
@@ -247,20 +249,20 @@ def test_two_first_starts_at_once_share_one_server(user: User, empty_dir: Path) 
         other.communicate()
 
 
-def test_a_pid_file_that_names_a_living_stranger_is_stale(user: User, data_dir: Path) -> None:
+def test_a_pid_file_that_names_a_living_stranger_is_stale(user: Account, data_dir: Path) -> None:
     pid_file = pgdata(data_dir) / "postmaster.pid"
-    with atrium(user, data_dir):
+    with run_atrium(user, data_dir):
         lines = pid_file.read_text().splitlines()
         owner = pid_file.stat().st_uid
     # Of the server's user: that is the stranger PostgreSQL itself would take for a living server.
     with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, user=owner if os.geteuid() == 0 else None) as stranger:
         pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
-        with atrium(user, data_dir) as second:
+        with run_atrium(user, data_dir) as second:
             assert second.owned
             assert stranger.poll() is None
 
 
-def test_a_first_start_killed_in_the_middle_leaves_nothing_half_made(user: User, empty_dir: Path) -> None:
+def test_a_first_start_killed_in_the_middle_leaves_nothing_half_made(user: Account, empty_dir: Path) -> None:
     process = user.launch(empty_dir)
     with process:
         deadline = time.monotonic() + 30
@@ -269,7 +271,7 @@ def test_a_first_start_killed_in_the_middle_leaves_nothing_half_made(user: User,
             assert time.monotonic() < deadline, "nothing is made"
         process.kill()
     assert not pgdata(empty_dir).exists()
-    with atrium(user, empty_dir) as second:
+    with run_atrium(user, empty_dir) as second:
         assert ask(second.owner_url, "select current_user::text") == [("atrium_owner",)]
 
 
@@ -282,9 +284,9 @@ def test_what_was_to_run_for_a_dead_parent_is_not_run() -> None:
     assert done.stderr == "the starting process has ended\n"
 
 
-def test_the_server_runs_unprivileged_in_private_and_without_atriums_secrets(user: User, data_dir: Path) -> None:
-    with atrium(user, data_dir):
-        for process in servers_of(data_dir):
+def test_the_server_runs_unprivileged_in_private_and_without_atriums_secrets(user: Account, data_dir: Path) -> None:
+    with run_atrium(user, data_dir):
+        for process in list_server_processes(data_dir):
             assert process.uids().effective != 0
             assert "ATRIUM_SECRET_KEY" not in process.environ()
             assert not [c for c in process.net_connections("all") if c.status == "LISTEN" and c.laddr.ip != "127.0.0.1"]

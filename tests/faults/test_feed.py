@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from atrium.embedded.process import Home
+from atrium.embedded.process import ServerHome
 from atrium.embedded.server import Server
 from graph import subscriptions
 from graph.runtime.context import Context
@@ -21,24 +21,24 @@ from models import Order
 from models.base import new_id
 from services import orders
 from services.eventlog import store
-from services.eventlog.outbox import Feed
-from services.eventlog.store import Fact
+from services.eventlog.outbox import OutboxRelay
+from services.eventlog.store import NewEvent
 from services.orders.state_machine import STREAM
 from services.permissions import Actor, Permission
 from tests.conftest import Urls
-from tests.support.client import running
+from tests.support.client import run_app
 from tests.support.factories import World
 
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'atrium feed'"
 
 
 @pytest.fixture
-async def sealers(urls: Urls, world: World) -> AsyncIterator[list[Feed]]:
+async def sealers(urls: Urls, world: World) -> AsyncIterator[list[OutboxRelay]]:
     """Three processes' worth of feeds, the application's own among them."""
-    others = [Feed(urls.runtime) for _ in range(2)]
+    others = [OutboxRelay(urls.runtime) for _ in range(2)]
     for feed in others:
         feed.start()
-    yield [world.app.parts.feed, *others]
+    yield [world.app.components.feed, *others]
     for feed in others:
         await feed.stop()
 
@@ -47,31 +47,33 @@ def actor(world: World) -> Actor:
     return Actor.of(world.acme.owner.identity)
 
 
-async def write(world: World, streams: list[UUID], count: int, seed: int) -> None:
+async def write_events(world: World, streams: list[UUID], count: int, seed: int) -> None:
     """Write events in transactions that overlap: each holds its own open for a while before it commits."""
     dice = random.Random(seed)
     versions = dict.fromkeys(streams, 0)
-    database, tenant_id = world.app.parts.database, world.acme.tenant_id
+    database, tenant_id = world.app.components.database, world.acme.tenant_id
     for _ in range(count):
         stream = dice.choice(streams)
-        async with database.maintain(tenant_id) as session:
-            await store.append(
-                session, actor(world), Order, STREAM, stream, versions[stream], [Fact("OrderConfirmed", {})]
+        async with database.operator_transaction(tenant_id) as session:
+            await store.append_events(
+                session, actor(world), Order, STREAM, stream, versions[stream], [NewEvent("OrderConfirmed", {})]
             )
             for _ in range(dice.randrange(5)):
                 await asyncio.sleep(0)  # lets others write and commit meanwhile
         versions[stream] += 1
 
 
-async def read(world: World, feeds: list[Feed], count: int, cuts: int, after: str = "0") -> list[tuple[int, Any]]:
+async def read_entries(
+    world: World, feeds: list[OutboxRelay], count: int, cuts: int, after: str = "0"
+) -> list[tuple[int, Any]]:
     """Read `count` entries, cut off and resumed at random places, each time through another process's feed."""
     dice, found = random.Random(7), list[tuple[int, Any]]()
     places = [*sorted(dice.sample(range(1, count), cuts)), count]
-    parts = world.app.parts
+    parts = world.app.components
     for turn, place in enumerate(places):
         feed = feeds[turn % len(feeds)]
-        context = Context(parts.database, actor(world), parts.door, feed)
-        entries = subscriptions.entries(context, Permission.ORDERS_READ, orders.EVENTS, after)
+        context = Context(parts.database, actor(world), parts.auth, feed)
+        entries = subscriptions.follow_feed(context, Permission.ORDERS_READ, orders.EVENTS, after)
         async for cursor, entry in entries:
             found.append((int(cursor), entry))
             after = cursor
@@ -83,7 +85,7 @@ async def read(world: World, feeds: list[Feed], count: int, cuts: int, after: st
 
 
 async def test_a_subscriber_cut_off_sees_all_of_it_once_and_in_order(
-    world: World, sealers: list[Feed], owner_connection: asyncpg.Connection, urls: Urls
+    world: World, sealers: list[OutboxRelay], owner_connection: asyncpg.Connection, urls: Urls
 ) -> None:
     total, writers = 1000, 5
     superuser = await asyncpg.connect(urls.plain("superuser"))
@@ -95,9 +97,9 @@ async def test_a_subscriber_cut_off_sees_all_of_it_once_and_in_order(
             await superuser.execute(KILL)
 
     streams = [[new_id() for _ in range(10)] for _ in range(writers)]
-    writing = [write(world, streams[n], total // writers, n) for n in range(writers)]
+    writing = [write_events(world, streams[n], total // writers, n) for n in range(writers)]
     async with asyncio.timeout(90), asyncio.TaskGroup() as group:
-        reading = group.create_task(read(world, sealers, total, cuts=20))
+        reading = group.create_task(read_entries(world, sealers, total, cuts=20))
         for work in (kill_sealers(), *writing):
             group.create_task(work)
     found = reading.result()
@@ -113,24 +115,24 @@ async def test_a_subscriber_cut_off_sees_all_of_it_once_and_in_order(
 
 
 async def test_what_commits_late_comes_late_and_is_not_missed(world: World) -> None:
-    database, tenant_id = world.app.parts.database, world.acme.tenant_id
-    fact = [Fact("OrderConfirmed", {})]
+    database, tenant_id = world.app.components.database, world.acme.tenant_id
+    fact = [NewEvent("OrderConfirmed", {})]
     early, late = new_id(), new_id()
-    async with database.maintain(tenant_id) as slow:
-        await store.append(slow, actor(world), Order, STREAM, late, 0, fact)
-        async with database.maintain(tenant_id) as fast:
-            await store.append(fast, actor(world), Order, STREAM, early, 0, fact)
-        feeds = [world.app.parts.feed]
-        [first] = await read(world, feeds, 1, cuts=0)
+    async with database.operator_transaction(tenant_id) as slow:
+        await store.append_events(slow, actor(world), Order, STREAM, late, 0, fact)
+        async with database.operator_transaction(tenant_id) as fast:
+            await store.append_events(fast, actor(world), Order, STREAM, early, 0, fact)
+        feeds = [world.app.components.feed]
+        [first] = await read_entries(world, feeds, 1, cuts=0)
         assert first[1].stream_id == early
-    again, second = await read(world, feeds, 2, cuts=0)
+    again, second = await read_entries(world, feeds, 2, cuts=0)
     assert (again[0], again[1].stream_id) == (first[0], early)
     assert (second[0] > first[0], second[1].stream_id) == (True, late)
 
 
-def copied(source: str, target: Server, folder: Path) -> None:
+def dump_and_restore(source: str, target: Server, folder: Path) -> None:
     """Dump a database as docs/operations.md says, and restore it into another cluster."""
-    binaries, dump = Home.of(folder).binaries, str(folder / "atrium.dump")
+    binaries, dump = ServerHome.locate(folder).binaries, str(folder / "atrium.dump")
     commands = [
         ["pg_dump", "--format=custom", "--enable-row-security", f"--file={dump}", source],
         ["pg_restore", "--exit-on-error", f"--dbname={target.owner_url.replace('+asyncpg', '')}", dump],
@@ -141,23 +143,23 @@ def copied(source: str, target: Server, folder: Path) -> None:
 
 async def test_the_feed_goes_on_in_a_fresh_cluster(world: World, urls: Urls, tmp_path: Path) -> None:
     streams = [new_id() for _ in range(3)]
-    await write(world, streams, 20, seed=1)
-    before = await read(world, [world.app.parts.feed], 20, cuts=0)
+    await write_events(world, streams, 20, seed=1)
+    before = await read_entries(world, [world.app.components.feed], 20, cuts=0)
     sealer = await asyncpg.connect(urls.plain("owner"))
     async with sealer.transaction():
         await sealer.execute("SELECT pg_advisory_xact_lock(hashtext('atrium sealer'))")
-        await write(world, [new_id()], 5, seed=2)  # which nobody can seal before the dump
+        await write_events(world, [new_id()], 5, seed=2)  # which nobody can seal before the dump
         assert await sealer.fetchval("SELECT count(*) FROM unsealed WHERE source = 'event'") == 5
         (tmp_path / "server").mkdir()
         with Server.start(tmp_path / "server", fast=True) as server:
-            copied(urls.plain("owner"), server, tmp_path)
-            async with running(SimpleNamespace(runtime=server.runtime_url)) as app:
+            dump_and_restore(urls.plain("owner"), server, tmp_path)
+            async with run_app(SimpleNamespace(runtime=server.runtime_url)) as app:
                 restored = replace(world, app=app)
-                feeds, cursor = [app.parts.feed], str(before[9][0])
-                found = await read(restored, feeds, 15, cuts=3, after=cursor)
+                feeds, cursor = [app.components.feed], str(before[9][0])
+                found = await read_entries(restored, feeds, 15, cuts=3, after=cursor)
                 assert [(at, entry.id) for at, entry in found[:10]] == [(at, entry.id) for at, entry in before[10:]]
-                await write(restored, [new_id()], 5, seed=3)
-                found += await read(restored, feeds, 5, cuts=0, after=str(found[-1][0]))
+                await write_events(restored, [new_id()], 5, seed=3)
+                found += await read_entries(restored, feeds, 5, cuts=0, after=str(found[-1][0]))
                 positions = [at for at, _ in found]
                 assert positions == sorted(set(positions))
                 assert len({entry.id for _, entry in found}) == 20

@@ -82,7 +82,7 @@ async def ask(http: httpx.AsyncClient, query: str, token: str = "", **variables:
     return body
 
 
-async def ten_more(acknowledged: asyncio.Semaphore) -> None:
+async def wait_for_ten_more(acknowledged: asyncio.Semaphore) -> None:
     """Wait until ten orders were acknowledged from now on."""
     async with asyncio.timeout(60):
         while not acknowledged.locked():
@@ -119,7 +119,7 @@ async def test_acknowledged_orders_survive_exactly_once(serving: Serving, times:
 
         async def accidents() -> None:
             for cut in [serving.kill, serving.stop_database_at_once] * times:
-                await ten_more(progress)
+                await wait_for_ten_more(progress)
                 cut()
                 if cut == serving.stop_database_at_once:
                     assert serving.process is not None

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from atrium import mail
-from atrium.mail import Smtp
-from services.email.messages import Letter
+from atrium.mail import SmtpTransport
+from services.email.messages import OutgoingEmail
 from tests.conftest import Urls
-from tests.support.client import running
-from tests.support.factories import found_world
+from tests.support.client import run_app
+from tests.support.factories import create_world
 
-LETTER = Letter("a@example.com", "A subject", "Öpen https://example.com/#token=abc\n")
+EMAIL = OutgoingEmail("a@example.com", "A subject", "Öpen https://example.com/#token=abc\n")
 
 
-class Server:
+class FakeMailServer:
     """A mail server that speaks as much SMTP as it takes to deliver a letter."""
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ class Server:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[tuple[Server, str]]:
-    server = Server()
+async def run_mail_server() -> AsyncIterator[tuple[FakeMailServer, str]]:
+    server = FakeMailServer()
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     try:
@@ -69,8 +69,8 @@ async def serving() -> AsyncIterator[tuple[Server, str]]:
 
 
 @asynccontextmanager
-async def carrying(url: str, **options: Any) -> AsyncIterator[Smtp]:
-    carrier = Smtp(url, "Atrium <atrium@example.com>", pause=0.0, **options)
+async def run_transport(url: str, **options: Any) -> AsyncIterator[SmtpTransport]:
+    carrier = SmtpTransport(url, "Atrium <atrium@example.com>", retry_delay=0.0, **options)
     carrier.start()
     try:
         yield carrier
@@ -78,69 +78,69 @@ async def carrying(url: str, **options: Any) -> AsyncIterator[Smtp]:
         await carrier.stop()
 
 
-def lost(caplog: pytest.LogCaptureFixture) -> list[str]:
+def discard_reasons(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Why letters were lost, by the log."""
     return [record.fields["why"] for record in caplog.records if record.msg == "a letter was not sent"]  # type: ignore[attr-defined]  # our own
 
 
 async def test_a_letter_arrives_as_it_was_written() -> None:
-    async with serving() as (server, url), carrying(url) as carrier:
-        carrier.post(LETTER)
+    async with run_mail_server() as (server, url), run_transport(url) as carrier:
+        carrier.send_later(EMAIL)
         found = await server.letter()
     assert (found["To"], found["Subject"]) == ("a@example.com", "A subject")
     assert found["From"] == "Atrium <atrium@example.com>"
     assert found["Auto-Submitted"] == "auto-generated"
     assert found["Message-ID"].endswith("@example.com>")
-    assert found.get_content().replace("\r\n", "\n") == LETTER.text  # type: ignore[attr-defined]  # the policy's
+    assert found.get_content().replace("\r\n", "\n") == EMAIL.text  # type: ignore[attr-defined]  # the policy's
 
 
 async def test_a_server_that_hesitates_is_asked_again() -> None:
-    async with serving() as (server, url), carrying(url) as carrier:
+    async with run_mail_server() as (server, url), run_transport(url) as carrier:
         server.answers = ["451 later", "451 later"]
-        carrier.post(LETTER)
+        carrier.send_later(EMAIL)
         await server.letter()
         assert server.connections == 3
 
 
 @pytest.mark.parametrize(("answers", "connections"), [(["550 no"], 1), (["451 later"] * 9, 3)])
 async def test_tries_are_bounded(answers: list[str], connections: int, caplog: pytest.LogCaptureFixture) -> None:
-    async with serving() as (server, url):
-        async with carrying(url) as carrier:
+    async with run_mail_server() as (server, url):
+        async with run_transport(url) as carrier:
             server.answers = answers
-            carrier.post(LETTER)
+            carrier.send_later(EMAIL)
         assert server.connections == connections
-    assert len(lost(caplog)) == 1
+    assert len(discard_reasons(caplog)) == 1
     assert server.letters.empty()
 
 
 async def test_a_letter_that_would_be_two_is_not_sent(caplog: pytest.LogCaptureFixture) -> None:
-    async with serving() as (server, url), carrying(url) as carrier:
-        carrier.post(Letter("a@example.com\r\nBcc: b@example.com", "A subject", "Text"))
-        carrier.post(LETTER)
+    async with run_mail_server() as (server, url), run_transport(url) as carrier:
+        carrier.send_later(OutgoingEmail("a@example.com\r\nBcc: b@example.com", "A subject", "Text"))
+        carrier.send_later(EMAIL)
         assert (await server.letter())["To"] == "a@example.com"
-    assert lost(caplog) == ["ValueError"]
+    assert discard_reasons(caplog) == ["ValueError"]
 
 
 async def test_letters_that_wait_are_bounded_and_none_outlives_the_end(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mail, "END_SECONDS", 0.1)
-    async with serving() as (server, url):
+    monkeypatch.setattr(mail, "SHUTDOWN_SECONDS", 0.1)
+    async with run_mail_server() as (server, url):
         server.silent.clear()
-        async with carrying(url, waiting=3) as carrier:
+        async with run_transport(url, waiting=3) as carrier:
             for _ in range(5):
-                carrier.post(LETTER)
-            assert lost(caplog) == ["too many are waiting"] * 2
-        assert lost(caplog)[2:] == ["the process ended"] * 3
+                carrier.send_later(EMAIL)
+            assert discard_reasons(caplog) == ["too many are waiting"] * 2
+        assert discard_reasons(caplog)[2:] == ["the process ended"] * 3
         server.silent.set()
 
 
 async def test_a_password_is_sent_over_tls_alone(caplog: pytest.LogCaptureFixture) -> None:
-    async with serving() as (server, url):
-        async with carrying(url.replace("//", "//user:secret@")) as carrier:
-            carrier.post(LETTER)
+    async with run_mail_server() as (server, url):
+        async with run_transport(url.replace("//", "//user:secret@")) as carrier:
+            carrier.send_later(EMAIL)
         assert server.letters.empty()
-    assert len(lost(caplog)) == 1
+    assert len(discard_reasons(caplog)) == 1
     assert "secret" not in caplog.text
 
 
@@ -158,11 +158,11 @@ async def test_the_answer_is_the_same_whatever_becomes_of_the_letter(
 ) -> None:
     caplog.set_level(logging.INFO)
     if is_away:
-        monkeypatch.setattr(mail, "END_SECONDS", 0.1)
-    async with serving() as (server, url):
+        monkeypatch.setattr(mail, "SHUTDOWN_SECONDS", 0.1)
+    async with run_mail_server() as (server, url):
         settings = {"smtp_url": "smtp://127.0.0.1:9" if is_away else url, "public_url": "https://app.example.com"}
-        async with running(urls, **settings) as app:
-            world = await found_world(app, owner_connection)
+        async with run_app(urls, **settings) as app:
+            world = await create_world(app, owner_connection)
             sent = [
                 await world.nobody.send(REQUEST, i={"email": email})
                 for email in (world.acme.member.email, "unknown@example.com")

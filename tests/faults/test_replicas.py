@@ -22,13 +22,22 @@ import pytest
 
 from atrium.embedded import standby as embedded_standby
 from atrium.embedded.standby import Standby
-from models.database import Database
-from models.database import topology as nodes_module
+from models.database import Database, topology
 from models.database.identity import NOBODY
-from models.database.topology import Nodes
+from models.database.topology import ServerGroup
 from tests.conftest import Urls
-from tests.support.client import App, running
-from tests.support.replication import CREATE, RENAME, TASK, Replicated, connected, halted, plain, processes, tell
+from tests.support.client import App, run_app
+from tests.support.replication import (
+    CREATE_TASK,
+    GET_TASK,
+    RENAME_TASK,
+    ReplicatedCluster,
+    asyncpg_url,
+    connect,
+    list_processes,
+    run_as_superuser,
+    suspend,
+)
 
 ROOT = Path(__file__).parents[2]
 PROJECTS_AND_TASKS = "{ projects(first: 1) { nodes { id } } tasks(first: 1) { totalCount } }"
@@ -39,28 +48,28 @@ import json, sys
 from pathlib import Path
 import psutil
 from sqlalchemy import make_url
-from atrium import standbys
+from atrium.embedded import standby
 from atrium.embedded.server import Server
 folder, *urls = sys.argv[1:]
 passwords = {make_url(url).username: make_url(url).password for url in urls}
 server = Server(make_url(urls[0]).port, True, passwords)
-with standbys.running(server, Path(folder), 1):
+with standby.run_standbys(server, Path(folder), 1):
     print(json.dumps([process.pid for process in psutil.Process().children(recursive=True)]), flush=True)
     sys.stdin.read()
 """
 
 
 @pytest.fixture
-async def reader(place: Replicated) -> AsyncIterator[App]:
+async def reader(place: ReplicatedCluster) -> AsyncIterator[App]:
     """A process that reads from both standbys."""
     await place.set_lag(0)
-    await place.caught_up()
+    await place.wait_until_replayed()
     async with place.app() as made:
         yield made
 
 
 @pytest.fixture
-def preferred(place: Replicated) -> int:
+def preferred(place: ReplicatedCluster) -> int:
     """Which of two standbys the member reads from."""
     session_id = place.world.acme.member.session_id
     assert session_id is not None
@@ -68,35 +77,35 @@ def preferred(place: Replicated) -> int:
 
 
 @contextlib.asynccontextmanager
-async def locked(place: Replicated, table: str) -> AsyncIterator[None]:
+async def lock_table(place: ReplicatedCluster, table: str) -> AsyncIterator[None]:
     """A table that nobody can read, on the primary and thereby on its standbys."""
     async with place.owner() as connection:
         transaction = connection.transaction()
         await transaction.start()
         await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-        await place.caught_up()
+        await place.wait_until_replayed()
         yield
         await transaction.rollback()
 
 
-async def waiting(standby: Standby) -> list[int]:
+async def waiting_clients(standby: Standby) -> list[int]:
     """The clients that wait for a lock, by their processes."""
     query = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND backend_type = 'client backend'"
-    async with asyncio.timeout(30), connected(standby.superuser_url) as connection:
+    async with asyncio.timeout(30), connect(standby.superuser_url) as connection:
         while not (rows := await connection.fetch(query)):
             await asyncio.sleep(0.02)
     return [row["pid"] for row in rows]
 
 
 async def test_a_query_whose_replica_breaks_off_is_run_again_whole(
-    place: Replicated, reader: App, preferred: int
+    place: ReplicatedCluster, reader: App, preferred: int
 ) -> None:
     browser, standby = place.member(), place.standbys[preferred]
-    await browser.run(reader, CREATE, input={"title": "there"})
-    async with locked(place, "tasks"):
+    await browser.run(reader, CREATE_TASK, input={"title": "there"})
+    async with lock_table(place, "tasks"):
         asked = asyncio.create_task(browser.run(reader, PROJECTS_AND_TASKS))
-        for pid in await waiting(standby):
-            await tell(standby, f"SELECT pg_terminate_backend({pid})")
+        for pid in await waiting_clients(standby):
+            await run_as_superuser(standby, f"SELECT pg_terminate_backend({pid})")
     assert (await asked)["tasks"]["totalCount"] >= 1
     assert (browser.node, browser.why) == ("primary", "lost")
     metrics = (await reader.http.get("/metrics")).text.splitlines()
@@ -104,107 +113,113 @@ async def test_a_query_whose_replica_breaks_off_is_run_again_whole(
 
 
 async def test_a_query_that_stands_in_the_way_of_recovery_is_run_again_whole(
-    place: Replicated, reader: App, preferred: int
+    place: ReplicatedCluster, reader: App, preferred: int
 ) -> None:
     browser, standby = place.member(), place.standbys[preferred]
     for delay in ("0", "'30s'"):
-        await tell(standby, f"ALTER SYSTEM SET max_standby_streaming_delay = {delay}", "SELECT pg_reload_conf()")
+        await run_as_superuser(
+            standby, f"ALTER SYSTEM SET max_standby_streaming_delay = {delay}", "SELECT pg_reload_conf()"
+        )
         if delay == "0":
-            async with locked(place, "tasks"):
+            async with lock_table(place, "tasks"):
                 asked = asyncio.create_task(browser.run(reader, PROJECTS_AND_TASKS))
-                await waiting(standby)  # it has read projects
-                async with locked(place, "projects"):
+                await waiting_clients(standby)  # it has read projects
+                async with lock_table(place, "projects"):
                     pass
     assert set(await asked) == {"projects", "tasks"}
     assert (browser.node, browser.why) == ("primary", "lost")
 
 
-async def test_replicas_that_hang_delay_but_fail_nobody(place: Replicated, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nodes_module, "LOOK_SECONDS", 0.5)
+async def test_replicas_that_hang_delay_but_fail_nobody(
+    place: ReplicatedCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topology, "PROBE_TIMEOUT_SECONDS", 0.5)
     await place.set_lag(0)
-    await place.caught_up()
+    await place.wait_until_replayed()
     async with place.app(replica_max_lag_seconds=2) as reader:
-        nodes, browser = reader.parts.nodes, place.member()
+        nodes, browser = reader.components.servers, place.member()
         await browser.run(reader, PROJECTS_AND_TASKS)
         assert browser.node.startswith("replica-")  # there is an open connection now
-        with halted(*place.standbys):
+        with suspend(*place.standbys):
             answers = await asyncio.gather(*(place.member().send(reader, PROJECTS_AND_TASKS) for _ in range(4)))
             assert [body.get("errors") for body in answers] == [None] * 4
             assert {body["extensions"]["node"] for body in answers} == {"primary"}
-            await nodes.look()
-            assert [replica.fault for replica in nodes.replicas] == ["it does not answer"] * 2
-        monkeypatch.setattr(nodes_module, "LOOK_SECONDS", 10)
-        await place.caught_up()
-        await nodes.look()
-        assert [replica.fault for replica in nodes.replicas] == [None, None]
+            await nodes.probe_all()
+            assert [replica.unhealthy_reason for replica in nodes.replicas] == ["it does not answer"] * 2
+        monkeypatch.setattr(topology, "PROBE_TIMEOUT_SECONDS", 10)
+        await place.wait_until_replayed()
+        await nodes.probe_all()
+        assert [replica.unhealthy_reason for replica in nodes.replicas] == [None, None]
         await browser.run(reader, PROJECTS_AND_TASKS)
         assert browser.node.startswith("replica-")
 
 
-async def test_a_replica_that_hangs_does_not_keep_a_process_from_ending(place: Replicated) -> None:
+async def test_a_replica_that_hangs_does_not_keep_a_process_from_ending(place: ReplicatedCluster) -> None:
     database = Database(place.replica_urls[0])
     async with database.read(NOBODY):
         pass
-    with halted(place.standbys[0]):
+    with suspend(place.standbys[0]):
         async with asyncio.timeout(20):
             await database.close()
 
 
-async def test_standbys_of_another_cluster_or_in_another_role_are_not_read_from(place: Replicated, urls: Urls) -> None:
-    nodes = Nodes(Database(urls.runtime), [Database(place.replica_urls[0]), Database(place.runtime)])
-    await nodes.look()
-    assert [replica.fault for replica in nodes.replicas] == ["it belongs to another cluster"] * 2
+async def test_standbys_of_another_cluster_or_in_another_role_are_not_read_from(
+    place: ReplicatedCluster, urls: Urls
+) -> None:
+    nodes = ServerGroup(Database(urls.runtime), [Database(place.replica_urls[0]), Database(place.runtime)])
+    await nodes.probe_all()
+    assert [replica.unhealthy_reason for replica in nodes.replicas] == ["it belongs to another cluster"] * 2
     await nodes.stop()
 
     superuser = place.standbys[0].superuser_url.rpartition("/")[0] + "/atrium"
-    nodes = Nodes(Database(place.runtime), [Database(superuser)])
-    await nodes.look()
-    assert nodes.replicas[0].fault == "it is entered as another role than the primary"
+    nodes = ServerGroup(Database(place.runtime), [Database(superuser)])
+    await nodes.probe_all()
+    assert nodes.replicas[0].unhealthy_reason == "it is entered as another role than the primary"
     await nodes.stop()
 
 
 async def write_and_read(
-    place: Replicated, apps: tuple[App, App], count: int, halfway: Callable[[], object]
+    place: ReplicatedCluster, apps: tuple[App, App], count: int, halfway: Callable[[], object]
 ) -> Counter[str]:
     """Write by one process and read by the other; something happens halfway."""
     seen: Counter[str] = Counter()
     browser = place.member()
-    made = (await browser.run(apps[0], CREATE, input={"title": "none yet"}))["createTask"]["id"]
+    made = (await browser.run(apps[0], CREATE_TASK, input={"title": "none yet"}))["createTask"]["id"]
     for turn in range(count):
         if turn == count // 2:
             halfway()
-        await browser.run(apps[turn % 2], RENAME, input={"id": made, "title": str(turn)})
-        task = (await browser.run(apps[1 - turn % 2], TASK, id=made))["task"]
+        await browser.run(apps[turn % 2], RENAME_TASK, input={"id": made, "title": str(turn)})
+        task = (await browser.run(apps[1 - turn % 2], GET_TASK, id=made))["task"]
         seen[browser.node] += 1
         seen["stale"] += task != {"title": str(turn)}
     return seen
 
 
 @pytest.fixture
-def spare(place: Replicated) -> Iterator[Standby]:
+def spare(place: ReplicatedCluster) -> Iterator[Standby]:
     """A standby that may be killed."""
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        embedded_standby.running(place.server, Path(folder), 1) as (started,),
+        embedded_standby.run_standbys(place.server, Path(folder), 1) as (started,),
     ):
         yield started
 
 
 async def test_no_read_is_stale_or_fails_when_a_replica_is_killed(
-    place: Replicated, spare: Standby, preferred: int
+    place: ReplicatedCluster, spare: Standby, preferred: int
 ) -> None:
     urls = list(place.replica_urls)
     urls[preferred] = spare.runtime_url
     await place.set_lag(0)
 
     def kill() -> None:
-        for process in processes(spare):
+        for process in list_processes(spare):
             process.kill()
 
     async with place.app(database_replica_urls=urls) as one, place.app(database_replica_urls=urls) as two:
         seen = await write_and_read(place, (one, two), 40, kill)
-        await one.parts.nodes.look()
-        assert one.parts.nodes.replicas[preferred].fault == "it does not answer"
+        await one.components.servers.probe_all()
+        assert one.components.servers.replicas[preferred].unhealthy_reason == "it does not answer"
     assert seen["stale"] == 0
     assert seen[f"replica-{preferred + 1}"] > 0
     assert seen[f"replica-{2 - preferred}"] > 0
@@ -212,12 +227,12 @@ async def test_no_read_is_stale_or_fails_when_a_replica_is_killed(
 
 @pytest.mark.exhaustive
 async def test_of_a_thousand_reads_none_is_stale_while_a_replica_is_halted(
-    place: Replicated, preferred: int, capsys: pytest.CaptureFixture[str]
+    place: ReplicatedCluster, preferred: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await place.set_lag(0)
     with contextlib.ExitStack() as stack:
         async with place.app() as one, place.app() as two:
-            halt = halted(place.standbys[preferred])
+            halt = suspend(place.standbys[preferred])
             seen = await write_and_read(place, (one, two), 1000, lambda: stack.enter_context(halt))
     with capsys.disabled():
         print(f"\na replica halted midway: {dict(seen)}")  # noqa: T201  # the figures
@@ -225,16 +240,16 @@ async def test_of_a_thousand_reads_none_is_stale_while_a_replica_is_halted(
     assert seen.total() == 1000
 
 
-class Cable:
+class BreakableLink:
     """A way to a server that can be cut."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._to = urlsplit(plain(url))
+        self._to = urlsplit(asyncpg_url(url))
         self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._join, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
         self.url = self.url.replace(f":{self._to.port}/", f":{port}/")
         return self
@@ -247,13 +262,13 @@ class Cable:
         for writer in self._writers:
             writer.transport.abort()
 
-    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, onwards = await asyncio.open_connection(self._to.hostname, self._to.port)
         self._writers += [writer, onwards]
-        await asyncio.gather(_pour(reader, onwards), _pour(there, writer))
+        await asyncio.gather(_copy_stream(reader, onwards), _copy_stream(there, writer))
 
 
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(65536):
             writer.write(data)
@@ -262,36 +277,36 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @dataclass
-class Reached:
+class RelayedUrls:
     """The primary by way of a cable."""
 
     runtime: str
 
 
-async def test_without_the_primary_there_is_one_coded_error_and_never_an_old_answer(place: Replicated) -> None:
+async def test_without_the_primary_there_is_one_coded_error_and_never_an_old_answer(place: ReplicatedCluster) -> None:
     async with (
-        Cable(place.runtime) as cable,
-        running(Reached(cable.url), database_replica_urls=place.replica_urls) as app,
+        BreakableLink(place.runtime) as cable,
+        run_app(RelayedUrls(cable.url), database_replica_urls=place.replica_urls) as app,
     ):
-        await app.parts.nodes.look()
+        await app.components.servers.probe_all()
         browser = place.member()
         await browser.run(app, PROJECTS_AND_TASKS)
         assert browser.node.startswith("replica-")
         cable.cut()
-        for query, variables in ((PROJECTS_AND_TASKS, {}), (CREATE, {"input": {"title": "lost"}})):
+        for query, variables in ((PROJECTS_AND_TASKS, {}), (CREATE_TASK, {"input": {"title": "lost"}})):
             body = await browser.send(app, query, **variables)
             assert {error["extensions"]["code"] for error in body["errors"]} == {"SERVICE_UNAVAILABLE"}
 
 
-async def test_without_any_replica_the_primary_answers(place: Replicated) -> None:
-    urls = [url.replace(f":{urlsplit(plain(url)).port}/", ":1/") for url in place.replica_urls]
+async def test_without_any_replica_the_primary_answers(place: ReplicatedCluster) -> None:
+    urls = [url.replace(f":{urlsplit(asyncpg_url(url)).port}/", ":1/") for url in place.replica_urls]
     async with place.app(database_replica_urls=urls) as app:
         browser = place.member()
         await browser.run(app, PROJECTS_AND_TASKS)
         assert (browser.node, browser.why) == ("primary", "no_replica")
 
 
-async def test_a_killed_owner_takes_its_standbys_with_it(place: Replicated) -> None:
+async def test_a_killed_owner_takes_its_standbys_with_it(place: ReplicatedCluster) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         urls = place.server.runtime_url, place.server.superuser_url
         owner = subprocess.Popen(
@@ -320,14 +335,14 @@ def test_serve_starts_replicas_and_reads_from_them(tmp_path: Path) -> None:
         lines = (re.search(r"running on http://127\.0\.0\.1:(\d+)", line) for line in process.stderr)
         port = next(int(match[1]) for match in lines if match)
         deadline = time.monotonic() + 30
-        while not (node := _node(port)).startswith("replica-"):
+        while not (node := _node_of_new_login(port)).startswith("replica-"):
             assert time.monotonic() < deadline, node
     finally:
         process.terminate()
         assert process.wait(60) in {0, -15}
 
 
-def _node(port: int) -> str:
+def _node_of_new_login(port: int) -> str:
     """Which node answers somebody who has just logged in."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
         login = 'mutation { login(input: {email: "owner@acme.example.com", password: "Atrium-demo-1!", tenant: "acme"})'

@@ -11,9 +11,9 @@ from sqlalchemy import true
 
 from services.orders import rules
 from tests.conftest import Urls
-from tests.support.client import Client, running
-from tests.support.factories import World, found_world
-from tests.support.order_helpers import MOVED, ORDER, product
+from tests.support.client import Client, run_app
+from tests.support.factories import World, create_world
+from tests.support.order_helpers import ORDER_FIELDS, TRANSITION_FIELDS, create_product
 
 # What is on the shelf and in open orders together; it never changes while nobody restocks or delivers.
 SUM = """
@@ -26,20 +26,20 @@ SELECT (SELECT sum(stock_quantity) FROM products) + coalesce((
 @pytest.fixture
 async def shop(urls: Urls, owner_connection: asyncpg.Connection) -> AsyncIterator[World]:
     """A world whose application lets everybody wait for their turn."""
-    async with running(urls, pool_size=20, admission_wait_seconds=60) as app:
-        yield await found_world(app, owner_connection)
+    async with run_app(urls, pool_size=20, admission_wait_seconds=60) as app:
+        yield await create_world(app, owner_connection)
 
 
-async def buy(client: Client, *products: dict[str, Any], key: str | None = None) -> dict[str, Any]:
+async def place_order(client: Client, *products: dict[str, Any], key: str | None = None) -> dict[str, Any]:
     items = [{"productId": p["id"], "quantity": 1} for p in products]
     given = {"items": items, "shippingAddress": "x", **({"idempotencyKey": key} if key else {})}
-    return await client.do("placeOrder", ORDER, **given)
+    return await client.mutate("placeOrder", ORDER_FIELDS, **given)
 
 
 @pytest.mark.parametrize(("buyers", "stock"), [(300, 50), (200, 1), (100, 7)])
 async def test_as_many_orders_as_there_are(shop: World, buyers: int, stock: int) -> None:
-    tea = await product(shop, "tea", stock=stock)
-    answers = await asyncio.gather(*(buy(shop.acme.member.client, tea) for _ in range(buyers)))
+    tea = await create_product(shop, "tea", stock=stock)
+    answers = await asyncio.gather(*(place_order(shop.acme.member.client, tea) for _ in range(buyers)))
     kinds = [answer["__typename"] for answer in answers]
     assert kinds.count("Order") == stock
     assert kinds.count("OutOfStock") == buyers - stock
@@ -48,26 +48,26 @@ async def test_as_many_orders_as_there_are(shop: World, buyers: int, stock: int)
 
 
 async def test_without_the_condition_it_would_oversell(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "enough", lambda _quantity: true())
+    monkeypatch.setattr(rules, "has_stock", lambda _quantity: true())
     await shop.connection.execute("ALTER TABLE products DROP CONSTRAINT products_stock_quantity_check")
-    tea = await product(shop, "tea", stock=1)
-    answers = await asyncio.gather(*(buy(shop.acme.member.client, tea) for _ in range(20)))
+    tea = await create_product(shop, "tea", stock=1)
+    answers = await asyncio.gather(*(place_order(shop.acme.member.client, tea) for _ in range(20)))
     assert [answer["__typename"] for answer in answers].count("Order") > 1
     assert await shop.connection.fetchval("SELECT stock_quantity FROM products") < 0
 
 
 async def test_baskets_never_deadlock_and_stock_is_conserved(shop: World) -> None:
-    shelf = [await product(shop, f"p{n}", stock=100_000) for n in range(8)]
+    shelf = [await create_product(shop, f"p{n}", stock=100_000) for n in range(8)]
     stop = asyncio.Event()
     samples: list[tuple[int, int]] = []
 
     async def shopper(seed: int) -> None:
         dice, client = random.Random(seed), shop.acme.member.client
         while not stop.is_set():
-            order = await buy(client, *dice.sample(shelf, 5))
+            order = await place_order(client, *dice.sample(shelf, 5))
             assert order["__typename"] == "Order"
             if dice.random() < 0.3:
-                assert (await client.do("cancelOrder", MOVED, id=order["id"]))["status"] == "CANCELLED"
+                assert (await client.mutate("cancelOrder", TRANSITION_FIELDS, id=order["id"]))["status"] == "CANCELLED"
 
     async def sampler() -> None:
         while sum(orders > 0 for _, orders in samples) < 200:
@@ -85,24 +85,24 @@ async def test_baskets_never_deadlock_and_stock_is_conserved(shop: World) -> Non
 
 
 async def test_fifty_cancels_and_twenty_writers(shop: World) -> None:
-    tea = await product(shop, "tea", stock=5)
-    order = await buy(shop.acme.member.client, tea)
+    tea = await create_product(shop, "tea", stock=5)
+    order = await place_order(shop.acme.member.client, tea)
     cancels = await asyncio.gather(
-        *(shop.acme.member.client.do("cancelOrder", MOVED, id=order["id"]) for _ in range(50))
+        *(shop.acme.member.client.mutate("cancelOrder", TRANSITION_FIELDS, id=order["id"]) for _ in range(50))
     )
     assert [c["__typename"] for c in cancels].count("Order") == 1
     assert await shop.connection.fetchval("SELECT stock_quantity FROM products") == 5
-    order = await buy(shop.acme.member.client, tea)
-    conflict = MOVED + "... on VersionConflict { currentVersion }"
+    order = await place_order(shop.acme.member.client, tea)
+    conflict = TRANSITION_FIELDS + "... on VersionConflict { currentVersion }"
     writers = await asyncio.gather(
-        *(shop.acme.admin.client.do("confirmOrder", conflict, id=order["id"], expectedVersion=1) for _ in range(20))
+        *(shop.acme.admin.client.mutate("confirmOrder", conflict, id=order["id"], expectedVersion=1) for _ in range(20))
     )
     kinds = [w["__typename"] for w in writers]
     assert (kinds.count("Order"), kinds.count("VersionConflict")) == (1, 19)
 
 
 async def test_twins_with_one_key_order_once(world: World) -> None:
-    tea = await product(world, "tea", stock=100)
-    twins = await asyncio.gather(*(buy(world.acme.member.client, tea, key="same") for _ in range(10)))
+    tea = await create_product(world, "tea", stock=100)
+    twins = await asyncio.gather(*(place_order(world.acme.member.client, tea, key="same") for _ in range(10)))
     assert len({twin["id"] for twin in twins}) == 1
     assert await world.connection.fetchval("SELECT stock_quantity FROM products") == 99

@@ -15,23 +15,23 @@ from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 
 from atrium import health, http
-from atrium.http import Call, RequestRefused
+from atrium.http import OperationRequest, RequestRefused
 from atrium.logs import RequestRecord
 from atrium.metrics import Metrics
 from atrium.settings import Settings
-from tests.support.client import listening
+from tests.support.client import listen
 
 URL = "/graphql"
 
 
 @dataclass
 class Context:
-    call: Call
+    call: OperationRequest
     ended: list[str]
     expires_at: datetime | None = None
 
 
-class Trace(SchemaExtension):
+class RecordOperation(SchemaExtension):
     """Names the operation in the record, as the graph layer does."""
 
     def on_execute(self) -> Any:
@@ -122,18 +122,18 @@ class Toy:
     app: http.Application
     settings: Settings
     records: list[RequestRecord] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
+    calls: list[OperationRequest] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     expires_at: datetime | None = None
-    schema: ClassVar = strawberry.Schema(Query, Mutation, Subscription, extensions=[Trace])
+    schema: ClassVar = strawberry.Schema(Query, Mutation, Subscription, extensions=[RecordOperation])
 
-    async def get_context(self, call: Call) -> Context:
-        self.calls.append(call)
-        if call.authorization == "Bearer expired":
+    async def get_context(self, request: OperationRequest) -> Context:
+        self.calls.append(request)
+        if request.authorization == "Bearer expired":
             raise RequestRefused("UNAUTHENTICATED", "The access token has expired.")
-        if call.authorization == "Bearer bug":
+        if request.authorization == "Bearer bug":
             raise RuntimeError("hunter2")
-        return Context(call, self.ended, self.expires_at)
+        return Context(request, self.ended, self.expires_at)
 
     async def send(self, method: str, path: str, **more: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self.app, client=("203.0.113.7", 4000))
@@ -141,10 +141,10 @@ class Toy:
             return await client.request(method, path, **more)
 
     async def get(self, path: str, params: dict[str, str] | None = None, **headers: str) -> httpx.Response:
-        return await self.send("GET", path, params=params, headers=_named(headers))
+        return await self.send("GET", path, params=params, headers=_header_names(headers))
 
     async def post(self, body: str | bytes, **headers: str) -> httpx.Response:
-        headers = {"content-type": "application/json", **_named(headers)}
+        headers = {"content-type": "application/json", **_header_names(headers)}
         return await self.send("POST", URL, content=body, headers=headers)
 
     async def until(self, reached: Callable[[], object]) -> None:
@@ -168,7 +168,7 @@ class Toy:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[int]:
         """A real server on this machine; yields its port."""
-        async with listening(self.app, **http.server_options(self.settings)) as port:
+        async with listen(self.app, **http.uvicorn_options(self.settings)) as port:
             yield port
 
     @asynccontextmanager
@@ -181,22 +181,22 @@ class Toy:
             websockets.connect(
                 f"ws://127.0.0.1:{port}{URL}",
                 subprotocols=[protocol],
-                additional_headers=_named(headers),
+                additional_headers=_header_names(headers),
                 compression=None,
             ) as socket,
         ):
             yield socket
 
 
-def _named(headers: dict[str, str]) -> dict[str, str]:
+def _header_names(headers: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-async def _lost() -> None:
+async def _failing_check() -> None:
     raise ConnectionError("no route to db.internal")
 
 
-async def _fine() -> None:
+async def _passing_check() -> None:
     pass
 
 
@@ -211,7 +211,7 @@ def make_toy() -> Callable[..., Toy]:
             toy.records.append(record)
             metrics.observe(record)
 
-        http.install(
+        http.mount_graphql(
             toy.app,
             settings=settings,
             schema=Toy.schema,
@@ -219,8 +219,8 @@ def make_toy() -> Callable[..., Toy]:
             key_set={"keys": [{"kty": "OKP"}]},
             observe=observe,
         )
-        checks = {"database": _lost, "migrations": _fine}
-        routes = [metrics.route(), *health.routes(checks, reveal=not settings.is_production)]
+        checks = {"database": _failing_check, "migrations": _passing_check}
+        routes = [metrics.route(), *health.build_routes(checks, reveal=not settings.is_production)]
         toy.app.router.routes.extend(routes)
         return toy
 

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from atrium.http.middleware import client_address
-from atrium.http.responses import media_type
+from atrium.http.middleware import resolve_client_address
+from atrium.http.responses import negotiate_media_type
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -40,7 +40,7 @@ def body(query: str, **more: Any) -> str:
     ],
 )
 def test_media_type_is_negotiated(accept: str | None, expected: str) -> None:
-    assert media_type(accept) == expected
+    assert negotiate_media_type(accept) == expected
 
 
 @pytest.mark.parametrize("accept", [GRAPHQL, JSON])
@@ -244,7 +244,7 @@ async def test_other_request_ids_are_replaced(toy: Any, offered: str) -> None:
     ],
 )
 def test_client_address(peer: str | None, forwarded: str | None, expected: str | None) -> None:
-    assert client_address(peer, forwarded, [ip_network("10.0.0.0/8")]) == expected
+    assert resolve_client_address(peer, forwarded, [ip_network("10.0.0.0/8")]) == expected
 
 
 async def test_record_names_the_client(make_toy: Any) -> None:

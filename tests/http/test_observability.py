@@ -34,7 +34,7 @@ def stream() -> Iterator[io.StringIO]:
     logging.captureWarnings(capture=False)
 
 
-def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+def log_lines(stream: io.StringIO) -> list[dict[str, Any]]:
     """The lines of the server; the client of these tests logs as well."""
     every = [json.loads(line) for line in stream.getvalue().splitlines()]
     return [line for line in every if line["logger"] != "httpx"]
@@ -44,7 +44,7 @@ async def test_one_line_per_request_without_secrets(toy: Any, stream: io.StringI
     query = "query Mine($t: String!) { echo(text: $t) }"
     body = json.dumps({"query": query, "variables": {"t": SECRET}})
     await toy.post(body, authorization=f"Bearer {SECRET}", x_request_id="mine", cookie=SECRET)
-    (line,) = lines(stream)
+    (line,) = log_lines(stream)
     assert line.pop("time").endswith("Z")
     assert line.pop("duration_ms") > 0
     assert line == {
@@ -64,8 +64,8 @@ async def test_one_line_per_request_without_secrets(toy: Any, stream: io.StringI
 
 async def test_query_string_is_not_logged(toy: Any, stream: io.StringIO) -> None:
     await toy.get("/graphql", {"query": "{ __typename }", "token": SECRET})
-    assert [line["message"] for line in lines(stream)] == ["GET /graphql"]
-    assert SECRET not in str(lines(stream))
+    assert [line["message"] for line in log_lines(stream)] == ["GET /graphql"]
+    assert SECRET not in str(log_lines(stream))
 
 
 async def test_socket_leaves_a_line_for_itself_and_each_operation(toy: Any, stream: io.StringIO) -> None:
@@ -75,15 +75,15 @@ async def test_socket_leaves_a_line_for_itself_and_each_operation(toy: Any, stre
         await socket.send('{"type":"subscribe","id":"1","payload":{"query":"query Mine { __typename }"}}')
         await socket.recv()
         await socket.recv()
-    own = [line for line in lines(stream) if line["logger"] == "atrium.request"]
+    own = [line for line in log_lines(stream) if line["logger"] == "atrium.request"]
     assert [(line["request_id"], line.get("operation_name")) for line in own] == [("mine.1", "Mine"), ("mine", None)]
-    assert not [line for line in lines(stream) if "WebSocket" in line["message"]]
+    assert not [line for line in log_lines(stream) if "WebSocket" in line["message"]]
 
 
 async def test_probes_are_quiet(toy: Any, stream: io.StringIO) -> None:
     for path in ("/healthz", "/metrics"):
         await toy.get(path)
-    assert lines(stream) == []
+    assert log_lines(stream) == []
 
 
 def test_record_cuts_names_and_knows_people() -> None:
@@ -97,7 +97,7 @@ def test_fault_is_logged_with_its_trace(stream: io.StringIO) -> None:
         int("broken")
     except ValueError:
         logging.getLogger("test").exception("failed")
-    (line,) = lines(stream)
+    (line,) = log_lines(stream)
     assert (line["level"], line["message"]) == ("error", "failed")
     assert "ValueError: invalid literal" in line["exception"]
 
@@ -109,7 +109,7 @@ def test_half_a_surrogate_pair_is_still_a_line() -> None:
 
 def test_path_cannot_forge_a_line(stream: io.StringIO) -> None:
     logs.log_request(RequestRecord("id", method="GET", path="/a\n{\x1b[31m"))
-    (line,) = lines(stream)
+    (line,) = log_lines(stream)
     assert line["message"] == "GET /a%0A%7B%1B%5B31m"
 
 
@@ -117,7 +117,7 @@ def test_path_cannot_forge_a_line(stream: io.StringIO) -> None:
 def test_server_logs_through_us(stream: io.StringIO, name: str) -> None:
     logging.getLogger(name).error("said")
     logging.getLogger(name).info('%s - "WebSocket %s" [accepted]', "1.2.3.4", f"/graphql?token={SECRET}")
-    said = [line["message"] for line in lines(stream) if not line["message"].startswith("1.2.3.4")]
+    said = [line["message"] for line in log_lines(stream) if not line["message"].startswith("1.2.3.4")]
     assert said == ([] if name == "uvicorn.access" else ["said"])
 
 
@@ -173,7 +173,7 @@ async def test_slow_check_has_failed() -> None:
     async def slow() -> None:
         await asyncio.Event().wait()
 
-    app = Starlette(routes=health.routes({"database": slow}, reveal=True, timeout=0.01))
+    app = Starlette(routes=health.build_routes({"database": slow}, reveal=True, timeout=0.01))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://atrium.test") as client:
         response = await client.get("/readyz")

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.assertions import BUDGET, little_work
+from tests.support.assertions import CPU_BUDGET_SECONDS, bounded_cpu
 
 ECHO = "query($t: String!) { echo(text: $t) }"
 
@@ -75,7 +75,7 @@ async def measured(toy: Any) -> Callable[..., Awaitable[httpx.Response]]:
     await toy.post('{"query":"{ __typename }"}')
 
     async def post(body: str | bytes, **headers: str) -> httpx.Response:
-        with little_work():
+        with bounded_cpu():
             return await toy.post(body, **headers)
 
     return post
@@ -206,6 +206,6 @@ async def test_many_tiny_chunks_are_cheap(toy: Any) -> None:
         for start in range(0, len(text), 2):
             yield text[start : start + 2]
 
-    with little_work(8 * BUDGET):  # the client's own chunks cost most of it
+    with bounded_cpu(8 * CPU_BUDGET_SECONDS):  # the client's own chunks cost most of it
         response = await toy.send("POST", "/graphql", content=chunks(), headers={"content-type": "application/json"})
     assert response.status_code == 200

@@ -6,7 +6,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from atrium.http.uvicorn_protocol import MOST_JOINED, Joined
+from atrium.http.uvicorn_protocol import MAX_COALESCED_BYTES, CoalescingTransport
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 
@@ -37,56 +37,56 @@ async def wire() -> Wire:
 
 
 @pytest.fixture
-async def joined(wire: Any) -> Joined:
-    return Joined(wire, asyncio.get_running_loop())
+async def joined(wire: Any) -> CoalescingTransport:
+    return CoalescingTransport(wire, asyncio.get_running_loop())
 
 
-async def turn() -> None:
+async def run_pending_callbacks() -> None:
     """Let everything run that was called for before."""
     done = asyncio.Event()
     asyncio.get_running_loop().call_soon(done.set)
     await done.wait()
 
 
-async def test_head_and_body_are_one_piece(joined: Joined, wire: Wire) -> None:
+async def test_head_and_body_are_one_piece(joined: CoalescingTransport, wire: Wire) -> None:
     for _ in range(2):
         joined.write(HEAD)
         assert wire.sent == []
         joined.write(b"{}")
         assert wire.sent == [HEAD + b"{}"]
-        await turn()
+        await run_pending_callbacks()
         assert wire.sent == [HEAD + b"{}"]
         wire.sent.clear()
 
 
-async def test_a_head_alone_leaves_at_the_next_turn(joined: Joined, wire: Wire) -> None:
+async def test_a_head_alone_leaves_at_the_next_turn(joined: CoalescingTransport, wire: Wire) -> None:
     joined.write(HEAD)
-    await turn()
+    await run_pending_callbacks()
     joined.write(b"data: 1\n\n")
     joined.write(b"data: 2\n\n")
     assert wire.sent == [HEAD, b"data: 1\n\n", b"data: 2\n\n"]
 
 
-async def test_a_large_body_is_not_copied(joined: Joined, wire: Wire) -> None:
-    body = b"x" * (MOST_JOINED + 1)
+async def test_a_large_body_is_not_copied(joined: CoalescingTransport, wire: Wire) -> None:
+    body = b"x" * (MAX_COALESCED_BYTES + 1)
     joined.write(HEAD)
     joined.write(body)
     assert wire.sent == [HEAD, body]
     assert wire.sent[1] is body
 
 
-async def test_nothing_is_lost_at_the_end(joined: Joined, wire: Wire) -> None:
+async def test_nothing_is_lost_at_the_end(joined: CoalescingTransport, wire: Wire) -> None:
     joined.write(HEAD)
     joined.close()
     assert (wire.sent, wire.closed_after, joined.is_closing()) == ([HEAD], 1, True)
-    await turn()
+    await run_pending_callbacks()
     assert wire.sent == [HEAD]
 
 
-async def test_the_rest_is_the_transports(joined: Joined, wire: Wire) -> None:
+async def test_the_rest_is_the_transports(joined: CoalescingTransport, wire: Wire) -> None:
     assert joined.get_extra_info("peername") == "peername"
     joined.write(HEAD)
-    assert joined.whole() is wire  # type: ignore[comparison-overlap]  # it stands for one
+    assert joined.unwrap() is wire  # type: ignore[comparison-overlap]  # it stands for one
     assert wire.sent == [HEAD]
 
 
@@ -112,11 +112,11 @@ class Tapped(Wire):
 async def test_a_real_server_answers_in_one_piece(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     wires = []
 
-    def tapped(transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> Joined:
+    def tapped(transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> CoalescingTransport:
         wires.append(Tapped(transport))
-        return Joined(cast("asyncio.Transport", wires[-1]), loop)
+        return CoalescingTransport(cast("asyncio.Transport", wires[-1]), loop)
 
-    monkeypatch.setattr("atrium.http.uvicorn_protocol.Joined", tapped)
+    monkeypatch.setattr("atrium.http.uvicorn_protocol.CoalescingTransport", tapped)
     async with toy.serving() as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
         answers = [
             await http.post("/graphql", json={"query": "{ __typename }"}),

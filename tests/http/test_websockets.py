@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from websockets import ConnectionClosed, InvalidStatus
 
-from tests.support.assertions import little_work
+from tests.support.assertions import bounded_cpu
 
 INIT = {"type": "connection_init"}
 
@@ -26,16 +26,16 @@ async def receive(socket: Any) -> dict[str, Any]:
     return message
 
 
-async def _exhaust(socket: Any) -> None:
+async def _read_until_closed(socket: Any) -> None:
     async with asyncio.timeout(10):
         while True:
             await socket.recv()
 
 
-async def closed(socket: Any) -> tuple[int, str]:
+async def wait_for_close(socket: Any) -> tuple[int, str]:
     """The code and reason with which the server closes, whatever it says before."""
     with pytest.raises(ConnectionClosed) as caught:
-        await _exhaust(socket)
+        await _read_until_closed(socket)
     assert caught.value.rcvd is not None
     return caught.value.rcvd.code, caught.value.rcvd.reason
 
@@ -137,9 +137,9 @@ DEEP = json.dumps(subscribe("{a}")).replace('"{a}"', '"{a}","variables":' + '{"a
 )
 async def test_what_is_no_message_closes_the_socket(toy: Any, message: str | bytes) -> None:
     async with toy.socket() as socket:
-        with little_work():
+        with bounded_cpu():
             await send(socket, INIT, message)
-            code, _reason = await closed(socket)
+            code, _reason = await wait_for_close(socket)
         assert code == 4400
 
 
@@ -147,7 +147,7 @@ async def test_close_reason_fits_its_frame(toy: Any) -> None:
     async with toy.socket() as socket:
         name = "ü" * 128
         await send(socket, INIT, subscribe("{ stuck }", name), subscribe("{ stuck }", name))
-        code, reason = await closed(socket)
+        code, reason = await wait_for_close(socket)
     assert (code, len(reason.encode())) == (4409, 123)
 
 
@@ -155,20 +155,20 @@ async def test_message_limit(make_toy: Any) -> None:
     toy = make_toy(body_limit_bytes=1024)
     async with toy.socket() as socket:
         await send(socket, INIT, json.dumps(subscribe("{ __typename }")).ljust(1025))
-        code, _reason = await closed(socket)
+        code, _reason = await wait_for_close(socket)
         assert code in {1009, 4400}
 
 
 async def test_operation_before_init(toy: Any) -> None:
     async with toy.socket() as socket:
         await send(socket, subscribe("{ __typename }"))
-        assert (await closed(socket))[0] == 4401
+        assert (await wait_for_close(socket))[0] == 4401
 
 
 async def test_refused_client(toy: Any) -> None:
     async with toy.socket() as socket:
         await send(socket, {**INIT, "payload": {"authorization": "Bearer expired"}})
-        assert await closed(socket) == (4401, "The access token has expired.")
+        assert await wait_for_close(socket) == (4401, "The access token has expired.")
 
 
 async def test_null_payload_of_init(toy: Any) -> None:
@@ -181,7 +181,7 @@ async def test_socket_ends_with_its_token(toy: Any) -> None:
     toy.expires_at = datetime.now(UTC) + timedelta(seconds=0.2)
     async with toy.socket() as socket:
         await send(socket, INIT, subscribe("subscription { endless }"))
-        assert (await closed(socket))[0] == 4401
+        assert (await wait_for_close(socket))[0] == 4401
     await toy.until_ended("endless")
 
 
@@ -227,4 +227,4 @@ async def test_pages_of_other_origins(make_toy: Any, settings: dict[str, str], o
 
 async def test_only_the_current_protocol_is_spoken(toy: Any) -> None:
     async with toy.socket(protocol="graphql-ws") as socket:
-        assert (await closed(socket))[0] == 4406
+        assert (await wait_for_close(socket))[0] == 4406

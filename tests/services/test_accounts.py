@@ -19,21 +19,23 @@ from services.errors import (
     VersionConflict,
 )
 from services.permissions import Actor
-from services.sessions import Opened
+from services.sessions import IssuedSession
 from tests.support.factories import PASSWORD, PASSWORD_HASH, Person, World
-from tests.support.service_client import HERE, Rules, Units, paths
+from tests.support.service_client import CLIENT, CallerTransactions, ServiceClient, invalid_paths
 
 NEW_PASSWORD = "An0ther-one!"
 GIVEN = {"email": "new@example.com", "full_name": "New Person", "password": PASSWORD}
 
 
-async def register(rules: Rules, **given: str) -> Opened:
-    return await accounts.register(rules.units(), rules.door, HERE, **{**GIVEN, **given})
+async def register(rules: ServiceClient, **given: str) -> IssuedSession:
+    return await accounts.register(rules.transactions(), rules.auth, CLIENT, **{**GIVEN, **given})
 
 
-async def change_password(rules: Rules, person: Person, current: str = PASSWORD, new: str = NEW_PASSWORD) -> int:
+async def change_password(
+    rules: ServiceClient, person: Person, current: str = PASSWORD, new: str = NEW_PASSWORD
+) -> int:
     return await accounts.change_password(
-        rules.units(person), rules.door, rules.actor(person), current_password=current, new_password=new
+        rules.transactions(person), rules.auth, rules.actor(person), current_password=current, new_password=new
     )
 
 
@@ -44,7 +46,7 @@ async def users(world: World) -> list[Any]:
 # --- registering ---
 
 
-async def test_whoever_registers_is_logged_in_and_belongs_nowhere_yet(rules: Rules, world: World) -> None:
+async def test_whoever_registers_is_logged_in_and_belongs_nowhere_yet(rules: ServiceClient, world: World) -> None:
     before = now()
     opened = await register(rules, email="  New.Person@Example.COM", full_name="  Ñew Person ")
     assert await rules.is_live(opened.identity)
@@ -57,10 +59,10 @@ async def test_whoever_registers_is_logged_in_and_belongs_nowhere_yet(rules: Rul
     assert before <= row["created_at"] <= now()
     assert before <= row["last_login"] <= now()
     assert row["password_hash"].startswith("$argon2id$")
-    assert (await rules.enter("NEW.person@example.com")).identity.user_id == row["id"]
+    assert (await rules.login("NEW.person@example.com")).identity.user_id == row["id"]
 
 
-async def test_a_known_address_is_refused_whatever_its_case(rules: Rules, world: World) -> None:
+async def test_a_known_address_is_refused_whatever_its_case(rules: ServiceClient, world: World) -> None:
     before = await users(world)
     for email in ("member@acme.example.com", "Member@ACME.Example.com", " MEMBER@acme.example.com "):
         with pytest.raises(AlreadyExists) as refused:
@@ -70,7 +72,7 @@ async def test_a_known_address_is_refused_whatever_its_case(rules: Rules, world:
     assert await world.connection.fetchval("SELECT count(*) FROM sessions WHERE ip IS NOT NULL") == 0
 
 
-async def test_of_two_who_register_one_address_at_once_one_gets_it(rules: Rules, world: World) -> None:
+async def test_of_two_who_register_one_address_at_once_one_gets_it(rules: ServiceClient, world: World) -> None:
     before = len(await users(world))
     twins = (register(rules, email=email) for email in ("twin@example.com", "Twin@example.com"))
     outcomes = await asyncio.gather(*twins, return_exceptions=True)
@@ -78,30 +80,32 @@ async def test_of_two_who_register_one_address_at_once_one_gets_it(rules: Rules,
     assert len(await users(world)) == before + 1
 
 
-async def test_an_address_has_a_valid_form_and_at_most_255_characters(rules: Rules, world: World) -> None:
+async def test_an_address_has_a_valid_form_and_at_most_255_characters(rules: ServiceClient, world: World) -> None:
     before = await users(world)
     local = "a" * 64
     long = f"{local}@{'b' * 63}.{'c' * 63}.{'d' * 63}"  # 255 characters, of which 254 are allowed by RFC 5321
     for email in ("", "   ", "nobody", "@example.com", "a b@example.com", "a\0@example.com", "a@\ud800.com", long):
         with pytest.raises(InvalidInput) as refused:
             await register(rules, email=email)
-        assert paths(refused.value) == ["email"]
+        assert invalid_paths(refused.value) == ["email"]
     assert await users(world) == before
     await register(rules, email=f"{local}@{'b' * 63}.{'c' * 63}.{'d' * 57}.com")
 
 
-async def test_a_name_has_one_to_a_hundred_characters(rules: Rules, world: World) -> None:
+async def test_a_name_has_one_to_a_hundred_characters(rules: ServiceClient, world: World) -> None:
     before = await users(world)
     for full_name in ("", " \t ", "x" * 101, "a\0b", "\udcff"):
         with pytest.raises(InvalidInput) as refused:
             await register(rules, full_name=full_name)
-        assert paths(refused.value) == ["full_name"]
+        assert invalid_paths(refused.value) == ["full_name"]
     assert await users(world) == before
     await register(rules, full_name="Ж" * 100)
     assert (await users(world))[-1]["full_name"] == "Ж" * 100
 
 
-async def test_a_weak_password_is_told_all_that_it_lacks_before_any_hash_is_made(rules: Rules, world: World) -> None:
+async def test_a_weak_password_is_told_all_that_it_lacks_before_any_hash_is_made(
+    rules: ServiceClient, world: World
+) -> None:
     before = await users(world)
     for password, sentences in (
         ("", 4),
@@ -114,20 +118,20 @@ async def test_a_weak_password_is_told_all_that_it_lacks_before_any_hash_is_made
     ):
         with pytest.raises(InvalidInput) as refused:
             await register(rules, password=password)
-        assert paths(refused.value) == ["password"] * sentences
+        assert invalid_paths(refused.value) == ["password"] * sentences
     assert await users(world) == before
     assert await world.connection.fetchval("SELECT count(*) FROM throttles") == 0
     await register(rules, email="long@example.com", password="A1!" + "x" * 125)
     await register(rules, email="short@example.com", password="Ab1!5678")
 
 
-async def test_all_that_is_wrong_is_told_at_once(rules: Rules) -> None:
+async def test_all_that_is_wrong_is_told_at_once(rules: ServiceClient) -> None:
     with pytest.raises(InvalidInput) as refused:
         await register(rules, email="nobody", full_name="", password="Passw0rd")
-    assert paths(refused.value) == ["email", "full_name", "password"]
+    assert invalid_paths(refused.value) == ["email", "full_name", "password"]
 
 
-async def test_registrations_from_one_address_are_counted_also_refused_ones(rules: Rules, world: World) -> None:
+async def test_registrations_from_one_address_are_counted_also_refused_ones(rules: ServiceClient, world: World) -> None:
     await world.connection.execute("DELETE FROM throttles")
     await register(rules)
     with pytest.raises(AlreadyExists):
@@ -142,9 +146,9 @@ async def test_registrations_from_one_address_are_counted_also_refused_ones(rule
 # --- the name ---
 
 
-async def test_a_new_name_reaches_every_tenant_of_the_person(rules: Rules, world: World) -> None:
+async def test_a_new_name_reaches_every_tenant_of_the_person(rules: ServiceClient, world: World) -> None:
     member = world.acme.member
-    renamed = await rules.do(member, accounts.rename, full_name=" Ada Lovelace ")
+    renamed = await rules.apply(member, accounts.update, full_name=" Ada Lovelace ")
     assert (renamed.full_name, renamed.version) == ("Ada Lovelace", 2)
     assert renamed.updated_at > renamed.created_at
     stored = "SELECT full_name, name_key FROM memberships WHERE id = $1"
@@ -152,22 +156,22 @@ async def test_a_new_name_reaches_every_tenant_of_the_person(rules: Rules, world
     assert (row["full_name"], row["name_key"]) == ("Ada Lovelace", "ada lovelace")
     for full_name in ("", "x" * 101):
         with pytest.raises(InvalidInput):
-            await rules.do(member, accounts.rename, full_name=full_name)
+            await rules.apply(member, accounts.update, full_name=full_name)
 
 
-async def test_a_name_is_not_changed_over_a_newer_one(rules: Rules, world: World) -> None:
+async def test_a_name_is_not_changed_over_a_newer_one(rules: ServiceClient, world: World) -> None:
     member = world.acme.member
-    await rules.do(member, accounts.rename, full_name="First", expected_version=1)
+    await rules.apply(member, accounts.update, full_name="First", expected_version=1)
     with pytest.raises(VersionConflict) as refused:
-        await rules.do(member, accounts.rename, full_name="Second", expected_version=1)
+        await rules.apply(member, accounts.update, full_name="Second", expected_version=1)
     assert refused.value.version == 2
-    [row] = await rules.listed(member, accounts.VIEWERS)
+    [row] = await rules.rows(member, accounts.VIEWERS)
     assert row.full_name == "First"
 
 
-async def test_one_sees_ones_own_account_alone(rules: Rules, world: World) -> None:
+async def test_one_sees_ones_own_account_alone(rules: ServiceClient, world: World) -> None:
     for person in (world.acme.owner, world.outsider):
-        assert [row.id for row in await rules.listed(person, accounts.VIEWERS)] == [person.user_id]
+        assert [row.id for row in await rules.rows(person, accounts.VIEWERS)] == [person.user_id]
     with pytest.raises(Unauthenticated):
         accounts.viewers(Actor().permissions)
 
@@ -175,60 +179,62 @@ async def test_one_sees_ones_own_account_alone(rules: Rules, world: World) -> No
 # --- the password ---
 
 
-async def test_a_new_password_ends_all_other_sessions(rules: Rules, world: World) -> None:
+async def test_a_new_password_ends_all_other_sessions(rules: ServiceClient, world: World) -> None:
     member = world.acme.member
-    others = [await rules.enter(member.email) for _ in range(2)]
+    others = [await rules.login(member.email) for _ in range(2)]
     assert await change_password(rules, member) == 2
     assert await rules.is_live(rules.identity(member))
     assert [await rules.is_live(other.identity) for other in others] == [False, False]
     assert await rules.is_live(rules.identity(world.acme.owner))
     with pytest.raises(InvalidCredentials):
-        await rules.enter(member.email)
-    assert (await rules.enter(member.email, NEW_PASSWORD)).identity.user_id == member.user_id
+        await rules.login(member.email)
+    assert (await rules.login(member.email, NEW_PASSWORD)).identity.user_id == member.user_id
 
 
-async def test_the_current_password_must_be_right_and_the_new_one_strong(rules: Rules, world: World) -> None:
+async def test_the_current_password_must_be_right_and_the_new_one_strong(rules: ServiceClient, world: World) -> None:
     member = world.acme.member
-    other = await rules.enter(member.email)
+    other = await rules.login(member.email)
     with pytest.raises(InvalidCredentials):
         await change_password(rules, member, current="Wrong-0ne!")
-    checks = rules.door.passwords.checks
+    checks = rules.auth.passwords.checks
     with pytest.raises(InvalidInput) as refused:
         await change_password(rules, member, new="weak")
-    assert paths(refused.value) == ["new_password"] * 4
-    assert rules.door.passwords.checks == checks
+    assert invalid_paths(refused.value) == ["new_password"] * 4
+    assert rules.auth.passwords.checks == checks
     assert await rules.is_live(other.identity)
-    await rules.enter(member.email)
+    await rules.login(member.email)
 
 
-async def test_the_current_password_can_be_guessed_no_faster_than_at_the_door(rules: Rules, world: World) -> None:
+async def test_the_current_password_can_be_guessed_no_faster_than_at_the_door(
+    rules: ServiceClient, world: World
+) -> None:
     member = world.acme.member
     for _ in range(5):
         with pytest.raises(InvalidCredentials):
             await change_password(rules, member, current="Wrong-0ne!")
-    checks = rules.door.passwords.checks
+    checks = rules.auth.passwords.checks
     with pytest.raises(RateLimited):
         await change_password(rules, member)
     with pytest.raises(RateLimited):
-        await rules.enter(member.email)
-    assert rules.door.passwords.checks == checks
+        await rules.login(member.email)
+    assert rules.auth.passwords.checks == checks
 
 
-async def test_nobody_has_neither_name_nor_password(rules: Rules) -> None:
+async def test_nobody_has_neither_name_nor_password(rules: ServiceClient) -> None:
     with pytest.raises(Unauthenticated):
         await accounts.change_password(
-            rules.units(), rules.door, Actor(), current_password=PASSWORD, new_password=NEW_PASSWORD
+            rules.transactions(), rules.auth, Actor(), current_password=PASSWORD, new_password=NEW_PASSWORD
         )
-    async with rules.database.write(HERE) as session:
+    async with rules.database.write(CLIENT) as session:
         with pytest.raises(Unauthenticated):
-            await accounts.rename(session, Actor(), full_name="Nobody")
+            await accounts.update(session, Actor(), full_name="Nobody")
 
 
 # --- a password that is changed while it is being checked ---
 
 
 @dataclass(frozen=True)
-class Meanwhile(Units):
+class InterleavedTransactions(CallerTransactions):
     """Units after whose first something else happens."""
 
     change: list[Callable[[], Awaitable[Any]]] = field(default_factory=list)
@@ -240,51 +246,57 @@ class Meanwhile(Units):
         return result
 
 
-def changed_once(rules: Rules, world: World, person: Person, identity: Identity, stored: str) -> Meanwhile:
+def change_password_between(
+    rules: ServiceClient, world: World, person: Person, identity: Identity, stored: str
+) -> InterleavedTransactions:
     """Units between which a person's password is changed to another, once."""
     change = "UPDATE users SET password_hash = $2 WHERE id = $1"
-    return Meanwhile(rules.database, identity, [lambda: world.connection.execute(change, person.user_id, stored)])
+    return InterleavedTransactions(
+        rules.database, identity, [lambda: world.connection.execute(change, person.user_id, stored)]
+    )
 
 
-def cheap(password: str) -> str:
+def cheap_hash(password: str) -> str:
     """A hash of lower cost, which a login renews."""
     passwords = security.Passwords(memory_kib=1024, passes=1)
     passwords.close()
     return passwords.hash_now(password)
 
 
-async def test_the_old_password_lets_nobody_in_when_it_is_changed_meanwhile(rules: Rules, world: World) -> None:
+async def test_the_old_password_lets_nobody_in_when_it_is_changed_meanwhile(rules: ServiceClient, world: World) -> None:
     member, stored = world.acme.member, "SELECT password_hash FROM users WHERE id = $1"
-    new = cheap(NEW_PASSWORD)
-    for old in (PASSWORD_HASH, cheap(PASSWORD)):
+    new = cheap_hash(NEW_PASSWORD)
+    for old in (PASSWORD_HASH, cheap_hash(PASSWORD)):
         await world.connection.execute("UPDATE users SET password_hash = $2 WHERE id = $1", member.user_id, old)
-        units = changed_once(rules, world, member, NOBODY, new)
+        units = change_password_between(rules, world, member, NOBODY, new)
         with pytest.raises(InvalidCredentials):
-            await sessions.login(units, rules.door, HERE, email=member.email, password=PASSWORD)
+            await sessions.login(units, rules.auth, CLIENT, email=member.email, password=PASSWORD)
         assert await world.connection.fetchval(stored, member.user_id) == new
     assert await world.connection.fetchval("SELECT count(*) FROM sessions WHERE ip IS NOT NULL") == 0
 
 
-async def test_the_old_password_changes_nothing_when_it_is_changed_meanwhile(rules: Rules, world: World) -> None:
-    member, new = world.acme.member, cheap(NEW_PASSWORD)
-    units = changed_once(rules, world, member, rules.identity(member), new)
+async def test_the_old_password_changes_nothing_when_it_is_changed_meanwhile(
+    rules: ServiceClient, world: World
+) -> None:
+    member, new = world.acme.member, cheap_hash(NEW_PASSWORD)
+    units = change_password_between(rules, world, member, rules.identity(member), new)
     with pytest.raises(InvalidCredentials):
         await accounts.change_password(
-            units, rules.door, rules.actor(member), current_password=PASSWORD, new_password="An0ther-two!"
+            units, rules.auth, rules.actor(member), current_password=PASSWORD, new_password="An0ther-two!"
         )
     stored = await world.connection.fetchval("SELECT password_hash FROM users WHERE id = $1", member.user_id)
     assert stored == new
 
 
-async def test_two_logins_that_renew_a_hash_at_once_both_get_in(rules: Rules, world: World) -> None:
+async def test_two_logins_that_renew_a_hash_at_once_both_get_in(rules: ServiceClient, world: World) -> None:
     member = world.acme.member
     renewed = "UPDATE users SET password_hash = $2 WHERE id = $1"
-    await world.connection.execute(renewed, member.user_id, cheap(PASSWORD))
-    opened = await asyncio.gather(*(rules.enter(member.email) for _ in range(2)))
+    await world.connection.execute(renewed, member.user_id, cheap_hash(PASSWORD))
+    opened = await asyncio.gather(*(rules.login(member.email) for _ in range(2)))
     assert len({each.identity.session_id for each in opened}) == 2
 
 
 @pytest.mark.parametrize("email", ["=?utf-8?q?victim?=@corp.example.com", "=?utf-8?b?AA?=@example.com"])
-async def test_an_address_that_a_header_would_read_otherwise_is_none(rules: Rules, email: str) -> None:
+async def test_an_address_that_a_header_would_read_otherwise_is_none(rules: ServiceClient, email: str) -> None:
     with pytest.raises(InvalidInput):
-        await accounts.register(rules.units(), rules.door, HERE, email=email, full_name="A", password=PASSWORD)
+        await accounts.register(rules.transactions(), rules.auth, CLIENT, email=email, full_name="A", password=PASSWORD)

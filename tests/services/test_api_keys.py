@@ -9,29 +9,29 @@ from models import Role
 from models.base import new_id, now
 from models.database.identity import Identity
 from services import api_keys, security, tasks
-from services.api_keys import API_KEYS, Keyring, Machine
+from services.api_keys import API_KEYS, ApiKeyCache, ApiKeyIdentity
 from services.errors import Forbidden, InvalidInput, InvalidToken, NotFound
-from services.permissions import PERSONAL, ROLES, Actor
+from services.permissions import FORBIDDEN_TO_API_KEYS, ROLES, Actor
 from tests.support.factories import Person, World
-from tests.support.service_client import HERE, Rules
+from tests.support.service_client import CLIENT, ServiceClient
 
 
-async def made(rules: Rules, person: Person, role: Role = Role.MEMBER, **given: object) -> str:
+async def create_key(rules: ServiceClient, person: Person, role: Role = Role.MEMBER, **given: object) -> str:
     """The text of a new key."""
-    _, token = await rules.do(person, api_keys.create, name="Robot", role=role, **given)
+    _, token = await rules.apply(person, api_keys.create, name="Robot", role=role, **given)
     return token
 
 
-async def entering(rules: Rules, token: str) -> Identity:
+async def authenticate(rules: ServiceClient, token: str) -> Identity:
     """Whom a key stands for."""
-    return (await Keyring(rules.database).recognise(token, HERE)).asking(HERE)
+    return (await ApiKeyCache(rules.database).authenticate(token, CLIENT)).to_identity(CLIENT)
 
 
-async def test_a_key_acts_in_the_name_of_whoever_made_it(rules: Rules, world: World) -> None:
+async def test_a_key_acts_in_the_name_of_whoever_made_it(rules: ServiceClient, world: World) -> None:
     admin = world.acme.admin
-    identity = await entering(rules, await made(rules, admin))
+    identity = await authenticate(rules, await create_key(rules, admin))
     assert (identity.tenant_id, identity.user_id, identity.role) == (world.acme.tenant_id, admin.user_id, "MEMBER")
-    assert (identity.session_id, identity.ip) == (None, HERE.ip)
+    assert (identity.session_id, identity.ip) == (None, CLIENT.ip)
     async with rules.database.write(identity) as session:
         task = await tasks.create(session, Actor.of(identity), values={"title": "Made by a machine"})
         setting = "SELECT current_setting('app.api_key_id')"
@@ -39,29 +39,29 @@ async def test_a_key_acts_in_the_name_of_whoever_made_it(rules: Rules, world: Wo
     assert task.created_by == admin.user_id
 
 
-async def test_a_key_is_stored_as_a_digest_alone(rules: Rules, world: World) -> None:
-    token = await made(rules, world.acme.owner)
+async def test_a_key_is_stored_as_a_digest_alone(rules: ServiceClient, world: World) -> None:
+    token = await create_key(rules, world.acme.owner)
     stored = await world.connection.fetchval("SELECT t::text FROM api_keys t")
     assert token.rpartition(".")[2] not in stored
-    listed = await rules.listed(world.acme.admin, API_KEYS)
+    listed = await rules.rows(world.acme.admin, API_KEYS)
     assert [key.name for key in listed] == ["Robot"]
-    assert await rules.listed(world.acme.member, API_KEYS) == []
-    assert await rules.listed(world.globex.owner, API_KEYS) == []
+    assert await rules.rows(world.acme.member, API_KEYS) == []
+    assert await rules.rows(world.globex.owner, API_KEYS) == []
 
 
 @pytest.mark.parametrize("role", Role)
 def test_a_machine_may_what_its_role_may_but_for_what_is_personal(role: Role) -> None:
-    machine = Machine(new_id(), new_id(), new_id(), role, None).asking(HERE)
-    assert Actor.of(machine).permissions == ROLES[role] - PERSONAL
-    assert ROLES[role] & PERSONAL
+    machine = ApiKeyIdentity(new_id(), new_id(), new_id(), role, None).to_identity(CLIENT)
+    assert Actor.of(machine).permissions == ROLES[role] - FORBIDDEN_TO_API_KEYS
+    assert ROLES[role] & FORBIDDEN_TO_API_KEYS
 
 
-async def test_a_key_can_do_no_more_than_whoever_makes_it(rules: Rules, world: World) -> None:
+async def test_a_key_can_do_no_more_than_whoever_makes_it(rules: ServiceClient, world: World) -> None:
     with pytest.raises(Forbidden):
-        await made(rules, world.acme.admin, Role.OWNER)
+        await create_key(rules, world.acme.admin, Role.OWNER)
     with pytest.raises(Forbidden):
-        await made(rules, world.acme.member)
-    assert await rules.is_live(await entering(rules, await made(rules, world.acme.owner, Role.OWNER)))
+        await create_key(rules, world.acme.member)
+    assert await rules.is_live(await authenticate(rules, await create_key(rules, world.acme.owner, Role.OWNER)))
 
 
 @pytest.mark.parametrize(
@@ -77,24 +77,24 @@ async def test_a_key_can_do_no_more_than_whoever_makes_it(rules: Rules, world: W
         "UPDATE api_keys SET role = 'OWNER'",
     ],
 )
-async def test_a_machine_is_out_with_the_next_transaction(rules: Rules, world: World, ending: str) -> None:
-    ring, token = Keyring(rules.database), await made(rules, world.acme.admin, Role.ADMIN)
-    identity = (await ring.recognise(token, HERE)).asking(HERE)
+async def test_a_machine_is_out_with_the_next_transaction(rules: ServiceClient, world: World, ending: str) -> None:
+    ring, token = ApiKeyCache(rules.database), await create_key(rules, world.acme.admin, Role.ADMIN)
+    identity = (await ring.authenticate(token, CLIENT)).to_identity(CLIENT)
     assert await rules.is_live(identity)
     await world.connection.execute(ending)
-    assert (await ring.recognise(token, HERE)).asking(HERE) == identity  # what it stands for is remembered
+    assert (await ring.authenticate(token, CLIENT)).to_identity(CLIENT) == identity  # what it stands for is remembered
     assert not await rules.is_live(identity)
 
 
-async def test_a_machine_lives_on_when_its_maker_rises(rules: Rules, world: World) -> None:
-    identity = await entering(rules, await made(rules, world.acme.admin, Role.ADMIN))
+async def test_a_machine_lives_on_when_its_maker_rises(rules: ServiceClient, world: World) -> None:
+    identity = await authenticate(rules, await create_key(rules, world.acme.admin, Role.ADMIN))
     await world.connection.execute("UPDATE memberships SET role = 'OWNER'")
     assert await rules.is_live(identity)
 
 
 @pytest.mark.parametrize("change", ["tenant_id", "user_id", "role", "api_key_id"])
-async def test_what_a_machine_claims_must_be_its_own(rules: Rules, world: World, change: str) -> None:
-    identity = await entering(rules, await made(rules, world.acme.admin))
+async def test_what_a_machine_claims_must_be_its_own(rules: ServiceClient, world: World, change: str) -> None:
+    identity = await authenticate(rules, await create_key(rules, world.acme.admin))
     claims = {name: getattr(identity, name) for name in Identity.__dataclass_fields__}
     other = {
         "tenant_id": world.globex.tenant_id,
@@ -107,24 +107,24 @@ async def test_what_a_machine_claims_must_be_its_own(rules: Rules, world: World,
     assert not await rules.is_live(Identity(**{**claims, change: None}))
 
 
-async def test_a_revoked_key_is_gone(rules: Rules, world: World) -> None:
-    key, token = await rules.do(world.acme.owner, api_keys.create, name=" Robot ")
+async def test_a_revoked_key_is_gone(rules: ServiceClient, world: World) -> None:
+    key, token = await rules.apply(world.acme.owner, api_keys.create, name=" Robot ")
     assert key.name == "Robot"
     with pytest.raises(NotFound):
-        await rules.do(world.globex.owner, api_keys.revoke, id=key.id)
+        await rules.apply(world.globex.owner, api_keys.revoke, id=key.id)
     with pytest.raises(Forbidden):
-        await rules.do(world.acme.member, api_keys.revoke, id=key.id)
-    await rules.do(world.acme.admin, api_keys.revoke, id=key.id)
+        await rules.apply(world.acme.member, api_keys.revoke, id=key.id)
+    await rules.apply(world.acme.admin, api_keys.revoke, id=key.id)
     with pytest.raises(NotFound):
-        await rules.do(world.acme.admin, api_keys.revoke, id=key.id)
-    assert not await rules.is_live(await entering(rules, token))
-    assert await rules.listed(world.acme.owner, API_KEYS) == []
+        await rules.apply(world.acme.admin, api_keys.revoke, id=key.id)
+    assert not await rules.is_live(await authenticate(rules, token))
+    assert await rules.rows(world.acme.owner, API_KEYS) == []
 
 
-async def test_what_is_no_key_is_recognised_as_such_and_costs_little(rules: Rules, world: World) -> None:
-    good = security.OpaqueToken.parse(await made(rules, world.acme.owner), "key")
+async def test_what_is_no_key_is_recognised_as_such_and_costs_little(rules: ServiceClient, world: World) -> None:
+    good = security.OpaqueToken.parse(await create_key(rules, world.acme.owner), "key")
     assert good is not None
-    ring = Keyring(rules.database)
+    ring = ApiKeyCache(rules.database)
     bad = [
         security.OpaqueToken("key", good.owner, good.id, bytes(32)).text,
         security.OpaqueToken("key", world.globex.tenant_id, good.id, good.secret).text,
@@ -135,40 +135,42 @@ async def test_what_is_no_key_is_recognised_as_such_and_costs_little(rules: Rule
     before = time.process_time()
     for text in bad:
         with pytest.raises(InvalidToken):
-            await ring.recognise(text, HERE)
+            await ring.authenticate(text, CLIENT)
     assert time.process_time() - before < 1
-    assert (await ring.recognise(good.text, HERE)).key_id == good.id
+    assert (await ring.authenticate(good.text, CLIENT)).key_id == good.id
 
 
-async def test_bad_input_makes_no_key(rules: Rules, world: World) -> None:
+async def test_bad_input_makes_no_key(rules: ServiceClient, world: World) -> None:
     for given in ({"name": " "}, {"name": "x" * 101}, {"name": "\0"}, {"name": "Late", "expires_at": now()}):
         with pytest.raises(InvalidInput):
-            await rules.do(world.acme.owner, api_keys.create, **given)
-    _, token = await rules.do(world.acme.owner, api_keys.create, name="x" * 100, expires_at=now() + timedelta(days=1))
-    assert await rules.is_live(await entering(rules, token))
+            await rules.apply(world.acme.owner, api_keys.create, **given)
+    _, token = await rules.apply(
+        world.acme.owner, api_keys.create, name="x" * 100, expires_at=now() + timedelta(days=1)
+    )
+    assert await rules.is_live(await authenticate(rules, token))
 
 
-async def test_it_is_noted_now_and_then_that_a_key_is_used(rules: Rules, world: World) -> None:
-    ring, token = Keyring(rules.database), await made(rules, world.acme.owner)
+async def test_it_is_noted_now_and_then_that_a_key_is_used(rules: ServiceClient, world: World) -> None:
+    ring, token = ApiKeyCache(rules.database), await create_key(rules, world.acme.owner)
 
     async def used_at() -> object:
         return await world.connection.fetchval("SELECT last_used_at FROM api_keys")
 
     assert await used_at() is None
-    await ring.recognise(token, HERE)
+    await ring.authenticate(token, CLIENT)
     first = await used_at()
     assert first is not None
-    for again in (ring, Keyring(rules.database)):  # the same process, and another one
-        await again.recognise(token, HERE)
+    for again in (ring, ApiKeyCache(rules.database)):  # the same process, and another one
+        await again.authenticate(token, CLIENT)
         assert await used_at() == first
     await world.connection.execute("UPDATE api_keys SET last_used_at = last_used_at - interval '5 minutes'")
-    await Keyring(rules.database).recognise(token, HERE)
+    await ApiKeyCache(rules.database).authenticate(token, CLIENT)
     assert await used_at() > first  # type: ignore[operator]  # it is a moment by now
 
 
-async def test_the_keys_that_are_remembered_are_bounded(rules: Rules, world: World) -> None:
-    ring = Keyring(rules.database, remembered=2)
-    tokens = [await made(rules, world.acme.owner) for _ in range(4)]
+async def test_the_keys_that_are_remembered_are_bounded(rules: ServiceClient, world: World) -> None:
+    ring = ApiKeyCache(rules.database, remembered=2)
+    tokens = [await create_key(rules, world.acme.owner) for _ in range(4)]
     for token in (*tokens, *tokens):
-        assert (await ring.recognise(token, HERE)).created_by == world.acme.owner.user_id
-    assert len(ring._known) == len(ring._noted) == 2  # noqa: SLF001  # nothing else shows it
+        assert (await ring.authenticate(token, CLIENT)).created_by == world.acme.owner.user_id
+    assert len(ring._identities) == len(ring._last_recorded) == 2  # noqa: SLF001  # nothing else shows it

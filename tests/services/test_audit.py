@@ -98,7 +98,7 @@ async def rows(world: World, table: str, count: int) -> list[Values]:
     return [{**row, "tenant_id": world.acme.tenant_id} for row in made] if table != "tenants" else made
 
 
-class Trail:
+class AuditLog:
     """What was written into the log since it was last looked at."""
 
     def __init__(self, connection: asyncpg.Connection, table: str) -> None:
@@ -115,11 +115,11 @@ class Trail:
         return Counter((entry["row_id"], entry["action"]) for entry in await self.entries())
 
 
-def each(made: list[Values], action: str) -> Log:
+def expected_log(made: list[Values], action: str) -> Log:
     return Counter((row["id"], action) for row in made)
 
 
-async def run(connection: asyncpg.Connection, statement: str, made: list[Values]) -> None:
+async def run_over_rows(connection: asyncpg.Connection, statement: str, made: list[Values]) -> None:
     """Run a statement over the rows, which it reads as `r`."""
     table, columns = statement.rsplit(maxsplit=1)[-1], ", ".join(made[0])
     source = f"(SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, $1)) r"
@@ -142,37 +142,37 @@ INSERT = "INSERT INTO {table} ({columns}) SELECT * FROM {rows} "
 @pytest.mark.parametrize("table", ROWS)
 async def test_every_kind_of_statement_leaves_one_entry_a_row(table: str, world: World) -> None:
     """As the owner, who may do everything to every table."""
-    connection, column, trail = world.connection, ROWS[table][1], Trail(world.connection, table)
+    connection, column, trail = world.connection, ROWS[table][1], AuditLog(world.connection, table)
     made = await rows(world, table, 4)
     await trail.log()
 
     await insert(connection, table, **made[0])
-    assert await trail.log() == each(made[:1], "CREATE")
-    await run(connection, INSERT + table, made[1:3])
-    assert await trail.log() == each(made[1:3], "CREATE")
+    assert await trail.log() == expected_log(made[:1], "CREATE")
+    await run_over_rows(connection, INSERT + table, made[1:3])
+    assert await trail.log() == expected_log(made[1:3], "CREATE")
     mine = f"WHERE id IN (SELECT id FROM {{rows}}) {table}"
     changed = f"UPDATE {table} SET {column} = replace({column} || 'x', 'EURx', 'USD') "
-    await run(connection, changed + mine, made[:1])
-    assert await trail.log() == each(made[:1], "UPDATE")
-    await run(connection, changed + mine, made[1:3])
-    assert await trail.log() == each(made[1:3], "UPDATE")
-    await run(connection, f"UPDATE {table} SET {column} = {column} " + mine, made[:3])
-    await run(connection, changed + "WHERE false AND id IN (SELECT id FROM {rows}) " + table, made[:3])
+    await run_over_rows(connection, changed + mine, made[:1])
+    assert await trail.log() == expected_log(made[:1], "UPDATE")
+    await run_over_rows(connection, changed + mine, made[1:3])
+    assert await trail.log() == expected_log(made[1:3], "UPDATE")
+    await run_over_rows(connection, f"UPDATE {table} SET {column} = {column} " + mine, made[:3])
+    await run_over_rows(connection, changed + "WHERE false AND id IN (SELECT id FROM {rows}) " + table, made[:3])
     assert await trail.log() == Counter()
     again = f"{INSERT}ON CONFLICT ON CONSTRAINT {table}_pkey DO UPDATE SET {column} = EXCLUDED.{column} "
-    await run(connection, again + table, made[2:])
-    assert await trail.log() == each(made[2:3], "UPDATE") + each(made[3:], "CREATE")
-    await run(connection, f"DELETE FROM {table} " + mine, made)
-    assert await trail.log() == each(made, "DELETE")
+    await run_over_rows(connection, again + table, made[2:])
+    assert await trail.log() == expected_log(made[2:3], "UPDATE") + expected_log(made[3:], "CREATE")
+    await run_over_rows(connection, f"DELETE FROM {table} " + mine, made)
+    assert await trail.log() == expected_log(made, "DELETE")
 
 
 @pytest.mark.parametrize("table", ROWS)
 async def test_the_orm_and_the_runtime_role_leave_one_entry_a_row(table: str, world: World) -> None:
-    column, trail, database = ROWS[table][1], Trail(world.connection, table), world.app.parts.database
+    column, trail, database = ROWS[table][1], AuditLog(world.connection, table), world.app.components.database
     [made] = await rows(world, table, 1)
     await trail.log()
     may_delete = await world.connection.fetchval("SELECT has_table_privilege('atrium_app', $1, 'DELETE')", table)
-    async with database.maintain(made.get("tenant_id", made["id"])) as session:
+    async with database.operator_transaction(made.get("tenant_id", made["id"])) as session:
         row = MODELS[table](**made)
         session.add(row)
         await session.flush()
@@ -211,7 +211,7 @@ async def test_an_entry_says_who_did_what_and_from_where(world: World) -> None:
 
 
 async def test_an_update_keeps_what_changed_and_no_secret(world: World) -> None:
-    trail = Trail(world.connection, "invitations")
+    trail = AuditLog(world.connection, "invitations")
     [made] = await rows(world, "invitations", 1)
     await insert(world.connection, "invitations", **made)
     await world.connection.execute(
@@ -226,7 +226,7 @@ async def test_an_update_keeps_what_changed_and_no_secret(world: World) -> None:
 
 
 async def test_a_changed_key_is_one_row_gone_and_another_made(world: World) -> None:
-    trail = Trail(world.connection, "projects")
+    trail = AuditLog(world.connection, "projects")
     [made] = await rows(world, "projects", 1)
     await insert(world.connection, "projects", **made)
     await trail.log()
@@ -236,7 +236,7 @@ async def test_a_changed_key_is_one_row_gone_and_another_made(world: World) -> N
 
 
 async def test_what_is_rolled_back_leaves_nothing(world: World) -> None:
-    trail = Trail(world.connection, "projects")
+    trail = AuditLog(world.connection, "projects")
     await trail.log()
     transaction = world.connection.transaction()
     await transaction.start()
@@ -274,13 +274,13 @@ async def test_what_is_gone_can_be_forgotten_and_what_is_there_cannot(world: Wor
     task_id = await world.add("tasks", **(await rows(world, "tasks", 1))[0])
     await world.connection.execute("UPDATE tasks SET description = 'Something personal' WHERE id = $1", task_id)
     with pytest.raises(Exception, match="only what is gone"):
-        async with world.app.parts.database.maintain(acme) as session:
-            await row_history.forget(session, models.Task, task_id)
+        async with world.app.components.database.operator_transaction(acme) as session:
+            await row_history.redact(session, models.Task, task_id)
     await world.connection.execute("DELETE FROM tasks WHERE id = $1", task_id)
-    async with world.app.parts.database.maintain(world.globex.tenant_id) as session:
-        assert await row_history.forget(session, models.Task, task_id) == 0
-    async with world.app.parts.database.maintain(acme) as session:
-        assert await row_history.forget(session, models.Task, task_id) == 3
+    async with world.app.components.database.operator_transaction(world.globex.tenant_id) as session:
+        assert await row_history.redact(session, models.Task, task_id) == 0
+    async with world.app.components.database.operator_transaction(acme) as session:
+        assert await row_history.redact(session, models.Task, task_id) == 3
     entries = await world.connection.fetch("SELECT * FROM audit_log WHERE row_id = $1 ORDER BY created_at", task_id)
     assert [entry["action"] for entry in entries] == ["CREATE", "UPDATE", "DELETE", "PURGE"]
     assert {(e["old_values"], e["new_values"]) for e in entries} == {(None, None)}

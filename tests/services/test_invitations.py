@@ -14,20 +14,20 @@ from services import invitations, security, tenants
 from services.errors import AlreadyExists, Forbidden, InvalidInput, InvalidToken, NotFound, Unauthenticated
 from services.permissions import Actor
 from tests.support.factories import Person, World
-from tests.support.service_client import HERE, Rules, paths
+from tests.support.service_client import CLIENT, ServiceClient, invalid_paths
 
 LIFETIME = timedelta(days=7)
 
 
 async def invite(
-    rules: Rules, person: Person, email: str, role: Role = Role.MEMBER, lifetime: timedelta = LIFETIME
+    rules: ServiceClient, person: Person, email: str, role: Role = Role.MEMBER, lifetime: timedelta = LIFETIME
 ) -> tuple[Invitation, str]:
-    units, actor = rules.units(person), rules.actor(person)
-    return await invitations.invite(units, rules.door, actor, email=email, role=role, lifetime=lifetime)
+    units, actor = rules.transactions(person), rules.actor(person)
+    return await invitations.invite(units, rules.auth, actor, email=email, role=role, lifetime=lifetime)
 
 
-async def accept(rules: Rules, person: Person, token: str) -> Tenant:
-    return await rules.do(person, invitations.accept, token=token)
+async def accept(rules: ServiceClient, person: Person, token: str) -> Tenant:
+    return await rules.apply(person, invitations.accept, token=token)
 
 
 async def membership(world: World, user_id: UUID) -> Any:
@@ -36,7 +36,7 @@ async def membership(world: World, user_id: UUID) -> Any:
     return await world.connection.fetchrow(found, world.acme.tenant_id, user_id)
 
 
-async def test_a_known_and_an_unknown_address_have_the_same_outcome(rules: Rules, world: World) -> None:
+async def test_a_known_and_an_unknown_address_have_the_same_outcome(rules: ServiceClient, world: World) -> None:
     outcomes = []
     for email in (world.outsider.email, "unknown@example.com"):
         before = now()
@@ -50,48 +50,48 @@ async def test_a_known_and_an_unknown_address_have_the_same_outcome(rules: Rules
     assert outcomes[0][2]
 
 
-async def test_who_is_invited_joins_with_the_role_that_was_meant(rules: Rules, world: World) -> None:
+async def test_who_is_invited_joins_with_the_role_that_was_meant(rules: ServiceClient, world: World) -> None:
     _, token = await invite(rules, world.acme.admin, world.outsider.email, Role.ADMIN)
     tenant = await accept(rules, world.outsider, token)
     assert (tenant.id, tenant.slug) == (world.acme.tenant_id, "acme")
     joined = await membership(world, world.outsider.user_id)
     assert (joined["role"], joined["is_former"], joined["is_active"]) == ("ADMIN", False, True)
     assert (joined["full_name"], joined["email"]) == ("Outsider", world.outsider.email)
-    assert (await rules.enter(world.outsider.email)).identity.role == "ADMIN"
+    assert (await rules.login(world.outsider.email)).identity.role == "ADMIN"
 
 
-async def test_who_registers_after_the_invitation_can_accept_it(rules: Rules, world: World) -> None:
+async def test_who_registers_after_the_invitation_can_accept_it(rules: ServiceClient, world: World) -> None:
     _, token = await invite(rules, world.acme.owner, "Later@example.com")
     user_id = await world.add("users", email="later@example.com", full_name="Later")
     session = {"user_id": user_id, "refresh_digest": "none", "expires_at": now() + LIFETIME}
     session_id = await world.add("sessions", **session)
-    issued, _ = rules.door.tokens.issue(user_id=user_id, tenant_id=None, role=None, session_id=session_id)
-    later = Person(user_id, "later@example.com", world.app.client(issued))
+    issued, _ = rules.auth.tokens.issue(user_id=user_id, tenant_id=None, role=None, session_id=session_id)
+    later = Person(user_id, "later@example.com", world.app.client_with(issued))
     assert (await accept(rules, later, token)).slug == "acme"
     assert (await membership(world, user_id))["full_name"] == "Later"
 
 
-async def test_a_token_is_good_once(rules: Rules, world: World) -> None:
+async def test_a_token_is_good_once(rules: ServiceClient, world: World) -> None:
     _, token = await invite(rules, world.acme.admin, world.outsider.email)
     await accept(rules, world.outsider, token)
     with pytest.raises(InvalidToken):
         await accept(rules, world.outsider, token)
-    opened = await rules.enter(world.outsider.email)
-    person = Person(world.outsider.user_id, world.outsider.email, world.app.client(opened.access_token))
-    await rules.do(person, tenants.leave)
+    opened = await rules.login(world.outsider.email)
+    person = Person(world.outsider.user_id, world.outsider.email, world.app.client_with(opened.access_token))
+    await rules.apply(person, tenants.leave)
     with pytest.raises(InvalidToken):
         await accept(rules, world.outsider, token)
     assert (await membership(world, world.outsider.user_id))["is_former"]
 
 
-async def test_of_two_acceptances_at_once_one_counts(rules: Rules, world: World) -> None:
+async def test_of_two_acceptances_at_once_one_counts(rules: ServiceClient, world: World) -> None:
     _, token = await invite(rules, world.acme.admin, world.outsider.email)
     twins = (accept(rules, world.outsider, token) for _ in range(2))
     outcomes = await asyncio.gather(*twins, return_exceptions=True)
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["InvalidToken", "TenantRow"]
 
 
-async def test_a_token_of_somebody_elses_is_none(rules: Rules, world: World) -> None:
+async def test_a_token_of_somebody_elses_is_none(rules: ServiceClient, world: World) -> None:
     _, token = await invite(rules, world.acme.admin, "somebody@example.com")
     for person in (world.outsider, world.globex.owner, world.acme.member):
         with pytest.raises(InvalidToken):
@@ -99,7 +99,7 @@ async def test_a_token_of_somebody_elses_is_none(rules: Rules, world: World) -> 
     assert await membership(world, world.outsider.user_id) is None
 
 
-async def test_what_was_never_given_out_is_no_invitation(rules: Rules, world: World) -> None:
+async def test_what_was_never_given_out_is_no_invitation(rules: ServiceClient, world: World) -> None:
     invitation, token = await invite(rules, world.acme.admin, world.outsider.email)
     made = security.OpaqueToken.make
     made_up = [
@@ -118,11 +118,13 @@ async def test_what_was_never_given_out_is_no_invitation(rules: Rules, world: Wo
     assert (await accept(rules, world.outsider, token)).slug == "acme"
 
 
-async def test_an_invitation_that_is_over_revoked_or_of_a_dead_tenant_is_none(rules: Rules, world: World) -> None:
+async def test_an_invitation_that_is_over_revoked_or_of_a_dead_tenant_is_none(
+    rules: ServiceClient, world: World
+) -> None:
     admin, email = world.acme.admin, world.outsider.email
     _, over = await invite(rules, admin, email, lifetime=timedelta(seconds=-1))
     revoked, revoked_token = await invite(rules, admin, email)
-    await rules.do(admin, invitations.revoke, id=revoked.id)
+    await rules.apply(admin, invitations.revoke, id=revoked.id)
     _, replaced = await invite(rules, admin, email)
     _, newest = await invite(rules, admin, email)
     for token in (over, revoked_token, replaced):
@@ -136,19 +138,19 @@ async def test_an_invitation_that_is_over_revoked_or_of_a_dead_tenant_is_none(ru
     assert (await accept(rules, world.outsider, newest)).slug == "acme"
 
 
-async def test_who_was_a_member_before_is_the_same_one_again(rules: Rules, world: World) -> None:
+async def test_who_was_a_member_before_is_the_same_one_again(rules: ServiceClient, world: World) -> None:
     removed = world.acme.removed
     await world.connection.execute("UPDATE memberships SET is_active = false WHERE id = $1", removed.member_id)
     _, token = await invite(rules, world.acme.owner, removed.email, Role.ADMIN)
-    opened = await rules.enter(removed.email)
-    person = Person(removed.user_id, removed.email, world.app.client(opened.access_token))
+    opened = await rules.login(removed.email)
+    person = Person(removed.user_id, removed.email, world.app.client_with(opened.access_token))
     await accept(rules, person, token)
     again = await membership(world, removed.user_id)
     assert (again["id"], again["role"]) == (removed.member_id, "ADMIN")
     assert (again["is_former"], again["is_active"]) == (False, True)
 
 
-async def test_a_member_is_not_invited_again_and_does_not_join_twice(rules: Rules, world: World) -> None:
+async def test_a_member_is_not_invited_again_and_does_not_join_twice(rules: ServiceClient, world: World) -> None:
     for member in (world.acme.member, world.acme.owner):
         with pytest.raises(AlreadyExists) as refused:
             await invite(rules, world.acme.owner, member.email.upper(), Role.ADMIN)
@@ -161,7 +163,7 @@ async def test_a_member_is_not_invited_again_and_does_not_join_twice(rules: Rule
     assert (await membership(world, world.outsider.user_id))["role"] == "ADMIN"
 
 
-async def test_owners_alone_invite_owners_and_members_nobody(rules: Rules, world: World) -> None:
+async def test_owners_alone_invite_owners_and_members_nobody(rules: ServiceClient, world: World) -> None:
     email = world.outsider.email
     for person, role in ((world.acme.admin, Role.OWNER), (world.acme.member, Role.MEMBER)):
         with pytest.raises(Forbidden):
@@ -172,49 +174,49 @@ async def test_owners_alone_invite_owners_and_members_nobody(rules: Rules, world
     assert (await membership(world, world.outsider.user_id))["role"] == "OWNER"
 
 
-async def test_only_an_address_is_invited(rules: Rules, world: World) -> None:
+async def test_only_an_address_is_invited(rules: ServiceClient, world: World) -> None:
     for email in ("", "nobody", "a\0@example.com", "x" * 250 + "@example.com"):
         with pytest.raises(InvalidInput) as refused:
             await invite(rules, world.acme.admin, email)
-        assert paths(refused.value) == ["email"]
+        assert invalid_paths(refused.value) == ["email"]
 
 
 async def test_open_invitations_are_listed_for_who_manages_members_and_for_who_is_meant(
-    rules: Rules, world: World
+    rules: ServiceClient, world: World
 ) -> None:
     acme = world.acme
     await invite(rules, acme.admin, "over@example.com", lifetime=timedelta(seconds=-1))
     taken_back, _ = await invite(rules, acme.admin, "back@example.com")
-    await rules.do(acme.owner, invitations.revoke, id=taken_back.id)
+    await rules.apply(acme.owner, invitations.revoke, id=taken_back.id)
     mine, _ = await invite(rules, acme.admin, world.outsider.email)
     other, _ = await invite(rules, acme.owner, "other@example.com")
     theirs, _ = await invite(rules, world.globex.owner, world.outsider.email)
-    listed = [row.id for row in await rules.listed(acme.admin, invitations.INVITATIONS)]
+    listed = [row.id for row in await rules.rows(acme.admin, invitations.INVITATIONS)]
     assert listed == [other.id, mine.id]
-    received = [row.id for row in await rules.listed(world.outsider, invitations.RECEIVED)]
+    received = [row.id for row in await rules.rows(world.outsider, invitations.RECEIVED_INVITATIONS)]
     assert received == [theirs.id, mine.id]
-    assert await rules.listed(acme.member, invitations.RECEIVED) == []
+    assert await rules.rows(acme.member, invitations.RECEIVED_INVITATIONS) == []
     with pytest.raises(Forbidden):
         await rules.page(acme.member, invitations.INVITATIONS)
 
 
-async def test_only_an_open_invitation_of_ones_own_tenant_is_taken_back(rules: Rules, world: World) -> None:
+async def test_only_an_open_invitation_of_ones_own_tenant_is_taken_back(rules: ServiceClient, world: World) -> None:
     acme = world.acme
     mine, token = await invite(rules, acme.admin, world.outsider.email)
     theirs, _ = await invite(rules, world.globex.owner, world.outsider.email)
     with pytest.raises(Forbidden):
-        await rules.do(acme.member, invitations.revoke, id=mine.id)
+        await rules.apply(acme.member, invitations.revoke, id=mine.id)
     for unknown in (theirs.id, new_id()):
         with pytest.raises(NotFound):
-            await rules.do(acme.admin, invitations.revoke, id=unknown)
+            await rules.apply(acme.admin, invitations.revoke, id=unknown)
     await accept(rules, world.outsider, token)
     with pytest.raises(NotFound):
-        await rules.do(acme.admin, invitations.revoke, id=mine.id)
-    assert len(await rules.listed(world.globex.owner, invitations.INVITATIONS)) == 1
+        await rules.apply(acme.admin, invitations.revoke, id=mine.id)
+    assert len(await rules.rows(world.globex.owner, invitations.INVITATIONS)) == 1
 
 
-async def test_nobody_accepts_nothing(rules: Rules, world: World) -> None:
+async def test_nobody_accepts_nothing(rules: ServiceClient, world: World) -> None:
     _, token = await invite(rules, world.acme.admin, world.outsider.email)
-    async with rules.database.write(HERE) as session:
+    async with rules.database.write(CLIENT) as session:
         with pytest.raises(Unauthenticated):
             await invitations.accept(session, Actor(), token=token)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.support.case_context import Stage, digests
+from tests.support.case_context import CaseContext, table_digests
 
-BUDGET = 0.25 * 3  # seconds of process CPU, with slack for a slow machine
+CPU_BUDGET_SECONDS = 0.25 * 3  # seconds of process CPU, with slack for a slow machine
 
 
 @contextmanager
-def little_work(seconds: float = BUDGET) -> Iterator[None]:
+def bounded_cpu(seconds: float = CPU_BUDGET_SECONDS) -> Iterator[None]:
     """Bounds the process CPU that something takes; what other tests left in memory is not gone through for it."""
     gc.freeze()
     began = time.process_time()
@@ -24,31 +24,31 @@ def little_work(seconds: float = BUDGET) -> Iterator[None]:
         gc.unfreeze()
 
 
-def codes_of(answer: Any) -> set[str]:
+def error_codes(answer: Any) -> set[str]:
     """The codes in an answer, of errors and of typed refusals, wherever they are."""
     if isinstance(answer, list):
-        return set().union(*map(codes_of, answer)) if answer else set()
+        return set().union(*map(error_codes, answer)) if answer else set()
     if not isinstance(answer, dict):
         return set()
     found = {answer["code"]} if isinstance(answer.get("code"), str) else set()
-    return found.union(*map(codes_of, answer.values()))
+    return found.union(*map(error_codes, answer.values()))
 
 
-async def post(stage: Stage, body: str | bytes, authorization: str | None = "") -> set[str]:
+async def post_raw(stage: CaseContext, body: str | bytes, authorization: str | None = "") -> set[str]:
     """Send something bad, by default with a good token; gives the codes of the answer."""
-    before = await digests(stage.world.connection)
+    before = await table_digests(stage.world.connection)
     headers = {b"content-type": b"application/json"}
     if authorization is not None:
         headers[b"authorization"] = (authorization or f"Bearer {stage.client.token}").encode("latin-1")
-    with little_work():
+    with bounded_cpu():
         answer = await stage.client.http.post("/graphql", content=body, headers=headers)
     assert answer.status_code < 500, answer.text
-    codes = codes_of(answer.json())
+    codes = error_codes(answer.json())
     assert "INTERNAL" not in codes, answer.text
-    assert await digests(stage.world.connection) == before, "something was stored"
+    assert await table_digests(stage.world.connection) == before, "something was stored"
     return codes
 
 
-async def refused(stage: Stage, query: str, variables: dict[str, Any] | None = None) -> set[str]:
+async def post_operation(stage: CaseContext, query: str, variables: dict[str, Any] | None = None) -> set[str]:
     """The same with an operation."""
-    return await post(stage, json.dumps({"query": query, "variables": variables or {}}))
+    return await post_raw(stage, json.dumps({"query": query, "variables": variables or {}}))

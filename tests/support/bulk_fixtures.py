@@ -23,7 +23,7 @@ from services import (
 from services.queries.collection import Collection
 from tests.support.factories import Person, World
 
-DAWN = datetime(2027, 1, 1, tzinfo=UTC)
+EPOCH = datetime(2027, 1, 1, tzinfo=UTC)
 WORDS = ("a", "A", "b", "B", "Ä", "ä", "é", "Z", "z", "ß", "Ж", "ж", "日", "😀", "a b", "_", "%", "'", "0", '"\\')
 
 
@@ -33,7 +33,7 @@ def word(chance: random.Random) -> str:
 
 def moment(chance: random.Random, choices: int = 12) -> datetime:
     """One of few, so that many are equal; down to the microsecond."""
-    return DAWN + timedelta(hours=chance.randrange(choices), microseconds=chance.choice((0, 1, 500_000, 999_999)))
+    return EPOCH + timedelta(hours=chance.randrange(choices), microseconds=chance.choice((0, 1, 500_000, 999_999)))
 
 
 async def some_tasks(world: World, chance: random.Random, count: int = 230) -> Person:
@@ -171,14 +171,14 @@ async def some_entries(world: World, chance: random.Random) -> Person:
     return world.acme.owner
 
 
-CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Person]], int]] = {
+COLLECTION_CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Person]], int]] = {
     "tasks.TASKS": (tasks.TASKS, some_tasks, 230),
     "api_keys.API_KEYS": (api_keys.API_KEYS, some_keys, 60),
     "articles.ARTICLES": (articles.ARTICLES, some_articles, 150),
     "projects.PROJECTS": (projects.PROJECTS, some_projects, 150),
     "documents.DOCUMENTS": (documents.DOCUMENTS, some_documents, 100),
     "documents.TRASH": (documents.TRASH, some_documents, 50),
-    "documents.EVERY": (documents.EVERY, some_documents, 150),
+    "documents.ALL_DOCUMENTS": (documents.ALL_DOCUMENTS, some_documents, 150),
     "tenants.USERS": (tenants.USERS, some_people, 153),
     "tenants.MEMBERSHIPS": (tenants.MEMBERSHIPS, many_tenants, 60),
     "tenants.OWN_TENANTS": (tenants.OWN_TENANTS, many_tenants, 60),
@@ -189,14 +189,14 @@ CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Pe
     "orders.EVENTS": (orders.EVENTS, some_orders, 60),
     "sessions.SESSIONS": (sessions.SESSIONS, some_sessions, 61),
     "invitations.INVITATIONS": (invitations.INVITATIONS, some_invitations, 0),
-    "invitations.RECEIVED": (invitations.RECEIVED, some_invitations, 30),
+    "invitations.RECEIVED_INVITATIONS": (invitations.RECEIVED_INVITATIONS, some_invitations, 30),
     "audit.AUDIT": (audit.AUDIT, some_entries, 0),
-    "audit.LOG": (audit.LOG, some_entries, 0),
+    "audit.FULL_LOG": (audit.FULL_LOG, some_entries, 0),
     "accounts.VIEWERS": (accounts.VIEWERS, nothing_more, 1),
 }
 """By name: a collection, who makes its rows and gives whoever sees them, and how many those are (0: by chance)."""
 
-KEYS = {
+KEY_COLUMNS = {
     "title": "title_key",
     "name": "name_key",
     "full_name": "name_key",

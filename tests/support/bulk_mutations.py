@@ -11,38 +11,42 @@ from asyncpg.prepared_stmt import PreparedStatement
 
 from tests.support.factories import Person, World
 
-ERRORS = "__typename ... on Error { message code } ... on InvalidInput { fields { path message } }"
-TAKEN = "... on AlreadyExists { field }"
-CONFLICT = "... on VersionConflict { currentVersion current { id } }"
-OUTCOMES = f"{ERRORS} ... on Outcomes {{ succeeded failed }}"
-USERS = f"""
-{OUTCOMES} ... on CreatedUserOutcomes {{ outcomes {{ index result {{ {ERRORS} {TAKEN}
+ERROR_SELECTION = "__typename ... on Error { message code } ... on InvalidInput { fields { path message } }"
+TAKEN_SELECTION = "... on AlreadyExists { field }"
+CONFLICT_SELECTION = "... on VersionConflict { currentVersion current { id } }"
+OUTCOMES_SELECTION = f"{ERROR_SELECTION} ... on Outcomes {{ succeeded failed }}"
+USERS_SELECTION = f"""
+{OUTCOMES_SELECTION} ... on CreatedUserOutcomes {{ outcomes {{ index result {{ {ERROR_SELECTION} {TAKEN_SELECTION}
     ... on User {{ id fullName role isActive userEmail: email }}
     ... on Invitation {{ id email role token expiresAt }}
 }} }} }}
 """
-TASKS = f"""
-{OUTCOMES} ... on TaskOutcomes {{ outcomes {{ index result {{ {ERRORS} {CONFLICT}
+TASKS_SELECTION = f"""
+{OUTCOMES_SELECTION} ... on TaskOutcomes {{ outcomes {{ index result {{ {ERROR_SELECTION} {CONFLICT_SELECTION}
     ... on Task {{ id title description status version project {{ id }} assignee {{ id }} }}
 }} }} }}
 """
-PRODUCT = "... on Product { id sku name stockQuantity isActive version price { amount currency } }"
-PRODUCTS = f"""
-{OUTCOMES} ... on ProductOutcomes {{ outcomes {{ index result {{ {ERRORS} {TAKEN} {CONFLICT} {PRODUCT} }} }} }}
+PRODUCT_SELECTION = "... on Product { id sku name stockQuantity isActive version price { amount currency } }"
+PRODUCTS_SELECTION = f"""
+{OUTCOMES_SELECTION} ... on ProductOutcomes {{ outcomes {{ index result {{
+    {ERROR_SELECTION} {TAKEN_SELECTION} {CONFLICT_SELECTION} {PRODUCT_SELECTION} }} }} }}
 """
-RESTOCKED = f"{OUTCOMES} ... on RestockOutcomes {{ outcomes {{ index result {{ {ERRORS} {PRODUCT} }} }} }}"
-SWITCHED = f"{ERRORS} ... on UsersSwitched {{ count }}"
+RESTOCK_SELECTION = f"""
+{OUTCOMES_SELECTION}
+... on RestockOutcomes {{ outcomes {{ index result {{ {ERROR_SELECTION} {PRODUCT_SELECTION} }} }} }}
+"""
+SWITCH_SELECTION = f"{ERROR_SELECTION} ... on UsersSwitched {{ count }}"
 
-BULK: dict[str, tuple[str, str]] = {
-    "createUsers": ("users", USERS),
-    "setUsersActive": ("ids", SWITCHED),
-    "updateTasks": ("tasks", TASKS),
-    "updateProducts": ("products", PRODUCTS),
-    "restockProducts": ("products", RESTOCKED),
+BULK_MUTATIONS: dict[str, tuple[str, str]] = {
+    "createUsers": ("users", USERS_SELECTION),
+    "setUsersActive": ("ids", SWITCH_SELECTION),
+    "updateTasks": ("tasks", TASKS_SELECTION),
+    "updateProducts": ("products", PRODUCTS_SELECTION),
+    "restockProducts": ("products", RESTOCK_SELECTION),
 }
 
 
-def row_of(mutation: str, number: int) -> Any:
+def sample_row(mutation: str, number: int) -> Any:
     """A row that is well-formed, whatever becomes of it."""
     return {
         "createUsers": {"email": f"{number}@example.com", "fullName": "N"},
@@ -53,23 +57,23 @@ def row_of(mutation: str, number: int) -> Any:
     }[mutation]
 
 
-async def bulk(person: Person, mutation: str, rows: list[Any], **more: Any) -> dict[str, Any]:
-    name, fields = BULK[mutation]
+async def run_bulk(person: Person, mutation: str, rows: list[Any], **more: Any) -> dict[str, Any]:
+    name, fields = BULK_MUTATIONS[mutation]
     if mutation == "setUsersActive":
         more = {"isActive": False, **more}
-    return await person.client.do(mutation, fields, **{name: rows}, **more)
+    return await person.client.mutate(mutation, fields, **{name: rows}, **more)
 
 
-async def refused(person: Person, mutation: str, rows: list[Any], **more: Any) -> list[str]:
+async def request_error_codes(person: Person, mutation: str, rows: list[Any], **more: Any) -> list[str]:
     """The codes with which a call is refused at the top."""
-    name, fields = BULK[mutation]
+    name, fields = BULK_MUTATIONS[mutation]
     given = {name: rows, **({"isActive": False} if mutation == "setUsersActive" else {}), **more}
     type_name = mutation[0].upper() + mutation[1:] + "Input"
     query = f"mutation($input: {type_name}!) {{ {mutation}(input: $input) {{ {fields} }} }}"
-    return await person.client.codes(query, input=given)
+    return await person.client.error_codes(query, input=given)
 
 
-def kinds(answer: dict[str, Any]) -> list[str]:
+def result_types(answer: dict[str, Any]) -> list[str]:
     assert [outcome["index"] for outcome in answer["outcomes"]] == list(range(len(answer["outcomes"])))
     found = [outcome["result"]["__typename"] for outcome in answer["outcomes"]]
     failed = sum(kind in {"InvalidInput", "NotFound", "AlreadyExists", "VersionConflict"} for kind in found)
@@ -78,38 +82,38 @@ def kinds(answer: dict[str, Any]) -> list[str]:
 
 
 def results(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    kinds(answer)
+    result_types(answer)
     return [outcome["result"] for outcome in answer["outcomes"]]
 
 
-def paths(result: dict[str, Any]) -> list[str]:
+def result_paths(result: dict[str, Any]) -> list[str]:
     return [field["path"] for field in result["fields"]]
 
 
-async def task_row(world: World, title: str, tenant_id: UUID | None = None) -> UUID:
+async def insert_task(world: World, title: str, tenant_id: UUID | None = None) -> UUID:
     """A task of acme's, or of globex's if that is the tenant."""
     owner = world.acme.owner.user_id if tenant_id is None else world.globex.owner.user_id
     return await world.add("tasks", tenant_id=tenant_id or world.acme.tenant_id, title=title, created_by=owner)
 
 
-async def task(world: World, title: str, tenant_id: UUID | None = None) -> str:
+async def create_task(world: World, title: str, tenant_id: UUID | None = None) -> str:
     """The same, by the id that clients know."""
-    return f"Task:{await task_row(world, title, tenant_id)}"
+    return f"Task:{await insert_task(world, title, tenant_id)}"
 
 
-async def product_row(world: World, sku: str, tenant_id: UUID | None = None, stock: int = 5) -> UUID:
+async def insert_product(world: World, sku: str, tenant_id: UUID | None = None, stock: int = 5) -> UUID:
     """A product of acme's or another tenant's."""
     values = {"sku": sku, "name": sku.title(), "price_minor": 100, "currency": "EUR", "stock_quantity": stock}
     return await world.add("products", tenant_id=tenant_id or world.acme.tenant_id, **values)
 
 
-async def product(world: World, sku: str, tenant_id: UUID | None = None, stock: int = 5) -> str:
+async def create_product(world: World, sku: str, tenant_id: UUID | None = None, stock: int = 5) -> str:
     """The same, by the id that clients know."""
-    return f"Product:{await product_row(world, sku, tenant_id, stock)}"
+    return f"Product:{await insert_product(world, sku, tenant_id, stock)}"
 
 
 @contextmanager
-def watching() -> Iterator[list[str]]:
+def record_statements() -> Iterator[list[str]]:
     """Every statement that the driver sends, as often as it sends it; but for BEGIN and COMMIT."""
     log: list[str] = []
     one = PreparedStatement.__dict__["_PreparedStatement__do_execute"]
@@ -131,7 +135,7 @@ def watching() -> Iterator[list[str]]:
         yield log
 
 
-def entries(sent: list[str]) -> int:
+def count_transactions(sent: list[str]) -> int:
     """How many transactions were begun; one that was chosen to break a deadlock was begun again."""
     return sum("atrium_enter" in statement for statement in sent)
 

@@ -11,18 +11,18 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from atrium.app import Parts, build
+from atrium.app import Components, build
 from atrium.settings import Settings
 
-__all__ = ["COMPILER", "App", "Client", "Refused", "listening", "running"]
+__all__ = ["COMPILER_ENABLED", "App", "Client", "OperationFailed", "listen", "run_app"]
 
-COMPILER = os.environ.get("ATRIUM_TEST_COMPILER", "on") != "off"
+COMPILER_ENABLED = os.environ.get("ATRIUM_TEST_COMPILER", "on") != "off"
 """Whether queries are compiled; `off` has every test run on the reference executor."""
 
-SECRET = "a-secret-for-tests-only-0123456789abcdef"
+SECRET_KEY = "a-secret-for-tests-only-0123456789abcdef"
 
 
-class Refused(AssertionError):
+class OperationFailed(AssertionError):
     """An operation that was expected to succeed answered with errors."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
@@ -56,18 +56,18 @@ class Client:
         """The data of an operation that must succeed."""
         answer = await self.send(query, **variables)
         if answer.get("errors"):
-            raise Refused(answer["errors"])
+            raise OperationFailed(answer["errors"])
         data: dict[str, Any] = answer["data"]
         return data
 
-    async def do(self, mutation: str, fields: str, /, **given: Any) -> dict[str, Any]:
+    async def mutate(self, mutation: str, fields: str, /, **given: Any) -> dict[str, Any]:
         """Run one mutation with this input; `fields` are selected of whatever it answers."""
         name = mutation[0].upper() + mutation[1:] + "Input"
         query = f"mutation Do($input: {name}!) {{ {mutation}(input: $input) {{ __typename {fields} }} }}"
         answer: dict[str, Any] = (await self.run(query, input=given))[mutation]
         return answer
 
-    async def codes(self, query: str, /, **variables: Any) -> list[str]:
+    async def error_codes(self, query: str, /, **variables: Any) -> list[str]:
         """The codes of an operation's errors."""
         return [error["extensions"]["code"] for error in (await self.send(query, **variables)).get("errors", [])]
 
@@ -78,20 +78,22 @@ class App:
 
     fastapi: FastAPI
     http: httpx.AsyncClient
-    parts: Parts = field(init=False)
+    components: Components = field(init=False)
 
     def __post_init__(self) -> None:
-        self.parts = self.fastapi.state.parts
+        self.components = self.fastapi.state.parts
 
-    def client(self, token: str | None = None) -> Client:
+    def client_with(self, token: str | None = None) -> Client:
         """A client with this token."""
         return Client(self.http, token)
 
 
 @asynccontextmanager
-async def running(urls: HasRuntime, **settings: Any) -> AsyncIterator[App]:
+async def run_app(urls: HasRuntime, **settings: Any) -> AsyncIterator[App]:
     """The application on a database, for as long as this lasts; called in this process, without a network."""
-    fastapi = build(Settings(**{"secret_key": SECRET, "compiler": COMPILER, **settings}), database_url=urls.runtime)
+    fastapi = build(
+        Settings(**{"secret_key": SECRET_KEY, "compiler": COMPILER_ENABLED, **settings}), database_url=urls.runtime
+    )
     transport = httpx.ASGITransport(fastapi, client=("127.0.0.1", 4000))
     async with (
         fastapi.router.lifespan_context(fastapi),
@@ -101,7 +103,7 @@ async def running(urls: HasRuntime, **settings: Any) -> AsyncIterator[App]:
 
 
 @asynccontextmanager
-async def listening(app: FastAPI, **options: Any) -> AsyncIterator[int]:
+async def listen(app: FastAPI, **options: Any) -> AsyncIterator[int]:
     """The application on a port of this machine, which this yields; whoever starts its lifespan is somebody else."""
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", **{**options, "port": 0}))
     serving = asyncio.create_task(server.serve())

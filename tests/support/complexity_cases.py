@@ -6,9 +6,9 @@ from graphql import build_schema
 from graphql import parse as parse_unbounded
 
 from graph.runtime import complexity
-from graph.runtime.complexity import CEILING, Limits, Measure
+from graph.runtime.complexity import MAX_FIGURE, Limits, QueryCost
 
-__all__ = ["LIMITS", "SCHEMA", "UNBOUNDED", "measured"]
+__all__ = ["LIMITS", "SCHEMA", "UNBOUNDED", "measure_cost"]
 
 SCHEMA = build_schema("""
     type Query {
@@ -40,10 +40,15 @@ SCHEMA = build_schema("""
 
 LIMITS = Limits()
 UNBOUNDED = Limits(
-    depth=CEILING, aliases=CEILING, directives=CEILING, root_fields=CEILING, tokens=CEILING, cost=CEILING
+    depth=MAX_FIGURE,
+    aliases=MAX_FIGURE,
+    directives=MAX_FIGURE,
+    root_fields=MAX_FIGURE,
+    tokens=MAX_FIGURE,
+    cost=MAX_FIGURE,
 )
 
 
-def measured(text: str, variables: Mapping[str, object] | None = None, name: str | None = None) -> Measure:
+def measure_cost(text: str, variables: Mapping[str, object] | None = None, name: str | None = None) -> QueryCost:
     """What a document, or one of its operations, comes to, whatever the limits."""
-    return complexity.outline(SCHEMA, parse_unbounded(text), name).measure(variables)
+    return complexity.analyze(SCHEMA, parse_unbounded(text), name).measure(variables)

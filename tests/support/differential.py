@@ -15,21 +15,21 @@ from graphql import GraphQLObjectType, GraphQLSchema
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from atrium.http import GRAPHQL_PATH
-from graph.compiler import Answer
-from graph.fields.declared import Listing, MoneyField, One, Single, Sql
-from graph.fields.match_fields import Search
-from graph.fields.viewer import Own
+from graph.compiler import CompiledResult
+from graph.fields.declared import ByIdField, ConnectionField, ExpressionField, MoneyField, ToOne
+from graph.fields.match_fields import SearchField
+from graph.fields.viewer import ViewerReference
 from models import Role
 from services.errors import DomainError
 from services.permissions import ROLES
 from tests.conftest import Urls
-from tests.support.client import App, Client, running
-from tests.support.factories import Person, Tenant, World, found_world, insert
-from tests.support.random_queries import Known, ListSite, QueryMaker
+from tests.support.client import App, Client, run_app
+from tests.support.factories import Person, Tenant, World, create_world, insert
+from tests.support.random_queries import KnownValues, ListSite, QueryMaker
 
-__all__ = ["Both", "Tally", "Who", "answered", "both", "compare"]
+__all__ = ["BothExecutors", "Caller", "Tally", "comparable_answer", "compare_query", "run_both"]
 
-FURNISH = """
+INSERT_ROWS = """
 WITH n AS (SELECT n, md5(n::text || $2)::uuid AS x FROM generate_series(1, 12) n),
 m AS (SELECT user_id, row_number() OVER (ORDER BY email) - 1 AS n FROM memberships WHERE tenant_id = $1),
 someone AS (SELECT n.n, m.user_id FROM n JOIN m ON m.n = n.n % (SELECT count(*) FROM m)),
@@ -116,7 +116,7 @@ SELECT $1, x, CASE WHEN n < 4 THEN 'outsider@example.com' ELSE 'i' || n || '@exa
 FROM n JOIN someone USING (n)
 """
 
-IDS = """
+SELECT_IDS = """
 SELECT type || ':' || id AS id, type FROM (
     SELECT 'User' AS type, id, tenant_id, email AS place FROM memberships
     UNION ALL SELECT 'AuditEntry', id, tenant_id, table_name || row_id || action FROM audit_log
@@ -138,18 +138,18 @@ SEARCHES = """river | RIVERS or bridge | "stone bridge" or alpha | garden or hau
 alpha | stone lamp or Häuser | alpha or river or Fluss | b or script or garden | words or river | river -alpha"""
 NO_SEARCHES = ["", "the", "<>", "rivre", "nothing"]
 
-AGAIN = 0.25
+REPEAT_SHARE = 0.25
 WEIGHTS = {"owner": 30, "admin": 25, "member": 37, "removed": 1, "outsider": 5}
 
 
 @dataclass
-class Who:
+class Caller:
     """Somebody who asks, at both applications."""
 
     name: str
     compiled: Client
     reference: Client
-    known: Known
+    known: KnownValues
 
 
 @dataclass
@@ -160,54 +160,54 @@ class Tally:
     compiled: int = 0
     with_rows: int = 0
     declined: Counter[str] = field(default_factory=Counter)
-    by: Counter[str] = field(default_factory=Counter)
+    by_caller: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
         return (
             f"{self.queries} queries, {self.compiled / self.queries:.1%} compiled, {self.with_rows / self.queries:.1%}"
-            f" with rows; by {dict(self.by)}; declined {dict(self.declined.most_common())}"
+            f" with rows; by {dict(self.by_caller)}; declined {dict(self.declined.most_common())}"
         )
 
 
 @dataclass
-class Both:
+class BothExecutors:
     """Two applications on one database: one compiles, one does not."""
 
     compiled: App
     reference: App
-    people: list[Who]
+    people: list[Caller]
     world: World
     schema: GraphQLSchema
-    answers: list[Answer] = field(default_factory=list)
+    compiled_results: list[CompiledResult] = field(default_factory=list)
     """What the compiler answered lately."""
-    told: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    reference_answers: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     """What the reference executor answered, to whom and what."""
 
-    def use(self, compiler: Any) -> None:
+    def use_compiler(self, compiler: Any) -> None:
         """Have this compiler answer from here on, and note what it does."""
         answer = compiler.answer
 
-        async def noted(*args: Any, **options: Any) -> Answer:
-            self.answers.append(await answer(*args, **options))
-            return self.answers[-1]
+        async def noted(*args: Any, **options: Any) -> CompiledResult:
+            self.compiled_results.append(await answer(*args, **options))
+            return self.compiled_results[-1]
 
         compiler.answer = noted
-        self.compiled.parts.schema.compiler = compiler
+        self.compiled.components.schema.compiler = compiler
 
-    def anybody(self, randomness: random.Random) -> Who:
+    def random_caller(self, randomness: random.Random) -> Caller:
         return randomness.choices(self.people, [WEIGHTS[who.name] for who in self.people])[0]
 
 
 @asynccontextmanager
-async def both(urls: Urls, connection: asyncpg.Connection) -> AsyncIterator[Both]:
+async def run_both(urls: Urls, connection: asyncpg.Connection) -> AsyncIterator[BothExecutors]:
     """Both executors, on a world full of rows."""
-    async with running(urls, compiler=True) as compiled, running(urls, compiler=False) as reference:
-        world = await found_world(compiled, connection)
+    async with run_app(urls, compiler=True) as compiled, run_app(urls, compiler=False) as reference:
+        world = await create_world(compiled, connection)
         await _belong_to_both(connection, world)
         for tenant in (world.acme, world.globex):
-            furnish = FURNISH.replace("$1", f"'{tenant.tenant_id}'::uuid").replace("$2", f"'{tenant.slug}'")
+            furnish = INSERT_ROWS.replace("$1", f"'{tenant.tenant_id}'::uuid").replace("$2", f"'{tenant.slug}'")
             await connection.execute(furnish)
-        ids = await _ids(connection, world.acme)
+        ids = await _select_ids(connection, world.acme)
         acme = world.acme
         people = {
             "owner": acme.owner,
@@ -217,15 +217,15 @@ async def both(urls: Urls, connection: asyncpg.Connection) -> AsyncIterator[Both
             "outsider": world.outsider,
         }
         searches = [*re.split(r" \| |\n", SEARCHES) * 12, *NO_SEARCHES]
-        known = partial(Known, ids, WORDS, searches)
+        known = partial(KnownValues, ids, WORDS, searches)
         everybody = [
-            Who(name, person.client, reference.client(person.client.token), known(_allows(person)))
+            Caller(name, person.client, reference.client_with(person.client.token), known(_allows(person)))
             for name, person in people.items()
         ]
-        schema = compiled.parts.schema._schema  # noqa: SLF001  # the way Strawberry's own extensions reach it
-        found = Both(compiled, reference, everybody, world, schema)
-        found.use(compiled.parts.schema.compiler)
-        yield found
+        schema = compiled.components.schema._schema  # noqa: SLF001  # the way Strawberry's own extensions reach it
+        executors = BothExecutors(compiled, reference, everybody, world, schema)
+        executors.use_compiler(compiled.components.schema.compiler)
+        yield executors
 
 
 async def _belong_to_both(connection: asyncpg.Connection, world: World) -> None:
@@ -235,9 +235,9 @@ async def _belong_to_both(connection: asyncpg.Connection, world: World) -> None:
         await insert(connection, "memberships", **member, full_name="", email="")
 
 
-async def _ids(connection: asyncpg.Connection, tenant: Tenant) -> dict[str, list[str]]:
+async def _select_ids(connection: asyncpg.Connection, tenant: Tenant) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for row in await connection.fetch(IDS, tenant.tenant_id):
+    for row in await connection.fetch(SELECT_IDS, tenant.tenant_id):
         found.setdefault(row["type"], []).append(row["id"])
     return found
 
@@ -255,45 +255,47 @@ def _allows(person: Person) -> Callable[[GraphQLObjectType, str], bool]:
 
     def allows(type_: GraphQLObjectType, name: str) -> bool:
         declared = type_.fields[name].extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-        if isinstance(declared, Listing | One | Single):
-            return readable(declared.collection if isinstance(declared, Listing) else declared.target.collection)
-        if isinstance(declared, Search):
-            return readable(declared.of.collection)
-        if isinstance(declared, Own):
+        if isinstance(declared, ConnectionField | ToOne | ByIdField):
+            return readable(
+                declared.collection if isinstance(declared, ConnectionField) else declared.target.collection
+            )
+        if isinstance(declared, SearchField):
+            return readable(declared.search_source.collection)
+        if isinstance(declared, ViewerReference):
             return person.tenant_id is not None or declared.attribute != "tenant_id"
-        if isinstance(declared, Sql | MoneyField):
-            guarded = declared.definition.collection.guarded
-            wanted = declared.expression if isinstance(declared, Sql) else declared.minor
+        if isinstance(declared, ExpressionField | MoneyField):
+            guarded = declared.binding.collection.restricted
+            wanted = declared.expression if isinstance(declared, ExpressionField) else declared.minor
             return wanted not in guarded or guarded[wanted] in permissions
         return name not in {"node", "nodes"} or person.tenant_id is not None
 
     return allows
 
 
-async def compare(both: Both, seed: int, tally: Tally) -> None:
+async def compare_query(both: BothExecutors, seed: int, tally: Tally) -> None:
     """Make one query by a seed and have both executors answer it; they must agree.
 
     Now and then it is asked again: from one of its cursors on, by somebody else, or with other variables.
     """
     randomness = random.Random(seed)
-    who = both.anybody(randomness)
+    who = both.random_caller(randomness)
     maker = QueryMaker(both.schema, who.known, randomness)
     query = maker.query()
-    data = await _asked(both, who, query.at(None), query.variables, seed, tally)
+    data = await _ask_both(both, who, query.at(None), query.variables, seed, tally)
     if query.lists and data:
         site = randomness.choice(query.lists)
-        cursor = _cursor(data, site)
+        cursor = _find_cursor(data, site)
         if cursor is not None:
-            await _asked(both, who, query.at(site, cursor), query.variables, seed, tally)
-    if randomness.random() < AGAIN:
-        other = both.anybody(randomness)
+            await _ask_both(both, who, query.at(site, cursor), query.variables, seed, tally)
+    if randomness.random() < REPEAT_SHARE:
+        other = both.random_caller(randomness)
         if other.name not in {"removed", "outsider"}:
-            await _asked(both, other, query.at(None), query.variables, seed, tally)
-    if query.variables and randomness.random() < AGAIN:
-        await _asked(both, who, query.at(None), maker.varied(query.variables), seed, tally)
+            await _ask_both(both, other, query.at(None), query.variables, seed, tally)
+    if query.variables and randomness.random() < REPEAT_SHARE:
+        await _ask_both(both, who, query.at(None), maker.varied(query.variables), seed, tally)
 
 
-def _cursor(data: Any, site: ListSite) -> str | None:
+def _find_cursor(data: Any, site: ListSite) -> str | None:
     """A cursor of a list, from the first parent that has one."""
     waiting = [(data, site.path)]
     while waiting:
@@ -309,21 +311,23 @@ def _cursor(data: Any, site: ListSite) -> str | None:
     return None
 
 
-async def _asked(both: Both, who: Who, text: str, variables: dict[str, Any], seed: int, tally: Tally) -> Any:
+async def _ask_both(
+    both: BothExecutors, who: Caller, text: str, variables: dict[str, Any], seed: int, tally: Tally
+) -> Any:
     body = {"query": text, "variables": variables}
-    both.answers.clear()
-    compiled = await answered(who.compiled, body)
-    executor = both.answers[0] if both.answers else Answer(declined="a fault")
+    both.compiled_results.clear()
+    compiled = await comparable_answer(who.compiled, body)
+    executor = both.compiled_results[0] if both.compiled_results else CompiledResult(declined="a fault")
     key = (who.name, text, json.dumps(variables))
-    if key not in both.told:
-        both.told[key] = await answered(who.reference, body)
-    reference = both.told[key]
+    if key not in both.reference_answers:
+        both.reference_answers[key] = await comparable_answer(who.reference, body)
+    reference = both.reference_answers[key]
     story = f"seed {seed}, {who.name}: {text}\n{variables}\n{compiled}\n{reference}"
     assert json.dumps(compiled) == json.dumps(reference), story
     codes = {error["extensions"]["code"] for error in compiled.get("errors", [])}
     assert not codes & {"INTERNAL", "GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED"}, story
     tally.queries += 1
-    tally.by[who.name] += 1
+    tally.by_caller[who.name] += 1
     tally.compiled += executor.declined is None
     tally.with_rows += _has_rows(compiled.get("data"))
     if executor.declined is not None:
@@ -331,7 +335,7 @@ async def _asked(both: Both, who: Who, text: str, variables: dict[str, Any], see
     return compiled.get("data")
 
 
-async def answered(client: Client, body: dict[str, Any]) -> dict[str, Any]:
+async def comparable_answer(client: Client, body: dict[str, Any]) -> dict[str, Any]:
     """What is answered, without what differs from one executor to the other by right."""
     headers = {"authorization": f"Bearer {client.token}", "x-request-id": "same"}
     answer = await client.http.post(GRAPHQL_PATH, json=body, headers=headers)

@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from models.base import new_id
-from tests.support.differential import Both, Tally, answered
+from tests.support.differential import BothExecutors, Tally, comparable_answer
 from tests.support.factories import insert
 
-__all__ = ["compare_edit"]
+__all__ = ["compare_update"]
 
 LINK = "project { __typename id name } assignee { id fullName email } creator { fullName }"
-KINDS: Mapping[str, tuple[str, str, Mapping[str, list[Any]], list[str]]] = {
+MUTATION_CASES: Mapping[str, tuple[str, str, Mapping[str, list[Any]], list[str]]] = {
     "updateTask": (
         "tasks",
         "Task",
@@ -48,7 +48,7 @@ KINDS: Mapping[str, tuple[str, str, Mapping[str, list[Any]], list[str]]] = {
 }
 """The mutations that may come down to an edit: table, type, what the input may hold, and what may be shown."""
 
-NEEDED = {"updateProject": "name", "archiveProject": "archived"}
+REQUIRED_FIELDS = {"updateProject": "name", "archiveProject": "archived"}
 ROWS: Mapping[str, Mapping[str, Any]] = {
     "tasks": {"title": "old", "status": "TODO"},
     "projects": {"name": "old"},
@@ -56,23 +56,24 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
 }
 REFUSED = "... on Error { message code } "
 WRONG = "... on InvalidInput { fields { path message } }"
-STATE = """SELECT to_jsonb(t) - '{id,sku,sku_key,created_at,updated_at,archived_at,deleted_at}'::text[]
+SELECT_ROW = """SELECT to_jsonb(t) - '{id,sku,sku_key,created_at,updated_at,archived_at,deleted_at}'::text[]
 FROM %s t WHERE id = $1"""
-LOGGED = """SELECT table_name, action, actor_id, operation, ip, old_values - 'updated_at', new_values - '{%s}'::text[]
+SELECT_AUDIT = """SELECT table_name, action, actor_id, operation, ip,
+    old_values - 'updated_at', new_values - '{%s}'::text[]
 FROM audit_log WHERE row_id = $1 AND action = 'UPDATE' ORDER BY created_at"""
-MOMENTS = "updated_at,archived_at,sku,sku_key"
+VOLATILE_COLUMNS = "updated_at,archived_at,sku,sku_key"
 
 
-async def compare_edit(both: Both, seed: int, tally: Tally) -> None:
+async def compare_update(both: BothExecutors, seed: int, tally: Tally) -> None:
     """Make an edit by a seed, and have each executor carry it out; answers, rows and the log must agree."""
     chance = random.Random(seed)
-    who = both.anybody(chance)
-    mutation = chance.choice(list(KINDS))
-    table, type_name, values, shown = KINDS[mutation]
-    twins = [await _twin(both, table, is_gone=number < 1) for number in [chance.randrange(8)] for _ in range(2)]
+    who = both.random_caller(chance)
+    mutation = chance.choice(list(MUTATION_CASES))
+    table, type_name, values, shown = MUTATION_CASES[mutation]
+    twins = [await _insert_twin(both, table, is_gone=number < 1) for number in [chance.randrange(8)] for _ in range(2)]
     given = {name: chance.choice(each) for name, each in values.items() if chance.random() < 0.4}
-    if mutation in NEEDED:
-        given.setdefault(NEEDED[mutation], values[NEEDED[mutation]][0])
+    if mutation in REQUIRED_FIELDS:
+        given.setdefault(REQUIRED_FIELDS[mutation], values[REQUIRED_FIELDS[mutation]][0])
     if given.get("projectId"):
         given["projectId"] = chance.choice(who.known.ids["Project"])
     if chance.random() < 0.3:
@@ -84,15 +85,18 @@ async def compare_edit(both: Both, seed: int, tally: Tally) -> None:
         sent = {"id": f"{type_name}:{twin}", **given}
         if sent.get("sku") == "own":
             sent["sku"] = f"own {twin}"
-        text, variables = _text(mutation, type_name, selection, sent, is_written_out=is_written_out)
-        both.answers.clear()
-        answer = json.dumps(await answered(client, {"query": text, "variables": variables}))
+        text, variables = _build_mutation(mutation, type_name, selection, sent, is_written_out=is_written_out)
+        both.compiled_results.clear()
+        answer = json.dumps(await comparable_answer(client, {"query": text, "variables": variables}))
         answers.append(answer.replace(str(twin), "it"))
-        if client is who.compiled and both.answers:
-            tally.compiled += both.answers[0].declined is None
-            tally.declined[both.answers[0].declined or "none"] += 1
+        if client is who.compiled and both.compiled_results:
+            tally.compiled += both.compiled_results[0].declined is None
+            tally.declined[both.compiled_results[0].declined or "none"] += 1
         connection = both.world.connection
-        rows = [await connection.fetchval(STATE % table, twin), await connection.fetch(LOGGED % MOMENTS, twin)]
+        rows = [
+            await connection.fetchval(SELECT_ROW % table, twin),
+            await connection.fetch(SELECT_AUDIT % VOLATILE_COLUMNS, twin),
+        ]
         states.append(str(rows).replace(str(twin), "it"))
     tally.queries += 1
     story = f"seed {seed}, {who.name}: {text}\n{variables}"
@@ -101,7 +105,7 @@ async def compare_edit(both: Both, seed: int, tally: Tally) -> None:
     assert "INTERNAL" not in answers[0], story
 
 
-async def _twin(both: Both, table: str, *, is_gone: bool) -> UUID:
+async def _insert_twin(both: BothExecutors, table: str, *, is_gone: bool) -> UUID:
     """A row of acme's, now and then one in the trash."""
     row = dict(ROWS[table])
     if table == "tasks":
@@ -113,7 +117,7 @@ async def _twin(both: Both, table: str, *, is_gone: bool) -> UUID:
     return await insert(both.world.connection, table, tenant_id=both.world.acme.tenant_id, **row)
 
 
-def _text(
+def _build_mutation(
     mutation: str, type_name: str, selection: str, given: dict[str, Any], *, is_written_out: bool
 ) -> tuple[str, dict[str, Any]]:
     """The mutation with its input in a variable, or some of it written into the text."""

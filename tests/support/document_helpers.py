@@ -8,45 +8,45 @@ from models.documents import Document
 from models.projects import Project
 from services import documents, projects
 from tests.support.factories import World
-from tests.support.service_client import Rules
+from tests.support.service_client import ServiceClient
 
-State = tuple[str, str, UUID | None]
-
-
-async def write(rules: Rules, world: World, title: str = "Plan", **values: Any) -> Document:
-    return await rules.do(world.acme.member, documents.create, values={"title": title, **values})
+DocumentState = tuple[str, str, UUID | None]
 
 
-async def start(rules: Rules, world: World, name: str = "Apollo") -> Project:
-    return await rules.do(world.acme.admin, projects.create, name=name)
+async def create_document(rules: ServiceClient, world: World, title: str = "Plan", **values: Any) -> Document:
+    return await rules.apply(world.acme.member, documents.create, values={"title": title, **values})
 
 
-async def titles(rules: Rules, world: World, **filters: Any) -> list[str]:
-    rows = await rules.listed(world.acme.member, documents.DOCUMENTS, filters=filters, order=("title", False))
+async def create_project(rules: ServiceClient, world: World, name: str = "Apollo") -> Project:
+    return await rules.apply(world.acme.admin, projects.create, name=name)
+
+
+async def list_titles(rules: ServiceClient, world: World, **filters: Any) -> list[str]:
+    rows = await rules.rows(world.acme.member, documents.DOCUMENTS, filters=filters, order=("title", False))
     return [row.title for row in rows]
 
 
-async def trash(rules: Rules, world: World, **filters: Any) -> list[str]:
-    return [row.title for row in await rules.listed(world.acme.member, documents.TRASH, filters=filters)]
+async def list_trash(rules: ServiceClient, world: World, **filters: Any) -> list[str]:
+    return [row.title for row in await rules.rows(world.acme.member, documents.TRASH, filters=filters)]
 
 
-async def clock(world: World) -> datetime:
+async def database_now(world: World) -> datetime:
     """The database's own, since that is what the log goes by."""
     moment: datetime = await world.connection.fetchval("SELECT clock_timestamp()")
     return moment
 
 
-async def entries(world: World, document_id: UUID) -> list[UUID]:
+async def list_entry_ids(world: World, document_id: UUID) -> list[UUID]:
     """Those of its history, oldest first."""
     query = "SELECT id FROM audit_log WHERE row_id = $1 ORDER BY (new_values ->> 'version')::int"
     return [row[0] for row in await world.connection.fetch(query, document_id)]
 
 
-async def as_of(rules: Rules, world: World, document_id: UUID, moment: datetime) -> Document | None:
+async def read_as_of(rules: ServiceClient, world: World, document_id: UUID, moment: datetime) -> Document | None:
     actor = rules.actor(world.acme.member)
     async with rules.database.read(actor.identity) as session:
         return await documents.as_of(session, actor, id=document_id, moment=moment)
 
 
-def state(document: Document) -> State:
+def document_state(document: Document) -> DocumentState:
     return document.title, document.content, document.project_id

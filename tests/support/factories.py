@@ -11,7 +11,7 @@ from models.base import new_id, now
 from models.database.identity import Identity
 from tests.support.client import App, Client
 
-__all__ = ["PASSWORD", "PASSWORD_HASH", "Person", "Tenant", "World", "found_world", "insert", "person"]
+__all__ = ["PASSWORD", "PASSWORD_HASH", "Person", "Tenant", "World", "create_person", "create_world", "insert"]
 
 PASSWORD = "Passw0rd!"
 # argon2id of PASSWORD, made with the cost that Atrium uses
@@ -85,18 +85,18 @@ async def insert(connection: asyncpg.Connection, table: str, **values: Any) -> U
     return row_id
 
 
-async def found_world(app: App, connection: asyncpg.Connection) -> World:
+async def create_world(app: App, connection: asyncpg.Connection) -> World:
     """Found the two tenants."""
-    acme = await _tenant(app, connection, "acme")
-    globex = await _tenant(app, connection, "globex")
-    outsider = await person(app, connection, "outsider@example.com")
-    return World(acme, globex, outsider, app.client(), app, connection)
+    acme = await _create_tenant(app, connection, "acme")
+    globex = await _create_tenant(app, connection, "globex")
+    outsider = await create_person(app, connection, "outsider@example.com")
+    return World(acme, globex, outsider, app.client_with(), app, connection)
 
 
-async def _tenant(app: App, connection: asyncpg.Connection, slug: str) -> Tenant:
+async def _create_tenant(app: App, connection: asyncpg.Connection, slug: str) -> Tenant:
     tenant_id = await insert(connection, "tenants", name=slug.title(), slug=slug)
     people = {
-        role: await person(app, connection, f"{role}@{slug}.example.com", tenant_id, role)
+        role: await create_person(app, connection, f"{role}@{slug}.example.com", tenant_id, role)
         for role in ("owner", "admin", "member", "removed")
     }
     ended = "UPDATE memberships SET ended_at = now() WHERE tenant_id = $1 AND id = $2"
@@ -104,7 +104,7 @@ async def _tenant(app: App, connection: asyncpg.Connection, slug: str) -> Tenant
     return Tenant(tenant_id, slug, **people)
 
 
-async def person(
+async def create_person(
     app: App, connection: asyncpg.Connection, email: str, tenant_id: UUID | None = None, role: str = ""
 ) -> Person:
     user_id = await insert(
@@ -117,5 +117,7 @@ async def person(
         member_id = await insert(connection, "memberships", **member)
     session = {"user_id": user_id, "tenant_id": tenant_id, "refresh_digest": "none"}
     session_id = await insert(connection, "sessions", **session, expires_at=now() + timedelta(days=1))
-    token, _ = app.parts.door.tokens.issue(user_id=user_id, tenant_id=tenant_id, role=claimed, session_id=session_id)
-    return Person(user_id, email, app.client(token), member_id, session_id, tenant_id, claimed)
+    token, _ = app.components.auth.tokens.issue(
+        user_id=user_id, tenant_id=tenant_id, role=claimed, session_id=session_id
+    )
+    return Person(user_id, email, app.client_with(token), member_id, session_id, tenant_id, claimed)

@@ -4,7 +4,7 @@ import asyncpg
 
 from models.database.identity import Identity
 
-__all__ = ["TENANTS", "fill", "owner_of"]
+__all__ = ["TENANTS", "insert_tenants", "owner_identity"]
 
 TENANTS = ("acme", "globex")
 
@@ -122,7 +122,7 @@ _STATEMENTS = """
 """
 
 
-async def fill(connection: asyncpg.Connection) -> None:
+async def insert_tenants(connection: asyncpg.Connection) -> None:
     """Make them, as a superuser, and let the planner know."""
     tenants, *others = _STATEMENTS.split(";\n")
     await connection.execute(tenants, TENANTS)
@@ -130,7 +130,7 @@ async def fill(connection: asyncpg.Connection) -> None:
         await connection.execute(statement)
 
 
-async def owner_of(connection: asyncpg.Connection, slug: str) -> Identity:
+async def owner_identity(connection: asyncpg.Connection, slug: str) -> Identity:
     """An owner of one of them, logged in."""
     row = await connection.fetchrow(
         """

@@ -2,9 +2,9 @@
 
 import asyncpg
 
-__all__ = ["CARRIED", "LOGGED", "SETTINGS", "left_behind"]
+__all__ = ["LOG_SETTINGS", "SELECT_SETTINGS", "SESSION_SETTINGS", "leaked_settings"]
 
-SETTINGS = (
+SESSION_SETTINGS = (
     "tenant_id",
     "user_id",
     "session_id",
@@ -19,13 +19,14 @@ SETTINGS = (
 )
 """Every setting that the policies, the log and the rules go by."""
 
-LOGGED = ("request_id", "ip", "user_agent", "operation", "api_key_id")
+LOG_SETTINGS = ("request_id", "ip", "user_agent", "operation", "api_key_id")
 """Those of them that the log alone goes by; who only reads need not say them."""
 
-CARRIED = f"SELECT name, current_setting('app.' || name, true) FROM unnest('{{{','.join(SETTINGS)}}}'::text[]) AS name"
+SELECT_SETTINGS = f"""SELECT name, current_setting('app.' || name, true)
+    FROM unnest('{{{",".join(SESSION_SETTINGS)}}}'::text[]) AS name"""
 """Asks a connection for them."""
 
 
-async def left_behind(driver: asyncpg.Connection) -> dict[str, str]:
+async def leaked_settings(driver: asyncpg.Connection) -> dict[str, str]:
     """What a connection still carries; outside of any transaction it should be nothing."""
-    return {name: value for name, value in await driver.fetch(CARRIED) if value}
+    return {name: value for name, value in await driver.fetch(SELECT_SETTINGS) if value}

@@ -2,19 +2,19 @@
 
 from collections import deque
 
-from atrium.mail import Logged
-from services.email.messages import Letter
+from atrium.mail import ConsoleTransport
+from services.email.messages import OutgoingEmail
 from tests.support.factories import World
 
-__all__ = ["letters", "token_in"]
+__all__ = ["sent_emails", "token_from_email"]
 
 
-def letters(world: World) -> deque[Letter]:
+def sent_emails(world: World) -> deque[OutgoingEmail]:
     """What was mailed, the newest last."""
-    assert isinstance(world.app.parts.mailer, Logged)
-    return world.app.parts.mailer.letters
+    assert isinstance(world.app.components.mailer, ConsoleTransport)
+    return world.app.components.mailer.messages
 
 
-def token_in(letter: Letter) -> str:
+def token_from_email(email: OutgoingEmail) -> str:
     """The token behind the link."""
-    return letter.text.partition("#token=")[2].split()[0]
+    return email.text.partition("#token=")[2].split()[0]

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from models.database import Database, ReadSession
 from models.database.identity import Identity
 
-__all__ = ["Plan", "Planner", "planning"]
+__all__ = ["Plan", "PlanRecorder", "record_plans"]
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class Plan:
         return json.dumps(self.node, indent=1)
 
 
-class Planner:
+class PlanRecorder:
     """Says how the statements were planned that a session has run."""
 
     def __init__(self, session: ReadSession) -> None:
         self.session = session
         self._ran: list[tuple[str, tuple[Any, ...]]] = []
 
-    def note(self, statement: str, parameters: tuple[Any, ...]) -> None:
+    def record(self, statement: str, parameters: tuple[Any, ...]) -> None:
         """Remember a statement."""
         self._ran.append((statement, parameters))
 
@@ -68,7 +68,7 @@ class Planner:
         connection = await self.session.connection()
         explained = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
         (found,) = explained.scalar_one()
-        self.forget()
+        self.clear()
         return Plan(found["Plan"])
 
     async def never_sort(self) -> None:
@@ -76,19 +76,19 @@ class Planner:
         connection = await self.session.connection()
         await connection.exec_driver_sql("SELECT set_config('enable_sort', 'off', true)")
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Forget what ran."""
         self._ran.clear()
 
 
 @asynccontextmanager
-async def planning(database: Database, identity: Identity) -> AsyncIterator[Planner]:
+async def record_plans(database: Database, identity: Identity) -> AsyncIterator[PlanRecorder]:
     """A read unit whose statements can be explained, with the very values that they ran with."""
     async with database.read(identity) as session:
-        planner = Planner(session)
+        planner = PlanRecorder(session)
 
         def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-            planner.note(statement, parameters)
+            planner.record(statement, parameters)
 
         event.listen(database.engine.sync_engine, "before_cursor_execute", note)
         try:

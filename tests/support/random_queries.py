@@ -28,28 +28,28 @@ from graphql import (
 )
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from graph.compiler.statement import is_taken
-from graph.fields.declared import Declared, Listing, Single
-from graph.fields.match_fields import Search
+from graph.compiler.statement import is_compilable
+from graph.fields.declared import ByIdField, ConnectionField, DeclaredField
+from graph.fields.match_fields import SearchField
 
-__all__ = ["Known", "Query", "QueryMaker"]
+__all__ = ["KnownValues", "QueryMaker", "RandomQuery"]
 
 DEPTH = 4
 RARELY = 0.002
-WRITTEN_IN = ["ENGLISH", "GERMAN"]  # the languages that something is written in
+LANGUAGES = ["ENGLISH", "GERMAN"]  # the languages that something is written in
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def is_answered_by_code(definition: GraphQLField) -> bool:
+def is_resolved_in_python(definition: GraphQLField) -> bool:
     """Whether the reference executor has to be asked for a field."""
     declared = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-    if isinstance(declared, Declared):
-        return not is_taken(declared)
+    if isinstance(declared, DeclaredField):
+        return not is_compilable(declared)
     return getattr(declared, "base_resolver", None) is not None
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownValues:
     """What queries can ask for with success."""
 
     ids: Mapping[str, list[str]]
@@ -61,7 +61,7 @@ class Known:
 
 
 @dataclass
-class Query:
+class RandomQuery:
     """A query, and the lists in it whose cursors were asked for."""
 
     text: str
@@ -91,7 +91,7 @@ class QueryMaker:
     """Makes queries; each with a random of its own, so that one can be made again by its seed."""
 
     schema: GraphQLSchema
-    known: Known
+    known: KnownValues
     random: random.Random
     variables: dict[str, Any] = field(default_factory=dict)
     declared: list[str] = field(default_factory=list)
@@ -99,7 +99,7 @@ class QueryMaker:
     lists: list[ListSite] = field(default_factory=list)
     marks: int = 0
 
-    def query(self) -> Query:
+    def query(self) -> RandomQuery:
         """One query with a few root fields."""
         root = self.schema.query_type
         assert root is not None
@@ -107,7 +107,7 @@ class QueryMaker:
         head = f"({', '.join(self.declared)})" if self.declared else ""
         name = self.random.choice(["", "", " Random"])
         prefix = f"query{name}{head} " if head or name or self.random.random() < 0.5 else ""
-        return Query("\n".join([f"{prefix}{body}", *self.fragments]), self.variables, self.lists)
+        return RandomQuery("\n".join([f"{prefix}{body}", *self.fragments]), self.variables, self.lists)
 
     def chance(self, share: float) -> bool:
         return self.random.random() < share
@@ -124,7 +124,7 @@ class QueryMaker:
             if (depth > 0 or not is_composite_type(get_named_type(each.type)) or name == "amount")
             and (not composite or is_composite_type(get_named_type(each.type)))
             and (self.known.allows(type_, name) or self.chance(RARELY))
-            and (not is_answered_by_code(each) or self.chance(RARELY))
+            and (not is_resolved_in_python(each) or self.chance(RARELY))
         ]
         names = names or ["__typename"]
         chosen = self.random.sample(names, min(len(names), self.random.randint(1, most)))
@@ -209,7 +209,7 @@ class QueryMaker:
         """Some fields of a type, each with this chance."""
         parts: list[str] = []
         for name, each in type_.fields.items():
-            if name not in but and self.chance(RARELY if is_answered_by_code(each) else share):
+            if name not in but and self.chance(RARELY if is_resolved_in_python(each) else share):
                 parts += self.selected(type_, name, path, depth, set())
         return parts
 
@@ -264,12 +264,12 @@ class QueryMaker:
 
     def arguments(self, definition: GraphQLField, path: tuple[str, ...]) -> tuple[str, ListSite | None]:
         declared = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-        if isinstance(declared, Listing | Search):
+        if isinstance(declared, ConnectionField | SearchField):
             return self.page(definition, path)
         given = []
         for name, argument in definition.args.items():
             if name == "id":
-                target = declared.target.name if isinstance(declared, Single) else None
+                target = declared.target.name if isinstance(declared, ByIdField) else None
                 given.append(self.given(name, argument, self.an_id(target)))
             elif name == "ids":
                 ids = [self.an_id(None) for _ in range(self.random.choice([0, 1, 2, 3, 3, 4, 4]))]
@@ -329,7 +329,7 @@ class QueryMaker:
         names = self.random.sample(sorted(type_.fields), self.random.randint(0, 2))
         found = {name: self.value(type_.fields[name].type, name, type_.fields[name]) for name in names}
         if {"priceFrom", "priceTo"} & set(found):
-            found["currency"] = Name(self.random.choice(["EUR", "JPY"]))
+            found["currency"] = EnumLiteral(self.random.choice(["EUR", "JPY"]))
         return {name: None if self.chance(0.05) else value for name, value in found.items()}
 
     def order(self, argument: GraphQLArgument) -> Any:
@@ -348,9 +348,9 @@ class QueryMaker:
             return [self.value(plain.of_type, name)]
         if isinstance(plain, GraphQLEnumType):
             values = sorted(plain.values)
-            if set(WRITTEN_IN) <= set(values) and self.chance(0.9):
-                values = WRITTEN_IN
-            return Name(self.random.choice(values))
+            if set(LANGUAGES) <= set(values) and self.chance(0.9):
+                values = LANGUAGES
+            return EnumLiteral(self.random.choice(values))
         if isinstance(plain, GraphQLInputObjectType):
             return {key: self.value(each.type, key) for key, each in plain.fields.items()}
         moment = EPOCH + timedelta(days=self.random.randint(-100, 400))
@@ -359,18 +359,18 @@ class QueryMaker:
             "Int": lambda: self.random.randint(0, 50),
             "Decimal": lambda: str(self.random.randint(1, 300)),
             "DateTime": moment.isoformat,
-            "ID": lambda: self.an_id(_ref(input_field)),
+            "ID": lambda: self.an_id(_id_type(input_field)),
         }
         return made.get(plain.name, lambda: self.random.choice(self.known.words))()
 
 
-class Name(str):
+class EnumLiteral(str):
     """A name and no string: a value of an enum."""
 
     __slots__ = ()
 
 
-def _ref(input_field: GraphQLInputField | None) -> str | Callable[[str], bool] | None:
+def _id_type(input_field: GraphQLInputField | None) -> str | Callable[[str], bool] | None:
     if input_field is None:
         return None
     declared = input_field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
@@ -385,7 +385,7 @@ def _plain(value: Any) -> Any:
         [_plain(each) for each in value]
         if isinstance(value, list)
         else str(value)
-        if isinstance(value, Name)
+        if isinstance(value, EnumLiteral)
         else value
     )
 
@@ -395,4 +395,4 @@ def _literal(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {_literal(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_literal, value)) + "]"
-    return value if isinstance(value, Name) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, EnumLiteral) else json.dumps(value, ensure_ascii=False)

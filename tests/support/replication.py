@@ -15,32 +15,34 @@ from atrium.embedded import standby as embedded_standby
 from atrium.embedded.server import Server
 from atrium.embedded.standby import Standby
 from tests.support import tmpfs
-from tests.support.client import App, running
-from tests.support.factories import World, found_world
+from tests.support.client import App, run_app
+from tests.support.factories import World, create_world
 
 __all__ = [
-    "CREATE",
-    "RENAME",
-    "TASK",
-    "Browser",
-    "Replicated",
-    "connected",
-    "halted",
-    "plain",
-    "processes",
-    "shared",
-    "tell",
+    "CREATE_TASK",
+    "GET_TASK",
+    "RENAME_TASK",
+    "CookieClient",
+    "ReplicatedCluster",
+    "asyncpg_url",
+    "connect",
+    "list_processes",
+    "run_as_superuser",
+    "shared_cluster",
+    "suspend",
 ]
 
-CREATE = "mutation($input: CreateTaskInput!) { createTask(input: $input) { ... on Task { id } ... on Error { code } } }"
-RENAME = """mutation($input: UpdateTaskInput!) { updateTask(input: $input) {
+CREATE_TASK = (
+    "mutation($input: CreateTaskInput!) { createTask(input: $input) { ... on Task { id } ... on Error { code } } }"
+)
+RENAME_TASK = """mutation($input: UpdateTaskInput!) { updateTask(input: $input) {
     ... on Task { id title } ... on Error { code }
 } }"""
-TASK = "query($id: ID!) { task(id: $id) { title } }"
+GET_TASK = "query($id: ID!) { task(id: $id) { title } }"
 
 
 @dataclass
-class Replicated:
+class ReplicatedCluster:
     """A primary, its standbys, and people whose tokens are good in any process."""
 
     server: Server
@@ -57,38 +59,38 @@ class Replicated:
 
     def owner(self) -> Any:
         """A connection to the primary as the owner role, which sees every tenant."""
-        return connected(self.server.owner_url)
+        return connect(self.server.owner_url)
 
     async def set_lag(self, seconds: int) -> None:
         """Have the standbys apply each commit so much later."""
         setting = f"ALTER SYSTEM SET recovery_min_apply_delay = '{seconds}s'"
         for standby in self.standbys:
-            await tell(standby, setting, "SELECT pg_reload_conf()")
+            await run_as_superuser(standby, setting, "SELECT pg_reload_conf()")
 
-    async def caught_up(self) -> None:
+    async def wait_until_replayed(self) -> None:
         """Wait until the standbys have replayed all that there is."""
-        async with connected(self.server.superuser_url) as primary:
+        async with connect(self.server.superuser_url) as primary:
             await primary.execute("SELECT pg_logical_emit_message(true, 'test', 'a commit of its own')")
             newest = await primary.fetchval("SELECT pg_current_wal_flush_lsn() - '0/0'")
         for standby in self.standbys:
-            async with asyncio.timeout(30), connected(standby.superuser_url) as connection:
+            async with asyncio.timeout(30), connect(standby.superuser_url) as connection:
                 while await connection.fetchval("SELECT pg_last_wal_replay_lsn() - '0/0'") < newest:
                     await asyncio.sleep(0.01)
 
     @asynccontextmanager
     async def app(self, **settings: Any) -> AsyncIterator[App]:
         """A process that reads from the standbys, and has looked at them."""
-        async with running(self, **{"database_replica_urls": self.replica_urls, **settings}) as app:
-            await app.parts.nodes.look()
+        async with run_app(self, **{"database_replica_urls": self.replica_urls, **settings}) as app:
+            await app.components.servers.probe_all()
             yield app
 
-    def member(self) -> "Browser":
+    def member(self) -> "CookieClient":
         """A member of acme."""
-        return Browser(self.world.acme.member.client.token or "")
+        return CookieClient(self.world.acme.member.client.token or "")
 
 
 @dataclass
-class Browser:
+class CookieClient:
     """Somebody who knows nothing of positions, but keeps the cookie, and reaches any process."""
 
     token: str
@@ -116,37 +118,37 @@ class Browser:
         return data
 
 
-def plain(url: str) -> str:
+def asyncpg_url(url: str) -> str:
     """The address as asyncpg itself takes it."""
     return url.replace("+asyncpg", "")
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(plain(url))
+async def connect(url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(asyncpg_url(url))
     try:
         yield connection
     finally:
         await connection.close()
 
 
-async def tell(standby: Standby, *statements: str) -> None:
+async def run_as_superuser(standby: Standby, *statements: str) -> None:
     """Have a standby's superuser run statements."""
-    async with connected(standby.superuser_url) as connection:
+    async with connect(standby.superuser_url) as connection:
         for statement in statements:
             await connection.execute(statement)
 
 
-def processes(standby: Standby) -> list[psutil.Process]:
+def list_processes(standby: Standby) -> list[psutil.Process]:
     """All processes of a standby; each client has one of its own."""
     postmaster = psutil.Process(standby.process.pid)
     return [postmaster, *postmaster.children(recursive=True)]
 
 
 @contextmanager
-def halted(*chosen: Standby) -> Iterator[None]:
+def suspend(*chosen: Standby) -> Iterator[None]:
     """Halt standbys like machines that hang."""
-    frozen = [process for standby in chosen for process in processes(standby)]
+    frozen = [process for standby in chosen for process in list_processes(standby)]
     for process in frozen:
         process.suspend()
     try:
@@ -157,34 +159,34 @@ def halted(*chosen: Standby) -> Iterator[None]:
                 process.resume()
 
 
-SHARED = pytest.StashKey[Replicated]()
+SHARED_CLUSTER = pytest.StashKey[ReplicatedCluster]()
 
 
-def shared(config: pytest.Config) -> Replicated:
+def shared_cluster(config: pytest.Config) -> ReplicatedCluster:
     """A primary and two standbys, started when the first test of this process needs them."""
-    if SHARED not in config.stash:
+    if SHARED_CLUSTER not in config.stash:
         stack = ExitStack()
         config.add_cleanup(stack.close)
-        config.stash[SHARED] = stack.enter_context(_replicated(2))
-    return config.stash[SHARED]
+        config.stash[SHARED_CLUSTER] = stack.enter_context(_run_cluster(2))
+    return config.stash[SHARED_CLUSTER]
 
 
 @contextmanager
-def _replicated(count: int) -> Iterator[Replicated]:
+def _run_cluster(count: int) -> Iterator[ReplicatedCluster]:
     with (
-        tmpfs.folder() as folder,
+        tmpfs.temporary_folder() as folder,
         Server.start(folder, fast=True) as server,
     ):
         migrate.upgrade(server.owner_url, server.runtime_url)
-        with embedded_standby.running(server, folder, count) as started:
-            made = Replicated(server, started, None)  # type: ignore[arg-type]  # it is founded next
-            made.world = asyncio.run(_found(made))
+        with embedded_standby.run_standbys(server, folder, count) as started:
+            made = ReplicatedCluster(server, started, None)  # type: ignore[arg-type]  # it is founded next
+            made.world = asyncio.run(_create_world(made))
             yield made
 
 
-async def _found(replicated: Replicated) -> World:
+async def _create_world(replicated: ReplicatedCluster) -> World:
     # A fast server flushes its log late, and what is not flushed is not sent.
-    async with connected(replicated.server.superuser_url) as connection:
+    async with connect(replicated.server.superuser_url) as connection:
         await connection.execute("ALTER ROLE ALL SET synchronous_commit = on")
-    async with replicated.owner() as connection, running(replicated) as app:
-        return await found_world(app, connection)
+    async with replicated.owner() as connection, run_app(replicated) as app:
+        return await create_world(app, connection)

@@ -8,28 +8,36 @@ from typing import Any, TypeVar
 import asyncpg
 
 from models.database import Database, WriteSession
-from models.database.errors import NotLive
+from models.database.errors import SessionNotLive
 from models.database.identity import NOBODY, Identity
 from services import sessions
-from services.authentication import Door
+from services.authentication import AuthConfig
 from services.errors import InvalidInput
 from services.permissions import Actor
 from services.queries import loading
 from services.queries.collection import Collection, PageRequest
 from services.queries.loading import Page
-from services.sessions import Opened
+from services.sessions import IssuedSession
 from tests.support.factories import PASSWORD, Person, World
 
-__all__ = ["HERE", "Rules", "Units", "paths", "until_blocked", "walked", "without_feed"]
+__all__ = [
+    "CLIENT",
+    "CallerTransactions",
+    "ServiceClient",
+    "invalid_paths",
+    "stop_sequencer",
+    "wait_until_blocked",
+    "walk_pages",
+]
 
 Result = TypeVar("Result")
 
-HERE = Identity(request_id="1", ip="203.0.113.9", user_agent="a browser")
+CLIENT = Identity(request_id="1", ip="203.0.113.9", user_agent="a browser")
 """Nobody yet, at some address."""
 
 
 @dataclass(frozen=True)
-class Units:
+class CallerTransactions:
     """Opens transactions in somebody's name, as the rules around passwords ask for."""
 
     database: Database
@@ -43,39 +51,41 @@ class Units:
 
 
 @dataclass(frozen=True)
-class Rules:
+class ServiceClient:
     """The rules on a test's own database."""
 
     database: Database
-    door: Door
+    auth: AuthConfig
 
     def identity(self, person: Person) -> Identity:
         """Who a person is by their token."""
         assert person.client.token
-        claims = self.door.tokens.read(person.client.token)
+        claims = self.auth.tokens.read(person.client.token)
         return Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id)
 
     def actor(self, person: Person) -> Actor:
         return Actor.of(self.identity(person))
 
-    def units(self, person: Person | None = None) -> Units:
-        return Units(self.database, self.identity(person) if person else NOBODY)
+    def transactions(self, person: Person | None = None) -> CallerTransactions:
+        return CallerTransactions(self.database, self.identity(person) if person else NOBODY)
 
-    async def enter(
-        self, email: str, password: str = PASSWORD, *, tenant: str | None = None, origin: Identity = HERE
-    ) -> Opened:
+    async def login(
+        self, email: str, password: str = PASSWORD, *, tenant: str | None = None, client: Identity = CLIENT
+    ) -> IssuedSession:
         """Log in."""
-        return await sessions.login(self.units(), self.door, origin, email=email, password=password, tenant=tenant)
+        return await sessions.login(
+            self.transactions(), self.auth, client, email=email, password=password, tenant=tenant
+        )
 
     async def is_live(self, identity: Identity) -> bool:
         """Whether somebody is still let in."""
         try:
             async with self.database.read(identity):
                 return True
-        except NotLive:
+        except SessionNotLive:
             return False
 
-    async def do(self, person: Person, rule: Callable[..., Awaitable[Result]], **given: Any) -> Result:
+    async def apply(self, person: Person, rule: Callable[..., Awaitable[Result]], **given: Any) -> Result:
         """Apply a rule that writes, in one transaction."""
         actor = self.actor(person)
         async with self.database.write(actor.identity) as session:
@@ -86,14 +96,14 @@ class Rules:
         actor = self.actor(person)
         request = PageRequest.of(collection, "a list", **wanted)
         async with self.database.read(actor.identity) as session:
-            return await loading.page(session, actor, collection, request)
+            return await loading.load_page(session, actor, collection, request)
 
-    async def listed(self, person: Person, collection: Collection, **wanted: Any) -> list[Any]:
+    async def rows(self, person: Person, collection: Collection, **wanted: Any) -> list[Any]:
         """The rows of a page."""
         return [edge.node for edge in (await self.page(person, collection, **wanted)).edges]
 
 
-async def walked(ask: Callable[..., Awaitable[Page]], size: int, *, backwards: bool = False) -> list[Any]:
+async def walk_pages(ask: Callable[..., Awaitable[Page]], size: int, *, backwards: bool = False) -> list[Any]:
     """All rows of a list in its order, asked for page by page from one end to the other."""
     found: list[Any] = []
     cursor = None
@@ -111,32 +121,32 @@ async def walked(ask: Callable[..., Awaitable[Page]], size: int, *, backwards: b
         cursor = page.edges[0 if backwards else -1].cursor
 
 
-def paths(refusal: object) -> list[str]:
+def invalid_paths(refusal: object) -> list[str]:
     """Where the input was bad, by what a rule raised or gave instead of a row."""
     assert isinstance(refusal, InvalidInput)
     return [problem.path for problem in refusal.problems]
 
 
-async def until_blocked(connection: asyncpg.Connection, units: int = 1) -> None:
+async def wait_until_blocked(connection: asyncpg.Connection, units: int = 1) -> None:
     """Wait until that many units of this database wait for another one's lock."""
     waiting = (
         "SELECT count(DISTINCT pid) >= $1 FROM pg_locks JOIN pg_stat_activity USING (pid)"
         " WHERE NOT granted AND datname = current_database()"
     )
-    await _until(connection, waiting, units)
+    await _wait_until(connection, waiting, units)
 
 
-async def without_feed(world: World) -> None:
+async def stop_sequencer(world: World) -> None:
     """Stop the sealer, and wait until PostgreSQL has done with the last thing that it was sent."""
-    await world.app.parts.feed.stop()
+    await world.app.components.feed.stop()
     gone = (
         "SELECT count(*) = 0 FROM pg_stat_activity"
         " WHERE datname = current_database() AND application_name = 'atrium feed'"
     )
-    await _until(world.connection, gone)
+    await _wait_until(world.connection, gone)
 
 
-async def _until(connection: asyncpg.Connection, question: str, *arguments: object) -> None:
+async def _wait_until(connection: asyncpg.Connection, question: str, *arguments: object) -> None:
     """Ask until it is so; of who is connected and what they wait for PostgreSQL announces nothing."""
     async with asyncio.timeout(10):
         while not await connection.fetchval(question, *arguments):

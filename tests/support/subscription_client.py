@@ -8,15 +8,15 @@ from graph.runtime.context import Context
 from services.permissions import Actor
 from tests.support.factories import Person, World
 
-__all__ = ["followed"]
+__all__ = ["collect_subscription"]
 
 
-async def followed(
+async def collect_subscription(
     world: World, person: Person, subscription: str, count: int, after: str | None = None
 ) -> list[dict[str, Any]]:
     """The first answers, of a subscription with one field, after a cursor; they come within half a minute."""
-    answers = await world.app.parts.schema.subscribe(
-        subscription, variable_values={"after": after}, context_value=_context(world, person)
+    answers = await world.app.components.schema.subscribe(
+        subscription, variable_values={"after": after}, context_value=_build_context(world, person)
     )
     found = []
     async with asyncio.timeout(30), aclosing(answers):
@@ -28,6 +28,6 @@ async def followed(
     return found
 
 
-def _context(world: World, person: Person) -> Context:
-    parts = world.app.parts
-    return Context(parts.database, Actor.of(person.identity), parts.door, parts.feed)
+def _build_context(world: World, person: Person) -> Context:
+    parts = world.app.components
+    return Context(parts.database, Actor.of(person.identity), parts.auth, parts.feed)

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["folder"]
+__all__ = ["temporary_folder"]
 
-MEMORY = Path("/dev/shm")  # noqa: S108  # the folders in it are made by mkdtemp
+TMPFS = Path("/dev/shm")  # noqa: S108  # the folders in it are made by mkdtemp
 PREFIX = "atrium-tests-"
 NEEDED_BYTES = 4 * 2**30
 
 
 @contextmanager
-def folder() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
     """A folder for a server's data, in memory or else among the temporary files; gone afterwards."""
-    _sweep()
-    made = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=MEMORY if _has_room() else None))
+    _remove_leftovers()
+    made = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=TMPFS if _has_room() else None))
     try:
         yield made
     finally:
@@ -28,14 +28,14 @@ def folder() -> Iterator[Path]:
 
 
 def _has_room() -> bool:
-    if not os.access(MEMORY, os.W_OK):
+    if not os.access(TMPFS, os.W_OK):
         return False
-    return min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) >= NEEDED_BYTES
+    return min(shutil.disk_usage(TMPFS).free, psutil.virtual_memory().available) >= NEEDED_BYTES
 
 
-def _sweep() -> None:
+def _remove_leftovers() -> None:
     """Remove what processes have left that were killed."""
-    for left in MEMORY.glob(f"{PREFIX}*"):
+    for left in TMPFS.glob(f"{PREFIX}*"):
         pid = left.name.removeprefix(PREFIX).partition("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(left, ignore_errors=True)

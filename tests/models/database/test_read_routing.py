@@ -7,18 +7,18 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.requests import HTTPConnection
 
-from atrium.http.consistency import NAME, Consistency
-from atrium.http.operation_request import Call, Collected
+from atrium.http.consistency import HEADER_NAME, ConsistencyTokens
+from atrium.http.operation_request import OperationRequest, ResponseHeaders
 from atrium.logs import RequestRecord
 from models.database import Database
 from models.database.identity import Identity
-from models.database.read_routing import Demand, Route, Served, Why
-from models.database.topology import Nodes, State, fault_of, pause
+from models.database.read_routing import Freshness, ReadRouter, RoutedTo, RoutingReason
+from models.database.topology import ServerGroup, ServerStatus, backoff, unhealthy_reason
 from tests.conftest import Urls
 from tests.support.factories import World
 
 KEY = b"k" * 32
-PRIMARY = State(is_replica=False, position=1000, system=7, timeline=2, database=5, role="atrium_app")
+PRIMARY = ServerStatus(is_replica=False, lsn=1000, system=7, timeline=2, database=5, role="atrium_app")
 STANDBY = PRIMARY._replace(is_replica=True, position=900)
 
 
@@ -48,83 +48,91 @@ def identity(world: World) -> Identity:
         (STANDBY._replace(position=899), "it is too far behind"),
     ],
 )
-def test_only_a_recent_standby_of_the_same_database_is_read_from(state: State | None, fault: str | None) -> None:
-    assert fault_of(state, PRIMARY, 900) == fault
+def test_only_a_recent_standby_of_the_same_database_is_read_from(state: ServerStatus | None, fault: str | None) -> None:
+    assert unhealthy_reason(state, PRIMARY, 900) == fault
 
 
 def test_without_the_primary_no_replica_can_be_judged() -> None:
-    assert fault_of(STANDBY, None, 900) == "the primary does not answer"
-    assert fault_of(STANDBY, PRIMARY, None) == "the primary does not answer"
+    assert unhealthy_reason(STANDBY, None, 900) == "the primary does not answer"
+    assert unhealthy_reason(STANDBY, PRIMARY, None) == "the primary does not answer"
 
 
 def test_a_replica_that_does_not_answer_is_looked_at_ever_more_rarely() -> None:
-    assert [pause(1.0, failures) for failures in (0, 1, 2, 3, 10, 10_000)] == [1, 2, 4, 8, 30, 30]
-    assert pause(0.25, 1) == 0.5
+    assert [backoff(1.0, failures) for failures in (0, 1, 2, 3, 10, 10_000)] == [1, 2, 4, 8, 30, 30]
+    assert backoff(0.25, 1) == 0.5
 
 
-async def served(nodes: Nodes, who: Identity, demand: Demand | None = None, **pinned: Why | None) -> Served | None:
-    route = Route(nodes, demand)
-    route.kind = None
+async def route_read(
+    nodes: ServerGroup, who: Identity, demand: Freshness | None = None, **pinned: RoutingReason | None
+) -> RoutedTo | None:
+    route = ReadRouter(nodes, demand)
+    route.operation_kind_reason = None
     for name, why in pinned.items():
         setattr(route, name, why)
     async with route.read(who) as session:
         assert not session.failed
-    return route.served
+    return route.routed_to
 
 
 async def test_another_primary_is_no_replica(urls: Urls, world: World, primary: Database) -> None:
     reads = []
-    nodes = Nodes(primary, [Database(urls.runtime)], observe=lambda *read: reads.append(read))
-    await nodes.look()
-    assert nodes.replicas[0].fault == "it is no replica"
-    assert await served(nodes, identity(world)) == Served("primary", Why.NO_REPLICA)
+    nodes = ServerGroup(primary, [Database(urls.runtime)], observe=lambda *read: reads.append(read))
+    await nodes.probe_all()
+    assert nodes.replicas[0].unhealthy_reason == "it is no replica"
+    assert await route_read(nodes, identity(world)) == RoutedTo("primary", RoutingReason.NO_REPLICA)
     assert reads == [("primary", "no_replica")]
     await nodes.stop()
 
 
 async def test_an_address_where_nobody_listens_costs_a_fallback(urls: Urls, world: World, primary: Database) -> None:
     address = urls.runtime.replace(f":{urlsplit(urls.plain('runtime')).port}/", ":1/")
-    nodes = Nodes(primary, [Database(address)])
-    await nodes.look()
-    await nodes.look()
-    assert (nodes.replicas[0].fault, nodes.replicas[0].failures) == ("it does not answer", 2)
-    assert await served(nodes, identity(world)) == Served("primary", Why.NO_REPLICA)
-    nodes.replicas[0].fault = None  # as if it had just been well
-    assert await served(nodes, identity(world)) == Served("primary", Why.LOST)
-    assert nodes.replicas[0].fault == "it broke off"
+    nodes = ServerGroup(primary, [Database(address)])
+    await nodes.probe_all()
+    await nodes.probe_all()
+    assert (nodes.replicas[0].unhealthy_reason, nodes.replicas[0].failures) == ("it does not answer", 2)
+    assert await route_read(nodes, identity(world)) == RoutedTo("primary", RoutingReason.NO_REPLICA)
+    nodes.replicas[0].unhealthy_reason = None  # as if it had just been well
+    assert await route_read(nodes, identity(world)) == RoutedTo("primary", RoutingReason.LOST)
+    assert nodes.replicas[0].unhealthy_reason == "it broke off"
     await nodes.stop()
 
 
 async def test_the_primary_answers_whoever_asks_for_it(world: World, primary: Database) -> None:
-    nodes, who = Nodes(primary), identity(world)
-    assert await served(nodes, who, Demand(primary=Why.UNTRUSTED)) == Served("primary", Why.UNTRUSTED)
-    assert await served(nodes, who, primary=Why.ASKED) == Served("primary", Why.ASKED)
-    assert await served(nodes, who, kind=Why.SUBSCRIPTION) == Served("primary", Why.SUBSCRIPTION)
-    untold = Route(nodes)
+    nodes, who = ServerGroup(primary), identity(world)
+    assert await route_read(nodes, who, Freshness(primary_reason=RoutingReason.UNTRUSTED)) == RoutedTo(
+        "primary", RoutingReason.UNTRUSTED
+    )
+    assert await route_read(nodes, who, primary=RoutingReason.ASKED) == RoutedTo("primary", RoutingReason.ASKED)
+    assert await route_read(nodes, who, kind=RoutingReason.SUBSCRIPTION) == RoutedTo(
+        "primary", RoutingReason.SUBSCRIPTION
+    )
+    untold = ReadRouter(nodes)
     async with untold.read(who):
-        assert untold.served == Served("primary", Why.ASKED)
+        assert untold.routed_to == RoutedTo("primary", RoutingReason.ASKED)
     async with untold.write(who):
         pass
     async with untold.read(who):
-        assert untold.served == Served("primary", Why.WRITE)
+        assert untold.routed_to == RoutedTo("primary", RoutingReason.WRITE)
 
 
-def nodes_of(cluster: int | None) -> Nodes:
-    nodes = Nodes(Database("postgresql+asyncpg://nobody@127.0.0.1:1/none"), [Database("postgresql+asyncpg://x@y/z")])
-    nodes.cluster = cluster
+def nodes_of(cluster: int | None) -> ServerGroup:
+    nodes = ServerGroup(
+        Database("postgresql+asyncpg://nobody@127.0.0.1:1/none"), [Database("postgresql+asyncpg://x@y/z")]
+    )
+    nodes.system_identifier = cluster
     return nodes
 
 
 def test_a_position_is_good_in_every_process_of_its_cluster_and_nowhere_else() -> None:
-    sealed = Consistency(KEY, nodes_of(7)).sealed(0x5025BB0)
-    assert Consistency(KEY, nodes_of(7)).position(sealed) == 0x5025BB0
-    assert Consistency(b"o" * 32, nodes_of(7)).position(sealed) is None
-    assert Consistency(KEY, nodes_of(8)).position(sealed) is None
-    assert Consistency(KEY, nodes_of(None)).position(sealed) is None
-    assert Consistency(KEY, nodes_of(None)).sealed(1) == "primary"
+    sealed = ConsistencyTokens(KEY, nodes_of(7)).signed(0x5025BB0)
+    assert ConsistencyTokens(KEY, nodes_of(7)).verified_position(sealed) == 0x5025BB0
+    assert ConsistencyTokens(b"o" * 32, nodes_of(7)).verified_position(sealed) is None
+    assert ConsistencyTokens(KEY, nodes_of(8)).verified_position(sealed) is None
+    assert ConsistencyTokens(KEY, nodes_of(None)).verified_position(sealed) is None
+    assert ConsistencyTokens(KEY, nodes_of(None)).signed(1) == "primary"
 
 
-def forged(sealed: str) -> Iterator[str]:
+def forged_tokens(sealed: str) -> Iterator[str]:
     position, mac = sealed.split(".")
     yield from (f"{int(position, 16) + 1:x}.{mac}", f"0{sealed}", f"{position}.{mac[:-1]}", f"{position}.{mac}=")
     yield from (
@@ -143,33 +151,49 @@ def forged(sealed: str) -> Iterator[str]:
 
 
 def test_nothing_but_what_was_sealed_is_a_position() -> None:
-    consistency = Consistency(KEY, nodes_of(7))
-    sealed = consistency.sealed(0x5025BB0)
-    assert [text for text in forged(sealed) if consistency.position(text) is not None] == []
+    consistency = ConsistencyTokens(KEY, nodes_of(7))
+    sealed = consistency.signed(0x5025BB0)
+    assert [text for text in forged_tokens(sealed) if consistency.verified_position(text) is not None] == []
 
 
-def call(header: str | None = None, cookie: str | None = None, **params: object) -> Call:
-    headers = [(NAME.encode(), header.encode())] if header is not None else []
+def build_request(header: str | None = None, cookie: str | None = None, **params: object) -> OperationRequest:
+    headers = [(HEADER_NAME.encode(), header.encode())] if header is not None else []
     if cookie is not None:
-        headers.append((b"cookie", f"a=b; {NAME}={cookie}".encode()))
+        headers.append((b"cookie", f"a=b; {HEADER_NAME}={cookie}".encode()))
     connection = HTTPConnection({"type": "http", "headers": headers, "path": "/graphql"})
-    return Call(connection, RequestRecord("id", method="POST"), None if params else Collected(), params)
+    return OperationRequest(
+        connection, RequestRecord("id", method="POST"), None if params else ResponseHeaders(), params
+    )
 
 
-def demand_of(consistency: Consistency, asked: Call) -> Demand:
-    demand: Any = consistency.route(asked, {})._demand  # noqa: SLF001  # what it asks for, without asking anybody
-    assert isinstance(demand, Demand)
+def freshness_of(consistency: ConsistencyTokens, asked: OperationRequest) -> Freshness:
+    demand: Any = consistency.build_read_router(asked, {})._freshness  # noqa: SLF001  # what it asks for, without asking anybody
+    assert isinstance(demand, Freshness)
     return demand
 
 
 def test_the_latest_position_counts_and_whatever_cannot_be_trusted_leads_to_the_primary() -> None:
-    consistency = Consistency(KEY, nodes_of(7))
-    early, late = consistency.sealed(100), consistency.sealed(200)
-    assert demand_of(consistency, call()) == Demand()
-    assert demand_of(consistency, call(early)) == demand_of(consistency, call(cookie=early)) == Demand(100)
-    assert demand_of(consistency, call(early, late)) == demand_of(consistency, call(f"{late}, {early}")) == Demand(200)
-    assert demand_of(consistency, call(early, "forged")) == Demand(primary=Why.UNTRUSTED)
-    assert demand_of(consistency, call("primary")) == demand_of(consistency, call(early, "primary"))
-    assert demand_of(consistency, call("primary")) == Demand(primary=Why.ASKED)
-    assert demand_of(consistency, call(other="socket")) == Demand(newest=True)
-    assert demand_of(consistency, call(**{NAME: "primary"})) == Demand(primary=Why.ASKED)
+    consistency = ConsistencyTokens(KEY, nodes_of(7))
+    early, late = consistency.signed(100), consistency.signed(200)
+    assert freshness_of(consistency, build_request()) == Freshness()
+    assert (
+        freshness_of(consistency, build_request(early))
+        == freshness_of(consistency, build_request(cookie=early))
+        == Freshness(100)
+    )
+    assert (
+        freshness_of(consistency, build_request(early, late))
+        == freshness_of(consistency, build_request(f"{late}, {early}"))
+        == Freshness(200)
+    )
+    assert freshness_of(consistency, build_request(early, "forged")) == Freshness(
+        primary_reason=RoutingReason.UNTRUSTED
+    )
+    assert freshness_of(consistency, build_request("primary")) == freshness_of(
+        consistency, build_request(early, "primary")
+    )
+    assert freshness_of(consistency, build_request("primary")) == Freshness(primary_reason=RoutingReason.ASKED)
+    assert freshness_of(consistency, build_request(other="socket")) == Freshness(newest=True)
+    assert freshness_of(consistency, build_request(**{HEADER_NAME: "primary"})) == Freshness(
+        primary_reason=RoutingReason.ASKED
+    )

@@ -13,15 +13,14 @@ from sqlalchemy.exc import DBAPIError
 
 from graph.runtime.context import Context
 from models.base import new_id
-from models.database import Database, WriteSession, assume
-from models.database import pool as module
-from models.database.errors import NotLive, Overloaded, Retry, Unreachable
+from models.database import Database, WriteSession, extend_context, pool
+from models.database.errors import DatabaseUnavailable, PoolTimeout, SessionNotLive, TransactionConflict
 from models.database.identity import NOBODY
 from services import tasks
 from tests.conftest import Cluster, Urls
 from tests.support.factories import World
-from tests.support.leak_checks import CARRIED, LOGGED, SETTINGS, left_behind
-from tests.support.service_client import Rules, until_blocked
+from tests.support.leak_checks import LOG_SETTINGS, SELECT_SETTINGS, SESSION_SETTINGS, leaked_settings
+from tests.support.service_client import ServiceClient, wait_until_blocked
 
 BACKEND = text("SELECT pg_backend_pid()")
 COUNT = text("SELECT count(*) FROM tasks")
@@ -39,27 +38,27 @@ async def scalar(session: Any, statement: Any) -> Any:
     return (await session.exec(statement)).scalar_one()
 
 
-async def backend(database: Database) -> int:
+async def backend_pid(database: Database) -> int:
     async with database.read(NOBODY) as session:
         return int(await scalar(session, BACKEND))
 
 
-async def still_set(database: Database) -> dict[str, str]:
+async def leaked_settings_of(database: Database) -> dict[str, str]:
     """What a connection of the pool still carries."""
     async with database.engine.connect() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
-        return await left_behind(driver)
+        return await leaked_settings(driver)
 
 
-async def note(session: WriteSession, rules: Rules, world: World, title: str = "Noted") -> Any:
+async def create_task(session: WriteSession, rules: ServiceClient, world: World, title: str = "Noted") -> Any:
     return await tasks.create(session, rules.actor(world.acme.member), values={"title": title})
 
 
 # --- one connection, one transaction ---
 
 
-async def test_two_units_never_share_a_connection(rules: Rules) -> None:
+async def test_two_units_never_share_a_connection(rules: ServiceClient) -> None:
     async with AsyncExitStack() as stack:
         units: list[Any] = [await stack.enter_async_context(rules.database.read(NOBODY)) for _ in range(5)]
         units += [await stack.enter_async_context(rules.database.write(NOBODY)) for _ in range(5)]
@@ -79,29 +78,29 @@ async def test_the_statements_of_one_unit_take_turns_on_its_connection(urls: Url
     await cold.close()
 
 
-async def test_a_read_unit_is_one_picture(rules: Rules, world: World) -> None:
+async def test_a_read_unit_is_one_picture(rules: ServiceClient, world: World) -> None:
     member = rules.identity(world.acme.member)
     async with rules.database.read(member) as before:
         async with rules.database.write(member) as session:
-            await note(session, rules, world)
+            await create_task(session, rules, world)
             assert await scalar(before, COUNT) == 0
         assert await scalar(before, COUNT) == 0
         async with rules.database.read(member) as after:
             assert await scalar(after, COUNT) == 1
 
 
-async def test_a_read_unit_writes_nothing(rules: Rules, world: World) -> None:
+async def test_a_read_unit_writes_nothing(rules: ServiceClient, world: World) -> None:
     async with rules.database.read(rules.identity(world.acme.member)) as session:
         with pytest.raises(DBAPIError, match="read-only transaction"):
             await session.exec(text("UPDATE users SET full_name = 'x'"))
 
 
-async def test_what_raises_is_taken_back_and_the_rest_is_kept(rules: Rules, world: World) -> None:
+async def test_what_raises_is_taken_back_and_the_rest_is_kept(rules: ServiceClient, world: World) -> None:
     member = rules.identity(world.acme.member)
 
     async def work(outcome: BaseException | None) -> None:
         async with rules.database.write(member) as session:
-            await note(session, rules, world)
+            await create_task(session, rules, world)
             if outcome is not None:
                 raise outcome
 
@@ -118,9 +117,9 @@ async def test_what_raises_is_taken_back_and_the_rest_is_kept(rules: Rules, worl
 
 async def test_a_unit_waits_for_a_free_connection_and_no_longer_than_it_may(single: Database) -> None:
     async with single.read(NOBODY):
-        with pytest.raises(Overloaded):
-            await backend(single)
-        with pytest.raises(Overloaded):
+        with pytest.raises(PoolTimeout):
+            await backend_pid(single)
+        with pytest.raises(PoolTimeout):
             await single.ping()
     await single.ping()
 
@@ -129,7 +128,7 @@ async def test_a_place_is_not_lost_with_who_stops_waiting(urls: Urls) -> None:
     database = Database(urls.runtime, pool_size=1, wait=10)
     for _ in range(3):
         async with database.read(NOBODY):
-            waiting = [asyncio.create_task(backend(database)) for _ in range(3)]
+            waiting = [asyncio.create_task(backend_pid(database)) for _ in range(3)]
             await asyncio.sleep(0)
             waiting[1].cancel()
         waiting[0].cancel()  # at the moment at which its turn has come
@@ -141,10 +140,10 @@ async def test_a_place_is_not_lost_with_who_stops_waiting(urls: Urls) -> None:
 
 async def test_a_server_that_is_away_is_unreachable() -> None:
     nowhere = Database("postgresql+asyncpg://nobody@127.0.0.1:1/nothing")
-    with pytest.raises(Unreachable):
+    with pytest.raises(DatabaseUnavailable):
         await nowhere.ping()
-    with pytest.raises(Unreachable):
-        await backend(nowhere)
+    with pytest.raises(DatabaseUnavailable):
+        await backend_pid(nowhere)
     assert nowhere.in_use == 0
     await nowhere.close()
 
@@ -159,18 +158,18 @@ async def test_a_lost_connection_costs_one_unit_at_most(
             await superuser.execute("SELECT pg_terminate_backend($1, 5000)", await scalar(session, BACKEND))
             await session.exec(BACKEND)
 
-    with pytest.raises(Unreachable):
+    with pytest.raises(DatabaseUnavailable):
         await lose()
-    await superuser.execute("SELECT pg_terminate_backend($1, 5000)", await backend(single))
-    monkeypatch.setattr(module, "IDLE_BEFORE_PING", 0)  # as if it had been idle for long
-    assert await backend(single) > 0
+    await superuser.execute("SELECT pg_terminate_backend($1, 5000)", await backend_pid(single))
+    monkeypatch.setattr(pool, "IDLE_BEFORE_PING", 0)  # as if it had been idle for long
+    assert await backend_pid(single) > 0
     await superuser.close()
 
 
 # --- who is let in ---
 
 
-async def test_only_who_is_live_is_let_in(rules: Rules, world: World) -> None:
+async def test_only_who_is_live_is_let_in(rules: ServiceClient, world: World) -> None:
     acme, live = world.acme, rules.identity(world.acme.member)
     assert await rules.is_live(live)
     for other in (
@@ -186,7 +185,7 @@ async def test_only_who_is_live_is_let_in(rules: Rules, world: World) -> None:
         rules.identity(acme.removed),
     ):
         assert not await rules.is_live(other), other
-        with pytest.raises(NotLive):
+        with pytest.raises(SessionNotLive):
             async with rules.database.write(other):
                 pass
     for table, change, back, row_id in (
@@ -209,56 +208,56 @@ async def test_only_who_is_live_is_let_in(rules: Rules, world: World) -> None:
 # --- nothing is left behind ---
 
 
-async def test_nothing_is_left_on_a_connection(single: Database, rules: Rules, world: World) -> None:
+async def test_nothing_is_left_on_a_connection(single: Database, rules: ServiceClient, world: World) -> None:
     asking = replace(rules.identity(world.acme.member), request_id="request", ip="203.0.113.9", user_agent="browser")
-    who, first = replace(asking, operation="updateTask"), await backend(single)
+    who, first = replace(asking, operation="updateTask"), await backend_pid(single)
 
     async def widen(outcome: BaseException | None, *, write: bool) -> None:
         async with single.write(who) if write else single.read(who) as session:
             unit = WriteSession(session)
             known = {"tenant_id": world.globex.tenant_id, "email": "a@b.example", "presented": new_id()}
-            await assume(unit, **known, creating=[new_id()])
-            carried = {name for name, value in await session.exec(text(CARRIED)) if value}
-            assert set(SETTINGS) - carried == ({"api_key_id"} if write else set(LOGGED))
+            await extend_context(unit, **known, creating=[new_id()])
+            carried = {name for name, value in await session.exec(text(SELECT_SETTINGS)) if value}
+            assert set(SESSION_SETTINGS) - carried == ({"api_key_id"} if write else set(LOG_SETTINGS))
             if outcome is not None:
                 raise outcome
 
     for write in (True, False):
         await widen(None, write=write)
-        assert await still_set(single) == {}
+        assert await leaked_settings_of(single) == {}
         for outcome in (ZeroDivisionError(), asyncio.CancelledError()):
             with pytest.raises(type(outcome)):
                 await widen(outcome, write=write)
-            assert await still_set(single) == {}
-    with pytest.raises(NotLive):
+            assert await leaked_settings_of(single) == {}
+    with pytest.raises(SessionNotLive):
         async with single.write(replace(who, role="OWNER")):
             pass
-    assert await still_set(single) == {}
-    async with single.maintain(world.acme.tenant_id):
+    assert await leaked_settings_of(single) == {}
+    async with single.operator_transaction(world.acme.tenant_id):
         pass
-    assert await still_set(single) == {}
-    assert await backend(single) == first
+    assert await leaked_settings_of(single) == {}
+    assert await backend_pid(single) == first
 
 
 async def test_nothing_is_left_of_who_is_cancelled_within_a_statement(
-    single: Database, rules: Rules, world: World
+    single: Database, rules: ServiceClient, world: World
 ) -> None:
     who = rules.identity(world.acme.member)
 
     async def stuck() -> None:
         async with single.write(who) as session:
-            await note(session, rules, world)
+            await create_task(session, rules, world)
             await session.exec(text("UPDATE memberships SET version = version"))
 
     async with world.connection.transaction():
         await world.connection.execute("SELECT FROM memberships FOR UPDATE")
         task = asyncio.create_task(stuck())
-        await until_blocked(world.connection)
+        await wait_until_blocked(world.connection)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert single.in_use == 0
-        assert await still_set(single) == {}
+        assert await leaked_settings_of(single) == {}
         async with single.read(who) as session:
             assert await scalar(session, COUNT) == 0
 
@@ -266,13 +265,13 @@ async def test_nothing_is_left_of_who_is_cancelled_within_a_statement(
 # --- trying again ---
 
 
-def context(rules: Rules, world: World) -> Context:
+def context(rules: ServiceClient, world: World) -> Context:
     """One operation of a member's."""
-    feed = world.app.parts.feed
-    return Context(rules.database, rules.actor(world.acme.member), rules.door, feed)
+    feed = world.app.components.feed
+    return Context(rules.database, rules.actor(world.acme.member), rules.auth, feed)
 
 
-async def cross(rules: Rules, world: World, titles: Sequence[str], met: asyncio.Barrier) -> int:
+async def update_in_both_orders(rules: ServiceClient, world: World, titles: Sequence[str], met: asyncio.Barrier) -> int:
     """Lock two rows, while another locks them the other way round; says how many tries it took."""
     tries = 0
 
@@ -288,21 +287,23 @@ async def cross(rules: Rules, world: World, titles: Sequence[str], met: asyncio.
     return tries
 
 
-async def test_a_deadlock_is_tried_again(cluster: Cluster, urls: Urls, rules: Rules, world: World) -> None:
+async def test_a_deadlock_is_tried_again(cluster: Cluster, urls: Urls, rules: ServiceClient, world: World) -> None:
     name = urls.runtime.rpartition("/")[2]
     await cluster.admin(f"ALTER DATABASE {name} SET deadlock_timeout = '20ms'")
-    await world.app.parts.database.engine.dispose()
+    await world.app.components.database.engine.dispose()
     async with rules.database.write(rules.identity(world.acme.member)) as session:
         for title in ("a", "b"):
-            await note(session, rules, world, title)
+            await create_task(session, rules, world, title)
     met = asyncio.Barrier(2)
-    tries = await asyncio.gather(cross(rules, world, "ab", met), cross(rules, world, "ba", met))
+    tries = await asyncio.gather(
+        update_in_both_orders(rules, world, "ab", met), update_in_both_orders(rules, world, "ba", met)
+    )
     assert sorted(tries) == [1, 2]
     versions = await world.connection.fetch("SELECT version FROM tasks")
     assert [row["version"] for row in versions] == [3, 3]
 
 
-async def test_only_what_postgresql_asks_to_try_again_is_tried_again(rules: Rules, world: World) -> None:
+async def test_only_what_postgresql_asks_to_try_again_is_tried_again(rules: ServiceClient, world: World) -> None:
     async def tried(state: str) -> int:
         tries = 0
 
@@ -311,7 +312,7 @@ async def test_only_what_postgresql_asks_to_try_again_is_tried_again(rules: Rule
             tries += 1
             await session.exec(text(f"DO $$ BEGIN RAISE SQLSTATE '{state}'; END $$"))
 
-        with pytest.raises((DBAPIError, Retry)):
+        with pytest.raises((DBAPIError, TransactionConflict)):
             await context(rules, world).write(fail)
         return tries
 

@@ -4,15 +4,15 @@ import asyncio
 
 import pytest
 
-from models.database.timeouts import TimeLimit
+from models.database.timeouts import SharedTimeout
 
 SOON = 0.02  # seconds
 NEVER = 3_600.0
 
 
-async def outcome(limit: TimeLimit, lasts: float) -> str:
+async def outcome(limit: SharedTimeout, lasts: float) -> str:
     try:
-        with limit.within():
+        with limit.scope():
             await asyncio.sleep(lasts)
     except TimeoutError:
         return "late"
@@ -20,12 +20,12 @@ async def outcome(limit: TimeLimit, lasts: float) -> str:
 
 
 async def test_who_takes_longer_is_broken_off() -> None:
-    assert await outcome(TimeLimit(SOON), NEVER) == "late"
-    assert await outcome(TimeLimit(NEVER), 0) == "in time"
+    assert await outcome(SharedTimeout(SOON), NEVER) == "late"
+    assert await outcome(SharedTimeout(NEVER), 0) == "in time"
 
 
 async def test_each_of_many_has_the_whole_time() -> None:
-    limit, loop = TimeLimit(SOON), asyncio.get_running_loop()
+    limit, loop = SharedTimeout(SOON), asyncio.get_running_loop()
 
     async def stay() -> float:
         begun = loop.time()
@@ -39,20 +39,20 @@ async def test_each_of_many_has_the_whole_time() -> None:
 
 
 async def test_the_limit_goes_on_after_somebody_left_before_the_others() -> None:
-    limit = TimeLimit(SOON)
+    limit = SharedTimeout(SOON)
     found = await asyncio.gather(outcome(limit, 0), outcome(limit, NEVER), outcome(limit, 0), outcome(limit, NEVER))
     assert found == ["in time", "late", "in time", "late"]
 
 
 async def test_what_was_lifted_may_take_longer() -> None:
-    with TimeLimit(SOON).within() as stay:
-        stay.lift()
+    with SharedTimeout(SOON).scope() as stay:
+        stay.disarm()
         await asyncio.sleep(3 * SOON)
     assert not stay.has_expired
 
 
 async def test_who_is_cancelled_is_not_late() -> None:
-    task = asyncio.ensure_future(outcome(TimeLimit(NEVER), NEVER))
+    task = asyncio.ensure_future(outcome(SharedTimeout(NEVER), NEVER))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -65,27 +65,27 @@ async def test_who_is_cancelled_and_late_at_once_is_cancelled() -> None:
     assert task is not None
     task.get_loop().call_soon(task.cancel)
     with pytest.raises(asyncio.CancelledError):
-        await outcome(TimeLimit(0), NEVER)
+        await outcome(SharedTimeout(0), NEVER)
     assert task.uncancel() == 0
 
 
 async def test_the_inner_limit_is_told_from_the_outer() -> None:
-    outer, inner = TimeLimit(NEVER), TimeLimit(SOON)
-    with outer.within() as stay:
+    outer, inner = SharedTimeout(NEVER), SharedTimeout(SOON)
+    with outer.scope() as stay:
         assert await outcome(inner, NEVER) == "late"
     assert not stay.has_expired
-    with pytest.raises(TimeoutError), inner.within():
+    with pytest.raises(TimeoutError), inner.scope():
         await outcome(outer, NEVER)
 
 
 async def test_the_task_goes_on_as_if_nothing_had_been() -> None:
     task = asyncio.current_task()
     assert task is not None
-    assert await outcome(TimeLimit(SOON), NEVER) == "late"
+    assert await outcome(SharedTimeout(SOON), NEVER) == "late"
     assert task.cancelling() == 0
     await asyncio.sleep(0)
 
 
 async def test_an_error_of_its_own_passes() -> None:
-    with pytest.raises(ValueError, match="own"), TimeLimit(SOON).within():
+    with pytest.raises(ValueError, match="own"), SharedTimeout(SOON).scope():
         raise ValueError("own")

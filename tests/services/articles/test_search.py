@@ -20,12 +20,12 @@ from atrium.settings import SettingsError
 from models import ArticleLanguage
 from models.base import new_id
 from services import articles
-from services.articles import highlights
+from services.articles import load_highlights
 from services.errors import Forbidden, InvalidInput, NotFound
 from services.queries.loading import Page
 from tests.conftest import Urls
 from tests.support.factories import Person, World, insert
-from tests.support.service_client import Rules, walked
+from tests.support.service_client import ServiceClient, walk_pages
 
 SEED = 20261125
 SPACES = " \n\t\r\x0b\x0c\x1c\x1f\x85\xa0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -43,39 +43,43 @@ async def some_articles(world: World, chance: random.Random, count: int = 120) -
     await world.connection.executemany(sql, rows)
 
 
-async def found(rules: Rules, person: Person, query: str, **wanted: Any) -> articles.Found:
+async def search(rules: ServiceClient, person: Person, query: str, **wanted: Any) -> articles.SearchResult:
     actor = rules.actor(person)
     filters = wanted.pop("filters", {})
-    request = articles.request_of(query, filters, **wanted)
+    request = articles.parse_request(query, filters, **wanted)
     async with rules.database.read(actor.identity) as session:
         return await articles.search(session, actor, request=request)
 
 
 @pytest.mark.parametrize("order", ["relevance", "newest"])
-async def test_every_match_comes_once_both_ways_whatever_the_ranks(rules: Rules, world: World, order: str) -> None:
+async def test_every_match_comes_once_both_ways_whatever_the_ranks(
+    rules: ServiceClient, world: World, order: str
+) -> None:
     chance = random.Random(SEED)  # to be repeatable
     await some_articles(world, chance)
     for person in (world.acme.owner, world.acme.member):
         for query in ("garden", "garden or river -stone", "copper lamp"):
             wanted: dict[str, Any] = {"order": (order, True)}
-            whole = await found(rules, person, query, first=100, **wanted)
+            whole = await search(rules, person, query, first=100, **wanted)
             hits = list(whole.page.edges)
             keys = [(hit.rank if order == "relevance" else hit.node.created_at, hit.node.id) for hit in hits]
             assert len(hits) == whole.total > 5
             assert keys == sorted(keys, reverse=True)
             assert len({rank for rank, _ in keys}) < len(keys)
             for size in (1, 3, 7):
-                assert await _walk(rules, person, query, size, **wanted) == [hit.node.id for hit in hits]
-                assert await _walk(rules, person, query, size, backwards=True, **wanted) == [h.node.id for h in hits]
+                assert await walk_search(rules, person, query, size, **wanted) == [hit.node.id for hit in hits]
+                assert await walk_search(rules, person, query, size, backwards=True, **wanted) == [
+                    h.node.id for h in hits
+                ]
 
 
-async def _walk(
-    rules: Rules, person: Person, query: str, size: int, *, backwards: bool = False, **wanted: Any
+async def walk_search(
+    rules: ServiceClient, person: Person, query: str, size: int, *, backwards: bool = False, **wanted: Any
 ) -> list[UUID]:
     async def page(**paging: Any) -> Page:
-        return (await found(rules, person, query, **paging, **wanted)).page
+        return (await search(rules, person, query, **paging, **wanted)).page
 
-    return [row.id for row in await walked(page, size, backwards=backwards)]
+    return [row.id for row in await walk_pages(page, size, backwards=backwards)]
 
 
 def some_marked_text(chance: random.Random) -> str:
@@ -86,56 +90,56 @@ def some_marked_text(chance: random.Random) -> str:
     return chance.choice(["", "", " ", "\n"]) + "".join(parts).removesuffix(" ")
 
 
-async def test_marked_texts_are_cut_and_taken_apart(rules: Rules, world: World) -> None:
+async def test_marked_texts_are_cut_and_taken_apart(rules: ServiceClient, world: World) -> None:
     chance, actor = random.Random(SEED), rules.actor(world.acme.member)  # to be repeatable
     given = bindparam("given", type_=Text())
     async with rules.database.read(actor.identity) as session:
         for _ in range(200):
             text = some_marked_text(chance)
-            rows = (await session.exec(highlights.pieces(given), params={"given": text})).all()
-            assert [row[:2] for row in sorted(rows, key=lambda row: row.place)] == highlights.segments(text)
+            rows = (await session.exec(load_highlights.pieces(given), params={"given": text})).all()
+            assert [row[:2] for row in sorted(rows, key=lambda row: row.place)] == load_highlights.segments(text)
             words = re.findall(r"\s*\S+", text)
-            short = (await session.exec(select(highlights.shortened(given)), params={"given": text})).scalar_one()
+            short = (await session.exec(select(load_highlights.shortened(given)), params={"given": text})).scalar_one()
             assert short == (text if len(words) <= 50 else "".join(words[:50]))
 
 
-async def test_a_cursor_is_good_for_its_own_search(rules: Rules, world: World) -> None:
+async def test_a_cursor_is_good_for_its_own_search(rules: ServiceClient, world: World) -> None:
     await some_articles(world, random.Random(SEED), 40)  # to be repeatable
     owner = world.acme.owner
-    cursor = (await found(rules, owner, "garden", first=1)).page.edges[0].cursor
+    cursor = (await search(rules, owner, "garden", first=1)).page.edges[0].cursor
     for wrong in (
-        lambda: found(rules, owner, "river", after=cursor),
-        lambda: found(rules, owner, "garden", after=cursor, order=("newest", True)),
-        lambda: found(rules, owner, "garden", after=cursor, filters={"status": "DRAFT"}),
-        lambda: found(rules, owner, "gar\0den"),
-        lambda: found(rules, owner, "x" * 256),
+        lambda: search(rules, owner, "river", after=cursor),
+        lambda: search(rules, owner, "garden", after=cursor, order=("newest", True)),
+        lambda: search(rules, owner, "garden", after=cursor, filters={"status": "DRAFT"}),
+        lambda: search(rules, owner, "gar\0den"),
+        lambda: search(rules, owner, "x" * 256),
     ):
         with pytest.raises(InvalidInput):
             await wrong()
 
 
-async def test_members_write_their_own_drafts_alone(rules: Rules, world: World) -> None:
+async def test_members_write_their_own_drafts_alone(rules: ServiceClient, world: World) -> None:
     acme = world.acme
     member, owner = acme.member, acme.owner
-    own = await rules.do(member, articles.create, values={"title": "Mine", "content": ""})
-    theirs = await rules.do(owner, articles.create, values={"title": "Theirs", "content": ""})
-    changed = await rules.do(member, articles.change, id=own.id, changes={"language": ArticleLanguage.GERMAN})
+    own = await rules.apply(member, articles.create, values={"title": "Mine", "content": ""})
+    theirs = await rules.apply(owner, articles.create, values={"title": "Theirs", "content": ""})
+    changed = await rules.apply(member, articles.update, id=own.id, changes={"language": ArticleLanguage.GERMAN})
     assert (changed.language, changed.version) == ("GERMAN", 2)
     with pytest.raises(NotFound):
-        await rules.do(member, articles.change, id=theirs.id, changes={"title": "Ours"})
+        await rules.apply(member, articles.update, id=theirs.id, changes={"title": "Ours"})
     with pytest.raises(Forbidden):
-        await rules.do(member, articles.change, id=own.id, changes={"status": "PUBLISHED"})
-    published = await rules.do(owner, articles.change, id=own.id, changes={"status": "PUBLISHED"})
-    again = await rules.do(owner, articles.change, id=own.id, changes={"status": "PUBLISHED"})
+        await rules.apply(member, articles.update, id=own.id, changes={"status": "PUBLISHED"})
+    published = await rules.apply(owner, articles.update, id=own.id, changes={"status": "PUBLISHED"})
+    again = await rules.apply(owner, articles.update, id=own.id, changes={"status": "PUBLISHED"})
     assert published.published_at == again.published_at is not None
     with pytest.raises(Forbidden):
-        await rules.do(member, articles.delete, id=own.id)
-    draft = await rules.do(owner, articles.change, id=own.id, changes={"status": "DRAFT"})
+        await rules.apply(member, articles.delete, id=own.id)
+    draft = await rules.apply(owner, articles.update, id=own.id, changes={"status": "DRAFT"})
     assert draft.published_at is None
-    assert (await rules.do(member, articles.delete, id=own.id)).id == own.id
+    assert (await rules.apply(member, articles.delete, id=own.id)).id == own.id
 
 
-async def test_suggestions_begin_with_the_prefix_in_any_case(rules: Rules, world: World) -> None:
+async def test_suggestions_begin_with_the_prefix_in_any_case(rules: ServiceClient, world: World) -> None:
     acme = world.acme
     for title in ("Émile", "émigré", "Email", "E%", "e_x", "zed"):
         await world.add("articles", tenant_id=acme.tenant_id, author_id=acme.owner.user_id, title=title, content="")
@@ -157,12 +161,12 @@ async def test_suggestions_begin_with_the_prefix_in_any_case(rules: Rules, world
             await suggested(acme.owner, prefix, first)
 
 
-async def imported(urls: Urls, path: Path, **wanted: Any) -> article_import.Imported:
+async def import_file(urls: Urls, path: Path, **wanted: Any) -> article_import.ImportReport:
     with Progress(console=Console(quiet=True)) as progress:
         return await article_import.import_articles(urls.owner, path, progress, **wanted)
 
 
-async def test_a_file_is_imported_line_by_line(rules: Rules, world: World, urls: Urls, tmp_path: Path) -> None:
+async def test_a_file_is_imported_line_by_line(rules: ServiceClient, world: World, urls: Urls, tmp_path: Path) -> None:
     lines = [
         {"title": "One", "content": "lighthouse"},
         {"title": "Two", "content": "Leuchtturm", "language": "german", "status": "draft"},
@@ -174,29 +178,29 @@ async def test_a_file_is_imported_line_by_line(rules: Rules, world: World, urls:
     ]
     path = tmp_path / "articles.jsonl"
     path.write_text("\n".join([*map(json.dumps, lines), "{", "[]", "", json.dumps(lines[0])]))
-    done = await imported(urls, path, tenant="acme", author=world.acme.member.email)
-    assert (done.articles, done.refused) == (3, 7)
-    assert [refused.line for refused in done.first_refused] == [3, 4, 5, 6, 7, 8, 9]
-    hits = (await found(rules, world.acme.member, "lighthouse")).page.edges
+    done = await import_file(urls, path, tenant="acme", author=world.acme.member.email)
+    assert (done.articles, done.rejected) == (3, 7)
+    assert [refused.line for refused in done.first_rejected] == [3, 4, 5, 6, 7, 8, 9]
+    hits = (await search(rules, world.acme.member, "lighthouse")).page.edges
     assert [hit.node.title for hit in hits] == ["One", "One"]
-    assert (await found(rules, world.acme.member, "Leuchttürme")).total == 1
-    assert (await imported(urls, path, tenant="acme", skip=10)).articles == 1
+    assert (await search(rules, world.acme.member, "Leuchttürme")).total == 1
+    assert (await import_file(urls, path, tenant="acme", skip=10)).articles == 1
     for wanted in ({"tenant": "nowhere"}, {"tenant": "acme", "author": world.globex.owner.email}):
         with pytest.raises(SettingsError):
-            await imported(urls, path, **wanted)
+            await import_file(urls, path, **wanted)
     with pytest.raises(SettingsError):
-        await imported(urls, tmp_path / "none", tenant="acme")
+        await import_file(urls, tmp_path / "none", tenant="acme")
 
 
 @pytest.mark.usefixtures("world")
 async def test_an_import_needs_no_more_memory_for_more(urls: Urls, tmp_path: Path) -> None:
     peaks = []
-    for count in (article_import.BATCH, 4 * article_import.BATCH):
+    for count in (article_import.BATCH_SIZE, 4 * article_import.BATCH_SIZE):
         path = tmp_path / f"{count}.jsonl"
         line = json.dumps({"title": "Many", "content": "of them " * 20}) + "\n"
         path.write_text(line * count)
         tracemalloc.start()
-        assert (await imported(urls, path, tenant="acme")).articles == count
+        assert (await import_file(urls, path, tenant="acme")).articles == count
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]

@@ -13,7 +13,7 @@ from models import Task
 from services.eventlog import row_history
 from tests.conftest import Urls
 from tests.support.factories import World
-from tests.support.service_client import without_feed
+from tests.support.service_client import stop_sequencer
 
 
 @pytest.fixture
@@ -25,22 +25,22 @@ async def superuser(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-async def verified(urls: Urls) -> maintenance.Verified:
+async def verify_chain(urls: Urls) -> maintenance.VerificationReport:
     return await maintenance.verify(urls.runtime, urls.owner, Progress(disable=True))
 
 
-async def written(world: World) -> UUID:
+async def write_task(world: World) -> UUID:
     """A task that was made, changed and changed again, and the feed with nothing unsealed."""
     ours = {"tenant_id": world.acme.tenant_id, "created_by": world.acme.owner.user_id}
     task_id = await world.add("tasks", **ours, title="Plan")
     for title in ("Plan B", "Plan C"):
         await world.connection.execute("UPDATE tasks SET title = $2 WHERE id = $1", task_id, title)
-    await sealed(world)
+    await wait_until_sequenced(world)
     return task_id
 
 
-async def sealed(world: World) -> None:
-    await without_feed(world)
+async def wait_until_sequenced(world: World) -> None:
+    await stop_sequencer(world)
     unsealed = await world.connection.fetchval("SELECT count(*) FROM unsealed")
     assert await world.connection.fetchval("SELECT atrium_seal($1)", unsealed) == unsealed
 
@@ -53,17 +53,17 @@ async def entry_of(connection: asyncpg.Connection, row_id: UUID) -> UUID:
 
 
 async def test_what_nobody_touched_is_whole(world: World, urls: Urls) -> None:
-    await written(world)
-    found = await verified(urls)
-    assert (found.damage, found.gap, found.tail) == ([], None, 0)
+    await write_task(world)
+    found = await verify_chain(urls)
+    assert (found.faults, found.first_gap, found.unsequenced) == ([], None, 0)
     assert found.entries == found.head[0] == await world.connection.fetchval("SELECT count(*) FROM feed")
 
 
 async def test_the_tail_is_counted_and_no_damage(world: World, urls: Urls) -> None:
-    await written(world)
+    await write_task(world)
     await world.connection.execute("UPDATE tasks SET title = 'Plan D'")
-    found = await verified(urls)
-    assert (found.whole, found.tail) == (True, 1)
+    found = await verify_chain(urls)
+    assert (found.is_intact, found.unsequenced) == (True, 1)
 
 
 ENTRY = "WHERE id = $1"
@@ -88,20 +88,20 @@ NEXT = "(SELECT min(position) FROM feed WHERE position > (SELECT position FROM f
 async def test_damage_is_found_and_named(
     statements: list[str], what: str, world: World, urls: Urls, superuser: asyncpg.Connection
 ) -> None:
-    entry_id = await entry_of(superuser, await written(world))
+    entry_id = await entry_of(superuser, await write_task(world))
     for statement in statements:
         await superuser.execute(statement, entry_id)
-    found = await verified(urls)
-    assert not found.whole
-    [(slug, damage)] = found.damage
+    found = await verify_chain(urls)
+    assert not found.is_intact
+    [(slug, damage)] = found.faults
     assert slug == "acme"
-    assert what in damage.what
+    assert what in damage.reason
     if "position +" not in statements[0]:
         assert damage.entry_id == entry_id
 
 
 async def test_entries_that_changed_places_are_found(world: World, urls: Urls, superuser: asyncpg.Connection) -> None:
-    task_id = await written(world)
+    task_id = await write_task(world)
     first, second = await superuser.fetch(
         "SELECT f.position, f.entry_id, f.digest FROM feed f JOIN audit_log a ON a.id = f.entry_id"
         " WHERE a.row_id = $1 AND a.action = 'UPDATE' ORDER BY 1",
@@ -111,34 +111,34 @@ async def test_entries_that_changed_places_are_found(world: World, urls: Urls, s
     swap = "UPDATE feed SET entry_id = $2, digest = $3 WHERE position = $1"
     await superuser.execute(swap, first["position"], second["entry_id"], second["digest"])
     await superuser.execute(swap, second["position"], first["entry_id"], first["digest"])
-    [(_, damage)] = (await verified(urls)).damage
+    [(_, damage)] = (await verify_chain(urls)).faults
     assert (damage.entry_id, damage.position) == (second["entry_id"], first["position"])
 
 
 async def test_what_is_cut_out_of_the_feed_is_missed(world: World, urls: Urls, superuser: asyncpg.Connection) -> None:
-    entry_id = await entry_of(superuser, await written(world))
+    entry_id = await entry_of(superuser, await write_task(world))
     position = await superuser.fetchval("DELETE FROM feed WHERE entry_id = $1 RETURNING position", entry_id)
-    found = await verified(urls)
-    assert (found.whole, found.gap) == (False, position)
+    found = await verify_chain(urls)
+    assert (found.is_intact, found.first_gap) == (False, position)
 
 
 async def test_an_entry_that_was_never_queued_is_found(world: World, urls: Urls, superuser: asyncpg.Connection) -> None:
-    await written(world)
+    await write_task(world)
     forged = await superuser.fetchval(
         "INSERT INTO audit_log SELECT tenant_id, gen_random_uuid(), table_name, row_id, action, actor_id, api_key_id,"
         " request_id, operation, ip, user_agent, old_values, new_values, salt, values_digest, created_at"
         " FROM audit_log WHERE table_name = 'tasks' LIMIT 1 RETURNING id"
     )
-    [(_, damage)] = (await verified(urls)).damage
+    [(_, damage)] = (await verify_chain(urls)).faults
     assert damage.entry_id == forged
 
 
 async def test_what_was_forgotten_leaves_the_chain_whole(world: World, urls: Urls) -> None:
-    task_id = await written(world)
+    task_id = await write_task(world)
     await world.connection.execute("DELETE FROM tasks WHERE id = $1", task_id)
-    async with world.app.parts.database.maintain(world.acme.tenant_id) as session:
-        assert await row_history.forget(session, Task, task_id) == 4
+    async with world.app.components.database.operator_transaction(world.acme.tenant_id) as session:
+        assert await row_history.redact(session, Task, task_id) == 4
     for _ in range(2):
-        found: Any = await verified(urls)
+        found: Any = await verify_chain(urls)
         assert found.damage == []
-        await sealed(world)
+        await wait_until_sequenced(world)

@@ -18,16 +18,16 @@ from services.errors import Forbidden, InvalidInput
 from services.queries import loading
 from services.queries.collection import Collection, PageRequest
 from services.queries.loading import Page
-from tests.support.bulk_fixtures import CASES, DAWN, KEYS, some_tasks
+from tests.support.bulk_fixtures import COLLECTION_CASES, EPOCH, KEY_COLUMNS, some_tasks
 from tests.support.factories import Person, World
-from tests.support.service_client import Rules, walked
+from tests.support.service_client import ServiceClient, walk_pages
 
 SEED = 20270131
 
 
-def in_order(rows: list[Any], order: str, *, descending: bool) -> list[Any]:
+def sorted_rows(rows: list[Any], order: str, *, descending: bool) -> list[Any]:
     """Rows as they should come: by value, then by id in the same direction, those without a value last."""
-    column = KEYS.get(order, order)
+    column = KEY_COLUMNS.get(order, order)
 
     def value(row: Any) -> Any:
         found = getattr(row, column)
@@ -37,11 +37,11 @@ def in_order(rows: list[Any], order: str, *, descending: bool) -> list[Any]:
     return known + sorted((r for r in rows if value(r) is None), key=lambda r: r.id, reverse=descending)
 
 
-async def walk(
-    rules: Rules, person: Person, collection: Collection, size: int, *, backwards: bool = False, **wanted: Any
+async def walk_collection(
+    rules: ServiceClient, person: Person, collection: Collection, size: int, *, backwards: bool = False, **wanted: Any
 ) -> list[Any]:
     """All rows of a list in its order, read page by page from one end to the other."""
-    return await walked(partial(rules.page, person, collection, **wanted), size, backwards=backwards)
+    return await walk_pages(partial(rules.page, person, collection, **wanted), size, backwards=backwards)
 
 
 def test_every_collection_has_a_case() -> None:
@@ -49,40 +49,40 @@ def test_every_collection_has_a_case() -> None:
     for module_info in pkgutil.iter_modules(services.__path__):
         module = importlib.import_module(f"services.{module_info.name}")
         found |= {f"{module_info.name}.{n}" for n, value in vars(module).items() if isinstance(value, Collection)}
-    assert found == set(CASES)
+    assert found == set(COLLECTION_CASES)
 
 
-@pytest.mark.parametrize("name", CASES)
-async def test_every_order_visits_every_row_once_both_ways(rules: Rules, world: World, name: str) -> None:
-    collection, make, count = CASES[name]
+@pytest.mark.parametrize("name", COLLECTION_CASES)
+async def test_every_order_visits_every_row_once_both_ways(rules: ServiceClient, world: World, name: str) -> None:
+    collection, make, count = COLLECTION_CASES[name]
     chance = random.Random(SEED)  # to be repeatable
     person = await make(world, chance)
     for order in collection.orders:
         for descending in (False, True):
             wanted: dict[str, Any] = {"order": (order, descending)}
             size = chance.randint(1 + count // 20, 100)
-            rows = await walk(rules, person, collection, size, **wanted)
+            rows = await walk_collection(rules, person, collection, size, **wanted)
             assert len({row.id for row in rows}) == len(rows) == (count or len(rows)) > 0
-            assert rows == in_order(rows, order, descending=descending)
+            assert rows == sorted_rows(rows, order, descending=descending)
             size = chance.randint(1 + count // 20, 100)
-            assert await walk(rules, person, collection, size, backwards=True, **wanted) == rows
+            assert await walk_collection(rules, person, collection, size, backwards=True, **wanted) == rows
 
 
-async def test_nulls_come_last_both_ways(rules: Rules, world: World) -> None:
+async def test_nulls_come_last_both_ways(rules: ServiceClient, world: World) -> None:
     chance = random.Random(SEED)  # to be repeatable
     person = await some_tasks(world, chance, 60)
     for descending in (False, True):
-        rows = await walk(rules, person, tasks.TASKS, 7, order=("due_date", descending))
+        rows = await walk_collection(rules, person, tasks.TASKS, 7, order=("due_date", descending))
         nulls = [row.due_date is None for row in rows]
         assert 10 < sum(nulls) < 50
         assert nulls == sorted(nulls)
 
 
-async def test_rows_that_come_and_go_in_between_repeat_and_hide_none(rules: Rules, world: World) -> None:
+async def test_rows_that_come_and_go_in_between_repeat_and_hide_none(rules: ServiceClient, world: World) -> None:
     chance = random.Random(SEED)  # to be repeatable
     person = await some_tasks(world, chance, 60)
     for order in (("created_at", True), ("due_date", False), ("title", True)):
-        before = {row.id for row in await walk(rules, person, tasks.TASKS, 100)}
+        before = {row.id for row in await walk_collection(rules, person, tasks.TASKS, 100)}
         seen: list[Any] = []
         cursor = None
         while cursor is not None or not seen:
@@ -96,22 +96,22 @@ async def test_rows_that_come_and_go_in_between_repeat_and_hide_none(rules: Rule
         assert before <= set(seen)
 
 
-async def test_the_count_is_that_of_the_whole_list(rules: Rules, world: World) -> None:
+async def test_the_count_is_that_of_the_whole_list(rules: ServiceClient, world: World) -> None:
     person = await some_tasks(world, random.Random(SEED), 40)  # to be repeatable
     actor = rules.actor(person)
     filters: dict[str, Any]
-    for filters in ({}, {"text": "a"}, {"due_from": DAWN}, {"status": "DONE"}):
-        rows = await walk(rules, person, tasks.TASKS, 7, filters=filters)
+    for filters in ({}, {"text": "a"}, {"due_from": EPOCH}, {"status": "DONE"}):
+        rows = await walk_collection(rules, person, tasks.TASKS, 7, filters=filters)
         request = PageRequest.of(tasks.TASKS, "a list", first=1, filters=filters)
         async with rules.database.read(actor.identity) as session:
-            assert await loading.count(session, actor, tasks.TASKS, request) == len(rows)
+            assert await loading.count_rows(session, actor, tasks.TASKS, request) == len(rows)
     guarded = PageRequest.of(tenants.USERS, "a list", filters={"email": "x"})
     async with rules.database.read(actor.identity) as session:
         with pytest.raises(Forbidden):
-            await loading.count(session, actor, tenants.USERS, guarded)
+            await loading.count_rows(session, actor, tenants.USERS, guarded)
 
 
-async def scattered(world: World, chance: random.Random) -> tuple[Person, list[UUID], list[UUID]]:
+async def scatter_tasks(world: World, chance: random.Random) -> tuple[Person, list[UUID], list[UUID]]:
     """Tasks of some projects and some people, of which one each has none."""
     person = await some_tasks(world, chance, 120)
     acme = world.acme
@@ -123,17 +123,17 @@ async def scattered(world: World, chance: random.Random) -> tuple[Person, list[U
     return person, parents, people
 
 
-async def test_a_nested_page_is_the_same_page_of_its_parent_alone(rules: Rules, world: World) -> None:
+async def test_a_nested_page_is_the_same_page_of_its_parent_alone(rules: ServiceClient, world: World) -> None:
     chance = random.Random(SEED)  # to be repeatable
-    person, parents, people = await scattered(world, chance)
+    person, parents, people = await scatter_tasks(world, chance)
     actor, shuffled = rules.actor(person), chance.sample(parents, len(parents))
 
     async def nested(column: str, ids: list[UUID], **wanted: Any) -> tuple[dict[UUID, Page], dict[UUID, int]]:
         request = PageRequest.of(tasks.TASKS, "a list", **wanted)
         async with rules.database.read(actor.identity) as session:
             before = session.statements
-            pages = await loading.related(session, actor, tasks.TASKS, request, column, ids)
-            counts = await loading.counts(session, actor, tasks.TASKS, request, column, ids)
+            pages = await loading.pages_by_parent(session, actor, tasks.TASKS, request, column, ids)
+            counts = await loading.counts_by_parent(session, actor, tasks.TASKS, request, column, ids)
             assert session.statements - before == 2
         assert list(pages) == ids
         assert counts.keys() == set(ids)
@@ -143,7 +143,7 @@ async def test_a_nested_page_is_the_same_page_of_its_parent_alone(rules: Rules, 
         for order in tasks.TASKS.orders:
             wanted: dict[str, Any] = {"order": (order, chance.random() < 0.5)}
             wanted["filters"] = chance.choice([{}, {"text": "a"}])
-            rows = await walk(rules, person, tasks.TASKS, 100, **wanted)
+            rows = await walk_collection(rules, person, tasks.TASKS, 100, **wanted)
             pages, counts = await nested(column, ids, first=6, **wanted)
             middle = pages[ids[-1]].edges[-1].cursor
             after, _ = await nested(column, ids, first=6, after=middle, **wanted)
@@ -179,7 +179,7 @@ def test_a_page_has_1_to_100_rows_and_goes_one_way() -> None:
     assert (of(tasks.TASKS, "a list").limit, of(tasks.TASKS, "a list", last=100).limit) == (20, 100)
 
 
-async def test_a_cursor_is_good_for_its_own_list_order_and_filter(rules: Rules, world: World) -> None:
+async def test_a_cursor_is_good_for_its_own_list_order_and_filter(rules: ServiceClient, world: World) -> None:
     person = await some_tasks(world, random.Random(SEED), 5)  # to be repeatable
     own: dict[str, Any] = {"order": ("title", False), "filters": {"status": "TODO"}}
     cursor = (await rules.page(person, tasks.TASKS, first=1, **own)).edges[0].cursor
@@ -195,11 +195,11 @@ async def test_a_cursor_is_good_for_its_own_list_order_and_filter(rules: Rules, 
             await rules.page(person, tasks.TASKS, first=1, after=cursor, **{**own, **other})
     with pytest.raises(InvalidInput, match="does not belong"):
         PageRequest.of(tasks.TASKS, "another list", after=cursor, **own)
-    assert await rules.listed(person, tasks.TASKS, last=1, before=cursor, **own) == []
-    assert len(await rules.listed(person, tasks.TASKS, after=cursor, **own)) == 4
+    assert await rules.rows(person, tasks.TASKS, last=1, before=cursor, **own) == []
+    assert len(await rules.rows(person, tasks.TASKS, after=cursor, **own)) == 4
 
 
-async def test_what_is_made_up_is_no_cursor(rules: Rules, world: World) -> None:
+async def test_what_is_made_up_is_no_cursor(rules: ServiceClient, world: World) -> None:
     person = await some_tasks(world, random.Random(SEED), 5)  # to be repeatable
     row_id = str(new_id())
     for order in ("created_at", "due_date", "title"):
@@ -229,7 +229,7 @@ async def test_what_is_made_up_is_no_cursor(rules: Rules, world: World) -> None:
             assert len(page.edges) <= 5
 
 
-async def test_a_number_in_a_cursor_is_one_to_postgresql_too(rules: Rules, world: World) -> None:
+async def test_a_number_in_a_cursor_is_one_to_postgresql_too(rules: ServiceClient, world: World) -> None:
     order = ("price", False)
     request = PageRequest.of(products.PRODUCTS, "a list", order=order)
     for key in ("1_0", "\u0661\u0662", " 7 ", "+7"):
@@ -238,7 +238,7 @@ async def test_a_number_in_a_cursor_is_one_to_postgresql_too(rules: Rules, world
         assert page.edges == []
 
 
-async def test_a_cursor_holds_its_place_alone(rules: Rules, world: World) -> None:
+async def test_a_cursor_holds_its_place_alone(rules: ServiceClient, world: World) -> None:
     person = await some_tasks(world, random.Random(SEED), 1)  # to be repeatable
     [edge] = (await rules.page(person, tasks.TASKS)).edges
     assert edge.cursor.isascii()

@@ -49,13 +49,13 @@ def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def forged(sign: Callable[[bytes], bytes], header: Any, claims: Any) -> str:
+def forge_token(sign: Callable[[bytes], bytes], header: Any, claims: Any) -> str:
     """A token put together by hand, so that nothing keeps it from being wrong."""
     signed = ".".join(base64url(json.dumps(part).encode()) for part in (header, claims))
     return f"{signed}.{base64url(sign(signed.encode()))}"
 
 
-def brief(value: Any) -> str:
+def abbreviate(value: Any) -> str:
     return repr(value)[:40]
 
 
@@ -104,7 +104,7 @@ def test_a_new_first_key_signs_while_the_old_one_still_verifies(private_key: Ed2
     assert tokens_of(new).read(issue(tokens_of(old)), now=NOW).user_id == USER
     assert parts(issue(tokens_of(new)))[0]["kid"] == new.kid != old.kid
     assert [key["kid"] for key in new.jwks()["keys"]] == [new.kid, old.kid]
-    with pytest.raises(security.InvalidToken, match="not known"):
+    with pytest.raises(security.InvalidAccessToken, match="not known"):
         tokens_of(old).read(issue(tokens_of(new)), now=NOW)
 
 
@@ -112,7 +112,7 @@ def test_the_forger_used_below_makes_good_tokens_too(
     keys: security.SigningKeys, private_key: Ed25519PrivateKey
 ) -> None:
     header, claims = parts(issue(tokens_of(keys)))
-    assert tokens_of(keys).read(forged(private_key.sign, header, claims), now=NOW).session_id == SESSION
+    assert tokens_of(keys).read(forge_token(private_key.sign, header, claims), now=NOW).session_id == SESSION
 
 
 ABSENT = "ABSENT"
@@ -149,14 +149,14 @@ CHANGED_CLAIMS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("change", CHANGED_CLAIMS, ids=brief)
+@pytest.mark.parametrize("change", CHANGED_CLAIMS, ids=abbreviate)
 def test_a_wrong_claim_is_refused_although_signed(
     keys: security.SigningKeys, private_key: Ed25519PrivateKey, change: dict[str, Any]
 ) -> None:
     header, claims = parts(issue(tokens_of(keys)))
     claims = {name: value for name, value in (claims | change).items() if value != ABSENT}
-    with pytest.raises(security.InvalidToken):
-        tokens_of(keys).read(forged(private_key.sign, header, claims), now=NOW)
+    with pytest.raises(security.InvalidAccessToken):
+        tokens_of(keys).read(forge_token(private_key.sign, header, claims), now=NOW)
 
 
 NO_TEXTS: list[Any] = [ABSENT, None, 1, ["x"], {}]
@@ -172,14 +172,14 @@ CHANGED_HEADERS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("change", CHANGED_HEADERS, ids=brief)
+@pytest.mark.parametrize("change", CHANGED_HEADERS, ids=abbreviate)
 def test_a_wrong_header_is_refused_although_signed(
     keys: security.SigningKeys, private_key: Ed25519PrivateKey, change: dict[str, Any]
 ) -> None:
     header, claims = parts(issue(tokens_of(keys)))
     header = {name: value for name, value in (header | change).items() if value != ABSENT}
-    with pytest.raises(security.InvalidToken):
-        tokens_of(keys).read(forged(private_key.sign, header, claims), now=NOW)
+    with pytest.raises(security.InvalidAccessToken):
+        tokens_of(keys).read(forge_token(private_key.sign, header, claims), now=NOW)
 
 
 def test_a_token_signed_with_nothing_or_with_the_public_key_is_refused(
@@ -188,14 +188,18 @@ def test_a_token_signed_with_nothing_or_with_the_public_key_is_refused(
     header, claims = parts(issue(tokens_of(keys)))
     public = private_key.public_key()
     secrets = [public.public_bytes_raw(), public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)]
-    attempts = [forged(lambda _: b"", header | {"alg": "none"}, claims), forged(lambda _: b"", header, claims)]
+    attempts = [
+        forge_token(lambda _: b"", header | {"alg": "none"}, claims),
+        forge_token(lambda _: b"", header, claims),
+    ]
     for alg in ("HS256", "EdDSA"):
         attempts += [
-            forged(partial(hmac.digest, secret, digest="sha256"), header | {"alg": alg}, claims) for secret in secrets
+            forge_token(partial(hmac.digest, secret, digest="sha256"), header | {"alg": alg}, claims)
+            for secret in secrets
         ]
-    attempts.append(forged(Ed25519PrivateKey.generate().sign, header, claims))
+    attempts.append(forge_token(Ed25519PrivateKey.generate().sign, header, claims))
     for attempt in attempts:
-        with pytest.raises(security.InvalidToken):
+        with pytest.raises(security.InvalidAccessToken):
             tokens_of(keys).read(attempt, now=NOW)
 
 
@@ -205,29 +209,29 @@ def test_a_changed_byte_anywhere_is_refused(keys: security.SigningKeys) -> None:
     tokens.read(token, now=NOW)
     for position in range(0, len(token), 7):
         other = "A" if token[position] != "A" else "B"
-        with pytest.raises(security.InvalidToken):
+        with pytest.raises(security.InvalidAccessToken):
             tokens.read(token[:position] + other + token[position + 1 :], now=NOW)
 
 
 @pytest.mark.parametrize(
     "garbage",
     ["", ".", "..", "...", "a.b.c", "é.é.é", "\0", "\ud800", "=" * 30, "A" * 4097, None, 7, b"a.b.c", [], {}],
-    ids=brief,
+    ids=abbreviate,
 )
 def test_garbage_is_refused(keys: security.SigningKeys, garbage: Any) -> None:
-    with pytest.raises(security.InvalidToken):
+    with pytest.raises(security.InvalidAccessToken):
         tokens_of(keys).read(garbage, now=NOW)
 
 
 def test_a_well_signed_token_over_4_kib_is_refused(keys: security.SigningKeys, private_key: Ed25519PrivateKey) -> None:
     header, claims = parts(issue(tokens_of(keys)))
     for length, fits in ((2000, True), (4000, False)):
-        token = forged(private_key.sign, header, claims | {"role": "x" * length})
+        token = forge_token(private_key.sign, header, claims | {"role": "x" * length})
         assert (len(token) <= 4096) is fits
         if fits:
             tokens_of(keys).read(token, now=NOW)
         else:
-            with pytest.raises(security.InvalidToken, match="4 KiB"):
+            with pytest.raises(security.InvalidAccessToken, match="4 KiB"):
                 tokens_of(keys).read(token, now=NOW)
 
 
@@ -235,7 +239,7 @@ def test_a_well_signed_token_over_4_kib_is_refused(keys: security.SigningKeys, p
 def test_no_input_raises_anything_but_invalid_token(made: str | list[bytes]) -> None:
     tokens = tokens_of(security.SigningKeys.generate())
     text = made if isinstance(made, str) else ".".join(map(base64url, made))
-    with pytest.raises(security.InvalidToken):
+    with pytest.raises(security.InvalidAccessToken):
         tokens.read(text)
 
 
@@ -246,19 +250,19 @@ def test_a_token_ends_at_its_expiry_plus_leeway(keys: security.SigningKeys, kept
     tokens.read(token, now=NOW)
     tokens.read(token, now=NOW + LIFETIME + LEEWAY - timedelta(milliseconds=1))
     for _ in range(2):
-        with pytest.raises(security.InvalidToken, match="expired"):
+        with pytest.raises(security.InvalidAccessToken, match="expired"):
             tokens.read(token, now=NOW + LIFETIME + LEEWAY)
 
 
 def test_a_token_begins_when_it_was_issued_minus_leeway(keys: security.SigningKeys) -> None:
     token = issue(tokens_of(keys))
     tokens_of(keys).read(token, now=NOW - LEEWAY)
-    with pytest.raises(security.InvalidToken, match="future"):
+    with pytest.raises(security.InvalidAccessToken, match="future"):
         tokens_of(keys).read(token, now=NOW - LEEWAY - timedelta(milliseconds=1))
 
 
 def test_a_shorter_lifetime_ends_longer_tokens_at_once(keys: security.SigningKeys) -> None:
-    with pytest.raises(security.InvalidToken, match="longer than allowed"):
+    with pytest.raises(security.InvalidAccessToken, match="longer than allowed"):
         tokens_of(keys, lifetime=LIFETIME - timedelta(seconds=1)).read(issue(tokens_of(keys)), now=NOW)
     with pytest.raises(ValueError, match="at least one second"):
         tokens_of(keys, lifetime=timedelta(0))
@@ -289,7 +293,7 @@ def test_a_refused_token_is_never_remembered(keys: security.SigningKeys, verific
     token = issue(tokens)
     tampered = token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB")
     for _ in range(3):
-        with pytest.raises(security.InvalidToken):
+        with pytest.raises(security.InvalidAccessToken):
             tokens.read(tampered, now=NOW)
     assert len(verifications) == 3
 

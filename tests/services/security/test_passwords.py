@@ -38,16 +38,16 @@ def passwords() -> Iterator[security.Passwords]:
     ],
 )
 def test_each_rule_of_a_password_has_its_sentence(password: str, broken: list[str]) -> None:
-    assert security.weaknesses(password) == broken
+    assert security.password_weaknesses(password) == broken
 
 
 def test_an_empty_password_is_told_every_rule_at_once() -> None:
-    assert len(security.weaknesses("")) == 4
+    assert len(security.password_weaknesses("")) == 4
 
 
 @pytest.mark.parametrize("symbol", "!@#$%^&*()")
 def test_each_listed_symbol_will_do(symbol: str) -> None:
-    assert security.weaknesses(f"Atrium{symbol}demo1") == []
+    assert security.password_weaknesses(f"Atrium{symbol}demo1") == []
 
 
 async def test_a_hash_is_argon2id_with_the_documented_costs_and_a_fresh_salt(
@@ -57,13 +57,13 @@ async def test_a_hash_is_argon2id_with_the_documented_costs_and_a_fresh_salt(
     assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert first != second
     for stored in (first, second, passwords.hash_now(PASSWORD)):
-        assert await passwords.verify(PASSWORD, stored) == security.Verified(ok=True, needs_rehash=False)
-    assert await passwords.verify(PASSWORD + " ", first) == security.Verified(ok=False, needs_rehash=False)
+        assert await passwords.verify(PASSWORD, stored) == security.PasswordCheck(ok=True, needs_rehash=False)
+    assert await passwords.verify(PASSWORD + " ", first) == security.PasswordCheck(ok=False, needs_rehash=False)
 
 
 @pytest.mark.parametrize("stored", ["", "x", "é", "$argon2id$", "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA", "$2b$04$"])
 async def test_a_malformed_hash_is_a_wrong_password(passwords: security.Passwords, stored: str) -> None:
-    assert await passwords.verify(PASSWORD, stored) == security.Verified(ok=False, needs_rehash=False)
+    assert await passwords.verify(PASSWORD, stored) == security.PasswordCheck(ok=False, needs_rehash=False)
     assert passwords.checks == 1
 
 
@@ -115,8 +115,8 @@ async def test_a_hash_of_other_costs_is_right_and_to_be_renewed(
 ) -> None:
     ours = {"argon2__memory_cost": 19_456, "argon2__time_cost": 2, "argon2__parallelism": 1}
     stored = CryptContext(schemes=["argon2"], **(ours | costs)).hash(PASSWORD)
-    assert await passwords.verify(PASSWORD, stored) == security.Verified(ok=True, needs_rehash=True)
-    assert await passwords.verify("Wrong-1!", stored) == security.Verified(ok=False, needs_rehash=False)
+    assert await passwords.verify(PASSWORD, stored) == security.PasswordCheck(ok=True, needs_rehash=True)
+    assert await passwords.verify("Wrong-1!", stored) == security.PasswordCheck(ok=False, needs_rehash=False)
 
 
 async def test_hashing_is_bounded_in_computing_and_in_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,24 +15,23 @@ from sqlalchemy.exc import DBAPIError
 from atrium import migrate
 from models import Membership, Product, Role, Task, User
 from models.base import new_id, row_class, table_of
-from models.database import WriteSession, assume
+from models.database import WriteSession, extend_context
 from models.database.identity import Identity
 from services import accounts, errors, members, products, security, tasks, tenants
-from services.members import Invited, Newcomer
+from services.members import IssuedInvitation, NewMember
 from services.permissions import Actor
-from services.products import Arrival
-from services.writes.bulk import MOST, Call, Change
+from services.products import StockReceipt
+from services.writes.bulk import MAX_ROWS, Batch, RowChange
 from tests.conftest import Urls
-from tests.support.bulk_mutations import product_row as product
-from tests.support.bulk_mutations import task_row as task
+from tests.support.bulk_mutations import insert_product, insert_task
 from tests.support.factories import PASSWORD, Person, World
-from tests.support.service_client import HERE, Rules, Units, paths, until_blocked
+from tests.support.service_client import CLIENT, CallerTransactions, ServiceClient, invalid_paths, wait_until_blocked
 
 Result = TypeVar("Result")
 WEEK = timedelta(days=7)
 
 
-class Rehearsed(Units):
+class RetriedTransactions(CallerTransactions):
     """Opens transactions in somebody's name; each is rolled back twice first, and run again."""
 
     async def write(
@@ -48,142 +47,146 @@ class Rehearsed(Units):
         return await super().write(work, identity)
 
 
-async def create_all(rules: Rules, person: Person, *given: Newcomer, units: Units | None = None) -> list[Any]:
-    units = units or rules.units(person)
-    return await members.create_all(units, rules.door, rules.actor(person), people=given, lifetime=WEEK)
+async def create_members(
+    rules: ServiceClient, person: Person, *given: NewMember, transactions: CallerTransactions | None = None
+) -> list[Any]:
+    transactions = transactions or rules.transactions(person)
+    return await members.create_all(transactions, rules.auth, rules.actor(person), new_members=given, lifetime=WEEK)
 
 
 def test_outcomes_stand_where_their_rows_stood() -> None:
     unreadable = errors.InvalidInput.of("things.1.id", "No id.")
-    call = Call[str, str]("things", ["a", unreadable, "b", "a", "c"])
-    call.refuse_repeated("name", str)
-    for index, row in call.rows():
-        with call.checking(index) as checks:
+    call = Batch[str, str]("things", ["a", unreadable, "b", "a", "c"])
+    call.reject_duplicates("name", str)
+    for index, row in call.pending_rows():
+        with call.validating(index) as checks:
             if row == "b":
-                checks.problem("name", "Not b.")
-    call.end_all({index: row.upper() for index, row in call.rows()})
+                checks.add_problem("name", "Not b.")
+    call.finish_all({index: row.upper() for index, row in call.pending_rows()})
     first, second, third, fourth, fifth = call.outcomes()
     assert (first, second, fifth) == ("A", unreadable, "C")
-    assert (paths(third), paths(fourth)) == (["things.2.name"], ["things.3.name"])
+    assert (invalid_paths(third), invalid_paths(fourth)) == (["things.2.name"], ["things.3.name"])
 
 
-@pytest.mark.parametrize("size", [0, MOST + 1])
+@pytest.mark.parametrize("size", [0, MAX_ROWS + 1])
 def test_a_call_has_one_to_a_thousand_rows(size: int) -> None:
     with pytest.raises(errors.InvalidInput) as refusal:
-        Call[int, int]("things", range(size))
-    assert paths(refusal.value) == ["things"]
-    assert len(Call[int, int]("things", range(1)).open) == 1
-    assert len(Call[int, int]("things", range(MOST)).open) == MOST
+        Batch[int, int]("things", range(size))
+    assert invalid_paths(refusal.value) == ["things"]
+    assert len(Batch[int, int]("things", range(1)).pending) == 1
+    assert len(Batch[int, int]("things", range(MAX_ROWS)).pending) == MAX_ROWS
 
 
-async def test_who_shuts_out_waits_for_whoever_changes_roles(rules: Rules, world: World) -> None:
+async def test_who_shuts_out_waits_for_whoever_changes_roles(rules: ServiceClient, world: World) -> None:
     acme, owner = world.acme, rules.actor(world.acme.owner)
     assert acme.member.member_id
     ids = [acme.member.member_id]
     async with rules.database.write(owner.identity) as session:
         await tenants.change_role(session, owner, id=ids[0], role=Role.OWNER)
-        shutting = asyncio.create_task(rules.do(acme.admin, members.set_active, ids=ids, is_active=False))
-        await until_blocked(world.connection)
+        shutting = asyncio.create_task(rules.apply(acme.admin, members.set_active, ids=ids, is_active=False))
+        await wait_until_blocked(world.connection)
     with pytest.raises(errors.Forbidden):
         await shutting
     assert await world.connection.fetchval("SELECT is_active FROM memberships WHERE id = $1", ids[0])
 
 
 @pytest.mark.parametrize("who", ["outsider", "member"])
-async def test_each_rule_asks_who_may(rules: Rules, world: World, who: str) -> None:
+async def test_each_rule_asks_who_may(rules: ServiceClient, world: World, who: str) -> None:
     person = world.outsider if who == "outsider" else world.acme.member
-    change = [Change(new_id(), {"title": "x"})]
+    change = [RowChange(new_id(), {"title": "x"})]
     calls: dict[Callable[..., Awaitable[Any]], dict[str, Any]] = {
         members.set_active: {"ids": [new_id()], "is_active": True},
-        products.change_all: {"rows": change},
-        products.restock_all: {"rows": [Arrival(new_id(), 1)]},
-        tasks.change_all: {"rows": change},
+        products.update_all: {"rows": change},
+        products.restock_all: {"rows": [StockReceipt(new_id(), 1)]},
+        tasks.update_all: {"rows": change},
     }
     refused = set()
     for rule, given in calls.items():
         try:
-            await rules.do(person, rule, **given)
+            await rules.apply(person, rule, **given)
         except errors.Forbidden:
             refused.add(rule)
-    newcomer = Newcomer("a@example.com", "A")
+    newcomer = NewMember("a@example.com", "A")
     with pytest.raises(errors.Forbidden):
-        await create_all(rules, person, newcomer)
-    assert refused == (set(calls) if who == "outsider" else set(calls) - {tasks.change_all})
+        await create_members(rules, person, newcomer)
+    assert refused == (set(calls) if who == "outsider" else set(calls) - {tasks.update_all})
     with pytest.raises(errors.Unauthenticated):
-        await members.create_all(rules.units(person), rules.door, Actor(), people=[newcomer], lifetime=WEEK)
+        await members.create_all(rules.transactions(person), rules.auth, Actor(), new_members=[newcomer], lifetime=WEEK)
 
 
 async def test_who_is_no_longer_let_in_costs_no_hash(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed = []
-    monkeypatch.setattr(world.app.parts.door.passwords, "hash_all", hashed.append)
+    monkeypatch.setattr(world.app.components.auth.passwords, "hash_all", hashed.append)
     ended = "UPDATE sessions SET revoked_at = now() WHERE id = $1"
     await world.connection.execute(ended, world.acme.owner.session_id)
     client = world.acme.owner.client
     query = "mutation($u: [CreateUserInput!]!) { createUsers(input: {users: $u}) { __typename } }"
     users = [{"email": "a@example.com", "fullName": "A", "password": PASSWORD}]
-    assert await client.codes(query, u=users) == ["UNAUTHENTICATED"]
+    assert await client.error_codes(query, u=users) == ["UNAUTHENTICATED"]
     assert hashed == []
 
 
-async def test_what_cannot_be_stored_is_refused_row_by_row(rules: Rules, world: World) -> None:
-    added = await create_all(
+async def test_what_cannot_be_stored_is_refused_row_by_row(rules: ServiceClient, world: World) -> None:
+    added = await create_members(
         rules,
         world.acme.owner,
-        Newcomer("nul@example.com", "a\0b"),
-        Newcomer("n\0l@example.com", "N"),
-        Newcomer("half@example.com", "\ud800"),
-        Newcomer("weak@example.com", "W", f"{PASSWORD}\0"),
-        Newcomer("fine@example.com", "F"),
+        NewMember("nul@example.com", "a\0b"),
+        NewMember("n\0l@example.com", "N"),
+        NewMember("half@example.com", "\ud800"),
+        NewMember("weak@example.com", "W", f"{PASSWORD}\0"),
+        NewMember("fine@example.com", "F"),
     )
-    found = [paths(refusal) for refusal in added[:4]]
+    found = [invalid_paths(refusal) for refusal in added[:4]]
     assert found == [["users.0.full_name"], ["users.1.email"], ["users.2.full_name"], ["users.3.password"]]
-    assert isinstance(added[4], Invited)
+    assert isinstance(added[4], IssuedInvitation)
 
-    ids = [await task(world, "t0"), await task(world, "t1")]
-    rows = [Change(ids[0], {"title": "a\0"}), Change(ids[1], {"description": "\0"})]
-    changed = await rules.do(world.acme.owner, tasks.change_all, rows=rows)
-    assert [paths(refusal) for refusal in changed] == [["tasks.0.title"], ["tasks.1.description"]]
+    ids = [await insert_task(world, "t0"), await insert_task(world, "t1")]
+    rows = [RowChange(ids[0], {"title": "a\0"}), RowChange(ids[1], {"description": "\0"})]
+    changed = await rules.apply(world.acme.owner, tasks.update_all, rows=rows)
+    assert [invalid_paths(refusal) for refusal in changed] == [["tasks.0.title"], ["tasks.1.description"]]
 
-    shelf = [await product(world, "p0")]
-    more = [Change(shelf[0], {"sku": "\0", "name": "\0", "description": "\0"})]
-    priced = await rules.do(world.acme.owner, products.change_all, rows=more)
-    assert paths(priced[0]) == ["products.0.sku", "products.0.name", "products.0.description"]
+    shelf = [await insert_product(world, "p0")]
+    more = [RowChange(shelf[0], {"sku": "\0", "name": "\0", "description": "\0"})]
+    priced = await rules.apply(world.acme.owner, products.update_all, rows=more)
+    assert invalid_paths(priced[0]) == ["products.0.sku", "products.0.name", "products.0.description"]
     assert await world.connection.fetchval("SELECT max(version) FROM tasks") == 1
     assert await world.connection.fetchval("SELECT max(version) FROM products") == 1
 
 
-async def test_a_transaction_that_runs_again_begins_anew(rules: Rules, world: World) -> None:
+async def test_a_transaction_that_runs_again_begins_anew(rules: ServiceClient, world: World) -> None:
     given = [
-        Newcomer("a@example.com", "A", PASSWORD),
-        Newcomer("b@example.com", "B"),
-        Newcomer(world.acme.member.email, "M", PASSWORD),
+        NewMember("a@example.com", "A", PASSWORD),
+        NewMember("b@example.com", "B"),
+        NewMember(world.acme.member.email, "M", PASSWORD),
     ]
     owner = world.acme.owner
-    added = await create_all(rules, owner, *given, units=Rehearsed(rules.database, rules.identity(owner)))
+    added = await create_members(
+        rules, owner, *given, transactions=RetriedTransactions(rules.database, rules.identity(owner))
+    )
     assert isinstance(added[0], row_class(Membership))
-    assert isinstance(added[1], Invited)
+    assert isinstance(added[1], IssuedInvitation)
     assert isinstance(added[2], errors.AlreadyExists)
     assert await world.connection.fetchval("SELECT count(*) FROM users WHERE email = 'a@example.com'") == 1
     assert await world.connection.fetchval("SELECT count(*) FROM invitations") == 1
 
 
-async def test_an_account_that_appears_meanwhile_is_left_alone(rules: Rules, world: World) -> None:
-    async with rules.database.write(HERE) as session:
+async def test_an_account_that_appears_meanwhile_is_left_alone(rules: ServiceClient, world: World) -> None:
+    async with rules.database.write(CLIENT) as session:
         row_id = new_id()
-        await assume(session, user_id=row_id)
+        await extend_context(session, user_id=row_id)
         taken = {"id": row_id, "email": "late@example.com", "full_name": "Their own", "password_hash": "theirs"}
         await session.exec(insert(User).values(**taken))
         adding = asyncio.create_task(
-            create_all(rules, world.acme.owner, Newcomer("late@example.com", "Late", PASSWORD))
+            create_members(rules, world.acme.owner, NewMember("late@example.com", "Late", PASSWORD))
         )
-        await until_blocked(world.connection)
+        await wait_until_blocked(world.connection)
     (outcome,) = await adding
-    assert isinstance(outcome, Invited)
+    assert isinstance(outcome, IssuedInvitation)
     rows = await world.connection.fetch("SELECT full_name, password_hash FROM users WHERE email = 'late@example.com'")
     assert [tuple(row) for row in rows] == [("Their own", "theirs")]
 
 
-async def test_two_owners_who_shut_each_other_out_take_turns(rules: Rules, world: World) -> None:
+async def test_two_owners_who_shut_each_other_out_take_turns(rules: ServiceClient, world: World) -> None:
     owner, admin = world.acme.owner, world.acme.admin
     assert owner.member_id
     assert admin.member_id
@@ -193,47 +196,49 @@ async def test_two_owners_who_shut_each_other_out_take_turns(rules: Rules, world
         async with rules.database.write(first.identity) as mine:
             assert await members.set_active(mine, first, ids=[admin.member_id], is_active=False) == 1
             other = asyncio.create_task(members.set_active(theirs, second, ids=[owner.member_id], is_active=False))
-            await until_blocked(world.connection)
+            await wait_until_blocked(world.connection)
         with pytest.raises(errors.IllegalTransition):
             await other
     active = "SELECT count(*) FROM memberships WHERE role = 'OWNER' AND is_active AND tenant_id = $1"
     assert await world.connection.fetchval(active, world.acme.tenant_id) == 1
 
 
-async def test_a_number_that_is_taken_meanwhile_is_refused_and_the_rest_goes_on(rules: Rules, world: World) -> None:
-    ids = [await product(world, "p0"), await product(world, "p1")]
+async def test_a_number_that_is_taken_meanwhile_is_refused_and_the_rest_goes_on(
+    rules: ServiceClient, world: World
+) -> None:
+    ids = [await insert_product(world, "p0"), await insert_product(world, "p1")]
     async with rules.database.write(rules.identity(world.acme.owner)) as session:
         values = {"tenant_id": world.acme.tenant_id, "id": new_id(), "sku": "New", "name": "x"}
         await session.exec(insert(table_of(Product)).values(**values, price_minor=1, currency="EUR"))
-        rows = [Change(ids[0], {"sku": "new"}), Change(ids[1], {"sku": "other"})]
-        changing = asyncio.create_task(rules.do(world.acme.admin, products.change_all, rows=rows))
-        await until_blocked(world.connection)
+        rows = [RowChange(ids[0], {"sku": "new"}), RowChange(ids[1], {"sku": "other"})]
+        changing = asyncio.create_task(rules.apply(world.acme.admin, products.update_all, rows=rows))
+        await wait_until_blocked(world.connection)
     first, second = await changing
     assert isinstance(first, errors.AlreadyExists)
     assert first.field == "products.0.sku"
     assert (second.sku, second.version) == ("other", 2)  # type: ignore[union-attr]  # it was not refused
 
 
-async def test_a_version_is_decided_under_the_lock(rules: Rules, world: World) -> None:
-    task_id = await task(world, "t")
-    rows = [Change(task_id, {"title": "late"}, expected_version=1)]
+async def test_a_version_is_decided_under_the_lock(rules: ServiceClient, world: World) -> None:
+    task_id = await insert_task(world, "t")
+    rows = [RowChange(task_id, {"title": "late"}, expected_version=1)]
     async with rules.database.write(rules.identity(world.acme.owner)) as session:
         await session.exec(text(f"UPDATE tasks SET title = 'early' WHERE id = '{task_id}'"))
-        changing = asyncio.create_task(rules.do(world.acme.member, tasks.change_all, rows=rows))
-        await until_blocked(world.connection)
+        changing = asyncio.create_task(rules.apply(world.acme.member, tasks.update_all, rows=rows))
+        await wait_until_blocked(world.connection)
     (outcome,) = await changing
     assert isinstance(outcome, errors.VersionConflict)
     assert (outcome.model, outcome.version) == (Task, 2)
     assert await world.connection.fetchval("SELECT title FROM tasks") == "early"
 
 
-async def test_accounts_are_made_only_as_announced(rules: Rules, world: World) -> None:
+async def test_accounts_are_made_only_as_announced(rules: ServiceClient, world: World) -> None:
     database, identity = rules.database, rules.identity(world.acme.owner)
     announced, other = new_id(), new_id()
 
     async def make(row_id: UUID, announcing: list[UUID]) -> set[UUID]:
         async with database.write(identity) as session:
-            await assume(session, creating=announcing)
+            await extend_context(session, creating=announcing)
             await session.exec(insert(User).values(id=row_id, email=f"{row_id}@example.com", full_name="x"))
             return set((await session.exec(select(table_of(User).c.id))).scalars())
 
@@ -245,9 +250,9 @@ async def test_accounts_are_made_only_as_announced(rules: Rules, world: World) -
         assert set((await session.exec(select(table_of(User).c.id))).scalars()) == {world.acme.owner.user_id}
 
 
-async def test_owners_are_made_by_owners(rules: Rules, world: World) -> None:
+async def test_owners_are_made_by_owners(rules: ServiceClient, world: World) -> None:
     with pytest.raises(errors.Forbidden):
-        await create_all(rules, world.acme.admin, Newcomer("a@example.com", "A", role=Role.OWNER))
+        await create_members(rules, world.acme.admin, NewMember("a@example.com", "A", role=Role.OWNER))
     assert await world.connection.fetchval("SELECT count(*) FROM invitations") == 0
 
 
@@ -301,10 +306,10 @@ async def test_the_migration_keeps_the_keys_both_ways(world: World, urls: Urls) 
     assert await world.connection.fetchval("SELECT outcome_id FROM idempotency_keys") == outcome
     await asyncio.to_thread(migrate.upgrade, urls.owner, urls.runtime)
     assert await world.connection.fetchval("SELECT outcome_ids FROM idempotency_keys") == [outcome]
-    await asyncio.to_thread(migrate.check, urls.owner, urls.runtime)
+    await asyncio.to_thread(migrate.require_no_differences, urls.owner, urls.runtime)
 
 
-async def test_a_registration_still_makes_its_own_account(rules: Rules, world: World) -> None:
+async def test_a_registration_still_makes_its_own_account(rules: ServiceClient, world: World) -> None:
     given = {"email": "new@example.com", "full_name": "New", "password": PASSWORD}
-    opened = await accounts.register(rules.units(world.outsider), rules.door, HERE, **given)
+    opened = await accounts.register(rules.transactions(world.outsider), rules.auth, CLIENT, **given)
     assert opened.identity.user_id is not None
