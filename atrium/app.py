@@ -132,10 +132,7 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         lifespan=lambda _app: components.run_background_services(),
         telemetry={"tracing": False, "metrics": False, "logs": False},  # logs and metrics are our own
     )
-    app.state.parts = components
-
-    async def build_context(request: http.OperationRequest) -> Context:
-        return await components.build_context(request)
+    app.state.components = components
 
     async def require_no_pending_migrations() -> None:
         if await migrate.has_pending_migrations(database_url):
@@ -145,7 +142,7 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         app,
         settings=settings,
         schema=components.schema,
-        get_context=build_context,
+        get_context=components.build_context,
         key_set=keys.jwks(),
         observe=metrics.observe,
     )

@@ -61,7 +61,7 @@ class Page:
 
 async def load_page(session: AnySession, actor: Actor, collection: Collection, request: PageRequest) -> Page:
     """One page of everything that the actor sees of a collection."""
-    rows = _select_visible(actor, collection, request)
+    rows = _visible_rows(actor, collection, request)
     rows = rows.add_columns(encode_cursor(*order_keys(collection, request)[:2]).label("cursor"))
     result = await session.exec(apply_page(rows, collection, request, LIMIT), params=bind_values(actor, request))
     return _to_page([tuple(row) for row in result], collection, request)
@@ -69,7 +69,7 @@ async def load_page(session: AnySession, actor: Actor, collection: Collection, r
 
 async def count_rows(session: AnySession, actor: Actor, collection: Collection, request: PageRequest) -> int:
     """How many rows the whole list has."""
-    rows = _select_visible(actor, collection, request)
+    rows = _visible_rows(actor, collection, request)
     statement = select(func.count()).select_from(rows.subquery())
     return int((await session.exec(statement, params=bind_values(actor, request))).scalar_one())
 
@@ -83,7 +83,7 @@ async def pages_by_parent(
     parents: Sequence[UUID],
 ) -> dict[UUID, Page]:
     """The same page under each of many parents, whose ids are in the rows' column `key`; one statement."""
-    rows = _select_visible(actor, collection, request, (key, PARENT.c.id))
+    rows = _visible_rows(actor, collection, request, (key, PARENT.c.id))
     sort, _row_id, downwards = order_keys(collection, request)
     inner = apply_page(rows.add_columns(sort.label("sort")), collection, request, LIMIT).lateral("page")
     *columns, outer_sort = inner.c
@@ -109,7 +109,7 @@ async def counts_by_parent(
     parents: Sequence[UUID],
 ) -> dict[UUID, int]:
     """How many rows the whole list has under each of many parents; one statement."""
-    rows = _select_visible(actor, collection, request, (key, PARENT.c.id))
+    rows = _visible_rows(actor, collection, request, (key, PARENT.c.id))
     each = select(func.count()).select_from(rows.correlate(PARENT).subquery()).scalar_subquery()
     values = {**bind_values(actor, request), "parents": list(parents)}
     result = await session.exec(select(PARENT.c.id, each).select_from(PARENT), params=values)
@@ -159,7 +159,7 @@ def slice_page(edges_found: Sequence[Edge], request: PageRequest) -> Page:
     return Page(edges, has_next_page=more, has_previous_page=request.cursor is not None)
 
 
-def _select_visible(
+def _visible_rows(
     actor: Actor, collection: Collection, request: PageRequest, parent: tuple[str, ColumnElement[Any]] | None = None
 ) -> Select[Any]:
     return select_list(collection, actor.permissions, [name for name, _ in request.filters], parent)

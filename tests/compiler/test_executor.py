@@ -324,7 +324,7 @@ async def test_the_walls_stand_before_anything_is_read(
         sent.append((statement, list(values)))
         return await answer(statement, values, **options)
 
-    monkeypatch.setattr(database, "answer", noted)
+    monkeypatch.setattr(database, "fetch_value", noted)
     expected = await member.client.run(NESTED)
     ((statement, values),) = sent
     settings = {"timezone": "UTC", **planner}

@@ -93,7 +93,7 @@ async def test_an_edit_of_which_nobody_knows_is_not_tried_again(
     async def fails(*_args: Any, **_options: Any) -> str:
         raise failure
 
-    monkeypatch.setattr(database, "answer", fails)
+    monkeypatch.setattr(database, "fetch_value", fails)
     assert await client.error_codes(RENAME, id=row, title="new") == ["SERVICE_UNAVAILABLE"]
     assert await executors.world.connection.fetchval("SELECT title FROM tasks WHERE id = $1::uuid", row[5:]) == "old"
 
@@ -128,7 +128,7 @@ async def test_whoever_edits_is_let_in_before_a_row_is_looked_for(
         sent.append((statement, list(values)))
         return await answer(statement, values, **options)
 
-    monkeypatch.setattr(database, "answer", noted)
+    monkeypatch.setattr(database, "fetch_value", noted)
     await acme.member.client.run(RENAME, id=await task(executors), title="new")
     ((statement, values),) = sent
     connection = await asyncpg.connect(urls.plain("runtime"), server_settings={"timezone": "UTC", **planner})

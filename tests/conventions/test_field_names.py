@@ -93,7 +93,7 @@ def test_a_name_out_of_place_is_seen() -> None:
     assert inconsistencies(replace(tasks, filters={"title": title == bindparam("name")})) == {"title"}
     assert inconsistencies(replace(tasks, filters={"title": title == "Plan"})) == {"title"}
     assert inconsistencies(replace(tasks, defaults={"deleted": False})) == {"deleted"}
-    assert inconsistencies(replace(tasks, guarded={"secret": Permission.ACCOUNT})) == {"secret"}
+    assert inconsistencies(replace(tasks, restricted={"secret": Permission.ACCOUNT})) == {"secret"}
     assert inconsistencies(replace(tasks, default_order=("size", True))) == {"size"}
     by_value = SortOrder.by(bindparam("size", type_=Text()))
     assert inconsistencies(replace(tasks, orders={**tasks.orders, "size": by_value})) == {"size"}
@@ -113,7 +113,7 @@ def declared_fields() -> dict[str, Field]:
         for name in SCHEMA._schema.type_map  # noqa: SLF001  # the way Strawberry's own extensions reach it
         if isinstance(definition := SCHEMA.get_type_by_name(name), StrawberryObjectDefinition)
         for field in definition.fields
-        if isinstance(field, Field) and hasattr(field, "definition")
+        if isinstance(field, Field) and hasattr(field, "binding")
     }
 
 

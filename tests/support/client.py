@@ -81,7 +81,7 @@ class App:
     components: Components = field(init=False)
 
     def __post_init__(self) -> None:
-        self.components = self.fastapi.state.parts
+        self.components = self.fastapi.state.components
 
     def client_with(self, token: str | None = None) -> Client:
         """A client with this token."""

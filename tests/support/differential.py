@@ -185,13 +185,13 @@ class BothExecutors:
 
     def use_compiler(self, compiler: Any) -> None:
         """Have this compiler answer from here on, and note what it does."""
-        answer = compiler.answer
+        answer = compiler.execute
 
         async def noted(*args: Any, **options: Any) -> CompiledResult:
             self.compiled_results.append(await answer(*args, **options))
             return self.compiled_results[-1]
 
-        compiler.answer = noted
+        compiler.execute = noted
         self.compiled.components.schema.compiler = compiler
 
     def random_caller(self, randomness: random.Random) -> Caller:
