@@ -7,8 +7,8 @@ import strawberry
 from strawberry import UNSET
 
 import models
+from graph.fields.columns import column
 from graph.fields.connection import Connection
-from graph.fields.declared import Node, backed_by, column, connection, to_many
 from graph.fields.descriptions import input_type, object_type, result_union
 from graph.fields.errors import (
     AlreadyExists,
@@ -21,6 +21,8 @@ from graph.fields.errors import (
 )
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation, mutation_without_transaction
+from graph.fields.node import Node, backed_by
+from graph.fields.relations import connection, to_many
 from graph.fields.viewer import equals_viewer, viewer_attribute, viewer_reference
 from graph.runtime.context import Context
 from models.database import WriteSession

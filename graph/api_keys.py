@@ -8,11 +8,12 @@ from strawberry import UNSET
 
 import models
 from graph.fields.connection import Connection
-from graph.fields.declared import Node, backed_by, connection, to_one
 from graph.fields.descriptions import input_type, object_type, result_union
 from graph.fields.errors import InvalidInput, NotFound
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation, mutation_without_transaction
+from graph.fields.node import Node, backed_by
+from graph.fields.relations import connection, to_one
 from graph.fields.viewer import one_time_secret
 from graph.runtime.context import Context
 from models import Role

@@ -14,10 +14,13 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.utils.str_converters import to_camel_case
 
 import models
+from graph.fields.columns import Column, column
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import NODE_TYPES, Column, DeclaredField, Node, ToOne, backed_by, column, connection, to_one
+from graph.fields.declared import NODE_TYPES, DeclaredField
 from graph.fields.descriptions import enum, input_type, object_type
 from graph.fields.inputs import any_id, id_of
+from graph.fields.node import Node, backed_by
+from graph.fields.relations import ToOne, connection, to_one
 from graph.fields.scalars import JSON, to_global_id
 from models import AuditAction
 from models.base import Model, table_of

@@ -12,7 +12,6 @@ import models
 from graph import audit, subscriptions
 from graph.fields.as_of import by_id_as_of
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import Node, backed_by, connection, to_many, to_one
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import (
     AlreadyExists,
@@ -24,6 +23,8 @@ from graph.fields.errors import (
 )
 from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
+from graph.fields.node import Node, backed_by
+from graph.fields.relations import connection, to_many, to_one
 from graph.runtime.context import Info
 from models.database import WriteSession
 from services import documents

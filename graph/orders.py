@@ -11,8 +11,8 @@ from strawberry import UNSET
 import models
 from graph import subscriptions
 from graph.fields.as_of import by_id_as_of
+from graph.fields.columns import expression, money
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import Node, backed_by, connection, expression, money, to_many, to_one
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import (
     IdempotencyConflict,
@@ -25,6 +25,8 @@ from graph.fields.errors import (
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.money import Money
 from graph.fields.mutations import Mutation, mutation
+from graph.fields.node import Node, backed_by
+from graph.fields.relations import connection, to_many, to_one
 from graph.products import Product
 from graph.runtime.context import Info
 from models import OrderStatus

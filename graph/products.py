@@ -11,13 +11,15 @@ from strawberry import UNSET
 import models
 from graph import audit
 from graph.fields.bulk import Outcome, Outcomes, parse_changes, parse_rows, to_outcomes
+from graph.fields.columns import expression, money
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import Node, backed_by, by_id, connection, expression, money, to_many
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import AlreadyExists, IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.money import Money, MoneyInput
 from graph.fields.mutations import mutation
+from graph.fields.node import Node, backed_by
+from graph.fields.relations import by_id, connection, to_many
 from models import Currency
 from models.database import WriteSession
 from services import products

@@ -9,11 +9,12 @@ from strawberry import UNSET
 
 import models
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import Node, backed_by, by_id, connection, to_many
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation
+from graph.fields.node import Node, backed_by
+from graph.fields.relations import by_id, connection, to_many
 from models.database import WriteSession
 from services import projects
 from services.permissions import Actor

@@ -25,7 +25,7 @@ from services.authentication import (
     record_attempt,
     verify_password,
 )
-from services.email import messages
+from services.email import tokens as email_tokens
 from services.email.messages import OutgoingEmail
 from services.errors import IllegalTransition, InvalidCredentials, InvalidInput, InvalidToken, RateLimited
 from services.permissions import Actor, Permission
@@ -65,7 +65,7 @@ async def request_password_reset(
             return seconds, None, False
         user_id = account.id if account else new_id()
         await extend_context(session, user_id=user_id)
-        return 0, *(await messages.issue_email_token(session, auth.emails, EmailTokenKind.RESET, user_id, email))
+        return 0, *(await email_tokens.issue_email_token(session, auth.emails, EmailTokenKind.RESET, user_id, email))
 
     seconds, message, exists = await transactions.write(work, client)
     if message is None:
@@ -91,14 +91,16 @@ async def reset_password(
     with validating() as validator:
         for sentence in security.password_weaknesses(new_password):
             validator.add_problem("new_password", sentence)
-    presented = messages.parse_email_token(token, EmailTokenKind.RESET)
+    presented = email_tokens.parse_email_token(token, EmailTokenKind.RESET)
     # A hash is dear, and is made for nobody who has no good token.
-    if presented is None or not await transactions.write(lambda session: messages.is_valid(session, presented), client):
+    if presented is None or not await transactions.write(
+        lambda session: email_tokens.is_valid(session, presented), client
+    ):
         raise InvalidToken
     hashed = await hash_password(auth, new_password)
 
     async def work(session: WriteSession) -> tuple[str, int]:
-        spent = await messages.consume_token(session, presented)
+        spent = await email_tokens.consume_token(session, presented)
         if spent is None:
             raise InvalidToken
         proved = func.coalesce(col(User.email_verified_at), func.clock_timestamp())
@@ -106,7 +108,7 @@ async def reset_password(
         changed = update(User).where(*same).values(password_hash=hashed, email_verified_at=proved)
         if not (await session.exec(changed.returning(col(User.id)))).all():
             raise InvalidToken
-        await messages.revoke_tokens(session, spent.user_id, *EmailTokenKind)
+        await email_tokens.revoke_tokens(session, spent.user_id, *EmailTokenKind)
         await clear_attempts(session, auth, client, spent.email)
         return spent.email, await revoke(session, Actor.of(replace(client, user_id=spent.user_id)))
 
@@ -166,12 +168,12 @@ async def verify_email(transactions: Transactions, auth: AuthConfig, client: Ide
         InvalidToken: unknown, used, over, of another kind, or the account is inactive or has another address now.
         AlreadyExists: the address has become another account's in the meantime.
     """
-    presented = messages.parse_email_token(token, EmailTokenKind.VERIFY, EmailTokenKind.CHANGE)
+    presented = email_tokens.parse_email_token(token, EmailTokenKind.VERIFY, EmailTokenKind.CHANGE)
     if presented is None:
         raise InvalidToken
 
     async def work(session: WriteSession) -> tuple[str, str]:
-        spent = await messages.consume_token(session, presented)
+        spent = await email_tokens.consume_token(session, presented)
         if spent is None:
             raise InvalidToken
         mine = (col(User.id) == spent.user_id, col(User.is_active))
@@ -182,7 +184,7 @@ async def verify_email(transactions: Transactions, auth: AuthConfig, client: Ide
         async with unique_violation_as(UNIQUE_CONSTRAINTS):
             await session.exec(update(User).where(*mine).values(**proved))
         done = [*EmailTokenKind] if spent.kind == EmailTokenKind.CHANGE else [EmailTokenKind.VERIFY]
-        await messages.revoke_tokens(session, spent.user_id, *done)
+        await email_tokens.revoke_tokens(session, spent.user_id, *done)
         return str(old), spent.email
 
     old, new = await transactions.write(work, client)
@@ -199,7 +201,7 @@ async def _send_token(
     transactions: Transactions, auth: AuthConfig, kind: EmailTokenKind, account: User, email: str
 ) -> timedelta:
     message, exists = await transactions.write(
-        lambda session: messages.issue_email_token(session, auth.emails, kind, account.id, email)
+        lambda session: email_tokens.issue_email_token(session, auth.emails, kind, account.id, email)
     )
     if exists:
         auth.emails.mailer.send_later(message)

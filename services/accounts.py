@@ -24,6 +24,7 @@ from services.authentication import (
     verify_password,
 )
 from services.email import messages
+from services.email import tokens as email_tokens
 from services.errors import AlreadyExists, InvalidCredentials
 from services.permissions import USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
@@ -91,7 +92,7 @@ async def register(
         made = insert(User).values(**values).on_conflict_do_nothing(index_elements=["email"])
         if not (await session.exec(made.returning(col(User.id)))).all():
             raise AlreadyExists("email", "There is an account with this e-mail already.")
-        message, _ = await messages.issue_email_token(session, auth.emails, EmailTokenKind.VERIFY, user_id, email)
+        message, _ = await email_tokens.issue_email_token(session, auth.emails, EmailTokenKind.VERIFY, user_id, email)
         return await open_session(session, auth, client, user_id, None), message
 
     opened, message = await transactions.write(work, client)
@@ -146,7 +147,7 @@ async def change_password(
         if not (await session.exec(changed_hash)).all():
             raise InvalidCredentials(WRONG_PASSWORD_MESSAGE)  # no longer: it was changed while it was being checked
         await clear_attempts(session, auth, actor.identity, account.email)
-        await messages.revoke_tokens(session, account.id, EmailTokenKind.RESET, EmailTokenKind.CHANGE)
+        await email_tokens.revoke_tokens(session, account.id, EmailTokenKind.RESET, EmailTokenKind.CHANGE)
         return await revoke(session, actor, col(LoginSession.id) != actor.identity.session_id)
 
     return await transactions.write(work)

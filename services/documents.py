@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from models import Document, Project
 from models.base import now, table_of
-from models.database import AnySession, WriteSession, fetch
+from models.database import ReadSession, WriteSession, fetch
 from services.errors import IllegalTransition, InvalidInput
 from services.eventlog import row_history
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
@@ -242,7 +242,7 @@ async def purge_old(session: WriteSession, tenant_id: UUID, *, before: datetime,
     return len(purged)
 
 
-async def as_of(session: AnySession, actor: Actor, *, id: UUID, moment: datetime) -> Document | None:
+async def as_of(session: ReadSession, actor: Actor, *, id: UUID, moment: datetime) -> Document | None:
     """The document as it was at a moment, by what the audit log says of it; be it in the trash by now.
 
     None before it was made, while it was in the trash, and once it was purged.

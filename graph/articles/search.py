@@ -12,16 +12,17 @@ from strawberry.types.arguments import StrawberryArgument
 
 from graph.articles.types import Article, ArticleFilter
 from graph.fields.connection import Connection, PageInfo, to_page_info
-from graph.fields.declared import argument, by_id, connection, to_one
+from graph.fields.declared import argument
 from graph.fields.descriptions import enum, object_type
 from graph.fields.inputs import page_kwargs, to_kwargs
 from graph.fields.match_fields import match_field, search_field
+from graph.fields.relations import by_id, connection, to_one
 from graph.runtime.context import Info
 from models import ArticleLanguage
 from services import articles
 from services.articles import ARTICLE_SEARCH
 from services.errors import InvalidInput
-from services.queries.collection import PageRequest
+from services.queries.page_request import PageRequest
 
 if TYPE_CHECKING:
     from graph.tenants import User

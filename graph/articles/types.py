@@ -11,11 +11,12 @@ import models
 from graph import audit
 from graph.fields.bulk import Outcome, Outcomes, parse_rows, to_outcomes
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.declared import Node, backed_by, to_many, to_one
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
+from graph.fields.node import Node, backed_by
+from graph.fields.relations import to_many, to_one
 from models import ArticleLanguage, ArticleStatus
 from models.database import WriteSession
 from services import articles

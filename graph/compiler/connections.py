@@ -18,10 +18,11 @@ from graph.compiler.derived_table import DerivedTable
 from graph.compiler.json_text import JsonExpression, JsonLiteral
 from graph.compiler.selection import FieldSelection, OperationTree, SelectionSet, Unsupported
 from graph.compiler.sql import SqlBuilder
-from graph.fields.declared import ConnectionField
+from graph.fields.relations import ConnectionField
 from services.permissions import Permission
-from services.queries.collection import MAX_PAGE_SIZE, Collection, PageRequest
+from services.queries.collection import Collection
 from services.queries.cursors import encode_cursor
+from services.queries.page_request import MAX_PAGE_SIZE, PageRequest
 from services.queries.statements import apply_page, order_keys, select_list
 
 __all__ = ["ConnectionCompiler", "Objects", "compile_connection"]

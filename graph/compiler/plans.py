@@ -17,7 +17,7 @@ from graph.compiler.statement import compile_query
 from graph.compiler.update_statement import compile_update
 from models.database.identity import Identity, enter_arguments, read_enter_arguments
 from services.permissions import Permission
-from services.queries.collection import PageRequest
+from services.queries.page_request import PageRequest
 from services.writes.row_update import RowUpdate
 
 __all__ = ["Plan", "build_plan", "plan_key"]

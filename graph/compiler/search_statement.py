@@ -22,8 +22,8 @@ from graph.compiler.json_text import JsonExpression
 from graph.compiler.selection import FieldSelection, SelectionSet
 from graph.compiler.serialization import serialize
 from graph.compiler.sql import column_ref
-from graph.fields.declared import ToOne
 from graph.fields.match_fields import MatchField, SearchField
+from graph.fields.relations import ToOne
 from services.queries.search_source import SearchSource
 from services.queries.statements import keyset_condition
 

@@ -25,7 +25,7 @@ from graph.compiler.json_text import JsonExpression, JsonLiteral
 from graph.compiler.selection import FieldSelection, OperationTree, SelectionSet, Unsupported
 from graph.compiler.serialization import serialize, serialize_money
 from graph.compiler.sql import ENTER_ALIAS, IDENTITY_COLUMNS, ParameterSource, SqlBuilder, column_ref, quote_literal
-from graph.fields import declared, match_fields, viewer
+from graph.fields import columns, declared, match_fields, relations, viewer
 from graph.fields.node import NodeField, NodesField
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS
 from services.errors import DomainError
@@ -139,7 +139,7 @@ class ObjectCompiler:
 
 
 def _compile_column(
-    _objects: ObjectCompiler, selected: FieldSelection, field: declared.Column, rows: DerivedTable
+    _objects: ObjectCompiler, selected: FieldSelection, field: columns.Column, rows: DerivedTable
 ) -> JsonExpression:
     name = field.column or field.python_name
     value, facts = rows.column(name), rows.column_facts(name)
@@ -149,26 +149,26 @@ def _compile_column(
 
 
 def _compile_global_id(
-    _objects: ObjectCompiler, _selected: FieldSelection, field: declared.GlobalId, rows: DerivedTable
+    _objects: ObjectCompiler, _selected: FieldSelection, field: columns.GlobalId, rows: DerivedTable
 ) -> JsonExpression:
     return JsonExpression.concat(JsonLiteral(f'"{field.binding.name}:'), f"{rows.column('id')}::text", JsonLiteral('"'))
 
 
 def _compile_to_one(
-    objects: ObjectCompiler, selected: FieldSelection, field: declared.ToOne, rows: DerivedTable
+    objects: ObjectCompiler, selected: FieldSelection, field: relations.ToOne, rows: DerivedTable
 ) -> JsonExpression:
     return objects.compile_one(selected, field.target.collection, field.key, rows.column(field.column))
 
 
 def _compile_expression(
-    objects: ObjectCompiler, selected: FieldSelection, field: declared.ExpressionField, rows: DerivedTable
+    objects: ObjectCompiler, selected: FieldSelection, field: columns.ExpressionField, rows: DerivedTable
 ) -> JsonExpression:
     value = objects.named_expression(rows, field.expression)
     return serialize(str(value), value.type, selected.type)
 
 
 def _compile_money(
-    objects: ObjectCompiler, selected: FieldSelection, field: declared.MoneyField, rows: DerivedTable
+    objects: ObjectCompiler, selected: FieldSelection, field: columns.MoneyField, rows: DerivedTable
 ) -> JsonExpression:
     currency, facts = rows.column(field.currency), rows.column_facts(field.currency)
     minor = objects.named_expression(rows, field.minor) if field.computed else rows.column(field.minor)
@@ -210,13 +210,13 @@ def _compile_one_time_secret(
 
 
 def _compile_connection(
-    objects: ObjectCompiler, selected: FieldSelection, field: declared.ConnectionField, _rows: DerivedTable
+    objects: ObjectCompiler, selected: FieldSelection, field: relations.ConnectionField, _rows: DerivedTable
 ) -> JsonExpression:
     return compile_connection(objects, selected, field, None)
 
 
 def _compile_to_many(
-    objects: ObjectCompiler, selected: FieldSelection, field: declared.ToMany, rows: DerivedTable
+    objects: ObjectCompiler, selected: FieldSelection, field: relations.ToMany, rows: DerivedTable
 ) -> JsonExpression:
     return compile_connection(objects, selected, field, (field.column, rows.column(field.key)))
 
@@ -247,7 +247,7 @@ def _compile_match_field(
 
 
 def _compile_by_id(
-    objects: ObjectCompiler, selected: FieldSelection, field: declared.ByIdField, _rows: DerivedTable
+    objects: ObjectCompiler, selected: FieldSelection, field: relations.ByIdField, _rows: DerivedTable
 ) -> JsonExpression:
     value = objects.builder.parameter(selected.site, "id", Uuid())
     return objects.compile_one(selected, field.target.collection, "id", value)
@@ -287,18 +287,18 @@ def _compile_nodes(
 
 
 FIELD_COMPILERS: Mapping[type[declared.DeclaredField], Callable[..., JsonExpression]] = {
-    declared.Column: _compile_column,
-    declared.GlobalId: _compile_global_id,
-    declared.ToOne: _compile_to_one,
-    declared.ExpressionField: _compile_expression,
-    declared.MoneyField: _compile_money,
+    columns.Column: _compile_column,
+    columns.GlobalId: _compile_global_id,
+    relations.ToOne: _compile_to_one,
+    columns.ExpressionField: _compile_expression,
+    columns.MoneyField: _compile_money,
     viewer.ViewerAttribute: _compile_viewer_attribute,
     viewer.EqualsViewer: _compile_equals_viewer,
     viewer.OneTimeSecret: _compile_one_time_secret,
-    declared.ByIdField: _compile_by_id,
+    relations.ByIdField: _compile_by_id,
     viewer.ViewerReference: _compile_viewer_reference,
-    declared.ConnectionField: _compile_connection,
-    declared.ToMany: _compile_to_many,
+    relations.ConnectionField: _compile_connection,
+    relations.ToMany: _compile_to_many,
     match_fields.SearchField: _compile_search,
     match_fields.MatchField: _compile_match_field,
     NodeField: _compile_node,

@@ -23,8 +23,10 @@ from graph.compiler.json_text import JsonExpression
 from graph.compiler.selection import SILENT, FieldSelection, OperationTree, SelectionSet, Unsupported
 from graph.compiler.sql import ENTER_ALIAS, SqlBuilder
 from graph.compiler.statement import ObjectCompiler, Statement
-from graph.fields.declared import NODE_TYPES, Column, GlobalId, MoneyField, ToOne, TypeBinding
+from graph.fields.columns import Column, GlobalId, MoneyField
+from graph.fields.declared import NODE_TYPES, TypeBinding
 from graph.fields.mutations import Mutation
+from graph.fields.relations import ToOne
 from models.base import Model, table_of
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS
 from services.permissions import Permission

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from strawberry.types.arguments import StrawberryArgument
 
-from graph.fields.declared import ByIdField, NotCompilable, argument
+from graph.fields.declared import NotCompilable, argument
+from graph.fields.relations import ByIdField
 
 __all__ = ["ByIdAsOfField", "by_id_as_of"]
 

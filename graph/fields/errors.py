@@ -17,8 +17,9 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
-from graph.fields.declared import NODE_TYPES, Node
+from graph.fields.declared import NODE_TYPES
 from graph.fields.descriptions import interface, object_type
+from graph.fields.node import Node
 from graph.runtime.context import Info
 from models.database.errors import DatabaseUnavailable, TransactionConflict
 from services import errors

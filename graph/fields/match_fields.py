@@ -13,7 +13,7 @@ from typing import Any
 from strawberry.types.arguments import StrawberryArgument
 
 from graph.fields.declared import DeclaredField, NotCompilable, with_attributes
-from services.queries.collection import PageRequest
+from services.queries.page_request import PageRequest
 from services.queries.search_source import SearchSource
 
 __all__ = ["MatchField", "SearchField", "match_field", "search_field"]

@@ -1,18 +1,69 @@
 """Anything by its id: `node` and `nodes`."""
 
 import asyncio
-from typing import Any
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
 from uuid import UUID
 
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.base import get_object_definition
 
-from graph.fields.declared import NODE_TYPES, DeclaredField, Node, argument
-from graph.fields.descriptions import object_type
+from graph.fields.columns import GlobalId, column
+from graph.fields.declared import NODE_TYPES, DeclaredField, TypeBinding, argument
+from graph.fields.descriptions import describe_attributes, docstring_summary, interface, object_type
 from graph.fields.scalars import decode_global_id
+from models.base import Model, row_class
 from services.errors import InvalidInput
+from services.queries.collection import Collection
 
-__all__ = ["NodeField", "NodesField", "Queries"]
+__all__ = ["Node", "NodeField", "NodesField", "Queries", "backed_by"]
+
+ClassType = TypeVar("ClassType", bound=type)
+
+
+@interface
+class Node:
+    """Anything with an id of its own."""
+
+    id: strawberry.ID = strawberry.field(description="The id, unique among all things of all types; opaque.")
+
+
+def backed_by(collection: Collection, name: str | None = None) -> Callable[[ClassType], ClassType]:
+    """Make a class the GraphQL type of a collection's rows.
+
+    Its annotations become fields: those without a declaration are columns of the same name. Rows resolve directly;
+    they are never copied into instances of the class.
+    """
+
+    def decorate(cls: ClassType) -> ClassType:
+        binding = TypeBinding(name or cls.__name__, collection)
+        annotations = inspect.get_annotations(cls)
+        for attribute in annotations:
+            if attribute not in cls.__dict__:
+                setattr(cls, attribute, column())
+        if issubclass(cls, Node):
+            cls.id = GlobalId(description="The id, unique among all things of all types; opaque.")  # type: ignore[assignment]  # a declaration
+            cls.__annotations__["id"] = strawberry.ID
+            NODE_TYPES[binding.name] = binding
+        cls.is_type_of = staticmethod(_row_check(collection.model))  # type: ignore[attr-defined]  # Strawberry's hook
+        cls.__type_binding__ = binding  # type: ignore[attr-defined]  # where `binding_of` finds it
+        type_: ClassType = strawberry.type(
+            describe_attributes(cls), name=binding.name, description=docstring_summary(cls)
+        )
+        for field in get_object_definition(type_, strict=True).fields:
+            if isinstance(field, DeclaredField):
+                field.binding = binding
+        return type_
+
+    return decorate
+
+
+def _row_check(model: type[Model]) -> Callable[[Any, Any], bool]:
+    classes = (model, row_class(model))
+    return lambda value, _info: isinstance(value, classes)
+
 
 MAX_NODE_IDS = 100
 

@@ -13,8 +13,9 @@ from aiodataloader import DataLoader
 from models.database import ReadSession
 from services.permissions import Actor
 from services.queries import loading
-from services.queries.collection import Collection, PageRequest
+from services.queries.collection import Collection
 from services.queries.loading import Page
+from services.queries.page_request import PageRequest
 
 __all__ = ["Loaders"]
 

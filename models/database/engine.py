@@ -6,32 +6,26 @@ for longer, so a pooled connection carries nothing from one person to the next.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NewType, TypeVar, cast
+from typing import Any
 from uuid import UUID
 from weakref import WeakSet
 
 from sqlalchemy import event, text
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.sql.selectable import TypedReturnsRows
-from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.base import Model, row_class
 from models.database.errors import (
     DatabaseUnavailable,
     InvalidValue,
     ReplicaLagging,
     SessionNotLive,
     StatementRejected,
-    TransactionConflict,
     translate_errors,
 )
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS, Identity, enter_arguments, read_enter_arguments
 from models.database.pool import (
-    CANCEL_GRACE_SECONDS,
     AutocommitConnection,
     ConnectionLimiter,
     ConnectionStack,
@@ -40,139 +34,17 @@ from models.database.pool import (
     require_replayed,
     run_fetch,
 )
+from models.database.session import SET_CONTEXT_STATEMENT, DatabaseSession, ReadSession, WriteSession, _open_session
 
-__all__ = [
-    "AnySession",
-    "Database",
-    "DatabaseSession",
-    "ReadSession",
-    "WriteSession",
-    "extend_context",
-    "fetch",
-]
+__all__ = ["Database"]
 
 CLOSE_SECONDS = 2.0  # that a server gets to say goodbye
 
 ENTER_STATEMENT = text(f"SELECT 1 FROM atrium_enter({', '.join(f':{name}' for name in ENTER_PARAMETERS)})")  # noqa: S608  # names of ours
-SET_CONTEXT_STATEMENT = text("SELECT set_config('app.' || :name, :value, true)")
 
 # Where the log of the primary ends, in bytes. Not where it was flushed to: a commit may be visible before.
 CURRENT_LSN_QUERY = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
 CHECK_LIVE_QUERY = f"{CURRENT_LSN_QUERY} FROM {ENTER_CALL}"
-
-
-class DatabaseSession(AsyncSession):
-    """A session whose statements take turns.
-
-    Fields of one operation resolve concurrently, and one connection runs one statement at a time. The lock covers a
-    single statement, never an await of anything else, so no two fields can wait for each other.
-
-    Statements go to the connection past SQLAlchemy's ORM (docs/decisions/0023): rows are read as rows, and nothing is
-    kept in an identity map.
-    """
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        super().__init__(bind=connection, expire_on_commit=False, autoflush=False)
-        self._connection = connection
-        self._turn = asyncio.Lock()
-        self._running: asyncio.Future[Any] | None = None
-        self._ended = False
-        self.statements = 2  # BEGIN and the entry
-        self.failed = False
-        """Whether a statement failed, so that what was read is not all that there was to read."""
-
-    async def exec(self, statement: Any, *, params: Any = None, **options: Any) -> Any:
-        """Run one statement, when it is its turn.
-
-        Whoever waits for it is cancelled when a neighbouring field fails. The statement goes on nevertheless: one that
-        is broken off takes the connection along, and with it the fields that are still wanted.
-
-        Raises:
-            Retry, Unreachable.
-        """
-        assert not options, "those are the ORM's, and would be lost"
-        await self._turn.acquire()
-        if self._ended:
-            self._turn.release()
-            raise asyncio.CancelledError  # its operation is over, and nobody waits any more
-        self.statements += 1
-        self._running = asyncio.ensure_future(self._run(statement, params))
-        self._running.add_done_callback(lambda _: self._turn.release())
-        return await asyncio.shield(self._running)
-
-    async def end(self) -> None:
-        """Begin no further statement; give the one under way some time, then break it off."""
-        self._ended = True
-        if self._running is not None and not self._running.done():
-            _, late = await asyncio.wait([self._running], timeout=CANCEL_GRACE_SECONDS)
-            for statement in late:
-                statement.cancel()
-                await asyncio.wait([statement])
-
-    def begin_nested(self) -> Any:
-        """A savepoint, which what is done within is rolled back to when it fails."""
-        return self._connection.begin_nested()
-
-    async def _run(self, statement: Any, params: Any) -> Any:
-        try:
-            with translate_errors():
-                return await self._connection.execute(statement, params)
-        except (DBAPIError, TransactionConflict, DatabaseUnavailable):
-            self.failed = True
-            raise
-
-
-ReadSession = NewType("ReadSession", DatabaseSession)
-"""A session inside a read-only snapshot."""
-
-WriteSession = NewType("WriteSession", DatabaseSession)
-"""A session inside a transaction on the primary; every rule that changes something asks for one."""
-
-AnySession = ReadSession | WriteSession
-
-ModelType = TypeVar("ModelType", bound=Model)
-
-
-async def fetch(
-    session: ReadSession | WriteSession,
-    model: type[ModelType],
-    statement: TypedReturnsRows[Any],
-    params: Mapping[str, Any] | None = None,
-) -> list[ModelType]:
-    """Run a statement that returns exactly the columns of a model's table; give its rows.
-
-    They are typed as the model, and have its attributes, but are immutable rows outside any session
-    (`models.base.Row`).
-    """
-    result: CursorResult[Any] = await session.exec(statement, params=params)
-    make = row_class(model).of
-    return cast("list[ModelType]", [make(values) for values in result])
-
-
-async def extend_context(
-    session: WriteSession,
-    *,
-    tenant_id: UUID | None = None,
-    user_id: UUID | None = None,
-    email: str | None = None,
-    presented: UUID | None = None,
-    creating: Iterable[UUID] = (),
-) -> None:
-    """Widen what the rest of this transaction may reach, by what a rule has just proved or is about to check.
-
-    Args:
-        session: the transaction.
-        tenant_id: a tenant that the person was found to belong to, or is founding.
-        user_id: a person who has proved who they are.
-        email: an address whose account is being looked for.
-        presented: the id of a token in hand, whose secret is about to be compared.
-        creating: new ids of accounts that are about to be made for other people.
-    """
-    given = {"tenant_id": tenant_id, "user_id": user_id, "email": email, "presented": presented}
-    given["creating"] = ",".join(map(str, creating)) or None
-    for name, value in given.items():
-        if value is not None:
-            await session.exec(SET_CONTEXT_STATEMENT, params={"name": name, "value": str(value)})
 
 
 class Database:
@@ -241,13 +113,13 @@ class Database:
         async with self._transaction("READ COMMITTED", read_only=False) as connection:
             await _enter(connection, enter_arguments(identity))
             async with _open_session(connection) as session:
-                yield WriteSession(session)
+                yield WriteSession(ReadSession(session))
 
     @asynccontextmanager
     async def operator_transaction(self, tenant_id: UUID) -> AsyncIterator[WriteSession]:
         """One transaction of the operator's, inside one tenant's walls and in nobody's name."""
         async with self._operator_session(tenant_id, "READ COMMITTED", read_only=False) as session:
-            yield WriteSession(session)
+            yield WriteSession(ReadSession(session))
 
     @asynccontextmanager
     async def operator_snapshot(self, tenant_id: UUID) -> AsyncIterator[ReadSession]:
@@ -380,15 +252,6 @@ class Database:
             return await self.engine.connect()
         except (OSError, DBAPIError) as error:  # a TimeoutError is an OSError
             raise DatabaseUnavailable from error
-
-
-@asynccontextmanager
-async def _open_session(connection: AsyncConnection) -> AsyncIterator[DatabaseSession]:
-    session = DatabaseSession(connection)
-    try:
-        yield session
-    finally:
-        await session.end()
 
 
 async def _enter(connection: AsyncConnection, values: Sequence[Any]) -> None:

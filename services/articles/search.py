@@ -41,16 +41,17 @@ from sqlmodel import col
 
 from models import Article
 from models.base import Row, row_class, table_of
-from models.database import AnySession
+from models.database import ReadSession
 from services.articles.highlights import Segment, highlight, parse_segments, select_segments, truncate
 from services.articles.rules import ARTICLES, MAX_TITLE_LENGTH, article_filters, visible, visible_conditions
 from services.articles.search_view import QUERIES, SEARCH_VIEW, query_in_language
 from services.articles.spelling import correct_spelling
 from services.errors import InvalidInput
 from services.permissions import Actor, Permission
-from services.queries.collection import MAX_FILTER_LENGTH, MAX_PAGE_SIZE, Collection, PageRequest, SortOrder
+from services.queries.collection import Collection, SortOrder
 from services.queries.cursors import encode_cursor
 from services.queries.loading import Edge, Page, bind_values, slice_page
+from services.queries.page_request import MAX_FILTER_LENGTH, MAX_PAGE_SIZE, PageRequest
 from services.queries.search_source import SearchSource
 from services.queries.statements import apply_filters, apply_page, order_by, order_keys
 from services.validation import is_storable_text
@@ -149,7 +150,7 @@ def parse_request(query: str, filters: Mapping[str, Any], **paging: Any) -> Page
     return PageRequest.of(MATCHES, "searchArticles", filters={**filters, "query": query.strip()}, **paging)
 
 
-async def search(session: AnySession, actor: Actor, *, request: PageRequest) -> SearchResult:
+async def search(session: ReadSession, actor: Actor, *, request: PageRequest) -> SearchResult:
     """One page of the articles that match, the best or the newest first.
 
     Where nothing matches, words that no article holds are taken for the most similar one that some article does, and
@@ -169,7 +170,7 @@ async def search(session: AnySession, actor: Actor, *, request: PageRequest) -> 
 
 
 async def load_highlights(
-    session: AnySession, actor: Actor, *, query: str, ids: Sequence[UUID]
+    session: ReadSession, actor: Actor, *, query: str, ids: Sequence[UUID]
 ) -> dict[UUID, Highlight]:
     """Where these articles match a query: the title whole, and of the content a snippet of 50 words at most."""
     actor.require(Permission.ARTICLES_READ)
@@ -178,7 +179,7 @@ async def load_highlights(
     return {row_id: Highlight(parse_segments(title), parse_segments(snippet)) for row_id, title, snippet in result}
 
 
-async def load_facets(session: AnySession, actor: Actor, *, request: PageRequest) -> Facets:
+async def load_facets(session: ReadSession, actor: Actor, *, request: PageRequest) -> Facets:
     """How many of all that was found are in which language, by whom, and of which month."""
     actor.require(Permission.ARTICLES_READ)
     if not query_text(request):
@@ -204,7 +205,7 @@ async def load_facets(session: AnySession, actor: Actor, *, request: PageRequest
     return Facets(languages, [(UUID(value), count) for value, count in authors[:MAX_FACET_AUTHORS]], months)
 
 
-async def suggest(session: AnySession, actor: Actor, *, prefix: str, first: int = 10) -> list[Row]:
+async def suggest(session: ReadSession, actor: Actor, *, prefix: str, first: int = 10) -> list[Row]:
     """The articles whose titles begin with this, in any case, by title; none when it is blank.
 
     Raises:
@@ -227,7 +228,7 @@ async def suggest(session: AnySession, actor: Actor, *, prefix: str, first: int 
     return [row_class(Article).of(row) for row in result]
 
 
-async def _run_search(session: AnySession, actor: Actor, request: PageRequest) -> SearchResult:
+async def _run_search(session: ReadSession, actor: Actor, request: PageRequest) -> SearchResult:
     statement = page_statement(Actor(permissions=frozenset(actor.permissions)), _without_values(request))
     rows = (await session.exec(statement, params=bind_values(actor, request))).all()
     make = row_class(Article).of

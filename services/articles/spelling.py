@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, Select, Text, Uuid, bindparam, column, exists, func, lateral, select, table, true
 
-from models.database import AnySession
+from models.database import ReadSession
 from services.articles.rules import visible_conditions
 from services.articles.search_view import LANGUAGES, SEARCH_VIEW
 from services.permissions import Actor, Permission
@@ -24,7 +24,7 @@ _WORD = re.compile(r"(?<![\w-])-?\w+")
 _INDEXED_WORD = re.compile(r"[^\W\d_]{4,30}")
 
 
-async def correct_spelling(session: AnySession, actor: Actor, query: str) -> str | None:
+async def correct_spelling(session: ReadSession, actor: Actor, query: str) -> str | None:
     """The query with its first eight words put right as far as need be; None when nothing is to be put right."""
     actor.require(Permission.ARTICLES_READ)
     words = correctable_words(query)

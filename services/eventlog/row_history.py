@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from models import AuditEntry
 from models.base import Model, row_class, table_of
-from models.database import AnySession, WriteSession
+from models.database import ReadSession, WriteSession
 from services.permissions import Actor
 
 __all__ = ["redact", "state_after", "state_as_of"]
@@ -24,7 +24,7 @@ RowType = TypeVar("RowType", bound=Model)
 
 
 async def state_as_of(
-    session: AnySession, actor: Actor, model: type[RowType], row_id: UUID, moment: datetime
+    session: ReadSession, actor: Actor, model: type[RowType], row_id: UUID, moment: datetime
 ) -> RowType | None:
     """A row as it was at a moment; None before it was made, and once it is gone for good.
 
@@ -34,7 +34,7 @@ async def state_as_of(
 
 
 async def state_after(
-    session: AnySession, actor: Actor, model: type[RowType], row_id: UUID, entry_id: UUID
+    session: ReadSession, actor: Actor, model: type[RowType], row_id: UUID, entry_id: UUID
 ) -> RowType | None:
     """A row as an entry of the log left it; None if the entry is about anything else, or its values are forgotten."""
     return await _load_state(session, actor, model, row_id, col(AuditEntry.id) == entry_id)
@@ -51,7 +51,7 @@ async def redact(session: WriteSession, model: type[Model], row_id: UUID) -> int
 
 
 async def _load_state(
-    session: AnySession, actor: Actor, model: type[RowType], row_id: UUID, reached: ColumnElement[bool]
+    session: ReadSession, actor: Actor, model: type[RowType], row_id: UUID, reached: ColumnElement[bool]
 ) -> RowType | None:
     """The row at the highest version of the entries for which a condition holds."""
     values = col(AuditEntry.new_values)

@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from models import Event
 from models.base import Model, new_id, table_of
-from models.database import AnySession, WriteSession, fetch
+from models.database import ReadSession, WriteSession, fetch
 from services.errors import VersionConflict
 from services.permissions import Actor
 from services.writes.bulk import insert_statement, unnest_params
@@ -78,7 +78,7 @@ async def append_events(
     return sorted(written, key=lambda event: event.version)
 
 
-async def read_stream(session: AnySession, actor: Actor, stream_id: UUID) -> list[Event]:
+async def read_stream(session: ReadSession, actor: Actor, stream_id: UUID) -> list[Event]:
     """Everything that happened to one stream, in order. Whether the actor may see it is the caller's care."""
     statement = (
         select(*table_of(Event).c)

@@ -17,7 +17,7 @@ from sqlmodel import col
 
 from models import Event, Order, OrderItem
 from models.base import Model, table_of
-from models.database import AnySession, ReadSession, WriteSession, fetch
+from models.database import ReadSession, WriteSession, fetch
 from services.orders.projection import item_rows, order_row, write_items
 from services.orders.state_machine import STREAM, OrderState, fold
 
@@ -42,7 +42,7 @@ async def count_orders(session: ReadSession, tenant_id: UUID) -> int:
     return int((await session.exec(select(func.count()).select_from(_order_ids(tenant_id).subquery()))).scalar_one())
 
 
-async def rebuild_batch(session: AnySession, tenant_id: UUID, after: UUID | None, *, repair: bool) -> RebuildBatch:
+async def rebuild_batch(session: ReadSession, tenant_id: UUID, after: UUID | None, *, repair: bool) -> RebuildBatch:
     """Replay the next orders of a tenant behind one; with `repair`, in a transaction, set right what differs.
 
     The session is one of the operator's, inside the tenant. An order that no event stands behind is taken out.
@@ -71,7 +71,7 @@ def _order_ids(tenant_id: UUID) -> CompoundSelect[Any]:
     return happened.union(select(col(Order.id)).where(col(Order.tenant_id) == tenant_id))
 
 
-async def _next_order_ids(session: AnySession, tenant_id: UUID, after: UUID | None) -> list[UUID]:
+async def _next_order_ids(session: ReadSession, tenant_id: UUID, after: UUID | None) -> list[UUID]:
     orders = _order_ids(tenant_id).subquery()
     behind = () if after is None else (orders.c.id > after,)
     return list(
@@ -82,7 +82,7 @@ async def _next_order_ids(session: AnySession, tenant_id: UUID, after: UUID | No
 
 
 async def _rows_by_order(
-    session: AnySession, tenant_id: UUID, model: type[Model], key: Any, ids: Sequence[UUID], *, lock: bool
+    session: ReadSession, tenant_id: UUID, model: type[Model], key: Any, ids: Sequence[UUID], *, lock: bool
 ) -> dict[UUID, list[dict[str, Any]]]:
     table = table_of(model)
     statement = select(*table.c).where(table.c.tenant_id == tenant_id, key.in_(ids)).order_by(table.c.id)
@@ -93,7 +93,7 @@ async def _rows_by_order(
     return found
 
 
-async def _events_by_order(session: AnySession, tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[Event]]:
+async def _events_by_order(session: ReadSession, tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[Event]]:
     statement = (
         select(*table_of(Event).c)
         .where(col(Event.tenant_id) == tenant_id, col(Event.stream_id).in_(ids))

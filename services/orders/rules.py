@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from models import Event, Order, OrderItem, OrderStatus, Product
 from models.base import new_id, row_class, table_of
-from models.database import AnySession, WriteSession, fetch
+from models.database import ReadSession, WriteSession, fetch
 from services.errors import IllegalTransition, NotFound, OutOfStock, Shortage, VersionConflict
 from services.eventlog import store
 from services.orders.projection import order_row, write_order
@@ -198,7 +198,7 @@ async def transition(
     return moved
 
 
-async def as_of(session: AnySession, actor: Actor, *, id: UUID, moment: datetime) -> Order | None:
+async def as_of(session: ReadSession, actor: Actor, *, id: UUID, moment: datetime) -> Order | None:
     """The order as it was at a moment; None if there was none then, or it is not visible."""
     mine = visible(actor.permissions)
     rows = mine.where(col(Order.id) == bindparam("order_id", type_=Uuid()))

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
@@ -29,24 +28,9 @@ from sqlalchemy import (
 )
 
 from models.base import Model
-from services.errors import InvalidInput
 from services.permissions import Permission
-from services.queries.cursors import decode_cursor, list_fingerprint
-from services.validation import is_storable_text
 
-__all__ = [
-    "DEFAULT_PAGE_SIZE",
-    "MAX_FILTER_LENGTH",
-    "MAX_PAGE_SIZE",
-    "Collection",
-    "PageRequest",
-    "SortOrder",
-    "substring_filter",
-]
-
-DEFAULT_PAGE_SIZE = 20
-MAX_PAGE_SIZE = 100
-MAX_FILTER_LENGTH = 255  # characters; a pattern is matched against every row that the index cannot rule out
+__all__ = ["Collection", "SortOrder", "substring_filter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,70 +81,6 @@ class Collection:
     """How rows are found under a parent that is in none of their columns: a condition over the parent's id."""
     row_id: ColumnElement[Any] | None = None
     """What breaks ties, where a list is read from something else than the table itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class PageRequest:
-    """Which rows of a list are wanted; checked, and fit to be a key."""
-
-    limit: int
-    backwards: bool
-    order: str
-    descending: bool
-    filters: tuple[tuple[str, Any], ...]
-    cursor: tuple[str, UUID] | None
-    fingerprint: str
-
-    @classmethod
-    def of(
-        cls,
-        collection: Collection,
-        name: str,
-        *,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
-        order: tuple[str, bool] | None = None,
-        filters: Mapping[str, Any] | None = None,
-    ) -> "PageRequest":
-        """Check what a client asks for.
-
-        Args:
-            collection: what is listed.
-            name: the list's own name; a cursor is good for one list only.
-            first: rows after `after`, 1 to 100; 20 when neither `first` nor `last` is given.
-            after: a cursor of this list, or none for its beginning.
-            last: rows before `before`, 1 to 100.
-            before: a cursor of this list, or none for its end.
-            order: a name of the collection's orders, and whether descending.
-            filters: values by names of the collection's filters; None does not filter.
-
-        Raises:
-            InvalidInput: out of range, both directions at once, another list's cursor, or a filter by what no text
-                can hold, or by more than 255 characters.
-        """
-        backwards = last is not None
-        if backwards and (first is not None or after is not None):
-            raise InvalidInput.of("last", "Use `first` with `after`, or `last` with `before`, not both.")
-        if before is not None and not backwards:
-            raise InvalidInput.of("before", "Use `before` together with `last`.")
-        size = last if last is not None else DEFAULT_PAGE_SIZE if first is None else first
-        if not 1 <= size <= MAX_PAGE_SIZE:
-            raise InvalidInput.of("last" if backwards else "first", f"A page has 1 to {MAX_PAGE_SIZE} rows.")
-        order = order or collection.default_order
-        given = {key: value for key, value in (filters or {}).items() if value is not None}
-        for key, value in given.items():
-            if isinstance(value, str) and not is_storable_text(value):
-                raise InvalidInput.of(f"filter.{key}", "This holds characters that can be found nowhere.")
-            if isinstance(value, str) and len(value) > MAX_FILTER_LENGTH:
-                raise InvalidInput.of(f"filter.{key}", f"This may have {MAX_FILTER_LENGTH} characters at most.")
-        values = tuple(sorted({**collection.defaults, **collection.normalize_filters(given)}.items()))
-        fingerprint = list_fingerprint(name, order, values)
-        token = before if backwards else after
-        sort = collection.orders[order[0]].ascending
-        cursor = None if token is None else decode_cursor(token, sort.type.python_type, fingerprint)
-        return cls(size, backwards, *order, values, cursor, fingerprint)
 
 
 def substring_filter(view: str, row_id: Any) -> ColumnElement[bool]:

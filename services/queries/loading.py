@@ -12,10 +12,11 @@ from sqlalchemy import ARRAY, ColumnElement, Integer, Select, Uuid, bindparam, f
 from sqlalchemy import column as sa_column
 
 from models.base import Row, row_class, table_of
-from models.database import AnySession
+from models.database import ReadSession
 from services.permissions import Actor, require_permission
-from services.queries.collection import Collection, PageRequest
+from services.queries.collection import Collection
 from services.queries.cursors import encode_cursor
+from services.queries.page_request import PageRequest
 from services.queries.statements import apply_page, order_by, order_keys, select_list
 
 __all__ = [
@@ -59,7 +60,7 @@ class Page:
     has_previous_page: bool
 
 
-async def load_page(session: AnySession, actor: Actor, collection: Collection, request: PageRequest) -> Page:
+async def load_page(session: ReadSession, actor: Actor, collection: Collection, request: PageRequest) -> Page:
     """One page of everything that the actor sees of a collection."""
     rows = _visible_rows(actor, collection, request)
     rows = rows.add_columns(encode_cursor(*order_keys(collection, request)[:2]).label("cursor"))
@@ -67,7 +68,7 @@ async def load_page(session: AnySession, actor: Actor, collection: Collection, r
     return _to_page([tuple(row) for row in result], collection, request)
 
 
-async def count_rows(session: AnySession, actor: Actor, collection: Collection, request: PageRequest) -> int:
+async def count_rows(session: ReadSession, actor: Actor, collection: Collection, request: PageRequest) -> int:
     """How many rows the whole list has."""
     rows = _visible_rows(actor, collection, request)
     statement = select(func.count()).select_from(rows.subquery())
@@ -75,7 +76,7 @@ async def count_rows(session: AnySession, actor: Actor, collection: Collection, 
 
 
 async def pages_by_parent(
-    session: AnySession,
+    session: ReadSession,
     actor: Actor,
     collection: Collection,
     request: PageRequest,
@@ -101,7 +102,7 @@ async def pages_by_parent(
 
 
 async def counts_by_parent(
-    session: AnySession,
+    session: ReadSession,
     actor: Actor,
     collection: Collection,
     request: PageRequest,
@@ -117,7 +118,7 @@ async def counts_by_parent(
 
 
 async def rows_by_key(
-    session: AnySession, actor: Actor, collection: Collection, key: str, ids: Sequence[UUID]
+    session: ReadSession, actor: Actor, collection: Collection, key: str, ids: Sequence[UUID]
 ) -> dict[UUID, Row]:
     """The rows whose column `key`, unique in the tenant, is one of these; what is not visible is not there."""
     rows = collection.visible(actor.permissions)
@@ -127,7 +128,7 @@ async def rows_by_key(
 
 
 async def expression_by_id(
-    session: AnySession, actor: Actor, collection: Collection, name: str, ids: Sequence[UUID]
+    session: ReadSession, actor: Actor, collection: Collection, name: str, ids: Sequence[UUID]
 ) -> dict[UUID, Any]:
     """What a named expression gives for the rows with these ids; one statement."""
     rows = collection.visible(actor.permissions)

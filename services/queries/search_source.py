@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, Select, TableClause
 
 from services.permissions import Permission
-from services.queries.collection import Collection, PageRequest
+from services.queries.collection import Collection
+from services.queries.page_request import PageRequest
 
 __all__ = ["SearchSource"]
 

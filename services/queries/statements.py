@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Select, Text, Uuid, bindparam, cast, tuple
 
 from models.base import table_of
 from services.permissions import Permission, require_permission
-from services.queries.collection import Collection, PageRequest
+from services.queries.collection import Collection
+from services.queries.page_request import PageRequest
 
 __all__ = [
     "apply_filters",

@@ -21,7 +21,7 @@ from services.articles.search import MAX_SUGGESTIONS
 from services.articles.search import suggest as suggesting
 from services.eventlog import outbox
 from services.orders.rules import MAX_LINES
-from services.queries import collection
+from services.queries import page_request
 from services.security import passwords
 from services.security.opaque_tokens import OpaqueToken
 from services.writes import bulk, idempotency
@@ -101,11 +101,11 @@ def setting(name: str) -> Any:
 
 # Those that are settings are held against these by test_documents.py.
 LIMITS = {
-    f"rows of a page; {collection.DEFAULT_PAGE_SIZE} by default": collection.MAX_PAGE_SIZE,
+    f"rows of a page; {page_request.DEFAULT_PAGE_SIZE} by default": page_request.MAX_PAGE_SIZE,
     "ids in `nodes`": MAX_NODE_IDS,
     "rows of a bulk call, and ids in `setUsersActive`": bulk.MAX_ROWS,
     "products of an order": MAX_LINES,
-    "characters of a text that is searched or filtered by": collection.MAX_FILTER_LENGTH,
+    "characters of a text that is searched or filtered by": page_request.MAX_FILTER_LENGTH,
     "characters of a `prefix`, in `suggestArticles`": MAX_TITLE_LENGTH,
     f"suggestions; {default(suggesting, 'first')} by default": MAX_SUGGESTIONS,
     "query string of a GET, in bytes": MAX_QUERY_STRING,
@@ -157,7 +157,7 @@ FIGURES = {
     "body": [setting("body_limit_bytes") // 1024, MAX_DEPTH],
     "time to an answer": [setting("request_timeout_seconds")],
     "rows of a bulk call": [bulk.MAX_ROWS],
-    "characters that are searched or filtered by": [collection.MAX_FILTER_LENGTH],
+    "characters that are searched or filtered by": [page_request.MAX_FILTER_LENGTH],
     "entries that are read ahead for one subscriber": [outbox.FOLLOWER_PAGE_SIZE],
     "wait for a connection": [setting("admission_wait_seconds")],
 }

@@ -11,8 +11,10 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 
 from graph import schema
-from graph.fields.declared import NODE_TYPES, Column, ExpressionField, ToMany, ToOne
+from graph.fields.columns import Column, ExpressionField
+from graph.fields.declared import NODE_TYPES
 from graph.fields.match_fields import MatchField, SearchField
+from graph.fields.relations import ToMany, ToOne
 from models.base import table_of
 from services import documents
 from services.permissions import Permission

@@ -16,16 +16,18 @@ from sqlalchemy.pool import NullPool
 from strawberry.types.base import StrawberryObjectDefinition
 
 from graph import schema
-from graph.fields.declared import NODE_TYPES, ConnectionField, ToMany
+from graph.fields.declared import NODE_TYPES
+from graph.fields.relations import ConnectionField, ToMany
 from models.base import now, table_of
 from models.database import Database
 from models.database.identity import Identity
 from services import articles
 from services.permissions import Actor
 from services.queries import loading
-from services.queries.collection import Collection, PageRequest, SortOrder
+from services.queries.collection import Collection, SortOrder
 from services.queries.cursors import encode_cursor
 from services.queries.loading import bind_values
+from services.queries.page_request import PageRequest
 from services.queries.statements import order_keys
 from tests.conftest import Urls
 from tests.support.large_dataset import insert_tenants, owner_identity

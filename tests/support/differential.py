@@ -16,8 +16,9 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from atrium.http import GRAPHQL_PATH
 from graph.compiler import CompiledResult
-from graph.fields.declared import ByIdField, ConnectionField, ExpressionField, MoneyField, ToOne
+from graph.fields.columns import ExpressionField, MoneyField
 from graph.fields.match_fields import SearchField
+from graph.fields.relations import ByIdField, ConnectionField, ToOne
 from graph.fields.viewer import ViewerReference
 from models import Role
 from services.errors import DomainError

@@ -29,8 +29,9 @@ from graphql import (
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graph.compiler.statement import is_compilable
-from graph.fields.declared import ByIdField, ConnectionField, DeclaredField
+from graph.fields.declared import DeclaredField
 from graph.fields.match_fields import SearchField
+from graph.fields.relations import ByIdField, ConnectionField
 
 __all__ = ["KnownValues", "QueryMaker", "RandomQuery"]
 

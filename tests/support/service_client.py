@@ -15,8 +15,9 @@ from services.authentication import AuthConfig
 from services.errors import InvalidInput
 from services.permissions import Actor
 from services.queries import loading
-from services.queries.collection import Collection, PageRequest
+from services.queries.collection import Collection
 from services.queries.loading import Page
+from services.queries.page_request import PageRequest
 from services.sessions import IssuedSession
 from tests.support.factories import PASSWORD, Person, World
 

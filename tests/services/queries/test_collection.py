@@ -16,8 +16,9 @@ from models.base import new_id
 from services import products, tasks, tenants
 from services.errors import Forbidden, InvalidInput
 from services.queries import loading
-from services.queries.collection import Collection, PageRequest
+from services.queries.collection import Collection
 from services.queries.loading import Page
+from services.queries.page_request import PageRequest
 from tests.support.bulk_fixtures import COLLECTION_CASES, EPOCH, KEY_COLUMNS, some_tasks
 from tests.support.factories import Person, World
 from tests.support.service_client import ServiceClient, walk_pages

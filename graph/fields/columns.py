@@ -1,0 +1,83 @@
+"""Fields that show a row's own columns: columns, global ids, named expressions and amounts."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from graph.fields.declared import DeclaredField, with_attributes
+from graph.fields.money import Money
+from graph.fields.scalars import to_global_id
+
+__all__ = ["Column", "ExpressionField", "MoneyField", "column", "expression", "money"]
+
+
+class Column(DeclaredField):
+    """A column of the type's own table."""
+
+    column: str = ""
+
+    @property
+    def is_basic_field(self) -> bool:
+        """It is."""
+        return True
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
+        """Read it from the row."""
+        return getattr(source, self.column or self.python_name)
+
+
+class GlobalId(DeclaredField):
+    """A row's id in the whole schema."""
+
+    @property
+    def is_basic_field(self) -> bool:
+        """It is."""
+        return True
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> str:  # noqa: ARG002  # Strawberry's signature
+        """Write it."""
+        return to_global_id(self.binding.name, source.id)
+
+
+class ExpressionField(DeclaredField):
+    """An expression over the type's own table that the services named."""
+
+    expression: str
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
+        """Compute it, together with those of all the other rows."""
+        return info.context.loaders.expression(self.binding.collection, self.expression, source.id)
+
+
+class MoneyField(DeclaredField):
+    """An amount in minor units, by a column or a named expression, and the column of its currency."""
+
+    minor: str
+    currency: str
+    computed: bool
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
+        """Put the two together."""
+        currency = getattr(source, self.currency)
+        if not self.computed:
+            return Money.from_minor_units(getattr(source, self.minor), currency)
+        minor = info.context.loaders.expression(self.binding.collection, self.minor, source.id)
+        return _as_money(minor, currency)
+
+
+def column(name: str = "") -> Any:
+    """A column of the type's table; by default the one of the field's own name."""
+    return with_attributes(Column(), column=name)
+
+
+def expression(name: str) -> Any:
+    """One of the collection's named expressions."""
+    return with_attributes(ExpressionField(), expression=name)
+
+
+def money(minor: str, currency: str = "currency", *, computed: bool = False) -> Any:
+    """An amount: the column of its minor units, or if `computed` the expression of that name; and its currency's."""
+    return with_attributes(MoneyField(), minor=minor, currency=currency, computed=computed)
+
+
+async def _as_money(minor: Awaitable[int], currency: str) -> Money:
+    return Money.from_minor_units(await minor, currency)

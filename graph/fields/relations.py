@@ -1,0 +1,159 @@
+"""Fields that lead to other rows: to one, to many, by id, and connections."""
+
+from functools import cached_property
+from typing import Annotated, Any, ForwardRef, get_args, get_origin
+from uuid import UUID
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.lazy_type import LazyType, StrawberryLazyReference
+
+from graph.fields.connection import to_connection_later
+from graph.fields.declared import DeclaredField, argument, with_attributes
+from graph.fields.inputs import page_kwargs, to_kwargs
+from graph.fields.scalars import from_global_id
+from services.queries.collection import Collection
+from services.queries.page_request import PageRequest
+
+__all__ = ["ByIdField", "ConnectionField", "ToMany", "ToOne", "by_id", "connection", "to_many", "to_one"]
+
+
+class ToOne(DeclaredField):
+    """The row that a column of this one points at."""
+
+    column: str
+    key: str
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
+        """Load it, together with those of all the other rows."""
+        value = getattr(source, self.column)
+        return None if value is None else info.context.loaders.one(self.target.collection, self.key, value)
+
+
+class ByIdField(DeclaredField):
+    """One thing by its id; null when there is none, or none that may be seen."""
+
+    @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
+    def arguments(self) -> list[StrawberryArgument]:
+        """Its id."""
+        return [argument("id", strawberry.ID, f"The id of the {self.target.name}.", required=True)]
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
+        """Load it, together with all the others that the operation asks for."""
+        return info.context.loaders.one(self.target.collection, "id", ByIdField.parse_arguments(self, kwargs))
+
+    def parse_arguments(self, kwargs: dict[str, Any]) -> UUID:
+        """The id of the row."""
+        return from_global_id(kwargs["id"], self.target.name)
+
+
+class ConnectionField(DeclaredField):
+    """A page of a collection."""
+
+    base_collection: Collection | None = None
+    input_prefix: str | None = None
+    """What its filter and order are named after, if not after the type that is listed."""
+
+    @property
+    def collection(self) -> Collection:
+        """What is listed; unless it is said `base_collection` what, all that there is of the type."""
+        return self.base_collection or self.target.collection
+
+    @cached_property
+    def list_name(self) -> str:
+        """The list's name, which its cursors are bound to."""
+        return f"{getattr(self.origin, '__name__', '')}.{self.python_name}"
+
+    @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
+    def arguments(self) -> list[StrawberryArgument]:
+        """How to page, filter and sort."""
+        return self._list_arguments
+
+    @cached_property
+    def _list_arguments(self) -> list[StrawberryArgument]:
+        arguments = [
+            argument("first", int, "How many rows from the beginning or after `after`: 1 to 100, 20 by default."),
+            argument("after", str, "A cursor of this list; the page begins behind it."),
+            argument("last", int, "How many rows from the end or before `before`: 1 to 100."),
+            argument("before", str, "A cursor of this list; the page ends before it."),
+        ]
+        if self.collection.filters:
+            type_ = _annotated_target(self.type_annotation)
+            arguments += [
+                argument("filter", _input_type_of(type_, "Filter", self.input_prefix), "Which rows are listed."),
+                argument("order_by", _input_type_of(type_, "Order", self.input_prefix), "How they are sorted."),
+            ]
+        return arguments
+
+    def parse_arguments(self, kwargs: dict[str, Any]) -> PageRequest:
+        """The page that the arguments ask for."""
+        order = kwargs.get("order_by") or None
+        wanted = kwargs.get("filter") or None
+        return PageRequest.of(
+            self.collection,
+            self.list_name,
+            order=(order.field.value, order.direction.value == "desc") if order else None,
+            filters=to_kwargs(wanted, "filter") if wanted else None,
+            **page_kwargs(kwargs),
+        )
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
+        """Load the page, and the count when it is asked for."""
+        request, collection, loaders = self.parse_arguments(kwargs), self.collection, info.context.loaders
+        return to_connection_later(loaders.page(collection, request), lambda: loaders.count(collection, request))
+
+
+class ToMany(ConnectionField):
+    """A page of the rows that point at this one."""
+
+    column: str
+    key: str
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
+        """Load the page, together with those of all the other rows, and the counts when they are asked for."""
+        request, collection, loaders = self.parse_arguments(kwargs), self.collection, info.context.loaders
+        parent = getattr(source, self.key)
+        return to_connection_later(
+            loaders.related_page(collection, request, self.column, parent),
+            lambda: loaders.related_count(collection, request, self.column, parent),
+        )
+
+
+def to_one(name: str, key: str = "id") -> Any:
+    """The row of the annotated type whose `key` is in this type's column `name`."""
+    return with_attributes(ToOne(), column=name, key=key)
+
+
+def to_many(name: str, key: str = "id") -> Any:
+    """The rows of the annotated type whose column `name` holds this type's `key`."""
+    return with_attributes(ToMany(), column=name, key=key)
+
+
+def by_id() -> Any:
+    """One thing of the annotated type, by its id."""
+    return ByIdField()
+
+
+def connection(collection: Collection | None = None, input_prefix: str | None = None) -> Any:
+    """Everything of the annotated type, or of a collection of its rows, in pages.
+
+    Its filter and order are named after the type, or after `input_prefix`.
+    """
+    return with_attributes(ConnectionField(), base_collection=collection, input_prefix=input_prefix)
+
+
+def _annotated_target(annotation: StrawberryAnnotation | None) -> Any:
+    """What a connection is of, as it was written: a class, or a lazy reference to one."""
+    assert annotation is not None
+    return get_args(annotation.raw_annotation)[0]
+
+
+def _input_type_of(target: Any, suffix: str, prefix: str | None) -> Any:
+    """The input type that goes with a type: `TaskFilter` with `Task`, from the same module."""
+    if get_origin(target) is Annotated:
+        forward, reference = get_args(target)
+        assert isinstance(forward, ForwardRef)
+        assert isinstance(reference, StrawberryLazyReference)
+        return LazyType((prefix or forward.__forward_arg__) + suffix, reference.module, reference.package)
+    return LazyType((prefix or target.__name__) + suffix, target.__module__)

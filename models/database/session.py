@@ -1,0 +1,151 @@
+"""Database sessions: the statements of one transaction, run one at a time on one connection."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NewType, TypeVar, cast
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.selectable import TypedReturnsRows
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.base import Model, row_class
+from models.database.errors import (
+    DatabaseUnavailable,
+    TransactionConflict,
+    translate_errors,
+)
+from models.database.pool import (
+    CANCEL_GRACE_SECONDS,
+)
+
+__all__ = ["DatabaseSession", "ReadSession", "WriteSession", "extend_context", "fetch"]
+
+SET_CONTEXT_STATEMENT = text("SELECT set_config('app.' || :name, :value, true)")
+
+
+class DatabaseSession(AsyncSession):
+    """A session whose statements take turns.
+
+    Fields of one operation resolve concurrently, and one connection runs one statement at a time. The lock covers a
+    single statement, never an await of anything else, so no two fields can wait for each other.
+
+    Statements go to the connection past SQLAlchemy's ORM (docs/decisions/0023): rows are read as rows, and nothing is
+    kept in an identity map.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(bind=connection, expire_on_commit=False, autoflush=False)
+        self._connection = connection
+        self._turn = asyncio.Lock()
+        self._running: asyncio.Future[Any] | None = None
+        self._ended = False
+        self.statements = 2  # BEGIN and the entry
+        self.failed = False
+        """Whether a statement failed, so that what was read is not all that there was to read."""
+
+    async def exec(self, statement: Any, *, params: Any = None, **options: Any) -> Any:
+        """Run one statement, when it is its turn.
+
+        Whoever waits for it is cancelled when a neighbouring field fails. The statement goes on nevertheless: one that
+        is broken off takes the connection along, and with it the fields that are still wanted.
+
+        Raises:
+            Retry, Unreachable.
+        """
+        assert not options, "those are the ORM's, and would be lost"
+        await self._turn.acquire()
+        if self._ended:
+            self._turn.release()
+            raise asyncio.CancelledError  # its operation is over, and nobody waits any more
+        self.statements += 1
+        self._running = asyncio.ensure_future(self._run(statement, params))
+        self._running.add_done_callback(lambda _: self._turn.release())
+        return await asyncio.shield(self._running)
+
+    async def end(self) -> None:
+        """Begin no further statement; give the one under way some time, then break it off."""
+        self._ended = True
+        if self._running is not None and not self._running.done():
+            _, late = await asyncio.wait([self._running], timeout=CANCEL_GRACE_SECONDS)
+            for statement in late:
+                statement.cancel()
+                await asyncio.wait([statement])
+
+    def begin_nested(self) -> Any:
+        """A savepoint, which what is done within is rolled back to when it fails."""
+        return self._connection.begin_nested()
+
+    async def _run(self, statement: Any, params: Any) -> Any:
+        try:
+            with translate_errors():
+                return await self._connection.execute(statement, params)
+        except (DBAPIError, TransactionConflict, DatabaseUnavailable):
+            self.failed = True
+            raise
+
+
+ReadSession = NewType("ReadSession", DatabaseSession)
+"""A session inside a read-only snapshot."""
+
+
+WriteSession = NewType("WriteSession", ReadSession)
+"""A session inside a transaction on the primary; every rule that changes something asks for one."""
+
+
+ModelType = TypeVar("ModelType", bound=Model)
+
+
+async def fetch(
+    session: ReadSession,
+    model: type[ModelType],
+    statement: TypedReturnsRows[Any],
+    params: Mapping[str, Any] | None = None,
+) -> list[ModelType]:
+    """Run a statement that returns exactly the columns of a model's table; give its rows.
+
+    They are typed as the model, and have its attributes, but are immutable rows outside any session
+    (`models.base.Row`).
+    """
+    result: CursorResult[Any] = await session.exec(statement, params=params)
+    make = row_class(model).of
+    return cast("list[ModelType]", [make(values) for values in result])
+
+
+async def extend_context(
+    session: WriteSession,
+    *,
+    tenant_id: UUID | None = None,
+    user_id: UUID | None = None,
+    email: str | None = None,
+    presented: UUID | None = None,
+    creating: Iterable[UUID] = (),
+) -> None:
+    """Widen what the rest of this transaction may reach, by what a rule has just proved or is about to check.
+
+    Args:
+        session: the transaction.
+        tenant_id: a tenant that the person was found to belong to, or is founding.
+        user_id: a person who has proved who they are.
+        email: an address whose account is being looked for.
+        presented: the id of a token in hand, whose secret is about to be compared.
+        creating: new ids of accounts that are about to be made for other people.
+    """
+    given = {"tenant_id": tenant_id, "user_id": user_id, "email": email, "presented": presented}
+    given["creating"] = ",".join(map(str, creating)) or None
+    for name, value in given.items():
+        if value is not None:
+            await session.exec(SET_CONTEXT_STATEMENT, params={"name": name, "value": str(value)})
+
+
+@asynccontextmanager
+async def _open_session(connection: AsyncConnection) -> AsyncIterator[DatabaseSession]:
+    session = DatabaseSession(connection)
+    try:
+        yield session
+    finally:
+        await session.end()
