@@ -23,65 +23,94 @@ __all__ = ["MUTATIONS", "EmailVerified", "MailRequested"]
 
 @object_type
 class MailRequested:
-    """A letter is on its way, if there is anybody to write to; nobody learns here whether there is."""
+    """Confirmation that an e-mail with a link was requested.
+
+    The answer does not reveal whether an account has the address.
+    """
 
     valid_minutes: int
-    """For how many minutes the link in it works, once."""
+    """Number of minutes for which the link in the e-mail can be used, once."""
 
 
 @object_type
 class EmailVerified:
-    """An address was proved to be somebody's."""
+    """Confirmation that an e-mail address has been verified with `verifyEmail`."""
 
     email: str
-    """The address, which is the account's now."""
+    """Verified e-mail address, which is now the address of the account."""
 
 
 @input_type
 class RequestPasswordResetInput:
-    """Whose password was forgotten."""
+    """Input of `requestPasswordReset`: the account whose password was forgotten."""
 
     email: str
-    """The address of the account."""
+    """E-mail address of the account whose password is to be reset."""
 
 
 @input_type
 class ResetPasswordInput:
-    """The new password, and the right to set it."""
+    """Input of `resetPassword`: the mailed token and the new password."""
 
     token: str
-    """What came by mail."""
+    """Token from the e-mail that `requestPasswordReset` sent; it can be used once, until it expires."""
     new_password: str
-    """8 to 128 characters, among them an upper-case letter, a digit and one of !@#$%^&*()."""
+    """New password of the account whose password is reset: 8 to 128 characters, with at least one upper-case letter,
+    one digit and one of !@#$%^&*()."""
 
 
 @input_type
 class RequestEmailChangeInput:
-    """The account's next address."""
+    """Input of `requestEmailChange`: the account's next e-mail address."""
 
     email: str
-    """The address; it takes the place of the present one when the link that is mailed there is opened."""
+    """New e-mail address, at most 255 characters; the account gets it only when the link mailed to it is confirmed with
+    `verifyEmail`."""
     password: str
-    """The account's password."""
+    """Current password of the viewer's account, to confirm the e-mail change."""
 
 
 @input_type
 class VerifyEmailInput:
-    """The proof of an address."""
+    """Input of `verifyEmail`: the mailed token that proves an e-mail address."""
 
     token: str
-    """What came by mail."""
+    """Token from the verification e-mail of `register`, `requestEmailVerification` or `requestEmailChange`; it can be
+    used once, until it expires."""
 
 
-RequestPasswordResetResult = Annotated[MailRequested | InvalidInput | RateLimited, result_union("RequestPasswordReset")]
-ResetPasswordResult = Annotated[SessionsEnded | InvalidToken | InvalidInput, result_union("ResetPassword")]
+RequestPasswordResetResult = Annotated[
+    MailRequested | InvalidInput | RateLimited,
+    result_union(
+        "RequestPasswordReset",
+        "Result of `requestPasswordReset`: confirmation that a reset link was requested, or a typed error.",
+    ),
+]
+ResetPasswordResult = Annotated[
+    SessionsEnded | InvalidToken | InvalidInput,
+    result_union(
+        "ResetPassword",
+        "Result of `resetPassword`: the number of sessions that the reset ended, or a typed error.",
+    ),
+]
 RequestEmailVerificationResult = Annotated[
-    MailRequested | IllegalTransition | RateLimited, result_union("RequestEmailVerification")
+    MailRequested | IllegalTransition | RateLimited,
+    result_union(
+        "RequestEmailVerification",
+        "Result of `requestEmailVerification`: confirmation that a verification link was mailed, or a typed error.",
+    ),
 ]
 RequestEmailChangeResult = Annotated[
-    MailRequested | InvalidInput | InvalidCredentials | RateLimited, result_union("RequestEmailChange")
+    MailRequested | InvalidInput | InvalidCredentials | RateLimited,
+    result_union(
+        "RequestEmailChange",
+        "Result of `requestEmailChange`: confirmation that a link was mailed to the new address, or a typed error.",
+    ),
 ]
-VerifyEmailResult = Annotated[EmailVerified | InvalidToken | AlreadyExists, result_union("VerifyEmail")]
+VerifyEmailResult = Annotated[
+    EmailVerified | InvalidToken | AlreadyExists,
+    result_union("VerifyEmail", "Result of `verifyEmail`: the verified e-mail address, or a typed error."),
+]
 
 
 def _to_mail_requested(lifetime: timedelta) -> MailRequested:
@@ -90,7 +119,10 @@ def _to_mail_requested(lifetime: timedelta) -> MailRequested:
 
 @mutation_without_transaction(RequestPasswordResetResult)
 async def request_password_reset(context: Context, input: RequestPasswordResetInput) -> MailRequested:
-    """Mail a link to set a new password with. The answer is the same whether there is such an account or not."""
+    """Mail a link that resets a forgotten password.
+
+    Open to everyone; the answer is the same whether or not an account has the address.
+    """
     origin = context.actor.identity.without_user()
     return _to_mail_requested(
         await account_recovery.request_password_reset(context, context.auth, origin, **to_kwargs(input))
@@ -99,20 +131,26 @@ async def request_password_reset(context: Context, input: RequestPasswordResetIn
 
 @mutation_without_transaction(ResetPasswordResult)
 async def reset_password(context: Context, input: ResetPasswordInput) -> SessionsEnded:
-    """Set a new password with what came by mail; all sessions of the account end. Log in with it next."""
+    """Set a new password with the token from the reset e-mail.
+
+    All sessions of the account end; log in with the new password.
+    """
     origin = context.actor.identity.without_user()
     return SessionsEnded(count=await account_recovery.reset_password(context, context.auth, origin, **to_kwargs(input)))
 
 
 @mutation_without_transaction(RequestEmailVerificationResult)
 async def request_email_verification(context: Context) -> MailRequested:
-    """Mail a link that proves that the viewer's address is theirs; `register` has sent the first."""
+    """Mail a link that verifies the viewer's e-mail address; `register` has already sent the first one."""
     return _to_mail_requested(await account_recovery.request_email_verification(context, context.auth, context.actor))
 
 
 @mutation_without_transaction(RequestEmailChangeResult)
 async def request_email_change(context: Context, input: RequestEmailChangeInput) -> MailRequested:
-    """Mail a link to another address of the viewer's, which becomes the account's when the link is opened."""
+    """Mail a verification link to a new e-mail address of the viewer.
+
+    The address replaces the current one when the link is confirmed with `verifyEmail`.
+    """
     return _to_mail_requested(
         await account_recovery.request_email_change(context, context.auth, context.actor, **to_kwargs(input))
     )
@@ -120,7 +158,10 @@ async def request_email_change(context: Context, input: RequestEmailChangeInput)
 
 @mutation_without_transaction(VerifyEmailResult)
 async def verify_email(context: Context, input: VerifyEmailInput) -> EmailVerified:
-    """Prove an address with what came by mail there; nobody need be logged in."""
+    """Verify an e-mail address with the token from the verification e-mail.
+
+    Open to everyone who has the token, without logging in.
+    """
     origin = context.actor.identity.without_user()
     return EmailVerified(email=await account_recovery.verify_email(context, context.auth, origin, **to_kwargs(input)))
 

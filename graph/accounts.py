@@ -38,82 +38,87 @@ __all__ = ["MUTATIONS", "LoginSession", "Queries", "Session", "SessionsEnded", "
 
 @backed_by(sessions.SESSIONS)
 class LoginSession(Node):
-    """One login on one device."""
+    """A login session of the viewer on one device, from login to logout or expiry; visible only to the viewer."""
 
     created_at: datetime
-    """When the person logged in."""
+    """Date and time the session was created by a login (UTC)."""
     refreshed_at: datetime = column("rotated_at")
-    """When it was last renewed."""
+    """Date and time the session was last refreshed (UTC); the time of the login if never."""
     expires_at: datetime
-    """When it ends unless it is renewed."""
+    """Date and time the session expires (UTC) if it is not refreshed before."""
     ip: str | None
-    """From which address it was opened."""
+    """IP address from which the session was opened; null if unknown."""
     user_agent: str | None
-    """By which program."""
+    """`User-Agent` header of the client that opened the session; null if none was sent."""
     is_current: bool = equals_viewer("id", "session_id")
-    """Whether it is the one that asks."""
+    """True if this session is the one that sent the request."""
 
 
 @backed_by(accounts.VIEWERS)
 class Viewer:
-    """The account that asks."""
+    """The logged-in account that sends the request; visible only to itself, and not available with an API key."""
 
     id: strawberry.ID = column()
-    """The account's own id; in a tenant, people are known by another one (`User.id`)."""
+    """ID of the viewer's account; not a global ID, so `node` does not find it. Members of a tenant are identified by
+    `User.id`."""
     email: str
-    """The address to log in with."""
+    """E-mail address of the viewer, used to log in; lower case, at most 255 characters."""
     full_name: str
-    """What the person is called."""
+    """Full name of the viewer, 1 to 100 characters."""
     is_active: bool
-    """Whether the account may be used."""
+    """Whether the viewer's account is active; an inactive account cannot log in."""
     is_superuser: bool
-    """Whether this is an operator of the whole installation. It opens no walls: operators act by the command line."""
+    """Whether the viewer is an operator of the whole installation; this gives no extra access through the API, since
+    operators use the command line."""
     email_verified_at: datetime | None
-    """When the person proved that the address is theirs, by a link that was mailed there; null until then."""
+    """Date and time the viewer verified the e-mail address through a mailed link (UTC); null until then."""
     last_login: datetime | None
-    """When the person last logged in."""
+    """Date and time of the viewer's last login (UTC); null if the viewer has never logged in."""
     created_at: datetime
-    """When the account was made."""
+    """Date and time the viewer's account was created (UTC)."""
     updated_at: datetime
-    """When it last changed."""
+    """Date and time the viewer's account last changed (UTC)."""
     version: int
-    """How often it changed; for `expectedVersion`."""
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
     role: models.Role | None = viewer_attribute("role")
-    """The role in the tenant that this session has entered."""
+    """Role of the viewer in the tenant of the current session; null if the session has no tenant."""
     tenant: Annotated["Tenant", strawberry.lazy("graph.tenants")] | None = viewer_reference("tenant_id")
-    """The tenant that this session has entered."""
+    """Tenant of the viewer's current session; null if the session has no tenant."""
     memberships: Connection[Annotated["Membership", strawberry.lazy("graph.tenants")]] = connection()
-    """Where the person belongs; any of them can be entered with `switchTenant`."""
+    """Active memberships of the viewer, oldest first; `switchTenant` takes the slug of any of their tenants."""
     sessions: Connection[LoginSession] = connection()
-    """The live sessions, on all devices; the newest first."""
+    """Login sessions of the viewer on all devices that have not ended, newest first."""
     invitations: Connection[Annotated["ReceivedInvitation", strawberry.lazy("graph.tenants")]] = connection()
-    """The open invitations that the person received."""
+    """Open invitations to the viewer's e-mail address, from all tenants, newest first."""
     api_keys: Connection[Annotated["ApiKey", strawberry.lazy("graph.api_keys")]] = to_many("created_by")
-    """The API keys that the person made in this tenant; the newest first."""
+    """API keys that the viewer created in the current tenant and that are not revoked, newest first."""
 
 
 @object_type
 class Session:
-    """What a login gives."""
+    """An open session after logging in, with the tokens that authenticate its requests."""
 
     access_token: str
-    """For the header `Authorization: Bearer …`; short-lived."""
+    """Access token (JWT) for the header `Authorization: Bearer <token>`; short-lived, see `expiresAt`."""
     refresh_token: str | None
-    """To get the next pair with, once. Null after `switchTenant`: the one that you have stays good."""
+    """Refresh token for the next `refresh`; it can be used once. Null after `switchTenant`, where the current refresh
+    token stays valid."""
     expires_at: datetime
-    """When the access token ends."""
+    """Date and time the access token of the session expires (UTC); use `refresh` before then."""
     viewer: Viewer | None = viewer_reference("user_id")
-    """The account."""
+    """Account that the session belongs to; null if the account cannot be read."""
     tenant: Annotated["Tenant", strawberry.lazy("graph.tenants")] | None = viewer_reference("tenant_id")
-    """The tenant that was entered. Without one, only the account can be used, `createTenant` and `switchTenant`."""
+    """Tenant that the access token of the session is for; null if none was chosen: then only the account,
+    `createTenant`, `acceptInvitation` and `switchTenant` can be used."""
 
 
 @object_type
 class SessionsEnded:
-    """What a logout gives."""
+    """Number of login sessions that a mutation ended."""
 
     count: int
-    """How many sessions ended."""
+    """Number of login sessions that ended; their tokens no longer work."""
 
 
 @object_type
@@ -121,86 +126,117 @@ class Queries:
     """The account at the root."""
 
     viewer: Viewer | None = viewer_reference("user_id")
-    """The account that asks; null when nobody is logged in."""
+    """Account of the viewer, the person who is logged in; null if nobody is logged in. Not available to requests with
+    an API key."""
 
 
 @input_type
 class RegisterInput:
-    """A new account."""
+    """Input of `register`: fields of the account to create."""
 
     email: str
-    """The address to log in with, up to 255 characters."""
+    """E-mail address of the account to create, used to log in: at most 255 characters, unique, stored in lower case."""
     full_name: str
-    """What the person is called: 1 to 100 characters."""
+    """Full name of the person whose account is created: 1 to 100 characters."""
     password: str
-    """8 to 128 characters, among them an upper-case letter, a digit and one of !@#$%^&*()."""
+    """Password of the account to create: 8 to 128 characters, with at least one upper-case letter, one digit and one of
+    !@#$%^&*()."""
 
 
 @input_type
 class LoginInput:
-    """Who logs in, and where to."""
+    """Credentials for the login, and the tenant to enter."""
 
     email: str
-    """The account's address."""
+    """E-mail address of the account for the login; upper and lower case are not distinguished."""
     password: str
-    """Its password."""
+    """Password of the account to log in to."""
     tenant: str | None = UNSET
-    """The slug of the tenant to enter; without it, the only one that the person belongs to, if it is one."""
+    """Slug of the tenant to enter; null to enter the only tenant of the account, or none if the account belongs to no
+    or several tenants."""
 
 
 @input_type
 class RefreshInput:
-    """The refresh token to exchange."""
+    """Input of `refresh`: the refresh token to exchange."""
 
     refresh_token: str
-    """The one from the last Session; it is good once."""
+    """Refresh token of the session, from the last `login`, `register` or `refresh`; it can be used once."""
 
 
 @input_type
 class SwitchTenantInput:
-    """Which tenant is entered."""
+    """Input of `switchTenant`: the tenant to use from now on."""
 
     tenant: str
-    """Its slug."""
+    """Slug of the tenant to switch to, ignoring case; the viewer must be an active member."""
 
 
 @input_type
 class UpdateViewerInput:
-    """What changes about the account."""
+    """Input of `updateViewer`: fields of the viewer's account to update."""
 
     full_name: str
-    """What the person is called: 1 to 100 characters."""
+    """New full name of the viewer: 1 to 100 characters."""
     expected_version: int | None = UNSET
-    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+    """Version of the viewer's account that the client last saw; if the viewer's account has changed since, nothing is
+    written and a VersionConflict is returned. Omit it to write without the check."""
 
 
 @input_type
 class ChangePasswordInput:
-    """The old and the new password."""
+    """Current and new password of the viewer's account."""
 
     current_password: str
-    """The one in use."""
+    """Current password of the viewer's account."""
     new_password: str
-    """8 to 128 characters, among them an upper-case letter, a digit and one of !@#$%^&*()."""
+    """New password of the viewer's account: 8 to 128 characters, with at least one upper-case letter, one digit and one
+    of !@#$%^&*()."""
 
 
 @input_type
 class RevokeSessionInput:
-    """Which session ends."""
+    """Input of `revokeSession`: the login session to end."""
 
     id: strawberry.ID = id_of("LoginSession")
-    """One of the viewer's own."""
+    """Global ID of the login session to end, one of `viewer.sessions`."""
 
 
-RegisterResult = Annotated[Session | InvalidInput | AlreadyExists | RateLimited, result_union("Register")]
-LoginResult = Annotated[Session | InvalidCredentials | InvalidInput | RateLimited, result_union("Login")]
-RefreshResult = Annotated[Session | InvalidToken, result_union("Refresh")]
-SwitchTenantResult = Annotated[Session | InvalidInput, result_union("SwitchTenant")]
-UpdateViewerResult = Annotated[Viewer | InvalidInput | VersionConflict, result_union("UpdateViewer")]
-ChangePasswordResult = Annotated[
-    SessionsEnded | InvalidCredentials | InvalidInput | RateLimited, result_union("ChangePassword")
+RegisterResult = Annotated[
+    Session | InvalidInput | AlreadyExists | RateLimited,
+    result_union("Register", "Result of `register`: the session of the new account, or a typed error."),
 ]
-RevokeSessionResult = Annotated[SessionsEnded | NotFound, result_union("RevokeSession")]
+LoginResult = Annotated[
+    Session | InvalidCredentials | InvalidInput | RateLimited,
+    result_union("Login", "Result of `login`: the new session with its tokens, or a typed error."),
+]
+RefreshResult = Annotated[
+    Session | InvalidToken,
+    result_union("Refresh", "Result of `refresh`: the session with its new tokens, or a typed error."),
+]
+SwitchTenantResult = Annotated[
+    Session | InvalidInput,
+    result_union(
+        "SwitchTenant", "Result of `switchTenant`: the session with an access token for the tenant, or a typed error."
+    ),
+]
+UpdateViewerResult = Annotated[
+    Viewer | InvalidInput | VersionConflict,
+    result_union("UpdateViewer", "Result of `updateViewer`: the updated account of the viewer, or a typed error."),
+]
+ChangePasswordResult = Annotated[
+    SessionsEnded | InvalidCredentials | InvalidInput | RateLimited,
+    result_union(
+        "ChangePassword",
+        "Result of `changePassword`: the number of other sessions of the viewer that were ended, or a typed error.",
+    ),
+]
+RevokeSessionResult = Annotated[
+    SessionsEnded | NotFound,
+    result_union(
+        "RevokeSession", "Result of `revokeSession`: the number of login sessions that ended, or a typed error."
+    ),
+]
 
 
 def _switch_to_session(context: Context, issued: sessions.IssuedSession) -> Session:
@@ -210,9 +246,9 @@ def _switch_to_session(context: Context, issued: sessions.IssuedSession) -> Sess
 
 @mutation_without_transaction(RegisterResult)
 async def register(context: Context, input: RegisterInput) -> Session:
-    """Make an account and log it in; a link to confirm the address is mailed there.
+    """Create an account, log it in and mail a link that verifies its e-mail address.
 
-    It belongs to no tenant yet: found one, or accept an invitation.
+    Open to everyone. The account has no tenant yet: use `createTenant` or `acceptInvitation`.
     """
     origin = context.actor.identity.without_user()
     return _switch_to_session(context, await accounts.register(context, context.auth, origin, **to_kwargs(input)))
@@ -220,21 +256,28 @@ async def register(context: Context, input: RegisterInput) -> Session:
 
 @mutation_without_transaction(LoginResult)
 async def login(context: Context, input: LoginInput) -> Session:
-    """Log in."""
+    """Log in with an e-mail address and a password, and open a session.
+
+    Open to everyone; failed attempts are limited.
+    """
     origin = context.actor.identity.without_user()
     return _switch_to_session(context, await sessions.login(context, context.auth, origin, **to_kwargs(input)))
 
 
 @mutation_without_transaction(RefreshResult)
 async def refresh(context: Context, input: RefreshInput) -> Session:
-    """Exchange a refresh token for a new pair. Using one twice ends the session, except within seconds of the first."""
+    """Exchange a refresh token for a new access token and a new refresh token.
+
+    A refresh token works once: used again within seconds (10 by default) it gives the same new tokens, used again later
+    it ends the session.
+    """
     origin = context.actor.identity.without_user()
     return _switch_to_session(context, await sessions.refresh(context, context.auth, origin, **to_kwargs(input)))
 
 
 @mutation_without_transaction(SwitchTenantResult)
 async def switch_tenant(context: Context, input: SwitchTenantInput) -> Session:
-    """Enter another tenant of the viewer's: gives a new access token for it."""
+    """Switch the current session to another tenant of the viewer, and return an access token for that tenant."""
     opened = await context.write(
         lambda session: sessions.switch_tenant(session, context.actor, context.auth, **to_kwargs(input))
     )
@@ -243,32 +286,35 @@ async def switch_tenant(context: Context, input: SwitchTenantInput) -> Session:
 
 @mutation_without_transaction(ChangePasswordResult)
 async def change_password(context: Context, input: ChangePasswordInput) -> SessionsEnded:
-    """Set a new password; every other session ends, and links that were mailed work no longer."""
+    """Change the viewer's password.
+
+    All other sessions of the viewer end, and mailed links for a password reset or an e-mail change stop working.
+    """
     ended = await accounts.change_password(context, context.auth, context.actor, **to_kwargs(input))
     return SessionsEnded(count=ended)
 
 
 @mutation(UpdateViewerResult)
 async def update_viewer(session: WriteSession, actor: Actor, input: UpdateViewerInput) -> models.User:
-    """Change the viewer's own account."""
+    """Update the viewer's own account: the full name."""
     return await accounts.update(session, actor, **to_kwargs(input))
 
 
 @mutation(RevokeSessionResult)
 async def revoke_session(session: WriteSession, actor: Actor, input: RevokeSessionInput) -> SessionsEnded:
-    """End one of the viewer's sessions; its tokens stop working at once."""
+    """End one login session of the viewer; its tokens stop working at once."""
     return SessionsEnded(count=await sessions.revoke_session(session, actor, **to_kwargs(input)))
 
 
 @mutation(SessionsEnded)
 async def logout(session: WriteSession, actor: Actor) -> SessionsEnded:
-    """End this session; its tokens stop working at once."""
+    """End the current session; its tokens stop working at once."""
     return SessionsEnded(count=await sessions.logout(session, actor))
 
 
 @mutation(SessionsEnded)
 async def logout_everywhere(session: WriteSession, actor: Actor) -> SessionsEnded:
-    """End all of the viewer's sessions, this one too; their tokens stop working at once."""
+    """End all sessions of the viewer, including the current one; their tokens stop working at once."""
     return SessionsEnded(count=await sessions.logout_everywhere(session, actor))
 
 

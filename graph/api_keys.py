@@ -29,22 +29,28 @@ __all__ = ["MUTATIONS", "ApiKey", "Queries"]
 
 @backed_by(api_keys.API_KEYS)
 class ApiKey(Node):
-    """What a machine brings in place of a login. It acts in the name of whoever made it, and ends when they leave."""
+    """An API key of the tenant, with which a program sends requests in the name of its creator.
+
+    No longer accepted when that member leaves the tenant or is deactivated. Admins and owners see it, and its
+    creator.
+    """
 
     name: str
-    """What it is for."""
+    """Name of the API key, 1 to 100 characters; says what the key is used for."""
     role: Role
-    """What it may do; never anything about the account of whoever made it."""
+    """Role with which requests of the API key are authorized; an API key can never read or change its creator's account
+    or manage API keys."""
     created_at: datetime
-    """When it was made."""
+    """Date and time the API key was created (UTC)."""
     expires_at: datetime | None
-    """When it ends; null if it does not by itself."""
+    """Date and time the API key expires (UTC); null if it never expires."""
     last_used_at: datetime | None
-    """When it was last used, to within five minutes; null if it never was."""
+    """Date and time the API key was last used (UTC), accurate to five minutes; null if it has never been used."""
     created_by: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("created_by", key="user_id")
-    """Who made it."""
+    """Member who created the API key; null only if this member cannot be read."""
     token: str | None = one_time_secret()
-    """For the header `Authorization: Bearer …`. Shown once, in the answer of `createApiKey`; null ever after."""
+    """Secret token of the API key, for the HTTP header `Authorization: Bearer <token>`; returned only by the
+    `createApiKey` call that created the key, null in every later response."""
 
 
 @object_type
@@ -52,36 +58,48 @@ class Queries:
     """API keys at the root."""
 
     api_keys: Connection[ApiKey] = connection()
-    """The tenant's API keys that were not revoked, the newest first; for who does not manage them, their own."""
+    """API keys that have not been revoked, newest first: all of the tenant for admins and owners, their own for other
+    members. Not available to requests with an API key."""
 
 
 @input_type
 class CreateApiKeyInput:
-    """A new API key."""
+    """Fields of the API key to create; for admins and owners."""
 
     name: str
-    """What it is for: 1 to 100 characters."""
+    """Name of the API key to create, 1 to 100 characters."""
     role: Role = Role.MEMBER
-    """What it may do: no more than you may."""
+    """Role of the API key to create, MEMBER if omitted; may not allow more than the viewer's own role."""
     expires_at: datetime | None = UNSET
-    """When it ends; without this, when it is revoked or you leave."""
+    """Date and time the API key expires; must be in the future. Null for an API key that is valid until it is revoked
+    or its creator leaves the tenant."""
 
 
 @input_type
 class RevokeApiKeyInput:
-    """Which API key is taken back."""
+    """Input of `revokeApiKey`: the API key to revoke."""
 
     id: strawberry.ID = id_of("ApiKey")
-    """One that was not revoked yet."""
+    """Global ID of the API key to revoke; one that is already revoked is not found."""
 
 
-CreateApiKeyResult = Annotated[ApiKey | InvalidInput, result_union("CreateApiKey")]
-RevokeApiKeyResult = Annotated[ApiKey | NotFound, result_union("RevokeApiKey")]
+CreateApiKeyResult = Annotated[
+    ApiKey | InvalidInput,
+    result_union(
+        "CreateApiKey", "Result of `createApiKey`: the created API key with its secret token, or a typed error."
+    ),
+]
+RevokeApiKeyResult = Annotated[
+    ApiKey | NotFound, result_union("RevokeApiKey", "Result of `revokeApiKey`: the revoked API key, or a typed error.")
+]
 
 
 @mutation_without_transaction(CreateApiKeyResult)
 async def create_api_key(context: Context, input: CreateApiKeyInput) -> models.ApiKey:
-    """Make an API key to this tenant; its text is shown here, once. For admins and owners."""
+    """Create an API key for the current tenant; its token is returned only in this response.
+
+    For admins and owners.
+    """
     key, token = await context.write(lambda session: api_keys.create(session, context.actor, **to_kwargs(input)))
     context.one_time_secrets[key.id] = token
     return key
@@ -89,7 +107,10 @@ async def create_api_key(context: Context, input: CreateApiKeyInput) -> models.A
 
 @mutation(RevokeApiKeyResult)
 async def revoke_api_key(session: WriteSession, actor: Actor, input: RevokeApiKeyInput) -> models.ApiKey:
-    """Take an API key back; it stops working at once. For admins and owners."""
+    """Revoke an API key of the tenant; the key stops working at once.
+
+    For admins and owners.
+    """
     return await api_keys.revoke(session, actor, **to_kwargs(input))
 
 

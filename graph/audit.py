@@ -47,14 +47,16 @@ HIDDEN_COLUMNS = {"id", "tenant_id", "version", "updated_at"}
 
 @object_type
 class FieldChange:
-    """What became of one field."""
+    """Change of one field of an object, as recorded by an audit entry."""
 
     field: str
-    """Its name: that of the GraphQL field or input where there is one."""
+    """Name of the changed field as in the GraphQL schema, or of the database column if the schema has no such field."""
     before: JSON | None
-    """What it held, as JSON; ids as everywhere in the schema. Null when the row was made, and where it is secret."""
+    """Value of the field before the change as JSON, references as global IDs; null if the field had no value, the
+    object was created by this change, or the value is secret."""
     after: JSON | None
-    """What it holds since. Null when the row was deleted, and where it is secret."""
+    """Value of the field after the change as JSON, references as global IDs; null if the field has no value, the object
+    was deleted by this change, or the value is secret."""
 
 
 class ChangesField(DeclaredField):
@@ -89,30 +91,38 @@ def _declare(kind: type[DeclaredField]) -> Any:
 
 @backed_by(audit.AUDIT)
 class AuditEntry(Node):
-    """One change of one thing: who made it, when and from where. Entries are never changed."""
+    """An entry of the tenant's audit log: one change of one object, with who made it, when and from where.
+
+    Admins and owners see all entries; members see those of tasks, products, documents and articles that they may see.
+    """
 
     table: str = column("table_name")
-    """What kind of thing it is: the name of its table, such as `tasks`."""
+    """Name of the database table of the changed object, such as `tasks`."""
     row_id: strawberry.ID = _declare(RowIdField)
-    """Which one: its id, be it there or not."""
+    """Global ID of the object that the audit entry is about, even if the object no longer exists."""
     action: AuditAction
-    """What became of it."""
+    """Action that the audit entry records, such as UPDATE."""
     actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")
-    """Who did it; null for machines and operators."""
+    """Actor of the change: the member who made it, or who created the API key that made it; null if nobody was logged
+    in, such as for a change by an operator."""
     changes: list[FieldChange] = _declare(ChangesField)
-    """What changed; of a new or a deleted thing all that it held. Empty once it was purged."""
+    """Changed fields with their values before and after; all fields if the object was created or deleted. Empty once
+    the object has been purged."""
     version: int | None = _declare(VersionField)
-    """The version that the thing has since, or had when it was deleted; null if it has none, or was purged."""
+    """Version of the object after this change, or its last version if this change deleted it; null if the object has no
+    version or has been purged."""
     request_id: str | None
-    """The request that it came with; for admins and owners."""
+    """ID of the HTTP request that made the change; visible to admins and owners, null for others."""
     operation: str
-    """The mutation that did it, such as `createTask`; empty for operators."""
+    """Operation that made the change: the name of the mutation, such as `createTask`; empty if an operator made the
+    change."""
     ip: str | None
-    """The address that it came from; for admins and owners."""
+    """IP address of the client that made the change; null if unknown. Visible to admins and owners, null for others."""
     user_agent: str | None
-    """The program that it came from, as it called itself; for admins and owners."""
+    """`User-Agent` header of the client that made the change; null if none was sent. Visible to admins and owners, null
+    for others."""
     created_at: datetime
-    """When it happened."""
+    """Date and time the audit entry was created (UTC), which is the time of the change."""
 
 
 def _is_known(type_name: str) -> bool:
@@ -122,37 +132,40 @@ def _is_known(type_name: str) -> bool:
 
 @input_type
 class AuditEntryFilter:
-    """Which entries are listed."""
+    """Conditions that listed audit entries must meet; all given conditions apply."""
 
     table: str | None = UNSET
-    """Those of this kind of thing, such as `tasks`."""
+    """Name of the database table of the changed objects, such as `tasks`, at most 255 characters; null for all tables.
+    Name of the database table of the changed objects, such as `tasks`, at most 255 characters; null for all tables."""
     row_id: strawberry.ID | None = any_id(_is_known, default=UNSET)
-    """Those of this one thing, be it there or not."""
+    """Global ID of the object that the audit entries are about, even if the object no longer exists; null for all
+    objects."""
     action: AuditAction | None = UNSET
-    """Those that did this."""
+    """Action that the audit entries must record; null for any action."""
     actor: strawberry.ID | None = id_of("User", default=UNSET)
-    """Those of this person."""
+    """Global ID of the User who is the actor of the audit entries; null for any actor."""
     from_: datetime | None = strawberry.field(name="from", default=UNSET)
-    """Those of this moment or later."""
+    """Date and time at or after which the audit entries were created; null for no lower limit."""
     to: datetime | None = UNSET
-    """Those before this moment."""
+    """Date and time before which the audit entries were created; null for no upper limit."""
 
 
 @enum
 class AuditEntryOrderField(Enum):
-    """What entries can be sorted by."""
+    """Fields by which audit entries can be sorted."""
 
     CREATED_AT = "created_at"
+    """Sort audit entries by the date and time of the change."""
 
 
 @input_type
 class AuditEntryOrder:
-    """How entries are sorted; by default the newest first."""
+    """Sort order of audit entries; by default newest first."""
 
     field: AuditEntryOrderField
-    """By what."""
+    """Field by which audit entries are sorted."""
     direction: OrderDirection = OrderDirection.ASC
-    """Which way."""
+    """Direction in which audit entries are sorted; ascending (ASC) if omitted."""
 
 
 @object_type
@@ -160,7 +173,7 @@ class Queries:
     """The audit log at the root."""
 
     audit_log: Connection[AuditEntry] = connection(audit.FULL_LOG)
-    """Everything that changed in the tenant. For admins and owners."""
+    """Audit entries of all changes in the tenant, newest first by default; for admins and owners."""
 
 
 def row_global_id(entry: models.AuditEntry) -> str:

@@ -50,86 +50,97 @@ __all__ = [
 
 @backed_by(documents.DOCUMENTS)
 class Document(Node):
-    """A text that people write together. Deleted, it lies in the trash, and is found nowhere else."""
+    """A document of the tenant, a text that all members can read and change.
+
+    After deletion a document stays in the trash until it is restored or purged, and appears only in the query `trash`.
+    """
 
     title: str
-    """What it is called, in 1 to 200 characters; unique among the live documents of its project, or of none."""
+    """Title of the document, 1 to 200 characters; unique among the documents of the same project, or of no project,
+    that are not in the trash."""
     content: str
-    """What it says, in up to 100,000 characters."""
+    """Content of the document, at most 100,000 characters."""
     project: Annotated["Project", strawberry.lazy("graph.projects")] | None = to_one("project_id")
-    """What it belongs to."""
+    """Project that the document belongs to; null if none, or if the project is in the trash."""
     created_by: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
-    """Who wrote it first; still there when they have left the tenant."""
+    """Member who created the document, even if they have since left the tenant."""
     created_at: datetime
-    """When it was written first."""
+    """Date and time the document was created (UTC)."""
     updated_at: datetime
-    """When it last changed."""
+    """Date and time the document was last changed (UTC)."""
     version: int
-    """How often it changed; for `expectedVersion`."""
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
     deleted_at: datetime | None
-    """When it went to the trash; null if it is not there."""
+    """Date and time the document was moved to the trash (UTC); null if the document is not in the trash."""
     deleted_by: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("deleted_by", key="user_id")
-    """Who moved it to the trash, or its project with it."""
+    """Member who moved the document, or its project, to the trash; null if the document is not in the trash."""
     history: Connection[audit.AuditEntry] = to_many("row_id")
-    """What became of it, the newest first. `revertDocument` brings back what it held after one of these."""
+    """Audit entries of the document, newest first by default; `revertDocument` restores the state of the document after
+    one of them."""
 
 
 @input_type
 class DocumentFilter:
-    """Which documents are listed."""
+    """Conditions that listed documents must meet; all given conditions apply."""
 
     text: str | None = UNSET
-    """Those whose title holds this, in any case."""
+    """Text that the title of the documents must contain, ignoring case, at most 255 characters; null for documents with
+    any title."""
     project_id: strawberry.ID | None = id_of("Project", default=UNSET)
-    """Those of this project."""
+    """Global ID of the project that the documents belong to; null for documents of any project or of none."""
     created_by: strawberry.ID | None = id_of("User", default=UNSET)
-    """Those of this person."""
+    """Global ID of the User who created the documents; null for documents created by anyone."""
 
 
 @enum
 class DocumentOrderField(Enum):
-    """What documents can be sorted by."""
+    """Fields by which documents can be sorted."""
 
     CREATED_AT = "created_at"
+    """Sort documents by the date and time they were created."""
     UPDATED_AT = "updated_at"
+    """Sort documents by the date and time they were last changed."""
     TITLE = "title"
+    """Sort documents by title, ignoring case."""
 
 
 @input_type
 class DocumentOrder:
-    """How documents are sorted; by default the newest first."""
+    """Sort order of documents; by default newest first."""
 
     field: DocumentOrderField
-    """By what."""
+    """Field by which documents are sorted."""
     direction: OrderDirection = OrderDirection.ASC
-    """Which way."""
+    """Direction in which documents are sorted; ascending (ASC) if omitted."""
 
 
 @input_type
 class TrashFilter:
-    """Which documents in the trash are listed."""
+    """Conditions that listed documents in the trash must meet; all given conditions apply."""
 
     text: str | None = UNSET
-    """Those whose title holds this, in any case."""
+    """Text that the title of listed documents in the trash must contain, ignoring case; at most 255 characters."""
     deleted_by: strawberry.ID | None = id_of("User", default=UNSET)
-    """Those that this person moved there."""
+    """Global ID of the user who moved the listed documents to the trash."""
 
 
 @enum
 class TrashOrderField(Enum):
-    """What the trash can be sorted by."""
+    """Fields by which documents in the trash can be sorted."""
 
     DELETED_AT = "deleted_at"
+    """Sort documents by the date and time they were moved to the trash."""
 
 
 @input_type
 class TrashOrder:
-    """How the trash is sorted; by default what came last first."""
+    """Sort order of documents in the trash; by default most recently deleted first."""
 
     field: TrashOrderField
-    """By what."""
+    """Field by which documents in the trash are sorted."""
     direction: OrderDirection = OrderDirection.ASC
-    """Which way."""
+    """Direction in which documents in the trash are sorted; ascending if left out."""
 
 
 @object_type
@@ -137,27 +148,28 @@ class Queries:
     """Documents at the root."""
 
     document: Document | None = by_id_as_of(documents.as_of)
-    """One document by its id; null when there is none, or it is in the trash, or was at that moment."""
+    """Document by its global ID; null if there is no such document or it is in the trash. With `asOf`, null if the
+    document did not exist or was in the trash at that time, or has been purged since."""
     documents: Connection[Document] = connection()
-    """The tenant's documents."""
+    """Documents of the tenant that are not in the trash, newest first by default."""
     trash: Connection[Document] = connection(TRASH, input_prefix="Trash")
-    """The tenant's documents that were deleted and not purged."""
+    """Documents of the tenant that are in the trash, most recently deleted first by default."""
 
 
 @object_type
 class DocumentChange(subscriptions.Change):
-    """One change of one document, as it happens."""
+    """A change of one document of the tenant, sent to subscribers of `documentChanged` when it happens."""
 
     document_id: strawberry.ID
-    """Which document."""
+    """Global ID of the changed document."""
     document: Document | None
-    """The document as it is now; null when it is in the trash, or was purged."""
+    """Document in its current state; null if the document is in the trash or has been purged."""
 
 
 def _document_changed(
     info: Info, after: Annotated[str | None, subscriptions.AFTER_ARGUMENT] = UNSET
 ) -> AsyncGenerator[DocumentChange, None]:
-    """What changes about the tenant's documents, from now on or from behind a cursor: all of it, each once."""
+    """Changes of the documents of the tenant: each is delivered once and in order, from now on or after a cursor."""
     return subscriptions.follow_changes(
         info, DocumentChange, "document", Permission.DOCUMENTS_READ, documents.DOCUMENTS, after or None
     )
@@ -174,122 +186,161 @@ class Subscriptions:
 
 @input_type
 class CreateDocumentInput:
-    """What a new document is."""
+    """Fields of the document to create."""
 
     title: str
-    """What it is called: 1 to 200 characters, unique among the live documents of its project, or of none."""
+    """Title of the document to create, 1 to 200 characters; unique among the documents of the same project, or of no
+    project, that are not in the trash."""
     content: str = ""
-    """What it says, in up to 100,000 characters."""
+    """Content of the document to create, at most 100,000 characters; stored exactly as given, empty if omitted."""
     project_id: strawberry.ID | None = id_of("Project", default=UNSET)
-    """What it belongs to."""
+    """Global ID of the project that the document belongs to; must not be in the trash. Null for a document without a
+    project."""
     idempotency_key: str | None = UNSET
-    """A key of your own, 1 to 255 characters: the same call with the same key makes one document only."""
+    """Key chosen by the client, 1 to 255 characters, that makes `createDocument` safe to retry: a repeated call with
+    the same key and input creates nothing new and returns the document created by the first call; the same key with
+    other input returns an IdempotencyConflict. Null to create without this protection."""
 
 
 @input_type
 class UpdateDocumentInput:
-    """What changes about a document. What is absent stays as it is; null empties it."""
+    """Input of `updateDocument`: fields of the document to update; fields left out stay as they are."""
 
     id: strawberry.ID = id_of("Document")
-    """Which document."""
+    """Global ID of the document to update."""
     title: strawberry.Maybe[str]
-    """What it is called: 1 to 200 characters."""
+    """New title of the document: 1 to 200 characters, unique ignoring case among the documents of its project, or among
+    those without a project; cannot be null."""
     content: strawberry.Maybe[str]
-    """What it says, in up to 100,000 characters."""
+    """New content of the document, at most 100,000 characters; cannot be null."""
     project_id: strawberry.Maybe[strawberry.ID | None] = id_of("Project", default=None)
-    """What it belongs to."""
+    """Global ID of the project that the document is moved to; null takes the document out of its project."""
     expected_version: int | None = UNSET
-    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+    """Version of the document that the client last saw; if the document has changed since, nothing is written and a
+    VersionConflict is returned. Omit it to write without the check."""
 
 
 @input_type
 class DeleteDocumentInput:
-    """Which document goes to the trash."""
+    """Document to move to the trash."""
 
     id: strawberry.ID = id_of("Document")
-    """Which document."""
+    """Global ID of the document to move to the trash; a document already there stays unchanged."""
     expected_version: int | None = UNSET
-    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+    """Version of the document that the client last saw; if the document has changed since, nothing is written and a
+    VersionConflict is returned. Omit it to move the document to the trash without the check."""
 
 
 @input_type
 class RestoreDocumentInput:
-    """Which document comes back from the trash."""
+    """Input of `restoreDocument`: the document to restore from the trash."""
 
     id: strawberry.ID = id_of("Document")
-    """Which document."""
+    """Global ID of the document to restore."""
 
 
 @input_type
 class PurgeDocumentInput:
-    """Which document is deleted for good."""
+    """Input of `purgeDocument`: the document to delete permanently."""
 
     id: strawberry.ID = id_of("Document")
-    """Which document; it must be in the trash."""
+    """Global ID of the document to delete permanently; the document must be in the trash."""
 
 
 @input_type
 class RevertDocumentInput:
-    """Which past state a document returns to."""
+    """Input of `revertDocument`: the document to revert, and the point in its history to return to."""
 
     id: strawberry.ID = id_of("Document")
-    """Which document."""
+    """Global ID of the document to revert."""
     to: strawberry.ID = id_of("AuditEntry")
-    """The entry of its history after which it was as it shall be."""
+    """Global ID of an entry of the document's history; the document gets the title, content and project that it had
+    after that entry."""
     expected_version: int | None = UNSET
-    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+    """Version of the document that the client last saw before the revert; if the document has changed since, nothing is
+    written and a VersionConflict is returned. Omit it to write without the check."""
 
 
 CreateDocumentResult = Annotated[
-    Document | NotFound | InvalidInput | AlreadyExists | IdempotencyConflict, result_union("CreateDocument")
+    Document | NotFound | InvalidInput | AlreadyExists | IdempotencyConflict,
+    result_union("CreateDocument", "Result of `createDocument`: the created document, or a typed error."),
 ]
 UpdateDocumentResult = Annotated[
-    Document | NotFound | InvalidInput | AlreadyExists | VersionConflict, result_union("UpdateDocument")
+    Document | NotFound | InvalidInput | AlreadyExists | VersionConflict,
+    result_union("UpdateDocument", "Result of `updateDocument`: the updated document, or a typed error."),
 ]
-DeleteDocumentResult = Annotated[Document | NotFound | VersionConflict, result_union("DeleteDocument")]
-RestoreDocumentResult = Annotated[Document | NotFound | AlreadyExists, result_union("RestoreDocument")]
-PurgeDocumentResult = Annotated[Document | NotFound | IllegalTransition, result_union("PurgeDocument")]
+DeleteDocumentResult = Annotated[
+    Document | NotFound | VersionConflict,
+    result_union("DeleteDocument", "Result of `deleteDocument`: the document in the trash, or a typed error."),
+]
+RestoreDocumentResult = Annotated[
+    Document | NotFound | AlreadyExists,
+    result_union("RestoreDocument", "Result of `restoreDocument`: the restored document, or a typed error."),
+]
+PurgeDocumentResult = Annotated[
+    Document | NotFound | IllegalTransition,
+    result_union(
+        "PurgeDocument",
+        "Result of `purgeDocument`: the permanently deleted document as it was before, or a typed error.",
+    ),
+]
 RevertDocumentResult = Annotated[
-    Document | NotFound | InvalidInput | AlreadyExists | VersionConflict, result_union("RevertDocument")
+    Document | NotFound | InvalidInput | AlreadyExists | VersionConflict,
+    result_union("RevertDocument", "Result of `revertDocument`: the reverted document, or a typed error."),
 ]
 
 
 @mutation(CreateDocumentResult)
 async def create_document(session: WriteSession, actor: Actor, input: CreateDocumentInput) -> models.Document:
-    """Write a document."""
+    """Create a document in the tenant.
+
+    Open to all members.
+    """
     return await documents.create(session, actor, **create_kwargs(to_kwargs(input)))
 
 
 @mutation(UpdateDocumentResult)
 async def update_document(session: WriteSession, actor: Actor, input: UpdateDocumentInput) -> models.Document:
-    """Change a document: only the fields that are given. What changes nothing makes no new version."""
+    """Update a document: only the fields given in the input change.
+
+    If no value differs, the version stays the same. Open to all members.
+    """
     return await documents.update(session, actor, **update_kwargs(to_kwargs(input)))
 
 
 @mutation(DeleteDocumentResult)
 async def delete_document(session: WriteSession, actor: Actor, input: DeleteDocumentInput) -> models.Document:
-    """Move a document to the trash. One that is there already stays as it is."""
+    """Move a document to the trash; a document already there stays as it is.
+
+    Open to all members.
+    """
     return await documents.delete(session, actor, **to_kwargs(input))
 
 
 @mutation(RestoreDocumentResult)
 async def restore_document(session: WriteSession, actor: Actor, input: RestoreDocumentInput) -> models.Document:
-    """Bring a document back from the trash; without a project if that is in the trash. A live one stays as it is."""
+    """Restore a document from the trash; a document that is not there stays as it is.
+
+    If its project is in the trash, the document is restored without a project. Open to all members.
+    """
     return await documents.restore(session, actor, **to_kwargs(input))
 
 
 @mutation(PurgeDocumentResult)
 async def purge_document(session: WriteSession, actor: Actor, input: PurgeDocumentInput) -> models.Document:
-    """Delete a document that is in the trash for good, with what its history holds of it; answers it as it was.
+    """Delete a document in the trash permanently, and return it as it was before.
 
-    For admins and owners.
+    Its values in the audit log are deleted too. For admins and owners.
     """
     return await documents.purge(session, actor, **to_kwargs(input))
 
 
 @mutation(RevertDocumentResult)
 async def revert_document(session: WriteSession, actor: Actor, input: RevertDocumentInput) -> models.Document:
-    """Bring back what a document held after an entry of its history, as a new version."""
+    """Give a document the title, content and project that it had after an entry of its history, as a new version.
+
+    If that project no longer exists or is in the trash, the document gets no project. Open to all members.
+    """
     return await documents.revert(session, actor, **to_kwargs(input))
 
 

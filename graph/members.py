@@ -22,76 +22,92 @@ __all__ = ["MUTATIONS", "CreatedUserOutcome", "CreatedUserOutcomes", "UsersSwitc
 
 @input_type
 class CreateUserInput:
-    """Somebody who is to belong to the tenant."""
+    """One user to add to the tenant with `createUsers`."""
 
     email: str
-    """Their address, up to 255 characters."""
+    """E-mail address of the user to add; up to 255 characters, stored in lower case."""
     full_name: str
-    """What they are called: 1 to 100 characters. Who gets an invitation says so themselves."""
+    """Full name of the user to add, 1 to 100 characters; used only if an account is created, not if the user is
+    invited."""
     password: str | None = UNSET
-    """For a new account: 8 to 128 characters, among them an upper-case letter, a digit and one of !@#$%^&*().
-    Without one, they get an invitation."""
+    """Password of the account to create: 8 to 128 characters, with at least one upper-case letter, one digit and one of
+    !@#$%^&*(). Null to send an invitation instead; a user who already has an account is always invited."""
     role: Role = Role.MEMBER
-    """What they will be."""
+    """Role of the user to add; MEMBER if omitted. Only owners may add owners."""
 
 
 @input_type
 class CreateUsersInput:
-    """Who is to belong to the tenant."""
+    """Users to add to the tenant; for admins and owners."""
 
     users: list[CreateUserInput]
-    """1 to 1,000 of them, each address once."""
+    """Users to add to the tenant, 1 to 1,000, each e-mail address only once."""
 
 
 @input_type
 class SetUsersActiveInput:
-    """Who is let in or shut out."""
+    """Input of `setUsersActive`: the members to activate or deactivate."""
 
     ids: list[strawberry.ID] = id_of("User")
-    """1 to 1,000 members; ids of nobody who belongs to the tenant change nothing."""
+    """Global IDs of the users to activate or deactivate: 1 to 1,000; IDs of users who are not members of the tenant are
+    ignored."""
     is_active: bool
-    """Whether they may use the tenant."""
+    """Whether the users may use the tenant from now on."""
 
 
-CreatedUserResult = Annotated[User | Invitation | InvalidInput | AlreadyExists, result_union("CreatedUser")]
+CreatedUserResult = Annotated[
+    User | Invitation | InvalidInput | AlreadyExists,
+    result_union(
+        "CreatedUser",
+        "Result of `createUsers` for one user: the new member, the invitation sent to the user, or a typed error.",
+    ),
+]
 
 
 @object_type
 class CreatedUserOutcome(Outcome):
-    """What became of one person of a call."""
+    """Outcome of `createUsers` for one user of the input."""
 
     result: CreatedUserResult
-    """The new member, or the invitation, or why neither."""
+    """User who is now a member, or the invitation sent to the user, or a typed error."""
 
 
 @object_type
 class CreatedUserOutcomes(Outcomes):
-    """What became of the people of a call."""
+    """Outcomes of one `createUsers` call, one for each user of the input."""
 
     outcomes: list[CreatedUserOutcome]
-    """One for each row of the input, in their order."""
+    """Outcome for each user, in the order of the input."""
 
 
 @object_type
 class UsersSwitched:
-    """What became of a switch."""
+    """Number of members that `setUsersActive` changed."""
 
     count: int
-    """How many changed; those who were as wanted before do not count."""
+    """Number of members that were activated or deactivated; members who already had the requested state are not
+    counted."""
 
 
-CreateUsersResult = Annotated[CreatedUserOutcomes | InvalidInput, result_union("CreateUsers")]
-SetUsersActiveResult = Annotated[UsersSwitched | InvalidInput | IllegalTransition, result_union("SetUsersActive")]
+CreateUsersResult = Annotated[
+    CreatedUserOutcomes | InvalidInput,
+    result_union("CreateUsers", "Result of `createUsers`: the outcome for each user to add, or a typed error."),
+]
+SetUsersActiveResult = Annotated[
+    UsersSwitched | InvalidInput | IllegalTransition,
+    result_union(
+        "SetUsersActive", "Result of `setUsersActive`: the number of members that were changed, or a typed error."
+    ),
+]
 
 
 @mutation_without_transaction(CreateUsersResult)
 async def create_users(context: Context, input: CreateUsersInput) -> CreatedUserOutcomes:
-    """Add up to 1,000 people to the tenant; those that are refused hold up no other. For admins and owners.
+    """Add 1 to 1,000 people to the tenant.
 
-    Who comes with a password and is new to Atrium gets an account, and is a member at once. Everybody else gets an
-    invitation by mail, whose token is shown here once, too: an existing account is never changed, and joins nothing
-    unasked. Owners alone make owners. Sent again, it doubles nothing: who is a member already is refused, and a new
-    invitation takes the place of the one before.
+    A row with a password and an unknown e-mail address creates an account and a member; every other row sends an
+    invitation, whose token is also returned, only in this response. Failed rows do not affect the others. For admins
+    and owners; only owners add owners.
     """
     results = await members.create_all(
         context,
@@ -112,9 +128,10 @@ async def create_users(context: Context, input: CreateUsersInput) -> CreatedUser
 
 @mutation(SetUsersActiveResult)
 async def set_users_active(session: WriteSession, actor: Actor, input: SetUsersActiveInput) -> UsersSwitched:
-    """Let up to 1,000 members in, or shut them out: their tokens stop working here at once, and their accounts stay.
+    """Activate or deactivate 1 to 1,000 members of the tenant.
 
-    For admins; owners alone switch owners. Nobody shuts themselves out, and a tenant keeps an active owner.
+    Tokens of deactivated members stop working in this tenant; their accounts stay. For admins and owners; only owners
+    change owners, nobody deactivates themselves, and one active owner must remain.
     """
     return UsersSwitched(count=await members.set_active(session, actor, **to_kwargs(input)))
 

@@ -44,110 +44,125 @@ enum(OrderStatus)
 
 @enum
 class OrderEventType(Enum):
-    """What can happen to an order."""
+    """Types of events that can happen to an order."""
 
     PLACED = "OrderPlaced"
+    """The order was placed and its stock reserved."""
     CONFIRMED = "OrderConfirmed"
+    """The order was confirmed by an admin or owner."""
     SHIPPED = "OrderShipped"
+    """The order was shipped to its shipping address."""
     DELIVERED = "OrderDelivered"
+    """The order was delivered; it cannot change any more."""
     CANCELLED = "OrderCancelled"
+    """The order was cancelled and its stock returned."""
 
 
 @backed_by(orders.ITEMS)
 class OrderItem(Node):
-    """One line of an order."""
+    """An item of an order: one product with its quantity, and its price when the order was placed."""
 
     line: int
-    """Its place in the order, from 1."""
+    """Line number of the item in its order, starting at 1."""
     product: Product = to_one("product_id")
-    """What was bought."""
+    """Product that was ordered with this item, as the product is now."""
     quantity: int
-    """How many."""
+    """Number of units of the product in this item, 1 or more."""
     unit_price: Money = money("unit_price_minor")
-    """What one cost on the day."""
+    """Price of one unit when the order of this item was placed; later price changes do not affect it."""
     subtotal: Money = money("subtotal_minor")
-    """What the line costs."""
+    """Subtotal of the item: its unit price times its quantity."""
     order: Annotated["Order", strawberry.lazy("graph.orders")] = to_one("order_id")
-    """The order that it belongs to."""
+    """Order that the item belongs to."""
 
 
 @backed_by(orders.EVENTS)
 class OrderEvent(Node):
-    """One thing that happened to an order. Events never change, and the order is what they amount to."""
+    """An event of an order, such as its placement or cancellation.
+
+    Events never change; the state of the order is computed from them.
+    """
 
     type: OrderEventType
-    """What happened."""
+    """Type of the event: what happened to the order."""
     version: int
-    """Which one of its order's events it is, from 1."""
+    """Position of the event among the events of its order, starting at 1."""
     created_at: datetime
-    """When."""
+    """Date and time the event of the order occurred (UTC)."""
     actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")
-    """Who did it."""
+    """Member who caused the event; null if no member did."""
     reason: str | None = expression("reason")
-    """Why, if they said."""
+    """Reason given for the event, at most 500 characters; null if none was given."""
     order: Annotated["Order", strawberry.lazy("graph.orders")] = to_one("stream_id")
-    """The order as it is now."""
+    """Order that the event belongs to, as the order is now."""
 
 
 @backed_by(orders.ORDERS)
 class Order(Node):
-    """One purchase."""
+    """An order of products by a member of the tenant: its items, total amount and status.
+
+    Visible to the member who placed it, and to admins and owners.
+    """
 
     status: OrderStatus
-    """How far it has come."""
+    """Status of the order: how far it has been processed."""
     next_statuses: list[OrderStatus] = expression("next_statuses")
-    """What it may become next."""
+    """Statuses that the order can change to next; empty if it is delivered or cancelled."""
     total_amount: Money = money("total_minor")
-    """What it costs: the sum of its lines."""
+    """Total amount of the order: the sum of the subtotals of its items, at most twelve digits including decimals."""
     shipping_address: str
-    """Where it goes."""
+    """Shipping address of the order, 1 to 500 characters."""
     user: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("user_id", key="user_id")
-    """Who bought; still there when they have left the tenant."""
+    """Member who placed the order; stays set after the member has left the tenant."""
     items: Connection[OrderItem] = to_many("order_id")
-    """Its lines."""
+    """Items of the order, one for each product, sorted by line number."""
     events: Connection[OrderEvent] = to_many("stream_id")
-    """What happened to it, in order."""
+    """Events of the order since it was placed, oldest first."""
     created_at: datetime
-    """When it was placed."""
+    """Date and time the order was placed (UTC)."""
     updated_at: datetime
-    """When it last moved."""
+    """Date and time of the last status change of the order (UTC); the time it was placed if there was none."""
     version: int
-    """How many events it has; for `expectedVersion`."""
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
 
 
 @input_type
 class OrderFilter:
-    """Which orders are listed."""
+    """Conditions that listed orders must meet; all given conditions apply."""
 
     status: OrderStatus | None = UNSET
-    """Those that have come this far."""
+    """Status that listed orders must have."""
     placed_by: strawberry.ID | None = id_of("User", default=UNSET)
-    """Those of this person."""
+    """Global ID of the user who placed the listed orders."""
     product_id: strawberry.ID | None = id_of("Product", default=UNSET)
-    """Those that this product is in."""
+    """Global ID of a product that listed orders must contain."""
     created_from: datetime | None = UNSET
-    """Those placed at this moment or later."""
+    """Earliest date and time at which listed orders were placed (UTC), inclusive."""
     created_before: datetime | None = UNSET
-    """Those placed before this moment."""
+    """Date and time before which listed orders were placed (UTC), exclusive."""
 
 
 @enum
 class OrderOrderField(Enum):
-    """What orders can be sorted by."""
+    """Fields by which orders can be sorted."""
 
     CREATED_AT = "created_at"
+    """Sort orders by the date and time they were placed."""
     UPDATED_AT = "updated_at"
+    """Sort orders by the date and time of their last status change."""
     TOTAL_AMOUNT = "total_amount"
+    """Sort orders by total amount, compared as a number of minor units (such as cents) whatever the currency."""
 
 
 @input_type
 class OrderOrder:
-    """How orders are sorted; by default the newest first."""
+    """Sort order of orders; by default newest first."""
 
     field: OrderOrderField
-    """By what. TOTAL_AMOUNT compares minor units."""
+    """Field by which orders are sorted."""
     direction: OrderDirection = OrderDirection.ASC
-    """Which way."""
+    """Direction in which orders are sorted; ascending if left out."""
 
 
 @object_type
@@ -155,25 +170,29 @@ class Queries:
     """Orders at the root."""
 
     order: Order | None = by_id_as_of(orders.as_of)
-    """One order by its id; null when there is none, or it is not yours to see."""
+    """Order by its global ID; null if there is no such order or the viewer may not see it. Members see their own
+    orders, admins and owners all orders of the tenant."""
     orders: Connection[Order] = connection()
-    """Your own orders; all of the tenant's for admins and owners."""
+    """Orders placed by the viewer, or all orders of the tenant for admins and owners; newest first by default."""
 
 
 @object_type
 class OrderEventMessage:
-    """One thing that happened to an order, as it happens."""
+    """Message of the subscription `orderEvents`: one event of an order."""
 
     cursor: str
-    """Where it is in the feed; give it as `after` to go on behind it."""
+    """Cursor of the order event in the stream of events; send it as `after` of `orderEvents` to continue after it."""
     event: OrderEvent
-    """What happened."""
+    """Order event that occurred, with its order."""
 
 
 async def _order_events(
     info: Info, after: Annotated[str | None, subscriptions.AFTER_ARGUMENT] = UNSET
 ) -> AsyncGenerator[OrderEventMessage]:
-    """What happens to the orders that you may see, from now on or from behind a cursor: all of it, each once."""
+    """Events of the viewer's own orders, or of all orders of the tenant for admins and owners.
+
+    Each is delivered once and in order, from now on or after the given cursor.
+    """
     entries = subscriptions.follow_feed(info.context, Permission.ORDERS_READ, orders.EVENTS, after or None)
     async for cursor, event in entries:
         yield OrderEventMessage(cursor=cursor, event=event)
@@ -190,86 +209,129 @@ class Subscriptions:
 
 @input_type
 class OrderItemInput:
-    """How many of a product are ordered."""
+    """Input of one item of `placeOrder`: a product and its quantity."""
 
     product_id: strawberry.ID = id_of("Product")
-    """Which product; it must be active."""
+    """Global ID of the product to order; the product must be active."""
     quantity: int
-    """How many: 1 or more."""
+    """Number of units of the product to order, 1 or more."""
 
 
 @input_type
 class PlaceOrderInput:
-    """What is ordered."""
+    """Input of `placeOrder`: items and shipping address of the order to place."""
 
     items: list[OrderItemInput]
-    """1 to 100 products of one currency; the same product twice is one line."""
+    """Items of the order to place: 1 to 100 different products, all in one currency; quantities of the same product are
+    added up."""
     shipping_address: str
-    """Where it goes: 1 to 500 characters."""
+    """Shipping address of the order to place: 1 to 500 characters."""
     idempotency_key: str | None = UNSET
-    """A key of your own, 1 to 255 characters: the same call with the same key orders once."""
+    """Client-chosen key, 1 to 255 characters, that makes retries of `placeOrder` safe: a repeated call with the same
+    input places no second order and returns the first one. A repeated key with a different input gives an
+    IdempotencyConflict."""
 
 
 @input_type
 class ConfirmOrderInput:
-    """Which order is confirmed."""
+    """Order to confirm, which must be pending; for admins and owners."""
 
     id: strawberry.ID = id_of("Order")
-    """Which order."""
+    """Global ID of the order to confirm."""
     reason: str | None = UNSET
-    """Why, in up to 500 characters."""
+    """Reason why the order is confirmed, at most 500 characters; null for none."""
     expected_version: int | None = UNSET
-    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+    """Version of the order that the client last saw; if the order has changed since, nothing is written and a
+    VersionConflict is returned. Omit it to confirm the order without the check."""
 
 
 @input_type
 class ShipOrderInput(ConfirmOrderInput):
-    """Which order was shipped."""
+    """Input of `shipOrder`: the confirmed order that was shipped."""
 
 
 @input_type
 class DeliverOrderInput(ConfirmOrderInput):
-    """Which order was delivered."""
+    """Shipped order to mark as delivered; for admins and owners."""
 
 
 @input_type
 class CancelOrderInput(ConfirmOrderInput):
-    """Which order is cancelled."""
+    """Order to cancel, which must be pending or confirmed; the ordered units go back to the stock.
+
+    Members may cancel their own orders, admins and owners every order.
+    """
 
 
 TransitionResult = Order | NotFound | InvalidInput | IllegalTransition | VersionConflict
-PlaceOrderResult = Annotated[Order | OutOfStock | InvalidInput | IdempotencyConflict, result_union("PlaceOrder")]
+PlaceOrderResult = Annotated[
+    Order | OutOfStock | InvalidInput | IdempotencyConflict,
+    result_union("PlaceOrder", "Result of `placeOrder`: the placed order, or a typed error."),
+]
 
 
 @mutation(PlaceOrderResult)
 async def place_order(session: WriteSession, actor: Actor, input: PlaceOrderInput) -> models.Order:
-    """Order products: all of it or nothing. Stock is reserved and prices are frozen."""
+    """Place an order of products, completely or not at all.
+
+    The stock is reserved and the current prices are kept in the order. Open to all members.
+    """
     given = to_kwargs(input)
     items = [orders.Item(**item) for item in given.pop("items")]
     return await orders.place(session, actor, items=items, **given)
 
 
-@mutation(Annotated[TransitionResult, result_union("ConfirmOrder")])
+@mutation(
+    Annotated[
+        TransitionResult,
+        result_union("ConfirmOrder", "Result of `confirmOrder`: the confirmed order, or a typed error."),
+    ]
+)
 async def confirm_order(session: WriteSession, actor: Actor, input: ConfirmOrderInput) -> models.Order:
-    """Confirm a pending order. For admins and owners."""
+    """Confirm a pending order.
+
+    For admins and owners.
+    """
     return await orders.transition(session, actor, status=OrderStatus.CONFIRMED, **to_kwargs(input))
 
 
-@mutation(Annotated[TransitionResult, result_union("ShipOrder")])
+@mutation(
+    Annotated[
+        TransitionResult, result_union("ShipOrder", "Result of `shipOrder`: the shipped order, or a typed error.")
+    ]
+)
 async def ship_order(session: WriteSession, actor: Actor, input: ShipOrderInput) -> models.Order:
-    """Say that a confirmed order was shipped. For admins and owners."""
+    """Mark a confirmed order as shipped.
+
+    For admins and owners.
+    """
     return await orders.transition(session, actor, status=OrderStatus.SHIPPED, **to_kwargs(input))
 
 
-@mutation(Annotated[TransitionResult, result_union("DeliverOrder")])
+@mutation(
+    Annotated[
+        TransitionResult,
+        result_union("DeliverOrder", "Result of `deliverOrder`: the delivered order, or a typed error."),
+    ]
+)
 async def deliver_order(session: WriteSession, actor: Actor, input: DeliverOrderInput) -> models.Order:
-    """Say that a shipped order was delivered. For admins and owners."""
+    """Mark a shipped order as delivered.
+
+    For admins and owners.
+    """
     return await orders.transition(session, actor, status=OrderStatus.DELIVERED, **to_kwargs(input))
 
 
-@mutation(Annotated[TransitionResult, result_union("CancelOrder")])
+@mutation(
+    Annotated[
+        TransitionResult, result_union("CancelOrder", "Result of `cancelOrder`: the cancelled order, or a typed error.")
+    ]
+)
 async def cancel_order(session: WriteSession, actor: Actor, input: CancelOrderInput) -> models.Order:
-    """Cancel an order that was not shipped yet; its stock returns. Your own, or any for admins and owners."""
+    """Cancel an order that has not been shipped, and return its units to the stock.
+
+    Members cancel their own orders; admins and owners cancel any.
+    """
     return await orders.transition(session, actor, status=OrderStatus.CANCELLED, **to_kwargs(input))
 
 

@@ -43,75 +43,88 @@ __all__ = [
 
 @backed_by(products.PRODUCTS)
 class Product(Node):
-    """Something that is sold."""
+    """A product that the tenant sells: its price and stock.
+
+    Visible to all members of the tenant.
+    """
 
     sku: str
-    """Its own number in the tenant, unique whatever its case."""
+    """Stock keeping unit (SKU) of the product: 1 to 64 characters, unique in the tenant ignoring case."""
     name: str
-    """What it is called."""
+    """Name of the product, 1 to 200 characters."""
     description: str | None
-    """More about it."""
+    """Description of the product, at most 2,000 characters; null if none."""
     price: Money = money("price_minor")
-    """What one of it costs now."""
+    """Current price of one unit of the product, 0 or more; orders already placed keep their own prices."""
     stock_quantity: int
-    """How many there are; what is in open orders is already taken out."""
+    """Number of units of the product in stock, 0 or more; units in orders that are not cancelled are already
+    subtracted."""
     is_active: bool
-    """Whether it can be ordered."""
+    """Whether the product can be ordered."""
     created_at: datetime
-    """When it was first offered."""
+    """Date and time the product was created (UTC)."""
     updated_at: datetime
-    """When it last changed."""
+    """Date and time the product last changed (UTC), its stock included."""
     version: int
-    """How often it changed; for `expectedVersion`."""
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
     units_sold: int | None = expression("units_sold")
-    """How many were ordered, cancelled orders aside. For admins and owners."""
+    """Number of units of the product in all orders that are not cancelled. For admins and owners; others get null and
+    the error FORBIDDEN."""
     revenue: Money | None = money("revenue_minor", computed=True)
-    """What they brought in its present currency, cancelled orders aside. For admins and owners."""
+    """Sum of the product's subtotals in all orders that are not cancelled, counting only orders in the product's
+    current currency. For admins and owners; others get null and the error FORBIDDEN."""
     orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = to_many("product_id")
-    """The orders that it is in; your own, unless you manage orders."""
+    """Orders that contain the product, newest first; members see only their own orders, admins and owners all."""
     history: Connection[audit.AuditEntry] = to_many("row_id")
-    """What became of it, the newest first."""
+    """Audit log entries about the product, newest first; visible to all members who can see the product."""
 
 
 @input_type
 class ProductFilter:
-    """Which products are listed."""
+    """Conditions that listed products must meet; all given conditions apply."""
 
     text: str | None = UNSET
-    """Those whose name holds this, in any case."""
+    """Text that the name of listed products must contain, ignoring case; at most 255 characters."""
     sku: str | None = UNSET
-    """The one with this number, in any case."""
+    """Stock keeping unit (SKU) of the listed product, ignoring case."""
     is_active: bool | None = UNSET
-    """Those that can be ordered, or those that cannot."""
+    """Whether listed products can be ordered (true) or cannot be ordered (false)."""
     in_stock: bool | None = UNSET
-    """Those of which there are any, or those of which there are none."""
+    """Whether listed products are in stock (true) or have a stock of 0 (false)."""
     currency: Currency | None = UNSET
-    """Those with a price in this currency."""
+    """Currency that the price of listed products must have."""
     price_from: Decimal | None = UNSET
-    """Those that cost at least this, in `currency`, which must be given too."""
+    """Lowest price of listed products, inclusive, in major units of `currency`, which must be given too."""
     price_to: Decimal | None = UNSET
-    """Those that cost at most this, in `currency`, which must be given too."""
+    """Highest price of listed products, inclusive, in major units of `currency`, which must be given too."""
 
 
 @enum
 class ProductOrderField(Enum):
-    """What products can be sorted by."""
+    """Fields by which products can be sorted."""
 
     CREATED_AT = "created_at"
+    """Sort products by the date and time they were created."""
     UPDATED_AT = "updated_at"
+    """Sort products by the date and time they last changed."""
     NAME = "name"
+    """Sort products by name, ignoring case."""
     PRICE = "price"
+    """Sort products by price, compared as a number of minor units (such as cents); filter by `currency` as well for a
+    meaningful result."""
     STOCK_QUANTITY = "stock_quantity"
+    """Sort products by the number of units in stock."""
 
 
 @input_type
 class ProductOrder:
-    """How products are sorted; by default by name."""
+    """Sort order of products; by default by name."""
 
     field: ProductOrderField
-    """By what. PRICE compares minor units, so filter by currency with it."""
+    """Field by which products are sorted."""
     direction: OrderDirection = OrderDirection.ASC
-    """Which way."""
+    """Direction in which products are sorted; ascending if left out."""
 
 
 @object_type
@@ -119,144 +132,178 @@ class Queries:
     """Products at the root."""
 
     product: Product | None = by_id()
-    """One product by its id; null when there is none."""
+    """Product by its global ID; null if there is no such product."""
     products: Connection[Product] = connection()
-    """The tenant's products."""
+    """Products of the tenant, sorted by name by default."""
 
 
 @input_type
 class CreateProductInput:
-    """A new product."""
+    """Fields of the product to create; for admins and owners."""
 
     sku: str
-    """Its own number, 1 to 64 characters, unique in the tenant whatever its case."""
+    """Stock keeping unit (SKU) of the product to create, 1 to 64 characters; unique in the tenant, ignoring case."""
     name: str
-    """What it is called: 1 to 200 characters."""
+    """Name of the product to create, 1 to 200 characters."""
     description: str | None = UNSET
-    """More about it, in up to 2,000 characters."""
+    """Description of the product to create, at most 2,000 characters; null for none."""
     price: MoneyInput
-    """What one of it costs: 0 or more, ten digits at most."""
+    """Price of one unit of the product to create: 0 or more, at most ten digits including decimals."""
     stock_quantity: int = 0
-    """How many there are: 0 or more."""
+    """Number of units of the product in stock: 0 to 2,147,483,647; 0 if omitted."""
     is_active: bool = True
-    """Whether it can be ordered."""
+    """True if the product can be ordered (the default), false if not."""
     idempotency_key: str | None = UNSET
-    """A key of your own, 1 to 255 characters: the same call with the same key makes one product only."""
+    """Key chosen by the client, 1 to 255 characters, that makes `createProduct` safe to retry: a repeated call with the
+    same key and input creates nothing new and returns the product created by the first call; the same key with other
+    input returns an IdempotencyConflict. Null to create without this protection."""
 
 
 @input_type
 class UpdateProductInput:
-    """What changes about a product. What is absent stays as it is; null empties it."""
+    """Fields of the product to update: input of `updateProduct`, and of each row of `updateProducts`.
+
+    Fields left out stay as they are.
+    """
 
     id: strawberry.ID = id_of("Product")
-    """Which product."""
+    """Global ID of the product to update."""
     sku: strawberry.Maybe[str]
-    """Its own number, 1 to 64 characters, unique in the tenant whatever its case."""
+    """New stock keeping unit (SKU) of the product: 1 to 64 characters, unique in the tenant ignoring case; cannot be
+    null."""
     name: strawberry.Maybe[str]
-    """What it is called: 1 to 200 characters."""
+    """New name of the product: 1 to 200 characters; cannot be null."""
     description: strawberry.Maybe[str | None]
-    """More about it, in up to 2,000 characters."""
+    """New description of the product, at most 2,000 characters; null removes the description."""
     price: strawberry.Maybe[MoneyInput]
-    """What one of it costs: 0 or more, ten digits at most."""
+    """New price of one unit of the product: 0 or more, at most ten digits including decimals; cannot be null."""
     is_active: strawberry.Maybe[bool]
-    """Whether it can be ordered."""
+    """New setting of whether the product can be ordered; cannot be null."""
     expected_version: int | None = UNSET
-    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+    """Version of the product that the client last saw; if the product has changed since, nothing is written and a
+    VersionConflict is returned. Omit it to write without the check."""
 
 
 @input_type
 class RestockProductInput:
-    """How many of a product arrived."""
+    """Input of `restockProduct`: the units to add to the stock of one product."""
 
     id: strawberry.ID = id_of("Product")
-    """Which product."""
+    """Global ID of the product to restock."""
     quantity: int
-    """How many: 1 or more."""
+    """Number of units to add to the stock of the product: 1 or more; the stock cannot exceed 2,147,483,647."""
     idempotency_key: str | None = UNSET
-    """A key of your own, 1 to 255 characters: the same call with the same key counts once."""
+    """Client-chosen key, 1 to 255 characters, that makes retries of `restockProduct` safe: a repeated call with the
+    same input adds nothing again and returns the product as it is now. A repeated key with a different input gives
+    an IdempotencyConflict."""
 
 
 @input_type
 class UpdateProductsInput:
-    """What changes about many products."""
+    """Input of `updateProducts`: the products to update, each with the fields to change."""
 
     products: list[UpdateProductInput]
-    """1 to 1,000 of them, each product once."""
+    """Products to update, with their changed fields: 1 to 1,000, each product once."""
 
 
 @input_type
 class ArrivalInput:
-    """How many of one product arrived."""
+    """Arrival of units of one product, to be added to its stock with `restockProducts`."""
 
     id: strawberry.ID = id_of("Product")
-    """Which product."""
+    """Global ID of the product to which the arrived units are added."""
     quantity: int
-    """How many: 1 or more."""
+    """Quantity of units to add to the stock of the product: 1 or more; the stock may not exceed 2,147,483,647."""
 
 
 @input_type
 class RestockProductsInput:
-    """How many of many products arrived."""
+    """Input of `restockProducts`: the units to add to the stock of each product."""
 
     products: list[ArrivalInput]
-    """1 to 1,000 of them, each product once."""
+    """Products to restock, with the units to add: 1 to 1,000, each product once."""
     idempotency_key: str | None = UNSET
-    """A key of your own, 1 to 255 characters: the same call with the same key counts once."""
+    """Client-chosen key, 1 to 255 characters, that makes retries of `restockProducts` safe: a repeated call with the
+    same input adds nothing again and returns the products as they are now. A repeated key with a different input
+    gives an IdempotencyConflict."""
 
 
 CreateProductResult = Annotated[
-    Product | InvalidInput | AlreadyExists | IdempotencyConflict, result_union("CreateProduct")
+    Product | InvalidInput | AlreadyExists | IdempotencyConflict,
+    result_union("CreateProduct", "Result of `createProduct`: the created product, or a typed error."),
 ]
 UpdateProductResult = Annotated[
-    Product | NotFound | InvalidInput | AlreadyExists | VersionConflict, result_union("UpdateProduct")
+    Product | NotFound | InvalidInput | AlreadyExists | VersionConflict,
+    result_union("UpdateProduct", "Result of `updateProduct`: the updated product, or a typed error."),
 ]
 RestockProductResult = Annotated[
-    Product | NotFound | InvalidInput | IdempotencyConflict, result_union("RestockProduct")
+    Product | NotFound | InvalidInput | IdempotencyConflict,
+    result_union("RestockProduct", "Result of `restockProduct`: the restocked product, or a typed error."),
 ]
 
 
 @object_type
 class ProductOutcome(Outcome):
-    """What became of one product of a call."""
+    """Outcome for one product of `updateProducts`."""
 
     result: UpdateProductResult
-    """The product as it is now, or why it did not change."""
+    """Updated product, or a typed error if this product was not changed."""
 
 
 @object_type
 class ProductOutcomes(Outcomes):
-    """What became of the products of a call."""
+    """Outcomes of `updateProducts`: one for each product of the input."""
 
     outcomes: list[ProductOutcome]
-    """One for each row of the input, in their order."""
+    """Outcomes of all products in the input of `updateProducts`, in the order of the input."""
 
 
-RestockedProductResult = Annotated[Product | NotFound | InvalidInput, result_union("RestockedProduct")]
+RestockedProductResult = Annotated[
+    Product | NotFound | InvalidInput,
+    result_union(
+        "RestockedProduct", "Result for one product of `restockProducts`: the restocked product, or a typed error."
+    ),
+]
 
 
 @object_type
 class RestockOutcome(Outcome):
-    """What became of one product of a call."""
+    """Outcome for one product of `restockProducts`."""
 
     result: RestockedProductResult
-    """The product as it is now, or why none were added."""
+    """Product with its stock as it is now, or a typed error if nothing was added to this product."""
 
 
 @object_type
 class RestockOutcomes(Outcomes):
-    """What became of the products of a call."""
+    """Outcomes of `restockProducts`: one for each product of the input."""
 
     outcomes: list[RestockOutcome]
-    """One for each row of the input, in their order."""
+    """Outcomes of all products in the input of `restockProducts`, in the order of the input."""
 
 
-UpdateProductsResult = Annotated[ProductOutcomes | InvalidInput, result_union("UpdateProducts")]
-RestockProductsResult = Annotated[RestockOutcomes | InvalidInput | IdempotencyConflict, result_union("RestockProducts")]
+UpdateProductsResult = Annotated[
+    ProductOutcomes | InvalidInput,
+    result_union(
+        "UpdateProducts",
+        "Result of `updateProducts`: the outcome of each product to update, or a typed error of the whole call.",
+    ),
+]
+RestockProductsResult = Annotated[
+    RestockOutcomes | InvalidInput | IdempotencyConflict,
+    result_union(
+        "RestockProducts",
+        "Result of `restockProducts`: the outcome of each product to restock, or a typed error of the whole call.",
+    ),
+]
 
 
 @mutation(CreateProductResult)
 async def create_product(session: WriteSession, actor: Actor, input: CreateProductInput) -> models.Product:
-    """Offer a product. For admins and owners."""
+    """Create a product in the tenant.
+
+    For admins and owners.
+    """
     kwargs = to_kwargs(input)
     stock = kwargs.pop("stock_quantity")
     return await products.create(session, actor, stock_quantity=stock, **create_kwargs(kwargs))
@@ -267,21 +314,27 @@ async def create_product(session: WriteSession, actor: Actor, input: CreateProdu
     row_update=lambda actor, input: products.update_command(actor, **update_kwargs(to_kwargs(input))),
 )
 async def update_product(session: WriteSession, actor: Actor, input: UpdateProductInput) -> models.Product:
-    """Change a product: only the fields that are given. Placed orders keep their prices. For admins and owners."""
+    """Update a product: only the fields given in the input change.
+
+    Orders already placed keep their prices. For admins and owners.
+    """
     return await products.update(session, actor, **update_kwargs(to_kwargs(input)))
 
 
 @mutation(RestockProductResult)
 async def restock_product(session: WriteSession, actor: Actor, input: RestockProductInput) -> models.Product:
-    """Add to a product's stock. For admins and owners."""
+    """Add units to the stock of a product.
+
+    For admins and owners.
+    """
     return await products.restock(session, actor, **to_kwargs(input))
 
 
 @mutation(UpdateProductsResult)
 async def update_products(session: WriteSession, actor: Actor, input: UpdateProductsInput) -> ProductOutcomes:
-    """Change up to 1,000 products at once, each as `updateProduct` does; those that are refused hold up no other.
+    """Update 1 to 1,000 products, each as `updateProduct` does; failed rows do not affect the others.
 
-    An SKU counts as taken if another product had it before the call. For admins and owners.
+    Two products cannot exchange their SKUs in one call. For admins and owners.
     """
     results = await products.update_all(session, actor, rows=parse_changes(input.products, "products"))
     return to_outcomes(ProductOutcomes, ProductOutcome, results)
@@ -289,9 +342,9 @@ async def update_products(session: WriteSession, actor: Actor, input: UpdateProd
 
 @mutation(RestockProductsResult)
 async def restock_products(session: WriteSession, actor: Actor, input: RestockProductsInput) -> RestockOutcomes:
-    """Add to the stock of up to 1,000 products at once; those that are refused hold up no other. For admins and owners.
+    """Add units to the stock of 1 to 1,000 products; failed rows do not affect the others.
 
-    The same call with the same key adds nothing again, and answers the products as they are then.
+    For admins and owners.
     """
     receipts = parse_rows(input.products, "products", lambda given: products.StockReceipt(**given))
     results = await products.restock_all(session, actor, rows=receipts, idempotency_key=input.idempotency_key or None)

@@ -28,57 +28,68 @@ __all__ = ["MUTATIONS", "Project", "ProjectFilter", "ProjectOrder", "Queries"]
 
 @backed_by(projects.PROJECTS)
 class Project(Node):
-    """What tasks and documents are grouped by. Archived, it leaves the default lists; deleted, it takes them along."""
+    """A project of the tenant, which groups tasks and documents.
+
+    Visible to all members; an archived project is not listed by default, and a deleted one is in the trash with its
+    tasks and documents.
+    """
 
     name: str
-    """What it is called."""
+    """Name of the project, 1 to 200 characters."""
     is_archived: bool
-    """Whether it was taken out of the default lists."""
+    """Whether the project is archived; false while the project is in the trash."""
     archived_at: datetime | None
-    """When it was archived."""
+    """Date and time the project was archived (UTC); null if it is not archived."""
     deleted_at: datetime | None
-    """When it went to the trash."""
+    """Date and time the project was moved to the trash (UTC); null if it is not in the trash."""
     created_at: datetime
-    """When it was started."""
+    """Date and time the project was created (UTC)."""
     updated_at: datetime
-    """When it last changed."""
+    """Date and time the project last changed (UTC)."""
     version: int
-    """How often it changed; for `expectedVersion`."""
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
     tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = to_many("project_id")
-    """Its tasks."""
+    """Tasks of the project, newest first; empty while the project is in the trash."""
     documents: Connection[Annotated["Document", strawberry.lazy("graph.documents")]] = to_many("project_id")
-    """Its documents."""
+    """Documents of the project that are not in the trash, newest first."""
 
 
 @input_type
 class ProjectFilter:
-    """Which projects are listed. Without `archived` and `deleted`: the live ones."""
+    """Conditions that listed projects must meet; all given conditions apply.
+
+    Archived projects and projects in the trash are listed only on request.
+    """
 
     text: str | None = UNSET
-    """Those whose name holds this, in any case."""
+    """Text that the name of listed projects must contain, ignoring case; at most 255 characters."""
     archived: bool | None = UNSET
-    """Those that are archived, or those that are not (the default)."""
+    """Whether listed projects are archived; false by default. Projects in the trash count as not archived."""
     deleted: bool | None = UNSET
-    """Those that are in the trash, or those that are not (the default)."""
+    """Whether listed projects are in the trash; false by default."""
 
 
 @enum
 class ProjectOrderField(Enum):
-    """What projects can be sorted by."""
+    """Fields by which projects can be sorted."""
 
     CREATED_AT = "created_at"
+    """Sort projects by the date and time they were created."""
     UPDATED_AT = "updated_at"
+    """Sort projects by the date and time they last changed."""
     NAME = "name"
+    """Sort projects by name, ignoring case."""
 
 
 @input_type
 class ProjectOrder:
-    """How projects are sorted; by default the newest first."""
+    """Sort order of projects; by default newest first."""
 
     field: ProjectOrderField
-    """By what."""
+    """Field by which projects are sorted."""
     direction: OrderDirection = OrderDirection.ASC
-    """Which way."""
+    """Direction in which projects are sorted; ascending if left out."""
 
 
 @object_type
@@ -86,97 +97,134 @@ class Queries:
     """Projects at the root."""
 
     project: Project | None = by_id()
-    """One project by its id; null when there is none, or it is in the trash."""
+    """Project by its global ID; null if there is no such project or it is in the trash."""
     projects: Connection[Project] = connection()
-    """The tenant's projects."""
+    """Projects of the tenant, newest first by default; archived projects and those in the trash only if the filter asks
+    for them."""
 
 
 @input_type
 class CreateProjectInput:
-    """What a new project is."""
+    """Fields of the project to create; for admins and owners."""
 
     name: str
-    """What it is called: 1 to 200 characters."""
+    """Name of the project to create, 1 to 200 characters."""
     idempotency_key: str | None = UNSET
-    """A key of your own, 1 to 255 characters: the same call with the same key makes one project only."""
+    """Key chosen by the client, 1 to 255 characters, that makes `createProject` safe to retry: a repeated call with the
+    same key and input creates nothing new and returns the project created by the first call; the same key with other
+    input returns an IdempotencyConflict. Null to create without this protection."""
 
 
 @input_type
 class UpdateProjectInput:
-    """What changes about a project."""
+    """Input of `updateProject`: fields of the project to update."""
 
     id: strawberry.ID = id_of("Project")
-    """Which project."""
+    """Global ID of the project to update."""
     name: str
-    """What it is called: 1 to 200 characters."""
+    """New name of the project: 1 to 200 characters."""
     expected_version: int | None = UNSET
-    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+    """Version of the project that the client last saw; if the project has changed since, nothing is written and a
+    VersionConflict is returned. Omit it to write without the check."""
 
 
 @input_type
 class ArchiveProjectInput:
-    """Which project leaves the default lists, or returns."""
+    """Project to archive or to unarchive."""
 
     id: strawberry.ID = id_of("Project")
-    """Which project."""
+    """Global ID of the project to archive or to unarchive."""
     archived: bool = True
-    """Whether it is archived afterwards."""
+    """True to archive the project (the default), false to unarchive it; lists of projects leave out archived projects
+    unless the filter asks for them."""
     expected_version: int | None = UNSET
-    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+    """Version of the project that the client last saw; if the project has changed since, nothing is written and a
+    VersionConflict is returned. Omit it to archive or unarchive the project without the check."""
 
 
 @input_type
 class DeleteProjectInput:
-    """Which project goes to the trash."""
+    """Project to move to the trash together with its tasks and documents; for admins and owners."""
 
     id: strawberry.ID = id_of("Project")
-    """Which project."""
+    """Global ID of the project to move to the trash; a project already there stays unchanged."""
     expected_version: int | None = UNSET
-    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+    """Version of the project that the client last saw; if the project has changed since, nothing is written and a
+    VersionConflict is returned. Omit it to move the project to the trash without the check."""
 
 
 @input_type
 class RestoreProjectInput:
-    """Which project comes back from the trash."""
+    """Input of `restoreProject`: the project to restore from the trash."""
 
     id: strawberry.ID = id_of("Project")
-    """Which project."""
+    """Global ID of the project to restore."""
 
 
-CreateProjectResult = Annotated[Project | InvalidInput | IdempotencyConflict, result_union("CreateProject")]
-UpdateProjectResult = Annotated[Project | NotFound | InvalidInput | VersionConflict, result_union("UpdateProject")]
-ArchiveProjectResult = Annotated[Project | NotFound | VersionConflict, result_union("ArchiveProject")]
-DeleteProjectResult = Annotated[Project | NotFound | VersionConflict, result_union("DeleteProject")]
-RestoreProjectResult = Annotated[Project | NotFound, result_union("RestoreProject")]
+CreateProjectResult = Annotated[
+    Project | InvalidInput | IdempotencyConflict,
+    result_union("CreateProject", "Result of `createProject`: the created project, or a typed error."),
+]
+UpdateProjectResult = Annotated[
+    Project | NotFound | InvalidInput | VersionConflict,
+    result_union("UpdateProject", "Result of `updateProject`: the updated project, or a typed error."),
+]
+ArchiveProjectResult = Annotated[
+    Project | NotFound | VersionConflict,
+    result_union("ArchiveProject", "Result of `archiveProject`: the archived or unarchived project, or a typed error."),
+]
+DeleteProjectResult = Annotated[
+    Project | NotFound | VersionConflict,
+    result_union("DeleteProject", "Result of `deleteProject`: the project in the trash, or a typed error."),
+]
+RestoreProjectResult = Annotated[
+    Project | NotFound,
+    result_union("RestoreProject", "Result of `restoreProject`: the restored project, or a typed error."),
+]
 
 
 @mutation(CreateProjectResult)
 async def create_project(session: WriteSession, actor: Actor, input: CreateProjectInput) -> models.Project:
-    """Start a project. For admins and owners."""
+    """Create a project in the tenant.
+
+    For admins and owners.
+    """
     return await projects.create(session, actor, **to_kwargs(input))
 
 
 @mutation(UpdateProjectResult, row_update=lambda actor, input: projects.update_command(actor, **to_kwargs(input)))
 async def update_project(session: WriteSession, actor: Actor, input: UpdateProjectInput) -> models.Project:
-    """Rename a project. For admins and owners."""
+    """Update a project: its name.
+
+    For admins and owners.
+    """
     return await projects.update(session, actor, **to_kwargs(input))
 
 
 @mutation(ArchiveProjectResult, row_update=lambda actor, input: projects.archive_command(actor, **to_kwargs(input)))
 async def archive_project(session: WriteSession, actor: Actor, input: ArchiveProjectInput) -> models.Project:
-    """Take a project out of the default lists, or put it back. For admins and owners."""
+    """Archive a project, so that it is not listed by default, or unarchive it.
+
+    Its tasks and documents stay as they are. For admins and owners.
+    """
     return await projects.archive(session, actor, **to_kwargs(input))
 
 
 @mutation(DeleteProjectResult)
 async def delete_project(session: WriteSession, actor: Actor, input: DeleteProjectInput) -> models.Project:
-    """Move a project, its tasks and its documents to the trash, as one set. For admins and owners."""
+    """Move a project to the trash, together with its tasks and documents; a project already there stays as it is.
+
+    For admins and owners.
+    """
     return await projects.delete(session, actor, **to_kwargs(input))
 
 
 @mutation(RestoreProjectResult)
 async def restore_project(session: WriteSession, actor: Actor, input: RestoreProjectInput) -> models.Project:
-    """Bring a project back from the trash, with all that went there with it. For admins and owners."""
+    """Restore a project from the trash, together with the tasks and documents that were moved there with it.
+
+    For admins and owners.
+    """
     return await projects.restore(session, actor, **to_kwargs(input))
 
 

@@ -1,11 +1,12 @@
 """The schema: every domain's fields, put together."""
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 from strawberry.types import ExecutionContext, ExecutionResult
@@ -133,16 +134,31 @@ def create_schema(limits: Limits | None = None, *, introspection: bool = True, c
     mutations = [field for fields in _collect_from_domains("MUTATIONS") for field in fields]
     document_cache = DocumentCache(limits or Limits(), introspection=introspection)
     schema = Schema(
-        query=strawberry.type(queries, description="Everything that can be read."),
+        query=strawberry.type(queries, description="Query operations, which read data."),
         subscription=strawberry.type(
             type("Subscription", tuple(_collect_from_domains("Subscriptions")), {}),
-            description="Everything that can be followed as it happens.",
+            description="Subscription operations, which deliver changes and events when they happen.",
         ),
-        mutation=create_type("Mutation", mutations, description="Everything that can be done."),
+        mutation=create_type(
+            "Mutation",
+            mutations,
+            description="Operations that change data. Several in one document run one after the other, each in its own "
+            "transaction.",
+        ),
         extensions=[lambda: OperationExtension(document_cache, suggestions=introspection)],
         config=StrawberryConfig(scalar_map=SCALARS),
         exception_handlers=ERROR_HANDLERS,
     )
+    _describe_connections(schema._schema)  # noqa: SLF001  # as Strawberry's own extensions do
     if compiler:
         schema.compiler = Compiler(schema, schema._schema, document_cache)  # noqa: SLF001  # as Strawberry's own extensions do
     return schema
+
+
+def _describe_connections(schema: GraphQLSchema) -> None:
+    """Give each connection and edge type a description of its own; their Python classes are generic."""
+    for name, type_ in schema.type_map.items():
+        for suffix, text in (("Connection", "A page of {}s."), ("Edge", "An item of a page of {}s, with its cursor.")):
+            if type_.description and name.endswith(suffix) and name.removesuffix(suffix) in schema.type_map:
+                words = re.sub("(?<!^)(?=[A-Z])", " ", name.removesuffix(suffix)).lower()
+                type_.description = text.format(words).replace("ys.", "ies.").replace("ys,", "ies,")

@@ -23,20 +23,23 @@ RECHECK_SECONDS = 15.0  # seconds after which a quiet follower's session is look
 
 ChangeType = TypeVar("ChangeType", bound="Change")
 
-AFTER_ARGUMENT = strawberry.argument(description="The cursor to go on behind; without one, from now on.")
+AFTER_ARGUMENT = strawberry.argument(
+    description="Cursor of the last message that the client received; delivery continues after it. Null to start with the "
+    "next one."
+)
 """What every subscription takes."""
 
 
 @interface
 class Change:
-    """One change of one thing, as it happens."""
+    """A change of one object, sent to subscribers when it happens."""
 
     cursor: str
-    """Where it is in the feed; give it as `after` to go on behind it."""
+    """Cursor of this change; send it as `after` of the same subscription to continue after this change."""
     action: AuditAction
-    """What became of the thing."""
+    """Kind of change that was made to the changed object."""
     fields: list[str]
-    """The names of the fields that changed."""
+    """Names of the fields of the object that changed; empty once the object has been purged."""
 
 
 async def follow_feed(

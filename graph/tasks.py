@@ -45,68 +45,76 @@ enum(TaskStatus)
 
 @backed_by(tasks.TASKS)
 class Task(Node):
-    """What is to be done, by whom and until when."""
+    """A task of the tenant: something to be done, with its assignee and due date.
+
+    Visible to all members; hidden while its project is in the trash.
+    """
 
     title: str
-    """What is to be done, in 1 to 200 characters."""
+    """Title of the task, 1 to 200 characters."""
     description: str | None
-    """More about it, in up to 2,000 characters."""
+    """Description of the task, at most 2,000 characters; null if none."""
     status: TaskStatus
-    """How far it has come."""
+    """Status of the task: how far the work has come."""
     due_date: datetime | None
-    """Until when."""
+    """Due date and time of the task (UTC); null if none."""
     project: Annotated["Project", strawberry.lazy("graph.projects")] | None = to_one("project_id")
-    """What it belongs to."""
+    """Project that the task belongs to; null if none."""
     assignee: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("assignee_id", key="user_id")
-    """Who does it; still there when they have left the tenant."""
+    """User who is to do the task, current or former member of the tenant; null if nobody is assigned."""
     creator: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
-    """Who noted it."""
+    """User who created the task, current or former member of the tenant."""
     created_at: datetime
-    """When it was noted."""
+    """Date and time the task was created (UTC)."""
     updated_at: datetime
-    """When it last changed."""
+    """Date and time the task last changed (UTC)."""
     version: int
-    """How often it changed; for `expectedVersion`."""
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
     history: Connection[audit.AuditEntry] = to_many("row_id")
-    """What became of it, the newest first."""
+    """Audit log entries about the task, newest first; visible to all members who can see the task."""
 
 
 @input_type
 class TaskFilter:
-    """Which tasks are listed."""
+    """Conditions that listed tasks must meet; all given conditions apply."""
 
     status: TaskStatus | None = UNSET
-    """Those that have come this far."""
+    """Status that listed tasks must have."""
     due_from: datetime | None = UNSET
-    """Those due at this moment or later."""
+    """Earliest due date and time of listed tasks (UTC), inclusive; tasks without a due date are not listed."""
     due_before: datetime | None = UNSET
-    """Those due before this moment."""
+    """Date and time before which listed tasks are due (UTC), exclusive; tasks without a due date are not listed."""
     project_id: strawberry.ID | None = id_of("Project", default=UNSET)
-    """Those of this project."""
+    """Global ID of the project that listed tasks must belong to."""
     assignee_id: strawberry.ID | None = id_of("User", default=UNSET)
-    """Those of this person."""
+    """Global ID of the user to whom listed tasks must be assigned."""
     text: str | None = UNSET
-    """Those whose title or description holds this, in any case."""
+    """Text that the title or the description of listed tasks must contain, ignoring case; at most 255 characters."""
 
 
 @enum
 class TaskOrderField(Enum):
-    """What tasks can be sorted by."""
+    """Fields by which tasks can be sorted."""
 
     CREATED_AT = "created_at"
+    """Sort tasks by the date and time they were created."""
     UPDATED_AT = "updated_at"
+    """Sort tasks by the date and time they last changed."""
     DUE_DATE = "due_date"
+    """Sort tasks by due date; tasks without a due date come last in both directions."""
     TITLE = "title"
+    """Sort tasks by title, ignoring case."""
 
 
 @input_type
 class TaskOrder:
-    """How tasks are sorted; by default the newest first."""
+    """Sort order of tasks; by default newest first."""
 
     field: TaskOrderField
-    """By what."""
+    """Field by which tasks are sorted."""
     direction: OrderDirection = OrderDirection.ASC
-    """Which way."""
+    """Direction in which tasks are sorted; ascending if left out."""
 
 
 @object_type
@@ -114,25 +122,26 @@ class Queries:
     """Tasks at the root."""
 
     task: Task | None = by_id()
-    """One task by its id; null when there is none."""
+    """Task by its global ID; null if there is no such task or it is in the trash with its project."""
     tasks: Connection[Task] = connection()
-    """The tenant's tasks."""
+    """Tasks of the tenant, newest first by default."""
 
 
 @object_type
 class TaskChange(subscriptions.Change):
-    """One change of one task, as it happens."""
+    """Message of the subscription `taskChanged`: one change of one task."""
 
     task_id: strawberry.ID
-    """Which task."""
+    """Global ID of the task that changed, even if the task no longer exists."""
     task: Task | None
-    """The task as it is now; null when it was deleted, or is in the trash with its project."""
+    """Task as it is now, possibly newer than the change; null if the task was deleted, or is in the trash with its
+    project."""
 
 
 def _task_changed(
     info: Info, after: Annotated[str | None, subscriptions.AFTER_ARGUMENT] = UNSET
 ) -> AsyncGenerator[TaskChange, None]:
-    """What changes about the tenant's tasks, from now on or from behind a cursor: all of it, each once."""
+    """Changes of the tasks of the tenant: each is delivered once and in order, from now on or after a cursor."""
     return subscriptions.follow_changes(info, TaskChange, "task", Permission.TASKS_READ, tasks.TASKS, after or None)
 
 
@@ -147,89 +156,114 @@ class Subscriptions:
 
 @input_type
 class CreateTaskInput:
-    """What a new task is."""
+    """Fields of the task to create."""
 
     title: str
-    """What is to be done: 1 to 200 characters."""
+    """Title of the task to create, 1 to 200 characters."""
     description: str | None = UNSET
-    """More about it, in up to 2,000 characters."""
+    """Description of the task to create, at most 2,000 characters; null for none."""
     status: TaskStatus = TaskStatus.TODO
-    """How far it has come."""
+    """Status of the task to create; TODO if omitted."""
     due_date: datetime | None = UNSET
-    """Until when."""
+    """Due date and time of the task to create; null for none."""
     project_id: strawberry.ID | None = id_of("Project", default=UNSET)
-    """What it belongs to."""
+    """Global ID of the project that the task belongs to; must not be in the trash. Null for a task without a project.
+    Global ID of the project that the task belongs to; must not be in the trash. Null for a task without a project."""
     assignee_id: strawberry.ID | None = id_of("User", default=UNSET)
-    """Who does it: an active member."""
+    """Global ID of the User to whom the task is assigned; must be an active member. Null for an unassigned task."""
     idempotency_key: str | None = UNSET
-    """A key of your own, 1 to 255 characters: the same call with the same key makes one task only."""
+    """Key chosen by the client, 1 to 255 characters, that makes `createTask` safe to retry: a repeated call with the
+    same key and input creates nothing new and returns the task created by the first call; the same key with other
+    input returns an IdempotencyConflict. Null to create without this protection."""
 
 
 @input_type
 class UpdateTaskInput:
-    """What changes about a task. What is absent stays as it is; null empties it."""
+    """Fields of the task to update: input of `updateTask`, and of each row of `updateTasks`.
+
+    Fields left out stay as they are.
+    """
 
     id: strawberry.ID = id_of("Task")
-    """Which task."""
+    """Global ID of the task to update."""
     title: strawberry.Maybe[str]
-    """What is to be done: 1 to 200 characters."""
+    """New title of the task: 1 to 200 characters; cannot be null."""
     description: strawberry.Maybe[str | None]
-    """More about it, in up to 2,000 characters."""
+    """New description of the task, at most 2,000 characters; null removes the description."""
     status: strawberry.Maybe[TaskStatus]
-    """How far it has come."""
+    """New status of the task; cannot be null."""
     due_date: strawberry.Maybe[datetime | None]
-    """Until when."""
+    """New due date and time of the task (UTC); null removes the due date."""
     project_id: strawberry.Maybe[strawberry.ID | None] = id_of("Project", default=None)
-    """What it belongs to."""
+    """Global ID of the project that the task is moved to; null takes the task out of its project."""
     assignee_id: strawberry.Maybe[strawberry.ID | None] = id_of("User", default=None)
-    """Who does it: an active member."""
+    """Global ID of the user who is to do the task, an active member of the tenant; null removes the assignee."""
     expected_version: int | None = UNSET
-    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+    """Version of the task that the client last saw; if the task has changed since, nothing is written and a
+    VersionConflict is returned. Omit it to write without the check."""
 
 
 @input_type
 class UpdateTasksInput:
-    """What changes about many tasks."""
+    """Input of `updateTasks`: the tasks to update, each with the fields to change."""
 
     tasks: list[UpdateTaskInput]
-    """1 to 1,000 of them, each task once."""
+    """Tasks to update, with their changed fields: 1 to 1,000, each task once."""
 
 
 @input_type
 class DeleteTaskInput:
-    """Which task is deleted."""
+    """Task to delete permanently."""
 
     id: strawberry.ID = id_of("Task")
-    """Which task."""
+    """Global ID of the task to delete."""
 
 
-CreateTaskResult = Annotated[Task | NotFound | InvalidInput | IdempotencyConflict, result_union("CreateTask")]
-UpdateTaskResult = Annotated[Task | NotFound | InvalidInput | VersionConflict, result_union("UpdateTask")]
-DeleteTaskResult = Annotated[Task | NotFound, result_union("DeleteTask")]
+CreateTaskResult = Annotated[
+    Task | NotFound | InvalidInput | IdempotencyConflict,
+    result_union("CreateTask", "Result of `createTask`: the created task, or a typed error."),
+]
+UpdateTaskResult = Annotated[
+    Task | NotFound | InvalidInput | VersionConflict,
+    result_union("UpdateTask", "Result of `updateTask`: the updated task, or a typed error."),
+]
+DeleteTaskResult = Annotated[
+    Task | NotFound,
+    result_union("DeleteTask", "Result of `deleteTask`: the deleted task as it was before, or a typed error."),
+]
 
 
 @object_type
 class TaskOutcome(Outcome):
-    """What became of one task of a call."""
+    """Outcome for one task of `updateTasks`."""
 
     result: UpdateTaskResult
-    """The task as it is now, or why it did not change."""
+    """Updated task, or a typed error if this task was not changed."""
 
 
 @object_type
 class TaskOutcomes(Outcomes):
-    """What became of the tasks of a call."""
+    """Outcomes of `updateTasks`: one for each task of the input."""
 
     outcomes: list[TaskOutcome]
-    """One for each row of the input, in their order."""
+    """Outcomes of all tasks in the input of `updateTasks`, in the order of the input."""
 
 
-UpdateTasksResult = Annotated[TaskOutcomes | InvalidInput, result_union("UpdateTasks")]
+UpdateTasksResult = Annotated[
+    TaskOutcomes | InvalidInput,
+    result_union(
+        "UpdateTasks",
+        "Result of `updateTasks`: the outcomes for the tasks to update, or a typed error that concerns the whole call.",
+    ),
+]
 
 
 @mutation(CreateTaskResult)
 async def create_task(session: WriteSession, actor: Actor, input: CreateTaskInput) -> models.Task:
-    """Note a task."""
+    """Create a task in the tenant.
+
+    Open to all members.
+    """
     return await tasks.create(session, actor, **create_kwargs(to_kwargs(input)))
 
 
@@ -237,20 +271,29 @@ async def create_task(session: WriteSession, actor: Actor, input: CreateTaskInpu
     UpdateTaskResult, row_update=lambda actor, input: tasks.update_command(actor, **update_kwargs(to_kwargs(input)))
 )
 async def update_task(session: WriteSession, actor: Actor, input: UpdateTaskInput) -> models.Task:
-    """Change a task: only the fields that are given."""
+    """Update a task: only the fields given in the input change.
+
+    Open to all members.
+    """
     return await tasks.update(session, actor, **update_kwargs(to_kwargs(input)))
 
 
 @mutation(UpdateTasksResult)
 async def update_tasks(session: WriteSession, actor: Actor, input: UpdateTasksInput) -> TaskOutcomes:
-    """Change up to 1,000 tasks at once, each as `updateTask` does; those that are refused hold up no other."""
+    """Update 1 to 1,000 tasks, each as `updateTask` does; failed rows do not affect the others.
+
+    Open to all members.
+    """
     results = await tasks.update_all(session, actor, rows=parse_changes(input.tasks, "tasks"))
     return to_outcomes(TaskOutcomes, TaskOutcome, results)
 
 
 @mutation(DeleteTaskResult)
 async def delete_task(session: WriteSession, actor: Actor, input: DeleteTaskInput) -> models.Task:
-    """Delete a task for good; answers it as it was."""
+    """Delete a task permanently and return it as it was before.
+
+    Open to all members.
+    """
     return await tasks.delete(session, actor, **to_kwargs(input))
 
 

@@ -41,130 +41,151 @@ __all__ = [
 
 @backed_by(invitations.INVITATIONS)
 class Invitation(Node):
-    """An offer to join a tenant, to one e-mail address; good once."""
+    """An invitation for one e-mail address to join the tenant; can be accepted once, until it expires.
+
+    Visible to admins and owners.
+    """
 
     email: str
-    """Whom it is addressed to."""
+    """E-mail address that the invitation is addressed to."""
     role: Role
-    """What they will be."""
+    """Role that the invited person gets in the tenant."""
     created_at: datetime
-    """When it was made."""
+    """Date and time the invitation was created (UTC)."""
     expires_at: datetime
-    """Until when it can be accepted."""
+    """Date and time the invitation expires (UTC); after that it cannot be accepted."""
     token: str | None = one_time_secret()
-    """What it is accepted with. Shown once, in the answer of `inviteMember` or `createUsers`; null ever after."""
+    """Secret token with which the invitation is accepted; returned only by the `inviteMember` or `createUsers` call
+    that created the invitation, null in every later response."""
 
 
 @backed_by(invitations.RECEIVED_INVITATIONS)
 class ReceivedInvitation:
-    """An invitation that the viewer received; it is accepted with the token that came with it."""
+    """An open invitation that was sent to the viewer's e-mail address.
+
+    `acceptInvitation` accepts it with the token from the e-mail.
+    """
 
     role: Role
-    """What they would be."""
+    """Role that the viewer gets by accepting the invitation."""
     created_at: datetime
-    """When it was made."""
+    """Date and time the received invitation was created (UTC)."""
     expires_at: datetime
-    """Until when it can be accepted."""
+    """Date and time until which the received invitation can be accepted (UTC)."""
 
 
 @backed_by(tenants.TENANTS)
 class Tenant(Node):
-    """An organisation. Everything in it is walled off from every other."""
+    """A tenant: an organisation with its own members and data, which no other tenant can see.
+
+    Visible to its members.
+    """
 
     name: str
-    """What it is called; unique, whatever its case."""
+    """Name of the tenant: 1 to 100 characters, unique ignoring case."""
     slug: str
-    """Its short name in links, and for logging in."""
+    """Slug of the tenant, for links and for choosing the tenant in `login` and `switchTenant`: 1 to 50 of a-z, 0-9 and
+    hyphens, unique; never changes."""
     is_active: bool
-    """Whether it may be used."""
+    """Whether the tenant is active; an inactive tenant cannot be used."""
     created_at: datetime
-    """When it was founded."""
+    """Date and time the tenant was created (UTC)."""
     updated_at: datetime
-    """When it last changed."""
+    """Date and time the tenant last changed (UTC)."""
     version: int
-    """How often it changed; for `expectedVersion`."""
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
 
 
 @backed_by(tenants.OWN_TENANTS)
 class MembershipTenant:
-    """A tenant that the viewer belongs to, seen from outside."""
+    """Public facts of a tenant that the viewer is a member of, readable without switching to the tenant."""
 
     name: str
-    """What it is called."""
+    """Name of the member's tenant, 1 to 100 characters."""
     slug: str
-    """Its short name; for `switchTenant`."""
+    """Slug of the member's tenant, for the input of `switchTenant`; lower case, unique."""
 
 
 @backed_by(tenants.MEMBERSHIPS)
 class Membership:
-    """Where the viewer belongs."""
+    """A membership of the viewer in one tenant; only active memberships are listed."""
 
     role: Role
-    """As what."""
+    """Role of the viewer in the tenant of the membership."""
     created_at: datetime
-    """Since when."""
+    """Date and time the membership was created (UTC)."""
     tenant: MembershipTenant | None = to_one("tenant_id")
-    """To which tenant."""
+    """Tenant of the membership; null if the viewer can no longer read the tenant."""
 
 
 @backed_by(tenants.USERS)
 class User(Node):
-    """A person as a member of this tenant, or a former one."""
+    """A user: a current or former member of the tenant.
+
+    Visible to all members; never deleted, so that their work keeps a name.
+    """
 
     full_name: str
-    """What the person is called."""
+    """Full name of the user, 1 to 100 characters."""
     email: str | None
-    """Their address; null unless it is your own or you manage members."""
+    """E-mail address of the user; null unless the viewer is that user, an admin or an owner."""
     role: Role
-    """What they may do."""
+    """Role of the user in the tenant."""
     is_active: bool
-    """Whether they may use this tenant."""
+    """Whether the user may use the tenant; `setUsersActive` changes it."""
     is_former: bool
-    """Whether they have left, or were removed."""
+    """Whether the user has left the tenant or was removed from it."""
     created_at: datetime
-    """When they joined."""
+    """Date and time the user first joined the tenant (UTC)."""
     updated_at: datetime
-    """When this last changed."""
+    """Date and time the membership of the user last changed (UTC)."""
     version: int
-    """How often it changed; for `expectedVersion`."""
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
     tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = to_many("assignee_id", key="user_id")
-    """The tasks that are assigned to them."""
+    """Tasks that are assigned to the user, newest first."""
     orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = to_many("user_id", key="user_id")
-    """What they ordered; only your own, unless you manage orders."""
+    """Orders that the user placed, newest first; members see only their own orders, admins and owners all."""
 
 
 @input_type
 class UserFilter:
-    """Which people are listed. Without `isFormer`: those who belong to the tenant now."""
+    """Conditions that listed users must meet; all given conditions apply.
+
+    Former members are listed only on request.
+    """
 
     text: str | None = UNSET
-    """Those whose name holds this, in any case."""
+    """Text that the full name of listed users must contain, ignoring case; at most 255 characters."""
     email: str | None = UNSET
-    """The one with this address. For admins and owners."""
+    """E-mail address of the listed user, ignoring case. For admins and owners; others get the error FORBIDDEN."""
     role: Role | None = UNSET
-    """Those with this role."""
+    """Role that listed users must have."""
     is_active: bool | None = UNSET
-    """Those who may use the tenant, or those who may not."""
+    """Whether listed users may use the tenant (true) or may not (false)."""
     is_former: bool | None = UNSET
-    """Those who have left, or those who have not (the default)."""
+    """Whether listed users are former members; false by default."""
 
 
 @enum
 class UserOrderField(Enum):
-    """What people can be sorted by."""
+    """Fields by which users can be sorted."""
 
     CREATED_AT = "created_at"
+    """Sort users by the date and time they first joined the tenant."""
     FULL_NAME = "full_name"
+    """Sort users by full name, ignoring case."""
 
 
 @input_type
 class UserOrder:
-    """How people are sorted; by default by name."""
+    """Sort order of users; by default by full name."""
 
     field: UserOrderField
-    """By what."""
+    """Field by which users are sorted."""
     direction: OrderDirection = OrderDirection.ASC
-    """Which way."""
+    """Direction in which users are sorted; ascending if left out."""
 
 
 @object_type
@@ -172,106 +193,146 @@ class Queries:
     """The tenant at the root."""
 
     tenant: Tenant | None = viewer_reference("tenant_id")
-    """The tenant that this session has entered; null without one."""
+    """Tenant that the session has entered, or that the API key belongs to; null if none."""
     users: Connection[User] = connection()
-    """The tenant's people."""
+    """Users who are members of the tenant, sorted by name by default; former members only if the filter asks for them.
+    Users who are members of the tenant, sorted by name by default; former members only if the filter asks for them."""
     invitations: Connection[Invitation] = connection()
-    """The tenant's open invitations. For admins and owners."""
+    """Open invitations of the tenant, newest first; for admins and owners."""
 
 
 @input_type
 class CreateTenantInput:
-    """A new tenant."""
+    """Fields of the tenant to create; the viewer becomes its owner."""
 
     name: str
-    """What it is called: 1 to 100 characters; unique, whatever its case."""
+    """Name of the tenant to create, 1 to 100 characters; unique among all tenants, ignoring case."""
     slug: str
-    """Its short name: 1 to 50 of a-z, 0-9 and hyphens; unique."""
+    """Slug of the tenant to create, its short name in links: 1 to 50 characters of a-z, 0-9 and hyphens, with no hyphen
+    at the start or end; unique among all tenants."""
 
 
 @input_type
 class UpdateTenantInput:
-    """What changes about the tenant."""
+    """Input of `updateTenant`: fields of the current tenant to update."""
 
     name: str
-    """What it is called: 1 to 100 characters; unique, whatever its case."""
+    """New name of the tenant: 1 to 100 characters, unique ignoring case."""
     expected_version: int | None = UNSET
-    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+    """Version of the tenant that the client last saw; if the tenant has changed since, nothing is written and a
+    VersionConflict is returned. Omit it to write without the check."""
 
 
 @input_type
 class InviteMemberInput:
-    """Who is invited."""
+    """Person to invite to the tenant; for admins and owners."""
 
     email: str
-    """Their address; whether Atrium knows it makes no difference."""
+    """E-mail address of the person to invite, whether or not they already have an account; up to 255 characters, stored
+    in lower case."""
     role: Role = Role.MEMBER
-    """What they will be."""
+    """Role that the invited person will get; MEMBER if omitted. Only owners may invite owners."""
 
 
 @input_type
 class RevokeInvitationInput:
-    """Which invitation is taken back."""
+    """Input of `revokeInvitation`: the invitation to revoke."""
 
     id: strawberry.ID = id_of("Invitation")
-    """An open one."""
+    """Global ID of the invitation to revoke; the invitation must be open: not accepted, revoked or expired."""
 
 
 @input_type
 class AcceptInvitationInput:
-    """Which invitation is accepted."""
+    """Token of the invitation to accept."""
 
     token: str
-    """What came with it. It must be addressed to the viewer's own e-mail."""
+    """Secret token of the invitation; the invitation must be open and addressed to the viewer's own e-mail address."""
 
 
 @input_type
 class ChangeMemberRoleInput:
-    """Who gets another role."""
+    """Member of the tenant and the new role; only owners may give or take the role of an owner."""
 
     id: strawberry.ID = id_of("User")
-    """The member."""
+    """Global ID of the User whose role is to change."""
     role: Role
-    """What they will be."""
+    """New role of the member; the last active owner of a tenant must stay an owner."""
     expected_version: int | None = UNSET
-    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+    """Version of the member that the client last saw; if the member has changed since, nothing is written and a
+    VersionConflict is returned. Omit it to change the role of the member without the check."""
 
 
 @input_type
 class RemoveMemberInput:
-    """Who is removed."""
+    """Input of `removeMember`: the member to remove from the tenant."""
 
     id: strawberry.ID = id_of("User")
-    """The member."""
+    """Global ID of the user to remove from the tenant."""
 
 
-CreateTenantResult = Annotated[Tenant | InvalidInput | AlreadyExists, result_union("CreateTenant")]
-UpdateTenantResult = Annotated[Tenant | InvalidInput | AlreadyExists | VersionConflict, result_union("UpdateTenant")]
-InviteMemberResult = Annotated[Invitation | InvalidInput | AlreadyExists, result_union("InviteMember")]
-RevokeInvitationResult = Annotated[Invitation | NotFound, result_union("RevokeInvitation")]
-AcceptInvitationResult = Annotated[Tenant | InvalidToken | AlreadyExists, result_union("AcceptInvitation")]
-ChangeMemberRoleResult = Annotated[
-    User | NotFound | IllegalTransition | VersionConflict, result_union("ChangeMemberRole")
+CreateTenantResult = Annotated[
+    Tenant | InvalidInput | AlreadyExists,
+    result_union("CreateTenant", "Result of `createTenant`: the created tenant, or a typed error."),
 ]
-RemoveMemberResult = Annotated[User | NotFound | IllegalTransition, result_union("RemoveMember")]
-LeaveTenantResult = Annotated[User | IllegalTransition, result_union("LeaveTenant")]
+UpdateTenantResult = Annotated[
+    Tenant | InvalidInput | AlreadyExists | VersionConflict,
+    result_union("UpdateTenant", "Result of `updateTenant`: the updated tenant, or a typed error."),
+]
+InviteMemberResult = Annotated[
+    Invitation | InvalidInput | AlreadyExists,
+    result_union(
+        "InviteMember", "Result of `inviteMember`: the created invitation with its secret token, or a typed error."
+    ),
+]
+RevokeInvitationResult = Annotated[
+    Invitation | NotFound,
+    result_union("RevokeInvitation", "Result of `revokeInvitation`: the revoked invitation, or a typed error."),
+]
+AcceptInvitationResult = Annotated[
+    Tenant | InvalidToken | AlreadyExists,
+    result_union(
+        "AcceptInvitation", "Result of `acceptInvitation`: the tenant that the viewer has joined, or a typed error."
+    ),
+]
+ChangeMemberRoleResult = Annotated[
+    User | NotFound | IllegalTransition | VersionConflict,
+    result_union("ChangeMemberRole", "Result of `changeMemberRole`: the member with the new role, or a typed error."),
+]
+RemoveMemberResult = Annotated[
+    User | NotFound | IllegalTransition,
+    result_union("RemoveMember", "Result of `removeMember`: the removed member, now a former one, or a typed error."),
+]
+LeaveTenantResult = Annotated[
+    User | IllegalTransition,
+    result_union("LeaveTenant", "Result of `leaveTenant`: the viewer as a former member, or a typed error."),
+]
 
 
 @mutation(CreateTenantResult)
 async def create_tenant(session: WriteSession, actor: Actor, input: CreateTenantInput) -> models.Tenant:
-    """Found a tenant, with the viewer as its owner. Enter it with `switchTenant`."""
+    """Create a tenant with the viewer as its owner; `switchTenant` then gives access to it.
+
+    Open to every logged-in account.
+    """
     return await tenants.create(session, actor, **to_kwargs(input))
 
 
 @mutation(UpdateTenantResult)
 async def update_tenant(session: WriteSession, actor: Actor, input: UpdateTenantInput) -> models.Tenant:
-    """Rename the tenant. For admins and owners."""
+    """Update the current tenant: its name.
+
+    For admins and owners.
+    """
     return await tenants.update(session, actor, **to_kwargs(input))
 
 
 @mutation_without_transaction(InviteMemberResult)
 async def invite_member(context: Context, input: InviteMemberInput) -> models.Invitation:
-    """Invite somebody, by mail; the token is shown here once, too. For admins; owners alone invite owners."""
+    """Invite a person to the tenant by e-mail; the token of the invitation is also returned, only in this response.
+
+    An earlier open invitation to the address is revoked. For admins and owners; only owners invite owners.
+    """
     invitation, token = await invitations.invite(
         context, context.auth, context.actor, **to_kwargs(input), lifetime=context.auth.invitation_lifetime
     )
@@ -281,31 +342,46 @@ async def invite_member(context: Context, input: InviteMemberInput) -> models.In
 
 @mutation(RevokeInvitationResult)
 async def revoke_invitation(session: WriteSession, actor: Actor, input: RevokeInvitationInput) -> models.Invitation:
-    """Take an open invitation back. For admins and owners."""
+    """Revoke an open invitation of the tenant; its token stops working.
+
+    For admins and owners.
+    """
     return await invitations.revoke(session, actor, **to_kwargs(input))
 
 
 @mutation(AcceptInvitationResult)
 async def accept_invitation(session: WriteSession, actor: Actor, input: AcceptInvitationInput) -> models.Tenant:
-    """Join the tenant that an invitation offers. Enter it with `switchTenant`."""
+    """Accept an invitation to the viewer's e-mail address and become a member of its tenant.
+
+    `switchTenant` then gives access to that tenant.
+    """
     return await invitations.accept(session, actor, **to_kwargs(input))
 
 
 @mutation(ChangeMemberRoleResult)
 async def change_member_role(session: WriteSession, actor: Actor, input: ChangeMemberRoleInput) -> models.Membership:
-    """Give a member another role. For admins; owners alone make and unmake owners."""
+    """Change the role of a member; the member's access tokens stop working until the next `refresh`.
+
+    For admins and owners; only owners appoint or demote owners, and the last owner stays.
+    """
     return await tenants.change_role(session, actor, **to_kwargs(input))
 
 
 @mutation(RemoveMemberResult)
 async def remove_member(session: WriteSession, actor: Actor, input: RemoveMemberInput) -> models.Membership:
-    """End somebody's membership; what they did stays, under their name. For admins; owners alone remove owners."""
+    """Remove a member from the tenant; what the member wrote stays, under the member's name.
+
+    For admins and owners; only owners remove owners, and the last owner stays.
+    """
     return await tenants.remove(session, actor, **to_kwargs(input))
 
 
 @mutation(LeaveTenantResult)
 async def leave_tenant(session: WriteSession, actor: Actor) -> models.Membership:
-    """End the viewer's own membership. The last owner cannot leave."""
+    """End the viewer's own membership of the current tenant.
+
+    The last owner cannot leave.
+    """
     return await tenants.leave(session, actor)
 
 

@@ -15,12 +15,16 @@ __all__ = ["AuditAction", "AuditEntry"]
 
 
 class AuditAction(StrEnum):
-    """What became of a row."""
+    """Kind of change that an audit entry records."""
 
     CREATE = "CREATE"
+    """The object was created."""
     UPDATE = "UPDATE"
+    """The object was changed; moving it to or out of the trash is also an update."""
     DELETE = "DELETE"
+    """The object was deleted permanently."""
     PURGE = "PURGE"  # its values were forgotten for good, here too
+    """All values that the audit log held of the deleted object were erased."""
 
 
 class AuditEntry(TenantOwned, table=True):

@@ -14,13 +14,18 @@ __all__ = ["Order", "OrderItem", "OrderStatus"]
 
 
 class OrderStatus(StrEnum):
-    """How far an order has come."""
+    """Statuses of an order, from placement to delivery or cancellation."""
 
     PENDING = "PENDING"
+    """The order is placed and waits for confirmation; it can be cancelled."""
     CONFIRMED = "CONFIRMED"
+    """The order is confirmed and waits for shipping; it can be cancelled."""
     SHIPPED = "SHIPPED"
+    """The order is on its way; it can no longer be cancelled."""
     DELIVERED = "DELIVERED"
+    """The order has arrived; this status is final."""
     CANCELLED = "CANCELLED"
+    """The order is cancelled and its stock returned; this status is final."""
 
 
 class Order(TenantOwned, table=True):

@@ -13,11 +13,14 @@ __all__ = ["Task", "TaskStatus"]
 
 
 class TaskStatus(StrEnum):
-    """How far a task has come."""
+    """Statuses of a task, from not started to finished."""
 
     TODO = "TODO"
+    """The task has not been started."""
     IN_PROGRESS = "IN_PROGRESS"
+    """The task is being worked on."""
     DONE = "DONE"
+    """The task is finished."""
 
 
 class Task(TenantOwned, Versioned, table=True):

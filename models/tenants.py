@@ -26,11 +26,16 @@ OPEN = "accepted_at IS NULL AND revoked_at IS NULL"  # what lists of invitations
 
 
 class Role(StrEnum):
-    """What a member may do in a tenant."""
+    """Roles of a member in a tenant, which decide what the member may do."""
 
     OWNER = "OWNER"
+    """The member may do everything that admins may, and also appoint and remove owners."""
     ADMIN = "ADMIN"
+    """The member may do everything that members may, and also manage members, API keys, projects, products, all orders
+    and all articles, rename the tenant and read the audit log."""
     MEMBER = "MEMBER"
+    """The member may read the tenant's data, write tasks and documents, write own article drafts, and place and cancel
+    own orders."""
 
 
 class Tenant(Versioned, table=True):

@@ -16,7 +16,7 @@ from graph.fields.declared import argument
 from graph.fields.descriptions import enum, object_type
 from graph.fields.inputs import page_kwargs, to_kwargs
 from graph.fields.match_fields import match_field, search_field
-from graph.fields.relations import by_id, connection, to_one
+from graph.fields.relations import by_id, connection, page_arguments, to_one
 from graph.runtime.context import Info
 from models import ArticleLanguage
 from services import articles
@@ -32,63 +32,68 @@ __all__ = ["ArticleSearchConnection", "ArticleSearchEdge", "Queries"]
 
 @enum
 class ArticleSearchOrder(Enum):
-    """Which of the articles that match come first."""
+    """Sort order of the articles that match a search."""
 
     RELEVANCE = "relevance"
+    """Sort matching articles by relevance, most relevant first."""
     NEWEST = "newest"
+    """Sort matching articles by creation, newest first."""
 
 
 @object_type
 class TextSegment:
-    """A piece of text. All pieces together are the text; none of them is markup, whatever it looks like."""
+    """A segment of a text with search matches; all segments in order make up the text.
+
+    Segments are plain text, never HTML.
+    """
 
     text: str
-    """The text of this piece, to be shown as text."""
+    """Text of the segment; show it as plain text, not as HTML."""
     match: bool
-    """Whether it is what was searched for."""
+    """Whether the text of the segment matches the search query and is to be highlighted."""
 
 
 @object_type
 class ArticleLanguageFacet:
-    """How much of what was found is in one language."""
+    """Number of matching articles in one language."""
 
     value: ArticleLanguage
-    """The language."""
+    """Language of the counted articles."""
     count: int
-    """How many articles."""
+    """Number of matching articles in this language."""
 
 
 @object_type
 class ArticleAuthorFacet:
-    """How much of what was found is by one person."""
+    """Number of matching articles written by one author."""
 
     value: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("author_id", key="user_id")
-    """The person."""
+    """Author of the counted articles."""
     count: int
-    """How many articles."""
+    """Number of matching articles written by this author."""
     author_id: strawberry.Private[UUID]
 
 
 @object_type
 class ArticleMonthFacet:
-    """How much of what was found was begun in one month."""
+    """Number of matching articles created in one month."""
 
     value: str
-    """The month in UTC, such as 2026-11."""
+    """Month (UTC) in which the counted articles were created, as year and month, such as `2026-11`."""
     count: int
-    """How many articles."""
+    """Number of matching articles created in this month."""
 
 
 @object_type
 class ArticleFacets:
-    """What all that was found has in common."""
+    """Numbers of matching articles by language, author and month, over all pages of the search."""
 
     languages: list[ArticleLanguageFacet] = match_field("languages", lambda facets: _to_language_facets(facets.counted))
-    """By language, most first."""
+    """Number of matching articles in each language, highest number first."""
     authors: list[ArticleAuthorFacet] = match_field("authors", lambda facets: _to_author_facets(facets.counted))
-    """By author, most first; twenty at most."""
+    """Number of matching articles by each author, highest number first; at most 20 authors."""
     months: list[ArticleMonthFacet] = match_field("months", lambda facets: _to_month_facets(facets.counted))
-    """By month, the newest first."""
+    """Number of matching articles created in each month, newest month first."""
     counted: strawberry.Private[articles.Facets]
 
 
@@ -137,68 +142,77 @@ def _to_segments(segments: Sequence[articles.Segment]) -> list[TextSegment]:
 
 @object_type
 class ArticleSearchEdge:
-    """An article that matches, and its place among the others."""
+    """An article that matches a search, with its cursor, rank and highlighted text."""
 
     node: Article
-    """The article."""
+    """Article that matches the search."""
     cursor: str
-    """Its place, for `after` or `before` of the same search with the same filter and order."""
+    """Opaque cursor of this matching article, for `after` or `before` in the same search with the same filter and
+    order."""
     rank: float = match_field("rank", lambda edge: edge.hit.rank)
-    """How well it matches: what is in the title counts most, and what stands close together."""
+    """Relevance of the article for the query, higher is better; matches in the title and matches close together count
+    more."""
     title_segments: list[TextSegment] = match_field("title", _title_segments)
-    """The whole title, in pieces."""
+    """Whole title of the article, split into segments that match the query and segments that do not."""
     snippet_segments: list[TextSegment] = match_field("snippet", _snippet_segments)
-    """The part of the content that matches best, in pieces; 50 words at most."""
+    """Excerpt of the article's content that matches best, at most 50 words, split into segments that match the query
+    and segments that do not."""
     hit: strawberry.Private[articles.Hit]
     highlights: strawberry.Private[LazyHighlights]
 
 
 @object_type
 class ArticleSearchConnection:
-    """One page of the articles that match."""
+    """A page of the articles that match a search."""
 
     edges: list[ArticleSearchEdge]
-    """The articles with their cursors, and where they match."""
+    """Matching articles of this page, each with its cursor, rank and highlighted text."""
     nodes: list[Article]
-    """The articles alone."""
+    """Matching articles of this page, without cursors or highlighted text."""
     page_info: PageInfo
-    """Where this page stands among all that match."""
+    """Position of this page among all matching articles."""
     total_count: int
-    """How many articles match."""
+    """Number of matching articles on all pages of the search."""
     corrected: bool = match_field("corrected", lambda found: found.corrected_by is not None)
-    """Whether nothing matched the query itself, and something similar was searched instead."""
+    """True if no article matched the query and a corrected spelling of it was searched instead."""
     corrected_query: str | None = match_field("corrected_query", lambda found: found.corrected_by)
-    """What was searched instead; null where it was the query itself."""
+    """Corrected query that was searched instead; null if the original query was searched."""
     facets: ArticleFacets = match_field("facets", lambda found: found.count_facets())
-    """What all articles that match have in common. Computed only when it is asked for."""
+    """Numbers of matching articles by language, author and month; computed only when selected."""
     corrected_by: strawberry.Private[str | None]
     count_facets: strawberry.Private[Callable[[], Awaitable[ArticleFacets]]]
 
 
-PREFIX_ARGUMENT = strawberry.argument(description="How the title begins, in any case.")
-FIRST_ARGUMENT = strawberry.argument(description="How many: 1 to 20.")
+PREFIX_ARGUMENT = strawberry.argument(
+    description="Prefix with which the title of the suggested articles starts, ignoring case, at most 200 characters."
+)
+FIRST_ARGUMENT = strawberry.argument(description="Maximum number of suggested articles to return: 1 to 20.")
 
 
 def _search_arguments() -> list[StrawberryArgument]:
-    order = argument("order_by", ArticleSearchOrder, "Which come first.", required=True)
+    order = argument(
+        "order_by",
+        ArticleSearchOrder,
+        "Sort order of the articles that match; most relevant first if omitted.",
+        required=True,
+    )
     order.default = ArticleSearchOrder.RELEVANCE
     return [
         argument(
             "query",
             str,
-            'Words, "phrases", `or` between what may be, `-` before what must not be; up to 255 characters.',
+            "Words to search for, at most 255 characters: double quotes enclose a phrase, `or` stands between "
+            "alternatives, and `-` stands before a word that must not occur.",
             required=True,
         ),
-        argument("first", int, "How many from the beginning or after `after`: 1 to 100, 20 by default."),
-        argument("after", str, "A cursor of this search; the page begins behind it."),
-        argument("last", int, "How many from the end or before `before`: 1 to 100."),
-        argument("before", str, "A cursor of this search; the page ends before it."),
+        *page_arguments(),
         argument(
             "language",
             ArticleLanguage,
-            "Only articles in this language. Without it, each article is searched in its own.",
+            "Language of the articles to search; null to search articles in all languages. If `filter` also has a "
+            "language, both must be the same.",
         ),
-        argument("filter", ArticleFilter, "Which articles are searched."),
+        argument("filter", ArticleFilter, "Conditions that the articles to search must meet."),
         order,
     ]
 
@@ -258,17 +272,18 @@ class Queries:
     """Articles at the root."""
 
     article: Article | None = by_id()
-    """One article by its id; null when there is none, or it is somebody else's draft."""
+    """Article by its global ID; null if there is no such article, or if it is another member's draft and the viewer is
+    not an admin or owner."""
     articles: Connection[Article] = connection()
-    """What is published, and your own drafts; all of the tenant's for admins and owners."""
+    """Published articles and the viewer's own drafts, or all articles of the tenant for admins and owners; newest first
+    by default."""
     search_articles: ArticleSearchConnection = search_field(
         ARTICLE_SEARCH, arguments=_search_arguments, parse=_parse_search, resolve=_resolve_search
     )
-    """The articles that match, the best first: published ones, and your own drafts; all for admins and owners.
-
-    Each is compared in its own language: words by their stems, without stop words. Where nothing matches, what the
-    words may have been meant for is searched instead, and `corrected` says so. A blank query matches nothing.
-    """
+    """Articles that match a full-text search, most relevant first by default: published articles and the viewer's own
+    drafts, or all articles of the tenant for admins and owners. Words are compared by their stems in the language of
+    each article, without stop words. If no article matches, a corrected spelling of the query is searched and
+    `corrected` is true. A blank query matches no article."""
     suggest_articles: list[Article] = strawberry.field(
         resolver=_suggest_articles, description=_suggest_articles.__doc__
     )

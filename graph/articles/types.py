@@ -40,169 +40,215 @@ enum(ArticleStatus)
 
 @backed_by(articles.ARTICLES)
 class Article(Node):
-    """What a tenant writes for its members to read and to find."""
+    """An article of the tenant, a text that members can read and search.
+
+    Published articles are visible to all members, a draft only to its author and to admins and owners.
+    """
 
     title: str
-    """What it is called, in 1 to 200 characters."""
+    """Title of the article, 1 to 200 characters."""
     content: str
-    """What it says: text, in up to 100,000 characters. What looks like markup in it is text too."""
+    """Content of the article as plain text, at most 100,000 characters; not to be interpreted as HTML or other markup.
+    Content of the article as plain text, at most 100,000 characters; not to be interpreted as HTML or other markup."""
     language: ArticleLanguage
-    """What it is written in, and so how its words are found."""
+    """Language of the article; determines how its words are searched."""
     status: ArticleStatus
-    """Whether it is there for everybody."""
+    """Publication status of the article: draft or published."""
     author: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("author_id", key="user_id")
-    """Who wrote it; still there when they have left the tenant."""
+    """Member who wrote the article, even if they have since left the tenant."""
     published_at: datetime | None
-    """When it was published; null for a draft."""
+    """Date and time the article was published (UTC); null for a draft."""
     created_at: datetime
-    """When it was begun."""
+    """Date and time the article was created (UTC)."""
     updated_at: datetime
-    """When it last changed."""
+    """Date and time the article was last changed (UTC)."""
     version: int
-    """How often it changed; for `expectedVersion`."""
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
     history: Connection[audit.AuditEntry] = to_many("row_id")
-    """What became of it, the newest first."""
+    """Audit entries of the article, newest first by default. Members who did not write the article see only the changes
+    since its latest publication."""
 
 
 @input_type
 class ArticleFilter:
-    """Which articles are listed or searched."""
+    """Conditions that listed or searched articles must meet; all given conditions apply."""
 
     status: ArticleStatus | None = UNSET
-    """Drafts, or those that are published."""
+    """Publication status that the articles must have; null for articles of any status."""
     language: ArticleLanguage | None = UNSET
-    """Those in this language."""
+    """Language that the articles must have; null for articles in any language."""
     author_id: strawberry.ID | None = id_of("User", default=UNSET)
-    """Those of this person."""
+    """Global ID of the User who wrote the articles; null for articles by any author."""
     created_from: datetime | None = UNSET
-    """Those begun at this moment or later."""
+    """Date and time at or after which the articles were created; null for no lower limit on their creation."""
     created_before: datetime | None = UNSET
-    """Those begun before this moment."""
+    """Date and time before which the articles were created; null for no upper limit on their creation."""
 
 
 @enum
 class ArticleOrderField(Enum):
-    """What articles can be sorted by."""
+    """Fields by which articles can be sorted."""
 
     CREATED_AT = "created_at"
+    """Sort articles by the date and time they were created."""
     UPDATED_AT = "updated_at"
+    """Sort articles by the date and time they were last changed."""
     TITLE = "title"
+    """Sort articles by title, ignoring case."""
 
 
 @input_type
 class ArticleOrder:
-    """How articles are sorted; by default the newest first."""
+    """Sort order of articles; by default newest first."""
 
     field: ArticleOrderField
-    """By what."""
+    """Field by which articles are sorted."""
     direction: OrderDirection = OrderDirection.ASC
-    """Which way."""
+    """Direction in which articles are sorted; ascending (ASC) if omitted."""
 
 
 @input_type
 class ImportArticleInput:
-    """One article of many."""
+    """Fields of one article to import with `importArticles`."""
 
     title: str
-    """What it is called: 1 to 200 characters."""
+    """Title of the article to import, 1 to 200 characters; surrounding whitespace is removed."""
     content: str
-    """What it says: up to 100,000 characters of text."""
+    """Content of the article to import as plain text, at most 100,000 characters; surrounding whitespace is removed."""
     language: ArticleLanguage = ArticleLanguage.ENGLISH
-    """What it is written in."""
+    """Language of the article to import, ENGLISH if omitted; determines how its words are searched."""
     status: ArticleStatus = ArticleStatus.DRAFT
-    """Whether it is there for everybody; only admins and owners publish."""
+    """Publication status of the article to import: DRAFT if omitted."""
 
 
 @input_type
 class CreateArticleInput(ImportArticleInput):
-    """What a new article is."""
+    """Fields of the article to create."""
 
     idempotency_key: str | None = UNSET
-    """A key of your own, 1 to 255 characters: the same call with the same key makes one article only."""
+    """Key chosen by the client, 1 to 255 characters, that makes `createArticle` safe to retry: a repeated call with the
+    same key and input creates nothing new and returns the article created by the first call; the same key with other
+    input returns an IdempotencyConflict. Null to create without this protection."""
 
 
 @input_type
 class UpdateArticleInput:
-    """What changes about an article. What is absent stays as it is."""
+    """Input of `updateArticle`: fields of the article to update; fields left out stay as they are."""
 
     id: strawberry.ID = id_of("Article")
-    """Which article."""
+    """Global ID of the article to update."""
     title: strawberry.Maybe[str]
-    """What it is called: 1 to 200 characters."""
+    """New title of the article: 1 to 200 characters; cannot be null."""
     content: strawberry.Maybe[str]
-    """What it says: up to 100,000 characters of text."""
+    """New content of the article, plain text of at most 100,000 characters; cannot be null."""
     language: strawberry.Maybe[ArticleLanguage]
-    """What it is written in."""
+    """New language of the article, which decides how its words are searched; cannot be null."""
     status: strawberry.Maybe[ArticleStatus]
-    """Whether it is there for everybody; only admins and owners publish."""
+    """New status of the article; only admins and owners may publish. Cannot be null."""
     expected_version: int | None = UNSET
-    """The version that you saw; if it moved on, nothing changes and you get a VersionConflict."""
+    """Version of the article that the client last saw; if the article has changed since, nothing is written and a
+    VersionConflict is returned. Omit it to write without the check."""
 
 
 @input_type
 class DeleteArticleInput:
-    """Which article is deleted."""
+    """Article to delete permanently: a draft of the viewer's own, or any article for admins and owners."""
 
     id: strawberry.ID = id_of("Article")
-    """Which article."""
+    """Global ID of the article to delete."""
 
 
 @input_type
 class ImportArticlesInput:
-    """Many new articles."""
+    """Articles to import; for admins and owners."""
 
     articles: list[ImportArticleInput]
-    """1 to 1,000 of them."""
+    """Articles to import, 1 to 1,000."""
     idempotency_key: str | None = UNSET
-    """A key of your own, 1 to 255 characters: the same call with the same key makes them once."""
+    """Key chosen by the client, 1 to 255 characters, that makes `importArticles` safe to retry: a repeated call with
+    the same key and input creates nothing new and returns the articles imported by the first call; the same key with
+    other input returns an IdempotencyConflict. Null to create without this protection."""
 
 
-CreateArticleResult = Annotated[Article | NotFound | InvalidInput | IdempotencyConflict, result_union("CreateArticle")]
-UpdateArticleResult = Annotated[Article | NotFound | InvalidInput | VersionConflict, result_union("UpdateArticle")]
-DeleteArticleResult = Annotated[Article | NotFound, result_union("DeleteArticle")]
-ImportedArticleResult = Annotated[Article | NotFound | InvalidInput, result_union("ImportedArticle")]
+CreateArticleResult = Annotated[
+    Article | NotFound | InvalidInput | IdempotencyConflict,
+    result_union("CreateArticle", "Result of `createArticle`: the created article, or a typed error."),
+]
+UpdateArticleResult = Annotated[
+    Article | NotFound | InvalidInput | VersionConflict,
+    result_union("UpdateArticle", "Result of `updateArticle`: the updated article, or a typed error."),
+]
+DeleteArticleResult = Annotated[
+    Article | NotFound,
+    result_union("DeleteArticle", "Result of `deleteArticle`: the deleted article as it was before, or a typed error."),
+]
+ImportedArticleResult = Annotated[
+    Article | NotFound | InvalidInput,
+    result_union(
+        "ImportedArticle", "Result of `importArticles` for one article: the imported article, or a typed error."
+    ),
+]
 
 
 @object_type
 class ArticleOutcome(Outcome):
-    """What became of one article of a call."""
+    """Outcome of `importArticles` for one article of the input."""
 
     result: ImportedArticleResult
-    """The article, or why there is none; NotFound where the call was made before and it is gone since."""
+    """Imported article, or a typed error; NotFound if a repeated call with the same idempotency key refers to an
+    article deleted since."""
 
 
 @object_type
 class ArticleOutcomes(Outcomes):
-    """What became of the articles of a call."""
+    """Outcomes of one `importArticles` call, one for each article of the input."""
 
     outcomes: list[ArticleOutcome]
-    """One for each row of the input, in their order."""
+    """Outcome of each article, in the order of the input."""
 
 
-ImportArticlesResult = Annotated[ArticleOutcomes | InvalidInput | IdempotencyConflict, result_union("ImportArticles")]
+ImportArticlesResult = Annotated[
+    ArticleOutcomes | InvalidInput | IdempotencyConflict,
+    result_union(
+        "ImportArticles", "Result of `importArticles`: the outcome of each article to import, or a typed error."
+    ),
+]
 
 
 @mutation(CreateArticleResult)
 async def create_article(session: WriteSession, actor: Actor, input: CreateArticleInput) -> models.Article:
-    """Write an article: a draft, unless an admin or owner publishes it at once."""
+    """Create an article, as a draft unless published at once.
+
+    Open to all members; only admins and owners publish.
+    """
     return await articles.create(session, actor, **create_kwargs(to_kwargs(input)))
 
 
 @mutation(UpdateArticleResult)
 async def update_article(session: WriteSession, actor: Actor, input: UpdateArticleInput) -> models.Article:
-    """Change an article, only the fields that are given: your own draft, or any for admins and owners."""
+    """Update an article: only the fields given in the input change.
+
+    Members update their own drafts; admins and owners update any article and may publish it.
+    """
     return await articles.update(session, actor, **update_kwargs(to_kwargs(input)))
 
 
 @mutation(DeleteArticleResult)
 async def delete_article(session: WriteSession, actor: Actor, input: DeleteArticleInput) -> models.Article:
-    """Delete an article for good: your own draft, or any for admins and owners; answers it as it was."""
+    """Delete an article permanently and return it as it was before.
+
+    Members delete their own drafts; admins and owners delete any article.
+    """
     return await articles.delete(session, actor, **to_kwargs(input))
 
 
 @mutation(ImportArticlesResult)
 async def import_articles(session: WriteSession, actor: Actor, input: ImportArticlesInput) -> ArticleOutcomes:
-    """Write up to 1,000 articles at once; those that are refused hold up no other. For admins and owners."""
+    """Create 1 to 1,000 articles; failed rows do not affect the others.
+
+    For admins and owners.
+    """
     given = parse_rows(input.articles, "articles", lambda kwargs: cast("articles.ArticleChanges", kwargs))
     key = input.idempotency_key or None
     results = await articles.import_all(session, actor, rows=given, idempotency_key=key)

@@ -22,7 +22,10 @@ class ByIdAsOfField(ByIdField):
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
     def arguments(self) -> list[StrawberryArgument]:
         """Its id, and the moment."""
-        description = "The moment to show it as of; what it points at is shown as it is now."
+        description = (
+            f"Date and time for which to read the {self.target.name} as it was then; objects that it refers to are "
+            "returned as they are now. Null to read the current one."
+        )
         return [*super().arguments, argument("as_of", datetime, description)]
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -29,20 +29,20 @@ OutcomesType = TypeVar("OutcomesType", bound="Outcomes")
 
 @interface
 class Outcome:
-    """What became of one row of a call."""
+    """Outcome of one row of a bulk mutation: the written object or a typed error in `result`."""
 
     index: int
-    """Which row of the input it was, from 0."""
+    """Index of the row in the input list, starting at 0."""
 
 
 @interface
 class Outcomes:
-    """What became of the rows of a call."""
+    """Outcomes of all rows of a bulk mutation; an error in one row does not affect the others."""
 
     succeeded: int
-    """How many went through."""
+    """Number of rows of the input that succeeded."""
     failed: int
-    """How many were refused."""
+    """Number of rows of the input that failed; nothing was written for those rows."""
 
 
 def parse_rows(

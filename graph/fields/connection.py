@@ -19,24 +19,26 @@ NodeType = TypeVar("NodeType")
 
 @enum
 class OrderDirection(Enum):
-    """Which way a list is sorted."""
+    """Direction in which a list is sorted."""
 
     ASC = "asc"
+    """Ascending: smallest number, earliest time or alphabetically first text first."""
     DESC = "desc"
+    """Descending: largest number, latest time or alphabetically last text first."""
 
 
 @object_type
 class PageInfo:
-    """Where a page stands in its list."""
+    """Position of a page in the whole list, as the Relay connection specification defines it."""
 
     has_next_page: bool
-    """Whether rows follow this page. When paging backwards: whether the page was reached through `before`."""
+    """Whether the list has rows after this page. When paging with `last`: whether `before` was given."""
     has_previous_page: bool
-    """Whether rows precede this page. When paging forwards: whether the page was reached through `after`."""
+    """Whether the list has rows before this page. When paging with `first`: whether `after` was given."""
     start_cursor: str | None
-    """The cursor of the first row."""
+    """Cursor of the first row of the page; null if the page is empty."""
     end_cursor: str | None
-    """The cursor of the last row."""
+    """Cursor of the last row of the page; null if the page is empty. Send it as `after` to read the next page."""
 
 
 @object_type
@@ -44,9 +46,9 @@ class Edge(Generic[NodeType]):
     """A row and its place in the list."""
 
     node: NodeType
-    """The row."""
+    """Item of the list at this cursor."""
     cursor: str
-    """Its place, for `after` or `before` of the same list with the same filter and order."""
+    """Opaque cursor of this item, for `after` or `before` in the same list with the same filter and order."""
 
 
 async def _total_count(root: "Connection[Any]") -> int:
@@ -58,13 +60,13 @@ class Connection(Generic[NodeType]):
     """One page of a list."""
 
     edges: list[Edge[NodeType]]
-    """The rows with their cursors."""
+    """Items of this page, each with its cursor."""
     nodes: list[NodeType]
-    """The rows alone."""
+    """Items of this page, without their cursors."""
     page_info: PageInfo
-    """Where this page stands in the list."""
+    """Position of this page within the whole list."""
     total_count: int = strawberry.field(resolver=_total_count)
-    """How many rows the whole list has. Computed only when it is asked for."""
+    """Number of items on all pages of the list, after filtering; computed only when selected."""
     count: strawberry.Private[Callable[[], Awaitable[int]]]
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from collections.abc import Mapping
 from enum import EnumMeta
 from functools import cache
 from itertools import pairwise
@@ -25,7 +26,7 @@ def docstring_summary(thing: object) -> str | None:
         return None
     for section in ("\nArgs:", "\nReturns:", "\nRaises:"):
         text = text.partition(section)[0]
-    return text.strip()
+    return _join_lines(text)
 
 
 def attribute_docstrings(cls: type) -> dict[str, str]:
@@ -33,15 +34,30 @@ def attribute_docstrings(cls: type) -> dict[str, str]:
     body = _class_definitions(inspect.getsourcefile(cls) or "")[cls.__qualname__].body
     found = {}
     for statement, after in pairwise(body):
+        name = _attribute_name(statement)
         if (
-            isinstance(statement, ast.AnnAssign)
-            and isinstance(statement.target, ast.Name)
+            name is not None
             and isinstance(after, ast.Expr)
             and isinstance(after.value, ast.Constant)
             and isinstance(after.value.value, str)
         ):
-            found[statement.target.id] = inspect.cleandoc(after.value.value)
+            found[name] = _join_lines(after.value.value)
     return found
+
+
+def _attribute_name(statement: ast.stmt) -> str | None:
+    """Return the name that a statement of a class body gives to an attribute or to a member of an enum."""
+    target: ast.expr | None = None
+    if isinstance(statement, ast.AnnAssign):
+        target = statement.target
+    elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target = statement.targets[0]
+    return target.id if isinstance(target, ast.Name) else None
+
+
+def _join_lines(text: str) -> str:
+    """Return a docstring as one paragraph, however the source wraps it."""
+    return " ".join(text.split())
 
 
 @cache
@@ -69,14 +85,18 @@ def interface(cls: ClassType) -> ClassType:
     return strawberry.interface(describe_attributes(cls), description=docstring_summary(cls))
 
 
-def enum(cls: EnumType) -> EnumType:
-    """A GraphQL enum, described by the class's docstring."""
-    return strawberry.enum(cls, description=docstring_summary(cls))
+def enum(cls: EnumType, value_descriptions: Mapping[str, str] | None = None) -> EnumType:
+    """Make a GraphQL enum, described by the class's docstrings, or its values by the given texts."""
+    enum_type = strawberry.enum(cls, description=docstring_summary(cls))
+    texts = attribute_docstrings(cls) if value_descriptions is None else value_descriptions
+    for value in enum_type.__strawberry_definition__.values:  # type: ignore[attr-defined]  # Strawberry adds it
+        value.description = texts.get(value.name)
+    return enum_type
 
 
-def result_union(name: str) -> StrawberryUnion:
-    """The union that a mutation answers, to annotate it with."""
-    return strawberry.union(f"{name}Result", description="The thing itself, or why not.")
+def result_union(name: str, description: str) -> StrawberryUnion:
+    """Return the union that a mutation answers, to annotate its return type with."""
+    return strawberry.union(f"{name}Result", description=description)
 
 
 def describe_attributes(cls: ClassType) -> ClassType:

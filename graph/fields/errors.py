@@ -49,43 +49,43 @@ MAYBE_NULL_MESSAGE = re.compile(r"Expected value of type '.*', found null\..*", 
 
 @interface
 class Error:
-    """A refusal that a user interface can act on."""
+    """A typed error that a mutation returns as data, so that a client can react to it."""
 
     message: str
-    """One sentence for people."""
+    """Message for people, one sentence in English."""
     code: str
-    """The kind of refusal, for programs."""
+    """Error code for programs; stable, unlike the message."""
 
 
 @object_type
 class FieldProblem:
-    """What is wrong with one field of an input."""
+    """Problem with one field of an input."""
 
     path: str
-    """Where it is in the input, such as `title` or `items.0.quantity`."""
+    """Path of the invalid field in the input, such as `title` or `items.0.quantity`."""
     message: str
-    """One sentence for people."""
+    """Problem with this input field, one sentence in English for people."""
 
 
 @object_type
 class InvalidInput(Error):
-    """The input breaks a rule."""
+    """Error: invalid input; one or more fields break a rule, and nothing was written."""
 
     fields: list[FieldProblem]
-    """Everything that is wrong with it, field by field."""
+    """Problems of the input, one for each invalid value."""
 
 
 @object_type
 class NotFound(Error):
-    """No such thing in this tenant."""
+    """Error: the object does not exist in this tenant, or the viewer may not see it."""
 
 
 @object_type
 class AlreadyExists(Error):
-    """A value that must be unique is taken."""
+    """Error: a value of the input must be unique, but is already in use."""
 
     field: str
-    """Which field of the input holds it."""
+    """Path of the input field whose value is already in use, such as `title` or `users.3.email`."""
 
 
 async def _load_current(root: "VersionConflict", info: Info) -> Node | None:
@@ -99,23 +99,24 @@ async def _load_current(root: "VersionConflict", info: Info) -> Node | None:
 
 @object_type
 class VersionConflict(Error):
-    """The thing is no longer at the version that was expected."""
+    """Error: the object has changed since the version given as `expectedVersion`; nothing was written."""
 
     current_version: int
-    """The version that it is at."""
+    """Version of the conflicting object now; send it as `expectedVersion` to retry."""
     current: Node | None = strawberry.field(resolver=_load_current)
-    """The thing as it is now."""
+    """Conflicting object as it is now; null if the viewer may not see it, and for the viewer's own account, which is
+    not a Node."""
     refused: strawberry.Private[errors.VersionConflict]
 
 
 @object_type
 class IllegalTransition(Error):
-    """The thing is not in a state that allows this."""
+    """Error: illegal transition; the current state of the object does not allow this operation."""
 
     current: str | None
-    """The state that it is in."""
+    """Current state of the object; null if this error is not about a named state."""
     allowed: list[str]
-    """The states that it may go to from there."""
+    """States that the object can change to from its current state; empty if there are none."""
 
 
 async def _load_product(root: "Shortage", info: Info) -> Node | None:
@@ -125,48 +126,48 @@ async def _load_product(root: "Shortage", info: Info) -> Node | None:
 
 @object_type
 class Shortage:
-    """One product of which there is not enough."""
+    """A product whose stock is too small for the requested quantity."""
 
     product: Node | None = strawberry.field(resolver=_load_product)
-    """The product."""
+    """Product whose stock is too small, as it is now; null if the product cannot be read."""
     name: str
-    """What it is called."""
+    """Name of the product whose stock is too small."""
     requested: int
-    """How many were asked for."""
+    """Number of units of the product that the order requested."""
     available: int
-    """How many there are."""
+    """Number of units of the product that were in stock."""
     product_id: strawberry.Private[UUID]
 
 
 @object_type
 class OutOfStock(Error):
-    """There is not enough of some products; nothing was ordered."""
+    """Error: the stock of one or more products is too small, so no order was placed."""
 
     lines: list[Shortage]
-    """Every one of them."""
+    """Products whose stock is too small, with the requested and the available quantity of each."""
 
 
 @object_type
 class IdempotencyConflict(Error):
-    """The idempotency key was used before, with another input."""
+    """Error: the idempotency key was already used for the same mutation with other input."""
 
 
 @object_type
 class InvalidCredentials(Error):
-    """The e-mail or the password is wrong; it is never said which."""
+    """Error: invalid credentials; the e-mail address or the password is wrong, and the error does not reveal which."""
 
 
 @object_type
 class InvalidToken(Error):
-    """A token that was handed over is unknown, used, revoked or over."""
+    """Error: invalid token; the given token is unknown, already used, revoked or expired."""
 
 
 @object_type
 class RateLimited(Error):
-    """Too many tries."""
+    """Error: too many attempts in a short time from this client or for this account; nothing was done."""
 
     retry_after: int
-    """Seconds until the next try is allowed."""
+    """Number of seconds to wait before the next attempt."""
 
 
 def api_path(path: str) -> str:

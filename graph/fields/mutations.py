@@ -8,6 +8,7 @@ from typing import Any
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
 from graph.fields.descriptions import docstring_summary
 from graph.runtime.context import Context
@@ -48,7 +49,11 @@ class Mutation(StrawberryField):
         if parameter is None:
             return []
         annotation = StrawberryAnnotation(parameter.annotation)
-        return [StrawberryArgument("input", None, annotation, description="What is to be done.")]
+        return [
+            StrawberryArgument(
+                "input", None, annotation, description=f"Input of the mutation `{to_camel_case(self.python_name)}`."
+            )
+        ]
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> Any:
         """The input, if there is one."""

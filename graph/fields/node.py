@@ -22,12 +22,14 @@ __all__ = ["Node", "NodeField", "NodesField", "Queries", "backed_by"]
 
 ClassType = TypeVar("ClassType", bound=type)
 
+ID_DESCRIPTION = "Global ID of this object, unique across all types; opaque to clients."
+
 
 @interface
 class Node:
-    """Anything with an id of its own."""
+    """An object with a global ID, as the Relay specification defines it; `node` and `nodes` find it by the ID."""
 
-    id: strawberry.ID = strawberry.field(description="The id, unique among all things of all types; opaque.")
+    id: strawberry.ID = strawberry.field(description=ID_DESCRIPTION)
 
 
 def backed_by(collection: Collection, name: str | None = None) -> Callable[[ClassType], ClassType]:
@@ -44,7 +46,7 @@ def backed_by(collection: Collection, name: str | None = None) -> Callable[[Clas
             if attribute not in cls.__dict__:
                 setattr(cls, attribute, column())
         if issubclass(cls, Node):
-            cls.id = GlobalId(description="The id, unique among all things of all types; opaque.")  # type: ignore[assignment]  # a declaration
+            cls.id = GlobalId(description=ID_DESCRIPTION)  # type: ignore[assignment]  # a declaration
             cls.__annotations__["id"] = strawberry.ID
             NODE_TYPES[binding.name] = binding
         cls.is_type_of = staticmethod(_row_check(collection.model))  # type: ignore[attr-defined]  # Strawberry's hook
@@ -74,7 +76,7 @@ class NodeField(DeclaredField):
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
     def arguments(self) -> list[StrawberryArgument]:
         """Its id."""
-        return [argument("id", strawberry.ID, "The id of anything.", required=True)]
+        return [argument("id", strawberry.ID, "Global ID of the object to read.", required=True)]
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load it, together with all the others that the operation asks for."""
@@ -91,7 +93,11 @@ class NodesField(DeclaredField):
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
     def arguments(self) -> list[StrawberryArgument]:
         """Their ids."""
-        return [argument("ids", list[strawberry.ID], f"The ids of anything, {MAX_NODE_IDS} at most.", required=True)]
+        return [
+            argument(
+                "ids", list[strawberry.ID], f"Global IDs of the objects to read, at most {MAX_NODE_IDS}.", required=True
+            )
+        ]
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load them, one statement a type; each in the place of its id."""
@@ -135,6 +141,7 @@ class Queries:
     """Anything at the root."""
 
     node: Node | None = node_field()
-    """Anything by its id; null when there is no such thing, or none that may be seen."""
+    """Object of any type by its global ID; null if there is no such object or the viewer may not see it."""
     nodes: list[Node | None] = nodes_field()
-    """Many things by their ids, in the order of the ids."""
+    """Objects of any types by their global IDs, in the order of the IDs; null in place of each object that does not
+    exist or that the viewer may not see."""

@@ -16,7 +16,17 @@ from graph.fields.scalars import from_global_id
 from services.queries.collection import Collection
 from services.queries.page_request import PageRequest
 
-__all__ = ["ByIdField", "ConnectionField", "ToMany", "ToOne", "by_id", "connection", "to_many", "to_one"]
+__all__ = [
+    "ByIdField",
+    "ConnectionField",
+    "ToMany",
+    "ToOne",
+    "by_id",
+    "connection",
+    "page_arguments",
+    "to_many",
+    "to_one",
+]
 
 
 class ToOne(DeclaredField):
@@ -37,7 +47,7 @@ class ByIdField(DeclaredField):
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
     def arguments(self) -> list[StrawberryArgument]:
         """Its id."""
-        return [argument("id", strawberry.ID, f"The id of the {self.target.name}.", required=True)]
+        return [argument("id", strawberry.ID, f"Global ID of the {self.target.name} to read.", required=True)]
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load it, together with all the others that the operation asks for."""
@@ -72,17 +82,20 @@ class ConnectionField(DeclaredField):
 
     @cached_property
     def _list_arguments(self) -> list[StrawberryArgument]:
-        arguments = [
-            argument("first", int, "How many rows from the beginning or after `after`: 1 to 100, 20 by default."),
-            argument("after", str, "A cursor of this list; the page begins behind it."),
-            argument("last", int, "How many rows from the end or before `before`: 1 to 100."),
-            argument("before", str, "A cursor of this list; the page ends before it."),
-        ]
+        arguments = page_arguments()
         if self.collection.filters:
             type_ = _annotated_target(self.type_annotation)
             arguments += [
-                argument("filter", _input_type_of(type_, "Filter", self.input_prefix), "Which rows are listed."),
-                argument("order_by", _input_type_of(type_, "Order", self.input_prefix), "How they are sorted."),
+                argument(
+                    "filter",
+                    _input_type_of(type_, "Filter", self.input_prefix),
+                    "Conditions that the listed items must meet; omit them to get the default list.",
+                ),
+                argument(
+                    "order_by",
+                    _input_type_of(type_, "Order", self.input_prefix),
+                    "Sort order of the listed items; omit it to get the default order.",
+                ),
             ]
         return arguments
 
@@ -118,6 +131,35 @@ class ToMany(ConnectionField):
             loaders.related_page(collection, request, self.column, parent),
             lambda: loaders.related_count(collection, request, self.column, parent),
         )
+
+
+def page_arguments() -> list[StrawberryArgument]:
+    """Return the paging arguments of a Relay connection."""
+    return [
+        argument(
+            "first",
+            int,
+            "Maximum number of items to return from the start of the list, or after the cursor `after`: 1 to 100; "
+            "20 if neither `first` nor `last` is given.",
+        ),
+        argument(
+            "after",
+            str,
+            "Cursor from the same list; the page starts after the item with this cursor. Cannot be combined with "
+            "`last`.",
+        ),
+        argument(
+            "last",
+            int,
+            "Maximum number of items to return from the end of the list, or before the cursor `before`: 1 to 100. "
+            "Cannot be combined with `first` or `after`.",
+        ),
+        argument(
+            "before",
+            str,
+            "Cursor from the same list; the page ends before the item with this cursor. Requires `last`.",
+        ),
+    ]
 
 
 def to_one(name: str, key: str = "id") -> Any:

@@ -11,7 +11,7 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from graph.fields.descriptions import enum
-from models import Currency, Role
+from models import Role
 from services.errors import InvalidInput
 
 __all__ = ["JSON", "SCALARS", "decode_global_id", "from_global_id", "to_global_id"]
@@ -23,7 +23,6 @@ INFINITE_DATETIMES = {datetime.min, datetime.max}  # noqa: DTZ901  # compared wi
 """What the driver takes for the infinities of PostgreSQL, which are no points in time."""
 
 enum(Role)
-enum(Currency)
 
 
 def _serialize_datetime(value: datetime) -> str:
@@ -63,19 +62,25 @@ JSON = NewType("JSON", object)
 SCALARS: dict[object, ScalarDefinition] = {
     Decimal: strawberry.scalar(
         name="Decimal",
-        description='An exact decimal number, answered as a string: `"19.90"`. Input may be a string or a number.',
+        description='Exact decimal number, returned as a string such as `"19.90"`. Input is a string, which is always exact,'
+        " or a number; at most 40 characters.",
+        specified_by_url="https://www.w3.org/TR/xmlschema-2/#decimal",
         serialize=str,
         parse_value=_parse_decimal,
     ),
     datetime: strawberry.scalar(
         name="DateTime",
-        description="A point in time in ISO 8601, always answered in UTC with microseconds:"
-        " `2026-01-31T09:30:00.000000Z`. Input without an offset is UTC; a date alone is its first moment.",
+        description="Date and time in ISO 8601, always returned in UTC with microseconds, such as"
+        " `2026-01-31T09:30:00.000000Z`. Input without a UTC offset is taken as UTC; input of a date alone means 00:00"
+        " UTC on that day.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=_serialize_datetime,
         parse_value=_parse_datetime,
     ),
     JSON: strawberry.scalar(
-        name="JSON", description="Any value that JSON has: a text, a number, a boolean, null, a list or an object."
+        name="JSON",
+        description="Any JSON value: string, number, boolean, null, array or object.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
     ),
 }
 
