@@ -13,7 +13,7 @@ from atrium.settings import Settings, SettingsError
 from models.base import new_id, now
 from services.authentication import AuthConfig
 
-__all__ = ["issue_token", "owner_connection", "set_active"]
+__all__ = ["issue_token", "owner_connection", "set_account_active"]
 
 SELECT_MEMBERSHIP = text("""
     SELECT m.tenant_id, m.role FROM memberships m JOIN tenants t ON t.id = m.tenant_id
@@ -51,7 +51,7 @@ async def issue_token(owner_url: str, settings: Settings, *, email: str, tenant:
         await engine.dispose()
 
 
-async def set_active(owner_url: str, *, email: str | None, tenant: str | None, active: bool) -> bool:
+async def set_account_active(owner_url: str, *, email: str | None, tenant: str | None, active: bool) -> bool:
     """Let a person or a tenant in, or put them out at once; says whether there is such a one."""
     table, column, value = ("users", "email", email) if email else ("tenants", "slug", tenant)
     statement = text(f"UPDATE {table} SET is_active = :active WHERE {column} = lower(:value)")  # noqa: S608  # our names

@@ -187,7 +187,7 @@ def _set_active(email: str | None, tenant: str | None, *, active: bool) -> None:
     if (email is None) == (tenant is None):
         raise typer.BadParameter("Name a person or a tenant.")
     with _open_database() as (_settings, urls):
-        if not asyncio.run(admin.set_active(urls.owner, email=email, tenant=tenant, active=active)):
+        if not asyncio.run(admin.set_account_active(urls.owner, email=email, tenant=tenant, active=active)):
             console.print("There is no such person or tenant.")
             raise typer.Exit(1)
 

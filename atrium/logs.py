@@ -23,7 +23,7 @@ _request_logger = logging.getLogger("atrium.request")
 
 OperationType = Literal["query", "mutation", "subscription"]
 Executor = Literal["compiler", "reference"]
-Outcome = Literal["ok", "error", "refused", "timeout", "internal", "abandoned"]
+RequestOutcome = Literal["ok", "error", "refused", "timeout", "internal", "abandoned"]
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class RequestRecord:
     statements: int = 0
     executor: Executor | None = None
     status: int = 0
-    outcome: Outcome = "ok"
+    outcome: RequestOutcome = "ok"
     started: float = field(default_factory=time.perf_counter)
     duration: float = 0.0
 

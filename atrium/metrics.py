@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from atrium.logs import Executor, OperationType, Outcome, RequestRecord
+from atrium.logs import Executor, OperationType, RequestOutcome, RequestRecord
 
 UNKNOWN = "unknown"
 
@@ -64,7 +64,7 @@ class Metrics:
         reads = Counter("atrium_reads", why, ("node", "why"), registry=self.registry)
         # Looked up once: every series exists from the start, and counting one costs little.
         kinds = (*get_args(OperationType), UNKNOWN)
-        self._counts = {(kind, how): operations.labels(kind, how) for kind in kinds for how in get_args(Outcome)}
+        self._counts = {(kind, how): operations.labels(kind, how) for kind in kinds for how in get_args(RequestOutcome)}
         self._reads = cache(reads.labels)
         self._executions = {executor: executions.labels(executor) for executor in get_args(Executor)}
         self._histograms = {kind: (seconds.labels(kind), statements.labels(kind)) for kind in kinds}

@@ -24,8 +24,8 @@ RECHECK_SECONDS = 15.0  # seconds after which a quiet follower's session is look
 ChangeType = TypeVar("ChangeType", bound="Change")
 
 AFTER_ARGUMENT = strawberry.argument(
-    description="Cursor of the last message that the client received; delivery continues after it. Null to start with the "
-    "next one."
+    description="Cursor of the last message that the client received; delivery continues after it. Null to start with "
+    "the next one."
 )
 """What every subscription takes."""
 

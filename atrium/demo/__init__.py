@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from atrium.demo import articles, builders, documents, orders
-from atrium.demo.builders import COMPANIES, OWNER_EMAIL, Company, CompanyContext, Person, Row, RowBuilder
+from atrium.demo.builders import COMPANIES, OWNER_EMAIL, Company, CompanyContext, Person, RowBuilder, RowValues
 from atrium.settings import Settings, SettingsError
 from models import Model
 from models.base import new_id
@@ -185,7 +185,9 @@ async def _count_rows(connection: AsyncConnection, context: CompanyContext, buil
     return await connection.scalar(text(statement), {"tenant_id": context.tenant_id}) or 0
 
 
-async def _insert_rows(connection: AsyncConnection, rows: Iterator[Row]) -> AsyncIterator[tuple[type[Model], int]]:
+async def _insert_rows(
+    connection: AsyncConnection, rows: Iterator[RowValues]
+) -> AsyncIterator[tuple[type[Model], int]]:
     """Insert rows, some at a time; say how many of which model it were."""
     batch: dict[type[Model], list[dict[str, Any]]] = {}  # in the order in which models first came
     while some := list(islice(rows, BATCH_SIZE)):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from atrium.demo.builders import CompanyContext, Row, RowBuilder
+from atrium.demo.builders import CompanyContext, RowBuilder, RowValues
 from atrium.demo.vocabulary import PROJECT_KINDS, SENTENCES, SUBJECTS, pick_pair
 from models import Article, ArticleLanguage, ArticleStatus
 from models.base import new_id
@@ -69,7 +69,7 @@ WRITTEN_ARTICLES: tuple[tuple[ArticleLanguage, str, str], ...] = (
 )
 
 
-def _build_articles(context: CompanyContext, numbers: range) -> Iterator[Row]:
+def _build_articles(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
     """Articles: first those that were written by hand, then reports on the company's projects; one in six a draft."""
     draw = context.random
     for number in numbers:

@@ -17,11 +17,11 @@ from models.base import new_id, now
 from services.invitations import INVITATION_TOKEN_KIND
 from services.security import OpaqueToken
 
-__all__ = ["BUILDERS", "COMPANIES", "OWNER_EMAIL", "Company", "CompanyContext", "Person", "Row", "RowBuilder"]
+__all__ = ["BUILDERS", "COMPANIES", "OWNER_EMAIL", "Company", "CompanyContext", "Person", "RowBuilder", "RowValues"]
 
 OWNER_EMAIL = "owner@acme.example.com"
 
-Row = tuple[type[Model], dict[str, Any]]
+RowValues = tuple[type[Model], dict[str, Any]]
 """A row to insert: the table's model and the columns."""
 
 
@@ -109,7 +109,7 @@ class RowBuilder:
     """One kind of data: how its rows are made, and how many there are to be in `acme`."""
 
     model: type[Model]
-    build_rows: Callable[[CompanyContext, range], Iterator[Row]]
+    build_rows: Callable[[CompanyContext, range], Iterator[RowValues]]
     """Yields what makes the count go from the start of a range to its end; what is pointed at comes first."""
     minimum: int
     at_full_scale: int
@@ -127,7 +127,7 @@ class RowBuilder:
         return max(1, round(company.share * max(self.minimum, self.at_full_scale * scale)))
 
 
-def _build_people(context: CompanyContext, numbers: range) -> Iterator[Row]:
+def _build_people(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
     """People, and now and then somebody who has left, and is not counted."""
     live = 0
     for number in count():
@@ -148,7 +148,7 @@ def _build_people(context: CompanyContext, numbers: range) -> Iterator[Row]:
         yield Membership, {**member, "full_name": "", "email": "", "is_active": active, "ended_at": left, **times}
 
 
-def _build_projects(context: CompanyContext, numbers: range) -> Iterator[Row]:
+def _build_projects(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
     """Projects, some archived, some in the trash together with their tasks."""
     for number in numbers:
         created, deleted = (
@@ -176,7 +176,7 @@ def _build_projects(context: CompanyContext, numbers: range) -> Iterator[Row]:
             context.projects.append(project)
 
 
-def _build_tasks(context: CompanyContext, numbers: range) -> Iterator[Row]:
+def _build_tasks(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
     """Tasks, with and without project, in every status."""
     for number in numbers:
         with_project = context.projects and context.chance(0.85)
@@ -212,7 +212,7 @@ def _build_task(context: CompanyContext, number: int, project: dict[str, Any] | 
     }
 
 
-def _build_invitations(context: CompanyContext, numbers: range) -> Iterator[Row]:
+def _build_invitations(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
     """Open invitations, whose tokens nobody has."""
     for number in numbers:
         token = OpaqueToken.make(INVITATION_TOKEN_KIND, context.tenant_id, new_id())

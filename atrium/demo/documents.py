@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from atrium.demo.builders import CompanyContext, Row, RowBuilder
+from atrium.demo.builders import CompanyContext, RowBuilder, RowValues
 from atrium.demo.vocabulary import DOCUMENT_KINDS, SENTENCES, SUBJECTS, pick_pair
 from models import AuditAction, AuditEntry, Document
 from models.base import new_id
@@ -32,7 +32,7 @@ COMPUTED_COLUMNS = {
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) demo"
 
 
-def _build_documents(context: CompanyContext, numbers: range) -> Iterator[Row]:
+def _build_documents(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
     """Documents that several people worked on, some of them in the trash."""
     writers = [person.user_id for person in context.people if not person.is_former]
     for number in numbers:

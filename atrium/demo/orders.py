@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from atrium.demo.builders import CompanyContext, Row, RowBuilder
+from atrium.demo.builders import CompanyContext, RowBuilder, RowValues
 from atrium.demo.vocabulary import MATERIALS, PRODUCT_NAMES, STREETS, pick_pair
 from models import Event, Order, OrderItem, OrderStatus, Product
 from models.base import new_id, row_class, table_of
@@ -27,7 +27,7 @@ STATUS_SEQUENCES: Sequence[tuple[OrderStatus, ...]] = (
 REASONS = ("Ordered by mistake", "Found it nearer", "No longer needed", "Took too long")
 
 
-def _build_products(context: CompanyContext, numbers: range) -> Iterator[Row]:
+def _build_products(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
     """Products, a few of them sold out or no longer for sale."""
     draw = context.random
     for number in numbers:
@@ -50,7 +50,7 @@ def _build_products(context: CompanyContext, numbers: range) -> Iterator[Row]:
         yield Product, product
 
 
-def _build_orders(context: CompanyContext, numbers: range) -> Iterator[Row]:
+def _build_orders(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
     """Orders of one to seven products, in every state."""
     draw = context.random
     buyers = [person.user_id for person in context.people if not person.is_former]
@@ -69,7 +69,7 @@ def _build_orders(context: CompanyContext, numbers: range) -> Iterator[Row]:
 
 def _build_order_rows(
     context: CompanyContext, place: Place, statuses: Sequence[OrderStatus], placed: datetime
-) -> Iterator[Row]:
+) -> Iterator[RowValues]:
     """An order's events, and the rows that they amount to."""
     order_id, state, moment = new_id(), None, placed
     commands: list[Place | Transition] = [place]

@@ -30,7 +30,7 @@ from atrium.http import request_parsing
 from atrium.http.middleware import get_header
 from atrium.http.operation_request import ContextGetter, OperationRequest, ResponseHeaders
 from atrium.http.responses import (
-    JSON,
+    JSON_MEDIA_TYPE,
     OK,
     RequestRefused,
     build_response,
@@ -113,7 +113,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         result = await self._execute(request.method, operation, context)
         payload = await self.process_result(request, result)
         chosen = negotiate_media_type(accept)
-        status = OK if chosen == JSON or "data" in payload else status_of(payload["errors"] or [])
+        status = OK if chosen == JSON_MEDIA_TYPE or "data" in payload else status_of(payload["errors"] or [])
         final = build_response(payload, status=status, media_type=chosen)
         final.raw_headers += response.raw_headers
         return final

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 from strawberry.http import GraphQLRequestData
 
-from atrium.http.responses import JSON, RequestRefused
+from atrium.http.responses import JSON_MEDIA_TYPE, RequestRefused
 
 MAX_DEPTH = 32  # levels of JSON; inputs within inputs are coerced recursively, several frames a level
 MAX_QUERY_STRING = 16_384  # bytes
@@ -110,12 +110,14 @@ def require_json(content_type: str | None) -> None:
     Raises:
         RequestRefused: UNSUPPORTED_MEDIA_TYPE.
     """
-    if content_type == JSON:
+    if content_type == JSON_MEDIA_TYPE:
         return
     kind, *parameters = (part.strip().lower() for part in (content_type or "").split(";"))
     charsets = [part[8:].strip('"') for part in parameters if part.startswith("charset=")]
-    if kind != JSON or any(charset not in {"utf-8", "utf8"} for charset in charsets):
-        raise RequestRefused("UNSUPPORTED_MEDIA_TYPE", f"The body must be {JSON} in UTF-8.", {"accept": JSON})
+    if kind != JSON_MEDIA_TYPE or any(charset not in {"utf-8", "utf8"} for charset in charsets):
+        raise RequestRefused(
+            "UNSUPPORTED_MEDIA_TYPE", f"The body must be {JSON_MEDIA_TYPE} in UTF-8.", {"accept": JSON_MEDIA_TYPE}
+        )
 
 
 def parse_operation(data: object, protocol: ResponseProtocol) -> GraphQLRequestData:

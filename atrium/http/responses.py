@@ -16,9 +16,9 @@ from starlette.responses import Response
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
-from atrium.logs import Outcome
+from atrium.logs import RequestOutcome
 
-JSON = "application/json"
+JSON_MEDIA_TYPE = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 
 OK = 200
@@ -43,7 +43,7 @@ _UNKNOWN_STATUS = STATUS["BAD_REQUEST"]
 _CHALLENGE = (b"www-authenticate", b"Bearer")
 _HEADERS = {
     kind: ((b"content-type", f"{kind}; charset=utf-8".encode()), (b"cache-control", b"no-store"))
-    for kind in (JSON, GRAPHQL_JSON)
+    for kind in (JSON_MEDIA_TYPE, GRAPHQL_JSON)
 }
 _REQUEST_ERRORS = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 
@@ -124,10 +124,10 @@ def negotiate_media_type(accept: str | None) -> str:
     An `Accept` that allows neither is disregarded, as the specification lets a server do.
     """
     if not accept or GRAPHQL_JSON not in accept.lower():
-        return JSON
+        return JSON_MEDIA_TYPE
     weights = dict(map(_parse_weight, accept.lower().split(",")))
     wanted = weights.get(GRAPHQL_JSON, 0.0)
-    return GRAPHQL_JSON if wanted > 0 and wanted >= weights.get(JSON, 0.0) else JSON
+    return GRAPHQL_JSON if wanted > 0 and wanted >= weights.get(JSON_MEDIA_TYPE, 0.0) else JSON_MEDIA_TYPE
 
 
 def _parse_weight(part: str) -> tuple[str, float]:
@@ -168,7 +168,7 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     return shown
 
 
-def classify_outcome(errors: Sequence[Mapping[str, Any]], *, refused: bool = False) -> Outcome:
+def classify_outcome(errors: Sequence[Mapping[str, Any]], *, refused: bool = False) -> RequestOutcome:
     """How an answer with these errors is counted."""
     if any(error["extensions"]["code"] == "INTERNAL" for error in errors):
         return "internal"

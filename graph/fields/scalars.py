@@ -62,8 +62,8 @@ JSON = NewType("JSON", object)
 SCALARS: dict[object, ScalarDefinition] = {
     Decimal: strawberry.scalar(
         name="Decimal",
-        description='Exact decimal number, returned as a string such as `"19.90"`. Input is a string, which is always exact,'
-        " or a number; at most 40 characters.",
+        description='Exact decimal number, returned as a string such as `"19.90"`. Input is a string, which is always'
+        " exact, or a number; at most 40 characters.",
         specified_by_url="https://www.w3.org/TR/xmlschema-2/#decimal",
         serialize=str,
         parse_value=_parse_decimal,

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import graphql
 from graphql.language.parser import MAX_NESTING_DEPTH
 
+from services.queries.page_request import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+
 RawVariables = Mapping[str, object] | None
 
 TOO_COMPLEX_CODE = "DOCUMENT_TOO_COMPLEX"
 MAX_FIGURE = 1_000_000_000  # figures stop growing here; it fits a GraphQL Int and no sensible limit is higher
-DEFAULT_PAGE_SIZE = 20
-MAX_PAGE_SIZE = 100
 COUNT_COST = 10  # totalCount looks at every row of its list, not at one page
 INTROSPECTION_PAGE = 8  # the fields of a type, the arguments of a field: short lists, read from memory
 INTROSPECTION_DEPTH = 16  # GraphiQL asks for 15: the type of an argument of a field, unwrapped nine times

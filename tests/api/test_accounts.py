@@ -96,7 +96,7 @@ async def test_the_password_hash_never_leaves(world: World) -> None:
 
 
 async def test_unknown_wrong_and_inactive_read_the_same(world: World, urls: Urls) -> None:
-    await admin.set_active(urls.owner, email="admin@acme.example.com", tenant=None, active=False)
+    await admin.set_account_active(urls.owner, email="admin@acme.example.com", tenant=None, active=False)
     answers = [
         await login(world.nobody, "unknown@example.com"),
         await login(world.nobody, "member@acme.example.com", "Wrong-0ne!"),

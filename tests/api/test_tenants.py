@@ -175,13 +175,13 @@ async def test_what_a_removed_member_did_still_reads(world: World) -> None:
 
 async def test_a_switched_off_tenant_is_out_at_once_and_comes_back_whole(world: World, urls: Urls) -> None:
     acme = world.acme
-    await atrium_admin.set_active(urls.owner, email=None, tenant="ACME", active=False)
+    await atrium_admin.set_account_active(urls.owner, email=None, tenant="ACME", active=False)
     for person in (acme.owner, acme.admin, acme.member):
         assert await person.client.error_codes(ME) == ["UNAUTHENTICATED"]
     assert (await world.globex.owner.client.run(ME))["viewer"]["tenant"] == {"slug": "globex"}
     session = await world.nobody.mutate("login", SESSION, email=acme.owner.email, password=PASSWORD)
     assert session["tenant"] is None
-    await atrium_admin.set_active(urls.owner, email=None, tenant="acme", active=True)
+    await atrium_admin.set_account_active(urls.owner, email=None, tenant="acme", active=True)
     assert (await acme.owner.client.run(ME))["viewer"]["role"] == "OWNER"
 
 

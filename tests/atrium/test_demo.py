@@ -184,7 +184,7 @@ async def test_of_two_that_load_at_once_one_does(urls: Urls, owner_connection: a
 async def test_a_load_that_breaks_off_leaves_nothing(
     urls: Urls, owner_connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(stage: builders.CompanyContext, _numbers: range) -> Iterator[builders.Row]:
+    def broken(stage: builders.CompanyContext, _numbers: range) -> Iterator[builders.RowValues]:
         if stage.company.slug == "globex":
             raise Broken
         yield from ()

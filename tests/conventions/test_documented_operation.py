@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from atrium import cli, maintenance
 from atrium.app import pool_usage
-from atrium.logs import Executor, OperationType, Outcome, RequestRecord
+from atrium.logs import Executor, OperationType, RequestOutcome, RequestRecord
 from atrium.metrics import UNKNOWN, Metrics
 from models.database import Database
 from models.database.read_routing import RoutingReason
@@ -54,7 +54,7 @@ def test_labels_have_the_values_that_there_are(nodes: ServerGroup) -> None:
     pools = pool_usage(nodes)
     values = {
         "type": {*get_args(OperationType), UNKNOWN},
-        "outcome": set(get_args(Outcome)),
+        "outcome": set(get_args(RequestOutcome)),
         "executor": set(get_args(Executor)),
         "pool": set(pools),
         "node": set(pools),
