@@ -1,0 +1,122 @@
+"""Draw the faults that the suite must notice: `uv run python -m tests.support.draw_faults`.
+
+Each layer gets its share of them by its number of lines; within a layer, an operator is drawn, and then one of its
+places. What mypy refuses is no fault and is drawn anew. Those that are in the list and still apply stay; so after a
+change of the sources, the command replaces only what no longer applies.
+"""
+
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tests.support.fault_list import Fault, FaultList, NotApplicable, scope_of
+from tests.support.fault_operators import OPERATORS, candidates
+from tests.support.source_files import ROOT, Source, sources
+
+__all__ = ["DRAWN", "LAYERS", "drawn_share", "is_drawn_from"]
+
+DRAWN = 64
+LAYERS = ("services", "graph", "models", "migrations")
+
+
+def is_drawn_from(source: Source) -> bool:
+    """Whether faults are drawn in a file; the compiler has mutants of its own, in tests/compiler."""
+    return not source.name.startswith("graph/compiler/")
+
+
+def drawn_share() -> dict[str, int]:
+    """Return how many faults each layer gets, in proportion to its lines."""
+    lines = {layer: sum(s.text.count("\n") for s in sources(layer) if is_drawn_from(s)) for layer in LAYERS}
+    return {layer: round(DRAWN * count / sum(lines.values())) for layer, count in lines.items()}
+
+
+def draw(layer: str, count: int, taken: Sequence[Fault], refused: Iterable[str], dice: random.Random) -> list[Fault]:
+    """Draw new faults for a layer; one at most for each operator in a function."""
+    names = {fault.name for fault in taken} | set(refused)
+    by_operator: dict[str, dict[str, list[Fault]]] = {operator: defaultdict(list) for operator in OPERATORS}
+    for source in sources(layer):
+        for fault in candidates(source.name, source.text) if is_drawn_from(source) else ():
+            if fault.name not in names:
+                by_operator[fault.operator][fault.name].append(fault)
+    found: list[Fault] = []
+    for _ in range(count):
+        operator = dice.choice([operator for operator in OPERATORS if by_operator[operator]])
+        same = by_operator[operator].pop(dice.choice(list(by_operator[operator])))
+        found.append(dice.choice(same))
+    return found
+
+
+def refused_by_mypy(faults: Sequence[Fault]) -> dict[str, str]:
+    """Return which faults are not well typed, and what mypy says. Those of one function are looked at in turn."""
+    found: dict[str, str] = {}
+    rest = list(faults)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        while rest:
+            batch = list({(fault.file, fault.scope): fault for fault in reversed(rest)}.values())
+            rest = [fault for fault in rest if fault not in batch]
+            found |= _checked(folder, batch)
+    return found
+
+
+def _checked(folder: Path, batch: Sequence[Fault]) -> dict[str, str]:
+    for layer in ("atrium", *LAYERS):
+        shutil.copytree(ROOT / layer, folder / layer, dirs_exist_ok=True)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for fault in batch:
+        fault.apply_to(folder)
+    done = subprocess.run([sys.executable, "-m", "mypy"], cwd=folder, capture_output=True, text=True, check=False)
+    found: dict[str, str] = {}
+    for file, number, message in re.findall(r"^(\S+?):(\d+): error: (.*)$", done.stdout, re.MULTILINE):
+        text = (folder / file).read_text(encoding="utf-8")
+        for fault in batch:
+            begin, end = scope_of(text, fault.scope) if fault.scope else (0, len(text))
+            if fault.file == file and begin < int(number) <= end:
+                found[fault.name] = f"mypy: {message}"
+                break
+        else:
+            raise AssertionError(f"of no fault: {file}:{number}: {message}")
+    return found
+
+
+def _still_applies(fault: Fault) -> bool:
+    try:
+        fault.apply((ROOT / fault.file).read_text(encoding="utf-8"))
+    except (NotApplicable, FileNotFoundError):
+        return False
+    return True
+
+
+def main(seed: int) -> None:
+    """Bring the list to its full number."""
+    listed = FaultList.read()
+    listed.seed = seed
+    lost = [fault for fault in listed.faults if not _still_applies(fault)]
+    for fault in lost:
+        sys.stdout.write(f"no longer applies: {fault.name}\n")
+    by_hand = [fault for fault in listed.faults if fault.operator not in OPERATORS]
+    kept = [fault for fault in listed.faults if fault not in lost and fault not in by_hand]
+    dice = random.Random(seed)
+    while True:
+        new: list[Fault] = []
+        for layer, count in drawn_share().items():
+            here = sum(fault.file.startswith(f"{layer}/") for fault in kept)
+            new += draw(layer, max(0, count - here), kept, listed.refused, dice)
+        if not new:
+            break
+        refused = refused_by_mypy(new)
+        listed.refused |= refused
+        kept += [fault for fault in new if fault.name not in refused]
+    listed.faults = [*by_hand, *sorted(kept, key=lambda fault: (LAYERS.index(fault.file.split("/")[0]), fault.name))]
+    listed.write()
+    sys.stdout.write(f"{len(kept)} drawn with the seed {seed}, {len(by_hand)} by hand, {len(listed.refused)} refused\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else FaultList.read().seed)
