@@ -16,7 +16,7 @@ loaders answer it, and the compiler turns it into SQL.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from strawberry import UNSET
 from strawberry.annotation import StrawberryAnnotation
@@ -43,10 +43,20 @@ NODE_TYPES: dict[str, TypeBinding] = {}
 
 
 class DeclaredField(StrawberryField):
-    """A field that needs no code of its own."""
+    """A field that needs no code of its own.
 
+    Each kind says whether it is compilable, as in `class Column(DeclaredField, compilable=True)`. A kind that derives
+    from another says so anew, since it may answer in another way.
+    """
+
+    compilable: ClassVar[bool] = False
+    """Whether a statement can answer fields of this kind, as `graph.compiler.statement.FIELD_COMPILERS` says."""
     binding: TypeBinding
     """The type that it belongs to; the root's fields have none."""
+
+    def __init_subclass__(cls, *, compilable: bool = False, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.compilable = compilable
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

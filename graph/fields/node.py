@@ -70,7 +70,7 @@ def _row_check(model: type[Model]) -> Callable[[Any, Any], bool]:
 MAX_NODE_IDS = 100
 
 
-class NodeField(DeclaredField):
+class NodeField(DeclaredField, compilable=True):
     """One thing of any type, by its id."""
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
@@ -87,7 +87,7 @@ class NodeField(DeclaredField):
         return parse_global_id(kwargs["id"])
 
 
-class NodesField(DeclaredField):
+class NodesField(DeclaredField, compilable=True):
     """Many things of any types, by their ids."""
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be

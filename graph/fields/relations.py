@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-class ToOne(DeclaredField):
+class ToOne(DeclaredField, compilable=True):
     """The row that a column of this one points at."""
 
     column: str
@@ -41,7 +41,7 @@ class ToOne(DeclaredField):
         return None if value is None else info.context.loaders.one(self.target.collection, self.key, value)
 
 
-class ByIdField(DeclaredField):
+class ByIdField(DeclaredField, compilable=True):
     """One thing by its id; null when there is none, or none that may be seen."""
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
@@ -58,7 +58,7 @@ class ByIdField(DeclaredField):
         return from_global_id(kwargs["id"], self.target.name)
 
 
-class ConnectionField(DeclaredField):
+class ConnectionField(DeclaredField, compilable=True):
     """A page of a collection."""
 
     base_collection: Collection | None = None
@@ -117,7 +117,7 @@ class ConnectionField(DeclaredField):
         return to_connection_later(loaders.page(collection, request), lambda: loaders.count(collection, request))
 
 
-class ToMany(ConnectionField):
+class ToMany(ConnectionField, compilable=True):
     """A page of the rows that point at this one."""
 
     column: str
