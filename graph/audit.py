@@ -18,6 +18,7 @@ from graph.fields.columns import Column, column
 from graph.fields.connection import Connection, OrderDirection
 from graph.fields.declared import NODE_TYPES, DeclaredField
 from graph.fields.descriptions import enum, input_type, object_type
+from graph.fields.domain import Domain
 from graph.fields.inputs import any_id, id_of
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import ToOne, connection, to_one
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from graph.tenants import User
 
 __all__ = [
+    "DOMAIN",
     "AuditEntry",
     "AuditEntryFilter",
     "AuditEntryOrder",
@@ -89,42 +91,6 @@ def _declare(kind: type[DeclaredField]) -> Any:
     return kind()
 
 
-@backed_by(audit.AUDIT)
-class AuditEntry(Node):
-    """An entry of the tenant's audit log: one change of one object, with who made it, when and from where.
-
-    Admins and owners see all entries; members see those of tasks, products, documents and articles that they may see.
-    """
-
-    table: str = column("table_name")
-    """Name of the database table of the changed object, such as `tasks`."""
-    row_id: strawberry.ID = _declare(RowIdField)
-    """Global ID of the object that the audit entry is about, even if the object no longer exists."""
-    action: AuditAction
-    """Action that the audit entry records, such as UPDATE."""
-    actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")
-    """Actor of the change: the member who made it, or who created the API key that made it; null if nobody was logged
-    in, such as for a change by an operator."""
-    changes: list[FieldChange] = _declare(ChangesField)
-    """Changed fields with their values before and after; all fields if the object was created or deleted. Empty once
-    the object has been purged."""
-    version: int | None = _declare(VersionField)
-    """Version of the object after this change, or its last version if this change deleted it; null if the object has no
-    version or has been purged."""
-    request_id: str | None
-    """ID of the HTTP request that made the change; visible to admins and owners, null for others."""
-    operation: str
-    """Operation that made the change: the name of the mutation, such as `createTask`; empty if an operator made the
-    change."""
-    ip: str | None
-    """IP address of the client that made the change; null if unknown. Visible to admins and owners, null for others."""
-    user_agent: str | None
-    """`User-Agent` header of the client that made the change; null if none was sent. Visible to admins and owners, null
-    for others."""
-    created_at: datetime
-    """Date and time the audit entry was created (UTC), which is the time of the change."""
-
-
 def _is_known(type_name: str) -> bool:
     """Whether ids of entries' rows may begin with this: the name of a type, or of a table that has none."""
     return type_name in NODE_TYPES or type_name in Model.metadata.tables
@@ -168,11 +134,47 @@ class AuditEntryOrder:
     """Direction in which audit entries are sorted; ascending (ASC) if omitted."""
 
 
+@backed_by(audit.AUDIT, filter=AuditEntryFilter, order=AuditEntryOrder)
+class AuditEntry(Node):
+    """An entry of the tenant's audit log: one change of one object, with who made it, when and from where.
+
+    Admins and owners see all entries; members see those of tasks, products, documents and articles that they may see.
+    """
+
+    table: str = column("table_name")
+    """Name of the database table of the changed object, such as `tasks`."""
+    row_id: strawberry.ID = _declare(RowIdField)
+    """Global ID of the object that the audit entry is about, even if the object no longer exists."""
+    action: AuditAction
+    """Action that the audit entry records, such as UPDATE."""
+    actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")
+    """Actor of the change: the member who made it, or who created the API key that made it; null if nobody was logged
+    in, such as for a change by an operator."""
+    changes: list[FieldChange] = _declare(ChangesField)
+    """Changed fields with their values before and after; all fields if the object was created or deleted. Empty once
+    the object has been purged."""
+    version: int | None = _declare(VersionField)
+    """Version of the object after this change, or its last version if this change deleted it; null if the object has no
+    version or has been purged."""
+    request_id: str | None
+    """ID of the HTTP request that made the change; visible to admins and owners, null for others."""
+    operation: str
+    """Operation that made the change: the name of the mutation, such as `createTask`; empty if an operator made the
+    change."""
+    ip: str | None
+    """IP address of the client that made the change; null if unknown. Visible to admins and owners, null for others."""
+    user_agent: str | None
+    """`User-Agent` header of the client that made the change; null if none was sent. Visible to admins and owners, null
+    for others."""
+    created_at: datetime
+    """Date and time the audit entry was created (UTC), which is the time of the change."""
+
+
 @object_type
 class Queries:
     """The audit log at the root."""
 
-    audit_log: Connection[AuditEntry] = connection(audit.FULL_LOG)
+    audit_log: Connection[AuditEntry] = connection(audit.FULL_LOG, filter=AuditEntryFilter, order=AuditEntryOrder)
     """Audit entries of all changes in the tenant, newest first by default; for admins and owners."""
 
 
@@ -231,3 +233,6 @@ def _fields_by_column(schema: Any, table: str) -> dict[str, DeclaredField]:
         return {}
     declared_fields = [field for field in type_.fields if isinstance(field, Column | ToOne)]
     return {field.column or field.python_name: field for field in declared_fields}
+
+
+DOMAIN = Domain(queries=Queries)

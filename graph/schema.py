@@ -29,6 +29,7 @@ from graph import (
 from graph.compiler import Compiler
 from graph.execution import DocumentCache, OperationExtension
 from graph.fields import node
+from graph.fields.domain import Domain
 from graph.fields.errors import ERROR_HANDLERS
 from graph.fields.scalars import SCALARS
 from graph.runtime.complexity import Limits
@@ -36,19 +37,19 @@ from graph.runtime.context import Context
 
 __all__ = ["Schema", "create_schema"]
 
-DOMAINS: tuple[Any, ...] = (
-    accounts,
-    account_recovery,
-    api_keys,
-    tenants,
-    members,
-    projects,
-    tasks,
-    documents,
-    products,
-    orders,
-    articles,
-    audit,
+DOMAINS: tuple[Domain, ...] = (
+    accounts.DOMAIN,
+    account_recovery.DOMAIN,
+    api_keys.DOMAIN,
+    tenants.DOMAIN,
+    members.DOMAIN,
+    projects.DOMAIN,
+    tasks.DOMAIN,
+    documents.DOMAIN,
+    products.DOMAIN,
+    orders.DOMAIN,
+    articles.DOMAIN,
+    audit.DOMAIN,
 )
 
 
@@ -117,11 +118,6 @@ class Schema(strawberry.Schema):
         """Leave them to `graph.fields.errors.mask_error`."""
 
 
-def _collect_from_domains(name: str) -> list[Any]:
-    """What the domains have by this name, those that have it."""
-    return [getattr(domain, name) for domain in DOMAINS if hasattr(domain, name)]
-
-
 def create_schema(limits: Limits | None = None, *, introspection: bool = True, compiler: bool = True) -> Schema:
     """The whole schema, ready to execute.
 
@@ -130,18 +126,18 @@ def create_schema(limits: Limits | None = None, *, introspection: bool = True, c
         introspection: whether clients may read the schema; without it, messages suggest no names either.
         compiler: whether queries are compiled where that is possible.
     """
-    queries = type("Query", (node.Queries, *_collect_from_domains("Queries")), {})
-    mutations = [field for fields in _collect_from_domains("MUTATIONS") for field in fields]
+    queries = (node.Queries, *(domain.queries for domain in DOMAINS if domain.queries))
+    subscriptions = tuple(domain.subscriptions for domain in DOMAINS if domain.subscriptions)
     document_cache = DocumentCache(limits or Limits(), introspection=introspection)
     schema = Schema(
-        query=strawberry.type(queries, description="Query operations, which read data."),
+        query=strawberry.type(type("Query", queries, {}), description="Query operations, which read data."),
         subscription=strawberry.type(
-            type("Subscription", tuple(_collect_from_domains("Subscriptions")), {}),
+            type("Subscription", subscriptions, {}),
             description="Subscription operations, which deliver changes and events when they happen.",
         ),
         mutation=create_type(
             "Mutation",
-            mutations,
+            [field for domain in DOMAINS for field in domain.mutations],
             description="Operations that change data. Several in one document run one after the other, each in its own "
             "transaction.",
         ),

@@ -19,7 +19,7 @@ from services.queries.search_source import SearchSource
 __all__ = ["MatchField", "SearchField", "match_field", "search_field"]
 
 
-class SearchField(DeclaredField):
+class SearchField(DeclaredField, compilable=True):
     """A page of what matches."""
 
     search_source: SearchSource
@@ -48,7 +48,7 @@ class SearchField(DeclaredField):
         return request
 
 
-class MatchField(DeclaredField):
+class MatchField(DeclaredField, compilable=True):
     """What is said of a match, or of all that match, by the services' name for it."""
 
     expression: str

@@ -28,7 +28,6 @@ from graphql import (
 )
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from graph.compiler.statement import is_compilable
 from graph.fields.declared import DeclaredField
 from graph.fields.match_fields import SearchField
 from graph.fields.relations import ByIdField, ConnectionField
@@ -45,7 +44,7 @@ def is_resolved_in_python(definition: GraphQLField) -> bool:
     """Whether the reference executor has to be asked for a field."""
     declared = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if isinstance(declared, DeclaredField):
-        return not is_compilable(declared)
+        return not declared.compilable
     return getattr(declared, "base_resolver", None) is not None
 
 
