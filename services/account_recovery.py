@@ -1,6 +1,6 @@
 """The rules of what is done by mail: setting a forgotten password, proving an address, and changing it.
 
-Who asks for a letter learns nothing of whether there is an account: the answer, and the work for it, are the same.
+Who asks for an e-mail learns nothing of whether there is an account: the answer, and the work for it, are the same.
 """
 
 from dataclasses import replace
@@ -78,7 +78,7 @@ async def request_password_reset(
 async def reset_password(
     transactions: Transactions, auth: AuthConfig, client: Identity, *, token: str, new_password: str
 ) -> int:
-    """Set a new password with a mailed token; all sessions of the account end. Says how many ended.
+    """Set a new password with a e-mailed token; all sessions of the account end. Says how many ended.
 
     Open to whoever holds the token, who has proved the address thereby. What else was mailed is good no longer, lest
     somebody who knew the old password has asked for another address.
@@ -159,9 +159,9 @@ async def request_email_change(
 
 
 async def verify_email(transactions: Transactions, auth: AuthConfig, client: Identity, *, token: str) -> str:
-    """Prove an address with a mailed token; gives it. One that is new to the account becomes the account's.
+    """Prove an address with a e-mailed token; gives it. One that is new to the account becomes the account's.
 
-    Open to whoever holds the token, since letters are opened on other devices. The old address is told of a new one,
+    Open to whoever holds the token, since e-mails are opened on other devices. The old address is told of a new one,
     and what else was mailed to the account is good no longer.
 
     Raises:
