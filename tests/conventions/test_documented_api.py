@@ -134,19 +134,19 @@ FIGURES = {
     ],
     "hashes at the same time in one process": [default(passwords.Passwords, "waiting")],
     "failed logins on one account": [setting("login_attempts_per_account"), WINDOW],
-    "failed logins, registrations and letters asked for from one address": [
+    "failed logins, registrations and e-mails requested from one address": [
         setting("login_attempts_per_address"),
         WINDOW,
     ],
     "access token": [setting("access_token_minutes")],
     "refresh token": SECRET,
     "a refresh token used again": [setting("refresh_grace_seconds")],
-    "mailed token": [
+    "e-mailed token": [
         *SECRET,
         setting("password_reset_minutes") // 60,
         setting("email_verification_hours") // 24,
     ],
-    "letters asked for to one address": [setting("login_attempts_per_account"), WINDOW],
+    "e-mails requested to one address": [setting("login_attempts_per_account"), WINDOW],
     "API key": SECRET,
     "characters, tokens": [setting("limit_characters"), setting("limit_tokens")],
     "levels, aliases, directives, root fields": [
