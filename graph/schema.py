@@ -110,9 +110,9 @@ class Schema(strawberry.Schema):
         may_change = OperationType.MUTATION in allowed_operation_types
         answer = await self.compiler.execute(query, operation_name, variable_values, context, may_change=may_change)
         if answer.declined is not None:
-            context.declined = answer.declined
+            context.log.declined = answer.declined
             return None
-        return ExecutionResult(data=answer.data, errors=None, extensions=context.response_extensions() or None)
+        return ExecutionResult(data=answer.data, errors=None, extensions=context.extensions.collect() or None)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Leave them to `graph.fields.errors.mask_error`."""

@@ -117,7 +117,7 @@ class Compiler:
         result = await run(plan, arguments, context)
         if result.declined is None:
             plan.uses += 1
-            context.record_operation("compiler", prepared.type, prepared.name)
+            context.log.record("compiler", prepared.type, prepared.name, context.actor.identity)
         return result
 
     @staticmethod
@@ -125,7 +125,7 @@ class Compiler:
         """Run a query. What is refused is worded by the reference executor, without another look at the database."""
         context.route.operation_kind_reason = None  # a replica will do
         try:
-            data = await context.fetch_compiled(
+            data = await context.compiled.fetch(
                 plan.sql, plan.values(arguments, context.actor.identity), prepare=plan.uses > 0
             )
         except InvalidValue:
@@ -143,7 +143,7 @@ class Compiler:
         """Carry an edit out. One that changed nothing is begun anew by the reference executor."""
         identity = replace(context.actor.identity, operation=plan.mutation or "")
         try:
-            data = await context.execute_compiled(plan.sql, plan.values(arguments, identity), prepare=plan.uses > 0)
+            data = await context.compiled.execute(plan.sql, plan.values(arguments, identity), prepare=plan.uses > 0)
         except StatementRejected:
             log.exception("a compiled edit failed, and the reference executor goes on")
             return CompiledResult(declined=FAULT)

@@ -11,7 +11,7 @@ from uuid import UUID
 from strawberry.types.field import StrawberryField
 
 from graph.fields.as_of import ByIdAsOfField
-from graph.fields.match_fields import SearchField
+from graph.fields.match_fields import ArticleSearchField
 from graph.fields.node import NodeField, NodesField
 from graph.fields.relations import ByIdField, ConnectionField, ToMany
 from services.queries.page_request import PageRequest
@@ -136,7 +136,7 @@ class RowUpdateArguments:
 ARGUMENT_TYPES: Mapping[type[StrawberryField], Callable[[Any], PlanArguments]] = {
     ConnectionField: PageArguments,
     ToMany: PageArguments,
-    SearchField: PageArguments,
+    ArticleSearchField: PageArguments,
     ByIdField: IdArgument,
     ByIdAsOfField: IdArgument,
     NodeField: NodeIdArgument,

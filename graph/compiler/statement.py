@@ -164,7 +164,7 @@ def _compile_viewer_reference(
 
 
 def _compile_search(
-    objects: ObjectCompiler, selected: FieldSelection, field: match_fields.SearchField, rows: DerivedTable | None
+    objects: ObjectCompiler, selected: FieldSelection, field: match_fields.ArticleSearchField, rows: DerivedTable | None
 ) -> JsonExpression:
     if rows is not None:
         raise Unsupported(f"a search under {rows.alias}")
@@ -232,7 +232,7 @@ FIELD_COMPILERS: FieldCompilers = {
     viewer.ViewerReference: _compile_viewer_reference,
     relations.ConnectionField: _compile_connection,
     relations.ToMany: _compile_to_many,
-    match_fields.SearchField: _compile_search,
+    match_fields.ArticleSearchField: _compile_search,
     match_fields.MatchField: _compile_match_field,
     NodeField: _compile_node,
     NodesField: _compile_nodes,

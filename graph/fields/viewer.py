@@ -31,7 +31,7 @@ class ViewerReference(DeclaredField, compilable=True):
         """Load it."""
         value = getattr(info.context.actor.identity, self.attribute)
         if value is None:
-            info.context.reject_invalid_token()
+            info.context.caller.reject_invalid_token()
             return None
         return info.context.loaders.one(self.target.collection, "id", value)
 

@@ -29,7 +29,7 @@ from graphql import (
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graph.fields.declared import DeclaredField
-from graph.fields.match_fields import SearchField
+from graph.fields.match_fields import ArticleSearchField
 from graph.fields.relations import ByIdField, ConnectionField
 
 __all__ = ["KnownValues", "QueryMaker", "RandomQuery"]
@@ -264,7 +264,7 @@ class QueryMaker:
 
     def arguments(self, definition: GraphQLField, path: tuple[str, ...]) -> tuple[str, ListSite | None]:
         declared = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-        if isinstance(declared, ConnectionField | SearchField):
+        if isinstance(declared, ConnectionField | ArticleSearchField):
             return self.page(definition, path)
         given = []
         for name, argument in definition.args.items():
