@@ -43,8 +43,10 @@ def find_row_update_field(tree: OperationTree) -> Mutation:
     """The one field of a mutation that may come down to an edit.
 
     Raises:
-        Declined: there are several, or it never does.
+        Declined: there is none, there are several, or it never does.
     """
+    if not tree.root.fields:  # all were skipped
+        raise Unsupported(SILENT)
     if len(tree.root.fields) > 1:
         raise Unsupported("several fields of a mutation")
     field = tree.root.fields[0].field
