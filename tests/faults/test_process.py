@@ -15,9 +15,9 @@ import websockets
 from websockets import ConnectionClosed, Subprotocol
 
 from tests.conftest import Urls
-from tests.process import served
 from tests.support.client import run_app
 from tests.support.factories import create_world
+from tests.support.server_process import served
 
 
 async def test_production_prints_nothing_but_json(urls: Urls, tmp_path: Path) -> None:
