@@ -58,9 +58,8 @@ def list_call(name: str, arguments: str) -> str:
 async def page(client: Client, place: tuple[str, str], arguments: str = "") -> dict[str, Any]:
     """A page of a list."""
     type_name, name = place
-    found: Any = await client.run(
-        "{ " + place_of(type_name).format(f"page: {list_call(name, arguments)} {PAGE}") + " }"
-    )
+    query = place_of(type_name).format(f"page: {list_call(name, arguments)} {PAGE}")
+    found: Any = await client.run(f"{{ {query} }}")
     while "page" not in found:
         [inner] = found.values() if isinstance(found, dict) else found
         found = inner

@@ -105,5 +105,6 @@ CASES = DomainCases(
     scale=SCALE,
     selective={"Query.orders product_id": "SELECT product_id FROM order_items WHERE tenant_id = $1 LIMIT 1"},
     places={"Order": "orders(filter: {{status: SHIPPED}}) {{ nodes {{ {} }} }}"},
+    audited_columns={"order_items": "currency"},
     insert_listed=insert_listed,
 )

@@ -57,7 +57,9 @@ CASES = DomainCases(
     },
     nodes={"Project": case_objects.project},
     outcomes=OUTCOMES,
-    collections={"projects.PROJECTS": CollectionCase(projects.PROJECTS, some_rows(Project, 150), 150)},
+    collections={
+        "projects.PROJECTS": CollectionCase(projects.PROJECTS, some_rows(Project, 150, archived_at=None), 150)
+    },
     scale=SCALE,
     places={"Project": 'projects(filter: {{text: "apollo"}}) {{ nodes {{ {} }} }}'},
     insert_listed=insert_listed,

@@ -1,8 +1,9 @@
 """What the shared tests try of tenants, their members and invitations."""
 
 from datetime import timedelta
+from typing import Any
 
-from models.base import now
+from models.base import new_id, now
 from services import invitations, tenants
 from tests.support import bulk_fixtures, case_objects
 from tests.support.case_values import PAGE
@@ -66,6 +67,13 @@ SCALE = {
         JOIN memberships guest ON guest.tenant_id <> t.id AND guest.role = 'OWNER'
 """,
 }
+
+
+async def _membership(world: World) -> dict[str, Any]:
+    """Return the values of a new membership, with its account made before."""
+    email = f"{new_id()}@example.com"
+    user_id = await world.add("users", email=email, full_name="Ada")
+    return {"tenant_id": world.acme.tenant_id, "user_id": user_id, "full_name": "Ada", "email": email}
 
 
 async def insert_listed(world: World) -> None:
@@ -132,5 +140,6 @@ CASES = DomainCases(
     selective={"Query.users text": "ada 3f2"},
     short_lists={"Query.invitations": "those that nobody has answered yet"},
     places={"User": 'users(filter: {{text: "owner"}}) {{ nodes {{ {} }} }}'},
+    audited_rows={"memberships": _membership},
     insert_listed=insert_listed,
 )

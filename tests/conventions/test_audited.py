@@ -34,8 +34,8 @@ async def triggers(owner_connection: asyncpg.Connection) -> Triggers:
 async def test_no_table_escapes(owner_connection: asyncpg.Connection, triggers: Triggers) -> None:
     escaped = await table_names(owner_connection) - triggers.keys() - EXEMPT.keys()
     assert not escaped, (
-        f"Call add_audit_triggers in the migration of {sorted(escaped)}, or write into tests/support/audit_exemptions.py"
-        f" why their changes are not written down."
+        f"Call add_audit_triggers in the migration of {sorted(escaped)}, or write why their changes are not"
+        " written down into tests/support/audit_exemptions.py."
     )
     assert triggers.keys() | EXEMPT.keys() == await table_names(owner_connection)
     assert not triggers.keys() & EXEMPT.keys()

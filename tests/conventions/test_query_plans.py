@@ -26,7 +26,7 @@ from services.queries.loading import bind_values
 from services.queries.page_request import PageRequest
 from services.queries.statements import order_keys
 from tests.conftest import Urls
-from tests.support.derived_scale import columns_of, index_condition, selective_query
+from tests.support.derived_scale import columns_of, index_condition, selective_value
 from tests.support.domain_cases import CASES_FILE, merged
 from tests.support.large_dataset import insert_tenants, owner_identity
 from tests.support.query_plans import Plan, PlanRecorder, record_plans
@@ -120,7 +120,7 @@ async def test_a_filter_is_looked_up_in_an_index(
     name: str, filter_name: str, planner: PlanRecorder, ground: LargeDatabase, superuser: asyncpg.Connection
 ) -> None:
     collection = ROOTS[name]
-    value = SELECTIVE.get(f"{name} {filter_name}") or selective_query(collection, filter_name)
+    value = SELECTIVE.get(f"{name} {filter_name}") or selective_value(collection, filter_name)
     if isinstance(value, str) and value.startswith("SELECT"):
         value = await superuser.fetchval(value, ground.identity.tenant_id)
     filters = {filter_name: value, **BESIDE.get(f"{name} {filter_name}", {})}
@@ -147,8 +147,8 @@ async def test_an_order_is_read_from_an_index(
         options: dict[str, Any] = {size: 20, "order": (order, descending)}
         plan = await plan_of(planner, ground, collection, PageRequest.of(collection, "list", **options))
         assert not plan.sorts, (
-            f"The order {order!r} of {name} is sorted: make an index (tenant_id, its expression, id) in the model and in"
-            f" the migration.\n{plan}"
+            f"The order {order!r} of {name} is sorted: make an index (tenant_id, its expression, id) in the model and"
+            f" in the migration.\n{plan}"
         )
         cursor = await deep_cursor(planner, ground, collection, **options)
         request = PageRequest.of(collection, "list", **{**options, place: cursor})

@@ -12,7 +12,7 @@ from models.base import new_id, table_of
 from services.queries.collection import Collection
 from tests.support.case_context import CaseBuilder, CaseContext, Identifier, global_id, secret_text
 from tests.support.case_objects import first_cursor, new_name
-from tests.support.derived_rows import sample_values, some_rows, text_columns, unique_columns
+from tests.support.derived_rows import oldest_parents, sample_values, some_rows, text_columns, unique_columns
 from tests.support.derived_scale import scale_insert
 from tests.support.domain_cases import CollectionCase, DomainCases
 from tests.support.factories import World
@@ -91,12 +91,21 @@ def insert_listed_rows(collection: Collection, type_name: str, **given: Any) -> 
     async def insert(world: World) -> None:
         acme, made = world.acme, None
         for number in range(LISTED_ROWS):
-            name = f"{type_name} {number}"
-            values = await sample_values(world, acme.tenant_id, acme.owner, table, lambda _: name, whole=True)  # noqa: B023  # called at once
-            made = await world.add(table.name, **{**values, **given})
-        text = text_columns(table)[-1]
+            known = {**await oldest_parents(world, acme.tenant_id, table), **given}
+            text = f"{type_name} {number}"
+            values = await sample_values(
+                world,
+                acme.tenant_id,
+                acme.owner,
+                table,
+                lambda _: text,  # noqa: B023  # called at once
+                whole=True,
+                known=known,
+            )
+            made = await world.add(table.name, **values)
+        column = text_columns(table)[-1]
         for _ in range(2):
-            await world.connection.execute(f"UPDATE {table.name} SET {text} = {text} || '!' WHERE id = $1", made)
+            await world.connection.execute(f"UPDATE {table.name} SET {column} = {column} || '!' WHERE id = $1", made)
 
     return insert
 
@@ -126,7 +135,7 @@ def _query_cases(type_name: str, builder: CaseBuilder) -> dict[str, Any]:
         elif named == f"{type_name}Connection":
             order = graphql.get_named_type(field.args["orderBy"].type)
             assert isinstance(order, graphql.GraphQLInputObjectType)
-            found[name] = {"orderBy": {"field": next(iter(graphql.get_named_type(order.fields["field"].type).values))}}  # type: ignore[union-attr]  # it is an enum
+            found[name] = {"orderBy": {"field": next(iter(graphql.get_named_type(order.fields["field"].type).values))}}
             found[f"{name}: after"] = {**PAGE, "after": first_cursor(name, builder)}
             found |= _filter_cases(name, field)
     return found
@@ -154,15 +163,10 @@ def _mutation_cases(type_name: str, builder: CaseBuilder) -> dict[str, Any]:
         fields = input_type_of(name).fields
         given = {key: _value(type_name, each, builder) for key, each in fields.items() if _is_given(each, fields)}
         if "expectedVersion" in fields and any(reference_of(each) not in {None, type_name} for each in fields.values()):
-            found[f"{name}: at a version"] = {
-                "input": {**_without_references(given, fields, type_name), "expectedVersion": 1}
-            }
+            plain = {key: value for key, value in given.items() if reference_of(fields[key]) in {None, type_name}}
+            found[f"{name}: at a version"] = {"input": {**plain, "expectedVersion": 1}}
         found[name] = {"input": given}
     return found
-
-
-def _without_references(given: Mapping[str, Any], fields: Any, type_name: str) -> dict[str, Any]:
-    return {key: value for key, value in given.items() if reference_of(fields[key]) in {None, type_name}}
 
 
 def _is_given(field: graphql.GraphQLInputField, fields: Mapping[str, graphql.GraphQLInputField]) -> bool:

@@ -5,8 +5,9 @@ Nothing here knows a domain. A column that no rule fits is given by whoever asks
 
 import random
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ __all__ = [
     "data_columns",
     "moment",
     "needed_columns",
+    "oldest_parents",
     "parent_rows",
     "references_of",
     "sample_values",
@@ -35,6 +37,7 @@ WORDS = ("a", "A", "b", "B", "Ä", "ä", "é", "Z", "z", "ß", "Ж", "ж", "日"
 NULL_SHARE = 0.4
 MAINTAINED = frozenset({"tenant_id", "id", "version"})
 """Columns that are part of the key, or moved by a trigger."""
+COMMON_CHOICES = frozenset({"EUR", "MEMBER"})
 Text = Callable[[Column[Any]], str]
 
 
@@ -91,11 +94,14 @@ def text_columns(table: Table) -> list[str]:
 
 
 def choices_in_order(column: Column[Any]) -> list[str]:
-    """Return what a CHECK lets a text column be, as the CHECK lists it; the euro goes first among currencies."""
+    """Return what a CHECK lets a text column be, as the CHECK lists it.
+
+    The euro goes first among currencies, and the member among roles.
+    """
     for constraint in column.table.constraints:
         if column.name in constraint.info:
             found = re.findall(r"'(\w+)'", str(constraint.sqltext))  # type: ignore[attr-defined]  # it is a CHECK
-            return sorted(found, key=lambda choice: choice != "EUR") if "EUR" in found else found
+            return sorted(found, key=lambda choice: choice not in COMMON_CHOICES)
     return []
 
 
@@ -132,16 +138,37 @@ async def parent_rows(
     return found
 
 
-async def sample_values(
-    world: World, tenant_id: UUID, person: Person, table: Table, text: Text, *, whole: bool = False
+async def oldest_parents(world: World, tenant_id: UUID, table: Table) -> dict[str, Any]:
+    """Return what the columns of a row can point at among the rows that there are: the first of each table."""
+    found: dict[str, Any] = {}
+    for name, (target, key) in references_of(table).items():
+        if target not in {"memberships", "users", "tenants"}:
+            query = f"SELECT {key} FROM {target} WHERE tenant_id = $1 ORDER BY {key} LIMIT 1"
+            found[name] = await world.connection.fetchval(query, tenant_id)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+async def sample_values(  # each says something else of the row
+    world: World,
+    tenant_id: UUID,
+    person: Person,
+    table: Table,
+    text: Text,
+    *,
+    whole: bool = False,
+    known: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Return the values of a new row, with what it points at made before; `whole` fills in what may be null too."""
+    """Return the values of a new row, with what it points at made before, but for what is known.
+
+    `whole` fills in what may be null too.
+    """
     columns = [c for c in data_columns(table) if c.nullable] if whole else []
     columns += needed_columns(table)
+    columns = [c for c in columns if c.name not in known]
     tenant = {"tenant_id": tenant_id} if "tenant_id" in table.c else {}
     references = await parent_rows(world, tenant_id, person, table, columns, text)
     plain = {c.name: value_of(c, text) for c in columns if c.name not in references}
-    return {**tenant, **plain, **references}
+    return {**tenant, **plain, **references, **known}
 
 
 def some_rows(model: type[Model], count: int, **given: Any) -> Callable[[World, random.Random], Awaitable[Person]]:

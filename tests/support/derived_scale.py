@@ -16,7 +16,7 @@ from services.permissions import Permission
 from services.queries.collection import Collection
 from tests.support.derived_rows import choices_in_order, data_columns, references_of, unique_columns
 
-__all__ = ["columns_of", "index_condition", "scale_insert", "selective_query", "sql"]
+__all__ = ["columns_of", "index_condition", "scale_insert", "selective_value", "sql"]
 
 DIALECT = create_engine("postgresql+asyncpg://", poolclass=NullPool).dialect
 IN_THE_TRASH = {
@@ -24,7 +24,7 @@ IN_THE_TRASH = {
     "deleted_by": "CASE WHEN n % 50 = 7 THEN memberships.ids[1 + n % 200] END",
 }
 COMMON = {"created_at": "now() - n * interval '1 hour'", "updated_at": "now() - n * interval '1 minute'"}
-TEXT_OF_THE_FEW = "3f2a"
+RARE_TEXT = "3f2a"
 """Part of the hexadecimal digits that some rows hold."""
 
 
@@ -41,7 +41,7 @@ def scale_insert(model: type[Model], *, rows: int = 5000, **given: str) -> str:
     expressions |= {name: text for name, text in IN_THE_TRASH.items() if name in table.c} | given
     names = {name: text for name, text in expressions.items() if name in table.c}
     used = {t for t, _ in references_of(table).values() if any(f"{t}.ids" in text for text in names.values())}
-    keys = {target: key for target, key in references_of(table).values()}
+    keys = dict(references_of(table).values())
     joins = "".join(
         f" JOIN (SELECT tenant_id, array_agg({keys[target]}) FROM {target} GROUP BY 1) {target} (tenant_id, ids)"
         f" ON {target}.tenant_id = t.id"
@@ -59,12 +59,15 @@ def _expression(column: Column[Any]) -> str:
     if column.name in COMMON:
         return COMMON[column.name]
     target, _ = references_of(column.table).get(column.name, ("", ""))
-    if target == "memberships":
-        return _sometimes(column, "n % 4 > 0", "memberships.ids[1 + n % 200]")
     if target:
-        return _sometimes(column, "n % 10 > 0", f"{target}.ids[1 + n % 300]")
+        few = target == "memberships"
+        return _sometimes(column, f"n % {4 if few else 10} > 0", f"{target}.ids[1 + n % {200 if few else 300}]")
     if choices := choices_in_order(column):
         return _choice(choices)
+    return _plain_expression(column)
+
+
+def _plain_expression(column: Column[Any]) -> str:
     kind = column.type.python_type
     if kind is str and column.name in unique_columns(column.table):
         return "format('%s-%s', t.slug, n)"
@@ -103,18 +106,21 @@ def columns_of(expression: ColumnElement[Any]) -> set[str]:
 
 
 def index_condition(filter_: ColumnElement[Any]) -> str:
-    """Return what the index condition of a filter must hold: its column, be it another table's, or what finds a text."""
+    """Return what the index condition of a filter must hold: its column, of whichever table, or what finds a text."""
     (column, *further) = re.findall(r"\b[a-z_]+\.(\w+)", sql(filter_))
     if "_text" in sql(filter_):
         return "~~"
     return str(further[-1] if column == "id" else column)
 
 
-def selective_query(collection: Collection, filter_name: str) -> str:
-    """Return the query, over the tenant $1, for a value by which a filter finds few of the rows at scale."""
+def selective_value(collection: Collection, filter_name: str) -> str:
+    """Return a value by which a filter finds few of the rows at scale, or a query for it over the tenant $1."""
+    found_by_text = "_text" in sql(collection.filters[filter_name])
+    return RARE_TEXT if found_by_text else _rarest_query(collection, filter_name)
+
+
+def _rarest_query(collection: Collection, filter_name: str) -> str:
     filter_ = collection.filters[filter_name]
-    if "_text" in sql(filter_):
-        return f"SELECT '{TEXT_OF_THE_FEW}'"
     table, column = table_of(collection.model).name, index_condition(filter_)
     visible = sql(collection.visible(frozenset(Permission)))
     trash = next((f" AND {test}" for test in ("deleted_at IS NULL", "deleted_at IS NOT NULL") if test in visible), "")

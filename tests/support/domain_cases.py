@@ -1,8 +1,8 @@
 """What a domain tells the tests that ask the same of every domain.
 
-Each module of `graph.schema.DOMAINS` has a file of its name in tests/cases, with one value `CASES`. The tests find it by
-that name, and no table of theirs is edited. `tests.support.derived_cases.derive_cases` makes the whole value from the
-schema and the model where nothing about a domain is special; what is special is said in the file, field by field.
+Each module of `graph.schema.DOMAINS` has a file of its name in tests/cases, with one value `CASES`. The tests find it
+by that name, and no table of theirs is edited. `tests.support.derived_cases.derive_cases` makes the whole value from
+the schema and the model where nothing about a domain is special; what is special is said in the file, field by field.
 """
 
 import importlib
@@ -74,7 +74,7 @@ class DomainCases:
     owner_outcomes: Mapping[str, str] = field(default_factory=dict)
     """What an owner gets, by case, where it is not what they asked for."""
     cannot_leak: Mapping[str, str] = field(default_factory=dict)
-    """Cases that leak nothing even without policies, each with its reason, where that does not follow from the arguments."""
+    """Cases that leak nothing even without policies, each with its reason, where the arguments do not say it."""
     collections: Mapping[str, CollectionCase] = field(default_factory=dict)
     """By module and name (`tasks.TASKS`), many rows of each collection of the services."""
     sort_columns: Mapping[str, str] = field(default_factory=dict)
@@ -131,7 +131,8 @@ def merged(name: str) -> dict[str, Any]:
 
 def read_matrix(text: str) -> dict[str, dict[str, str]]:
     """Return the outcome of each case for each role, as a matrix writes them."""
-    lines = [line.rsplit(maxsplit=len(ROLES)) for line in text.strip().splitlines() if line.strip()]
+    written = [line for line in text.splitlines() if line.strip() and tuple(line.split()) != ROLES]
+    lines = [line.rsplit(maxsplit=len(ROLES)) for line in written]
     return {
         case: {role: CODE_ABBREVIATIONS.get(word, word) for role, word in zip(ROLES, words, strict=True)}
         for case, *words in lines

@@ -1,8 +1,8 @@
 """Every operation of the schema, with things of a tenant to try it on.
 
 Each root field has at least one case in tests/cases, in the file of its domain, and each id that a field takes has a
-case that gives one; a test compares both with the schema. A case says what it gives. The document is made from the schema and selects every field of the
-answer, so a new field is tried without another word.
+case that gives one; a test compares both with the schema. A case says what it gives. The document is made from the
+schema and selects every field of the answer, so a new field is tried without another word.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
@@ -21,7 +21,10 @@ from tests.support.graph_schema import ROOTS, SCHEMA
 
 __all__ = [
     "ALL_OPERATIONS",
+    "NODE_BUILDERS",
+    "OPERATION_CASES",
     "RESTRICTED_FIELDS",
+    "ROOTS",
     "SCHEMA",
     "CaseContext",
     "Identifier",
