@@ -147,10 +147,10 @@ async def test_tasks_are_filtered_and_sorted_as_asked(world: World) -> None:
     client, acme = world.acme.member.client, world.acme
     project = await acme.admin.client.mutate("createProject", "... on Project { id }", name="Apollo")
     for given in (
-        {"title": "b 50 %", "status": "DONE", "dueDate": "2027-02-01"},
-        {"title": "Ärger", "dueDate": "2027-01-01", "assigneeId": acme.admin.id},
+        {"title": "b 50 %", "status": "DONE", "dueDate": "2027-02-01T00:00:00Z"},
+        {"title": "Ärger", "dueDate": "2027-01-01T00:00:00Z", "assigneeId": acme.admin.id},
         {"title": "A_x", "description": "Straße", "projectId": project["id"]},
-        {"title": "c", "dueDate": "2027-01-01", "status": "IN_PROGRESS"},
+        {"title": "c", "dueDate": "2027-01-01T00:00:00Z", "status": "IN_PROGRESS"},
     ):
         await client.mutate("createTask", "... on Task { id }", **given)
     query = "query($f: TaskFilter, $o: TaskOrder) { tasks(filter: $f, orderBy: $o) { totalCount nodes { title } } }"
@@ -170,8 +170,8 @@ async def test_tasks_are_filtered_and_sorted_as_asked(world: World) -> None:
         assert await titles({"field": field}) == ascending
         assert await titles({"field": field, "direction": "DESC"}) == descending
     assert await titles(status="DONE") == ["b 50 %"]
-    assert await titles(dueFrom="2027-01-02") == ["b 50 %"]
-    assert await titles(dueBefore="2027-01-02") == ["c", "Ärger"]
+    assert await titles(dueFrom="2027-01-02T00:00:00Z") == ["b 50 %"]
+    assert await titles(dueBefore="2027-01-02T00:00:00Z") == ["c", "Ärger"]
     assert await titles(projectId=project["id"]) == ["A_x"]
     assert await titles(assigneeId=acme.admin.id) == ["Ärger"]
     for text, found in (("%", ["b 50 %"]), ("_", ["A_x"]), ("äRG", ["Ärger"]), ("STRAßE", ["A_x"]), ("\\", [])):
@@ -208,7 +208,7 @@ async def test_under_every_member_the_same_page_of_their_tasks(world: World) -> 
         await world.add("tasks", **task, assignee_id=person.user_id, due_date=due)
     query = (
         "query($former: Boolean) { users(filter: {isFormer: $former}) { nodes { fullName tasks(last: 2,"
-        ' filter: {dueFrom: "2020-01-01"}, orderBy: {field: TITLE}) { totalCount nodes { title } } } } }'
+        ' filter: {dueFrom: "2020-01-01T00:00:00Z"}, orderBy: {field: TITLE}) { totalCount nodes { title } } } } }'
     )
     seen = {}
     for former in (False, True):

@@ -63,7 +63,7 @@ insert_live = insert_listed_rows(documents.DOCUMENTS, "Document")
 CASES = DomainCases(
     operations={
         "document": {"id": case_documents.document},
-        "document: as it was": {"id": case_documents.document, "asOf": "2999-01-01"},
+        "document: as it was": {"id": case_documents.document, "asOf": "2999-01-01T00:00:00Z"},
         "documents": {"orderBy": {"field": "TITLE"}},
         "documents: holding a text": {"filter": {"text": case_documents.text_in_document}},
         "documents: of a project": {"filter": {"projectId": case_documents.project_of_documents}},

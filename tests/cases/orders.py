@@ -81,7 +81,7 @@ CASES = DomainCases(
     operations={
         "order": {"id": case_objects.order},
         "order: one's own": {"id": case_objects.own_order},
-        "order: as it was": {"id": case_objects.own_order, "asOf": "2999-01-01"},
+        "order: as it was": {"id": case_objects.own_order, "asOf": "2999-01-01T00:00:00Z"},
         "orders: of somebody": {"filter": {"placedBy": case_objects.buyer}, "orderBy": {"field": "TOTAL_AMOUNT"}},
         "orders: with a product": {"filter": {"productId": case_objects.ordered_product}},
         "orders: after": {**PAGE, "after": case_objects.first_cursor("orders", case_objects.own_order)},
