@@ -14,7 +14,7 @@ import uvicorn
 from rich.console import Console
 from rich.progress import Progress
 
-from atrium import admin, article_import, http, logs, maintenance, migrate, startup_checks
+from atrium import admin, article_import, documents, http, logs, maintenance, migrate, new_domain, startup_checks
 from atrium import app as application
 from atrium import demo as demo_data
 from atrium.settings import Settings, SettingsError, load_settings
@@ -22,7 +22,8 @@ from graph import schema as graphql_schema
 
 __all__ = ["main"]
 
-SCHEMA_FILE = Path(__file__).parent.parent / "schema.graphql"
+ROOT = Path(__file__).parent.parent
+SCHEMA_FILE = ROOT / "schema.graphql"
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(stderr=True, highlight=False)
@@ -81,6 +82,36 @@ def schema(
     elif not SCHEMA_FILE.exists() or SCHEMA_FILE.read_text() != text:
         console.print("schema.graphql is not what the code says: run `atrium schema`.")
         raise typer.Exit(1)
+
+
+@main.command()
+def docs(
+    *, check: Annotated[bool, typer.Option(help="Write nothing; fail if a document says something else.")] = False
+) -> None:
+    """Write the parts of the documents that follow from the code; in a checkout only."""
+    if not (ROOT / "docs").is_dir():
+        console.print("This works in a checkout of Atrium, where its documents are.")
+        raise typer.Exit(1)
+    different = {path: text for path, text in documents.current_documents(ROOT).items() if path.read_text() != text}
+    if check and different:
+        console.print(f"{', '.join(path.name for path in different)}: run `atrium docs`.")
+        raise typer.Exit(1)
+    for path, text in different.items():
+        path.write_text(text)
+
+
+@main.command(name="new-domain")
+def new_domain_(
+    name: Annotated[str, typer.Argument(help="A plural in lower case, such as invoices.")],
+    fields: Annotated[str, typer.Option(help='Such as "number:str:unique, customer:member, issued:date, due:date?".')],
+) -> None:
+    """Write a new domain with its migration and its tests; in a checkout only."""
+    try:
+        paths = new_domain.create_domain(ROOT, new_domain.parse_domain(name, fields))
+    except new_domain.FieldError as error:
+        console.print(str(error), style="red", soft_wrap=True, markup=False)
+        raise typer.Exit(1) from None
+    console.print("\n".join(paths), markup=False)
 
 
 @main.command()

@@ -8,7 +8,18 @@ from functools import cache
 from typing import Any, ClassVar, Self, cast
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, Computed, DateTime, Index, Integer, Table, Text, text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Table,
+    Text,
+    text,
+)
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
@@ -18,6 +29,8 @@ __all__ = [
     "TenantOwned",
     "Versioned",
     "choices_of",
+    "contained_in",
+    "contents_of",
     "enum_check",
     "generated_flag",
     "indexes",
@@ -37,6 +50,9 @@ SQLModel.metadata.naming_convention = {
     "ck": "%(table_name)s_%(constraint_name)s_check",
     "ix": "%(table_name)s_%(column_0_N_name)s_idx",
 }
+
+
+CONTAINER_COLUMN = "container_column"
 
 
 def new_id() -> UUID:
@@ -92,6 +108,26 @@ def trigram_index(table: str, column: str) -> Index:
         postgresql_using="gist",
         postgresql_ops={column: "gist_trgm_ops"},
     )
+
+
+def contained_in(parent: str, column: str) -> ForeignKeyConstraint:
+    """Declare that a column points at the row that contains this one: it goes to the trash with it, and back.
+
+    The table has a column `deleted_at`, and may have `deleted_by`; see `services.writes.contents`.
+    """
+    return ForeignKeyConstraint(
+        ["tenant_id", column], [f"{parent}.tenant_id", f"{parent}.id"], info={CONTAINER_COLUMN: column}
+    )
+
+
+def contents_of(parent: Table) -> list[tuple[Table, str]]:
+    """Return the tables that are contained in a table's rows, each with the column that says in which row."""
+    return [
+        (table, constraint.info[CONTAINER_COLUMN])
+        for _, table in sorted(SQLModel.metadata.tables.items())
+        for constraint in table.foreign_key_constraints
+        if CONTAINER_COLUMN in constraint.info and constraint.referred_table is parent
+    ]
 
 
 def enum_check(column: str, choices: type[StrEnum]) -> CheckConstraint:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, Index, Text, text
 from sqlmodel import Field
 
-from models.base import TenantOwned, Versioned, indexes, sort_key, timestamp, trigram_index
+from models.base import TenantOwned, Versioned, contained_in, indexes, sort_key, timestamp, trigram_index
 
 __all__ = ["Document"]
 
@@ -29,7 +29,7 @@ class Document(TenantOwned, Versioned, table=True):
     deleted_by: UUID | None = None
 
     __table_args__ = (
-        ForeignKeyConstraint(["tenant_id", "project_id"], ["projects.tenant_id", "projects.id"]),
+        contained_in("projects", "project_id"),
         ForeignKeyConstraint(["tenant_id", "created_by"], ["memberships.tenant_id", "memberships.user_id"]),
         ForeignKeyConstraint(["tenant_id", "deleted_by"], ["memberships.tenant_id", "memberships.user_id"]),
         Index(

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, Text, text
 from sqlmodel import Field
 
-from models.base import TenantOwned, Versioned, enum_check, indexes, sort_key, timestamp
+from models.base import TenantOwned, Versioned, contained_in, enum_check, indexes, sort_key, timestamp
 
 __all__ = ["Task", "TaskStatus"]
 
@@ -40,7 +40,7 @@ class Task(TenantOwned, Versioned, table=True):
     deleted_at: datetime | None = timestamp(default=None)  # in the trash, together with its project
 
     __table_args__ = (
-        ForeignKeyConstraint(["tenant_id", "project_id"], ["projects.tenant_id", "projects.id"]),
+        contained_in("projects", "project_id"),
         ForeignKeyConstraint(["tenant_id", "assignee_id"], ["memberships.tenant_id", "memberships.user_id"]),
         ForeignKeyConstraint(["tenant_id", "created_by"], ["memberships.tenant_id", "memberships.user_id"]),
         *indexes(

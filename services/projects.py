@@ -1,21 +1,19 @@
 """The rules of projects: what a tenant's tasks and documents are grouped by."""
 
-from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Select, and_, bindparam, select
-from sqlalchemy import update as sql_update
+from sqlalchemy import Boolean, Select, bindparam, select
 from sqlmodel import col
 
-from models import Document, Project, Task
+from models import Project
 from models.base import now, table_of
 from models.database import WriteSession
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
 from services.validation import validating
+from services.writes.contents import update_contents
 from services.writes.idempotency import key_scope, once
 from services.writes.row_update import RowUpdate, apply_update
 from services.writes.rows import get_row, get_row_for_update, insert_row, update_row
@@ -132,7 +130,7 @@ def archive_command(
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_version: int | None = None) -> Project:
-    """Move a project, its tasks and its documents to the trash, as one set.
+    """Move a project and all that it contains, such as tasks and documents, to the trash, as one set.
 
     One that is there already stays as it is, whatever version is expected.
 
@@ -147,7 +145,7 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_vers
     moment = now()
     changes = {"deleted_at": moment, "deleted_by": actor.identity.user_id}
     project = await update_row(session, actor, Project, id, changes, expected_version=expected_version)
-    await _update_contents(session, actor, project, None, changes)
+    await update_contents(session, actor, Project, id, None, changes)
     return project
 
 
@@ -162,17 +160,5 @@ async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Project:
     if not project.is_deleted:
         return project
     changes = {"deleted_at": None, "deleted_by": None}
-    await _update_contents(session, actor, project, project.deleted_at, changes)
+    await update_contents(session, actor, Project, id, project.deleted_at, changes)
     return await update_row(session, actor, Project, id, changes)
-
-
-async def _update_contents(
-    session: WriteSession, actor: Actor, project: Project, deleted_at: datetime | None, changes: Mapping[str, Any]
-) -> None:
-    """Change what is in the project and went to the trash at that moment, or is not there."""
-    for model in (Task, Document):
-        columns = table_of(model).c
-        theirs = and_(columns.tenant_id == actor.identity.tenant_id, columns.project_id == project.id)
-        then = columns.deleted_at.is_not_distinct_from(deleted_at)
-        kept = {name: value for name, value in changes.items() if name in columns}
-        await session.exec(sql_update(model).where(theirs, then).values(**kept))

@@ -16,7 +16,7 @@ from graphql import (
     get_nullable_type,
     is_non_null_type,
 )
-from sqlalchemy import ARRAY, REAL, BigInteger, Boolean, DateTime, Integer, Numeric, Text, Uuid
+from sqlalchemy import ARRAY, REAL, BigInteger, Boolean, Date, DateTime, Integer, Numeric, Text, Uuid
 from sqlalchemy.types import TypeEngine
 
 from graph.compiler.derived_table import NO_FACTS, ColumnFacts
@@ -27,6 +27,7 @@ from models.money import DECIMALS
 
 __all__ = ["serialize", "serialize_money"]
 
+DATE_FORMAT = "YYYY-MM-DD"
 DATETIME_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
 
@@ -90,6 +91,7 @@ SCALAR_SERIALIZERS: tuple[tuple[str, type[TypeEngine[Any]], Callable[[str], Json
     ("String", Text, _to_json_text),
     ("ID", Text, _to_json_text),
     ("ID", Uuid, lambda value: JsonExpression.string(f"{value}::text")),
+    ("Date", Date, lambda value: JsonExpression.string(f"to_char({value}, {quote_literal(DATE_FORMAT)})")),
     ("DateTime", DateTime, _serialize_datetime),
     ("Float", REAL, _serialize_float),
     ("Decimal", Numeric, lambda value: JsonExpression.string(f"{value}::text")),

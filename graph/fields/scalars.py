@@ -1,7 +1,8 @@
 """Scalars and ids: how points in time, roles and things are written in GraphQL."""
 
+import re
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NewType
 from uuid import UUID
@@ -19,8 +20,14 @@ __all__ = ["JSON", "SCALARS", "decode_global_id", "from_global_id", "to_global_i
 MAX_ID_LENGTH = 100
 MAX_DECIMAL_LENGTH = 40
 
+FULL_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""A calendar day as RFC 3339 writes it (`full-date`); Python reads further forms of ISO 8601."""
+
 INFINITE_DATETIMES = {datetime.min, datetime.max}  # noqa: DTZ901  # compared without a time zone
 """What the driver takes for the infinities of PostgreSQL, which are no points in time."""
+
+INFINITE_DATES = {date.min, date.max}
+"""Likewise for days."""
 
 enum(Role)
 
@@ -31,14 +38,28 @@ def _serialize_datetime(value: datetime) -> str:
 
 def _parse_datetime(value: Any) -> datetime:
     moment = None
+    with suppress(TypeError, ValueError):
+        date.fromisoformat(value)
+        raise GraphQLError(
+            "A DateTime is a point in time; a day alone is none. Add the time, as in 2026-01-31T09:30:00Z."
+        )
     with suppress(TypeError, ValueError, OverflowError):
         given = datetime.fromisoformat(value)
         moment = (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
     if moment is None or moment.replace(tzinfo=None) in INFINITE_DATETIMES:
-        raise GraphQLError(
-            "A DateTime is written in ISO 8601, such as 2026-01-31T09:30:00Z, or 2026-01-31 for its first moment."
-        )
+        raise GraphQLError("A DateTime is written in ISO 8601, such as 2026-01-31T09:30:00Z.")
     return moment
+
+
+def _parse_date(value: Any) -> date:
+    try:
+        if isinstance(value, str) and FULL_DATE.fullmatch(value):
+            day = date.fromisoformat(value)
+            if day not in INFINITE_DATES:
+                return day
+    except ValueError:
+        pass
+    raise GraphQLError("A Date is a calendar day, written as year, month and day, such as 2026-01-31.")
 
 
 def _parse_decimal(value: Any) -> Decimal:
@@ -71,11 +92,19 @@ SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
         description="Date and time in ISO 8601, always returned in UTC with microseconds, such as"
-        " `2026-01-31T09:30:00.000000Z`. Input without a UTC offset is taken as UTC; input of a date alone means 00:00"
-        " UTC on that day.",
+        " `2026-01-31T09:30:00.000000Z`. Input without a UTC offset is taken as UTC; input of a day without a time"
+        " is refused.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=_serialize_datetime,
         parse_value=_parse_datetime,
+    ),
+    date: strawberry.scalar(
+        name="Date",
+        description="Calendar day without time and time zone, in ISO 8601, such as `2026-01-31`: `0001-01-02` to"
+        " `9999-12-30`. Input in any other form is refused.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+        serialize=date.isoformat,
+        parse_value=_parse_date,
     ),
     JSON: strawberry.scalar(
         name="JSON",

@@ -4,7 +4,7 @@ import hashlib
 import json
 import struct
 from base64 import urlsafe_b64decode
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -50,6 +50,8 @@ def decode_cursor(token: str, kind: type, fingerprint: str) -> tuple[str, UUID]:
 
 def _parse_key(text: str, kind: type) -> str:
     """A key of an order, as it stood in a cursor; what PostgreSQL could not read raises ValueError or its like."""
+    if kind is date and text not in {"infinity", "-infinity"}:
+        return date.fromisoformat(text).isoformat()
     if kind is datetime and text not in {"infinity", "-infinity"}:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
     if kind is int:

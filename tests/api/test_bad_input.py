@@ -229,7 +229,7 @@ async def test_broken_rules(stage: CaseContext, case: str, path: str, value: Any
         *_invalid_input("createTask", "title", "x" * 200, " " * 300 + "x", "😀" * 200, "\u200b"),
         *_invalid_input("createTask", "description", "x" * 2000, "😀" * 2000, "", None),
         *_invalid_input("createTask", "idempotencyKey", "x" * 255, "😀" * 255),
-        *_invalid_input("createTask", "dueDate", "0001-01-02", "9999-12-31", "2026-01-31T09:30:00+14:00"),
+        *_invalid_input("createTask", "dueDate", "0001-01-02T00:00", "9999-12-31T00:00", "2026-01-31T09:30:00+14:00"),
         *_invalid_input("updateTask", "title", "x" * 200),
         *_invalid_input("createProject", "name", "x" * 200),
         *_invalid_input("createTenant", "name", "x" * 100),
@@ -259,7 +259,19 @@ async def _post_literal(stage: CaseContext, operation: OperationCase, given: dic
     ("case", "path", "value"),
     [
         *_invalid_input(
-            "createTask", "dueDate", "tomorrow", "", "2026-02-30", "0001-01-01", 0, 1e30, True, [1], {"a": 1}
+            "createTask",
+            "dueDate",
+            "tomorrow",
+            "",
+            "2026-02-30T00:00",
+            "2026-02-28",
+            "20260228",
+            "0001-01-01",
+            0,
+            1e30,
+            True,
+            [1],
+            {"a": 1},
         ),
         *_invalid_input(
             "createTask", "dueDate", "9999-12-31T23:59:59.999999", "9999-12-31T23:59:59-01:00", "x" * 10_000

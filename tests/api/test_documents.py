@@ -210,7 +210,11 @@ async def test_a_past_state_is_shown_and_brought_back(world: World) -> None:
     assert (newest["version"], oldest["version"]) == (2, 1)
     seen = (await member.run(AS_OF, id=made["id"], at=oldest["createdAt"]))["document"]
     assert (seen["title"], seen["content"], seen["version"]) == ("Secret plan", "secret content", 1)
-    for at, title in (("2999-01-01", "Plan B"), (newest["createdAt"], "Plan B"), ("2000-01-01", None)):
+    for at, title in (
+        ("2999-01-01T00:00:00Z", "Plan B"),
+        (newest["createdAt"], "Plan B"),
+        ("2000-01-01T00:00:00Z", None),
+    ):
         seen = (await member.run(AS_OF, id=made["id"], at=at))["document"]
         assert (seen and seen["title"]) == title
     given = {"id": made["id"], "to": oldest["id"]}

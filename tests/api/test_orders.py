@@ -62,7 +62,7 @@ async def test_an_order_as_it_was(world: World) -> None:
     assert (now["status"], now["version"]) == ("CANCELLED", 2)
     then = (await world.acme.member.client.run(query, id=order["id"], at=now["createdAt"]))["order"]
     assert (then["status"], then["version"]) == ("PENDING", 1)
-    before = await world.acme.member.client.run(query, id=order["id"], at="2020-01-01")
+    before = await world.acme.member.client.run(query, id=order["id"], at="2020-01-01T00:00:00Z")
     assert before["order"] is None
 
 

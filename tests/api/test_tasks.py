@@ -14,7 +14,7 @@ READ = "query($id: ID!) { task(id: $id) { id title description status dueDate ve
 
 async def test_a_task_is_noted_changed_and_deleted(world: World) -> None:
     client = world.acme.member.client
-    made = await client.mutate("createTask", TASK, title="  Write the tests ", dueDate="2027-01-31")
+    made = await client.mutate("createTask", TASK, title="  Write the tests ", dueDate="2027-01-31T00:00:00Z")
     assert made["__typename"] == "Task"
     assert (made["title"], made["status"], made["dueDate"]) == (
         "Write the tests",
@@ -80,7 +80,14 @@ async def test_what_cannot_be_empty_is_not_emptied(world: World) -> None:
     task = await client.mutate("createTask", TASK, title="Write")
     update = "mutation($i: UpdateTaskInput!) { updateTask(input: $i) { __typename } }"
     given: dict[str, Any]
-    for given in ({"title": None}, {"status": None}, {"status": "todo"}, {"dueDate": "soon"}, {"dueDate": 1}):
+    for given in (
+        {"title": None},
+        {"status": None},
+        {"status": "todo"},
+        {"dueDate": "soon"},
+        {"dueDate": "2027-01-31"},
+        {"dueDate": 1},
+    ):
         assert await client.error_codes(update, i={"id": task["id"], **given}) == ["BAD_USER_INPUT"], given
     create = "mutation($i: CreateTaskInput!) { createTask(input: $i) { __typename } }"
     for given in ({}, {"title": None}, {"title": 1}, {"title": "x", "status": None}, {"title": "x", "version": 2}):
@@ -138,7 +145,7 @@ async def test_tasks_of_elsewhere_and_of_nowhere_read_the_same(world: World) -> 
 
 async def test_one_key_notes_one_task(world: World) -> None:
     client = world.acme.member.client
-    given = {"title": "Once", "dueDate": "2027-01-31", "idempotencyKey": "k"}
+    given = {"title": "Once", "dueDate": "2027-01-31T00:00:00Z", "idempotencyKey": "k"}
     answers = await asyncio.gather(*(client.mutate("createTask", TASK, **given) for _ in range(10)))
     assert len({answer["id"] for answer in answers}) == 1
     await client.mutate("updateTask", TASK, id=answers[0]["id"], title="Changed")

@@ -29,7 +29,8 @@ from graph.schema import Schema, create_schema
 
 TIMES = 40  # values for each argument
 LEAVES = [
-    "words", "", "2026-03-01T12:00:00Z", "2026-03-01", "Task:01a20fde-f7ff-7215-86f0-0ceedb365d65", "12.34", "TODO",
+    "words", "", "2026-03-01T12:00:00Z", "2026-03-01", "2026-02-30", "2026-3-1",
+    "Task:01a20fde-f7ff-7215-86f0-0ceedb365d65", "12.34", "TODO",
     "CREATED_AT", "ASC", "EUR", 0, 1, -1, 2**40, 1.5, True, False, None,
 ]  # fmt: skip
 

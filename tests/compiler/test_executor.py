@@ -178,7 +178,7 @@ async def test_another_role_gets_no_old_plan(executors: BothExecutors) -> None:
         ("{ tasks(first: 0) { totalCount } }", "refused arguments"),
         ("{ invitations { totalCount } }", "Forbidden"),
         (
-            '{ order(id: "Order:01a20fde-f7ff-7215-86f0-0ceedb365d65", asOf: "2026-01-01") { id } }',
+            '{ order(id: "Order:01a20fde-f7ff-7215-86f0-0ceedb365d65", asOf: "2026-01-01T00:00:00Z") { id } }',
             "the arguments of order",
         ),
         ('{ searchArticles(query: "nothing") { totalCount } }', "nothing that matches"),
@@ -209,7 +209,9 @@ async def test_both_executors_are_counted(world: World) -> None:
 
 
 async def test_the_log_says_why_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    query = 'query Past { order(id: "Order:01a20fde-f7ff-7215-86f0-0ceedb365d65", asOf: "2026-01-01") { id } }'
+    query = (
+        'query Past { order(id: "Order:01a20fde-f7ff-7215-86f0-0ceedb365d65", asOf: "2026-01-01T00:00:00Z") { id } }'
+    )
     with caplog.at_level(logging.INFO, "atrium.compiler"):
         for _ in range(3):
             await world.acme.owner.client.send(query)

@@ -1,20 +1,18 @@
 """What docs/architecture.md draws and quotes of the database is what the models and the compiler make."""
 
-import asyncio
 import re
 from collections.abc import Iterator
-from unittest.mock import AsyncMock, MagicMock
 
 from sqlalchemy import ForeignKeyConstraint
 
-from graph import schema
+from atrium.documents import current_documents
 from graph.compiler.selection import MAX_OBJECTS
 from models import Model
 from models.base import new_id
-from models.database.identity import ENTER_CALL, ENTER_PARAMETERS, Identity
-from models.tenants import Role
-from services.permissions import Actor
-from tests.support.doc_pages import code_blocks, code_spans, page_text
+from models.database.identity import ENTER_CALL, ENTER_PARAMETERS
+from tests.support.compiled_operations import compile_statements
+from tests.support.doc_pages import code_blocks, page_text
+from tests.support.source_files import ROOT
 
 ARCHITECTURE = "docs/architecture.md"
 
@@ -47,7 +45,7 @@ def test_every_foreign_key_is_in_the_picture() -> None:
         (one, many): left for one, left, many in re.findall(r"^ +(\w+) (\|[|o])--\S+ (\w+) : ", PICTURE, re.MULTILINE)
     }
     assert len(drawn) == PICTURE.count("--")
-    assert drawn.keys() - LOOSE == {(one, many) for one, many, _ in keys()}
+    assert drawn.keys() - LOOSE == {(one, many) for one, many, _ in keys()}, "Run `uv run atrium docs`."
     needed = {(one, many) for one, many, is_optional in keys() if not is_optional}
     assert {pair for pair, left in drawn.items() if left == "||"} - LOOSE == needed
 
@@ -68,15 +66,9 @@ VALUES = {"n": 5, "id": f"Task:{new_id()}", "title": "Plan", "seen": 1}
 
 def compile_statement(operation: str) -> str:
     """The statement that an operation of a member becomes."""
-    who = Identity(tenant_id=new_id(), user_id=new_id(), role=Role.MEMBER, session_id=new_id())
-    run = AsyncMock(return_value="{}")
-    compiler = schema.create_schema().compiler
-    assert compiler is not None
-    given = {name: VALUES[name] for name in re.findall(r"\$(\w+):", operation)}
-    context = MagicMock(actor=Actor.of(who), fetch_compiled=run, execute_compiled=run)
-    answer = asyncio.run(compiler.execute(operation, None, given, context, may_change=True))
-    assert answer.declined is None
-    return str(run.call_args.args[0])
+    declined, [statement] = compile_statements(operation, VALUES)
+    assert declined is None
+    return statement
 
 
 def shorten(statement: str) -> str:
@@ -99,10 +91,11 @@ def test_the_statements_that_are_shown_are_those_that_are_made() -> None:
     assert f"`${len(ENTER_PARAMETERS) + 1}`" in page_text(ARCHITECTURE), "the first parameter behind those of the entry"
 
 
-def test_mutations_that_come_down_to_an_edit_are_named() -> None:
-    edits = {field.python_name for domain in schema.DOMAINS for field in domain.mutations if field.row_update}
-    [said] = re.findall(r"These are (`[^.]+)\.", page_text(ARCHITECTURE))
-    assert {re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name) for name in code_spans(said)} == edits
+def test_the_parts_that_follow_from_the_code_are_current() -> None:
+    different = [
+        str(path) for path, text in current_documents(ROOT).items() if path.read_text(encoding="utf-8") != text
+    ]
+    assert not different, f"Run `uv run atrium docs`, which writes {different}."
 
 
 def test_the_most_objects_of_a_statement_are_said() -> None:

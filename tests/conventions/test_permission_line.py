@@ -55,6 +55,7 @@ OPEN_TO_ALL = {
     "services/eventlog/chain_verification.py:unsequenced": REPLAY,
     "services/eventlog/outbox.py:last_position": "a number; who follows the feed has asked for permission",
     "services/writes/row_update.py:apply_update": CALLED_BY_SERVICES,
+    "services/writes/contents.py:update_contents": CALLED_BY_SERVICES,
     "services/writes/rows.py:insert_row": CALLED_BY_SERVICES,
     "services/writes/rows.py:update_row": CALLED_BY_SERVICES,
     "services/writes/rows.py:update_where": CALLED_BY_SERVICES,

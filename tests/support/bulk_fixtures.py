@@ -1,39 +1,12 @@
-"""Many rows of every collection, with equal times, odd texts and nulls, to walk through."""
+"""Many rows to walk through, with equal times, odd texts and nulls, where they do not follow from the model alone."""
 
 import random
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from models.base import new_id, now
-from services import (
-    accounts,
-    api_keys,
-    articles,
-    audit,
-    documents,
-    invitations,
-    orders,
-    products,
-    projects,
-    sessions,
-    tasks,
-    tenants,
-)
-from services.queries.collection import Collection
+from tests.support.derived_rows import moment, word
 from tests.support.factories import Person, World
-
-EPOCH = datetime(2027, 1, 1, tzinfo=UTC)
-WORDS = ("a", "A", "b", "B", "Ä", "ä", "é", "Z", "z", "ß", "Ж", "ж", "日", "😀", "a b", "_", "%", "'", "0", '"\\')
-
-
-def word(chance: random.Random) -> str:
-    return "".join(chance.choice(WORDS) for _ in range(chance.randint(1, 3)))
-
-
-def moment(chance: random.Random, choices: int = 12) -> datetime:
-    """One of few, so that many are equal; down to the microsecond."""
-    return EPOCH + timedelta(hours=chance.randrange(choices), microseconds=chance.choice((0, 1, 500_000, 999_999)))
 
 
 async def some_tasks(world: World, chance: random.Random, count: int = 230) -> Person:
@@ -61,13 +34,6 @@ async def some_documents(world: World, chance: random.Random) -> Person:
         document = {"tenant_id": acme.tenant_id, "created_by": acme.member.user_id, "title": title}
         await world.add("documents", **document, **times, **gone)
     return acme.member
-
-
-async def some_projects(world: World, chance: random.Random) -> Person:
-    sql = "INSERT INTO projects (tenant_id, id, name, created_at, updated_at) VALUES ($1, $2, $3, $4, $5)"
-    rows = [(world.acme.tenant_id, new_id(), word(chance), moment(chance), moment(chance)) for _ in range(150)]
-    await world.connection.executemany(sql, rows)
-    return world.acme.member
 
 
 async def some_people(world: World, chance: random.Random) -> Person:
@@ -109,12 +75,6 @@ async def some_invitations(world: World, chance: random.Random) -> Person:
     return world.acme.admin
 
 
-async def some_products(world: World, chance: random.Random) -> Person:
-    for _ in range(90):
-        await world.add("products", **product(world, chance))
-    return world.acme.member
-
-
 def product(world: World, chance: random.Random) -> dict[str, Any]:
     given = {"tenant_id": world.acme.tenant_id, "id": new_id(), "sku": str(new_id()), "name": word(chance)}
     given |= {"price_minor": chance.randrange(9), "currency": "EUR", "stock_quantity": chance.randrange(4)}
@@ -140,19 +100,6 @@ async def some_orders(world: World, chance: random.Random) -> Person:
     return acme.member
 
 
-async def some_articles(world: World, chance: random.Random) -> Person:
-    acme = world.acme
-    sql = (
-        "INSERT INTO articles (tenant_id, id, author_id, title, content, status, created_at, updated_at)"
-        " VALUES ($1, $2, $3, $4, '', 'PUBLISHED', $5, $6)"
-    )
-    rows = [
-        (acme.tenant_id, new_id(), acme.owner.user_id, word(chance), moment(chance), moment(chance)) for _ in range(150)
-    ]
-    await world.connection.executemany(sql, rows)
-    return acme.member
-
-
 async def some_keys(world: World, chance: random.Random) -> Person:
     acme = world.acme
     fixed = {"tenant_id": acme.tenant_id, "created_by": acme.owner.user_id, "role": "MEMBER", "digest": "none"}
@@ -169,38 +116,3 @@ async def nothing_more(world: World, _chance: random.Random) -> Person:
 async def some_entries(world: World, chance: random.Random) -> Person:
     await some_invitations(world, chance)
     return world.acme.owner
-
-
-COLLECTION_CASES: dict[str, tuple[Collection, Callable[[World, random.Random], Awaitable[Person]], int]] = {
-    "tasks.TASKS": (tasks.TASKS, some_tasks, 230),
-    "api_keys.API_KEYS": (api_keys.API_KEYS, some_keys, 60),
-    "articles.ARTICLES": (articles.ARTICLES, some_articles, 150),
-    "projects.PROJECTS": (projects.PROJECTS, some_projects, 150),
-    "documents.DOCUMENTS": (documents.DOCUMENTS, some_documents, 100),
-    "documents.TRASH": (documents.TRASH, some_documents, 50),
-    "documents.ALL_DOCUMENTS": (documents.ALL_DOCUMENTS, some_documents, 150),
-    "tenants.USERS": (tenants.USERS, some_people, 153),
-    "tenants.MEMBERSHIPS": (tenants.MEMBERSHIPS, many_tenants, 60),
-    "tenants.OWN_TENANTS": (tenants.OWN_TENANTS, many_tenants, 60),
-    "tenants.TENANTS": (tenants.TENANTS, nothing_more, 1),
-    "products.PRODUCTS": (products.PRODUCTS, some_products, 90),
-    "orders.ORDERS": (orders.ORDERS, some_orders, 60),
-    "orders.ITEMS": (orders.ITEMS, some_orders, 120),
-    "orders.EVENTS": (orders.EVENTS, some_orders, 60),
-    "sessions.SESSIONS": (sessions.SESSIONS, some_sessions, 61),
-    "invitations.INVITATIONS": (invitations.INVITATIONS, some_invitations, 0),
-    "invitations.RECEIVED_INVITATIONS": (invitations.RECEIVED_INVITATIONS, some_invitations, 30),
-    "audit.AUDIT": (audit.AUDIT, some_entries, 0),
-    "audit.FULL_LOG": (audit.FULL_LOG, some_entries, 0),
-    "accounts.VIEWERS": (accounts.VIEWERS, nothing_more, 1),
-}
-"""By name: a collection, who makes its rows and gives whoever sees them, and how many those are (0: by chance)."""
-
-KEY_COLUMNS = {
-    "title": "title_key",
-    "name": "name_key",
-    "full_name": "name_key",
-    "price": "price_minor",
-    "total_amount": "total_minor",
-}
-"""The columns that orders stand for, where they have other names."""

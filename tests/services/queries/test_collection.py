@@ -12,23 +12,36 @@ from uuid import UUID
 import pytest
 
 import services
-from models.base import new_id
+from models.base import new_id, table_of
 from services import products, tasks, tenants
 from services.errors import Forbidden, InvalidInput
 from services.queries import loading
 from services.queries.collection import Collection
 from services.queries.loading import Page
 from services.queries.page_request import PageRequest
-from tests.support.bulk_fixtures import COLLECTION_CASES, EPOCH, KEY_COLUMNS, some_tasks
+from tests.support.bulk_fixtures import some_tasks
+from tests.support.derived_rows import EPOCH
+from tests.support.domain_cases import CASES_FILE, CollectionCase, merged
 from tests.support.factories import Person, World
 from tests.support.service_client import ServiceClient, walk_pages
 
 SEED = 20270131
+COLLECTION_CASES: dict[str, CollectionCase] = merged("collections")
+SORT_COLUMNS: dict[str, str] = merged("sort_columns")
 
 
-def sorted_rows(rows: list[Any], order: str, *, descending: bool) -> list[Any]:
+def sort_column(collection: Collection, order: str) -> str:
+    """Return the column that an order goes by: the one of its name, or what the database keeps of that to sort by."""
+    if order in SORT_COLUMNS:
+        return SORT_COLUMNS[order]
+    columns = table_of(collection.model).c
+    found = [name for name in (f"{order}_key", f"{order}_minor", order) if name in columns]
+    assert found, f"Write the column of the order {order!r} into `sort_columns` of {CASES_FILE}."
+    return found[0]
+
+
+def sorted_rows(rows: list[Any], column: str, *, descending: bool) -> list[Any]:
     """Rows as they should come: by value, then by id in the same direction, those without a value last."""
-    column = KEY_COLUMNS.get(order, order)
 
     def value(row: Any) -> Any:
         found = getattr(row, column)
@@ -50,21 +63,23 @@ def test_every_collection_has_a_case() -> None:
     for module_info in pkgutil.iter_modules(services.__path__):
         module = importlib.import_module(f"services.{module_info.name}")
         found |= {f"{module_info.name}.{n}" for n, value in vars(module).items() if isinstance(value, Collection)}
-    assert found == set(COLLECTION_CASES)
+    missing, unknown = found - set(COLLECTION_CASES), set(COLLECTION_CASES) - found
+    assert not missing, f"Write what makes many rows of {sorted(missing)} into `collections` of {CASES_FILE}."
+    assert not unknown, f"Take {sorted(unknown)} out of `collections` of {CASES_FILE}: there is no such collection."
 
 
 @pytest.mark.parametrize("name", COLLECTION_CASES)
 async def test_every_order_visits_every_row_once_both_ways(rules: ServiceClient, world: World, name: str) -> None:
-    collection, make, count = COLLECTION_CASES[name]
+    collection, count = COLLECTION_CASES[name].collection, COLLECTION_CASES[name].count
     chance = random.Random(SEED)  # to be repeatable
-    person = await make(world, chance)
+    person = await COLLECTION_CASES[name].make(world, chance)
     for order in collection.orders:
         for descending in (False, True):
             wanted: dict[str, Any] = {"order": (order, descending)}
             size = chance.randint(1 + count // 20, 100)
             rows = await walk_collection(rules, person, collection, size, **wanted)
             assert len({row.id for row in rows}) == len(rows) == (count or len(rows)) > 0
-            assert rows == sorted_rows(rows, order, descending=descending)
+            assert rows == sorted_rows(rows, sort_column(collection, order), descending=descending)
             size = chance.randint(1 + count // 20, 100)
             assert await walk_collection(rules, person, collection, size, backwards=True, **wanted) == rows
 

@@ -1,0 +1,354 @@
+"""A new domain in GraphQL: graph/<domain>.py."""
+
+from atrium.new_domain.fields import DomainSpec, FieldSpec
+from atrium.new_domain.tables import max_length
+
+__all__ = ["graph_text"]
+
+IMPORTS = """
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+from strawberry import UNSET
+
+import models
+from graph import audit
+from graph.fields.columns import money
+from graph.fields.connection import Connection, OrderDirection
+from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.errors import (
+    AlreadyExists,
+    IdempotencyConflict,
+    IllegalTransition,
+    InvalidInput,
+    NotFound,
+    VersionConflict,
+)
+from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
+from graph.fields.money import Money, MoneyInput
+from graph.fields.mutations import mutation
+from graph.fields.node import Node, backed_by
+from graph.fields.relations import by_id, connection, to_many, to_one
+from models import {type}Status
+from models.database import WriteSession
+from services import {table}
+from services.permissions import Actor
+
+if TYPE_CHECKING:
+    from graph.projects import Project
+    from graph.tenants import User
+"""
+
+VERSION = """Version of the {words} that the client last saw; if the {words} has changed since, nothing is written and a
+    VersionConflict is returned. Omit it to write without the check."""
+
+TYPES = '''
+{enum}
+@backed_by({table}.{upper})
+class {type}(Node):
+    """{Article} of the tenant.
+
+    Visible to all members{trash}.
+    """
+
+{fields}    created_at: datetime
+    """Date and time the {words} was created (UTC)."""
+    updated_at: datetime
+    """Date and time the {words} last changed (UTC)."""
+    version: int
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
+    history: Connection[audit.AuditEntry] = to_many("row_id")
+    """Audit log entries about the {words}, newest first; visible to all members who can see the {words}."""
+
+
+@input_type
+class {type}Filter:
+    """Conditions that listed {plural} must meet; all given conditions apply."""
+
+{filters}
+
+@enum
+class {type}OrderField(Enum):
+    """Fields by which {plural} can be sorted."""
+
+    CREATED_AT = "created_at"
+    """Sort {plural} by the date and time they were created."""
+    UPDATED_AT = "updated_at"
+    """Sort {plural} by the date and time they last changed."""
+{orders}
+
+@input_type
+class {type}Order:
+    """Sort order of {plural}; by default newest first."""
+
+    field: {type}OrderField
+    """Field by which {plural} are sorted."""
+    direction: OrderDirection = OrderDirection.ASC
+    """Direction in which {plural} are sorted; ascending if left out."""
+
+
+@object_type
+class Queries:
+    """{Plural} at the root."""
+
+    {one}: {type} | None = by_id()
+    """{Words} by its global ID; null if there is no such {words}{in_trash}."""
+    {table}: Connection[{type}] = connection()
+    """{Plural} of the tenant, newest first by default."""
+
+
+@input_type
+class Create{type}Input:
+    """Fields of the {words} to create; for admins and owners."""
+
+{create}    idempotency_key: str | None = UNSET
+    """Key chosen by the client, 1 to 255 characters, that makes `create{type}` safe to retry: a repeated call with the
+    same key and input creates nothing new and returns the {words} created by the first call; the same key with other
+    input returns an IdempotencyConflict. Null to create without this protection."""
+
+
+@input_type
+class Update{type}Input:
+    """Fields of the {words} to update; fields left out stay as they are."""
+
+    id: strawberry.ID = id_of("{type}")
+    """Global ID of the {words} to update."""
+{update}    expected_version: int | None = UNSET
+    """{version}"""
+
+
+@input_type
+class Delete{type}Input:
+    """{Words} to delete permanently."""
+
+    id: strawberry.ID = id_of("{type}")
+    """Global ID of the {words} to delete."""
+'''
+
+STATUS_INPUT = '''
+
+@input_type
+class Change{type}StatusInput:
+    """Input of `change{type}Status`: the {words} to move to another status."""
+
+    id: strawberry.ID = id_of("{type}")
+    """Global ID of the {words} that changes its status."""
+    status: {type}Status
+    """Status that the {words} is to have: one that may follow its current status."""
+    expected_version: int | None = UNSET
+    """{version}"""
+'''
+
+MUTATIONS = '''
+
+Create{type}Result = Annotated[
+    {type} | NotFound | InvalidInput | {exists}IdempotencyConflict,
+    result_union("Create{type}", "Result of `create{type}`: the created {words}, or a typed error."),
+]
+Update{type}Result = Annotated[
+    {type} | NotFound | InvalidInput | {exists}VersionConflict,
+    result_union("Update{type}", "Result of `update{type}`: the updated {words}, or a typed error."),
+]
+Delete{type}Result = Annotated[
+    {type} | NotFound,
+    result_union("Delete{type}", "Result of `delete{type}`: the deleted {words} as it was before, or a typed error."),
+]
+{status_result}
+
+@mutation(Create{type}Result)
+async def create_{one}(session: WriteSession, actor: Actor, input: Create{type}Input) -> models.{type}:
+    """Create {article} in the tenant.
+
+    For admins and owners.
+    """
+    return await {table}.create(session, actor, **create_kwargs(to_kwargs(input)))
+
+
+@mutation(
+    Update{type}Result, row_update=lambda actor, input: {table}.update_command(actor, **update_kwargs(to_kwargs(input)))
+)
+async def update_{one}(session: WriteSession, actor: Actor, input: Update{type}Input) -> models.{type}:
+    """Update {article}: only the fields given in the input change.
+
+    For admins and owners.
+    """
+    return await {table}.update(session, actor, **update_kwargs(to_kwargs(input)))
+
+{status_mutation}
+@mutation(Delete{type}Result)
+async def delete_{one}(session: WriteSession, actor: Actor, input: Delete{type}Input) -> models.{type}:
+    """Delete {article} permanently and return it as it was before.
+
+    For admins and owners.
+    """
+    return await {table}.delete(session, actor, **to_kwargs(input))
+
+
+MUTATIONS = [create_{one}, update_{one}, {status_name}delete_{one}]
+'''
+
+STATUS_RESULT = """Change{type}StatusResult = Annotated[
+    {type} | NotFound | IllegalTransition | VersionConflict,
+    result_union(
+        "Change{type}Status", "Result of `change{type}Status`: the {words} with its new status, or a typed error."
+    ),
+]
+"""
+
+STATUS_MUTATION = '''
+@mutation(Change{type}StatusResult)
+async def change_{one}_status(session: WriteSession, actor: Actor, input: Change{type}StatusInput) -> models.{type}:
+    """Move {article} to another status, one that may follow its current status.
+
+    For admins and owners.
+    """
+    return await {table}.change_status(session, actor, **to_kwargs(input))
+
+'''
+
+
+def graph_text(spec: DomainSpec) -> str:
+    """Return graph/<domain>.py."""
+    names = spec.names
+    words = {
+        **{name: getattr(names, name) for name in ("table", "one", "type", "upper", "words", "plural", "article")},
+        "Words": names.words.capitalize(),
+        "Plural": names.plural.capitalize(),
+        "Article": names.article.capitalize(),
+        "trash": "; hidden while its project is in the trash" if spec.project else "",
+        "in_trash": " or it is in the trash with its project" if spec.project else "",
+        "exists": "AlreadyExists | " if any(field.unique for field in spec.fields) else "",
+        "enum": f"enum({names.type}Status)\n\n" if spec.status else "",
+        "version": VERSION.format(words=names.words),
+        "fields": "".join(_shown(spec, field) for field in spec.fields),
+        "filters": "".join(_filter(spec, field) for field in spec.fields),
+        "orders": "".join(_order(spec, field) for field in spec.of("str", "int", "date", "money")),
+        "create": "".join(_created(spec, field) for field in sorted(spec.fields, key=lambda field: field.optional)),
+        "update": "".join(_updated(spec, field) for field in spec.fields),
+        "status_name": f"change_{names.one}_status, " if spec.status else "",
+    }
+    words["status_result"] = STATUS_RESULT.format(**words) if spec.status else ""
+    words["status_mutation"] = STATUS_MUTATION.format(**words) if spec.status else ""
+    status_input = STATUS_INPUT.format(**words) if spec.status else ""
+    status_types = [f"{names.type}Status"] if spec.status else []
+    public = sorted(["MUTATIONS", "Queries", names.type, f"{names.type}Filter", f"{names.type}Order", *status_types])
+    shown = [name for name in public if name not in status_types]
+    head = f'"""{names.plural.capitalize()} in GraphQL."""\n{IMPORTS.format(**words)}\n__all__ = {shown!r}\n'
+    return head + TYPES.format(**words) + status_input + MUTATIONS.format(**words)
+
+
+def _limits(field: FieldSpec) -> str:
+    """What a value may be, in words."""
+    return {
+        "str": f"1 to {max_length(field) if field.kind == 'str' else 0} characters"
+        + (", unique in the tenant ignoring case" if field.unique else ""),
+        "text": "at most 2,000 characters",
+        "int": "0 to 2,147,483,647",
+        "money": "0 or more, at most ten digits including decimals",
+    }.get(field.kind, "")
+
+
+def _said(field: FieldSpec) -> str:
+    """A field's name in a sentence."""
+    return field.name.replace("_", " ").capitalize()
+
+
+def _shown(spec: DomainSpec, field: FieldSpec) -> str:
+    words, null = spec.names.words, " | None" if field.optional else ""
+    more = {
+        "member": ": a current or former member of the tenant",
+        "project": f": the project that the {words} belongs to",
+        "date": ", a calendar day",
+        "status": f": what has become of the {words} so far",
+    }.get(field.kind, f", {_limits(field)}")
+    absent = "; null if none" if field.optional else ""
+    types = {
+        "int": "int",
+        "date": "date",
+        "status": f"{spec.names.type}Status",
+        "money": "Money",
+        "member": 'Annotated["User", strawberry.lazy("graph.tenants")]',
+        "project": 'Annotated["Project", strawberry.lazy("graph.projects")]',
+    }
+    value = {
+        "member": f' = to_one("{field.column}", key="user_id")',
+        "project": f' = to_one("{field.column}")',
+        "money": f' = money("{field.column}")',
+    }.get(field.kind, "")
+    said = f'    """{_said(field)} of the {words}{more}{absent}."""\n'
+    return f"    {field.name}: {types.get(field.kind, 'str')}{null}{value}\n{said}"
+
+
+def _filter(spec: DomainSpec, field: FieldSpec) -> str:
+    plural, said = spec.names.plural, _said(field)
+    if field.kind == "str" and field.unique:
+        return (
+            f'    {field.name}: str | None = UNSET\n    """{said} of the listed {spec.names.words}, ignoring case."""\n'
+        )
+    if field.kind == "status":
+        return f'    status: {spec.names.type}Status | None = UNSET\n    """Status that listed {plural} must have."""\n'
+    if field.kind in {"member", "project"}:
+        target = "User" if field.kind == "member" else "Project"
+        text = f"Global ID of the {target.lower()} that listed {plural} must have as their {field.name}"
+        return f'    {field.key}: strawberry.ID | None = id_of("{target}", default=UNSET)\n    """{text}."""\n'
+    if field.kind != "date":
+        return ""
+    none = f"; {plural} without one are not listed" if field.optional else ""
+    sides = (("from", "Earliest"), ("to", "Latest"))
+    name = field.name.replace("_", " ")
+    return "".join(
+        f"    {field.name}_{side}: date | None = UNSET\n"
+        f'    """{which} {name} day of listed {plural}, inclusive{none}."""\n'
+        for side, which in sides
+    )
+
+
+def _order(spec: DomainSpec, field: FieldSpec) -> str:
+    plural, name = spec.names.plural, field.name.replace("_", " ")
+    more = {"str": ", ignoring case", "money": ", compared as a number of minor units (such as cents)"}.get(
+        field.kind, ""
+    )
+    last = f"; {plural} without one come last in both directions" if field.optional else ""
+    return f'    {field.name.upper()} = "{field.name}"\n    """Sort {plural} by {name}{more}{last}."""\n'
+
+
+def _reference(field: FieldSpec, words: str) -> str:
+    if field.kind == "project":
+        return f"Global ID of the project that the {words} belongs to; must not be in the trash"
+    return f"Global ID of the user who is the {field.name.replace('_', ' ')} of the {words}; must be an active member"
+
+
+def _input_type(field: FieldSpec) -> str:
+    types = {"int": "int", "date": "date", "money": "MoneyInput", "member": "strawberry.ID", "project": "strawberry.ID"}
+    return types.get(field.kind, "str")
+
+
+def _created(spec: DomainSpec, field: FieldSpec) -> str:
+    if field.kind == "status":
+        return ""
+    words, target = spec.names.words, {"member": "User", "project": "Project"}.get(field.kind)
+    null = " | None" if field.optional else ""
+    limits = f", {_limits(field)}" if _limits(field) else ", a calendar day"
+    text = _reference(field, words) if target else f"{_said(field)} of the {words} to create{limits}"
+    none = "; null for none" if field.optional else ""
+    default = ", default=UNSET" if field.optional else ""
+    value = f' = id_of("{target}"{default})' if target else " = UNSET" if field.optional else ""
+    return f'    {field.key}: {_input_type(field)}{null}{value}\n    """{text}{none}."""\n'
+
+
+def _updated(spec: DomainSpec, field: FieldSpec) -> str:
+    if field.kind == "status":
+        return ""
+    words, target = spec.names.words, {"member": "User", "project": "Project"}.get(field.kind)
+    inner = f"{_input_type(field)} | None" if field.optional else _input_type(field)
+    limits = f", {_limits(field)}" if _limits(field) else ", a calendar day"
+    text = f"New {field.name.replace('_', ' ')} of the {words}" + (
+        ": " + _reference(field, words)[0].lower() + _reference(field, words)[1:] if target else limits
+    )
+    none = "; null removes it" if field.optional else "; cannot be null"
+    value = f' = id_of("{target}", default=None)' if target else ""
+    return f'    {field.key}: strawberry.Maybe[{inner}]{value}\n    """{text}{none}."""\n'

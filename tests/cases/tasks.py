@@ -1,0 +1,78 @@
+"""What the shared tests try of tasks."""
+
+from services import tasks
+from tests.support import bulk_fixtures, case_objects
+from tests.support.case_context import secret_text
+from tests.support.case_values import PAGE
+from tests.support.derived_cases import insert_listed_rows
+from tests.support.domain_cases import CollectionCase, DomainCases
+
+OUTCOMES = """
+                                  owner      admin      member     removed    outsider   nobody
+node: Task                        ok         ok         ok         U          F          U
+task                              ok         ok         ok         U          F          U
+tasks                             ok         ok         ok         U          F          U
+tasks: holding a text             ok         ok         ok         U          F          U
+tasks: of a project               ok         ok         ok         U          F          U
+tasks: of somebody                ok         ok         ok         U          F          U
+tasks: after                      ok         ok         ok         U          F          U
+createTask                        ok         ok         ok         U          F          U
+updateTask                        ok         ok         ok         U          F          U
+updateTask: at a version          ok         ok         ok         U          F          U
+deleteTask                        ok         ok         ok         U          F          U
+updateTasks                       ok         ok         ok         U          F          U
+"""
+
+SCALE = {
+    "tasks": """
+    INSERT INTO tasks (tenant_id, id, title, description, status, due_date, project_id, assignee_id, created_by,
+        created_at, updated_at, deleted_at)
+    SELECT t.id, gen_random_uuid(), 'Task ' || md5(slug || n),
+        CASE WHEN n % 3 = 0 THEN repeat('What is to be done about it. ', 1 + n % 20) END,
+        CASE WHEN n % 20 = 0 THEN 'IN_PROGRESS' WHEN n % 10 = 1 THEN 'TODO' ELSE 'DONE' END,
+        CASE WHEN n % 5 > 0 THEN now() + (n - 4500) * interval '1 hour' END,
+        CASE WHEN n % 10 > 0 THEN p.ids[1 + n % 300] END, CASE WHEN n % 4 > 0 THEN m.ids[1 + n % 200] END, m.ids[1],
+        now() - n * interval '1 hour', now() - n * interval '1 minute', CASE WHEN n % 50 = 7 THEN now() END
+    FROM tenants t
+        JOIN (SELECT tenant_id, array_agg(id) FROM projects GROUP BY 1) p (tenant_id, ids) ON p.tenant_id = t.id
+        JOIN (SELECT tenant_id, array_agg(user_id) FROM memberships GROUP BY 1) m (tenant_id, ids)
+            ON m.tenant_id = t.id,
+        generate_series(1, 5000) n
+""",
+}
+
+CASES = DomainCases(
+    operations={
+        "task": {"id": case_objects.task},
+        "tasks": {"orderBy": {"field": "DUE_DATE"}},
+        "tasks: holding a text": {"filter": {"text": case_objects.text_in_task}},
+        "tasks: of a project": {"filter": {"projectId": case_objects.project}},
+        "tasks: of somebody": {"filter": {"assigneeId": case_objects.member}},
+        "tasks: after": {**PAGE, "after": case_objects.first_cursor("tasks", case_objects.task)},
+        "createTask": {
+            "input": {"title": secret_text, "projectId": case_objects.project, "assigneeId": case_objects.member}
+        },
+        "updateTask": {
+            "input": {
+                "id": case_objects.task,
+                "title": secret_text,
+                "projectId": case_objects.project,
+                "assigneeId": case_objects.member,
+            }
+        },
+        "updateTask: at a version": {"input": {"id": case_objects.task, "status": "DONE", "expectedVersion": 1}},
+        "deleteTask": {"input": {"id": case_objects.task}},
+        "updateTasks": {
+            "input": {
+                "tasks": [
+                    {"id": case_objects.task, "projectId": case_objects.project, "assigneeId": case_objects.member}
+                ]
+            }
+        },
+    },
+    nodes={"Task": case_objects.task},
+    outcomes=OUTCOMES,
+    collections={"tasks.TASKS": CollectionCase(tasks.TASKS, bulk_fixtures.some_tasks, 230)},
+    scale=SCALE,
+    insert_listed=insert_listed_rows(tasks.TASKS, "Task"),
+)

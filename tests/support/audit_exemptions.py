@@ -1,0 +1,18 @@
+"""The tables whose changes are not written into the audit log."""
+
+__all__ = ["EXEMPT"]
+
+EXEMPT = {
+    "article_words": "words that occur in what everybody may read; made from the articles",
+    "alembic_version": "the schema's revision; nobody's data",
+    "audit_log": "the log itself: append-only, and sealed in the feed",
+    "events": "append-only, and sealed in the feed: what happened, with who did it, is all that they are",
+    "feed": "positions of what is kept elsewhere; chained, so that a change is found",
+    "idempotency_keys": "forgotten after a day; what the call did is in the log",
+    "mailed_tokens": "a person's, in no tenant; digests of tokens that were mailed",
+    "sessions": "a person's, in no tenant; digests of refresh tokens, rotated all the time",
+    "throttles": "counters of tries, in no tenant",
+    "unsealed": "a queue that is emptied at once",
+    "users": "a person's, in no tenant; their name and address reach the log with the memberships that copy them",
+}
+"""The tables whose changes are not written down, and why. Whatever else there is must be audited."""

@@ -1,0 +1,139 @@
+"""What a domain tells the tests that ask the same of every domain.
+
+Each module of `graph.schema.DOMAINS` has a file of its name in tests/cases, with one value `CASES`. The tests find it
+by that name, and no table of theirs is edited. `tests.support.derived_cases.derive_cases` makes the whole value from
+the schema and the model where nothing about a domain is special; what is special is said in the file, field by field.
+"""
+
+import importlib
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from graph.schema import DOMAINS
+from services.queries.collection import Collection
+from tests.support.case_context import CaseBuilder
+from tests.support.factories import Person, World
+
+__all__ = [
+    "CASES_FILE",
+    "CASES_FOLDER",
+    "CODE_ABBREVIATIONS",
+    "ROLES",
+    "CollectionCase",
+    "DomainCases",
+    "all_cases",
+    "merged",
+    "read_matrix",
+]
+
+ROLES = ("owner", "admin", "member", "removed", "outsider", "nobody")
+"""Whoever may try an operation: `removed` was a member and has a token from before; `outsider` entered no tenant."""
+
+CODE_ABBREVIATIONS = {
+    "U": "UNAUTHENTICATED",
+    "F": "FORBIDDEN",
+    "CREDENTIALS": "INVALID_CREDENTIALS",
+    "INPUT": "BAD_USER_INPUT",
+    "TOKEN": "INVALID_TOKEN",
+    "EXISTS": "ALREADY_EXISTS",
+    "ILLEGAL": "ILLEGAL_TRANSITION",
+}
+CASES_FOLDER = "tests/cases"
+CASES_FILE = f"{CASES_FOLDER}/<domain>.py"
+
+MakeRows = Callable[[World, random.Random], Awaitable[Person]]
+InsertRows = Callable[[World], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class CollectionCase:
+    """Many rows of a collection to walk through: who makes them, and how many somebody sees (0: by chance)."""
+
+    collection: Collection
+    make: MakeRows
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainCases:
+    """What the shared tests try of one domain."""
+
+    operations: Mapping[str, Any] = field(default_factory=dict)
+    """By root field, and what is special about it (`tasks: of a project`), the arguments; whatever is callable is made
+    for the occasion."""
+    nodes: Mapping[str, CaseBuilder] = field(default_factory=dict)
+    """For each type with an id, what makes something of it."""
+    outcomes: str = ""
+    """What becomes of each operation, case by case: `ok`, `null` or a code (CODE_ABBREVIATIONS) for each of ROLES."""
+    forbidden_to_keys: AbstractSet[str] = frozenset()
+    """Cases that no API key opens, whatever its role."""
+    owner_outcomes: Mapping[str, str] = field(default_factory=dict)
+    """What an owner gets, by case, where it is not what they asked for."""
+    cannot_leak: Mapping[str, str] = field(default_factory=dict)
+    """Cases that leak nothing even without policies, each with its reason, where the arguments do not say it."""
+    collections: Mapping[str, CollectionCase] = field(default_factory=dict)
+    """By module and name (`tasks.TASKS`), many rows of each collection of the services."""
+    sort_columns: Mapping[str, str] = field(default_factory=dict)
+    """By order, the column that it goes by, where it is neither `X`, `X_key` nor `X_minor`."""
+    scale: Mapping[str, str] = field(default_factory=dict)
+    """By table, the statement that fills it as an old tenant has it, over the tenants that there are."""
+    selective: Mapping[str, Any] = field(default_factory=dict)
+    """By list and filter (`Query.tasks status`), a value that finds few rows at scale, or a query for one, where the
+    rarest value of the column does not."""
+    beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By list and filter, the filters without which it cannot be given."""
+    short_lists: Mapping[str, str] = field(default_factory=dict)
+    """Lists of so few rows that the planner sorts them, as it should, each with its reason."""
+    audited_columns: Mapping[str, str] = field(default_factory=dict)
+    """By audited table, the text column that the test changes, where it is not the first that holds any text."""
+    audited_rows: Mapping[str, Callable[[World], Awaitable[dict[str, Any]]]] = field(default_factory=dict)
+    """By audited table, the values of a new row, where they do not follow from the model."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """By type, where its lists are reached: a query for exactly one thing of it, where that is not the newest one."""
+    list_arguments: Mapping[str, str] = field(default_factory=dict)
+    """By list, the arguments that it cannot do without; they find all that there is."""
+    insert_listed: InsertRows | None = None
+    """Inserts three or more of everything that the owner of acme can list, the newest with a history of as many."""
+
+
+@cache
+def all_cases() -> dict[str, DomainCases]:
+    """Return the cases of every domain, in the order of the schema's domains."""
+    found = {}
+    for domain in DOMAINS:
+        name = domain.__name__.partition(".")[2]
+        try:
+            module = importlib.import_module(f"tests.cases.{name}")
+        except ModuleNotFoundError:
+            message = f"Write {CASES_FOLDER}/{name}.py with a value CASES (see tests/support/domain_cases.py)."
+            raise AssertionError(message) from None
+        found[name] = module.CASES
+    return found
+
+
+def merged(name: str) -> dict[str, Any]:
+    """Return one mapping of all domains together, in their order.
+
+    Raises:
+        AssertionError: two domains say something of the same.
+    """
+    found: dict[str, Any] = {}
+    for domain, cases in all_cases().items():
+        both = found.keys() & getattr(cases, name).keys()
+        assert not both, f"{CASES_FOLDER}/{domain}.py repeats `{name}` of another domain: {sorted(both)}"
+        found |= getattr(cases, name)
+    return found
+
+
+def read_matrix(text: str) -> dict[str, dict[str, str]]:
+    """Return the outcome of each case for each role, as a matrix writes them."""
+    written = [line for line in text.splitlines() if line.strip() and tuple(line.split()) != ROLES]
+    lines = [line.rsplit(maxsplit=len(ROLES)) for line in written]
+    return {
+        case: {role: CODE_ABBREVIATIONS.get(word, word) for role, word in zip(ROLES, words, strict=True)}
+        for case, *words in lines
+    }
