@@ -73,7 +73,7 @@ def compile_statement(operation: str) -> str:
     compiler = schema.create_schema().compiler
     assert compiler is not None
     given = {name: VALUES[name] for name in re.findall(r"\$(\w+):", operation)}
-    context = MagicMock(actor=Actor.of(who), fetch_compiled=run, execute_compiled=run)
+    context = MagicMock(actor=Actor.of(who), compiled=MagicMock(fetch=run, execute=run))
     answer = asyncio.run(compiler.execute(operation, None, given, context, may_change=True))
     assert answer.declined is None
     return str(run.call_args.args[0])
