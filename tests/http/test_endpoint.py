@@ -249,6 +249,19 @@ def test_client_address(peer: str | None, forwarded: str | None, expected: str |
     assert resolve_client_address(peer, forwarded, [ip_network("10.0.0.0/8")]) == expected
 
 
+@pytest.mark.parametrize("peer", ["203.0.113.7", "10.0.0.1", "::1"])
+def test_without_trusted_proxies_nobody_is_believed(peer: str) -> None:
+    for forwarded in ("1.1.1.1", "6.6.6.6, 1.1.1.1", "10.0.0.1"):
+        assert resolve_client_address(peer, forwarded, []) == peer
+
+
+async def test_by_default_the_client_is_who_connects(toy: Any) -> None:
+    await toy.post(TYPENAME)
+    peer = toy.calls[0].record.client_address
+    await toy.post(TYPENAME, x_forwarded_for="198.51.100.4")
+    assert toy.calls[1].record.client_address == peer != "198.51.100.4"
+
+
 async def test_record_names_the_client(make_toy: Any) -> None:
     toy = make_toy(trusted_proxies="203.0.113.0/24")
     await toy.post(TYPENAME, x_forwarded_for="198.51.100.4", user_agent="u" * 600)

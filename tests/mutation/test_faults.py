@@ -90,5 +90,5 @@ def test_noticed_is_what_makes_a_test_fail_and_runs(instead: str, kind: str) -> 
 def test_every_fault_is_noticed(record_property: Callable[[str, object], None]) -> None:
     outcomes = list(run_all(LISTED.faults))
     record_property("summary", summary(outcomes))
-    assert [o.fault.name for o in outcomes if o.kind == "no fault"] == [], "draw others"
+    assert [o.fault.name for o in outcomes if o.kind in {"no fault", "unclear"}] == [], "draw others"
     assert [o.fault.name for o in outcomes if o.kind == "not noticed" and not o.fault.equivalent] == []

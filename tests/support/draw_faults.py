@@ -1,10 +1,11 @@
 """Draw the faults that the suite must notice: `uv run python -m tests.support.draw_faults`.
 
 Each layer gets its share of them by its number of lines; within a layer, an operator is drawn, and then one of its
-places. What mypy refuses is no fault and is drawn anew. Those that are in the list and still apply stay; so after a
-change of the sources, the command replaces only what no longer applies.
+places. What mypy refuses is no fault and is drawn anew. Those that are in the list stay as long as their lines are
+somewhere; so after a change of the sources, the command replaces only what no longer applies.
 """
 
+import ast
 import random
 import re
 import shutil
@@ -12,14 +13,15 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from tests.support.fault_list import Fault, FaultList, NotApplicable, scope_of
+from tests.support.fault_list import Fault, FaultList, NotApplicable, name_of, names_of, scope_of
 from tests.support.fault_operators import OPERATORS, candidates
 from tests.support.source_files import ROOT, Source, sources
 
-__all__ = ["DRAWN", "LAYERS", "drawn_share", "is_drawn_from"]
+__all__ = ["DRAWN", "LAYERS", "drawn_share", "is_drawn_from", "still_applies"]
 
 DRAWN = 64
 LAYERS = ("services", "graph", "models", "migrations")
@@ -85,7 +87,8 @@ def _checked(folder: Path, batch: Sequence[Fault]) -> dict[str, str]:
     return found
 
 
-def _still_applies(fault: Fault) -> bool:
+def still_applies(fault: Fault) -> bool:
+    """Return whether the fault's lines are where it says."""
     try:
         fault.apply((ROOT / fault.file).read_text(encoding="utf-8"))
     except (NotApplicable, FileNotFoundError):
@@ -93,15 +96,43 @@ def _still_applies(fault: Fault) -> bool:
     return True
 
 
+def followed(fault: Fault) -> Fault | None:
+    """Return a fault whose lines have moved, where they are now; None if they are nowhere, or in several places."""
+    there = (
+        replace(fault, file=source.name, scope=scope)
+        for source in sources("atrium", *LAYERS)
+        if fault.before[0].strip() in source.text
+        for scope in _scopes(source)
+    )
+    found = [moved for moved in there if still_applies(moved)]
+    if len(found) != 1:
+        return None
+    [moved] = found
+    return moved if fault.operator not in OPERATORS else replace(moved, name=name_of(moved))
+
+
+def _scopes(source: Source) -> Iterator[str]:
+    """The constants, functions and methods of a file."""
+    for node in source.tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield from (f"{node.name}.{name}" for member in node.body for name in names_of(member))
+        else:
+            yield from names_of(node)
+
+
 def main(seed: int) -> None:
     """Bring the list to its full number."""
     listed = FaultList.read()
     listed.seed = seed
-    lost = [fault for fault in listed.faults if not _still_applies(fault)]
-    for fault in lost:
-        sys.stdout.write(f"no longer applies: {fault.name}\n")
-    by_hand = [fault for fault in listed.faults if fault.operator not in OPERATORS]
-    kept = [fault for fault in listed.faults if fault not in lost and fault not in by_hand]
+    by_hand, kept = [], []
+    for fault in listed.faults:
+        there = fault if still_applies(fault) else followed(fault)
+        if there is None:
+            sys.stdout.write(f"no longer applies: {fault.name}\n")
+        if fault.operator not in OPERATORS:
+            by_hand.append(there or fault)
+        elif there is not None:
+            kept.append(there)
     dice = random.Random(seed)
     while True:
         new: list[Fault] = []

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-__all__ = ["LIST", "Fault", "FaultList", "NotApplicable", "dedent", "scope_of"]
+__all__ = ["LIST", "Fault", "FaultList", "NotApplicable", "dedent", "name_of", "names_of", "scope_of"]
 
 LIST = Path(__file__).parents[1] / "mutation" / "faults.json"
 
@@ -84,6 +84,11 @@ def dedent(lines: list[str]) -> list[str]:
     return [line[size:] if not line[:size].strip() else line for line in lines]
 
 
+def name_of(fault: Fault) -> str:
+    """Return the name of a fault that was drawn."""
+    return f"{fault.file} {fault.scope}: {fault.operator}"
+
+
 def scope_of(text: str, name: str) -> tuple[int, int]:
     """Return the first line of a function, class or constant, counted from 0, and the one after its last.
 
@@ -93,7 +98,7 @@ def scope_of(text: str, name: str) -> tuple[int, int]:
     nodes: list[ast.stmt] = ast.parse(text).body
     found: ast.stmt | None = None
     for part in name.split("."):
-        found = next((node for node in nodes if part in _names(node)), None)
+        found = next((node for node in nodes if part in names_of(node)), None)
         if found is None or found.end_lineno is None:
             raise NotApplicable(f"there is no {name}")
         nodes = getattr(found, "body", [])
@@ -102,7 +107,8 @@ def scope_of(text: str, name: str) -> tuple[int, int]:
     return found.lineno - 1, found.end_lineno
 
 
-def _names(node: ast.stmt) -> list[str]:
+def names_of(node: ast.stmt) -> list[str]:
+    """Return what a statement defines: a function, a class, or constants."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [node.name]
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
