@@ -27,7 +27,7 @@ from services.permissions import TENANT_ID, Actor, Permission, require_permissio
 from services.queries.collection import Collection, SortOrder
 from services.tenants import user_id_of_member
 from services.validation import Validator, validating
-from services.writes.idempotency import once
+from services.writes.idempotency import key_scope, once
 from services.writes.row_update import RowUpdate, apply_update
 from services.writes.rows import (
     delete_row,
@@ -59,7 +59,7 @@ async def create(
         async with unique_violation_as(UNIQUE_CONSTRAINTS):
             return (await insert_row(session, actor, {type}, columns)).id
 
-    row_id = await once(session, actor, "create{type}", idempotency_key, values, make)
+    row_id = await once(session, actor, key_scope("create", {type}), idempotency_key, values, make)
     return await get_row(session, actor, {type}, row_id{where})
 
 
