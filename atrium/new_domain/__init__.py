@@ -52,7 +52,6 @@ def _new_files(root: Path, spec: DomainSpec) -> dict[str, str]:
         f"graph/{table}.py": graphql.graph_text(spec),
         f"tests/cases/{table}.py": tests.cases_text(spec),
         f"tests/services/test_{table}.py": tests.service_test_text(spec),
-        f"tests/api/test_{table}.py": tests.api_test_text(spec),
     }
 
 
