@@ -9,6 +9,7 @@ from typing import Any
 
 from atrium import health, http, mail, migrate
 from atrium.http.consistency import ConsistencyTokens
+from atrium.http.operation_request import bearer_token
 from atrium.http.responses import RequestRefused
 from atrium.metrics import Metrics
 from atrium.settings import Settings, SettingsError
@@ -47,7 +48,11 @@ class Components:
     schema: schema.Schema
 
     async def build_context(self, request: http.OperationRequest) -> Context:
-        """The context of one operation; whoever brings no valid token is nobody."""
+        """The context of one operation; whoever brings no valid token is nobody.
+
+        Raises:
+            RequestRefused: a key cannot be looked up now, or the token that opens a WebSocket is not valid.
+        """
         record = request.record
         extensions: dict[str, Any] = {}
         client = Identity(
@@ -58,6 +63,8 @@ class Components:
             try:
                 identity, expires_at = await self._authenticate(authorization, client)
             except (security.InvalidAccessToken, errors.InvalidToken):
+                if request.connects:
+                    raise RequestRefused("UNAUTHENTICATED", "This access token is not valid, or no longer.") from None
                 has_invalid_token = True
         return Context(
             self.database,
@@ -74,7 +81,9 @@ class Components:
 
     async def _authenticate(self, authorization: str, client: Identity) -> tuple[Identity, datetime | None]:
         """Who a bearer token or an API key stands for, and when it ends."""
-        token = authorization.removeprefix("Bearer ").strip()
+        token = bearer_token(authorization)
+        if token is None:
+            raise errors.InvalidToken
         if not is_api_key(token):
             claims = self.auth.tokens.read(token)
             identity = Identity(

@@ -2,8 +2,9 @@
 
 import asyncio
 import gc
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ SCHEMA_FILE = ROOT / "schema.graphql"
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(stderr=True, highlight=False)
+log = logging.getLogger("atrium")
 
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
@@ -225,10 +227,17 @@ def _set_active(email: str | None, tenant: str | None, *, active: bool) -> None:
 
 @contextmanager
 def _open_database(*, serving: bool = False, **changes: Any) -> Iterator[tuple[Settings, startup_checks.DatabaseUrls]]:
-    """The settings and a database that runs; a fault of either ends the command with one sentence."""
+    """The settings and a database that runs; a fault of either ends the command with one sentence.
+
+    A server in production writes nothing but lines of its log, from the first one on.
+    """
+    logs_only = False
     try:
-        settings = startup_checks.with_signing_key(_load_settings(serving=serving, **changes))
-        with console.status("Starting the database"):
+        settings = load_settings().model_copy(update=changes)
+        if logs_only := serving and settings.is_production:
+            logs.configure(settings.log_level, production=True)
+        settings = startup_checks.with_signing_key(settings.require_servable() if serving else settings)
+        with nullcontext() if logs_only else console.status("Starting the database"):
             database = startup_checks.open_database(settings)
             urls = database.__enter__()
         try:
@@ -236,7 +245,10 @@ def _open_database(*, serving: bool = False, **changes: Any) -> Iterator[tuple[S
         finally:
             database.__exit__(None, None, None)
     except SettingsError as error:
-        console.print(str(error), style="red", soft_wrap=True)
+        if logs_only:
+            log.error(str(error))  # noqa: TRY400  # the sentence says it all, and a trace nothing
+        else:
+            console.print(str(error), style="red", soft_wrap=True)
         raise typer.Exit(1) from None
 
 
@@ -248,14 +260,10 @@ def _run_server(settings: Settings, urls: startup_checks.DatabaseUrls) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 50)
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="on", **http.uvicorn_options(settings)))
-    _print_addresses(settings, embedded=urls.is_embedded)
+    server = http.Server(uvicorn.Config(app, lifespan="on", **http.uvicorn_options(settings)), app.shutdown)
+    if not settings.is_production:
+        _print_addresses(settings, embedded=urls.is_embedded)
     server.run()
-
-
-def _load_settings(*, serving: bool, **changes: Any) -> Settings:
-    settings = load_settings().model_copy(update=changes)
-    return settings.require_servable() if serving else settings
 
 
 def _print_addresses(settings: Settings, *, embedded: bool) -> None:
@@ -263,7 +271,7 @@ def _print_addresses(settings: Settings, *, embedded: bool) -> None:
     lines = [f"Atrium serves {address}/graphql"]
     if settings.graphiql_enabled:
         lines.append(f"GraphiQL       {address}/graphiql")
-    if embedded and not settings.is_production:
+    if embedded:
         lines.append(
             f"Log in as      {demo_data.OWNER_EMAIL}, password {demo_data.PASSWORD}, tenant {demo_data.TENANT_SLUG}"
         )

@@ -33,7 +33,8 @@ class RequestRecord:
     The HTTP layer creates it. Whoever runs the operation fills in `operation_name`, `operation_type`,
     `tenant_id`, `user_id`, `executor` and `statements` (how many the database was sent). `outcome` is `ok` for an
     answer without errors, `error` for one with data and errors, `refused` where nothing was executed, `timeout`,
-    `internal` for a fault of Atrium's, `abandoned` when the client went away. `duration` is in seconds.
+    `internal` for a fault of Atrium's, `abandoned` when the client went away. `duration` is in seconds; `is_arriving`
+    is true while the body is read.
     """
 
     request_id: str
@@ -47,6 +48,7 @@ class RequestRecord:
     user_id: object = None
     statements: int = 0
     executor: Executor | None = None
+    is_arriving: bool = False
     status: int = 0
     outcome: RequestOutcome = "ok"
     started: float = field(default_factory=time.perf_counter)
@@ -128,7 +130,10 @@ def _is_logged(record: logging.LogRecord) -> bool:
     # The server's line of a handshake holds the query string, which may hold anything. The socket's own line
     # says the rest.
     message = str(record.msg)
-    return not message.startswith('%s - "WebSocket') and message not in {"connection open", "connection closed"}
+    return not message.startswith(('%s - "WebSocket', "connection rejected")) and message not in {
+        "connection open",
+        "connection closed",
+    }
 
 
 def configure(level: str, *, production: bool, stream: TextIO | None = None) -> None:

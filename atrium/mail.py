@@ -1,6 +1,6 @@
-"""What carries letters: the log in development, a mail server by SMTP, or nothing.
+"""What carries e-mails: the log in development, a mail server by SMTP, or nothing.
 
-Whoever posts a letter never waits for it, and never learns what became of it; the log does. The number of letters that
+Whoever posts an e-mail never waits for it, and never learns what became of it; the log does. The number of e-mails that
 wait is bounded, and so are the tries of each and the time of each try.
 """
 
@@ -21,14 +21,14 @@ __all__ = ["ConsoleTransport", "MailTransport", "SmtpTransport", "build_transpor
 
 log = logging.getLogger("atrium.mail")
 
-KEPT_MESSAGES = 100  # letters that are remembered in development
-MAX_WAITING = 2_000  # letters at most; a call may invite a thousand people
+KEPT_MESSAGES = 100  # e-mails that are remembered in development
+MAX_WAITING = 2_000  # e-mails at most; a call may invite a thousand people
 MAX_CONNECTIONS = 4  # connections to the mail server
 MAX_ATTEMPTS = 3
 ATTEMPT_SECONDS = 10.0
 RETRY_DELAY_SECONDS = 2.0  # before the second try; twice as long before the third
-FIRST_PERMANENT_CODE = 500  # a code from which on the server will never take the letter
-SHUTDOWN_SECONDS = 5.0  # that letters get which are under way when the process ends
+FIRST_PERMANENT_CODE = 500  # a code from which on the server will never take the e-mail
+SHUTDOWN_SECONDS = 5.0  # that e-mails get which are under way when the process ends
 
 
 class MailTransport(Mailer, Protocol):
@@ -42,14 +42,14 @@ class MailTransport(Mailer, Protocol):
 
 
 def build_transport(settings: Settings) -> MailTransport:
-    """What the settings say that letters are carried by."""
+    """What the settings say that e-mails are carried by."""
     if settings.smtp_url is not None:
         return SmtpTransport(settings.smtp_url.get_secret_value(), settings.mail_from)
     return NullTransport() if settings.is_production else ConsoleTransport()
 
 
 class ConsoleTransport:
-    """Writes letters to the log, tokens and all, and remembers the last ones: for development."""
+    """Writes e-mails to the log, tokens and all, and remembers the last ones: for development."""
 
     def __init__(self) -> None:
         self.messages: deque[OutgoingEmail] = deque(maxlen=KEPT_MESSAGES)
@@ -67,7 +67,7 @@ class ConsoleTransport:
 
 
 class NullTransport:
-    """Drops letters, and says so once: in production, nothing that opens an account may reach the log."""
+    """Drops e-mails, and says so once: in production, nothing that opens an account may reach the log."""
 
     def send_later(self, email: OutgoingEmail) -> None:
         """Drop it."""
@@ -81,7 +81,7 @@ class NullTransport:
 
 
 class SmtpTransport:
-    """Hands letters to a mail server.
+    """Hands e-mails to a mail server.
 
     `smtps` is TLS from the first byte. With `smtp`, TLS is used where the server offers it, and demanded before a
     password is sent.
@@ -94,8 +94,8 @@ class SmtpTransport:
 
         Args:
             url: `smtp://user:password@host:port`.
-            sender: who letters are from.
-            max_waiting: letters at most that wait; what is more is dropped.
+            sender: who e-mails are from.
+            max_waiting: e-mails at most that wait; what is more is dropped.
             retry_delay: seconds before the second try.
         """
         parts = urlsplit(url)
@@ -142,13 +142,13 @@ class SmtpTransport:
             except asyncio.CancelledError:
                 self._log_discarded(email, "the process ended")
                 raise
-            except Exception:  # whatever one letter does, the next one is sent
-                log.exception("a letter was not sent")
+            except Exception:  # whatever one e-mail does, the next one is sent
+                log.exception("an e-mail was not sent")
             finally:
                 self._queue.task_done()
 
     async def _send(self, email: OutgoingEmail) -> None:
-        """Send one letter, in some tries at most."""
+        """Send one e-mail, in some tries at most."""
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 async with asyncio.timeout(2 * ATTEMPT_SECONDS):  # the library's own bound is for each step of a try
@@ -162,7 +162,7 @@ class SmtpTransport:
                 return
 
     def _build_message(self, email: OutgoingEmail) -> EmailMessage:
-        """The letter in the form of RFC 5322; one whose headers could be read as more than one is a ValueError."""
+        """The e-mail in the form of RFC 5322; one whose headers could be read as more than one is a ValueError."""
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._sender, email.to, email.subject
         message["Date"], message["Auto-Submitted"] = formatdate(), "auto-generated"
@@ -172,10 +172,10 @@ class SmtpTransport:
 
     def _log_discarded(self, email: OutgoingEmail, why: str) -> None:
         # Neither the address nor the text: the one is somebody's, and the other opens their account.
-        log.warning("a letter was not sent", extra={"fields": {"subject": email.subject, "why": why}})
+        log.warning("an e-mail was not sent", extra={"fields": {"subject": email.subject, "why": why}})
 
 
 def _is_permanent(error: Exception) -> bool:
-    """Whether the server has said that it will never take this letter."""
+    """Whether the server has said that it will never take this e-mail."""
     refused = error.recipients[0] if isinstance(error, aiosmtplib.SMTPRecipientsRefused) else error
     return isinstance(refused, aiosmtplib.SMTPResponseException) and refused.code >= FIRST_PERMANENT_CODE

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -33,6 +33,7 @@ class Metrics:
     """
 
     def __init__(self, pool_usage: PoolUsage | None = None) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and nothing reads them
         self.registry = CollectorRegistry()
         operations = Counter(
             "atrium_operations",

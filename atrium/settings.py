@@ -24,6 +24,7 @@ MIN_SECRET_ALPHABET = 8
 
 _DRIVER = "postgresql+asyncpg"
 _PEM = re.compile(r"-----BEGIN [^-]+-----.+?-----END [^-]+-----", re.DOTALL)
+_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _LIMITS = Limits()
 
 Network = IPv4Network | IPv6Network
@@ -87,6 +88,18 @@ def _split_keys(value: object) -> object:
 
 
 DatabaseUrl = Annotated[SecretStr, BeforeValidator(_database_url)]
+
+
+def _header_names(value: object) -> object:
+    """The items of such a list in lower case, each the name of a header."""
+    names = _split(value)
+    if isinstance(names, tuple):
+        names = tuple(name.lower() for name in names)
+        if not all(_HEADER_NAME.fullmatch(name) for name in names):
+            raise ValueError("must be names of headers, separated by commas")
+    return names
+
+
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -177,7 +190,35 @@ class Settings(BaseModel):
     request_timeout_seconds: float = Field(
         60.0, gt=0, le=3600, description="Longest time to the beginning of an answer; then it is cancelled."
     )
+    header_limit_bytes: int = Field(
+        16_384, ge=1024, le=1_048_576, description="Most bytes of a request's first line and headers together."
+    )
+    header_limit_count: int = Field(100, ge=10, le=10_000, description="Most headers of a request.")
+    header_timeout_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=3600,
+        description="Longest time from a connection's or a request's first byte to the end of its "
+        "headers; a connection on which nothing is sent is closed as late.",
+    )
+    keep_alive_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        description="How long a connection is kept for the next request. Behind a balancer, set "
+        "more than it keeps its own connections.",
+    )
+    connections_per_address: int = Field(
+        2000, ge=1, description="Most connections from one address; those of `ATRIUM_TRUSTED_PROXIES` are not counted."
+    )
     body_limit_bytes: int = Field(262_144, ge=1024, description="Largest request body and largest WebSocket message.")
+    shutdown_seconds: float = Field(
+        30.0,
+        ge=0,
+        le=3600,
+        description="How long requests may take that are under way when the process is told to end; then they are "
+        "cancelled, and answered with `SERVICE_UNAVAILABLE`.",
+    )
     limit_depth: int = Field(_LIMITS.depth, ge=1, description="Deepest nesting of fields in a document.")
     limit_aliases: int = Field(_LIMITS.aliases, ge=0, description="Most aliases in a document.")
     limit_directives: int = Field(_LIMITS.directives, ge=0, description="Most directives in a document.")
@@ -195,6 +236,12 @@ class Settings(BaseModel):
         None,
         description="Origins whose pages may call, separated by commas. "
         "Unset: any port of localhost in development, none in production.",
+    )
+    cors_headers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_header_names)] = Field(
+        (), description="Request headers that these pages may send besides the usual ones, separated by commas."
+    )
+    cors_credentials: bool = Field(
+        False, description="Whether the pages of `ATRIUM_CORS_ORIGINS` may send and be given cookies: `on` or `off`."
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Networks whose `X-Forwarded-For` is believed, separated by commas."
@@ -237,8 +284,8 @@ class Settings(BaseModel):
         """These settings, if a server may start with them.
 
         Raises:
-            SettingsError: one database URL without the other, or in production a missing or weak key, or mail without
-                an address for its links.
+            SettingsError: one database URL without the other, credentials for origins that are not named, or in
+                production a missing or weak key, or mail without an address for its links.
         """
         if (self.database_url is None) != (self.database_owner_url is None):
             raise SettingsError(
@@ -257,6 +304,8 @@ class Settings(BaseModel):
                 f"{PREFIX}SECRET_KEY is too weak for production: "
                 f"it takes {MIN_SECRET_LENGTH} random characters or more."
             )
+        if self.cors_credentials and (not self.cors_origins or "*" in self.cors_origins):
+            raise SettingsError(f"{PREFIX}CORS_CREDENTIALS needs {PREFIX}CORS_ORIGINS, each origin by its name.")
         if self.is_production and self.smtp_url is not None and self.public_url is None:
             raise SettingsError(f"{PREFIX}SMTP_URL needs {PREFIX}PUBLIC_URL, where the links in mail lead to.")
         return self

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from graph.accounts import SessionsEnded
 from graph.fields.descriptions import input_type, object_type, result_union
+from graph.fields.domain import Domain
 from graph.fields.errors import (
     AlreadyExists,
     IllegalTransition,
@@ -18,7 +19,7 @@ from graph.fields.mutations import mutation_without_transaction
 from graph.runtime.context import Context
 from services import account_recovery
 
-__all__ = ["MUTATIONS", "EmailVerified", "MailRequested"]
+__all__ = ["DOMAIN", "EmailVerified", "MailRequested"]
 
 
 @object_type
@@ -166,10 +167,12 @@ async def verify_email(context: Context, input: VerifyEmailInput) -> EmailVerifi
     return EmailVerified(email=await account_recovery.verify_email(context, context.auth, origin, **to_kwargs(input)))
 
 
-MUTATIONS = [
-    request_password_reset,
-    reset_password,
-    request_email_verification,
-    request_email_change,
-    verify_email,
-]
+DOMAIN = Domain(
+    mutations=[
+        request_password_reset,
+        reset_password,
+        request_email_verification,
+        request_email_change,
+        verify_email,
+    ]
+)

@@ -10,6 +10,7 @@ import models
 from graph.fields.columns import column
 from graph.fields.connection import Connection
 from graph.fields.descriptions import input_type, object_type, result_union
+from graph.fields.domain import Domain
 from graph.fields.errors import (
     AlreadyExists,
     InvalidCredentials,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from graph.api_keys import ApiKey
     from graph.tenants import Membership, ReceivedInvitation, Tenant
 
-__all__ = ["MUTATIONS", "LoginSession", "Queries", "Session", "SessionsEnded", "Viewer"]
+__all__ = ["DOMAIN", "LoginSession", "Queries", "Session", "SessionsEnded", "Viewer"]
 
 
 @backed_by(sessions.SESSIONS)
@@ -54,7 +55,7 @@ class LoginSession(Node):
     """True if this session is the one that sent the request."""
 
 
-@backed_by(accounts.VIEWERS)
+@backed_by(accounts.VIEWERS, is_node=False)
 class Viewer:
     """The logged-in account that sends the request; visible only to itself, and not available with an API key."""
 
@@ -318,14 +319,17 @@ async def logout_everywhere(session: WriteSession, actor: Actor) -> SessionsEnde
     return SessionsEnded(count=await sessions.logout_everywhere(session, actor))
 
 
-MUTATIONS = [
-    register,
-    login,
-    refresh,
-    logout,
-    logout_everywhere,
-    switch_tenant,
-    change_password,
-    update_viewer,
-    revoke_session,
-]
+DOMAIN = Domain(
+    queries=Queries,
+    mutations=[
+        register,
+        login,
+        refresh,
+        logout,
+        logout_everywhere,
+        switch_tenant,
+        change_password,
+        update_viewer,
+        revoke_session,
+    ],
+)

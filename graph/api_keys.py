@@ -9,6 +9,7 @@ from strawberry import UNSET
 import models
 from graph.fields.connection import Connection
 from graph.fields.descriptions import input_type, object_type, result_union
+from graph.fields.domain import Domain
 from graph.fields.errors import InvalidInput, NotFound
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation, mutation_without_transaction
@@ -24,7 +25,7 @@ from services.permissions import Actor
 if TYPE_CHECKING:
     from graph.tenants import User
 
-__all__ = ["MUTATIONS", "ApiKey", "Queries"]
+__all__ = ["DOMAIN", "ApiKey", "Queries"]
 
 
 @backed_by(api_keys.API_KEYS)
@@ -114,4 +115,4 @@ async def revoke_api_key(session: WriteSession, actor: Actor, input: RevokeApiKe
     return await api_keys.revoke(session, actor, **to_kwargs(input))
 
 
-MUTATIONS = [create_api_key, revoke_api_key]
+DOMAIN = Domain(queries=Queries, mutations=[create_api_key, revoke_api_key])

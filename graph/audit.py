@@ -1,48 +1,42 @@
 """The audit log in GraphQL."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import datetime
 from enum import Enum
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import strawberry
 from strawberry import UNSET
-from strawberry.types.base import StrawberryObjectDefinition
-from strawberry.utils.str_converters import to_camel_case
 
 import models
-from graph.fields.columns import Column, column
+from graph.fields.columns import column
 from graph.fields.connection import Connection, OrderDirection
 from graph.fields.declared import NODE_TYPES, DeclaredField
 from graph.fields.descriptions import enum, input_type, object_type
+from graph.fields.domain import Domain
 from graph.fields.inputs import any_id, id_of
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import ToOne, connection, to_one
+from graph.fields.row_changes import api_name, changed_columns, fields_by_column, row_global_id
 from graph.fields.scalars import JSON, to_global_id
 from models import AuditAction
-from models.base import Model, table_of
+from models.base import Model
 from services import audit
 
 if TYPE_CHECKING:
     from graph.tenants import User
 
 __all__ = [
+    "DOMAIN",
     "AuditEntry",
     "AuditEntryFilter",
     "AuditEntryOrder",
     "FieldChange",
     "Queries",
-    "changed_fields",
-    "row_global_id",
 ]
 
 enum(AuditAction)
-
-HIDDEN_COLUMNS = {"id", "tenant_id", "version", "updated_at"}
-"""Columns that are no news: what the entry says itself, and what moves with every change."""
 
 
 @object_type
@@ -64,8 +58,8 @@ class ChangesField(DeclaredField):
 
     async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Name them as the schema does, and turn what points at something into its id."""
-        fields = _fields_by_column(info.schema, source.table_name)
-        return await asyncio.gather(*(_field_change(info, source, name, fields) for name in _changed_columns(source)))
+        fields = fields_by_column(info.schema, source.table_name)
+        return await asyncio.gather(*(_field_change(info, source, name, fields) for name in changed_columns(source)))
 
 
 class RowIdField(DeclaredField):
@@ -87,42 +81,6 @@ class VersionField(DeclaredField):
 def _declare(kind: type[DeclaredField]) -> Any:
     """A field of that kind; any, as far as its annotation is concerned."""
     return kind()
-
-
-@backed_by(audit.AUDIT)
-class AuditEntry(Node):
-    """An entry of the tenant's audit log: one change of one object, with who made it, when and from where.
-
-    Admins and owners see all entries; members see those of tasks, products, documents and articles that they may see.
-    """
-
-    table: str = column("table_name")
-    """Name of the database table of the changed object, such as `tasks`."""
-    row_id: strawberry.ID = _declare(RowIdField)
-    """Global ID of the object that the audit entry is about, even if the object no longer exists."""
-    action: AuditAction
-    """Action that the audit entry records, such as UPDATE."""
-    actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")
-    """Actor of the change: the member who made it, or who created the API key that made it; null if nobody was logged
-    in, such as for a change by an operator."""
-    changes: list[FieldChange] = _declare(ChangesField)
-    """Changed fields with their values before and after; all fields if the object was created or deleted. Empty once
-    the object has been purged."""
-    version: int | None = _declare(VersionField)
-    """Version of the object after this change, or its last version if this change deleted it; null if the object has no
-    version or has been purged."""
-    request_id: str | None
-    """ID of the HTTP request that made the change; visible to admins and owners, null for others."""
-    operation: str
-    """Operation that made the change: the name of the mutation, such as `createTask`; empty if an operator made the
-    change."""
-    ip: str | None
-    """IP address of the client that made the change; null if unknown. Visible to admins and owners, null for others."""
-    user_agent: str | None
-    """`User-Agent` header of the client that made the change; null if none was sent. Visible to admins and owners, null
-    for others."""
-    created_at: datetime
-    """Date and time the audit entry was created (UTC), which is the time of the change."""
 
 
 def _is_known(type_name: str) -> bool:
@@ -168,28 +126,48 @@ class AuditEntryOrder:
     """Direction in which audit entries are sorted; ascending (ASC) if omitted."""
 
 
+@backed_by(audit.AUDIT, filter=AuditEntryFilter, order=AuditEntryOrder)
+class AuditEntry(Node):
+    """An entry of the tenant's audit log: one change of one object, with who made it, when and from where.
+
+    Admins and owners see all entries; members see those of tasks, products, documents and articles that they may see.
+    """
+
+    table: str = column("table_name")
+    """Name of the database table of the changed object, such as `tasks`."""
+    row_id: strawberry.ID = _declare(RowIdField)
+    """Global ID of the object that the audit entry is about, even if the object no longer exists."""
+    action: AuditAction
+    """Action that the audit entry records, such as UPDATE."""
+    actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")
+    """Actor of the change: the member who made it, or who created the API key that made it; null if nobody was logged
+    in, such as for a change by an operator."""
+    changes: list[FieldChange] = _declare(ChangesField)
+    """Changed fields with their values before and after; all fields if the object was created or deleted. Empty once
+    the object has been purged."""
+    version: int | None = _declare(VersionField)
+    """Version of the object after this change, or its last version if this change deleted it; null if the object has no
+    version or has been purged."""
+    request_id: str | None
+    """ID of the HTTP request that made the change; visible to admins and owners, null for others."""
+    operation: str
+    """Operation that made the change: the name of the mutation, such as `createTask`; empty if an operator made the
+    change."""
+    ip: str | None
+    """IP address of the client that made the change; null if unknown. Visible to admins and owners, null for others."""
+    user_agent: str | None
+    """`User-Agent` header of the client that made the change; null if none was sent. Visible to admins and owners, null
+    for others."""
+    created_at: datetime
+    """Date and time the audit entry was created (UTC), which is the time of the change."""
+
+
 @object_type
 class Queries:
     """The audit log at the root."""
 
-    audit_log: Connection[AuditEntry] = connection(audit.FULL_LOG)
+    audit_log: Connection[AuditEntry] = connection(audit.FULL_LOG, filter=AuditEntryFilter, order=AuditEntryOrder)
     """Audit entries of all changes in the tenant, newest first by default; for admins and owners."""
-
-
-def row_global_id(entry: models.AuditEntry) -> str:
-    """The id of the row that an entry is about, as its type writes it, or after its table if it has no type."""
-    return to_global_id(_type_name_of(entry.table_name) or entry.table_name, entry.row_id)
-
-
-def changed_fields(info: Any, entry: models.AuditEntry) -> list[str]:
-    """The names of the fields that an entry changed."""
-    fields = _fields_by_column(info.schema, entry.table_name)
-    return [_api_name(name, fields) for name in _changed_columns(entry)]
-
-
-def _changed_columns(entry: models.AuditEntry) -> Iterator[str]:
-    values = {**(entry.old_values or {}), **(entry.new_values or {})}
-    return (name for name in values if name not in HIDDEN_COLUMNS)
 
 
 async def _field_change(
@@ -199,12 +177,7 @@ async def _field_change(
     field = fields.get(name)
     if isinstance(field, ToOne):
         before, after = await _referenced_id(info, field, before), await _referenced_id(info, field, after)
-    return FieldChange(field=_api_name(name, fields), before=before, after=after)
-
-
-def _api_name(name: str, fields: dict[str, DeclaredField]) -> str:
-    field = fields.get(name)
-    return to_camel_case(field.python_name if isinstance(field, Column) else name)
+    return FieldChange(field=api_name(name, fields), before=before, after=after)
 
 
 async def _referenced_id(info: Any, field: ToOne, value: str | None) -> Any:
@@ -217,17 +190,4 @@ async def _referenced_id(info: Any, field: ToOne, value: str | None) -> Any:
     return None if row is None else to_global_id(field.target.name, row.id)
 
 
-@cache
-def _type_name_of(table: str) -> str | None:
-    """The type whose rows a table holds."""
-    return next((d.name for d in NODE_TYPES.values() if table_of(d.collection.model).name == table), None)
-
-
-@cache
-def _fields_by_column(schema: Any, table: str) -> dict[str, DeclaredField]:
-    """The declared fields of a table's type, by their columns."""
-    type_ = schema.get_type_by_name(_type_name_of(table) or "")
-    if not isinstance(type_, StrawberryObjectDefinition):
-        return {}
-    declared_fields = [field for field in type_.fields if isinstance(field, Column | ToOne)]
-    return {field.column or field.python_name: field for field in declared_fields}
+DOMAIN = Domain(queries=Queries)

@@ -13,6 +13,7 @@ from graph import audit, subscriptions
 from graph.fields.as_of import by_id_as_of
 from graph.fields.connection import Connection, OrderDirection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.domain import Domain
 from graph.fields.errors import (
     AlreadyExists,
     IdempotencyConflict,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from graph.tenants import User
 
 __all__ = [
-    "MUTATIONS",
+    "DOMAIN",
     "Document",
     "DocumentChange",
     "DocumentFilter",
@@ -46,38 +47,6 @@ __all__ = [
     "TrashFilter",
     "TrashOrder",
 ]
-
-
-@backed_by(documents.DOCUMENTS)
-class Document(Node):
-    """A document of the tenant, a text that all members can read and change.
-
-    After deletion a document stays in the trash until it is restored or purged, and appears only in the query `trash`.
-    """
-
-    title: str
-    """Title of the document, 1 to 200 characters; unique among the documents of the same project, or of no project,
-    that are not in the trash."""
-    content: str
-    """Content of the document, at most 100,000 characters."""
-    project: Annotated["Project", strawberry.lazy("graph.projects")] | None = to_one("project_id")
-    """Project that the document belongs to; null if none, or if the project is in the trash."""
-    created_by: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
-    """Member who created the document, even if they have since left the tenant."""
-    created_at: datetime
-    """Date and time the document was created (UTC)."""
-    updated_at: datetime
-    """Date and time the document was last changed (UTC)."""
-    version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
-    deleted_at: datetime | None
-    """Date and time the document was moved to the trash (UTC); null if the document is not in the trash."""
-    deleted_by: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("deleted_by", key="user_id")
-    """Member who moved the document, or its project, to the trash; null if the document is not in the trash."""
-    history: Connection[audit.AuditEntry] = to_many("row_id")
-    """Audit entries of the document, newest first by default; `revertDocument` restores the state of the document after
-    one of them."""
 
 
 @input_type
@@ -113,6 +82,38 @@ class DocumentOrder:
     """Field by which documents are sorted."""
     direction: OrderDirection = OrderDirection.ASC
     """Direction in which documents are sorted; ascending (ASC) if omitted."""
+
+
+@backed_by(documents.DOCUMENTS, filter=DocumentFilter, order=DocumentOrder)
+class Document(Node):
+    """A document of the tenant, a text that all members can read and change.
+
+    After deletion a document stays in the trash until it is restored or purged, and appears only in the query `trash`.
+    """
+
+    title: str
+    """Title of the document, 1 to 200 characters; unique among the documents of the same project, or of no project,
+    that are not in the trash."""
+    content: str
+    """Content of the document, at most 100,000 characters."""
+    project: Annotated["Project", strawberry.lazy("graph.projects")] | None = to_one("project_id")
+    """Project that the document belongs to; null if none, or if the project is in the trash."""
+    created_by: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
+    """Member who created the document, even if they have since left the tenant."""
+    created_at: datetime
+    """Date and time the document was created (UTC)."""
+    updated_at: datetime
+    """Date and time the document was last changed (UTC)."""
+    version: int
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
+    deleted_at: datetime | None
+    """Date and time the document was moved to the trash (UTC); null if the document is not in the trash."""
+    deleted_by: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("deleted_by", key="user_id")
+    """Member who moved the document, or its project, to the trash; null if the document is not in the trash."""
+    history: Connection[audit.AuditEntry] = to_many("row_id")
+    """Audit entries of the document, newest first by default; `revertDocument` restores the state of the document after
+    one of them."""
 
 
 @input_type
@@ -152,7 +153,7 @@ class Queries:
     document did not exist or was in the trash at that time, or has been purged since."""
     documents: Connection[Document] = connection()
     """Documents of the tenant that are not in the trash, newest first by default."""
-    trash: Connection[Document] = connection(TRASH, input_prefix="Trash")
+    trash: Connection[Document] = connection(TRASH, filter=TrashFilter, order=TrashOrder)
     """Documents of the tenant that are in the trash, most recently deleted first by default."""
 
 
@@ -344,4 +345,8 @@ async def revert_document(session: WriteSession, actor: Actor, input: RevertDocu
     return await documents.revert(session, actor, **to_kwargs(input))
 
 
-MUTATIONS = [create_document, update_document, delete_document, restore_document, purge_document, revert_document]
+DOMAIN = Domain(
+    queries=Queries,
+    mutations=[create_document, update_document, delete_document, restore_document, purge_document, revert_document],
+    subscriptions=Subscriptions,
+)

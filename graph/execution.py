@@ -126,7 +126,7 @@ class OperationExtension(SchemaExtension):
         try:
             yield
         finally:
-            await self._context.end()
+            await self._context.reader.end()
             self._record_operation()
         result = self.execution_context.result
         if isinstance(result, ExecutionResult | GraphQLExecutionResult) and result.errors:
@@ -139,7 +139,7 @@ class OperationExtension(SchemaExtension):
 
     def get_results(self) -> dict[str, Any]:
         """What the answer carries beside its data."""
-        return self._context.response_extensions()
+        return self._context.extensions.collect()
 
     def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
         """The same for each event of a subscription."""
@@ -174,4 +174,5 @@ class OperationExtension(SchemaExtension):
         execution = self.execution_context
         if execution.graphql_document is not None:
             with suppress(RuntimeError):  # no operation of that name; there is nothing to tell
-                self._context.record_operation("reference", execution.operation_type.value, execution.operation_name)
+                type_, name = execution.operation_type.value, execution.operation_name
+                self._context.log.record("reference", type_, name, self._context.actor.identity)

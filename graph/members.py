@@ -7,6 +7,7 @@ from strawberry import UNSET
 
 from graph.fields.bulk import Outcome, Outcomes, to_outcomes
 from graph.fields.descriptions import input_type, object_type, result_union
+from graph.fields.domain import Domain
 from graph.fields.errors import AlreadyExists, IllegalTransition, InvalidInput
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation, mutation_without_transaction
@@ -17,7 +18,7 @@ from models.database import WriteSession
 from services import members
 from services.permissions import Actor
 
-__all__ = ["MUTATIONS", "CreatedUserOutcome", "CreatedUserOutcomes", "UsersSwitched"]
+__all__ = ["DOMAIN", "CreatedUserOutcome", "CreatedUserOutcomes", "UsersSwitched"]
 
 
 @input_type
@@ -136,4 +137,4 @@ async def set_users_active(session: WriteSession, actor: Actor, input: SetUsersA
     return UsersSwitched(count=await members.set_active(session, actor, **to_kwargs(input)))
 
 
-MUTATIONS = [create_users, set_users_active]
+DOMAIN = Domain(mutations=[create_users, set_users_active])

@@ -14,6 +14,7 @@ from graph.fields.as_of import by_id_as_of
 from graph.fields.columns import expression, money
 from graph.fields.connection import Connection, OrderDirection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.domain import Domain
 from graph.fields.errors import (
     IdempotencyConflict,
     IllegalTransition,
@@ -24,7 +25,7 @@ from graph.fields.errors import (
 )
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.money import Money
-from graph.fields.mutations import Mutation, mutation
+from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_many, to_one
 from graph.products import Product
@@ -37,7 +38,7 @@ from services.permissions import Actor, Permission
 if TYPE_CHECKING:
     from graph.tenants import User
 
-__all__ = ["MUTATIONS", "Order", "OrderEvent", "OrderFilter", "OrderItem", "OrderOrder", "Queries", "Subscriptions"]
+__all__ = ["DOMAIN", "Order", "OrderEvent", "OrderFilter", "OrderItem", "OrderOrder", "Queries", "Subscriptions"]
 
 enum(OrderStatus)
 
@@ -97,36 +98,6 @@ class OrderEvent(Node):
     """Order that the event belongs to, as the order is now."""
 
 
-@backed_by(orders.ORDERS)
-class Order(Node):
-    """An order of products by a member of the tenant: its items, total amount and status.
-
-    Visible to the member who placed it, and to admins and owners.
-    """
-
-    status: OrderStatus
-    """Status of the order: how far it has been processed."""
-    next_statuses: list[OrderStatus] = expression("next_statuses")
-    """Statuses that the order can change to next; empty if it is delivered or cancelled."""
-    total_amount: Money = money("total_minor")
-    """Total amount of the order: the sum of the subtotals of its items, at most twelve digits including decimals."""
-    shipping_address: str
-    """Shipping address of the order, 1 to 500 characters."""
-    user: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("user_id", key="user_id")
-    """Member who placed the order; stays set after the member has left the tenant."""
-    items: Connection[OrderItem] = to_many("order_id")
-    """Items of the order, one for each product, sorted by line number."""
-    events: Connection[OrderEvent] = to_many("stream_id")
-    """Events of the order since it was placed, oldest first."""
-    created_at: datetime
-    """Date and time the order was placed (UTC)."""
-    updated_at: datetime
-    """Date and time of the last status change of the order (UTC); the time it was placed if there was none."""
-    version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
-
-
 @input_type
 class OrderFilter:
     """Conditions that listed orders must meet; all given conditions apply."""
@@ -163,6 +134,36 @@ class OrderOrder:
     """Field by which orders are sorted."""
     direction: OrderDirection = OrderDirection.ASC
     """Direction in which orders are sorted; ascending if left out."""
+
+
+@backed_by(orders.ORDERS, filter=OrderFilter, order=OrderOrder)
+class Order(Node):
+    """An order of products by a member of the tenant: its items, total amount and status.
+
+    Visible to the member who placed it, and to admins and owners.
+    """
+
+    status: OrderStatus
+    """Status of the order: how far it has been processed."""
+    next_statuses: list[OrderStatus] = expression("next_statuses")
+    """Statuses that the order can change to next; empty if it is delivered or cancelled."""
+    total_amount: Money = money("total_minor")
+    """Total amount of the order: the sum of the subtotals of its items, at most twelve digits including decimals."""
+    shipping_address: str
+    """Shipping address of the order, 1 to 500 characters."""
+    user: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("user_id", key="user_id")
+    """Member who placed the order; stays set after the member has left the tenant."""
+    items: Connection[OrderItem] = to_many("order_id")
+    """Items of the order, one for each product, sorted by line number."""
+    events: Connection[OrderEvent] = to_many("stream_id")
+    """Events of the order since it was placed, oldest first."""
+    created_at: datetime
+    """Date and time the order was placed (UTC)."""
+    updated_at: datetime
+    """Date and time of the last status change of the order (UTC); the time it was placed if there was none."""
+    version: int
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
 
 
 @object_type
@@ -335,4 +336,8 @@ async def cancel_order(session: WriteSession, actor: Actor, input: CancelOrderIn
     return await orders.transition(session, actor, status=OrderStatus.CANCELLED, **to_kwargs(input))
 
 
-MUTATIONS: list[Mutation] = [place_order, confirm_order, ship_order, deliver_order, cancel_order]
+DOMAIN = Domain(
+    queries=Queries,
+    mutations=[place_order, confirm_order, ship_order, deliver_order, cancel_order],
+    subscriptions=Subscriptions,
+)

@@ -14,6 +14,7 @@ from graph.fields.bulk import Outcome, Outcomes, parse_changes, parse_rows, to_o
 from graph.fields.columns import expression, money
 from graph.fields.connection import Connection, OrderDirection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.domain import Domain
 from graph.fields.errors import AlreadyExists, IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.money import Money, MoneyInput
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from graph.orders import Order
 
 __all__ = [
-    "MUTATIONS",
+    "DOMAIN",
     "Product",
     "ProductFilter",
     "ProductOrder",
@@ -39,45 +40,6 @@ __all__ = [
     "RestockOutcome",
     "RestockOutcomes",
 ]
-
-
-@backed_by(products.PRODUCTS)
-class Product(Node):
-    """A product that the tenant sells: its price and stock.
-
-    Visible to all members of the tenant.
-    """
-
-    sku: str
-    """Stock keeping unit (SKU) of the product: 1 to 64 characters, unique in the tenant ignoring case."""
-    name: str
-    """Name of the product, 1 to 200 characters."""
-    description: str | None
-    """Description of the product, at most 2,000 characters; null if none."""
-    price: Money = money("price_minor")
-    """Current price of one unit of the product, 0 or more; orders already placed keep their own prices."""
-    stock_quantity: int
-    """Number of units of the product in stock, 0 or more; units in orders that are not cancelled are already
-    subtracted."""
-    is_active: bool
-    """Whether the product can be ordered."""
-    created_at: datetime
-    """Date and time the product was created (UTC)."""
-    updated_at: datetime
-    """Date and time the product last changed (UTC), its stock included."""
-    version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
-    units_sold: int | None = expression("units_sold")
-    """Number of units of the product in all orders that are not cancelled. For admins and owners; others get null and
-    the error FORBIDDEN."""
-    revenue: Money | None = money("revenue_minor", computed=True)
-    """Sum of the product's subtotals in all orders that are not cancelled, counting only orders in the product's
-    current currency. For admins and owners; others get null and the error FORBIDDEN."""
-    orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = to_many("product_id")
-    """Orders that contain the product, newest first; members see only their own orders, admins and owners all."""
-    history: Connection[audit.AuditEntry] = to_many("row_id")
-    """Audit log entries about the product, newest first; visible to all members who can see the product."""
 
 
 @input_type
@@ -125,6 +87,45 @@ class ProductOrder:
     """Field by which products are sorted."""
     direction: OrderDirection = OrderDirection.ASC
     """Direction in which products are sorted; ascending if left out."""
+
+
+@backed_by(products.PRODUCTS, filter=ProductFilter, order=ProductOrder)
+class Product(Node):
+    """A product that the tenant sells: its price and stock.
+
+    Visible to all members of the tenant.
+    """
+
+    sku: str
+    """Stock keeping unit (SKU) of the product: 1 to 64 characters, unique in the tenant ignoring case."""
+    name: str
+    """Name of the product, 1 to 200 characters."""
+    description: str | None
+    """Description of the product, at most 2,000 characters; null if none."""
+    price: Money = money("price_minor")
+    """Current price of one unit of the product, 0 or more; orders already placed keep their own prices."""
+    stock_quantity: int
+    """Number of units of the product in stock, 0 or more; units in orders that are not cancelled are already
+    subtracted."""
+    is_active: bool
+    """Whether the product can be ordered."""
+    created_at: datetime
+    """Date and time the product was created (UTC)."""
+    updated_at: datetime
+    """Date and time the product last changed (UTC), its stock included."""
+    version: int
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
+    units_sold: int | None = expression("units_sold")
+    """Number of units of the product in all orders that are not cancelled. For admins and owners; others get null and
+    the error FORBIDDEN."""
+    revenue: Money | None = money("revenue_minor", computed=True)
+    """Sum of the product's subtotals in all orders that are not cancelled, counting only orders in the product's
+    current currency. For admins and owners; others get null and the error FORBIDDEN."""
+    orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = to_many("product_id")
+    """Orders that contain the product, newest first; members see only their own orders, admins and owners all."""
+    history: Connection[audit.AuditEntry] = to_many("row_id")
+    """Audit log entries about the product, newest first; visible to all members who can see the product."""
 
 
 @object_type
@@ -351,4 +352,6 @@ async def restock_products(session: WriteSession, actor: Actor, input: RestockPr
     return to_outcomes(RestockOutcomes, RestockOutcome, results)
 
 
-MUTATIONS = [create_product, update_product, update_products, restock_product, restock_products]
+DOMAIN = Domain(
+    queries=Queries, mutations=[create_product, update_product, update_products, restock_product, restock_products]
+)

@@ -10,6 +10,7 @@ from strawberry import UNSET
 import models
 from graph.fields.connection import Connection, OrderDirection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.domain import Domain
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation
@@ -23,36 +24,7 @@ if TYPE_CHECKING:
     from graph.documents import Document
     from graph.tasks import Task
 
-__all__ = ["MUTATIONS", "Project", "ProjectFilter", "ProjectOrder", "Queries"]
-
-
-@backed_by(projects.PROJECTS)
-class Project(Node):
-    """A project of the tenant, which groups tasks and documents.
-
-    Visible to all members; an archived project is not listed by default, and a deleted one is in the trash with its
-    tasks and documents.
-    """
-
-    name: str
-    """Name of the project, 1 to 200 characters."""
-    is_archived: bool
-    """Whether the project is archived; false while the project is in the trash."""
-    archived_at: datetime | None
-    """Date and time the project was archived (UTC); null if it is not archived."""
-    deleted_at: datetime | None
-    """Date and time the project was moved to the trash (UTC); null if it is not in the trash."""
-    created_at: datetime
-    """Date and time the project was created (UTC)."""
-    updated_at: datetime
-    """Date and time the project last changed (UTC)."""
-    version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
-    tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = to_many("project_id")
-    """Tasks of the project, newest first; empty while the project is in the trash."""
-    documents: Connection[Annotated["Document", strawberry.lazy("graph.documents")]] = to_many("project_id")
-    """Documents of the project that are not in the trash, newest first."""
+__all__ = ["DOMAIN", "Project", "ProjectFilter", "ProjectOrder", "Queries"]
 
 
 @input_type
@@ -90,6 +62,35 @@ class ProjectOrder:
     """Field by which projects are sorted."""
     direction: OrderDirection = OrderDirection.ASC
     """Direction in which projects are sorted; ascending if left out."""
+
+
+@backed_by(projects.PROJECTS, filter=ProjectFilter, order=ProjectOrder)
+class Project(Node):
+    """A project of the tenant, which groups tasks and documents.
+
+    Visible to all members; an archived project is not listed by default, and a deleted one is in the trash with its
+    tasks and documents.
+    """
+
+    name: str
+    """Name of the project, 1 to 200 characters."""
+    is_archived: bool
+    """Whether the project is archived; false while the project is in the trash."""
+    archived_at: datetime | None
+    """Date and time the project was archived (UTC); null if it is not archived."""
+    deleted_at: datetime | None
+    """Date and time the project was moved to the trash (UTC); null if it is not in the trash."""
+    created_at: datetime
+    """Date and time the project was created (UTC)."""
+    updated_at: datetime
+    """Date and time the project last changed (UTC)."""
+    version: int
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
+    tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = to_many("project_id")
+    """Tasks of the project, newest first; empty while the project is in the trash."""
+    documents: Connection[Annotated["Document", strawberry.lazy("graph.documents")]] = to_many("project_id")
+    """Documents of the project that are not in the trash, newest first."""
 
 
 @object_type
@@ -228,4 +229,6 @@ async def restore_project(session: WriteSession, actor: Actor, input: RestorePro
     return await projects.restore(session, actor, **to_kwargs(input))
 
 
-MUTATIONS = [create_project, update_project, archive_project, delete_project, restore_project]
+DOMAIN = Domain(
+    queries=Queries, mutations=[create_project, update_project, archive_project, delete_project, restore_project]
+)

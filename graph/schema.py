@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import AsyncIterator, Iterable
-from contextlib import aclosing
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, GraphQLSchema
+from graphql import GraphQLError, GraphQLSchema, get_operation_ast
+from graphql import OperationType as GraphQLOperationType
+from strawberry.exceptions import MissingQueryError
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.tools import create_type
 from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from graph import (
@@ -29,6 +32,7 @@ from graph import (
 from graph.compiler import Compiler
 from graph.execution import DocumentCache, OperationExtension
 from graph.fields import node
+from graph.fields.domain import Domain
 from graph.fields.errors import ERROR_HANDLERS
 from graph.fields.scalars import SCALARS
 from graph.runtime.complexity import Limits
@@ -36,19 +40,21 @@ from graph.runtime.context import Context
 
 __all__ = ["Schema", "create_schema"]
 
-DOMAINS: tuple[Any, ...] = (
-    accounts,
-    account_recovery,
-    api_keys,
-    tenants,
-    members,
-    projects,
-    tasks,
-    documents,
-    products,
-    orders,
-    articles,
-    audit,
+ONE_RESULT = frozenset({OperationType.QUERY, OperationType.MUTATION})
+
+DOMAINS: tuple[Domain, ...] = (
+    accounts.DOMAIN,
+    account_recovery.DOMAIN,
+    api_keys.DOMAIN,
+    tenants.DOMAIN,
+    members.DOMAIN,
+    projects.DOMAIN,
+    tasks.DOMAIN,
+    documents.DOMAIN,
+    products.DOMAIN,
+    orders.DOMAIN,
+    articles.DOMAIN,
+    audit.DOMAIN,
 )
 
 
@@ -60,6 +66,7 @@ class Schema(strawberry.Schema):
     primary.
     """
 
+    document_cache: DocumentCache
     compiler: Compiler | None = None
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
@@ -71,26 +78,36 @@ class Schema(strawberry.Schema):
             result = await super().execute(*args, **kwargs)
         return result
 
-    async def stream(self, *args: Any, **kwargs: Any) -> Any:
-        """Execute an operation of any kind, and stream its results; `context_value` is given by name."""
-        start = super().stream
+    async def stream(self, *args: Any, **options: Any) -> Any:
+        """Execute an operation of any kind, and stream its results; `context_value` is given by name.
 
-        async def results() -> AsyncIterator[Any]:
-            if (compiled := await self._execute_compiled(*args, **kwargs)) is not None:
-                yield compiled
-                return
-            async with aclosing(await start(*args, **kwargs)) as first:
-                async for result in first:
-                    if await kwargs["context_value"].prepare_retry_on_primary():
-                        break
-                    yield result
-                else:
-                    return
-            async with aclosing(await start(*args, **kwargs)) as second:
-                async for result in second:
-                    yield result
+        What has one result is executed as by `execute`, so that it is the same whatever it travels by.
+        """
+        query = options.pop("query", *args)
+        name = options.get("operation_name")
+        if self._is_subscription(query, name):
+            context: Context = options["context_value"]
+            context.log.record("reference", "subscription", name, context.actor.identity)
+            return await super().stream(query, **options)
+        return self._streamed(query, options)
 
-        return results()
+    async def _streamed(self, query: str | None, options: dict[str, Any]) -> AsyncIterator[ExecutionResult]:
+        allowed = options.get("allowed_operation_types") or ONE_RESULT
+        try:
+            yield await self.execute(query, **{**options, "allowed_operation_types": allowed})
+        except MissingQueryError as error:
+            yield _not_executed("`query` is missing.", error)
+        except CannotGetOperationTypeError as error:
+            yield _not_executed(error.as_http_error_reason(), error)
+        except InvalidOperationTypeError as error:
+            yield _not_executed("An operation of this kind is not allowed here.", error)
+
+    def _is_subscription(self, query: str | None, name: str | None) -> bool:
+        try:
+            operation = get_operation_ast(self.document_cache.document(query), name) if query else None
+        except GraphQLError:
+            return False
+        return operation is not None and operation.operation is GraphQLOperationType.SUBSCRIPTION
 
     async def _execute_compiled(
         self,
@@ -109,17 +126,16 @@ class Schema(strawberry.Schema):
         may_change = OperationType.MUTATION in allowed_operation_types
         answer = await self.compiler.execute(query, operation_name, variable_values, context, may_change=may_change)
         if answer.declined is not None:
-            context.declined = answer.declined
+            context.log.declined = answer.declined
             return None
-        return ExecutionResult(data=answer.data, errors=None, extensions=context.response_extensions() or None)
+        return ExecutionResult(data=answer.data, errors=None, extensions=context.extensions.collect() or None)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Leave them to `graph.fields.errors.mask_error`."""
 
 
-def _collect_from_domains(name: str) -> list[Any]:
-    """What the domains have by this name, those that have it."""
-    return [getattr(domain, name) for domain in DOMAINS if hasattr(domain, name)]
+def _not_executed(message: str, error: Exception) -> PreExecutionError:
+    return PreExecutionError(data=None, errors=[GraphQLError(message, original_error=error)])
 
 
 def create_schema(limits: Limits | None = None, *, introspection: bool = True, compiler: bool = True) -> Schema:
@@ -130,18 +146,18 @@ def create_schema(limits: Limits | None = None, *, introspection: bool = True, c
         introspection: whether clients may read the schema; without it, messages suggest no names either.
         compiler: whether queries are compiled where that is possible.
     """
-    queries = type("Query", (node.Queries, *_collect_from_domains("Queries")), {})
-    mutations = [field for fields in _collect_from_domains("MUTATIONS") for field in fields]
+    queries = (node.Queries, *(domain.queries for domain in DOMAINS if domain.queries))
+    subscriptions = tuple(domain.subscriptions for domain in DOMAINS if domain.subscriptions)
     document_cache = DocumentCache(limits or Limits(), introspection=introspection)
     schema = Schema(
-        query=strawberry.type(queries, description="Query operations, which read data."),
+        query=strawberry.type(type("Query", queries, {}), description="Query operations, which read data."),
         subscription=strawberry.type(
-            type("Subscription", tuple(_collect_from_domains("Subscriptions")), {}),
+            type("Subscription", subscriptions, {}),
             description="Subscription operations, which deliver changes and events when they happen.",
         ),
         mutation=create_type(
             "Mutation",
-            mutations,
+            [field for domain in DOMAINS for field in domain.mutations],
             description="Operations that change data. Several in one document run one after the other, each in its own "
             "transaction.",
         ),
@@ -150,6 +166,7 @@ def create_schema(limits: Limits | None = None, *, introspection: bool = True, c
         exception_handlers=ERROR_HANDLERS,
     )
     _describe_connections(schema._schema)  # noqa: SLF001  # as Strawberry's own extensions do
+    schema.document_cache = document_cache
     if compiler:
         schema.compiler = Compiler(schema, schema._schema, document_cache)  # noqa: SLF001  # as Strawberry's own extensions do
     return schema

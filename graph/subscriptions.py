@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import strawberry
 
-from graph.audit import changed_fields, row_global_id
 from graph.fields.descriptions import interface
+from graph.fields.row_changes import changed_fields, row_global_id
 from graph.runtime.context import Context, Info
 from models import AuditAction
-from services import audit
 from services.errors import InvalidInput
 from services.eventlog import outbox
+from services.eventlog.change_entries import change_entries
 from services.permissions import Permission
 from services.queries.collection import Collection
 
@@ -88,7 +88,7 @@ async def follow_changes(
         InvalidInput, Unauthenticated, Forbidden: as in `follow_feed`.
     """
     context = info.context
-    async for cursor, entry in follow_feed(context, permission, audit.change_entries(collection), after):
+    async for cursor, entry in follow_feed(context, permission, change_entries(collection), after):
         row = await context.loaders.one(collection, "id", entry.row_id)
         row_fields = {name: row, f"{name}_id": row_global_id(entry)}
         yield kind(cursor=cursor, action=AuditAction(entry.action), fields=changed_fields(info, entry), **row_fields)

@@ -13,6 +13,7 @@ from graph import audit, subscriptions
 from graph.fields.bulk import Outcome, Outcomes, parse_changes, to_outcomes
 from graph.fields.connection import Connection, OrderDirection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.domain import Domain
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from graph.tenants import User
 
 __all__ = [
-    "MUTATIONS",
+    "DOMAIN",
     "Queries",
     "Subscriptions",
     "Task",
@@ -41,38 +42,6 @@ __all__ = [
 ]
 
 enum(TaskStatus)
-
-
-@backed_by(tasks.TASKS)
-class Task(Node):
-    """A task of the tenant: something to be done, with its assignee and due date.
-
-    Visible to all members; hidden while its project is in the trash.
-    """
-
-    title: str
-    """Title of the task, 1 to 200 characters."""
-    description: str | None
-    """Description of the task, at most 2,000 characters; null if none."""
-    status: TaskStatus
-    """Status of the task: how far the work has come."""
-    due_date: datetime | None
-    """Due date and time of the task (UTC); null if none."""
-    project: Annotated["Project", strawberry.lazy("graph.projects")] | None = to_one("project_id")
-    """Project that the task belongs to; null if none."""
-    assignee: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("assignee_id", key="user_id")
-    """User who is to do the task, current or former member of the tenant; null if nobody is assigned."""
-    creator: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
-    """User who created the task, current or former member of the tenant."""
-    created_at: datetime
-    """Date and time the task was created (UTC)."""
-    updated_at: datetime
-    """Date and time the task last changed (UTC)."""
-    version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
-    history: Connection[audit.AuditEntry] = to_many("row_id")
-    """Audit log entries about the task, newest first; visible to all members who can see the task."""
 
 
 @input_type
@@ -115,6 +84,38 @@ class TaskOrder:
     """Field by which tasks are sorted."""
     direction: OrderDirection = OrderDirection.ASC
     """Direction in which tasks are sorted; ascending if left out."""
+
+
+@backed_by(tasks.TASKS, filter=TaskFilter, order=TaskOrder)
+class Task(Node):
+    """A task of the tenant: something to be done, with its assignee and due date.
+
+    Visible to all members; hidden while its project is in the trash.
+    """
+
+    title: str
+    """Title of the task, 1 to 200 characters."""
+    description: str | None
+    """Description of the task, at most 2,000 characters; null if none."""
+    status: TaskStatus
+    """Status of the task: how far the work has come."""
+    due_date: datetime | None
+    """Due date and time of the task (UTC); null if none."""
+    project: Annotated["Project", strawberry.lazy("graph.projects")] | None = to_one("project_id")
+    """Project that the task belongs to; null if none."""
+    assignee: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("assignee_id", key="user_id")
+    """User who is to do the task, current or former member of the tenant; null if nobody is assigned."""
+    creator: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
+    """User who created the task, current or former member of the tenant."""
+    created_at: datetime
+    """Date and time the task was created (UTC)."""
+    updated_at: datetime
+    """Date and time the task last changed (UTC)."""
+    version: int
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
+    history: Connection[audit.AuditEntry] = to_many("row_id")
+    """Audit log entries about the task, newest first; visible to all members who can see the task."""
 
 
 @object_type
@@ -297,4 +298,6 @@ async def delete_task(session: WriteSession, actor: Actor, input: DeleteTaskInpu
     return await tasks.delete(session, actor, **to_kwargs(input))
 
 
-MUTATIONS = [create_task, update_task, update_tasks, delete_task]
+DOMAIN = Domain(
+    queries=Queries, mutations=[create_task, update_task, update_tasks, delete_task], subscriptions=Subscriptions
+)

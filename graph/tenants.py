@@ -10,6 +10,7 @@ from strawberry import UNSET
 import models
 from graph.fields.connection import Connection, OrderDirection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.domain import Domain
 from graph.fields.errors import AlreadyExists, IllegalTransition, InvalidInput, InvalidToken, NotFound, VersionConflict
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation, mutation_without_transaction
@@ -26,17 +27,7 @@ if TYPE_CHECKING:
     from graph.orders import Order
     from graph.tasks import Task
 
-__all__ = [
-    "MUTATIONS",
-    "Invitation",
-    "Membership",
-    "Queries",
-    "ReceivedInvitation",
-    "Tenant",
-    "User",
-    "UserFilter",
-    "UserOrder",
-]
+__all__ = ["DOMAIN", "Invitation", "Membership", "Queries", "ReceivedInvitation", "Tenant", "User"]
 
 
 @backed_by(invitations.INVITATIONS)
@@ -59,7 +50,7 @@ class Invitation(Node):
     that created the invitation, null in every later response."""
 
 
-@backed_by(invitations.RECEIVED_INVITATIONS)
+@backed_by(invitations.RECEIVED_INVITATIONS, is_node=False)
 class ReceivedInvitation:
     """An open invitation that was sent to the viewer's e-mail address.
 
@@ -97,7 +88,7 @@ class Tenant(Node):
     changes."""
 
 
-@backed_by(tenants.OWN_TENANTS)
+@backed_by(tenants.OWN_TENANTS, is_node=False)
 class MembershipTenant:
     """Public facts of a tenant that the viewer is a member of, readable without switching to the tenant."""
 
@@ -107,7 +98,7 @@ class MembershipTenant:
     """Slug of the member's tenant, for the input of `switchTenant`; lower case, unique."""
 
 
-@backed_by(tenants.MEMBERSHIPS)
+@backed_by(tenants.MEMBERSHIPS, is_node=False)
 class Membership:
     """A membership of the viewer in one tenant; only active memberships are listed."""
 
@@ -117,36 +108,6 @@ class Membership:
     """Date and time the membership was created (UTC)."""
     tenant: MembershipTenant | None = to_one("tenant_id")
     """Tenant of the membership; null if the viewer can no longer read the tenant."""
-
-
-@backed_by(tenants.USERS)
-class User(Node):
-    """A user: a current or former member of the tenant.
-
-    Visible to all members; never deleted, so that their work keeps a name.
-    """
-
-    full_name: str
-    """Full name of the user, 1 to 100 characters."""
-    email: str | None
-    """E-mail address of the user; null unless the viewer is that user, an admin or an owner."""
-    role: Role
-    """Role of the user in the tenant."""
-    is_active: bool
-    """Whether the user may use the tenant; `setUsersActive` changes it."""
-    is_former: bool
-    """Whether the user has left the tenant or was removed from it."""
-    created_at: datetime
-    """Date and time the user first joined the tenant (UTC)."""
-    updated_at: datetime
-    """Date and time the membership of the user last changed (UTC)."""
-    version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
-    tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = to_many("assignee_id", key="user_id")
-    """Tasks that are assigned to the user, newest first."""
-    orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = to_many("user_id", key="user_id")
-    """Orders that the user placed, newest first; members see only their own orders, admins and owners all."""
 
 
 @input_type
@@ -186,6 +147,36 @@ class UserOrder:
     """Field by which users are sorted."""
     direction: OrderDirection = OrderDirection.ASC
     """Direction in which users are sorted; ascending if left out."""
+
+
+@backed_by(tenants.USERS, filter=UserFilter, order=UserOrder)
+class User(Node):
+    """A user: a current or former member of the tenant.
+
+    Visible to all members; never deleted, so that their work keeps a name.
+    """
+
+    full_name: str
+    """Full name of the user, 1 to 100 characters."""
+    email: str | None
+    """E-mail address of the user; null unless the viewer is that user, an admin or an owner."""
+    role: Role
+    """Role of the user in the tenant."""
+    is_active: bool
+    """Whether the user may use the tenant; `setUsersActive` changes it."""
+    is_former: bool
+    """Whether the user has left the tenant or was removed from it."""
+    created_at: datetime
+    """Date and time the user first joined the tenant (UTC)."""
+    updated_at: datetime
+    """Date and time the membership of the user last changed (UTC)."""
+    version: int
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
+    tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = to_many("assignee_id", key="user_id")
+    """Tasks that are assigned to the user, newest first."""
+    orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = to_many("user_id", key="user_id")
+    """Orders that the user placed, newest first; members see only their own orders, admins and owners all."""
 
 
 @object_type
@@ -385,13 +376,16 @@ async def leave_tenant(session: WriteSession, actor: Actor) -> models.Membership
     return await tenants.leave(session, actor)
 
 
-MUTATIONS = [
-    create_tenant,
-    update_tenant,
-    invite_member,
-    revoke_invitation,
-    accept_invitation,
-    change_member_role,
-    remove_member,
-    leave_tenant,
-]
+DOMAIN = Domain(
+    queries=Queries,
+    mutations=[
+        create_tenant,
+        update_tenant,
+        invite_member,
+        revoke_invitation,
+        accept_invitation,
+        change_member_role,
+        remove_member,
+        leave_tenant,
+    ],
+)

@@ -1,6 +1,6 @@
 """The rules of what is done by mail: setting a forgotten password, proving an address, and changing it.
 
-Who asks for a letter learns nothing of whether there is an account: the answer, and the work for it, are the same.
+Who asks for an e-mail learns nothing of whether there is an account: the answer, and the work for it, are the same.
 """
 
 from dataclasses import replace
@@ -11,10 +11,10 @@ from sqlmodel import col
 
 from models import EmailTokenKind, User
 from models.base import new_id
-from models.database import WriteSession, extend_context, fetch
+from models.database import WriteSession, extend_context
 from models.database.identity import Identity
 from services import security
-from services.accounts import validate_email_address, viewers
+from services.accounts import load_own_account, validate_email_address
 from services.authentication import (
     EMAIL_COUNTER,
     AuthConfig,
@@ -78,7 +78,7 @@ async def request_password_reset(
 async def reset_password(
     transactions: Transactions, auth: AuthConfig, client: Identity, *, token: str, new_password: str
 ) -> int:
-    """Set a new password with a mailed token; all sessions of the account end. Says how many ended.
+    """Set a new password with a e-mailed token; all sessions of the account end. Says how many ended.
 
     Open to whoever holds the token, who has proved the address thereby. What else was mailed is good no longer, lest
     somebody who knew the old password has asked for another address.
@@ -125,7 +125,7 @@ async def request_email_verification(transactions: Transactions, auth: AuthConfi
         RateLimited: too many requests.
     """
     actor.require(Permission.ACCOUNT)
-    account = await transactions.write(lambda session: _load_own_account(session, actor))
+    account = await transactions.write(lambda session: load_own_account(session, actor))
     if account.email_verified_at is not None:
         raise IllegalTransition("This address is verified already.")
     await record_attempt(transactions, auth, actor.identity, account.email, kind=EMAIL_COUNTER)
@@ -147,7 +147,7 @@ async def request_email_change(
     actor.require(Permission.ACCOUNT)
     with validating() as validator:
         email = validate_email_address(validator, "email", email)
-    account = await transactions.write(lambda session: _load_own_account(session, actor))
+    account = await transactions.write(lambda session: load_own_account(session, actor))
     if email == account.email:
         raise InvalidInput.of("email", "This is the account's address already.")
     await record_attempt(transactions, auth, actor.identity, account.email)
@@ -159,9 +159,9 @@ async def request_email_change(
 
 
 async def verify_email(transactions: Transactions, auth: AuthConfig, client: Identity, *, token: str) -> str:
-    """Prove an address with a mailed token; gives it. One that is new to the account becomes the account's.
+    """Prove an address with a e-mailed token; gives it. One that is new to the account becomes the account's.
 
-    Open to whoever holds the token, since letters are opened on other devices. The old address is told of a new one,
+    Open to whoever holds the token, since e-mails are opened on other devices. The old address is told of a new one,
     and what else was mailed to the account is good no longer.
 
     Raises:
@@ -191,10 +191,6 @@ async def verify_email(transactions: Transactions, auth: AuthConfig, client: Ide
     if old != new:
         auth.emails.mailer.send_later(auth.emails.email_changed_message(old, new))
     return new
-
-
-async def _load_own_account(session: WriteSession, actor: Actor) -> User:
-    return (await fetch(session, User, viewers(actor.permissions), {"user_id": actor.identity.user_id}))[0]
 
 
 async def _send_token(

@@ -32,7 +32,7 @@ from services.sessions import IssuedSession, open_session, revoke
 from services.validation import Validator, validating
 from services.writes.rows import update_where
 
-__all__ = ["VIEWERS", "change_password", "register", "update", "validate_email_address", "viewers"]
+__all__ = ["VIEWERS", "change_password", "load_own_account", "register", "update", "validate_email_address", "viewers"]
 
 MAX_NAME_LENGTH = 100
 WRONG_PASSWORD_MESSAGE = "The current password is wrong."  # noqa: S105  # a message
@@ -51,6 +51,12 @@ VIEWERS = Collection(
     orders={"created_at": SortOrder.by(col(User.created_at))},
     default_order=("created_at", False),
 )
+
+
+async def load_own_account(session: WriteSession, actor: Actor) -> User:
+    """Return the actor's own account."""
+    actor.require(Permission.ACCOUNT)
+    return (await fetch(session, User, viewers(actor.permissions), {"user_id": actor.identity.user_id}))[0]
 
 
 def validate_email_address(validator: Validator, path: str, value: str) -> str:
@@ -132,10 +138,7 @@ async def change_password(
         for sentence in security.password_weaknesses(new_password):
             validator.add_problem("new_password", sentence)
 
-    async def mine(session: WriteSession) -> User:
-        return (await fetch(session, User, viewers(actor.permissions), {"user_id": actor.identity.user_id}))[0]
-
-    account = await transactions.write(mine)
+    account = await transactions.write(lambda session: load_own_account(session, actor))
     await record_attempt(transactions, auth, actor.identity, account.email)
     if not (await verify_password(auth, current_password, account.password_hash)).ok:
         raise InvalidCredentials(WRONG_PASSWORD_MESSAGE)

@@ -6,24 +6,22 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, cast, exists, false, null, or_, select
+from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, exists, false, or_, select
 from sqlmodel import col
 
 from models import AuditEntry
 from models.base import table_of
 from services import articles, documents, products, tasks
 from services.errors import Forbidden
+from services.eventlog.change_entries import is_of_table, select_without_request
 from services.permissions import TENANT_ID, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
 from services.tenants import user_id_of_member
 
-__all__ = ["AUDIT", "FULL_LOG", "change_entries", "visible"]
+__all__ = ["AUDIT", "FULL_LOG", "visible"]
 
 HISTORIES = (tasks.TASKS, products.PRODUCTS, documents.ALL_DOCUMENTS, articles.ARTICLES)
 """Collections whose rows show their history to whoever sees them."""
-
-REQUEST_COLUMNS = ("request_id", "ip", "user_agent")
-"""Where somebody asked from: for those who read the whole log, and for nobody else."""
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
@@ -31,7 +29,7 @@ def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     require_permission(permissions, Permission.HISTORY_READ)
     if Permission.AUDIT_READ in permissions:
         return select(*table_of(AuditEntry).c).where(col(AuditEntry.tenant_id) == TENANT_ID)
-    return _select_without_request().where(or_(false(), *_visible_row_conditions(permissions)))
+    return select_without_request().where(or_(false(), *_visible_row_conditions(permissions)))
 
 
 def visible_log(permissions: AbstractSet[Permission]) -> Select[Any]:
@@ -45,19 +43,7 @@ def _visible_row_conditions(permissions: AbstractSet[Permission]) -> Iterator[An
         with suppress(Forbidden):
             rows = collection.visible(permissions).subquery()
             shown = collection.history_filter(permissions, rows.c, table_of(AuditEntry).c)
-            yield and_(_is_of_table(collection), exists().where(rows.c.id == col(AuditEntry.row_id), shown))
-
-
-def _is_of_table(collection: Collection) -> Any:
-    return col(AuditEntry.table_name) == table_of(collection.model).name
-
-
-def _select_without_request() -> Select[Any]:
-    columns = table_of(AuditEntry).c
-    shown = [
-        cast(null(), column.type).label(column.name) if column.name in REQUEST_COLUMNS else column for column in columns
-    ]
-    return select(*shown).where(columns.tenant_id == TENANT_ID)
+            yield and_(is_of_table(collection), exists().where(rows.c.id == col(AuditEntry.row_id), shown))
 
 
 AUDIT = Collection(
@@ -76,16 +62,3 @@ AUDIT = Collection(
 )
 
 FULL_LOG = replace(AUDIT, visible=visible_log)
-
-
-def change_entries(collection: Collection) -> Collection:
-    """The entries of a collection's table, to follow through the feed; for whoever may see anything of it.
-
-    Also those of rows that are gone. What they say of their rows is for `AUDIT` to show.
-    """
-
-    def visible_changes(permissions: AbstractSet[Permission]) -> Select[Any]:
-        collection.visible(permissions)  # refuses whoever sees nothing of it
-        return _select_without_request().where(_is_of_table(collection))
-
-    return replace(AUDIT, visible=visible_changes)

@@ -38,7 +38,7 @@ MAX_EMAIL_LENGTH = 255
 
 ACCOUNT_COUNTER = "account"
 EMAIL_COUNTER = "mail"
-"""What tries on an address are counted as, besides logins: letters, which must not use up the logins of whoever gets
+"""What tries on an address are counted as, besides logins: e-mails, which must not use up the logins of whoever gets
 them."""
 
 Result = TypeVar("Result")
@@ -59,9 +59,9 @@ class AuthConfig:
     refresh_grace: timedelta = timedelta(seconds=10)
     """How long the refresh token before the newest is still answered, for clients that lost the answer."""
     account_attempts: int = 5
-    """Tries on one account within the window; as many letters to one address."""
+    """Tries on one account within the window; as many e-mails to one address."""
     address_attempts: int = 50
-    """Tries from one address within the window: failed logins, registrations, letters asked for."""
+    """Tries from one address within the window: failed logins, registrations, e-mails requested."""
     window: timedelta = timedelta(minutes=15)
     emails: EmailTemplates = field(default_factory=EmailTemplates)
     """How they are written to."""

@@ -24,7 +24,7 @@ from services.queries.collection import Collection, SortOrder, substring_filter
 from services.queries.loading import bind_values
 from services.tenants import user_id_of_member
 from services.validation import validating
-from services.writes.idempotency import once
+from services.writes.idempotency import key_scope, once
 from services.writes.rows import (
     delete_row,
     get_row,
@@ -137,7 +137,7 @@ async def create(
         async with unique_violation_as(UNIQUE_CONSTRAINTS):
             return (await insert_row(session, actor, Document, {**checked, "created_by": actor.identity.user_id})).id
 
-    document_id = await once(session, actor, "createDocument", idempotency_key, values, make)
+    document_id = await once(session, actor, key_scope("create", Document), idempotency_key, values, make)
     return await get_row(session, actor, Document, document_id, where=LIVE)
 
 

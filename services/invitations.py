@@ -80,9 +80,9 @@ async def invite(
     role: Role = Role.MEMBER,
     lifetime: timedelta,
 ) -> tuple[Invitation, str]:
-    """Invite somebody by a letter, known to Atrium or not, with the same outcome; give the invitation and its token.
+    """Invite somebody by an e-mail, known to Atrium or not, with the same outcome; give the invitation and its token.
 
-    An earlier open invitation to the same address is revoked. The letter leaves after the commit.
+    An earlier open invitation to the same address is revoked. The e-mail leaves after the commit.
 
     Raises:
         Forbidden: inviting an owner is for owners.

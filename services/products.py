@@ -20,7 +20,7 @@ from services.permissions import TENANT_ID, Actor, Permission, require_permissio
 from services.queries.collection import Collection, SortOrder, substring_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing, unnest_params, unnest_table, update_rows
-from services.writes.idempotency import once, once_many
+from services.writes.idempotency import key_scope, once, once_many
 from services.writes.row_update import RowUpdate, apply_update
 from services.writes.rows import get_row, insert_row, lock_rows, unique_violation_as, violated_constraint
 
@@ -153,7 +153,7 @@ async def create(
         async with unique_violation_as(UNIQUE_CONSTRAINTS):
             return (await insert_row(session, actor, Product, columns)).id
 
-    product_id = await once(session, actor, "createProduct", idempotency_key, columns, make)
+    product_id = await once(session, actor, key_scope("create", Product), idempotency_key, columns, make)
     return await get_row(session, actor, Product, product_id)
 
 
@@ -211,7 +211,7 @@ async def restock(
         return product.id
 
     values = {"id": id, "quantity": quantity}
-    product_id = await once(session, actor, "restockProduct", idempotency_key, values, make)
+    product_id = await once(session, actor, key_scope("restock", Product), idempotency_key, values, make)
     return await get_row(session, actor, Product, product_id)
 
 
@@ -276,7 +276,7 @@ async def restock_all(
     async def make() -> Sequence[UUID]:
         return await _add_stock(session, actor, arrived)
 
-    done = set(await once_many(session, actor, "restockProducts", idempotency_key, values, make))
+    done = set(await once_many(session, actor, key_scope("restock", Product, many=True), idempotency_key, values, make))
     products = await _load_products(session, actor, arrived)
     for index, row in batch.pending_rows():
         if row.id not in products:

@@ -15,7 +15,7 @@ from services.permissions import TENANT_ID, Actor, Permission, require_permissio
 from services.queries.collection import Collection, SortOrder, substring_filter
 from services.validation import validating
 from services.writes.contents import update_contents
-from services.writes.idempotency import once
+from services.writes.idempotency import key_scope, once
 from services.writes.row_update import RowUpdate, apply_update
 from services.writes.rows import get_row, get_row_for_update, insert_row, lock_rows, update_row
 
@@ -76,7 +76,7 @@ async def create(session: WriteSession, actor: Actor, *, name: str, idempotency_
     async def make() -> UUID:
         return (await insert_row(session, actor, Project, {"name": name})).id
 
-    project_id = await once(session, actor, "createProject", idempotency_key, {"name": name}, make)
+    project_id = await once(session, actor, key_scope("create", Project), idempotency_key, {"name": name}, make)
     return await get_row(session, actor, Project, project_id)
 
 

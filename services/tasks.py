@@ -19,7 +19,7 @@ from services.queries.collection import Collection, SortOrder, substring_filter
 from services.tenants import user_id_of_member
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing, update_rows
-from services.writes.idempotency import once
+from services.writes.idempotency import key_scope, once
 from services.writes.row_update import RowUpdate, apply_update
 from services.writes.rows import delete_row, get_row, insert_row, lock_rows
 
@@ -102,7 +102,7 @@ async def create(
         row = {"status": TaskStatus.TODO, **checked, "created_by": actor.identity.user_id}
         return (await insert_row(session, actor, Task, row)).id
 
-    task_id = await once(session, actor, "createTask", idempotency_key, values, make)
+    task_id = await once(session, actor, key_scope("create", Task), idempotency_key, values, make)
     return await get_row(session, actor, Task, task_id, where=LIVE)
 
 

@@ -21,6 +21,7 @@ from atrium import migrate
 from atrium.embedded.server import OWNER_ROLE, RUNTIME_ROLE, Server
 from tests.support import tmpfs
 from tests.support.client import App, run_app
+from tests.support.cpu_seconds import process_seconds, server_seconds
 from tests.support.factories import World, create_world
 from tests.support.replication import ReplicatedCluster, shared_cluster
 
@@ -91,15 +92,48 @@ LONGEST_FILES = (
 )
 """Files that go first, so that no worker comes to one of them when the others have nothing left to do."""
 
+SLOW_FILES = ("test_walkthrough.py", "test_mutants.py")
+"""Files whose tests all get the marker `slow`: they work on copies of the repository."""
+
 EXHAUSTIVE_SECONDS = 3600
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
     for item in items:
         if item.get_closest_marker("exhaustive"):
             item.add_marker(pytest.mark.timeout(EXHAUSTIVE_SECONDS))
+        elif item.path.name in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)
+
+
+WORKER_SECONDS = pytest.StashKey[list[float]]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["cpu_seconds"] = process_seconds()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    seconds = node.config.stash.setdefault(WORKER_SECONDS, [])
+    seconds.append(getattr(node, "workeroutput", {}).get("cpu_seconds", 0.0))  # a worker that died says nothing
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for reports in terminalreporter.stats.values():
+        for name, said in (pair for report in reports for pair in getattr(report, "user_properties", ())):
+            if name == "summary":
+                terminalreporter.write_line(said)
+    workers, server = config.stash.get(WORKER_SECONDS, []), server_seconds()
+    seconds = sum(workers) + process_seconds(with_children=not workers)
+    terminalreporter.write_line(f"CPU: {seconds:.0f} s in tests, {server:.0f} s in the PostgreSQL started for them")
+    if "not slow" in config.option.markexpr:
+        terminalreporter.write_line("Left out what is slow (copies of the repository): `uv run pytest -m slow` runs it")
 
 
 REPEAT_INTERRUPT_SECONDS = 5

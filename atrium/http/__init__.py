@@ -6,10 +6,12 @@ request's record and time limit, the endpoint.
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -19,11 +21,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.schema import BaseSchema
 
 from atrium import graphiql
+from atrium.http.connections import ConnectionCounter, ConnectionLimits, SocketProtocol
 from atrium.http.consistency import HEADER_NAME as CONSISTENCY_HEADER
 from atrium.http.endpoint import GraphQLEndpoint, get_record
-from atrium.http.middleware import RequestMiddleware
+from atrium.http.middleware import RequestMiddleware, choose_request_id
 from atrium.http.operation_request import ContextGetter, OperationRequest
-from atrium.http.responses import RequestRefused
+from atrium.http.responses import OK, RequestRefused
+from atrium.http.server import Server
+from atrium.http.shutdown import Shutdown
 from atrium.http.uvicorn_protocol import CoalescingHttpProtocol
 from atrium.logs import RequestRecord, log_request
 from atrium.settings import Settings
@@ -34,15 +39,38 @@ __all__ = [
     "ContextGetter",
     "OperationRequest",
     "RequestRefused",
+    "Server",
     "mount_graphql",
     "uvicorn_options",
 ]
 
 GRAPHQL_PATH = "/graphql"
-ALLOWED_HEADERS = ("authorization", "content-type", "x-request-id", CONSISTENCY_HEADER)
+ALLOWED_HEADERS = (
+    *("authorization", "content-type", "x-request-id", CONSISTENCY_HEADER, "idempotency-key", "x-requested-with"),
+    *("traceparent", "tracestate", "baggage", "sentry-trace"),  # what browsers' tracing adds to a request
+    *("apollographql-client-name", "apollographql-client-version", "graphql-client-name", "graphql-client-version"),
+    *("apollo-require-preflight", "x-apollo-operation-name"),
+)
+"""Request headers that pages of other origins may send: Atrium's own, and those that clients and tracers add."""
 EXPOSED_HEADERS = ("x-request-id", CONSISTENCY_HEADER)
 PREFLIGHT_SECONDS = 600
 KEY_SET_SECONDS = 300
+
+
+class CodedCORSMiddleware(CORSMiddleware):
+    """Starlette's, whose refusals have the shape of every error."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer a preflight request."""
+        response = super().preflight_response(request_headers)
+        if response.status_code == OK:
+            return response
+        refusal = RequestRefused("BAD_REQUEST", f"{bytes(response.body).decode()}.")
+        own = choose_request_id(request_headers.get("x-request-id"))
+        coded = refusal.to_response(own, request_headers.get("accept"))
+        kept = [(name, value) for name, value in response.raw_headers if not name.startswith(b"content-")]
+        coded.raw_headers += [*kept, (b"x-request-id", own.encode())]
+        return coded
 
 
 class ConditionalCORSMiddleware:
@@ -50,7 +78,7 @@ class ConditionalCORSMiddleware:
 
     def __init__(self, app: ASGIApp, *, rules: Mapping[str, Any]) -> None:
         self._app = app
-        self._with_cors = CORSMiddleware(app, **rules)
+        self._with_cors = CodedCORSMiddleware(app, **rules)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket."""
@@ -62,6 +90,8 @@ class Application(FastAPI):
     """FastAPI, but for requests of the GraphQL endpoint: they have no use for its layers, and pass them by."""
 
     graphql_app: ASGIApp | None = None
+    shutdown: Shutdown
+    """How it ends; `Server` has to be told."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket, or the application's life."""
@@ -95,15 +125,18 @@ def mount_graphql(
         is_operation = record.path == GRAPHQL_PATH and record.method != "WEBSOCKET"
         (finish_operation if is_operation else log_request)(record)
 
+    app.shutdown = Shutdown(settings.shutdown_seconds)
     endpoint = GraphQLEndpoint(
         schema,
         get_context=get_context,
+        shutdown=app.shutdown,
+        timeout=settings.request_timeout_seconds,
         body_limit=settings.body_limit_bytes,
         graphiql=settings.graphiql_enabled,
         allows_origin=_build_origin_check(settings),
         on_finish=finish_operation,
     )
-    rules, options = _cors_rules(settings), _request_options(settings, finish)
+    rules, options = _cors_rules(settings), _request_options(settings, app.shutdown, finish)
     app.graphql_app = ConditionalCORSMiddleware(RequestMiddleware(endpoint, **options), rules=rules)
     app.add_middleware(RequestMiddleware, **options)
     app.add_middleware(ConditionalCORSMiddleware, rules=rules)  # the last one added is the first to see a request
@@ -121,10 +154,18 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
 
     Logging is Atrium's own. The peer's address is left as it is, since `trusted_proxies` decides whom to believe.
     """
+    limits = ConnectionLimits(
+        settings.header_limit_bytes,
+        settings.header_limit_count,
+        settings.header_timeout_seconds,
+        settings.keep_alive_seconds,
+    )
+    counter = ConnectionCounter(settings.connections_per_address, settings.trusted_proxies)
     return {
         "host": settings.host,
         "port": settings.port,
-        "http": CoalescingHttpProtocol,
+        "http": partial(CoalescingHttpProtocol, limits=limits, counter=counter),
+        "ws": partial(SocketProtocol, counter=counter),
         "log_config": None,
         "access_log": False,
         "proxy_headers": False,
@@ -134,8 +175,11 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _request_options(settings: Settings, on_finish: Callable[[RequestRecord], None]) -> dict[str, Any]:
+def _request_options(
+    settings: Settings, shutdown: Shutdown, on_finish: Callable[[RequestRecord], None]
+) -> dict[str, Any]:
     return {
+        "shutdown": shutdown,
         "trusted_proxies": settings.trusted_proxies,
         "timeout": settings.request_timeout_seconds,
         "on_finish": on_finish,
@@ -147,7 +191,8 @@ def _cors_rules(settings: Settings) -> dict[str, Any]:
         "allow_origins": settings.cors_origins or (),
         "allow_origin_regex": settings.cors_origin_pattern,
         "allow_methods": ("GET", "POST"),
-        "allow_headers": ALLOWED_HEADERS,
+        "allow_headers": (*ALLOWED_HEADERS, *settings.cors_headers),
+        "allow_credentials": settings.cors_credentials,
         "expose_headers": EXPOSED_HEADERS,
         "max_age": PREFLIGHT_SECONDS,
     }

@@ -29,7 +29,6 @@ COOKIE_SECONDS = 60
 MAC_BYTES = 16
 
 _TOKEN = re.compile(r"([0-9a-f]{1,16})\.([A-Za-z0-9_-]{22})")
-_STREAM = "text/event-stream"
 
 
 class ConsistencyTokens:
@@ -43,11 +42,11 @@ class ConsistencyTokens:
     def build_read_router(self, request: OperationRequest, extensions: MutableMapping[str, Any]) -> ReadRouter:
         """The way of an operation to its node.
 
-        `extensions` of the answer get the position where its headers leave too early, or there are none.
+        `extensions` of the answer get the position where its headers cannot be read, or there are none.
         """
         if not self._servers.replicas:
             return ReadRouter(self._servers)
-        streamed = request.response is None or _STREAM in request.connection.headers.get("accept", "")
+        streamed = request.response is None or request.streams
 
         def on_write(position: int | None) -> None:
             text = PRIMARY_TOKEN if position is None else self.signed(position)
@@ -56,8 +55,6 @@ class ConsistencyTokens:
             if streamed:
                 extensions[HEADER_NAME] = text
 
-        if streamed and request.response is not None and request.record.method == "POST":
-            _set_headers(request.response, PRIMARY_TOKEN)  # it is not known yet what, if anything, will be written
         return ReadRouter(self._servers, self._required_freshness(request), on_write=on_write)
 
     def signed(self, position: int) -> str:

@@ -2,11 +2,14 @@
 
 An HTTP request takes a short way of its own: it is read, checked and refused before a context is built for it,
 and JSON goes through orjson, so that the bytes of a compiled query's `data` pass through untouched. A GET runs
-queries alone, since a link must change nothing. WebSockets and streams are the library's view's.
+queries alone, since a link must change nothing. Subscriptions get an event stream where the client accepts one; queries
+and mutations only where it prefers that to JSON. WebSockets are the library's view's.
 """
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime, timedelta
 from json import JSONDecodeError
 from typing import Any, ClassVar, cast
 
@@ -21,7 +24,7 @@ from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.schema import BaseSchema
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.types import ExecutionResult, SubscriptionExecutionResult
+from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UnsetType
 
@@ -30,23 +33,26 @@ from atrium.http import request_parsing
 from atrium.http.middleware import get_header
 from atrium.http.operation_request import ContextGetter, OperationRequest, ResponseHeaders
 from atrium.http.responses import (
+    EVENT_STREAM,
     JSON_MEDIA_TYPE,
     OK,
     RequestRefused,
+    accepted,
     build_response,
     classify_outcome,
     encode_json,
     format_error,
     is_request_error,
-    negotiate_media_type,
     status_of,
 )
+from atrium.http.shutdown import Shutdown
+from atrium.http.streams import EventStream
 from atrium.http.websockets import SocketAdapter, SocketHandler, SocketSession
 from atrium.logs import RequestRecord
 
+MOST_OPERATIONS = 100  # that run at once on a WebSocket
 CONNECTION_INIT_SECONDS = 10  # how long a WebSocket may stay silent before connection_init
 
-_STREAM = "text/event-stream"
 _ALLOWED = {
     "GET": frozenset({OperationType.QUERY}),
     "POST": frozenset({OperationType.QUERY, OperationType.MUTATION}),
@@ -56,9 +62,10 @@ _ALLOWED = {
 class GraphQLEndpoint(GraphQL[Any, None]):
     """An ASGI application that serves one schema.
 
-    `get_context` builds the context of each operation. `allows_origin` decides which pages of other origins may
-    open a WebSocket. `on_finish` is handed the record of each operation on a WebSocket when it is over; those of
-    HTTP requests belong to whoever opened them.
+    `get_context` builds the context of each operation. `shutdown` says that the process ends. A query or mutation on a
+    WebSocket may take `timeout` seconds; whoever serves requests bounds theirs. `allows_origin` decides which pages of
+    other origins may open a WebSocket. `on_finish` is handed the record of each operation on a WebSocket when it is
+    over; those of HTTP requests belong to whoever opened them.
     """
 
     graphql_transport_ws_handler_class = SocketHandler
@@ -70,6 +77,8 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         schema: BaseSchema,
         *,
         get_context: ContextGetter,
+        shutdown: Shutdown,
+        timeout: float,
         body_limit: int,
         graphiql: bool,
         allows_origin: Callable[[str], bool],
@@ -79,9 +88,12 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             schema,
             graphql_ide=None,
             subscription_protocols=self._protocols,
+            max_subscriptions_per_connection=MOST_OPERATIONS,
             connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_SECONDS),
         )
         self._context_getter = get_context
+        self._shutdown = shutdown
+        self._timeout = timeout
         self._body_limit = body_limit
         self._graphiql = graphiql
         self._allows_origin = allows_origin
@@ -105,24 +117,37 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         accept = get_header(request.scope, b"accept") or ""
         if self._graphiql and "text/html" in accept and request.method == "GET" and not request.scope["query_string"]:
             return RedirectResponse(GRAPHIQL_PATH, status_code=303)  # a person opened the endpoint in a browser
-        operation = await self._read_operation(request, "sse" if _STREAM in accept else "http")
+        chosen = accepted(accept)
+        operation = await self._read_operation(request, "sse" if chosen.streams else "http")
         response = request.scope["state"]["collected"] = ResponseHeaders()
-        context = await self._context_getter(OperationRequest(request, get_record(request), response))
-        if operation.protocol == "sse":
-            return await self._stream(request, operation, context, response)
-        result = await self._execute(request.method, operation, context)
+        call = OperationRequest(request, get_record(request), response, streams=chosen.prefers_stream)
+        context = await self._context_getter(call)
+        try:
+            result = await self._execute(request.method, operation, context)
+        except InvalidOperationTypeError as error:
+            if error.operation_type is OperationType.SUBSCRIPTION and chosen.streams:
+                return await self._subscribe(request, replace(call, streams=True), operation)
+            raise _of_another_type(error) from None
         payload = await self.process_result(request, result)
-        chosen = negotiate_media_type(accept)
-        status = OK if chosen == JSON_MEDIA_TYPE or "data" in payload else status_of(payload["errors"] or [])
-        final = build_response(payload, status=status, media_type=chosen)
+        final: Response
+        if chosen.prefers_stream:
+            final = self._stream(call, _only(payload), None)
+        else:
+            is_ok = chosen.media_type == JSON_MEDIA_TYPE or "data" in payload
+            status = OK if is_ok else status_of(payload["errors"] or [])
+            final = build_response(payload, status=status, media_type=chosen.media_type)
         final.raw_headers += response.raw_headers
         return final
 
     async def _read_operation(self, request: Request, protocol: request_parsing.ResponseProtocol) -> GraphQLRequestData:
         if request.method == "POST":
             request_parsing.require_json(get_header(request.scope, b"content-type"))
+            request_parsing.require_identity(get_header(request.scope, b"content-encoding"))
             declared = get_header(request.scope, b"content-length")
+            record = get_record(request)
+            record.is_arriving = True
             body = await request_parsing.read_body(request.receive, declared, self._body_limit)
+            record.is_arriving = False
             return request_parsing.parse_operation(self._parse_json(body), protocol)
         if request.method != "GET":
             allowed = ", ".join(_ALLOWED)
@@ -152,29 +177,29 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             )
         except CannotGetOperationTypeError as error:
             return ExecutionResult(data=None, errors=[GraphQLError(error.as_http_error_reason())])
-        except InvalidOperationTypeError as error:
-            if error.operation_type is OperationType.MUTATION:
-                raise RequestRefused("METHOD_NOT_ALLOWED", "Mutations are sent by POST.", {"allow": "POST"}) from None
-            raise RequestRefused("BAD_REQUEST", f"Subscriptions need a WebSocket or `Accept: {_STREAM}`.") from None
 
-    async def _stream(
-        self, request: Request, operation: GraphQLRequestData, context: Any, response: Response
-    ) -> Response:
-        allowed = _ALLOWED[request.method] | {OperationType.SUBSCRIPTION}
-        result = await self.schema.stream(
-            operation.query,
-            variable_values=operation.variables,
+    async def _subscribe(self, request: Request, call: OperationRequest, asked: GraphQLRequestData) -> EventStream:
+        context = await self._context_getter(call)
+        results = await self.schema.stream(
+            asked.query,
+            variable_values=asked.variables,
             context_value=context,
-            operation_name=operation.operation_name,
-            operation_extensions=operation.extensions,
-            allowed_operation_types=allowed,
+            operation_name=asked.operation_name,
+            operation_extensions=asked.extensions,
+            allowed_operation_types={OperationType.SUBSCRIPTION},
         )
-        return await self._create_streaming_response(
-            request=request,
-            result=cast("SubscriptionExecutionResult", result),
-            protocol=operation.protocol,
-            sub_response=response,
-        )
+
+        async def payloads() -> AsyncIterator[GraphQLHTTPResponse]:
+            async with aclosing(results) as found:
+                async for result in found:
+                    yield await self.process_result(request, cast("ExecutionResult", result))
+
+        return self._stream(call, payloads(), getattr(context, "expires_at", None))
+
+    def _stream(
+        self, call: OperationRequest, payloads: AsyncIterator[GraphQLHTTPResponse], expires_at: datetime | None
+    ) -> EventStream:
+        return EventStream(payloads, request_id=call.record.request_id, shutdown=self._shutdown, expires_at=expires_at)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         """A result as it is sent: with codes and the request's id in its errors, without `data` if not executed."""
@@ -192,7 +217,9 @@ class GraphQLEndpoint(GraphQL[Any, None]):
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> SocketSession:  # noqa: ARG002  the library's signature
         """The session of a WebSocket; each of its operations gets its context from there."""
         assert isinstance(request, WebSocket), "the context of an HTTP request is built on its way"
-        return SocketSession(request, get_record(request), self._context_getter, self._on_finish)
+        return SocketSession(
+            request, get_record(request), self._context_getter, self._on_finish, self._shutdown, self._timeout
+        )
 
     async def on_ws_connect(self, context: SocketSession) -> UnsetType | dict[str, object] | None:
         """Recognise the client of a new connection."""
@@ -216,6 +243,16 @@ class GraphQLEndpoint(GraphQL[Any, None]):
     def encode_json(self, data: object) -> str:
         """JSON as text: bytes would become binary frames on a WebSocket, which browsers' clients cannot read."""
         return encode_json(data).decode()
+
+
+def _of_another_type(error: InvalidOperationTypeError) -> RequestRefused:
+    if error.operation_type is OperationType.MUTATION:
+        return RequestRefused("METHOD_NOT_ALLOWED", "Mutations are sent by POST.", {"allow": "POST"})
+    return RequestRefused("BAD_REQUEST", f"Subscriptions need a WebSocket or `Accept: {EVENT_STREAM}`.")
+
+
+async def _only(payload: GraphQLHTTPResponse) -> AsyncIterator[GraphQLHTTPResponse]:
+    yield payload
 
 
 def get_record(connection: Request | WebSocket) -> RequestRecord:

@@ -14,11 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid4
 
 from atrium.http.responses import RequestRefused
+from atrium.http.shutdown import Shutdown
 from atrium.logs import RequestRecord
 from models.database.timeouts import SharedTimeout
 
 ADDRESS_LENGTH = 45
 USER_AGENT_LENGTH = 500
+BAD_REQUEST = 400  # the first of the statuses that refuse
 STATUS_CLIENT_CLOSED_REQUEST = 499  # the customary status, never sent, of a request whose client went away
 
 SECURITY_HEADERS = (
@@ -88,6 +90,12 @@ def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
+def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+    """Whether an address is one of a trusted proxy."""
+    parsed = _parse_address(address) if trusted else None
+    return parsed is not None and _is_trusted(parsed, trusted)
+
+
 def _is_trusted(address: IPv4Address | IPv6Address, trusted: Sequence[Network]) -> bool:
     return any(address.version == network.version and address in network for network in trusted)
 
@@ -112,8 +120,9 @@ def open_record(scope: Scope, trusted: Sequence[Network]) -> RequestRecord:
 class RequestMiddleware:
     """Opens the record of each request, bounds its time, and hands the record on when it is over.
 
-    A request that has not begun to answer after `timeout` seconds is cancelled and answered TIMEOUT. An
-    exception that nobody caught is logged and answered INTERNAL, without a word of it.
+    A request that has not begun to answer after `timeout` seconds is cancelled and answered TIMEOUT, and one that has
+    not when the process has to end SERVICE_UNAVAILABLE. An exception that nobody caught is logged and answered
+    INTERNAL, without a word of it.
     """
 
     def __init__(
@@ -122,11 +131,14 @@ class RequestMiddleware:
         *,
         trusted_proxies: Sequence[Network],
         timeout: float,
+        shutdown: Shutdown,
         on_finish: Callable[[RequestRecord], None],
     ) -> None:
         self._app = app
         self._trusted = trusted_proxies
         self._limit = SharedTimeout(timeout)
+        self._shutdown = shutdown
+        shutdown.bound(self._limit)
         self._on_finish = on_finish
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,6 +154,8 @@ class RequestMiddleware:
                 await self._serve_socket(scope, receive, send, record)
         finally:
             record.finish()
+            if record.status >= BAD_REQUEST and record.outcome == "ok":
+                record.outcome = "refused"
             self._on_finish(record)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, record: RequestRecord) -> None:
@@ -163,12 +177,12 @@ class RequestMiddleware:
             record.status, record.outcome = STATUS_CLIENT_CLOSED_REQUEST, "abandoned"
         except Exception as error:
             late = isinstance(error, TimeoutError) and stay.has_expired
-            record.outcome = "timeout" if late else "internal"
+            record.outcome = ("refused" if self._shutdown.is_late else "timeout") if late else "internal"
             if record.status:  # the answer has begun: all that is left is to break it off
                 raise
             if not late:
                 _logger.exception("request failed", extra={"fields": {"request_id": record.request_id}})
-            refusal = self._timeout_error() if late else RequestRefused.internal()
+            refusal = self._timeout_error(record) if late else RequestRefused.internal()
             response = refusal.to_response(record.request_id, get_header(scope, b"accept"))
             if collected := scope["state"].get("collected"):
                 response.raw_headers += collected.raw_headers  # what was done before it failed is done
@@ -185,7 +199,12 @@ class RequestMiddleware:
 
         await self._app(scope, receive, send_with_request_id)
 
-    def _timeout_error(self) -> RequestRefused:
+    def _timeout_error(self, record: RequestRecord) -> RequestRefused:
+        if self._shutdown.is_late:
+            return self._shutdown.refusal()
+        if record.is_arriving:
+            message = f"The request was not sent within {self._limit.seconds:g} seconds."
+            return RequestRefused("REQUEST_TIMEOUT", message, {"connection": "close"})
         return RequestRefused("TIMEOUT", f"The request took longer than {self._limit.seconds:g} seconds.")
 
 

@@ -1,5 +1,6 @@
 """What the HTTP layer hands to whoever builds the context of an operation."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,9 @@ from starlette.responses import Response
 
 from atrium.http.middleware import get_header
 from atrium.logs import RequestRecord
+
+NO_TEXT = "no text"  # stands for a parameter that is none; it is no token
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 
 
 class ResponseHeaders(Response):
@@ -25,21 +29,35 @@ class OperationRequest:
     """One operation about to run: where it came from, and where its traces and headers go.
 
     `record` is filled in by whoever runs the operation. `response` collects headers and cookies for an HTTP
-    answer; there is none on a WebSocket, whose `params` are the payload of `connection_init`.
+    answer; there is none on a WebSocket, whose `params` are the payload of `connection_init`. `streams` is true for an
+    answer in an event stream, whose headers many clients cannot read; `connects` for no operation, but a
+    `connection_init`, whose client is to be recognised.
     """
 
     connection: HTTPConnection
     record: RequestRecord
     response: Response | None = None
     params: Mapping[str, object] = field(default_factory=dict)
+    streams: bool = False
+    connects: bool = False
 
     @property
     def authorization(self) -> str | None:
         """The `Authorization` header; on a WebSocket, where browsers cannot set one, also the parameter."""
         if given := get_header(self.connection.scope, b"authorization"):
             return given
-        value = self.params.get("Authorization", self.params.get("authorization"))
-        return value if isinstance(value, str) else None
+        named = (value for name, value in self.params.items() if name.lower() == "authorization")
+        value = next(named, None)
+        return value if value is None or isinstance(value, str) else NO_TEXT
+
+
+def bearer_token(authorization: str) -> str | None:
+    """Return the token of an `Authorization` header; None where it has another scheme, or none.
+
+    Schemes are compared without regard to case (RFC 9110, 11.1).
+    """
+    found = _BEARER.fullmatch(authorization.strip())
+    return found[1] if found else None
 
 
 # Builds the context of one operation; raises RequestRefused to have it answered with an error instead. On a

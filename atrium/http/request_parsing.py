@@ -120,6 +120,18 @@ def require_json(content_type: str | None) -> None:
         )
 
 
+def require_identity(content_encoding: str | None) -> None:
+    """Only a body that is not compressed is read (RFC 9110, 8.4): a small one could become a large one.
+
+    Raises:
+        RequestRefused: UNSUPPORTED_MEDIA_TYPE.
+    """
+    codings = (part.strip().lower() for part in (content_encoding or "").split(","))
+    if any(coding not in {"", "identity"} for coding in codings):
+        message = "The body must not be compressed or coded otherwise."
+        raise RequestRefused("UNSUPPORTED_MEDIA_TYPE", message, {"accept-encoding": "identity"})
+
+
 def parse_operation(data: object, protocol: ResponseProtocol) -> GraphQLRequestData:
     """The operation that a decoded body or query string describes.
 

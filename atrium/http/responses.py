@@ -6,46 +6,36 @@ specification: with `application/json` a well-formed request gets 200, whatever 
 `application/graphql-response+json` an answer without `data` gets the status of its first error.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import orjson
-from graphql import GraphQLError, GraphQLSyntaxError
+from graphql import GraphQLError
 from starlette.responses import Response
-from strawberry.exceptions import MissingQueryError
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from atrium.logs import RequestOutcome
+from graph.fields.errors import STATUS, error_code
 
 JSON_MEDIA_TYPE = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+EVENT_STREAM = "text/event-stream"
+LONGEST_ACCEPT = 1_000  # characters
+UNACCEPTED = (0.0, 0)
 
 OK = 200
-STATUS = {
-    "BAD_REQUEST": 400,
-    "UNAUTHENTICATED": 401,
-    "FORBIDDEN": 403,
-    "NOT_FOUND": 404,
-    "METHOD_NOT_ALLOWED": 405,
-    "PAYLOAD_TOO_LARGE": 413,
-    "URI_TOO_LONG": 414,
-    "UNSUPPORTED_MEDIA_TYPE": 415,
-    "RATE_LIMITED": 429,
-    "INTERNAL": 500,
-    "SERVICE_UNAVAILABLE": 503,
-    "TIMEOUT": 504,
-}
 INTERNAL_MESSAGE = "Something went wrong on our side."
 
-_CODES = {status: code for code, status in STATUS.items()}
+_logger = logging.getLogger(__name__)
+_CODES = {status: code for code, status in reversed(list(STATUS.items()))}
 _UNKNOWN_STATUS = STATUS["BAD_REQUEST"]
 _CHALLENGE = (b"www-authenticate", b"Bearer")
 _HEADERS = {
     kind: ((b"content-type", f"{kind}; charset=utf-8".encode()), (b"cache-control", b"no-store"))
     for kind in (JSON_MEDIA_TYPE, GRAPHQL_JSON)
 }
-_REQUEST_ERRORS = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 
 
 class RequestRefused(Exception):
@@ -54,11 +44,27 @@ class RequestRefused(Exception):
     `code` is one of `STATUS`, which says the status too. The message is shown to the client.
     """
 
-    def __init__(self, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Make it.
+
+        Args:
+            code: one of `STATUS`.
+            message: one sentence, shown to the client.
+            headers: of its HTTP answer.
+            details: what else a program may want to know; it is among the error's extensions.
+        """
         super().__init__(message)
         self.code = code
         self.message = message
         self.headers = dict(headers or {})
+        self.details = dict(details or {})
 
     @classmethod
     def from_status(cls, status: int, message: str, headers: Mapping[str, str] | None = None) -> "RequestRefused":
@@ -77,7 +83,7 @@ class RequestRefused(Exception):
 
     def to_error(self, request_id: str) -> dict[str, Any]:
         """This refusal as an error of a GraphQL answer."""
-        return {"message": self.message, "extensions": {"code": self.code, "requestId": request_id}}
+        return {"message": self.message, "extensions": {"code": self.code, "requestId": request_id, **self.details}}
 
     def to_response(self, request_id: str, accept: str | None = None) -> Response:
         """The answer to a request that was refused, in the media type it accepts."""
@@ -117,28 +123,67 @@ def build_response(
     return RawResponse(body, status, raw)
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What an `Accept` header comes to here."""
+
+    media_type: str
+    """The type of JSON that is preferred."""
+    streams: bool
+    """Whether an event stream is accepted, by its name."""
+    prefers_stream: bool
+    """Whether an event stream is preferred to JSON."""
+
+
 @lru_cache(maxsize=256)
-def negotiate_media_type(accept: str | None) -> str:
-    """The media type to answer with: the GraphQL one if it is asked for and not ranked lower, else JSON.
+def _accepted(accept: str) -> Accepted:
+    ranges = [_media_range(part) for part in accept.lower().split(",")]
+    ranks = {kind: _rank(kind, ranges) for kind in (JSON_MEDIA_TYPE, GRAPHQL_JSON, EVENT_STREAM)}
+    streams = any(name == EVENT_STREAM and quality > 0 for name, quality in ranges)
+    if not streams:
+        del ranks[EVENT_STREAM]
+    first, *others = sorted(ranks, key=lambda kind: ranks[kind])
+    prefers_stream = first == EVENT_STREAM
+    best = others[0] if prefers_stream else first
+    return Accepted(best if ranks[best] != UNACCEPTED else JSON_MEDIA_TYPE, streams, prefers_stream)
 
-    An `Accept` that allows neither is disregarded, as the specification lets a server do.
+
+def accepted(accept: str | None) -> Accepted:
+    """Return what to answer with: the supported type of the highest quality value, and of equal ones the first.
+
+    An `Accept` that allows nothing of it is disregarded, as the specification lets a server do; one that is longer than
+    any client's too.
     """
-    if not accept or GRAPHQL_JSON not in accept.lower():
-        return JSON_MEDIA_TYPE
-    weights = dict(map(_parse_weight, accept.lower().split(",")))
-    wanted = weights.get(GRAPHQL_JSON, 0.0)
-    return GRAPHQL_JSON if wanted > 0 and wanted >= weights.get(JSON_MEDIA_TYPE, 0.0) else JSON_MEDIA_TYPE
+    return _accepted(accept) if accept and len(accept) <= LONGEST_ACCEPT else ANYTHING
 
 
-def _parse_weight(part: str) -> tuple[str, float]:
+def negotiate_media_type(accept: str | None) -> str:
+    """The media type of an answer in JSON."""
+    return accepted(accept).media_type
+
+
+def _rank(kind: str, ranges: Sequence[tuple[str, float]]) -> tuple[float, int]:
+    """The rank of a type by the most specific range that includes it, the least being the best."""
+    for pattern in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
+        for place, (name, quality) in enumerate(ranges):
+            if name == pattern:
+                return (-quality, place) if quality > 0 else UNACCEPTED
+    return UNACCEPTED
+
+
+def _media_range(part: str) -> tuple[str, float]:
     name, *parameters = (piece.strip() for piece in part.split(";"))
     for parameter in parameters:
         if parameter.startswith("q="):
             try:
-                return name, float(parameter[2:])
+                quality = float(parameter[2:])
             except ValueError:
-                return name, 0.0
+                quality = 0.0
+            return name, quality if 0 <= quality <= 1 else 0.0
     return name, 1.0
+
+
+ANYTHING = Accepted(JSON_MEDIA_TYPE, streams=False, prefers_stream=False)
 
 
 def is_request_error(data: object, errors: Sequence[GraphQLError]) -> bool:
@@ -154,15 +199,16 @@ def status_of(errors: Sequence[Any]) -> int:
 def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     """An error as it is sent, with a code and the request's id.
 
-    An error that carries a code is sent as it is. Of the others, those about the document get the code of their
-    stage; what is left was not meant for clients and is replaced.
+    An error that carries a code is sent as it is. Of the others, what was not meant for clients is replaced and logged.
     """
     shown: dict[str, Any] = dict(error.formatted)
     extensions = dict(shown.get("extensions") or {})
     if "code" not in extensions:
-        extensions["code"] = _default_code(error)
+        extensions["code"] = error_code(error)
         if extensions["code"] == "INTERNAL":
             shown["message"] = INTERNAL_MESSAGE
+            cause = error.original_error or error
+            _logger.error("unexpected error", exc_info=cause, extra={"fields": {"request_id": request_id}})
     extensions.setdefault("requestId", request_id)
     shown["extensions"] = extensions
     return shown
@@ -170,17 +216,9 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
 
 def classify_outcome(errors: Sequence[Mapping[str, Any]], *, refused: bool = False) -> RequestOutcome:
     """How an answer with these errors is counted."""
-    if any(error["extensions"]["code"] == "INTERNAL" for error in errors):
+    codes = {error["extensions"]["code"] for error in errors}
+    if "INTERNAL" in codes:
         return "internal"
+    if "TIMEOUT" in codes:
+        return "timeout"
     return "refused" if refused else "error"
-
-
-def _default_code(error: GraphQLError) -> str:
-    if isinstance(error, GraphQLSyntaxError):
-        return "GRAPHQL_PARSE_FAILED"
-    if error.path is not None:
-        return "INTERNAL"
-    foreign = error.original_error is not None and not isinstance(error.original_error, GraphQLError)
-    if foreign and not error.locations and not isinstance(error.original_error, _REQUEST_ERRORS):
-        return "INTERNAL"
-    return "GRAPHQL_VALIDATION_FAILED"

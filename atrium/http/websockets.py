@@ -2,17 +2,18 @@
 
 The library speaks the protocol; this adds what it leaves open: messages of the wrong shape close the socket
 instead of failing in it, each operation gets a context and a record of its own, errors carry a code and the
-operation's id, a syntax error ends its operation and not the socket, and the socket ends with its token.
+operation's id, a syntax error ends its operation and not the socket, queries and mutations have a time limit, and the
+socket ends with its token, or with the process.
 """
 
 import asyncio
-import copy
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketState
@@ -21,14 +22,20 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
     Operation,
 )
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    ConnectionInitMessage,
+    Message,
+    SubscribeMessage,
+)
 from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
 
 from atrium.http.operation_request import ContextGetter, OperationRequest
-from atrium.http.responses import RequestRefused, classify_outcome, format_error
+from atrium.http.responses import RequestRefused, classify_outcome, format_error, is_request_error
+from atrium.http.shutdown import CLOSE_SECONDS, SERVICE_RESTART, SOCKET_SECONDS, Shutdown
 from atrium.logs import RequestRecord
+from graph.fields.errors import CLOSE_CODE
 
-CLOSE_UNAUTHORIZED = 4401
 CLOSE_FORBIDDEN = 4403
 REASON_BYTES = 123  # a close frame holds 125 bytes, two of them for the code
 ID_LENGTH = 128
@@ -46,6 +53,9 @@ class SocketSession:
     record: RequestRecord
     get_context: ContextGetter
     on_finish: Callable[[RequestRecord], None]
+    shutdown: Shutdown
+    timeout: float
+    """Seconds that a query or mutation may take."""
     connection_params: Mapping[str, object] = field(default_factory=dict)
     expires_at: datetime | None = None
     operation_numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -56,7 +66,8 @@ class SocketSession:
         Raises:
             RequestRefused: as the context getter does.
         """
-        context = await self.get_context(OperationRequest(self.connection, self.record, params=self.connection_params))
+        call = OperationRequest(self.connection, self.record, params=self.connection_params, connects=True)
+        context = await self.get_context(call)
         self.expires_at = getattr(context, "expires_at", None)
 
     def new_record(self) -> RequestRecord:
@@ -74,9 +85,15 @@ class SocketAdapter(ASGIWebSocketAdapter):
     """The library's view of a socket; closing it twice or with a long reason does no harm."""
 
     async def close(self, code: int, reason: str) -> None:
-        """Close the socket, unless it is closed already."""
-        if self.ws.application_state is not WebSocketState.DISCONNECTED:
-            await super().close(code, reason.encode()[:REASON_BYTES].decode(errors="ignore"))
+        """Close the socket, unless it is closed already; break it off where the client does not read."""
+        if self.ws.application_state is WebSocketState.DISCONNECTED:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await super().close(code, reason.encode()[:REASON_BYTES].decode(errors="ignore"))
+        except TimeoutError:
+            if abort := self.ws.scope["state"].get("abort"):
+                abort()
 
 
 class SocketOperation(Operation[Any, None]):
@@ -85,31 +102,88 @@ class SocketOperation(Operation[Any, None]):
     def __init__(self, source: Operation[Any, None], handler: "SocketHandler", record: RequestRecord) -> None:
         super().__init__(handler, source.id, source.query, source.variables, source.operation_name)
         self.record = record
+        self.is_late = False
+
+    async def run(self, session: SocketSession) -> None:
+        """Run it to its end.
+
+        Raises:
+            RequestRefused: it is not run.
+        """
+        if not self.query:
+            raise RequestRefused("BAD_REQUEST", "`query` is missing.")
+        call = OperationRequest(session.connection, self.record, params=session.connection_params)
+        results = await self.handler.schema.stream(
+            self.query,
+            variable_values=self.variables,
+            context_value=await session.get_context(call),
+            operation_name=self.operation_name,
+        )
+        async with aclosing(results) as found:
+            async for result in found:
+                if isinstance(result, PreExecutionError):
+                    await self.send_initial_errors(result.errors or [])
+                else:
+                    await self.send_next(cast("ExecutionResult", result))
+        await self.send_operation_message({"id": self.id, "type": "complete"})
+
+    def expire(self, task: "asyncio.Task[Any]") -> None:
+        """Break it off, unless it is a subscription or has answered."""
+        if self.record.operation_type != "subscription" and not self.completed:
+            self.is_late = True
+            task.cancel()
 
     async def send_initial_errors(self, errors: list[GraphQLError]) -> None:
         """Say that nothing was executed, and why."""
-        self.record.outcome = "refused"
-        await self.send_errors([format_error(error, self.record.request_id) for error in errors])
+        shown = [format_error(error, self.record.request_id) for error in errors]
+        self.record.outcome = classify_outcome(shown, refused=True)
+        await self.send_errors(shown)
 
     async def send_errors(self, errors: Sequence[Any]) -> None:
         """End the operation with errors as they are sent."""
         await self.send_operation_message({"id": self.id, "type": "error", "payload": list(errors)})
+
+    async def refuse(self, refusal: RequestRefused) -> None:
+        """End the operation with a refusal."""
+        errors = [refusal.to_error(self.record.request_id)]
+        self.record.outcome = classify_outcome(errors, refused=True)
+        await self.send_errors(errors)
 
     async def send_next(self, execution_result: ExecutionResult) -> None:
         """Send one result."""
         payload: Any = {"data": execution_result.data}
         if execution_result.errors:
             payload["errors"] = [format_error(error, self.record.request_id) for error in execution_result.errors]
-            self.record.outcome = classify_outcome(payload["errors"])
+            refused = is_request_error(execution_result.data, execution_result.errors)
+            self.record.outcome = classify_outcome(payload["errors"], refused=refused)
         if execution_result.extensions:
             payload["extensions"] = execution_result.extensions
         await self.send_operation_message({"id": self.id, "type": "next", "payload": payload})
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
-    """Serves one socket; `context` is its `SocketSession`, and in an operation the operation's own context."""
+    """Serves one socket; `context` is its `SocketSession`."""
 
-    expiry: asyncio.Task[None] | None = None
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._expiry: asyncio.Task[None] | None = None
+        self._records: dict[str, RequestRecord] = {}
+        """Those of the operations that run, by their ids."""
+
+    @property
+    def session(self) -> SocketSession:
+        """What is known of the socket."""
+        session: SocketSession = self.context
+        return session
+
+    async def handle(self) -> None:
+        """Serve the socket until it is closed."""
+        sockets = self.session.shutdown.sockets
+        sockets.add(self.end)
+        try:
+            await super().handle()
+        finally:
+            sockets.discard(self.end)
 
     async def handle_message(self, message: Message) -> None:
         """Act on one message, or close the socket with 4400 where it is none."""
@@ -118,56 +192,99 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         else:
             await super().handle_message(message)
 
+    async def handle_invalid_message(self, error_message: str) -> None:
+        """Close the socket of a client that does not speak the protocol."""
+        self.session.record.outcome = "refused"
+        await super().handle_invalid_message(error_message)
+
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        """Acknowledge a client that the context getter recognises; close with 4401 or 4403 for another."""
+        """Acknowledge a client that the context getter recognises, and close the socket of another."""
         if message.get("payload") is None:
             message.pop("payload", None)
-        session = self.context
+        session = self.session
         try:
             await super().handle_connection_init(message)
         except RequestRefused as refusal:
-            code = CLOSE_UNAUTHORIZED if refusal.code == "UNAUTHENTICATED" else CLOSE_FORBIDDEN
-            await self.websocket.close(code, refusal.message)
+            await self._turn_away(refusal)
+        except Exception:
+            _logger.exception("connection failed", extra={"fields": {"request_id": session.record.request_id}})
+            await self._turn_away(RequestRefused.internal())
+        if self.connection_acknowledged and session.expires_at is not None and self._expiry is None:
+            self._expiry = asyncio.create_task(self._expire(session.expires_at))
+
+    async def _turn_away(self, refusal: RequestRefused) -> None:
+        self.session.record.outcome = classify_outcome([refusal.to_error("")], refused=True)
+        await self.websocket.close(CLOSE_CODE.get(refusal.code, CLOSE_FORBIDDEN), refusal.message)
+
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        """Begin an operation, or refuse it: there are too many, or the process ends."""
+        refusal = self._refusal() if self.connection_acknowledged and message["id"] not in self.operations else None
+        if refusal is None:
+            await super().handle_subscribe(message)
             return
-        if self.connection_acknowledged and session.expires_at is not None and self.expiry is None:
-            self.expiry = asyncio.create_task(self._expire(session.expires_at))
+        record = self.session.new_record()
+        try:
+            self.operations[message["id"]] = source = Operation(self, message["id"], "", None, None)
+            await SocketOperation(source, self, record).refuse(refusal)
+        finally:
+            record.finish()
+            self.session.on_finish(record)
+
+    def _refusal(self) -> RequestRefused | None:
+        most = self.max_subscriptions_per_connection
+        if most is not None and len(self.operations) >= most:
+            message = f"This socket has {most} operations under way: end one first."
+            return RequestRefused("TOO_MANY_OPERATIONS", message, details={"allowed": most})
+        return self.session.shutdown.refusal() if self.session.shutdown.has_begun.is_set() else None
 
     async def run_operation(self, operation: Operation[Any, None]) -> None:
-        """Run one operation with a context and a record of its own."""
-        session: SocketSession = self.context
-        record = session.new_record()
-        scoped = copy.copy(self)  # all state is shared but the context
-        own = SocketOperation(operation, scoped, record)
+        """Run one operation with a context and a record of its own, within the time limit if it has one result."""
+        session, task, loop = self.session, asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None, "each operation has its task"
+        record = self._records[operation.id] = session.new_record()
+        own = SocketOperation(operation, self, record)
+        timer = loop.call_later(session.timeout, own.expire, task)
         try:
-            request = OperationRequest(session.connection, record, params=session.connection_params)
-            scoped.context = await session.get_context(request)
-            await super(SocketHandler, scoped).run_operation(own)
+            await own.run(session)
         except RequestRefused as refusal:
-            record.outcome = "refused"
-            await own.send_errors([refusal.to_error(record.request_id)])
+            await own.refuse(refusal)
+        except asyncio.CancelledError:
+            if not own.is_late:
+                raise
+            task.uncancel()
+            await own.refuse(RequestRefused("TIMEOUT", f"The operation took longer than {session.timeout:g} seconds."))
         except Exception:
-            record.outcome = "internal"
             _logger.exception("operation failed", extra={"fields": {"request_id": record.request_id}})
+            record.outcome = "internal"
             if operation.id in self.operations:
-                await own.send_errors([RequestRefused.internal().to_error(record.request_id)])
+                await own.refuse(RequestRefused.internal())
         finally:
+            timer.cancel()
+            self._records.pop(operation.id, None)
             record.finish()
             session.on_finish(record)
 
+    async def end(self) -> None:
+        """Close the socket since the process ends: queries and mutations are answered first, if that is soon."""
+        tasks = [
+            operation.task
+            for name, operation in self.operations.items()
+            if operation.task is not None
+            and not (name in self._records and self._records[name].operation_type == "subscription")
+        ]
+        if tasks:
+            await asyncio.wait(tasks, timeout=SOCKET_SECONDS)
+        await self.websocket.close(SERVICE_RESTART, "The server is restarting")
+
     async def shutdown(self) -> None:
         """End what still runs for this socket."""
-        if self.expiry is not None:
-            self.expiry.cancel()
+        if self._expiry is not None:
+            self._expiry.cancel()
         await super().shutdown()
 
     async def _expire(self, at: datetime) -> None:
         await asyncio.sleep((at - datetime.now(UTC)).total_seconds())
-        await self.websocket.close(CLOSE_UNAUTHORIZED, "The access token has expired")
-
-    @staticmethod
-    def _get_pre_execution_close_reason(_error: GraphQLError) -> str | None:
-        # The library would close the whole socket for a syntax error of one operation.
-        return None
+        await self.websocket.close(CLOSE_CODE["UNAUTHENTICATED"], "The access token has expired")
 
 
 def invalid_message_reason(message: object) -> str | None:

@@ -95,7 +95,7 @@ def _edit_models(text: str, spec: DomainSpec) -> str:
 
 def _edit_schema(text: str, spec: DomainSpec) -> str:
     text = _insert(text, r"^from graph import \(\n", f"    {spec.names.table},\n")
-    return _insert(text, r"^DOMAINS\b[^(]*\((?:\n    \w+,)+\n", f"    {spec.names.table},\n")
+    return _insert(text, r"^DOMAINS\b[^(]*\((?:\n    \w+\.DOMAIN,)+\n", f"    {spec.names.table}.DOMAIN,\n")
 
 
 def _edit_permissions(text: str, spec: DomainSpec) -> str:

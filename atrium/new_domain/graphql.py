@@ -19,6 +19,7 @@ from graph import audit
 from graph.fields.columns import money
 from graph.fields.connection import Connection, OrderDirection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.domain import Domain
 from graph.fields.errors import (
     AlreadyExists,
     IdempotencyConflict,
@@ -47,24 +48,6 @@ VERSION = """Version of the {words} that the client last saw; if the {words} has
 
 TYPES = '''
 {enum}
-@backed_by({table}.{upper})
-class {type}(Node):
-    """{Article} of the tenant.
-
-    Visible to all members{trash}.
-    """
-
-{fields}    created_at: datetime
-    """Date and time the {words} was created (UTC)."""
-    updated_at: datetime
-    """Date and time the {words} last changed (UTC)."""
-    version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
-    history: Connection[audit.AuditEntry] = to_many("row_id")
-    """Audit log entries about the {words}, newest first; visible to all members who can see the {words}."""
-
-
 @input_type
 class {type}Filter:
     """Conditions that listed {plural} must meet; all given conditions apply."""
@@ -89,6 +72,24 @@ class {type}Order:
     """Field by which {plural} are sorted."""
     direction: OrderDirection = OrderDirection.ASC
     """Direction in which {plural} are sorted; ascending if left out."""
+
+
+@backed_by({table}.{upper}, filter={type}Filter, order={type}Order)
+class {type}(Node):
+    """{Article} of the tenant.
+
+    Visible to all members{trash}.
+    """
+
+{fields}    created_at: datetime
+    """Date and time the {words} was created (UTC)."""
+    updated_at: datetime
+    """Date and time the {words} last changed (UTC)."""
+    version: int
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
+    history: Connection[audit.AuditEntry] = to_many("row_id")
+    """Audit log entries about the {words}, newest first; visible to all members who can see the {words}."""
 
 
 @object_type
@@ -188,7 +189,7 @@ async def delete_{one}(session: WriteSession, actor: Actor, input: Delete{type}I
     return await {table}.delete(session, actor, **to_kwargs(input))
 
 
-MUTATIONS = [create_{one}, update_{one}, {status_name}delete_{one}]
+DOMAIN = Domain(queries=Queries, mutations=[create_{one}, update_{one}, {status_name}delete_{one}])
 '''
 
 STATUS_RESULT = """Change{type}StatusResult = Annotated[
@@ -235,7 +236,7 @@ def graph_text(spec: DomainSpec) -> str:
     words["status_mutation"] = STATUS_MUTATION.format(**words) if spec.status else ""
     status_input = STATUS_INPUT.format(**words) if spec.status else ""
     status_types = [f"{names.type}Status"] if spec.status else []
-    public = sorted(["MUTATIONS", "Queries", names.type, f"{names.type}Filter", f"{names.type}Order", *status_types])
+    public = sorted(["DOMAIN", "Queries", names.type, f"{names.type}Filter", f"{names.type}Order", *status_types])
     shown = [name for name in public if name not in status_types]
     head = f'"""{names.plural.capitalize()} in GraphQL."""\n{IMPORTS.format(**words)}\n__all__ = {shown!r}\n'
     return head + TYPES.format(**words) + status_input + MUTATIONS.format(**words)

@@ -98,7 +98,7 @@ PROJECT_TEST = """
 async def test_what_belongs_to_a_project_goes_to_the_trash_and_back_with_it(world: World) -> None:
     acme, admin = world.acme, world.acme.admin.client
     project = await admin.mutate("createProject", "... on Project {{ id }}", name="Apollo")
-    given = dict({given})
+    given = {{{given}}}
     made = await admin.mutate("create{type}", "... on {type} {{ id }}", **given, projectId=project["id"])
     there = "query($id: ID!, $p: ID!) {{ {field}(id: $id) {{ id }} project(id: $p) {{ {list} {{ nodes {{ id }} }} }} }}"
     row = {{"id": made["id"]}}
@@ -142,7 +142,7 @@ def service_test_text(spec: DomainSpec) -> str:
 def _api_tests(spec: DomainSpec) -> str:
     """Return the tests of an update and of the trash."""
     names, fields = spec.names, [f for f in spec.fields if not f.optional and f.kind not in {"status", "project"}]
-    given = ", ".join(f"{camel(f.key)}={_api_value(f)}" for f in fields)
+    given = ", ".join(f'"{camel(f.key)}": {_api_value(f)}' for f in fields)
     words = {
         "type": names.type,
         "title_field": camel(spec.title.name),

@@ -87,7 +87,7 @@ async def _order(_: Any, __: Any, id: str) -> Any:
 
 
 @query.field("orders")
-async def _orders(_: Any, __: Any, first: int, filter: dict[str, Any] | None = None) -> Any:  # noqa: A002  # its name
+async def _orders(_: Any, __: Any, first: int, filter: dict[str, Any] | None = None) -> Any:
     if filter and filter.get("status"):
         return {"nodes": await database.rows("ordersByStatus", first, filter["status"])}
     return {"nodes": await database.rows("orders", first)}

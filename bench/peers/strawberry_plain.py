@@ -280,7 +280,7 @@ class Query:
         return None if row is None else Order.of(row)
 
     @strawberry.field
-    async def orders(self, first: int, filter: OrderFilter | None = None) -> OrderConnection:  # noqa: A002  # its name
+    async def orders(self, first: int, filter: OrderFilter | None = None) -> OrderConnection:  # its name
         """The newest orders."""
         model = models.Order
         statement = select(model).where(col(model.tenant_id) == TENANT)

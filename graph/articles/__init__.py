@@ -1,10 +1,11 @@
-"""Articles in GraphQL: writing and reading them in `things`, finding them in `search`."""
+"""Articles in GraphQL: writing and reading them in `types`, finding them in `search`."""
 
 from graph.articles.search import ArticleSearchConnection, ArticleSearchEdge, Queries
 from graph.articles.types import MUTATIONS, Article, ArticleFilter, ArticleOrder, ArticleOutcome, ArticleOutcomes
+from graph.fields.domain import Domain
 
 __all__ = [
-    "MUTATIONS",
+    "DOMAIN",
     "Article",
     "ArticleFilter",
     "ArticleOrder",
@@ -14,3 +15,5 @@ __all__ = [
     "ArticleSearchEdge",
     "Queries",
 ]
+
+DOMAIN = Domain(queries=Queries, mutations=MUTATIONS)

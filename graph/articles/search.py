@@ -15,7 +15,7 @@ from graph.fields.connection import Connection, PageInfo, to_page_info
 from graph.fields.declared import argument
 from graph.fields.descriptions import enum, object_type
 from graph.fields.inputs import page_kwargs, to_kwargs
-from graph.fields.match_fields import match_field, search_field
+from graph.fields.match_fields import article_search_field, match_field
 from graph.fields.relations import by_id, connection, page_arguments, to_one
 from graph.runtime.context import Info
 from models import ArticleLanguage
@@ -277,7 +277,7 @@ class Queries:
     articles: Connection[Article] = connection()
     """Published articles and the viewer's own drafts, or all articles of the tenant for admins and owners; newest first
     by default."""
-    search_articles: ArticleSearchConnection = search_field(
+    search_articles: ArticleSearchConnection = article_search_field(
         ARTICLE_SEARCH, arguments=_search_arguments, parse=_parse_search, resolve=_resolve_search
     )
     """Articles that match a full-text search, most relevant first by default: published articles and the viewer's own

@@ -38,38 +38,6 @@ enum(ArticleLanguage)
 enum(ArticleStatus)
 
 
-@backed_by(articles.ARTICLES)
-class Article(Node):
-    """An article of the tenant, a text that members can read and search.
-
-    Published articles are visible to all members, a draft only to its author and to admins and owners.
-    """
-
-    title: str
-    """Title of the article, 1 to 200 characters."""
-    content: str
-    """Content of the article as plain text, at most 100,000 characters; not to be interpreted as HTML or other markup.
-    Content of the article as plain text, at most 100,000 characters; not to be interpreted as HTML or other markup."""
-    language: ArticleLanguage
-    """Language of the article; determines how its words are searched."""
-    status: ArticleStatus
-    """Publication status of the article: draft or published."""
-    author: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("author_id", key="user_id")
-    """Member who wrote the article, even if they have since left the tenant."""
-    published_at: datetime | None
-    """Date and time the article was published (UTC); null for a draft."""
-    created_at: datetime
-    """Date and time the article was created (UTC)."""
-    updated_at: datetime
-    """Date and time the article was last changed (UTC)."""
-    version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
-    history: Connection[audit.AuditEntry] = to_many("row_id")
-    """Audit entries of the article, newest first by default. Members who did not write the article see only the changes
-    since its latest publication."""
-
-
 @input_type
 class ArticleFilter:
     """Conditions that listed or searched articles must meet; all given conditions apply."""
@@ -106,6 +74,38 @@ class ArticleOrder:
     """Field by which articles are sorted."""
     direction: OrderDirection = OrderDirection.ASC
     """Direction in which articles are sorted; ascending (ASC) if omitted."""
+
+
+@backed_by(articles.ARTICLES, filter=ArticleFilter, order=ArticleOrder)
+class Article(Node):
+    """An article of the tenant, a text that members can read and search.
+
+    Published articles are visible to all members, a draft only to its author and to admins and owners.
+    """
+
+    title: str
+    """Title of the article, 1 to 200 characters."""
+    content: str
+    """Content of the article as plain text, at most 100,000 characters; not to be interpreted as HTML or other markup.
+    Content of the article as plain text, at most 100,000 characters; not to be interpreted as HTML or other markup."""
+    language: ArticleLanguage
+    """Language of the article; determines how its words are searched."""
+    status: ArticleStatus
+    """Publication status of the article: draft or published."""
+    author: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("author_id", key="user_id")
+    """Member who wrote the article, even if they have since left the tenant."""
+    published_at: datetime | None
+    """Date and time the article was published (UTC); null for a draft."""
+    created_at: datetime
+    """Date and time the article was created (UTC)."""
+    updated_at: datetime
+    """Date and time the article was last changed (UTC)."""
+    version: int
+    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
+    changes."""
+    history: Connection[audit.AuditEntry] = to_many("row_id")
+    """Audit entries of the article, newest first by default. Members who did not write the article see only the changes
+    since its latest publication."""
 
 
 @input_type

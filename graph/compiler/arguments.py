@@ -5,7 +5,7 @@ libraries, and is refused there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from graphql import (
     GraphQLError,
@@ -22,12 +22,14 @@ from graphql.utilities.coerce_input_value import coerce_default_value
 from strawberry.types.arguments import convert_arguments
 
 from graph.compiler.coercion import CoercionFailed, InputCoercion
+from graph.compiler.plan_arguments import ARGUMENT_TYPES, PlanArguments
 from graph.compiler.selection import ArgumentSite, Unsupported
 from graph.fields.declared import NotCompilable
 
-__all__ = ["CoercedVariables", "VariableDefinitions", "argument_parser"]
+__all__ = ["CoercedVariables", "ParseArguments", "VariableDefinitions", "argument_parser", "input_parser"]
 
-ParseArguments = Callable[["CoercedVariables"], Any]
+Parsed = TypeVar("Parsed")
+ParseArguments = Callable[["CoercedVariables"], PlanArguments]
 
 
 class CoercedVariables:
@@ -97,14 +99,30 @@ def argument_parser(schema: Any, coercion: InputCoercion, site: ArgumentSite) ->
     Raises:
         Declined: the field needs Python for what it is asked.
     """
+    to_plan_arguments = ARGUMENT_TYPES.get(type(site.field))
+    if to_plan_arguments is None:
+        raise Unsupported(f"the arguments of {site.node.name.value}")
 
-    def parse(kwargs: dict[str, Any]) -> Any:
+    def parse(kwargs: dict[str, Any]) -> PlanArguments:
         try:
-            return site.field.parse_arguments(kwargs)
+            return to_plan_arguments(site.field.parse_arguments(kwargs))
         except NotCompilable:
             raise Unsupported(f"the arguments of {site.node.name.value}") from None
 
-    def slow_path(values: CoercedVariables) -> Any:
+    return _site_parser(schema, coercion, site, parse)
+
+
+def input_parser(schema: Any, coercion: InputCoercion, site: ArgumentSite) -> Callable[[CoercedVariables], Any]:
+    """Return what reads the input of a mutation from a request's variables; it raises what the field itself would."""
+    return _site_parser(schema, coercion, site, site.field.parse_arguments)
+
+
+def _site_parser(
+    schema: Any, coercion: InputCoercion, site: ArgumentSite, parse: Callable[[dict[str, Any]], Parsed]
+) -> Callable[[CoercedVariables], Parsed]:
+    """Return what reads the arguments of a field from a request's variables, and has them parsed."""
+
+    def slow_path(values: CoercedVariables) -> Parsed:
         given = get_argument_values(site.definition, site.node, values.as_graphql_core())
         registry = schema.schema_converter.scalar_registry
         return parse(convert_arguments(given, site.arguments, scalar_registry=registry, config=schema.config))
@@ -114,7 +132,7 @@ def argument_parser(schema: Any, coercion: InputCoercion, site: ArgumentSite) ->
     except CoercionFailed:
         return slow_path
 
-    def fast_path(values: CoercedVariables) -> Any:
+    def fast_path(values: CoercedVariables) -> Parsed:
         try:
             variables, kwargs = values.coerced, {}
             for python_name, variable, read, convert in readers:

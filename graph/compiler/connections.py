@@ -8,50 +8,26 @@
 numbered only where that matters: to find a row beyond the page, the ends of a page, or to turn it round.
 """
 
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, literal_column
 
 from graph.compiler.derived_table import DerivedTable
 from graph.compiler.json_text import JsonExpression, JsonLiteral
-from graph.compiler.selection import FieldSelection, OperationTree, SelectionSet, Unsupported
-from graph.compiler.sql import SqlBuilder
+from graph.compiler.object_compiler import ObjectCompiler
+from graph.compiler.plan_arguments import PageArguments
+from graph.compiler.selection import FieldSelection, SelectionSet, Unsupported
 from graph.fields.relations import ConnectionField
-from services.permissions import Permission
 from services.queries.collection import Collection
 from services.queries.cursors import encode_cursor
-from services.queries.page_request import MAX_PAGE_SIZE, PageRequest
+from services.queries.page_request import MAX_PAGE_SIZE
 from services.queries.statements import apply_page, order_keys, select_list
 
-__all__ = ["ConnectionCompiler", "Objects", "compile_connection"]
-
-
-class Objects(Protocol):
-    """What writes the objects in a list."""
-
-    tree: OperationTree
-    permissions: AbstractSet[Permission]
-    arguments: Sequence[Any]
-    builder: SqlBuilder
-
-    def compile_object(self, selection: SelectionSet, rows: DerivedTable | None) -> JsonExpression:
-        """What is shown of something, as an object."""
-
-    def compile_field(
-        self, selected: FieldSelection, within: SelectionSet, rows: DerivedTable | None
-    ) -> JsonExpression:
-        """One field of an object."""
-
-    def compile_one(
-        self, selected: FieldSelection, collection: Collection, key: str, value: ColumnElement[Any]
-    ) -> JsonExpression:
-        """The one row that a field leads to."""
+__all__ = ["ConnectionCompiler", "compile_connection"]
 
 
 def compile_connection(
-    objects: Objects,
+    objects: ObjectCompiler,
     selected: FieldSelection,
     field: ConnectionField,
     parent_key: tuple[str, ColumnElement[Any]] | None,
@@ -65,17 +41,17 @@ class ConnectionCompiler:
 
     def __init__(
         self,
-        objects: Objects,
+        objects: ObjectCompiler,
         selected: FieldSelection,
         collection: Collection,
         parent_key: tuple[str, ColumnElement[Any]] | None,
     ) -> None:
-        assert selected.site is not None, "every list takes arguments"
         self.objects = objects
         self.builder = objects.builder
         self.selection = selected.child
+        self.request = objects.arguments_of(selected, PageArguments).request
+        assert selected.site is not None, "every list takes arguments"
         self.site: int = selected.site
-        self.request: PageRequest = objects.arguments[self.site]
         self.is_constant = not objects.tree.sites[self.site].has_variables
         self.collection = collection
         self.parent_key = parent_key

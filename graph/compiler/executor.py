@@ -1,16 +1,23 @@
 """The compiler's executor: from a request's text and variables to the bytes of its answer."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType, get_operation_ast
 
-from graph.compiler.arguments import CoercedVariables, VariableDefinitions, argument_parser
+from graph.compiler.arguments import (
+    CoercedVariables,
+    ParseArguments,
+    VariableDefinitions,
+    argument_parser,
+    input_parser,
+)
 from graph.compiler.coercion import InputCoercion
-from graph.compiler.plans import Plan, build_plan, plan_key
+from graph.compiler.plan_arguments import PlanArguments, RowUpdateArguments
+from graph.compiler.plans import Plan, build_plan, build_update_plan
 from graph.compiler.selection import SILENT, OperationTree, Unsupported, build_tree, directive_variables
 from graph.compiler.update_statement import find_row_update_field
 from graph.execution import DocumentCache
@@ -20,7 +27,7 @@ from graph.runtime.context import Context
 from graph.runtime.lru import SegmentedLRU
 from models.database.errors import InvalidValue, StatementRejected
 from services.errors import DomainError, Unavailable
-from services.writes.row_update import RowUpdate
+from services.permissions import Actor
 
 __all__ = ["CompiledResult", "Compiler"]
 
@@ -64,10 +71,10 @@ class OperationVariant:
     """One tree of an operation, and what its sites ask for if that is the same in every request."""
 
     tree: OperationTree
-    argument_parsers: Sequence[Callable[[CoercedVariables], Any]]
-    arguments: Sequence[Any] | None = None
-    row_update_field: Mutation | None = None
-    """The field of a mutation that may come down to an edit."""
+    argument_parsers: Sequence[ParseArguments] = ()
+    arguments: Sequence[PlanArguments] | None = None
+    parse_row_update: Callable[[CoercedVariables, Actor], RowUpdateArguments] | None = None
+    """What reads the row update that a mutation may come down to."""
 
 
 class Compiler:
@@ -110,15 +117,15 @@ class Compiler:
         result = await run(plan, arguments, context)
         if result.declined is None:
             plan.uses += 1
-            context.record_operation("compiler", prepared.type, prepared.name)
+            context.log.record("compiler", prepared.type, prepared.name, context.actor.identity)
         return result
 
     @staticmethod
-    async def _run_query(plan: Plan, arguments: Sequence[Any], context: Context) -> CompiledResult:
+    async def _run_query(plan: Plan, arguments: Sequence[PlanArguments], context: Context) -> CompiledResult:
         """Run a query. What is refused is worded by the reference executor, without another look at the database."""
         context.route.operation_kind_reason = None  # a replica will do
         try:
-            data = await context.fetch_compiled(
+            data = await context.compiled.fetch(
                 plan.sql, plan.values(arguments, context.actor.identity), prepare=plan.uses > 0
             )
         except InvalidValue:
@@ -132,11 +139,11 @@ class Compiler:
         return CompiledResult(orjson.Fragment(data)) if data else CompiledResult(declined="nothing that matches")
 
     @staticmethod
-    async def _run_update(plan: Plan, arguments: Sequence[Any], context: Context) -> CompiledResult:
+    async def _run_update(plan: Plan, arguments: Sequence[PlanArguments], context: Context) -> CompiledResult:
         """Carry an edit out. One that changed nothing is begun anew by the reference executor."""
         identity = replace(context.actor.identity, operation=plan.mutation or "")
         try:
-            data = await context.execute_compiled(plan.sql, plan.values(arguments, identity), prepare=plan.uses > 0)
+            data = await context.compiled.execute(plan.sql, plan.values(arguments, identity), prepare=plan.uses > 0)
         except StatementRejected:
             log.exception("a compiled edit failed, and the reference executor goes on")
             return CompiledResult(declined=FAULT)
@@ -191,7 +198,7 @@ class Compiler:
 
     def _find_plan(
         self, prepared: PreparedOperation, given: dict[str, Any] | None, context: Context
-    ) -> tuple[Plan, Sequence[Any]]:
+    ) -> tuple[Plan, Sequence[PlanArguments]]:
         identity, permissions = context.actor.identity, context.actor.permissions
         if identity.user_id is None:
             raise Unsupported("nobody asks")
@@ -203,20 +210,22 @@ class Compiler:
             prepared.variants.put(booleans, variant)
         if isinstance(variant, Unsupported):
             raise variant
-        arguments: Sequence[Any]
-        plan_keys: tuple[Any, ...] = ()
+        arguments: Sequence[PlanArguments]
+        plan_keys: tuple[Hashable, ...] = ()
         if variant.arguments is not None:
             arguments = variant.arguments
         else:
-            arguments = [ask(values) for ask in variant.argument_parsers]
-            if variant.row_update_field is not None:
-                arguments = [_row_update_of(variant.row_update_field, context, arguments[0])]
-            plan_keys = tuple([plan_key(each) for each in arguments])
+            if variant.parse_row_update is None:
+                arguments = [parse(values) for parse in variant.argument_parsers]
+            else:
+                arguments = [variant.parse_row_update(values, context.actor)]
+            plan_keys = tuple([each.plan_key() for each in arguments])
         key = (variant, permissions, identity.tenant_id is None, identity.session_id is None, plan_keys)
         plan = self._plans.get(key)
         if plan is None:
             identity_parts = {name: getattr(identity, name) is not None for name in IDENTITY_PARTS}
-            plan = build_plan(variant.tree, permissions, arguments, identity_parts)
+            build = build_plan if variant.parse_row_update is None else build_update_plan
+            plan = build(variant.tree, permissions, arguments, identity_parts)
             self._plans.put(key, plan)
             _log_declined(prepared, plan)
         if isinstance(plan, Unsupported):
@@ -226,11 +235,14 @@ class Compiler:
     def _build_variant(self, prepared: PreparedOperation, values: CoercedVariables) -> OperationVariant | Unsupported:
         try:
             tree = build_tree(self._graphql, prepared.document, prepared.operation, values.as_graphql_core())
+            if prepared.type == "mutation":
+                field = find_row_update_field(tree)
+                parse_input = input_parser(self._schema, self._coercion, tree.sites[0])
+                return OperationVariant(tree, parse_row_update=_row_update_parser(field, parse_input))
             argument_parsers = [argument_parser(self._schema, self._coercion, site) for site in tree.sites]
-            row_update_field = find_row_update_field(tree) if prepared.type == "mutation" else None
-            if row_update_field is not None or any(site.has_variables for site in tree.sites):
-                return OperationVariant(tree, argument_parsers, None, row_update_field)
-            return OperationVariant(tree, argument_parsers, [ask(values) for ask in argument_parsers])
+            if any(site.has_variables for site in tree.sites):
+                return OperationVariant(tree, argument_parsers)
+            return OperationVariant(tree, argument_parsers, [parse(values) for parse in argument_parsers])
         except Unsupported as declined:
             _log_declined(prepared, declined)
             return declined
@@ -240,16 +252,18 @@ class Compiler:
             return refused
 
 
-def _row_update_of(field: Mutation, context: Context, mutation_input: Any) -> RowUpdate[Any]:
-    """The edit that a mutation comes down to.
+def _row_update_parser(
+    field: Mutation, parse_input: Callable[[CoercedVariables], Any]
+) -> Callable[[CoercedVariables, Actor], RowUpdateArguments]:
+    """Return what reads the row update that a mutation comes down to; it raises Unsupported where there is none."""
 
-    Raises:
-        Declined: it is more than that, or less.
-    """
-    row_update = field.row_update(context.actor, mutation_input) if field.row_update else None
-    if row_update is None or not row_update.changes:
-        raise Unsupported("more than an edit")
-    return row_update
+    def parse(values: CoercedVariables, actor: Actor) -> RowUpdateArguments:
+        row_update = field.row_update(actor, parse_input(values)) if field.row_update else None
+        if row_update is None or not row_update.changes:
+            raise Unsupported("more than an edit")
+        return RowUpdateArguments(row_update)
+
+    return parse
 
 
 def _log_declined(prepared: PreparedOperation, found: object) -> None:

@@ -16,27 +16,28 @@ from typing import Any
 from graphql import get_named_type, is_composite_type
 from sqlalchemy import ColumnElement, Select, func, literal_column, select
 
-from graph.compiler.connections import ConnectionCompiler, Objects
+from graph.compiler.connections import ConnectionCompiler
 from graph.compiler.derived_table import DerivedTable
 from graph.compiler.json_text import JsonExpression
+from graph.compiler.object_compiler import ObjectCompiler
 from graph.compiler.selection import FieldSelection, SelectionSet
 from graph.compiler.serialization import serialize
 from graph.compiler.sql import column_ref
-from graph.fields.match_fields import MatchField, SearchField
+from graph.fields.match_fields import ArticleSearchField, MatchField
 from graph.fields.relations import ToOne
-from services.queries.search_source import SearchSource
+from services.queries.article_search import ArticleSearchSource
 from services.queries.statements import keyset_condition
 
 __all__ = ["MatchRelation", "compile_match_field", "compile_search"]
 
 
-def compile_search(objects: Objects, selected: FieldSelection, field: SearchField) -> JsonExpression:
+def compile_search(objects: ObjectCompiler, selected: FieldSelection, field: ArticleSearchField) -> JsonExpression:
     """A page of what matches as an object; null if nothing does."""
     return _SearchCompiler(objects, selected, field).compile()
 
 
 def compile_match_field(
-    objects: Objects, selected: FieldSelection, field: MatchField, rows: "MatchRelation"
+    objects: ObjectCompiler, selected: FieldSelection, field: MatchField, rows: "MatchRelation"
 ) -> JsonExpression:
     """What a match says of its row."""
     value = rows.add(f"={field.expression}", rows.search_source.match_expressions[field.expression])
@@ -48,13 +49,13 @@ def compile_match_field(
 class MatchRelation(DerivedTable):
     """Rows that were found."""
 
-    def __init__(self, name: str, search_source: SearchSource, rows: Select[Any]) -> None:
+    def __init__(self, name: str, search_source: ArticleSearchSource, rows: Select[Any]) -> None:
         super().__init__(name, search_source.collection, rows)
         self.search_source = search_source
 
 
 class _SearchCompiler(ConnectionCompiler):
-    def __init__(self, objects: Objects, selected: FieldSelection, field: SearchField) -> None:
+    def __init__(self, objects: ObjectCompiler, selected: FieldSelection, field: ArticleSearchField) -> None:
         self.search_source = field.search_source
         super().__init__(objects, selected, field.search_source.collection, None)
         self.page = MatchRelation(self.page.alias, self.search_source, self.page.select)
@@ -122,7 +123,7 @@ class _SearchCompiler(ConnectionCompiler):
         return self.builder.render(self.page.projected(), self.site)
 
 
-def _compile_rows(objects: Objects, selection: SelectionSet, rows: Select[Any]) -> JsonExpression:
+def _compile_rows(objects: ObjectCompiler, selection: SelectionSet, rows: Select[Any]) -> JsonExpression:
     """A list of these rows, which are nobody's table, in their order."""
     name, writer = objects.builder.new_alias(), objects.builder
 

@@ -10,30 +10,30 @@ the walls are set, and nothing at all for who is not let in. Within it, a row as
 where the innermost select is the services' own, with the services' own names, and knows its parent by the name `t1`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
 
 from graphql import is_non_null_type
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid
+from sqlalchemy import ARRAY, Text, Uuid
 
-from graph.compiler import search_statement
 from graph.compiler.connections import compile_connection
 from graph.compiler.derived_table import DerivedTable
 from graph.compiler.json_text import JsonExpression, JsonLiteral
-from graph.compiler.selection import FieldSelection, OperationTree, SelectionSet, Unsupported
+from graph.compiler.object_compiler import FieldCompilers, ObjectCompiler
+from graph.compiler.plan_arguments import NodeIdArgument, NodeIdsArgument, PlanArguments
+from graph.compiler.search_statement import MatchRelation, compile_match_field, compile_search
+from graph.compiler.selection import FieldSelection, OperationTree, Unsupported
 from graph.compiler.serialization import serialize, serialize_money
-from graph.compiler.sql import ENTER_ALIAS, IDENTITY_COLUMNS, ParameterSource, SqlBuilder, column_ref, quote_literal
+from graph.compiler.sql import ENTER_ALIAS, ParameterSource, SqlBuilder, column_ref, quote_literal
 from graph.fields import columns, declared, match_fields, relations, viewer
+from graph.fields.as_of import ByIdAsOfField
 from graph.fields.node import NodeField, NodesField
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS
 from services.errors import DomainError
-from services.permissions import Permission, require_permission
-from services.queries.collection import Collection
-from services.queries.statements import select_one
+from services.permissions import Permission
 
-__all__ = ["ObjectCompiler", "Statement", "compile_query", "is_compilable"]
+__all__ = ["FIELD_COMPILERS", "Statement", "compile_query"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Statement:
 def compile_query(
     tree: OperationTree,
     permissions: AbstractSet[Permission],
-    arguments: Sequence[Any],
+    arguments: Sequence[PlanArguments],
     identity_parts: Mapping[str, bool],
 ) -> Statement:
     """The statement that answers a tree for who has these permissions.
@@ -64,78 +64,12 @@ def compile_query(
     """
     builder = SqlBuilder(first=len(ENTER_PARAMETERS) + 1)
     try:
-        body = ObjectCompiler(tree, permissions, arguments, identity_parts, builder).compile_root()
+        body = ObjectCompiler(tree, permissions, arguments, identity_parts, builder, FIELD_COMPILERS).compile_root()
     except DomainError as refusal:
         raise Unsupported(type(refusal).__name__) from None
     if not builder.alias_count:
         raise Unsupported("nothing to read")
     return Statement(f"SELECT {body} FROM {ENTER_CALL} {ENTER_ALIAS}", tuple(builder.sources))
-
-
-class ObjectCompiler:
-    """Writes objects, field by field."""
-
-    def __init__(
-        self,
-        tree: OperationTree,
-        permissions: AbstractSet[Permission],
-        arguments: Sequence[Any],
-        identity_parts: Mapping[str, bool],
-        builder: SqlBuilder,
-    ) -> None:
-        self.tree = tree
-        self.permissions = permissions
-        self.arguments = arguments
-        self.identity_parts = identity_parts
-        self.builder = builder
-
-    def compile_root(self) -> str:
-        """The whole answer as text; an empty one where it comes to nothing."""
-        return f"coalesce({self.compile_object(self.tree.root, None).to_sql()}, '')"
-
-    def compile_object(self, selection: SelectionSet, rows: DerivedTable | None) -> JsonExpression:
-        """What is shown of something, as an object."""
-        return JsonExpression.object_of(
-            [(each.key, self.compile_field(each, selection, rows)) for each in selection.fields]
-        )
-
-    def compile_field(
-        self, selected: FieldSelection, within: SelectionSet, rows: DerivedTable | None
-    ) -> JsonExpression:
-        """One field of an object; null only where that leaves the whole answer to the reference executor."""
-        if selected.field is None:
-            return JsonExpression.constant(within.type_name)
-        write_ = _compiler_of(selected, within)
-        return write_(self, selected, selected.field, rows)
-
-    def compile_row(
-        self, selection: SelectionSet, collection: Collection, key: str, value: ColumnElement[Any]
-    ) -> JsonExpression:
-        """The row whose column `key` has this value, as an object; null if there is none."""
-        rows = DerivedTable(self.builder.new_alias(), collection, select_one(collection, self.permissions, key, value))
-        shown = self.compile_object(selection, rows)
-        return shown.selected_from(f"({self.builder.render(rows.projected())}) {rows.alias}")
-
-    def compile_one(
-        self, selected: FieldSelection, collection: Collection, key: str, value: ColumnElement[Any]
-    ) -> JsonExpression:
-        """The one row that a field leads to; where there must be one, its absence fails the statement."""
-        found = self.compile_row(selected.child, collection, key, value)
-        return found.or_error() if is_non_null_type(selected.type) else found.or_null()
-
-    def named_expression(self, rows: DerivedTable, name: str) -> ColumnElement[Any]:
-        """One of a collection's named expressions."""
-        if name in rows.collection.restricted:
-            require_permission(self.permissions, rows.collection.restricted[name])
-        return rows.add(f"={name}", rows.collection.expressions[name])
-
-    def identity_value(self, attribute: str, type_: Any) -> ColumnElement[Any]:
-        """What the actor's identity says."""
-        return (
-            IDENTITY_COLUMNS[attribute]
-            if attribute in IDENTITY_COLUMNS
-            else self.builder.parameter(None, attribute, type_)
-        )
 
 
 def _compile_column(
@@ -230,20 +164,20 @@ def _compile_viewer_reference(
 
 
 def _compile_search(
-    objects: ObjectCompiler, selected: FieldSelection, field: match_fields.SearchField, rows: DerivedTable | None
+    objects: ObjectCompiler, selected: FieldSelection, field: match_fields.ArticleSearchField, rows: DerivedTable | None
 ) -> JsonExpression:
     if rows is not None:
         raise Unsupported(f"a search under {rows.alias}")
-    return search_statement.compile_search(objects, selected, field)
+    return compile_search(objects, selected, field)
 
 
 def _compile_match_field(
     objects: ObjectCompiler,
     selected: FieldSelection,
     field: match_fields.MatchField,
-    rows: search_statement.MatchRelation,
+    rows: MatchRelation,
 ) -> JsonExpression:
-    return search_statement.compile_match_field(objects, selected, field, rows)
+    return compile_match_field(objects, selected, field, rows)
 
 
 def _compile_by_id(
@@ -256,8 +190,7 @@ def _compile_by_id(
 def _compile_node(
     objects: ObjectCompiler, selected: FieldSelection, _field: NodeField, _rows: DerivedTable
 ) -> JsonExpression:
-    assert selected.site is not None, "it takes an id"
-    type_name, _ = objects.arguments[selected.site]
+    type_name, _ = objects.arguments_of(selected, NodeIdArgument).node
     value = objects.builder.parameter(selected.site, "id", Uuid())
     return objects.compile_row(
         selected.children[type_name], declared.NODE_TYPES[type_name].collection, "id", value
@@ -267,8 +200,7 @@ def _compile_node(
 def _compile_nodes(
     objects: ObjectCompiler, selected: FieldSelection, _field: NodesField, _rows: DerivedTable
 ) -> JsonExpression:
-    assert selected.site is not None, "it takes ids"
-    types = sorted({type_name for type_name, _ in objects.arguments[selected.site]})
+    types = objects.arguments_of(selected, NodeIdsArgument).plan_key()
     if not types:
         return JsonExpression.concat(JsonLiteral("[]"))
     name = objects.builder.new_alias()
@@ -286,7 +218,7 @@ def _compile_nodes(
     return every.selected_from(f"unnest({names}, {ids}) WITH ORDINALITY {name}(type, id, n)")
 
 
-FIELD_COMPILERS: Mapping[type[declared.DeclaredField], Callable[..., JsonExpression]] = {
+FIELD_COMPILERS: FieldCompilers = {
     columns.Column: _compile_column,
     columns.GlobalId: _compile_global_id,
     relations.ToOne: _compile_to_one,
@@ -296,26 +228,13 @@ FIELD_COMPILERS: Mapping[type[declared.DeclaredField], Callable[..., JsonExpress
     viewer.EqualsViewer: _compile_equals_viewer,
     viewer.OneTimeSecret: _compile_one_time_secret,
     relations.ByIdField: _compile_by_id,
+    ByIdAsOfField: _compile_by_id,
     viewer.ViewerReference: _compile_viewer_reference,
     relations.ConnectionField: _compile_connection,
     relations.ToMany: _compile_to_many,
-    match_fields.SearchField: _compile_search,
+    match_fields.ArticleSearchField: _compile_search,
     match_fields.MatchField: _compile_match_field,
     NodeField: _compile_node,
     NodesField: _compile_nodes,
 }
-"""How each kind of field is written. No field is known here by its name."""
-
-
-def is_compilable(field: declared.DeclaredField) -> bool:
-    """Whether a declared field can be part of a statement, as far as its kind goes."""
-    answering = next((cls for cls in type(field).__mro__ if "get_result" in cls.__dict__), None)
-    has_compiler = answering in FIELD_COMPILERS or (answering is not None and "asked" in answering.__dict__)
-    return has_compiler and any(cls in FIELD_COMPILERS for cls in type(field).__mro__)
-
-
-def _compiler_of(selected: FieldSelection, within: SelectionSet) -> Callable[..., JsonExpression]:
-    """How a field is written; code that answers it must have said by `arguments` what it takes from a statement."""
-    if not isinstance(selected.field, declared.DeclaredField) or not is_compilable(selected.field):
-        raise Unsupported(f"{within.type_name}.{selected.name} is answered by code")
-    return next(FIELD_COMPILERS[cls] for cls in type(selected.field).__mro__ if cls in FIELD_COMPILERS)
+"""How each kind of field is written; exactly the compilable ones. No field is known here by its name."""

@@ -14,15 +14,16 @@ of other tables that it points at.
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any
 
 from sqlalchemy import Uuid, literal_column, select, update
 
 from graph.compiler.derived_table import DerivedTable
 from graph.compiler.json_text import JsonExpression
+from graph.compiler.object_compiler import ObjectCompiler
+from graph.compiler.plan_arguments import RowUpdateArguments
 from graph.compiler.selection import SILENT, FieldSelection, OperationTree, SelectionSet, Unsupported
 from graph.compiler.sql import ENTER_ALIAS, SqlBuilder
-from graph.compiler.statement import ObjectCompiler, Statement
+from graph.compiler.statement import FIELD_COMPILERS, Statement
 from graph.fields.columns import Column, GlobalId, MoneyField
 from graph.fields.declared import NODE_TYPES, TypeBinding
 from graph.fields.mutations import Mutation
@@ -30,7 +31,6 @@ from graph.fields.relations import ToOne
 from models.base import Model, table_of
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS
 from services.permissions import Permission
-from services.writes.row_update import RowUpdate
 
 __all__ = ["compile_update", "find_row_update_field"]
 
@@ -43,8 +43,10 @@ def find_row_update_field(tree: OperationTree) -> Mutation:
     """The one field of a mutation that may come down to an edit.
 
     Raises:
-        Declined: there are several, or it never does.
+        Declined: there is none, there are several, or it never does.
     """
+    if not tree.root.fields:  # all were skipped
+        raise Unsupported(SILENT)
     if len(tree.root.fields) > 1:
         raise Unsupported("several fields of a mutation")
     field = tree.root.fields[0].field
@@ -56,7 +58,7 @@ def find_row_update_field(tree: OperationTree) -> Mutation:
 def compile_update(
     tree: OperationTree,
     permissions: AbstractSet[Permission],
-    row_update: RowUpdate[Any],
+    arguments: RowUpdateArguments,
     identity_parts: Mapping[str, bool],
 ) -> Statement:
     """The statement that carries an edit out and shows the row; of the edit, the shape alone is used.
@@ -65,11 +67,12 @@ def compile_update(
         Declined: more is asked for than the columns of the row, and of those that it points at.
     """
     (selected,) = tree.root.fields
+    row_update = arguments.row_update
     definition = _binding_of_row(selected, row_update.model)
     selection = selected.children[definition.name]
     _require_row_fields(selection, row_update.model)
     builder = SqlBuilder(first=len(ENTER_PARAMETERS) + 1)
-    objects = ObjectCompiler(tree, permissions, [row_update], identity_parts, builder)
+    objects = ObjectCompiler(tree, permissions, [arguments], identity_parts, builder, FIELD_COMPILERS)
     table = table_of(row_update.model)
     rows = DerivedTable(builder.new_alias(), definition.collection, select(*table.c))
     root = JsonExpression.object_of([(selected.key, objects.compile_object(selection, rows))])

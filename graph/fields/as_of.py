@@ -13,7 +13,7 @@ from graph.fields.relations import ByIdField
 __all__ = ["ByIdAsOfField", "by_id_as_of"]
 
 
-class ByIdAsOfField(ByIdField):
+class ByIdAsOfField(ByIdField, compilable=True):
     """One thing by its id, as it is or as it was."""
 
     resolve_as_of: Callable[..., Awaitable[Any]]

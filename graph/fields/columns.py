@@ -10,7 +10,7 @@ from graph.fields.scalars import to_global_id
 __all__ = ["Column", "ExpressionField", "MoneyField", "column", "expression", "money"]
 
 
-class Column(DeclaredField):
+class Column(DeclaredField, compilable=True):
     """A column of the type's own table."""
 
     column: str = ""
@@ -25,7 +25,7 @@ class Column(DeclaredField):
         return getattr(source, self.column or self.python_name)
 
 
-class GlobalId(DeclaredField):
+class GlobalId(DeclaredField, compilable=True):
     """A row's id in the whole schema."""
 
     @property
@@ -38,7 +38,7 @@ class GlobalId(DeclaredField):
         return to_global_id(self.binding.name, source.id)
 
 
-class ExpressionField(DeclaredField):
+class ExpressionField(DeclaredField, compilable=True):
     """An expression over the type's own table that the services named."""
 
     expression: str
@@ -48,7 +48,7 @@ class ExpressionField(DeclaredField):
         return info.context.loaders.expression(self.binding.collection, self.expression, source.id)
 
 
-class MoneyField(DeclaredField):
+class MoneyField(DeclaredField, compilable=True):
     """An amount in minor units, by a column or a named expression, and the column of its currency."""
 
     minor: str

@@ -16,7 +16,7 @@ loaders answer it, and the compiler turns it into SQL.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from strawberry import UNSET
 from strawberry.annotation import StrawberryAnnotation
@@ -27,15 +27,28 @@ from strawberry.types.lazy_type import LazyType
 
 from services.queries.collection import Collection
 
-__all__ = ["NODE_TYPES", "DeclaredField", "NotCompilable", "TypeBinding", "argument", "binding_of", "with_attributes"]
+__all__ = [
+    "NODE_TYPES",
+    "DeclaredField",
+    "NotCompilable",
+    "TypeBinding",
+    "argument",
+    "binding_of",
+    "require_filter_type",
+    "with_attributes",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class TypeBinding:
-    """What a GraphQL type stands for: its name, and the collection that its rows come from."""
+    """What a GraphQL type stands for: its name, the collection of its rows, and the inputs that its lists take."""
 
     name: str
     collection: Collection
+    filter: type | None = None
+    """The input type of the argument `filter` of its lists; None if they cannot be filtered."""
+    order: type | None = None
+    """The input type of the argument `orderBy` of its lists; None if they have one order only."""
 
 
 NODE_TYPES: dict[str, TypeBinding] = {}
@@ -43,10 +56,20 @@ NODE_TYPES: dict[str, TypeBinding] = {}
 
 
 class DeclaredField(StrawberryField):
-    """A field that needs no code of its own."""
+    """A field that needs no code of its own.
 
+    Each kind says whether it is compilable, as in `class Column(DeclaredField, compilable=True)`. A kind that derives
+    from another says so anew, since it may answer in another way.
+    """
+
+    compilable: ClassVar[bool] = False
+    """Whether a statement can answer fields of this kind, as `graph.compiler.statement.FIELD_COMPILERS` says."""
     binding: TypeBinding
     """The type that it belongs to; the root's fields have none."""
+
+    def __init_subclass__(cls, *, compilable: bool = False, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.compilable = compilable
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -89,6 +112,19 @@ def binding_of(type_: Any) -> TypeBinding:
         return binding
     generic = get_object_definition(type_, strict=True)
     return binding_of(next(iter(generic.type_var_map.values())))
+
+
+def require_filter_type(collection: Collection, filter: type | None) -> None:
+    """Refuse a list whose input type for filters is missing, or has nothing to filter by.
+
+    Raises:
+        TypeError: one of the two.
+    """
+    if (filter is not None) != bool(collection.filters):
+        table = collection.model.__tablename__
+        raise TypeError(
+            f"Say `filter=` and `order=` for lists of {table} if their collection has filters, and only then."
+        )
 
 
 def with_attributes(field: Any, **attributes: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Errors: those that are data, as types; and what becomes of all the others.
+"""Errors: those that are data, as types; what becomes of all the others; and the one table of their codes.
 
 A rule raises a `services.errors.DomainError`. Where a field's union has a type for it, the client gets that type, and
 its fields. Everywhere else it gets a top-level error with `extensions.code`. What is no DomainError never leaves: the
@@ -7,13 +7,15 @@ client gets `INTERNAL` and the request's id, the log gets the trace.
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
 import strawberry
 from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
@@ -25,7 +27,9 @@ from models.database.errors import DatabaseUnavailable, TransactionConflict
 from services import errors
 
 __all__ = [
+    "CLOSE_CODE",
     "ERROR_HANDLERS",
+    "STATUS",
     "AlreadyExists",
     "Error",
     "IdempotencyConflict",
@@ -37,11 +41,59 @@ __all__ = [
     "OutOfStock",
     "RateLimited",
     "VersionConflict",
+    "error_code",
     "mask_error",
     "to_error_type",
 ]
 
 log = logging.getLogger("atrium.graph")
+
+STATUS: Mapping[str, int] = {
+    "BAD_REQUEST": 400,
+    "GRAPHQL_PARSE_FAILED": 400,
+    "GRAPHQL_VALIDATION_FAILED": 400,
+    "DOCUMENT_TOO_COMPLEX": 400,
+    "BAD_USER_INPUT": 400,
+    "ALREADY_EXISTS": 400,
+    "VERSION_CONFLICT": 400,
+    "ILLEGAL_TRANSITION": 400,
+    "OUT_OF_STOCK": 400,
+    "IDEMPOTENCY_CONFLICT": 400,
+    "INVALID_CREDENTIALS": 400,
+    "INVALID_TOKEN": 400,
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "REQUEST_TIMEOUT": 408,
+    "PAYLOAD_TOO_LARGE": 413,
+    "URI_TOO_LONG": 414,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "RATE_LIMITED": 429,
+    "TOO_MANY_CONNECTIONS": 429,
+    "TOO_MANY_OPERATIONS": 429,
+    "HEADERS_TOO_LARGE": 431,
+    "INTERNAL": 500,
+    "SERVICE_UNAVAILABLE": 503,
+    "TIMEOUT": 504,
+}
+"""Every code that an error can carry, with the HTTP status of an answer that has nothing else to say; the first code of
+a status is the one that stands for it."""
+
+CLOSE_CODE: Mapping[str, int] = {
+    "UNAUTHENTICATED": 4403,  # clients take 4401 for final; after 4403 they get a new token and connect again
+    "FORBIDDEN": 4403,
+    "SERVICE_UNAVAILABLE": 1013,
+    "INTERNAL": 1011,
+}
+"""The code that closes a WebSocket which is refused, by the code of its refusal."""
+
+REQUEST_FAULTS: Mapping[type[BaseException], str] = {
+    MissingQueryError: "BAD_REQUEST",
+    CannotGetOperationTypeError: "GRAPHQL_VALIDATION_FAILED",
+    InvalidOperationTypeError: "METHOD_NOT_ALLOWED",
+}
+"""What Strawberry raises where a request names no operation that can be run, and its codes."""
 
 MAYBE_NULL_MESSAGE = re.compile(r"Expected value of type '.*', found null\..*", re.DOTALL)
 """What Strawberry says of a `Maybe` that cannot be null; it speaks of Python's types."""
@@ -272,13 +324,18 @@ def _cause(error: GraphQLError) -> BaseException | None:
     return None if isinstance(cause, GraphQLError) else cause
 
 
+def error_code(error: GraphQLError) -> str:
+    """Return the code of an error that carries none."""
+    return _code(error, _cause(error))
+
+
 def _code(error: GraphQLError, cause: BaseException | None) -> str:
     if isinstance(cause, errors.DomainError):
         return cause.code
     if _is_unreadable(error, cause):
         return "GRAPHQL_VALIDATION_FAILED"
     if cause is not None:
-        return "INTERNAL"
+        return REQUEST_FAULTS.get(type(cause), "INTERNAL")
     if isinstance(error, GraphQLSyntaxError):
         return "GRAPHQL_PARSE_FAILED"
     if error.path is None:

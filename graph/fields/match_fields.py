@@ -1,4 +1,4 @@
-"""Fields of a search: what matches, page by page, with what the services say of each match.
+"""Fields of the search of articles: what matches, page by page, with what the services say of each match.
 
 search_words: WordConnection = search(FOUND, takes=[…], read=…, answer=…)   at the root, a page of what matches
 rank: float = said("rank", lambda edge: edge.rank)                          what a match says of its row, or of all
@@ -13,16 +13,16 @@ from typing import Any
 from strawberry.types.arguments import StrawberryArgument
 
 from graph.fields.declared import DeclaredField, NotCompilable, with_attributes
+from services.queries.article_search import ArticleSearchSource
 from services.queries.page_request import PageRequest
-from services.queries.search_source import SearchSource
 
-__all__ = ["MatchField", "SearchField", "match_field", "search_field"]
+__all__ = ["ArticleSearchField", "MatchField", "article_search_field", "match_field"]
 
 
-class SearchField(DeclaredField):
+class ArticleSearchField(DeclaredField, compilable=True):
     """A page of what matches."""
 
-    search_source: SearchSource
+    search_source: ArticleSearchSource
     build_arguments: Callable[[], Sequence[StrawberryArgument]]
     parse: Callable[[dict[str, Any]], PageRequest]
     resolve: Callable[[Any, PageRequest], Awaitable[Any]]
@@ -48,7 +48,7 @@ class SearchField(DeclaredField):
         return request
 
 
-class MatchField(DeclaredField):
+class MatchField(DeclaredField, compilable=True):
     """What is said of a match, or of all that match, by the services' name for it."""
 
     expression: str
@@ -59,8 +59,8 @@ class MatchField(DeclaredField):
         return self.resolve(source)
 
 
-def search_field(
-    search_source: SearchSource,
+def article_search_field(
+    search_source: ArticleSearchSource,
     *,
     arguments: Callable[[], Sequence[StrawberryArgument]],
     parse: Callable[[dict[str, Any]], PageRequest],
@@ -69,7 +69,7 @@ def search_field(
 ) -> Any:
     """A page of what matches: the arguments that it takes, how they are read, and how it is answered by code."""
     return with_attributes(
-        SearchField(description=description),
+        ArticleSearchField(description=description),
         search_source=search_source,
         build_arguments=arguments,
         parse=parse,

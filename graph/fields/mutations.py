@@ -62,7 +62,7 @@ class Mutation(StrawberryField):
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Awaitable[Any]:  # noqa: ARG002  # Strawberry's signature
         """Run it in one transaction, which is committed before the answer is read."""
         context: Context = info.context
-        context.operation = info.field_name
+        context.writer.operation = info.field_name
         return context.write(lambda session: self.handler(session, context.actor, **kwargs))
 
 
@@ -71,7 +71,7 @@ class MutationWithoutTransaction(Mutation):
 
     async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Run it on the context."""
-        info.context.operation = info.field_name
+        info.context.writer.operation = info.field_name
         await info.context.close()
         return await self.handler(info.context, **kwargs)
 

@@ -11,7 +11,7 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.base import get_object_definition
 
 from graph.fields.columns import GlobalId, column
-from graph.fields.declared import NODE_TYPES, DeclaredField, TypeBinding, argument
+from graph.fields.declared import NODE_TYPES, DeclaredField, TypeBinding, argument, require_filter_type
 from graph.fields.descriptions import describe_attributes, docstring_summary, interface, object_type
 from graph.fields.scalars import decode_global_id
 from models.base import Model, row_class
@@ -32,21 +32,32 @@ class Node:
     id: strawberry.ID = strawberry.field(description=ID_DESCRIPTION)
 
 
-def backed_by(collection: Collection, name: str | None = None) -> Callable[[ClassType], ClassType]:
+def backed_by(
+    collection: Collection, *, is_node: bool = True, filter: type | None = None, order: type | None = None
+) -> Callable[[ClassType], ClassType]:
     """Make a class the GraphQL type of a collection's rows.
 
     Its annotations become fields: those without a declaration are columns of the same name. Rows resolve directly;
     they are never copied into instances of the class.
+
+    Args:
+        collection: where the rows come from.
+        is_node: whether it is a Relay node, which `node` finds by a global ID; it derives from `Node` then.
+        filter: the input type by which lists of it are filtered, if they are.
+        order: the input type by which lists of it are sorted, if there is a choice.
     """
 
     def decorate(cls: ClassType) -> ClassType:
-        binding = TypeBinding(name or cls.__name__, collection)
+        if issubclass(cls, Node) != is_node:
+            raise TypeError(f"{cls.__name__} is to derive from Node, or to say is_node=False; one of the two.")
+        require_filter_type(collection, filter)
+        binding = TypeBinding(cls.__name__, collection, filter, order)
         annotations = inspect.get_annotations(cls)
         for attribute in annotations:
             if attribute not in cls.__dict__:
                 setattr(cls, attribute, column())
-        if issubclass(cls, Node):
-            cls.id = GlobalId(description=ID_DESCRIPTION)  # type: ignore[assignment]  # a declaration
+        if is_node:
+            cls.id = GlobalId(description=ID_DESCRIPTION)  # type: ignore[attr-defined]  # a declaration
             cls.__annotations__["id"] = strawberry.ID
             NODE_TYPES[binding.name] = binding
         cls.is_type_of = staticmethod(_row_check(collection.model))  # type: ignore[attr-defined]  # Strawberry's hook
@@ -70,7 +81,7 @@ def _row_check(model: type[Model]) -> Callable[[Any, Any], bool]:
 MAX_NODE_IDS = 100
 
 
-class NodeField(DeclaredField):
+class NodeField(DeclaredField, compilable=True):
     """One thing of any type, by its id."""
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
@@ -87,7 +98,7 @@ class NodeField(DeclaredField):
         return parse_global_id(kwargs["id"])
 
 
-class NodesField(DeclaredField):
+class NodesField(DeclaredField, compilable=True):
     """Many things of any types, by their ids."""
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be

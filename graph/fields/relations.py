@@ -1,16 +1,14 @@
 """Fields that lead to other rows: to one, to many, by id, and connections."""
 
 from functools import cached_property
-from typing import Annotated, Any, ForwardRef, get_args, get_origin
+from typing import Any
 from uuid import UUID
 
 import strawberry
-from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.lazy_type import LazyType, StrawberryLazyReference
 
 from graph.fields.connection import to_connection_later
-from graph.fields.declared import DeclaredField, argument, with_attributes
+from graph.fields.declared import DeclaredField, argument, require_filter_type, with_attributes
 from graph.fields.inputs import page_kwargs, to_kwargs
 from graph.fields.scalars import from_global_id
 from services.queries.collection import Collection
@@ -29,7 +27,7 @@ __all__ = [
 ]
 
 
-class ToOne(DeclaredField):
+class ToOne(DeclaredField, compilable=True):
     """The row that a column of this one points at."""
 
     column: str
@@ -41,7 +39,7 @@ class ToOne(DeclaredField):
         return None if value is None else info.context.loaders.one(self.target.collection, self.key, value)
 
 
-class ByIdField(DeclaredField):
+class ByIdField(DeclaredField, compilable=True):
     """One thing by its id; null when there is none, or none that may be seen."""
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
@@ -58,12 +56,13 @@ class ByIdField(DeclaredField):
         return from_global_id(kwargs["id"], self.target.name)
 
 
-class ConnectionField(DeclaredField):
+class ConnectionField(DeclaredField, compilable=True):
     """A page of a collection."""
 
     base_collection: Collection | None = None
-    input_prefix: str | None = None
-    """What its filter and order are named after, if not after the type that is listed."""
+    """What is listed, if not all that there is of the type."""
+    filter_type: type | None = None
+    order_type: type | None = None
 
     @property
     def collection(self) -> Collection:
@@ -83,20 +82,14 @@ class ConnectionField(DeclaredField):
     @cached_property
     def _list_arguments(self) -> list[StrawberryArgument]:
         arguments = page_arguments()
-        if self.collection.filters:
-            type_ = _annotated_target(self.type_annotation)
-            arguments += [
-                argument(
-                    "filter",
-                    _input_type_of(type_, "Filter", self.input_prefix),
-                    "Conditions that the listed items must meet; omit them to get the default list.",
-                ),
-                argument(
-                    "order_by",
-                    _input_type_of(type_, "Order", self.input_prefix),
-                    "Sort order of the listed items; omit it to get the default order.",
-                ),
-            ]
+        own = (self.filter_type, self.order_type)
+        filter_type, order_type = (self.target.filter, self.target.order) if self.base_collection is None else own
+        if filter_type is not None:
+            description = "Conditions that the listed items must meet; omit them to get the default list."
+            arguments.append(argument("filter", filter_type, description))
+        if order_type is not None:
+            description = "Sort order of the listed items; omit it to get the default order."
+            arguments.append(argument("order_by", order_type, description))
         return arguments
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> PageRequest:
@@ -117,7 +110,7 @@ class ConnectionField(DeclaredField):
         return to_connection_later(loaders.page(collection, request), lambda: loaders.count(collection, request))
 
 
-class ToMany(ConnectionField):
+class ToMany(ConnectionField, compilable=True):
     """A page of the rows that point at this one."""
 
     column: str
@@ -177,25 +170,11 @@ def by_id() -> Any:
     return ByIdField()
 
 
-def connection(collection: Collection | None = None, input_prefix: str | None = None) -> Any:
-    """Everything of the annotated type, or of a collection of its rows, in pages.
+def connection(collection: Collection | None = None, *, filter: type | None = None, order: type | None = None) -> Any:
+    """A Relay connection over everything of the annotated type, filtered and sorted as the type says.
 
-    Its filter and order are named after the type, or after `input_prefix`.
+    Or over a collection of rows of that type, with a filter and an order of its own.
     """
-    return with_attributes(ConnectionField(), base_collection=collection, input_prefix=input_prefix)
-
-
-def _annotated_target(annotation: StrawberryAnnotation | None) -> Any:
-    """What a connection is of, as it was written: a class, or a lazy reference to one."""
-    assert annotation is not None
-    return get_args(annotation.raw_annotation)[0]
-
-
-def _input_type_of(target: Any, suffix: str, prefix: str | None) -> Any:
-    """The input type that goes with a type: `TaskFilter` with `Task`, from the same module."""
-    if get_origin(target) is Annotated:
-        forward, reference = get_args(target)
-        assert isinstance(forward, ForwardRef)
-        assert isinstance(reference, StrawberryLazyReference)
-        return LazyType((prefix or forward.__forward_arg__) + suffix, reference.module, reference.package)
-    return LazyType((prefix or target.__name__) + suffix, target.__module__)
+    if collection is not None:
+        require_filter_type(collection, filter)
+    return with_attributes(ConnectionField(), base_collection=collection, filter_type=filter, order_type=order)

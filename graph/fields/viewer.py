@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-class ViewerReference(DeclaredField):
+class ViewerReference(DeclaredField, compilable=True):
     """The thing that the actor's own identity names: their account, their tenant; null without one."""
 
     attribute: str
@@ -31,12 +31,12 @@ class ViewerReference(DeclaredField):
         """Load it."""
         value = getattr(info.context.actor.identity, self.attribute)
         if value is None:
-            info.context.reject_invalid_token()
+            info.context.caller.reject_invalid_token()
             return None
         return info.context.loaders.one(self.target.collection, "id", value)
 
 
-class ViewerAttribute(DeclaredField):
+class ViewerAttribute(DeclaredField, compilable=True):
     """Something that the actor's identity says, whatever the row."""
 
     attribute: str
@@ -46,7 +46,7 @@ class ViewerAttribute(DeclaredField):
         return getattr(info.context.actor.identity, self.attribute)
 
 
-class EqualsViewer(DeclaredField):
+class EqualsViewer(DeclaredField, compilable=True):
     """Whether a column holds what the actor's identity says."""
 
     column: str
@@ -57,7 +57,7 @@ class EqualsViewer(DeclaredField):
         return bool(getattr(source, self.column) == getattr(info.context.actor.identity, self.attribute))
 
 
-class OneTimeSecret(DeclaredField):
+class OneTimeSecret(DeclaredField, compilable=True):
     """A secret that is shown in the answer of the mutation that made it, and null ever after."""
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> str | None:  # noqa: ARG002  # Strawberry's signature

@@ -4,7 +4,8 @@ They know no relation by name. A declared field says which collection it leads t
 is the loader's key.
 """
 
-from collections.abc import Awaitable, Callable, Hashable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any
 from uuid import UUID
 
@@ -22,13 +23,45 @@ __all__ = ["Loaders"]
 LoadBatch = Callable[[ReadSession, list[UUID]], Awaitable[dict[UUID, Any]]]
 
 
+class AnnouncingLoader(DataLoader[UUID, Any]):
+    """A loader that announces each batch when the first key is put in its queue."""
+
+    def __init__(
+        self, load_batch: Callable[[list[UUID]], Coroutine[Any, Any, list[Any]]], expect_batch: Callable[[], None]
+    ) -> None:
+        super().__init__(load_batch)
+        self._expect_batch = expect_batch
+
+    def do_resolve_reject(self, key: UUID, future: "asyncio.Future[Any]") -> None:
+        """Put a key in the queue; aiodataloader calls this for keys that it has not loaded yet."""
+        if not self._queue:
+            self._expect_batch()
+        super().do_resolve_reject(key, future)
+
+
 class Loaders:
     """The loaders of one operation, or of one event of a subscription."""
 
-    def __init__(self, read: Callable[[], Awaitable[ReadSession]], actor: Actor) -> None:
+    def __init__(
+        self,
+        read: Callable[[], Awaitable[ReadSession]],
+        read_for_batch: Callable[[], Awaitable[ReadSession]],
+        expect_batch: Callable[[], None],
+        actor: Actor,
+    ) -> None:
+        """Prepare them.
+
+        Args:
+            read: gives the session.
+            read_for_batch: the same for a batch, each of which is announced before.
+            expect_batch: announces one.
+            actor: in whose name everything is loaded.
+        """
         self._read = read
+        self._read_for_batch = read_for_batch
+        self._expect_batch = expect_batch
         self._actor = actor
-        self._loaders: dict[Hashable, DataLoader[UUID, Any]] = {}
+        self._loaders: dict[Hashable, AnnouncingLoader] = {}
 
     def one(self, collection: Collection, key: str, value: UUID) -> Awaitable[Any]:
         """The row whose column `key` has this value, or None."""
@@ -75,8 +108,8 @@ class Loaders:
         if loader is None:
 
             async def load(ids: list[UUID]) -> list[Any]:
-                found = await load_batch(await self._read(), ids)
+                found = await load_batch(await self._read_for_batch(), ids)
                 return [found.get(row_id) for row_id in ids]
 
-            loader = self._loaders[key] = DataLoader(load)
+            loader = self._loaders[key] = AnnouncingLoader(load, self._expect_batch)
         return loader.load(value)

@@ -39,6 +39,12 @@ class SharedTimeout:
         """Count a stay no longer."""
         self._scopes.pop(scope, None)
 
+    def expire_all(self) -> None:
+        """Break all of them off at once."""
+        for stay in list(self._scopes):
+            del self._scopes[stay]
+            stay.expire()
+
     def _on_timer(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         for scope in list(self._scopes):

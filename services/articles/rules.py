@@ -18,7 +18,7 @@ from services.queries.loading import bind_values
 from services.tenants import user_id_of_member
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, insert_statement, unnest_params
-from services.writes.idempotency import once, once_many
+from services.writes.idempotency import key_scope, once, once_many
 from services.writes.rows import delete_row, get_row, insert_row, update_row
 
 __all__ = [
@@ -124,7 +124,7 @@ async def create(
     async def make() -> UUID:
         return (await insert_row(session, actor, Article, {**columns, "author_id": actor.identity.user_id})).id
 
-    article_id = await once(session, actor, "createArticle", idempotency_key, values, make)
+    article_id = await once(session, actor, key_scope("create", Article), idempotency_key, values, make)
     return await get_row(session, actor, Article, article_id)
 
 
@@ -193,7 +193,7 @@ async def import_all(
             await session.exec(insert_statement(Article, sorted(full[0])), params=unnest_params("given", full))
         return [row["id"] for row in full]
 
-    made = await once_many(session, actor, "importArticles", idempotency_key, values, make)
+    made = await once_many(session, actor, key_scope("import", Article, many=True), idempotency_key, values, make)
     these = visible(actor.permissions).where(col(Article.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
     there = await fetch(session, Article, these, {**bind_values(actor), "ids": made})
     articles = {article.id: article for article in there}

@@ -48,11 +48,11 @@ from services.articles.search_view import QUERIES, SEARCH_VIEW, query_in_languag
 from services.articles.spelling import correct_spelling
 from services.errors import InvalidInput
 from services.permissions import Actor, Permission
+from services.queries.article_search import ArticleSearchSource
 from services.queries.collection import Collection, SortOrder
 from services.queries.cursors import encode_cursor
 from services.queries.loading import Edge, Page, bind_values, slice_page
 from services.queries.page_request import MAX_FILTER_LENGTH, MAX_PAGE_SIZE, PageRequest
-from services.queries.search_source import SearchSource
 from services.queries.statements import apply_filters, apply_page, order_by, order_keys
 from services.validation import is_storable_text
 
@@ -337,7 +337,7 @@ def _facet(name: str, value: ColumnElement[Any], *, newest_first: bool = False) 
     return select(value.label(name), count, place).select_from(MATCHED_CTE).group_by(value).order_by(place)
 
 
-ARTICLE_SEARCH = SearchSource(
+ARTICLE_SEARCH = ArticleSearchSource(
     collection=ARTICLES,
     matches=MATCHES,
     matched=MATCHED_CTE,

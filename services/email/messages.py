@@ -1,6 +1,6 @@
-"""Letters: what Atrium mails to people, and the tokens in them. How a letter travels is its mailer's to know.
+"""E-mails: what Atrium mails to people, and the tokens in them. How an e-mail travels is its mailer's to know.
 
-A letter goes out after its transaction has committed, and whether it arrives changes no answer: whoever asks learns
+An e-mail goes out after its transaction has committed, and whether it arrives changes no answer: whoever asks learns
 nothing of an address by waiting, and a mail server that is away holds nobody up.
 """
 
@@ -25,10 +25,10 @@ class OutgoingEmail:
 
 
 class Mailer(Protocol):
-    """Whatever carries letters."""
+    """Whatever carries e-mails."""
 
     def send_later(self, email: OutgoingEmail) -> None:
-        """Take a letter to be sent soon, if that is possible; never waits, and never fails."""
+        """Take an e-mail to be sent soon, if that is possible; never waits, and never fails."""
 
 
 class NullMailer:
@@ -58,7 +58,7 @@ VERIFY_TEMPLATE = """To confirm that this address is yours, open
 within {lifetime}. The link works once. If you have not asked for it, do nothing.
 """
 
-EMAIL_CHANGED_TEMPLATE = """The address of your account is {email} from now on, and letters no longer come here.
+EMAIL_CHANGED_TEMPLATE = """The address of your account is {email} from now on, and e-mails no longer come here.
 
 If that was not you, ask whoever runs this service for help at once.
 """
@@ -80,7 +80,7 @@ within {lifetime}. The link works once. If you do not know what this is about, d
 
 @dataclass(frozen=True, slots=True)
 class EmailTemplates:
-    """Writes letters, and gives them to a mailer."""
+    """Writes e-mails, and gives them to a mailer."""
 
     mailer: Mailer = field(default_factory=NullMailer)
     public_url: str = "http://localhost"
@@ -89,7 +89,7 @@ class EmailTemplates:
     """How long each kind of token is good."""
 
     def token_message(self, kind: EmailTokenKind, email: str, token: security.OpaqueToken) -> OutgoingEmail:
-        """The letter that a mailed token travels in."""
+        """The e-mail that a e-mailed token travels in."""
         text, page, subject = VERIFY_TEMPLATE, "verify-email", "Confirm your address"
         if kind is EmailTokenKind.RESET:
             text, page, subject = RESET_TEMPLATE, "reset-password", "Set a new password"
@@ -97,7 +97,7 @@ class EmailTemplates:
         return OutgoingEmail(email, subject, text.format(link=self._link(page, token.text), lifetime=lifetime))
 
     def invitation_message(self, email: str, tenant: str, token: str, lifetime: timedelta) -> OutgoingEmail:
-        """The letter that an invitation travels in."""
+        """The e-mail that an invitation travels in."""
         link, name = self._link("accept-invitation", token), " ".join(tenant.split())
         return OutgoingEmail(
             email,

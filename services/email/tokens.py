@@ -18,9 +18,9 @@ __all__ = ["consume_token", "is_valid", "issue_email_token", "parse_email_token"
 async def issue_email_token(
     session: WriteSession, emails: EmailTemplates, kind: EmailTokenKind, user_id: UUID, email: str
 ) -> tuple[OutgoingEmail, bool]:
-    """Make a mailed token for an account, and its letter; says whether there is such an account, and it is active.
+    """Make a e-mailed token for an account, and its e-mail; says whether there is such an account, and it is active.
 
-    It takes one statement, and a letter is written, whether there is one or not: nobody can tell from the work. What
+    It takes one statement, and an e-mail is written, whether there is one or not: nobody can tell from the work. What
     may reach the account must have been assumed.
     """
     token = security.OpaqueToken.make(kind, user_id, new_id())

@@ -25,7 +25,7 @@ from services.queries.loading import bind_values
 from services.tenants import user_id_of_member
 from services.validation import Validator, validating
 from services.writes.bulk import unnest_params, unnest_table
-from services.writes.idempotency import once
+from services.writes.idempotency import key_scope, once
 from services.writes.rows import get_row, lock_rows
 
 __all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "place", "transition"]
@@ -161,7 +161,7 @@ async def place(
         return (await _execute(session, actor, new_id(), None, command)).id
 
     values = {"items": {str(key): value for key, value in wanted.items()}, "shipping_address": shipping_address}
-    order_id = await once(session, actor, "placeOrder", idempotency_key, values, make)
+    order_id = await once(session, actor, key_scope("place", Order), idempotency_key, values, make)
     return await get_row(session, actor, Order, order_id)
 
 

@@ -6,6 +6,7 @@ It says who somebody was when it was issued; whether the session still lives is 
 
 import hashlib
 import json
+import re
 import time
 from base64 import b64decode
 from collections import OrderedDict
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from jwt.utils import base64url_encode
+from jwt.utils import base64url_decode, base64url_encode
 
 _ALGORITHM: Final = "EdDSA"
 _HEADER_TYPE: Final = "at+jwt"
@@ -31,6 +32,7 @@ _MAX_TOKEN_LENGTH: Final = 4096
 _MIN_SECRET_LENGTH: Final = 32
 _MIN_DISTINCT: Final = 10
 _KEY_BYTES: Final = 32
+_FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _HEADER: Final = frozenset({"alg", "kid", "typ"})
 _CLAIMS: Final = frozenset({"iss", "aud", "sub", "tid", "role", "sid", "typ", "jti", "exp", "iat"})
 
@@ -210,6 +212,8 @@ class Tokens:
         return claims
 
     def _verify(self, token: str) -> dict[str, Any]:
+        if not _has_one_spelling(token):
+            raise InvalidAccessToken("The access token is not written as RFC 7515 has it.")
         try:
             header = jwt.get_unverified_header(token)
             if header.keys() != _HEADER or header["typ"] != _HEADER_TYPE:
@@ -253,6 +257,16 @@ class Tokens:
             issued_at=datetime.fromtimestamp(issued, UTC),
             expires_at=datetime.fromtimestamp(expires, UTC),
         )
+
+
+def _has_one_spelling(token: str) -> bool:
+    """Whether a token is three parts in base64url, each as it would be encoded: without padding or unused bits."""
+    if not _FORM.fullmatch(token):
+        return False
+    try:
+        return all(base64url_encode(base64url_decode(part)).decode() == part for part in token.split("."))
+    except ValueError:  # a part of a length that no bytes have
+        return False
 
 
 def _uuid(text: object) -> UUID:

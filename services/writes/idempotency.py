@@ -15,21 +15,30 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
+from models.base import Model
 from models.database import WriteSession
 from models.idempotency import IdempotencyKey
 from services.errors import IdempotencyConflict, InvalidInput
 from services.permissions import Actor
 from services.validation import is_storable_text
 
-__all__ = ["MAX_IDEMPOTENCY_KEY_LENGTH", "once", "once_many"]
+__all__ = ["MAX_IDEMPOTENCY_KEY_LENGTH", "key_scope", "once", "once_many"]
 
 MAX_IDEMPOTENCY_KEY_LENGTH = 255
+
+
+def key_scope(verb: str, model: type[Model], *, many: bool = False) -> str:
+    """Return the scope of a rule's keys: its verb and what it writes, as in `createTask` and `importArticles`.
+
+    It is stored with each key, in the column `mutation`, so neither part may change once a rule has taken keys.
+    """
+    return f"{verb}{model.__name__}{'s' if many else ''}"
 
 
 async def once(
     session: WriteSession,
     actor: Actor,
-    mutation: str,
+    scope: str,
     key: str | None,
     values: Mapping[str, Any],
     make: Callable[[], Awaitable[UUID]],
@@ -38,19 +47,19 @@ async def once(
 
     Raises:
         InvalidInput: an empty key, or one of more than 255 characters.
-        IdempotencyConflict: the actor used the key for this mutation before, with other values.
+        IdempotencyConflict: the actor used the key in this scope before, with other values.
     """
 
     async def make_list() -> list[UUID]:
         return [await make()]
 
-    return (await once_many(session, actor, mutation, key, values, make_list))[0]
+    return (await once_many(session, actor, scope, key, values, make_list))[0]
 
 
 async def once_many(
     session: WriteSession,
     actor: Actor,
-    mutation: str,
+    scope: str,
     key: str | None,
     values: Mapping[str, Any],
     make: Callable[[], Awaitable[Sequence[UUID]]],
@@ -70,7 +79,7 @@ async def once_many(
     mine = {
         "tenant_id": actor.identity.tenant_id,
         "user_id": actor.identity.user_id,
-        "mutation": mutation,
+        "mutation": scope,
         "key": key,
     }
     same = [col(getattr(IdempotencyKey, name)) == value for name, value in mine.items()]

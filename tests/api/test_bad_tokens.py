@@ -96,6 +96,17 @@ async def test_the_same_with_a_good_token_is_somebodys(stage: CaseContext) -> No
     assert await post_raw(stage, READ, f"Bearer {sign(claims(stage))}") == set()
 
 
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER   ", "bEaReR "])
+async def test_the_scheme_is_written_in_any_case(stage: CaseContext, scheme: str) -> None:
+    assert await post_raw(stage, READ, f"{scheme}{stage.client.token}") == set()
+
+
+@pytest.mark.parametrize("scheme", ["", "Basic ", "Token ", "Bearer", "Bearer=", "Bearer Bearer "])
+async def test_a_token_needs_its_scheme(stage: CaseContext, scheme: str) -> None:
+    for body in (READ, WRITE, VIEWER):
+        assert await post_raw(stage, body, f"{scheme}{stage.client.token}") == {"UNAUTHENTICATED"}
+
+
 @pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "Basic YTpi", "Negotiate", "Bearer a b", "\u00ff"])
 async def test_other_ways_to_authenticate(stage: CaseContext, authorization: str) -> None:
     for body in (READ, WRITE, VIEWER):

@@ -95,6 +95,8 @@ def test_signing_keys_are_told_apart() -> None:
         ({"environment": "production"}, "ATRIUM_SECRET_KEY"),
         ({"environment": "production", "secret_key": "short"}, "ATRIUM_SECRET_KEY"),
         ({"environment": "production", "secret_key": "a" * 64}, "ATRIUM_SECRET_KEY"),
+        ({"cors_credentials": True}, "ATRIUM_CORS_ORIGINS"),
+        ({"cors_credentials": True, "cors_origins": "https://a.example,*"}, "ATRIUM_CORS_ORIGINS"),
     ],
 )
 def test_start_is_refused(values: dict[str, str], missing: str) -> None:

@@ -342,3 +342,40 @@ async def test_the_walls_stand_before_anything_is_read(
         assert await leaked_settings(connection) == {}
     finally:
         await connection.close()
+
+
+# What is skipped
+
+SKIPPED = [
+    "query($no: Boolean!) { tasks @skip(if: $no) { totalCount } }",
+    "query($no: Boolean!) { ... @skip(if: $no) { tasks { totalCount } } }",
+    "query($no: Boolean!) { tasks { nodes @skip(if: $no) { id } } }",
+    "query($no: Boolean!) { tasks { nodes { id @skip(if: $no) } } }",
+    "query($no: Boolean!) { tasks { edges { node { project { id @skip(if: $no) } } } } }",
+    'query($no: Boolean!) { searchArticles(query: "a") { edges { node { id @skip(if: $no) } } } }',
+    'mutation($no: Boolean!, $id: ID!) { updateTask(input: {id: $id, title: "t"}) @skip(if: $no) { __typename } }',
+    'mutation($no: Boolean!, $id: ID!) { updateTask(input: {id: $id, title: "t"}) { __typename @skip(if: $no) } }',
+    "mutation($no: Boolean!, $id: ID!) { updateTask(input: {id: $id}) { ... on Task { id @skip(if: $no) } } }",
+    "mutation($no: Boolean!) { logout @skip(if: $no) { count } }",
+    "mutation($no: Boolean!) { ... @skip(if: $no) { logout { count } } }",
+]
+
+
+@pytest.mark.parametrize("query", SKIPPED)
+async def test_what_is_skipped_logs_no_fault(
+    executors: BothExecutors, query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    acme = executors.world.acme
+    task = await executors.world.add(
+        "tasks", tenant_id=acme.tenant_id, title="t", status="TODO", created_by=acme.owner.user_id
+    )
+    variables = {"no": True, **({"id": f"Task:{task}"} if "$id" in query else {})}
+    answers = [
+        await app.client_with(acme.owner.client.token).send(query, **variables)
+        for app in (executors.compiled, executors.reference)
+    ]
+    for answer in answers:
+        answer.pop("extensions", None)
+    assert answers[0] == answers[1]
+    assert "errors" not in answers[0]
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -14,8 +14,8 @@ from graphql import GraphQLObjectType, GraphQLSchema, build_schema, parse, valid
 from typer.core import TyperGroup
 
 from atrium import cli
-from atrium.http.responses import STATUS
 from atrium.settings import PREFIX, Settings, settings_table
+from graph.fields.errors import CLOSE_CODE, REQUEST_FAULTS, STATUS
 from graph.runtime import complexity
 from models import Model
 from services.errors import DomainError
@@ -118,17 +118,26 @@ def test_every_setting_that_is_named_exists() -> None:
 
 
 def codes() -> set[str]:
-    """Every code that an error can carry."""
+    """Every code that an error can carry, wherever the code says so."""
     raised = {kind.code for kind in DomainError.__subclasses__()}
     written = {
         code for source in sources("graph", "atrium") for code in re.findall(r'"(GRAPHQL_[A-Z]+_FAILED)"', source.text)
     }
-    return raised | written | set(STATUS) | {complexity.TOO_COMPLEX_CODE}
+    refused = {
+        code
+        for source in sources("atrium", "graph")
+        for code in re.findall(r'RequestRefused\(\s*"([A-Z_]+)"', source.text)
+    }
+    return raised | written | refused | {complexity.TOO_COMPLEX_CODE} | set(CLOSE_CODE) | set(REQUEST_FAULTS.values())
+
+
+def test_every_code_has_its_status() -> None:
+    assert codes() == set(STATUS)
 
 
 def test_all_codes_are_documented() -> None:
     rows = page_text(ROOT / "docs/clients.md").partition("## Errors")[2].partition("## Pages")[0]
-    assert set(re.findall(r"^\| `([A-Z_]+)` \|", rows, re.MULTILINE)) == codes()
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", rows, re.MULTILINE)) == set(STATUS)
 
 
 def test_types_of_errors_are_documented() -> None:

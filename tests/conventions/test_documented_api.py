@@ -10,10 +10,11 @@ import pytest
 from graphql import GraphQLObjectType, GraphQLSchema, build_schema, get_named_type
 from graphql.language.parser import MAX_NESTING_DEPTH
 
-from atrium.http.endpoint import CONNECTION_INIT_SECONDS
+from atrium.http.endpoint import CONNECTION_INIT_SECONDS, MOST_OPERATIONS
 from atrium.http.request_parsing import MAX_DEPTH, MAX_QUERY_STRING
 from atrium.settings import Settings
 from graph.compiler.selection import MAX_OBJECTS
+from graph.fields.errors import STATUS
 from graph.fields.node import MAX_NODE_IDS
 from models.base import new_id
 from services.articles import MAX_TITLE_LENGTH
@@ -55,7 +56,7 @@ def fields(schema: GraphQLSchema) -> Iterator[tuple[str, str, Any]]:
 
 def test_what_has_a_history_is_named(schema: GraphQLSchema) -> None:
     having = {type_.lower() for type_, name, _ in fields(schema) if name == "history"}
-    [things] = re.findall(r"^([^.]+?) have a `history`", section_text(CLIENTS, "What happened"), re.MULTILINE)
+    [things] = re.findall(r"^([A-Z][^.>]+?) have a `history`", section_text(CLIENTS, "What happened"), re.MULTILINE)
     assert {word.lower().removesuffix("s") for word in re.findall(r"\w+", things)} - {"and"} == having
     [seen] = re.findall(r"Whoever sees ([^.]+?) sees\s+its\s+history", page_text(SECURITY))
     assert set(re.findall(r"\ban? (\w+)", seen)) == having
@@ -111,6 +112,7 @@ LIMITS = {
     "query string of a GET, in bytes": MAX_QUERY_STRING,
     "levels of JSON": MAX_DEPTH,
     "levels of braces and brackets in a document": MAX_NESTING_DEPTH,
+    "operations that run at once on a WebSocket": MOST_OPERATIONS,
     "seconds until `connection_init` on a WebSocket": CONNECTION_INIT_SECONDS,
     "characters of an `idempotencyKey`": idempotency.MAX_IDEMPOTENCY_KEY_LENGTH,
     f"characters of a password, at least {passwords.MIN_LENGTH}, with an upper-case letter, a digit and one of"
@@ -134,19 +136,19 @@ FIGURES = {
     ],
     "hashes at the same time in one process": [default(passwords.Passwords, "waiting")],
     "failed logins on one account": [setting("login_attempts_per_account"), WINDOW],
-    "failed logins, registrations and letters asked for from one address": [
+    "failed logins, registrations and e-mails requested from one address": [
         setting("login_attempts_per_address"),
         WINDOW,
     ],
     "access token": [setting("access_token_minutes")],
     "refresh token": SECRET,
     "a refresh token used again": [setting("refresh_grace_seconds")],
-    "mailed token": [
+    "e-mailed token": [
         *SECRET,
         setting("password_reset_minutes") // 60,
         setting("email_verification_hours") // 24,
     ],
-    "letters asked for to one address": [setting("login_attempts_per_account"), WINDOW],
+    "e-mails requested to one address": [setting("login_attempts_per_account"), WINDOW],
     "API key": SECRET,
     "characters, tokens": [setting("limit_characters"), setting("limit_tokens")],
     "levels, aliases, directives, root fields": [
@@ -155,6 +157,12 @@ FIGURES = {
     "cost": [setting("limit_cost")],
     "objects in one statement": [MAX_OBJECTS],
     "body": [setting("body_limit_bytes") // 1024, MAX_DEPTH],
+    "headers": [
+        *(setting("header_limit_bytes"), setting("header_limit_count"), setting("header_timeout_seconds")),
+        *(STATUS["HEADERS_TOO_LARGE"], STATUS["REQUEST_TIMEOUT"]),
+    ],
+    "connections on which nothing is sent": [setting("header_timeout_seconds"), setting("keep_alive_seconds")],
+    "connections from one address": [setting("connections_per_address"), STATUS["TOO_MANY_CONNECTIONS"]],
     "time to an answer": [setting("request_timeout_seconds")],
     "rows of a bulk call": [bulk.MAX_ROWS],
     "characters that are searched or filtered by": [page_request.MAX_FILTER_LENGTH],

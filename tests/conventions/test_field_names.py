@@ -13,7 +13,7 @@ from strawberry.types.field import StrawberryField
 from graph import schema
 from graph.fields.columns import Column, ExpressionField
 from graph.fields.declared import NODE_TYPES
-from graph.fields.match_fields import MatchField, SearchField
+from graph.fields.match_fields import ArticleSearchField, MatchField
 from graph.fields.relations import ToMany, ToOne
 from models.base import table_of
 from services import documents
@@ -153,7 +153,7 @@ def shown_columns(type_name: str) -> set[str]:
 
 
 def test_a_search_says_what_the_services_name() -> None:
-    (found,) = {field.search_source for field in fields_of("Query") if isinstance(field, SearchField)}
+    (found,) = {field.search_source for field in fields_of("Query") if isinstance(field, ArticleSearchField)}
     assert match_fields_of("ArticleSearchEdge") == set(found.match_expressions)
     assert match_fields_of("ArticleSearchConnection") == {*found.result_expressions, "facets"}
     assert match_fields_of("ArticleFacets") == set(found.facets)

@@ -61,18 +61,6 @@ PLAIN_LISTS = {
 }
 
 # Enums whose values say all there is to say by their name, besides those that name what a list can be sorted by.
-PLAIN_ENUMS = {
-    "ArticleLanguage",
-    "ArticleSearchOrder",
-    "ArticleStatus",
-    "AuditAction",
-    "Currency",
-    "OrderDirection",
-    "OrderEventType",
-    "OrderStatus",
-    "Role",
-    "TaskStatus",
-}
 
 # Inputs that are no mutation's own, and what they are part of.
 PARTS = {
@@ -124,38 +112,6 @@ def mutations(of: GraphQLSchema) -> dict[str, Any]:
 
 def test_schema_graphql_is_what_the_code_says() -> None:
     assert (ROOT / "schema.graphql").read_text(encoding="utf-8") == PRINTED
-
-
-def undescribed(of: GraphQLSchema) -> Iterator[str]:
-    """Everything that a front-end reads and that says not what it is for; values of enums aside."""
-    for type_ in own_types(of):
-        if not type_.description:
-            yield type_.name
-        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType):
-            for name, field in type_.fields.items():
-                if not field.description:
-                    yield f"{type_.name}.{name}"
-                for argument_name, argument in getattr(field, "args", {}).items():
-                    if not argument.description:
-                        yield f"{type_.name}.{name}({argument_name})"
-
-
-def test_everything_is_described() -> None:
-    assert list(undescribed(SCHEMA)) == []
-
-
-def test_what_is_not_described_is_seen() -> None:
-    bare = build_schema(
-        '"Says." type Query { "Says." a("Says." b: Int, c: Int): E "Says." d(e: F): Int f: Int }'
-        ' enum E { A } input F { "Says." g: Int h: Int }'
-    )
-    assert set(undescribed(bare)) == {"Query.a(c)", "Query.d(e)", "Query.f", "E", "F", "F.h"}
-
-
-def test_values_of_enums_are_described_or_speak_for_themselves() -> None:
-    enums = [type_ for type_ in own_types(SCHEMA) if isinstance(type_, GraphQLEnumType)]
-    without = {type_.name for type_ in enums if not all(value.description for value in type_.values.values())}
-    assert {name for name in without if not name.endswith("OrderField")} == PLAIN_ENUMS
 
 
 def misshapen_mutations(of: GraphQLSchema) -> Iterator[str]:

@@ -80,7 +80,7 @@ async def run_transport(url: str, **options: Any) -> AsyncIterator[SmtpTransport
 
 def discard_reasons(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Why letters were lost, by the log."""
-    return [record.fields["why"] for record in caplog.records if record.msg == "a letter was not sent"]  # type: ignore[attr-defined]  # our own
+    return [record.fields["why"] for record in caplog.records if record.msg == "an e-mail was not sent"]  # type: ignore[attr-defined]  # our own
 
 
 async def test_a_letter_arrives_as_it_was_written() -> None:

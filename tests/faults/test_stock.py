@@ -25,9 +25,12 @@ SELECT (SELECT sum(stock_quantity) FROM products) + coalesce((
 
 @pytest.fixture
 async def shop(urls: Urls, owner_connection: asyncpg.Connection) -> AsyncIterator[World]:
-    """A world whose application lets everybody wait for their turn."""
+    """A world whose application lets everybody wait for their turn, and nobody for each other."""
     async with run_app(urls, pool_size=20, admission_wait_seconds=60) as app:
         yield await create_world(app, owner_connection)
+    # Whoever is in a deadlock tries again, so no answer says so. Connections that are closed have been counted.
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    assert await owner_connection.fetchval(deadlocks) == 0
 
 
 async def place_order(client: Client, *products: dict[str, Any], key: str | None = None) -> dict[str, Any]:

@@ -107,6 +107,11 @@ class Subscription:
             yield number
 
     @strawberry.subscription
+    async def failing(self) -> AsyncIterator[int]:
+        yield 1
+        raise RuntimeError("password=hunter2 in relation users")
+
+    @strawberry.subscription
     async def endless(self, info: Info) -> AsyncIterator[int]:
         yield 1
         try:

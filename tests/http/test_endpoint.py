@@ -66,7 +66,7 @@ async def test_well_formed_request_is_answered(toy: Any, accept: str, text: str)
     [
         (body("{"), "GRAPHQL_PARSE_FAILED"),
         (body("{ nowhere }"), "GRAPHQL_VALIDATION_FAILED"),
-        (COERCION, "GRAPHQL_VALIDATION_FAILED"),
+        (COERCION, "BAD_USER_INPUT"),
         (body("query A { __typename } query B { __typename }", operationName="C"), "GRAPHQL_VALIDATION_FAILED"),
     ],
 )
@@ -163,21 +163,23 @@ async def test_json_may_name_its_charset(toy: Any, content_type: str) -> None:
     assert (await toy.post(TYPENAME, content_type=content_type)).status_code == 200
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "deflate", "nonsense"])
+async def test_coded_bodies_are_refused(toy: Any, coding: str) -> None:
+    response = await toy.post(body("mutation { change }"), content_encoding=coding)
+    assert (response.status_code, toy.error(response)["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert response.headers["accept-encoding"] == "identity"
+    assert toy.ended == []
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", ""])
+async def test_plain_bodies_may_say_so(toy: Any, coding: str) -> None:
+    assert (await toy.post(TYPENAME, content_encoding=coding)).status_code == 200
+
+
 async def test_subscription_needs_a_stream(toy: Any) -> None:
     response = await toy.post(body("subscription { count(to: 1) }"))
     assert response.status_code == 400
     assert "text/event-stream" in toy.error(response)["message"]
-
-
-async def test_server_sent_events(toy: Any) -> None:
-    response = await toy.post(body("subscription { count(to: 2) }"), accept="text/event-stream")
-    events = [part.split("\r\n") for part in response.text.strip().split("\r\n\r\n")]
-    assert events == [
-        ["event: next", 'data: {"data":{"count":0}}'],
-        ["event: next", 'data: {"data":{"count":1}}'],
-        ["event: complete", "data:"],
-    ]
-    assert response.headers["content-type"] == "text/event-stream"
 
 
 async def test_late_request_is_cancelled(make_toy: Any) -> None:
@@ -247,6 +249,19 @@ def test_client_address(peer: str | None, forwarded: str | None, expected: str |
     assert resolve_client_address(peer, forwarded, [ip_network("10.0.0.0/8")]) == expected
 
 
+@pytest.mark.parametrize("peer", ["203.0.113.7", "10.0.0.1", "::1"])
+def test_without_trusted_proxies_nobody_is_believed(peer: str) -> None:
+    for forwarded in ("1.1.1.1", "6.6.6.6, 1.1.1.1", "10.0.0.1"):
+        assert resolve_client_address(peer, forwarded, []) == peer
+
+
+async def test_by_default_the_client_is_who_connects(toy: Any) -> None:
+    await toy.post(TYPENAME)
+    peer = toy.calls[0].record.client_address
+    await toy.post(TYPENAME, x_forwarded_for="198.51.100.4")
+    assert toy.calls[1].record.client_address == peer != "198.51.100.4"
+
+
 async def test_record_names_the_client(make_toy: Any) -> None:
     toy = make_toy(trusted_proxies="203.0.113.0/24")
     await toy.post(TYPENAME, x_forwarded_for="198.51.100.4", user_agent="u" * 600)
@@ -274,6 +289,18 @@ async def test_unknown_path_has_the_shape_of_every_error(toy: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/nowhere", 404), ("DELETE", "/healthz", 405), ("PUT", "/graphql", 405)]
+)
+async def test_what_is_refused_is_not_logged_as_ok(
+    toy: Any, caplog: pytest.LogCaptureFixture, method: str, path: str, status: int
+) -> None:
+    caplog.set_level("DEBUG", "atrium.request")
+    response = await toy.send(method, path)
+    [fields] = [record.__dict__["fields"] for record in caplog.records if record.name == "atrium.request"]
+    assert (response.status_code, fields["status"], fields["outcome"]) == (status, status, "refused")
+
+
+@pytest.mark.parametrize(
     ("settings", "origin", "allowed"),
     [
         ({}, "http://localhost:5173", True),
@@ -294,3 +321,52 @@ async def test_cross_origin_by_setting(make_toy: Any, settings: dict[str, str], 
     for response in (preflight, answer):
         assert response.headers.get("access-control-allow-origin") == (origin if allowed else None)
     assert answer.headers["access-control-expose-headers"] == "x-request-id, atrium-consistency"
+
+
+CLIENT_HEADERS = (
+    *("traceparent", "tracestate", "baggage", "sentry-trace", "x-requested-with", "idempotency-key"),
+    *(
+        "apollographql-client-name",
+        "apollographql-client-version",
+        "apollo-require-preflight",
+        "x-apollo-operation-name",
+    ),
+    *("graphql-client-name", "graphql-client-version", "authorization", "content-type", "x-request-id"),
+    "atrium-consistency",
+)
+ORIGIN = "https://app.example"
+
+
+async def preflight(toy: Any, headers: str, origin: str = ORIGIN) -> httpx.Response:
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": headers}
+    response: httpx.Response = await toy.send("OPTIONS", "/graphql", headers={"origin": origin, **asked})
+    return response
+
+
+@pytest.mark.parametrize("name", [*CLIENT_HEADERS, ",".join(CLIENT_HEADERS)])
+async def test_headers_of_known_clients_are_allowed(make_toy: Any, name: str) -> None:
+    response = await preflight(make_toy(cors_origins=ORIGIN), name)
+    assert response.status_code == 200, response.text
+
+
+async def test_other_headers_are_allowed_by_setting(make_toy: Any) -> None:
+    assert (await preflight(make_toy(cors_origins=ORIGIN), "x-tenant-hint")).status_code == 400
+    toy = make_toy(cors_origins=ORIGIN, cors_headers="X-Tenant-Hint, x-other")
+    for name in ("x-tenant-hint", "x-other", "traceparent"):
+        assert (await preflight(toy, name)).status_code == 200
+
+
+async def test_credentials_are_allowed_by_setting_for_listed_origins(make_toy: Any) -> None:
+    closed, opened = make_toy(cors_origins=ORIGIN), make_toy(cors_origins=ORIGIN, cors_credentials=True)
+    for toy, expected in ((closed, None), (opened, "true")):
+        for response in (await preflight(toy, "content-type"), await toy.post(TYPENAME, origin=ORIGIN)):
+            assert response.headers.get("access-control-allow-credentials") == expected
+            assert response.headers["access-control-allow-origin"] == ORIGIN
+    elsewhere = "https://evil.example"
+    for response in (await preflight(opened, "content-type", elsewhere), await opened.post(TYPENAME, origin=elsewhere)):
+        assert "access-control-allow-origin" not in response.headers
+
+
+async def test_refused_preflight_has_the_shape_of_every_error(toy: Any) -> None:
+    response = await preflight(toy, "content-type", "https://evil.example")
+    assert (response.status_code, toy.error(response)["code"]) == (400, "BAD_REQUEST")

@@ -150,6 +150,11 @@ async def test_metrics_count_operations(toy: Any) -> None:
         assert line in text.splitlines()
 
 
+async def test_metrics_say_nothing_of_when_they_were_made(toy: Any) -> None:
+    await toy.post('{"query":"{ __typename }"}')
+    assert "_created" not in (await toy.get("/metrics")).text
+
+
 async def test_applications_count_apart(make_toy: Any) -> None:
     first, second = make_toy(), make_toy()
     await first.post('{"query":"{ __typename }"}')

@@ -168,7 +168,7 @@ async def test_operation_before_init(toy: Any) -> None:
 async def test_refused_client(toy: Any) -> None:
     async with toy.socket() as socket:
         await send(socket, {**INIT, "payload": {"authorization": "Bearer expired"}})
-        assert await wait_for_close(socket) == (4401, "The access token has expired.")
+        assert await wait_for_close(socket) == (4403, "The access token has expired.")
 
 
 async def test_null_payload_of_init(toy: Any) -> None:
@@ -181,7 +181,7 @@ async def test_socket_ends_with_its_token(toy: Any) -> None:
     toy.expires_at = datetime.now(UTC) + timedelta(seconds=0.2)
     async with toy.socket() as socket:
         await send(socket, INIT, subscribe("subscription { endless }"))
-        assert (await wait_for_close(socket))[0] == 4401
+        assert (await wait_for_close(socket))[0] == 4403
     await toy.until_ended("endless")
 
 
@@ -228,3 +228,63 @@ async def test_pages_of_other_origins(make_toy: Any, settings: dict[str, str], o
 async def test_only_the_current_protocol_is_spoken(toy: Any) -> None:
     async with toy.socket(protocol="graphql-ws") as socket:
         assert (await wait_for_close(socket))[0] == 4406
+
+
+async def test_an_operation_too_many_is_refused_with_a_code(toy: Any) -> None:
+    async with toy.socket(x_request_id="mine") as socket:
+        await send(socket, INIT, *(subscribe("subscription { endless }", f"{number}") for number in range(101)))
+        messages = [await receive(socket) for _ in range(102)]
+        [refused] = [message for message in messages if message["type"] == "error"]
+        [error] = refused["payload"]
+        assert (refused["id"], error["extensions"]["code"]) == ("100", "TOO_MANY_OPERATIONS")
+        assert error["extensions"]["allowed"] == 100
+        await send(socket, {"type": "complete", "id": "0"}, {"type": "ping"})
+        assert (await receive(socket))["type"] == "pong"
+        await send(socket, subscribe("{ __typename }", "again"))
+        assert (await receive(socket))["id"] == "again"
+    request_id = error["extensions"]["requestId"]
+    assert [record.outcome for record in toy.records if record.request_id == request_id] == ["refused"]
+
+
+async def test_an_operation_without_a_query_is_refused_with_a_code(toy: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async with toy.socket() as socket:
+        await send(socket, INIT, subscribe(""))
+        await receive(socket)
+        message = await receive(socket)
+        assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "BAD_REQUEST")
+    assert [record.outcome for record in toy.records] == ["refused"]
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+async def test_a_late_query_is_cancelled(make_toy: Any) -> None:
+    toy = make_toy(request_timeout_seconds=0.1)
+    async with toy.socket() as socket:
+        await send(socket, INIT, subscribe("{ stuck }", "q"), subscribe("subscription { endless }", "s"))
+        messages = [await receive(socket) for _ in range(3)]
+        assert {"type": "next", "id": "s", "payload": {"data": {"endless": 1}}} in messages
+        message = next(message for message in messages if message.get("id") == "q")
+        assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "TIMEOUT")
+        await toy.until_ended("stuck")
+        await send(socket, {"type": "ping"})
+        assert await receive(socket) == {"type": "pong"}, "the subscription goes on, and so does the socket"
+    assert sorted(record.outcome for record in toy.records) == ["ok", "timeout"]
+
+
+async def test_a_fault_while_a_client_is_recognised_closes_the_socket(
+    toy: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with toy.socket() as socket:
+        await send(socket, {**INIT, "payload": {"Authorization": "Bearer bug"}})
+        assert (await wait_for_close(socket))[0] == 1011
+    assert "hunter2" in caplog.text
+
+
+async def test_a_fault_in_an_operation_is_logged_once(toy: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async with toy.socket() as socket:
+        await send(socket, INIT, subscribe("subscription { failing }"))
+        messages = [await receive(socket) for _ in range(3)]
+        await send(socket, {"type": "ping"})
+        assert (await receive(socket))["type"] in {"pong", "complete"}
+    assert messages[2]["payload"]["errors"][0]["extensions"]["code"] == "INTERNAL"
+    traces = [record.name for record in caplog.records if record.exc_info]
+    assert traces == ["strawberry.execution", "atrium.http.responses"], "the first is of the toy's schema"

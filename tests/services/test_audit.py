@@ -11,12 +11,15 @@ import pytest
 
 import models
 from models.base import Model, new_id, table_of
+from services import articles, audit
+from services.errors import Forbidden
 from services.eventlog import row_history
 from tests.conftest import Urls
 from tests.support.audit_exemptions import EXEMPT
 from tests.support.derived_rows import sample_values, text_columns
 from tests.support.domain_cases import CASES_FILE, merged
 from tests.support.factories import World, insert
+from tests.support.service_client import ServiceClient
 
 Values = dict[str, Any]
 Log = Counter[tuple[UUID, str]]
@@ -164,6 +167,28 @@ async def test_an_entry_says_who_did_what_and_from_where(world: World) -> None:
     values = orjson.loads(entry["new_values"])
     assert (values["title"], values["version"]) == ("Plan", 1)
     assert "title_key" not in values
+
+
+async def test_members_see_what_changed_and_not_from_where(rules: ServiceClient, world: World) -> None:
+    client = world.acme.admin.client
+    await client.run('mutation { createTask(input: {title: "Plan"}) { __typename } }')
+    for person, is_shown in ((world.acme.member, False), (world.acme.admin, True), (world.acme.owner, True)):
+        [entry] = await rules.rows(person, audit.AUDIT, filters={"table": "tasks"})
+        assert (entry.action, entry.actor_id, entry.operation) == ("CREATE", world.acme.admin.user_id, "createTask")
+        assert [bool(value) for value in (entry.ip, entry.user_agent, entry.request_id)] == [is_shown] * 3
+    with pytest.raises(Forbidden):
+        await rules.rows(world.acme.member, audit.FULL_LOG)
+
+
+async def test_members_see_entries_of_the_rows_that_they_see(rules: ServiceClient, world: World) -> None:
+    own, others = [
+        await rules.apply(person, articles.create, values={"title": "Draft", "content": ""})
+        for person in (world.acme.member, world.acme.owner)
+    ]
+    for person, expected in ((world.acme.member, {own.id}), (world.acme.admin, {own.id, others.id})):
+        seen = await rules.rows(person, audit.AUDIT, filters={"table": "articles"})
+        assert {entry.row_id for entry in seen} == expected
+    assert await rules.rows(world.globex.owner, audit.AUDIT, filters={"table": "articles"}) == []
 
 
 async def test_an_update_keeps_what_changed_and_no_secret(world: World) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import httpx
 import uvicorn
-from fastapi import FastAPI
 
+from atrium import http
 from atrium.app import Components, build
 from atrium.settings import Settings
 
@@ -76,7 +76,7 @@ class Client:
 class App:
     """The application under test."""
 
-    fastapi: FastAPI
+    fastapi: http.Application
     http: httpx.AsyncClient
     components: Components = field(init=False)
 
@@ -103,9 +103,9 @@ async def run_app(urls: HasRuntime, **settings: Any) -> AsyncIterator[App]:
 
 
 @asynccontextmanager
-async def listen(app: FastAPI, **options: Any) -> AsyncIterator[int]:
+async def listen(app: http.Application, **options: Any) -> AsyncIterator[int]:
     """The application on a port of this machine, which this yields; whoever starts its lifespan is somebody else."""
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", **{**options, "port": 0}))
+    server = http.Server(uvicorn.Config(app, lifespan="off", **{**options, "port": 0}), app.shutdown)
     serving = asyncio.create_task(server.serve())
     try:
         async with asyncio.timeout(10):

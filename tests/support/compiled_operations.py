@@ -24,7 +24,7 @@ def compile_statements(
     compiler = schema.create_schema().compiler
     assert compiler is not None
     given = {name: (values or {})[name] for name in re.findall(r"\$(\w+):", operation)}
-    context = MagicMock(actor=Actor.of(who), fetch_compiled=run, execute_compiled=run)
+    context = MagicMock(actor=Actor.of(who), compiled=MagicMock(fetch=run, execute=run))
     answer = asyncio.run(compiler.execute(operation, None, given, context, may_change=True))
     return answer.declined, [str(call.args[0]) for call in run.call_args_list]
 

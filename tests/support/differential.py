@@ -17,7 +17,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from atrium.http import GRAPHQL_PATH
 from graph.compiler import CompiledResult
 from graph.fields.columns import ExpressionField, MoneyField
-from graph.fields.match_fields import SearchField
+from graph.fields.match_fields import ArticleSearchField
 from graph.fields.relations import ByIdField, ConnectionField, ToOne
 from graph.fields.viewer import ViewerReference
 from models import Role
@@ -260,7 +260,7 @@ def _allows(person: Person) -> Callable[[GraphQLObjectType, str], bool]:
             return readable(
                 declared.collection if isinstance(declared, ConnectionField) else declared.target.collection
             )
-        if isinstance(declared, SearchField):
+        if isinstance(declared, ArticleSearchField):
             return readable(declared.search_source.collection)
         if isinstance(declared, ViewerReference):
             return person.tenant_id is not None or declared.attribute != "tenant_id"

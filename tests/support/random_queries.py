@@ -28,9 +28,8 @@ from graphql import (
 )
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from graph.compiler.statement import is_compilable
 from graph.fields.declared import DeclaredField
-from graph.fields.match_fields import SearchField
+from graph.fields.match_fields import ArticleSearchField
 from graph.fields.relations import ByIdField, ConnectionField
 
 __all__ = ["KnownValues", "QueryMaker", "RandomQuery"]
@@ -45,7 +44,7 @@ def is_resolved_in_python(definition: GraphQLField) -> bool:
     """Whether the reference executor has to be asked for a field."""
     declared = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if isinstance(declared, DeclaredField):
-        return not is_compilable(declared)
+        return not declared.compilable
     return getattr(declared, "base_resolver", None) is not None
 
 
@@ -265,7 +264,7 @@ class QueryMaker:
 
     def arguments(self, definition: GraphQLField, path: tuple[str, ...]) -> tuple[str, ListSite | None]:
         declared = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-        if isinstance(declared, ConnectionField | SearchField):
+        if isinstance(declared, ConnectionField | ArticleSearchField):
             return self.page(definition, path)
         given = []
         for name, argument in definition.args.items():

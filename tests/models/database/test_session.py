@@ -55,6 +55,14 @@ async def create_task(session: WriteSession, rules: ServiceClient, world: World,
     return await tasks.create(session, rules.actor(world.acme.member), values={"title": title})
 
 
+@pytest.mark.parametrize(("recycle", "is_replaced"), [(0, True), (3600, False)])
+async def test_a_connection_is_replaced_when_it_is_old(urls: Urls, recycle: float, *, is_replaced: bool) -> None:
+    database = Database(urls.runtime, pool_size=1, recycle=recycle)
+    pids = [await backend_pid(database) for _ in range(3)]
+    assert len(set(pids)) == (3 if is_replaced else 1)
+    await database.close()
+
+
 # --- one connection, one transaction ---
 
 

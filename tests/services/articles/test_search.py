@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,12 @@ import asyncpg
 import pytest
 from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy import Text, bindparam, select
 
 from atrium import article_import, migrate
 from atrium.settings import SettingsError
 from models import ArticleLanguage
 from models.base import new_id
 from services import articles
-from services.articles import load_highlights
 from services.errors import Forbidden, InvalidInput, NotFound
 from services.queries.loading import Page
 from tests.conftest import Urls
@@ -28,7 +25,6 @@ from tests.support.factories import Person, World, insert
 from tests.support.service_client import ServiceClient, walk_pages
 
 SEED = 20261125
-SPACES = " \n\t\r\x0b\x0c\x1c\x1f\x85\xa0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000"
 WORDS = ("garden", "gardens", "river", "bridge", "stone", "copper", "lamp", "winter")
 
 
@@ -80,27 +76,6 @@ async def walk_search(
         return (await search(rules, person, query, **paging, **wanted)).page
 
     return [row.id for row in await walk_pages(page, size, backwards=backwards)]
-
-
-def some_marked_text(chance: random.Random) -> str:
-    parts = []
-    for _ in range(chance.choice([0, 1, 3, 30, 49, 50, 51, 52, 60])):
-        word = chance.choice(["word", "\ufdd0match\ufdd1", "\ufdd0a\ufdd1-\ufdd0b\ufdd1", "-", "ä\ufdd2b>", "\\"])
-        parts.append(word + chance.choice([" ", " ", " ", chance.choice(SPACES) * chance.randint(1, 3)]))
-    return chance.choice(["", "", " ", "\n"]) + "".join(parts).removesuffix(" ")
-
-
-async def test_marked_texts_are_cut_and_taken_apart(rules: ServiceClient, world: World) -> None:
-    chance, actor = random.Random(SEED), rules.actor(world.acme.member)  # to be repeatable
-    given = bindparam("given", type_=Text())
-    async with rules.database.read(actor.identity) as session:
-        for _ in range(200):
-            text = some_marked_text(chance)
-            rows = (await session.exec(load_highlights.pieces(given), params={"given": text})).all()
-            assert [row[:2] for row in sorted(rows, key=lambda row: row.place)] == load_highlights.segments(text)
-            words = re.findall(r"\s*\S+", text)
-            short = (await session.exec(select(load_highlights.shortened(given)), params={"given": text})).scalar_one()
-            assert short == (text if len(words) <= 50 else "".join(words[:50]))
 
 
 async def test_a_cursor_is_good_for_its_own_search(rules: ServiceClient, world: World) -> None:

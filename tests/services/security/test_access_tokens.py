@@ -307,3 +307,25 @@ def test_the_least_recently_read_token_is_forgotten_first(keys: security.Signing
     for token in (a, c, b):
         tokens.read(token, now=NOW)
     assert verifications == [b]
+
+
+@given(st.data())
+def test_a_token_has_one_spelling(data: st.DataObject) -> None:
+    """Padding, foreign characters and unused bits of the last character are refused, though Base64 decodes them."""
+    tokens = tokens_of(security.SigningKeys.generate())
+    token = issue(tokens)
+    *said, signature = token.split(".")
+    place = data.draw(st.integers(0, len(token)))
+    last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    others = {last[last.index(signature[-1]) & ~15 | bits] for bits in range(16)} - {signature[-1]}
+    changed = [
+        token + "=",
+        token + "==",
+        token[:place] + data.draw(st.sampled_from("=\n !%\t~")) + token[place:],
+        ".".join([*said, signature[:-1] + data.draw(st.sampled_from(sorted(others)))]),
+        token.replace("-", "+").replace("_", "/") if set(token) & set("-_") else token + "==",
+    ]
+    for other in changed:
+        with pytest.raises(security.InvalidAccessToken):
+            tokens.read(other, NOW)
+    assert tokens.read(token, NOW).user_id == USER

@@ -1,16 +1,22 @@
 """Idempotency keys: a call that is repeated, late or at the same time, makes one thing."""
 
+import ast
 import asyncio
 from typing import Any
 
 import pytest
+from graphql import get_named_type
 
+import models
+from graph.schema import create_schema
 from models.base import new_id, now
 from models.tasks import Task, TaskStatus
 from services import projects, tasks, tenants
 from services.errors import IdempotencyConflict, InvalidInput, NotFound
+from services.writes.idempotency import key_scope
 from tests.support.factories import Person, World
 from tests.support.service_client import ServiceClient, invalid_paths, wait_until_blocked
+from tests.support.source_files import sources
 
 
 async def create_task(
@@ -119,6 +125,24 @@ async def test_a_key_belongs_to_one_person_one_mutation_and_one_tenant(rules: Se
     project = await rules.apply(acme.admin, projects.create, name="Once", idempotency_key="key")
     assert project.id not in made
     assert (await create_task(rules, acme.admin)).id == made[0]
+
+
+def scopes() -> set[str]:
+    """The scopes of keys in all rules."""
+    calls = [node for source in sources("services") for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
+    return {
+        key_scope(ast.literal_eval(call.args[0]), getattr(models, ast.unparse(call.args[1])), many=bool(call.keywords))
+        for call in calls
+        if ast.unparse(call.func) == "key_scope"
+    }
+
+
+def test_a_scope_is_the_name_of_the_mutation_that_takes_the_key() -> None:
+    mutations = create_schema()._schema.mutation_type  # noqa: SLF001  # the way Strawberry's own extensions reach it
+    assert mutations is not None
+    inputs = {name: get_named_type(field.args["input"].type) for name, field in mutations.fields.items() if field.args}
+    assert scopes() == {name for name, type_ in inputs.items() if "idempotencyKey" in getattr(type_, "fields", {})}
+    assert {"createTask", "placeOrder", "restockProducts", "importArticles"} <= scopes()
 
 
 async def test_a_key_has_1_to_255_characters(rules: ServiceClient, world: World) -> None:

@@ -1,7 +1,8 @@
-"""What can be found of a collection: all that matches, a page of it, and what a match says of a row.
+"""The search of articles: all that matches, a page of it, and what a match says of an article.
 
-What matches is looked up where it is kept, and the rows themselves are read for the page alone. So a statement has two
-parts before it, by the names that its rows and expressions know them by: all that matches, and the page of that.
+What matches is looked up where it is kept, and the articles themselves are read for the page alone. So a statement has
+two parts before it, by the names that its rows and expressions know them by: all that matches, and the page of that.
+The rules of articles fill this in, and the compiler in graph reads it; so neither has to know the other.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +16,12 @@ from services.permissions import Permission
 from services.queries.collection import Collection
 from services.queries.page_request import PageRequest
 
-__all__ = ["SearchSource"]
+__all__ = ["ArticleSearchSource"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SearchSource:
-    """How rows of a collection are found; each is one of a kind."""
+class ArticleSearchSource:
+    """How articles are found."""
 
     collection: Collection
     """What is found."""

@@ -1,0 +1,145 @@
+"""Plan arguments: what the arguments of one field ask for, as a plan takes them.
+
+Each kind says which part of it decides how the statement reads, and gives the values of the statement's parameters.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from strawberry.types.field import StrawberryField
+
+from graph.fields.as_of import ByIdAsOfField
+from graph.fields.match_fields import ArticleSearchField
+from graph.fields.node import NodeField, NodesField
+from graph.fields.relations import ByIdField, ConnectionField, ToMany
+from services.queries.page_request import PageRequest
+from services.writes.row_update import RowUpdate
+
+__all__ = [
+    "ARGUMENT_TYPES",
+    "IdArgument",
+    "NodeIdArgument",
+    "NodeIdsArgument",
+    "PageArguments",
+    "PlanArguments",
+    "RowUpdateArguments",
+]
+
+
+class PlanArguments(Protocol):
+    """What the arguments of one field ask for."""
+
+    def plan_key(self) -> Hashable:
+        """Return what decides how the statement reads; it holds no value that can be a parameter."""
+
+    def value(self, name: str) -> Any:
+        """Return the value of a parameter by its name."""
+
+
+@dataclass(slots=True)
+class PageArguments:
+    """A page of a list."""
+
+    request: PageRequest
+
+    def plan_key(self) -> Hashable:
+        """Return its direction, order and filters, and whether it begins at a cursor."""
+        request = self.request
+        filters = tuple([name for name, _ in request.filters])
+        return request.backwards, request.order, request.descending, filters, request.cursor is not None
+
+    def value(self, name: str) -> Any:
+        """Return the limit, the fingerprint, a part of the cursor, or the value of a filter."""
+        request = self.request
+        match name:
+            case "limit":
+                return request.limit
+            case "fingerprint":
+                return request.fingerprint
+            case "after_key":
+                return request.cursor and request.cursor[0]
+            case "after_id":
+                return request.cursor and request.cursor[1]
+        return next(value for each, value in request.filters if each == name)
+
+
+@dataclass(slots=True)
+class IdArgument:
+    """One row of a certain type."""
+
+    row_id: UUID
+
+    def plan_key(self) -> Hashable:
+        """Return nothing: the statement is the same for every row."""
+        return None
+
+    def value(self, name: str) -> UUID:  # noqa: ARG002  # it has one value
+        """Return the id."""
+        return self.row_id
+
+
+@dataclass(slots=True)
+class NodeIdArgument:
+    """One row of any type."""
+
+    node: tuple[str, UUID]
+    """The name of its type, and its id."""
+
+    def plan_key(self) -> Hashable:
+        """Return the type."""
+        return self.node[0]
+
+    def value(self, name: str) -> UUID:  # noqa: ARG002  # it has one value
+        """Return the id."""
+        return self.node[1]
+
+
+@dataclass(slots=True)
+class NodeIdsArgument:
+    """Rows of any types."""
+
+    nodes: Sequence[tuple[str, UUID]]
+    """The names of their types, and their ids."""
+
+    def plan_key(self) -> tuple[str, ...]:
+        """Return their types, each once."""
+        return tuple(sorted({type_name for type_name, _ in self.nodes}))
+
+    def value(self, name: str) -> list[Any]:
+        """Return the types or the ids of all of them."""
+        part = 0 if name == "types" else 1
+        return [node[part] for node in self.nodes]
+
+
+@dataclass(slots=True)
+class RowUpdateArguments:
+    """The row update that the input of a mutation comes down to."""
+
+    row_update: RowUpdate[Any]
+
+    def plan_key(self) -> Hashable:
+        """Return the columns that change, and whether a version is expected."""
+        return tuple(self.row_update.changes), self.row_update.expected_version is not None
+
+    def value(self, name: str) -> Any:
+        """Return the row's id, the expected version, or the new value of a column, whose name follows a `=`."""
+        match name:
+            case "row_id":
+                return self.row_update.row_id
+            case "expected_version":
+                return self.row_update.expected_version
+        return self.row_update.changes[name.removeprefix("=")]
+
+
+ARGUMENT_TYPES: Mapping[type[StrawberryField], Callable[[Any], PlanArguments]] = {
+    ConnectionField: PageArguments,
+    ToMany: PageArguments,
+    ArticleSearchField: PageArguments,
+    ByIdField: IdArgument,
+    ByIdAsOfField: IdArgument,
+    NodeField: NodeIdArgument,
+    NodesField: NodeIdsArgument,
+}
+"""What the arguments of each kind of field come down to, made of what its `parse_arguments` returns."""

@@ -1,0 +1,106 @@
+"""A public name means one thing: two modules define the same name for one and the same idea only."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import PurePath
+
+from tests.support.source_files import LAYERS, Source, sources
+
+# Names that several modules define, each for the one idea that stands beside it.
+SHARED = {
+    "AUDIT_TRIGGERS": "names of the triggers: as migrations made them, and as the demo switches them off",
+    "BATCH_SIZE": "rows written at a time by a bulk load",
+    "BUILDERS": "a module's functions that build demo rows",
+    "ClassType": "a type variable for any class",
+    "DOMAIN": "what a module adds to the roots of the schema",
+    "Edge": "Relay's edge: as services load it, and as GraphQL shows it",
+    "Queries": "a module's fields of the GraphQL type Query",
+    "LIVE": "the condition for rows that are not deleted",
+    "MAX_CONTENT_LENGTH": "the longest content of the module's kind, in characters",
+    "MAX_DESCRIPTION_LENGTH": "the longest description of the module's kind, in characters",
+    "MAX_NAME_LENGTH": "the longest name of the module's kind, in characters",
+    "MAX_TITLE_LENGTH": "the longest title of the module's kind, in characters",
+    "Network": "an IP network of the standard library",
+    "OPEN": "the condition for invitations that can still be accepted",
+    "Result": "a type variable for what a function returns",
+    "RowType": "a type variable for a model's row",
+    "SET_TENANT": "the statement that sets a transaction's tenant",
+    "Subscriptions": "a module's fields of the GraphQL type Subscription",
+    "UNIQUE_CONSTRAINTS": "unique constraints of the module's tables, by what a violation is called",
+    "User": "a person: the account's row, and the GraphQL type that shows them as a member",
+    "as_of": "the rule that reads one object as it was",
+    "build_routes": "a module's HTTP routes",
+    "create": "the rule behind createX",
+    "delete": "the rule behind deleteX",
+    "import_articles": "the import of articles: the command, its work, and the mutation",
+    "log": "a module's logger",
+    "purge": "deletion for good: the command, its work, and the rule",
+    "replay": "the rebuild of projections: the command and its work",
+    "restore": "the rule behind restoreX",
+    "revoke": "the rule behind revokeX",
+    "update": "the rule behind updateX",
+    "update_all": "the rule behind updateXs, in bulk",
+    "update_command": "the row update that updateX comes down to",
+    "visible": "the rows of a table that given permissions can see",
+}
+
+
+def public_names(tree: ast.Module) -> Iterator[str]:
+    """The public names that a module itself defines at its top level."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+        else:
+            names = []
+        yield from (name for name in names if not name.startswith("_"))
+
+
+def domain(path: str) -> str:
+    """What a module is about: its file's name, or its folder's where a domain has one."""
+    parts = PurePath(path).with_suffix("").parts
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+# The layers translate one idea into each other's terms: a row, its rule, its GraphQL type, an error and its type.
+TWINS = {"fields": "errors", "sessions": "accounts", "members": "tenants"}
+
+
+def ambiguous(modules: Iterable[Source]) -> dict[str, list[str]]:
+    """The names that several modules define, which are not one domain's in several layers."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for source in modules:
+        for name in public_names(source.tree):
+            places[name].append(source.name)
+    return {
+        name: paths
+        for name, paths in places.items()
+        if len({domain(path) for path in paths}) > 1
+        and not (len({path.split("/")[0] for path in paths}) == len(paths) and len(twins(paths)) == 1)
+    }
+
+
+def twins(paths: Iterable[str]) -> set[str]:
+    return {TWINS.get(domain(path), domain(path)) for path in paths}
+
+
+MODULES = tuple(source for source in sources(*LAYERS) if "versions" not in source.name)
+
+
+def test_a_public_name_means_one_thing() -> None:
+    found = {name: paths for name, paths in ambiguous(MODULES).items() if name not in SHARED}
+    assert found == {}, "rename one of them, or give the one idea that they share in SHARED"
+
+
+def test_no_exception_is_left_over() -> None:
+    names = [name for source in MODULES for name in public_names(source.tree)]
+    assert [name for name in SHARED if names.count(name) < 2] == []
+
+
+def test_a_name_with_two_meanings_is_seen() -> None:
+    one, two = Source("services/tasks.py", "def seek(): ..."), Source("services/door.py", "seek = 1")
+    assert ambiguous([one, two]) == {"seek": ["services/tasks.py", "services/door.py"]}
+    assert ambiguous([one, Source("graph/tasks.py", "class seek: ...")]) == {}

@@ -1,0 +1,82 @@
+"""From collections to statements: what is seen, filtered, sorted and paged, and who is refused."""
+
+import pytest
+from sqlalchemy import Uuid, bindparam
+
+from models.base import table_of
+from models.products import Product
+from services import orders, projects, tasks, tenants
+from services.errors import Forbidden, Unauthenticated
+from services.permissions import Permission
+from services.products import PRODUCTS
+from services.queries.page_request import PageRequest
+from services.queries.statements import (
+    apply_filters,
+    keyset_condition,
+    order_by,
+    order_keys,
+    parent_condition,
+    select_list,
+    select_one,
+)
+
+READS = {Permission.TENANT_READ, Permission.TASKS_READ, Permission.PRODUCTS_READ, Permission.PROJECTS_READ}
+PARENT = bindparam("parent", type_=Uuid())
+
+
+@pytest.mark.parametrize(
+    ("options", "downwards"),
+    [
+        ({"order": ("title", False), "first": 1}, False),
+        ({"order": ("title", True), "first": 1}, True),
+        ({"order": ("title", False), "last": 1}, True),
+        ({"order": ("title", True), "last": 1}, False),
+    ],
+)
+def test_a_backward_page_is_walked_the_other_way(options: dict[str, object], *, downwards: bool) -> None:
+    request = PageRequest.of(tasks.TASKS, "tasks", **options)  # type: ignore[arg-type]  # as its signature says
+    key, row_id, found = order_keys(tasks.TASKS, request)
+    assert (key.key, row_id.key, found) == ("title_key", "id", downwards)
+    directions = [str(part) for part in order_by((key, row_id), downwards=found)]
+    ending = "DESC" if downwards else "ASC"
+    assert directions == [f"tasks.title_key {ending}", f"tasks.id {ending}"]
+    condition = str(keyset_condition(tasks.TASKS, request))
+    assert f"(tasks.title_key, tasks.id) {'<' if downwards else '>'} " in condition
+
+
+def test_a_parent_is_in_a_column_or_behind_a_condition() -> None:
+    assert str(parent_condition(tasks.TASKS, "project_id", PARENT)) == "tasks.project_id = :parent"
+    assert "order_items" in str(parent_condition(orders.ORDERS, "product_id", PARENT))
+
+
+def test_a_list_is_what_is_visible_beneath_its_parent_and_left_by_its_filters() -> None:
+    text = str(select_list(tasks.TASKS, READS, ["status"], ("project_id", PARENT)))
+    where = text.partition("WHERE")[2]
+    for part in ("tasks.tenant_id = :tenant_id", "tasks.project_id = :parent", "tasks.status = "):
+        assert part in where
+    assert "tasks.status" not in str(select_list(tasks.TASKS, READS, [])).partition("WHERE")[2]
+
+
+def test_one_row_is_what_can_be_reached() -> None:
+    key = table_of(Product).c.id == PARENT
+    assert str(key) in str(select_one(PRODUCTS, READS, "id", PARENT))
+    text = str(select_one(projects.PROJECTS, READS, "id", PARENT))
+    assert str(projects.PROJECTS.reachable) in text
+
+
+def test_without_permission_there_is_no_statement() -> None:
+    for permissions, error in ((set(), Unauthenticated), ({Permission.TENANT_READ}, Forbidden)):
+        with pytest.raises(error):
+            select_list(tasks.TASKS, permissions, [])
+        with pytest.raises(error):
+            select_one(tasks.TASKS, permissions, "id", PARENT)
+
+
+def test_a_restricted_filter_takes_its_permission() -> None:
+    restricted = [(c, name) for c in (tenants.USERS, PRODUCTS) for name in c.filters if name in c.restricted]
+    assert restricted
+    for collection, name in restricted:
+        allowed = set(Permission)
+        apply_filters(collection.visible(allowed), collection, allowed, [name])
+        with pytest.raises(Forbidden):
+            apply_filters(collection.visible(allowed), collection, allowed - {collection.restricted[name]}, [name])
