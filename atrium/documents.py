@@ -19,6 +19,7 @@ __all__ = ["current_documents"]
 
 COLUMNS = 120
 PICTURE = re.compile(r'^    (\w+) (\|[|o])--\S+ (\w+) : "[^"]*"\n', re.MULTILINE)
+ENTITY = re.compile(r"^    (\w+)(?: \{)?$", re.MULTILINE)
 NO_KEYS = frozenset(
     {("tenants", "audit_log"), ("orders", "events"), ("events", "unsealed"), ("audit_log", "unsealed")}
     | {("events", "feed"), ("audit_log", "feed")}
@@ -107,5 +108,7 @@ def _with_foreign_keys(text: str) -> str:
         for (one, many), (optional, words) in keys.items()
         if (one, many) not in drawn
     )
+    shown = set(ENTITY.findall(text))
+    more += "".join(f"    {table}\n" for table in Model.metadata.tables if table not in shown)
     last = list(PICTURE.finditer(text))[-1].end()
     return text[:last] + more + text[last:]

@@ -13,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import Select, Uuid, and_, bindparam, select
 from sqlmodel import col
 
-from models import Document, Project
+from models import Document
 from models.base import now, table_of
 from models.database import ReadSession, WriteSession, fetch
+from services import projects
 from services.errors import IllegalTransition, InvalidInput
 from services.eventlog import row_history
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
@@ -29,7 +30,6 @@ from services.writes.rows import (
     get_row,
     get_row_for_update,
     insert_row,
-    lock_rows,
     unique_violation_as,
     update_row,
 )
@@ -267,9 +267,7 @@ async def _update_changed_columns(
 
 async def _lock_live_project(session: WriteSession, actor: Actor, project_id: UUID | None) -> UUID | None:
     """A project, kept in place until the transaction ends; None if it is gone, or in the trash."""
-    wanted = [project_id] if project_id else []
-    live = await lock_rows(session, actor, Project, wanted, where=col(Project.is_deleted).is_(False), shared=True)
-    return project_id if live else None
+    return project_id if await projects.lock_live(session, actor, [project_id] if project_id else []) else None
 
 
 async def _validate_changes(session: WriteSession, actor: Actor, changes: DocumentChanges) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The rules of projects: what a tenant's tasks and documents are grouped by."""
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from services.validation import validating
 from services.writes.contents import update_contents
 from services.writes.idempotency import key_scope, once
 from services.writes.row_update import RowUpdate, apply_update
-from services.writes.rows import get_row, get_row_for_update, insert_row, update_row
+from services.writes.rows import get_row, get_row_for_update, insert_row, lock_rows, update_row
 
 __all__ = [
     "PROJECTS",
@@ -24,6 +25,7 @@ __all__ = [
     "archive_command",
     "create",
     "delete",
+    "lock_live",
     "restore",
     "update",
     "update_command",
@@ -127,6 +129,12 @@ def archive_command(
     """The edit that `archive` comes down to."""
     actor.require(Permission.PROJECTS_WRITE)
     return RowUpdate(Project, id, {"archived_at": now() if archived else None}, expected_version, LIVE)
+
+
+async def lock_live(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, Project]:
+    """Return those of some projects that are not in the trash, kept in place until the transaction ends."""
+    actor.require(Permission.PROJECTS_READ)
+    return await lock_rows(session, actor, Project, set(ids), where=LIVE, shared=True)
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_version: int | None = None) -> Project:

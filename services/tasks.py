@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypedDict, cast
 from uuid import UUID
 
-from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, literal_column, select
+from sqlalchemy import DateTime, Select, Text, Uuid, bindparam, literal_column, select
 from sqlmodel import col
 
-from models import Membership, Project, Task, TaskStatus
+from models import Task, TaskStatus
 from models.base import table_of
 from models.database import WriteSession
+from services import projects, tenants
 from services.errors import DomainError, InvalidInput
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
@@ -203,13 +204,9 @@ def _changed_columns(validator: Validator, changes: TaskChanges, there: Referenc
 
 async def _lock_references(session: WriteSession, actor: Actor, rows: Sequence[TaskChanges]) -> References:
     """What the rows point at, as far as it is there; it is kept in place until the transaction ends."""
-    projects = {project_id for row in rows if (project_id := row.get("project_id"))}
-    members = {member_id for row in rows if (member_id := row.get("assignee_id"))}
-    live_project = col(Project.is_deleted).is_(False)
-    live_member = and_(col(Membership.is_former).is_(False), col(Membership.is_active))
-    found_projects = await lock_rows(session, actor, Project, projects, where=live_project, shared=True)
-    found_members = await lock_rows(session, actor, Membership, members, where=live_member, shared=True)
-    return References(found_projects.keys(), {member_id: member.user_id for member_id, member in found_members.items()})
+    live = await projects.lock_live(session, actor, (each for row in rows if (each := row.get("project_id"))))
+    members = (each for row in rows if (each := row.get("assignee_id")))
+    return References(live.keys(), await tenants.lock_active_members(session, actor, members))
 
 
 def _task_changes(row: RowChange) -> TaskChanges:

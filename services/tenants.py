@@ -1,5 +1,6 @@
 """The rules of tenants: founding one, who belongs to it and as what."""
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,7 @@ from services.errors import IllegalTransition
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
 from services.validation import Validator, validating
-from services.writes.rows import get_row, unique_violation_as, update_row, update_where
+from services.writes.rows import get_row, lock_rows, unique_violation_as, update_row, update_where
 
 __all__ = [
     "MEMBERSHIPS",
@@ -26,6 +27,7 @@ __all__ = [
     "change_role",
     "create",
     "leave",
+    "lock_active_members",
     "lock_tenant",
     "remove",
     "update",
@@ -200,6 +202,13 @@ def user_id_of_member(member: str) -> ColumnElement[UUID]:
     """The account of a member of the tenant, whose id is in the bind of that name; for filters by people."""
     same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam(member, type_=Uuid()))
     return select(col(Membership.user_id)).where(same).scalar_subquery()
+
+
+async def lock_active_members(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Return the accounts of those of some members who are active, kept in place until the transaction ends."""
+    actor.require(Permission.MEMBERS_READ)
+    found = await lock_rows(session, actor, Membership, set(ids), where=LIVE, shared=True)
+    return {member_id: member.user_id for member_id, member in found.items()}
 
 
 async def lock_tenant(session: WriteSession, actor: Actor) -> None:

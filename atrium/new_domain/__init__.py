@@ -52,7 +52,6 @@ def _new_files(root: Path, spec: DomainSpec) -> dict[str, str]:
         f"graph/{table}.py": graphql.graph_text(spec),
         f"tests/cases/{table}.py": tests.cases_text(spec),
         f"tests/services/test_{table}.py": tests.service_test_text(spec),
-        f"tests/api/test_{table}.py": tests.api_test_text(spec),
     }
 
 
@@ -96,7 +95,7 @@ def _edit_models(text: str, spec: DomainSpec) -> str:
 
 def _edit_schema(text: str, spec: DomainSpec) -> str:
     text = _insert(text, r"^from graph import \(\n", f"    {spec.names.table},\n")
-    return _insert(text, r"^DOMAINS\b[^(]*\((?:\n    [\w.]+,)+\n", f"    {spec.names.table}.DOMAIN,\n")
+    return _insert(text, r"^DOMAINS\b[^(]*\((?:\n    \w+\.DOMAIN,)+\n", f"    {spec.names.table}.DOMAIN,\n")
 
 
 def _edit_permissions(text: str, spec: DomainSpec) -> str:

@@ -15,26 +15,26 @@ from decimal import Decimal
 from typing import Any, TypedDict
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Date, Integer, Select, Text, Uuid, and_, bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, Date, Integer, Select, Text, Uuid, bindparam, func, literal_column, select
 from sqlmodel import col
 
-from models import {type}, {type}Status, Membership, Project
+from models import {type}, {type}Status
 from models.base import table_of
 from models.database import WriteSession
 from models.money import Currency, minor_units
+from services import projects, tenants
 from services.errors import IllegalTransition
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
 from services.tenants import user_id_of_member
 from services.validation import Validator, validating
-from services.writes.idempotency import key_scope, once
+from services.writes.idempotency import once
 from services.writes.row_update import RowUpdate, apply_update
 from services.writes.rows import (
     delete_row,
     get_row,
     get_row_for_update,
     insert_row,
-    lock_rows,
     unique_violation_as,
     update_row,
 )
@@ -59,7 +59,7 @@ async def create(
         async with unique_violation_as(UNIQUE_CONSTRAINTS):
             return (await insert_row(session, actor, {type}, columns)).id
 
-    row_id = await once(session, actor, key_scope("create", {type}), idempotency_key, values, make)
+    row_id = await once(session, actor, "create{type}", idempotency_key, values, make)
     return await get_row(session, actor, {type}, row_id{where})
 
 
@@ -88,9 +88,7 @@ def update_command(
         InvalidInput: as in `create`.
     """
     actor.require(Permission.{upper}_WRITE)
-    if any(changes.get(name) for name in ({references})):
-        return None
-    with validating() as validator:
+    {references}    with validating() as validator:
         return RowUpdate({type}, id, _changed_columns(validator, changes), expected_version{live})
 
 
@@ -166,7 +164,7 @@ def service_text(spec: DomainSpec) -> str:
         "plural": names.plural,
         "article": names.article,
         "required": ", ".join(f"`{f.key}`" for f in spec.fields if not f.optional and f.kind != "status"),
-        "references": "".join(f'"{field.key}", ' for field in spec.of("member", "project")),
+        "references": _any_reference(spec),
         "where": ", where=LIVE" if live else "",
         "live": ", LIVE" if live else "",
         "and_live": ", LIVE" if live else "",
@@ -192,6 +190,16 @@ def service_text(spec: DomainSpec) -> str:
     )
 
 
+def _states(type_name: str, states: tuple[str, ...]) -> str:
+    named = [f"{type_name}Status.{state}" for state in states]
+    return f"({named[0]},)" if len(named) == 1 else f"({', '.join(named)})"
+
+
+def _any_reference(spec: DomainSpec) -> str:
+    given = [f'changes.get("{field.key}")' for field in spec.of("member", "project")]
+    return f"if {' or '.join(given)}:\n        return None\n" if given else ""
+
+
 def _constants(spec: DomainSpec) -> str:
     names = spec.names
     lines = [f"MAX_{f.name.upper()}_LENGTH = {max_length(f)}" for f in spec.of("str", "text")]
@@ -201,8 +209,7 @@ def _constants(spec: DomainSpec) -> str:
     lines += [f"UNIQUE_CONSTRAINTS: Mapping[str, str] = {unique!r}"]
     if spec.status:
         following = "".join(
-            f"{names.type}Status.{state}: ({''.join(f'{names.type}Status.{each}, ' for each in after)}),"
-            for state, after in spec.status.transitions
+            f"{names.type}Status.{state}: {_states(names.type, after)}, " for state, after in spec.status.transitions
         )
         lines += ["", f"TRANSITIONS: Mapping[{names.type}Status, tuple[{names.type}Status, ...]] = {{{following}}}"]
         lines += [f'"""What {names.article} may become next."""']
@@ -284,14 +291,10 @@ def _changed_columns(validator: Validator, changes: {spec.names.type}Changes) ->
 
 
 def _lock(field: FieldSpec) -> str:
-    if field.kind == "project":
-        model, live = "Project", "col(Project.is_deleted).is_(False)"
-    else:
-        model, live = "Membership", "and_(col(Membership.is_former).is_(False), col(Membership.is_active))"
+    rule = "projects.lock_live" if field.kind == "project" else "tenants.lock_active_members"
+    given = f"[{field.key}] if {field.key} else []"
     return (
-        f'    {field.key} = changes.get("{field.key}")\n'
-        f"    {field.name}_rows = await lock_rows(session, actor, {model},"
-        f" [{field.key}] if {field.key} else [], where={live}, shared=True)\n"
+        f'    {field.key} = changes.get("{field.key}")\n    {field.name}_rows = await {rule}(session, actor, {given})\n'
     )
 
 
@@ -300,9 +303,7 @@ def _reference_check(field: FieldSpec) -> str:
     check = f"        if {field.key} and {field.key} not in {field.name}_rows:\n"
     check += f'            validator.add_problem("{field.key}", "There is no such {what}.")\n'
     if field.kind == "member":
-        check += (
-            f'        elif {field.key}:\n            columns["{field.key}"] = {field.name}_rows[{field.key}].user_id\n'
-        )
+        check += f'        elif {field.key}:\n            columns["{field.key}"] = {field.name}_rows[{field.key}]\n'
     return check
 
 

@@ -133,19 +133,25 @@ def _model_arguments(spec: DomainSpec) -> str:
     return "".join(f"        {line}\n" for line in lines)
 
 
-def migration_text(spec: DomainSpec, revision: str, before: str, currencies: str) -> str:
-    """Return the migration that makes the table."""
+def _index_statements(spec: DomainSpec) -> str:
     names = spec.names
     where = " WHERE deleted_at IS NULL" if spec.project else ""
-    indexes = [
+    found = [
         f"CREATE INDEX {names.table}_by_{'_'.join(key)} ON {names.table}\n    (tenant_id, {', '.join(key)}, id){where}"
         for key in index_keys(spec)
     ]
     for field in sorted_with_nulls(spec):
         for direction, expression in nulls_last(field).items():
-            index = f"{names.table}_by_{field.column}_{direction}"
-            indexes.append(f"CREATE INDEX {index} ON {names.table}\n    (tenant_id, ({expression}), id)\n   {where}")
-    statements = ";\n".join(indexes)
+            name = f"{names.table}_by_{field.column}_{direction}"
+            found.append(f"CREATE INDEX {name} ON {names.table}\n    (tenant_id, ({expression}), id)\n   {where}")
+            name = f"{names.table}_{field.column}_{direction}"
+            found.append(f"CREATE STATISTICS {name} ON\n    ({expression}) FROM {names.table}")
+    return ";\n".join(found)
+
+
+def migration_text(spec: DomainSpec, revision: str, before: str, currencies: str) -> str:
+    """Return the migration that makes the table."""
+    names = spec.names
     money = f'\nCURRENCIES = """\n{currencies}\n"""\n' if spec.of("money") else ""
     run = f'{names.upper}.replace("CURRENCIES", ", ".join(f"\'{{code}}\'" for code in CURRENCIES.split()))'
     return f'''"""{names.plural.capitalize()}."""
@@ -170,7 +176,7 @@ CREATE TABLE {names.table} (
 """
 {money}
 INDEXES = """
-{statements}
+{_index_statements(spec)}
 """
 
 

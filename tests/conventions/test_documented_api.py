@@ -56,7 +56,7 @@ def fields(schema: GraphQLSchema) -> Iterator[tuple[str, str, Any]]:
 
 def test_what_has_a_history_is_named(schema: GraphQLSchema) -> None:
     having = {type_.lower() for type_, name, _ in fields(schema) if name == "history"}
-    [things] = re.findall(r"^([^.]+?) have a `history`", section_text(CLIENTS, "What happened"), re.MULTILINE)
+    [things] = re.findall(r"^([A-Z][^.>]+?) have a `history`", section_text(CLIENTS, "What happened"), re.MULTILINE)
     assert {word.lower().removesuffix("s") for word in re.findall(r"\w+", things)} - {"and"} == having
     [seen] = re.findall(r"Whoever sees ([^.]+?) sees\s+its\s+history", page_text(SECURITY))
     assert set(re.findall(r"\ban? (\w+)", seen)) == having

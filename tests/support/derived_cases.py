@@ -1,8 +1,10 @@
 """The cases of a domain in which nothing is special, from the schema, the model and two words about who may do what."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 import graphql
 from sqlalchemy import Column
@@ -47,7 +49,7 @@ def derive_cases(type_name: str, collection: Collection, *, read_by: str, writte
     """
     builder = row_builder(type_name, collection)
     operations = {
-        **_query_cases(type_name, builder),
+        **_query_cases(type_name, collection, builder),
         **_mutation_cases(type_name, builder),
     }
     cases = (f"node: {type_name}", *operations)
@@ -80,6 +82,21 @@ def row_builder(type_name: str, collection: Collection) -> CaseBuilder:
         tenant = stage.tenant
         values = await sample_values(stage.world, tenant.tenant_id, tenant.member, table, text, whole=True)
         return global_id(type_name, await stage.world.add(table.name, **values))
+
+    return make
+
+
+def referred_row_builder(builder: CaseBuilder, collection: Collection, column: str, target: str) -> CaseBuilder:
+    """Return what inserts a row and gives the global ID of what it points at; of an account, that of its member."""
+    table = table_of(collection.model).name
+    key = f"SELECT {column} FROM {table} WHERE id = $1"
+    if target == "User":
+        key = f"SELECT id FROM memberships WHERE tenant_id = $2 AND user_id = ({key})"
+
+    async def make(stage: CaseContext) -> Identifier:
+        row_id = UUID((await builder(stage)).partition(":")[2])
+        given = (row_id, stage.tenant.tenant_id) if target == "User" else (row_id,)
+        return global_id(target, await stage.world.connection.fetchval(key, *given))
 
     return make
 
@@ -126,7 +143,7 @@ def _collections_of(collection: Collection) -> Iterator[tuple[str, Collection]]:
     return ((f"{name}.{key}", each) for key, each in vars(module).items() if isinstance(each, Collection))
 
 
-def _query_cases(type_name: str, builder: CaseBuilder) -> dict[str, Any]:
+def _query_cases(type_name: str, collection: Collection, builder: CaseBuilder) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, field in ROOTS["query"].fields.items():
         named = graphql.get_named_type(field.type).name
@@ -137,17 +154,20 @@ def _query_cases(type_name: str, builder: CaseBuilder) -> dict[str, Any]:
             assert isinstance(order, graphql.GraphQLInputObjectType)
             found[name] = {"orderBy": {"field": next(iter(graphql.get_named_type(order.fields["field"].type).values))}}
             found[f"{name}: after"] = {**PAGE, "after": first_cursor(name, builder)}
-            found |= _filter_cases(name, field)
+            found |= _filter_cases(name, field, collection, builder)
     return found
 
 
-def _filter_cases(name: str, field: graphql.GraphQLField) -> dict[str, Any]:
+def _filter_cases(
+    name: str, field: graphql.GraphQLField, collection: Collection, builder: CaseBuilder
+) -> dict[str, Any]:
     filters = graphql.get_named_type(field.args["filter"].type)
     assert isinstance(filters, graphql.GraphQLInputObjectType)
     found: dict[str, Any] = {}
     for key, each in filters.fields.items():
         if target := reference_of(each):
-            found[f"{name}: by {key}"] = {"filter": {key: SHARED_BUILDERS[target]}}
+            column = re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", key)
+            found[f"{name}: by {key}"] = {"filter": {key: referred_row_builder(builder, collection, column, target)}}
         elif key == "text":
             found[f"{name}: holding a text"] = {"filter": {key: secret_text}}
     return found

@@ -6,6 +6,7 @@ the schema and the model where nothing about a domain is special; what is specia
 """
 
 import importlib
+import pkgutil
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import graph
 from graph.schema import DOMAINS
 from services.queries.collection import Collection
 from tests.support.case_context import CaseBuilder
@@ -26,6 +28,7 @@ __all__ = [
     "CollectionCase",
     "DomainCases",
     "all_cases",
+    "domain_names",
     "merged",
     "read_matrix",
 ]
@@ -100,12 +103,20 @@ class DomainCases:
     """Inserts three or more of everything that the owner of acme can list, the newest with a history of as many."""
 
 
+def domain_names() -> list[str]:
+    """Return the modules of graph that hold the schema's domains, in their order."""
+    modules = (importlib.import_module(f"graph.{info.name}") for info in pkgutil.iter_modules(graph.__path__))
+    by_domain = {
+        id(module.DOMAIN): module.__name__.partition(".")[2] for module in modules if hasattr(module, "DOMAIN")
+    }
+    return [by_domain[id(domain)] for domain in DOMAINS]
+
+
 @cache
 def all_cases() -> dict[str, DomainCases]:
     """Return the cases of every domain, in the order of the schema's domains."""
     found = {}
-    for domain in DOMAINS:
-        name = domain.__name__.partition(".")[2]
+    for name in domain_names():
         try:
             module = importlib.import_module(f"tests.cases.{name}")
         except ModuleNotFoundError:
