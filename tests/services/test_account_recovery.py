@@ -22,7 +22,7 @@ from services.errors import (
 from tests.support.bulk_mutations import record_statements
 from tests.support.factories import PASSWORD, Person, World
 from tests.support.mailbox import sent_emails, token_from_email
-from tests.support.service_client import CLIENT, ServiceClient, stop_sequencer
+from tests.support.service_client import CLIENT, ServiceClient, stop_sequencer, wait_until_blocked
 
 NEXT = "An0ther-one!"
 
@@ -260,6 +260,18 @@ async def test_an_address_of_somebody_else_is_refused_only_to_who_reads_its_mail
         with pytest.raises(AlreadyExists):
             await verify(rules, token_from_email(taken))
     assert await world.connection.fetchval("SELECT email FROM users WHERE id = $1", member.user_id) == member.email
+
+
+async def test_whoever_is_suspended_meanwhile_proves_nothing(rules: ServiceClient, world: World) -> None:
+    member = world.acme.member
+    await account_recovery.request_email_verification(rules.transactions(member), rules.auth, rules.actor(member))
+    token = token_from_email(sent_emails(world)[-1])
+    async with world.connection.transaction():
+        await world.connection.execute("UPDATE users SET is_active = false WHERE id = $1", member.user_id)
+        proving = asyncio.create_task(verify(rules, token))
+        await wait_until_blocked(world.connection)
+    with pytest.raises(InvalidToken):
+        await proving
 
 
 async def test_an_old_proof_does_not_bring_an_old_address_back(rules: ServiceClient, world: World) -> None:

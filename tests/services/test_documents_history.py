@@ -1,5 +1,6 @@
 """Documents: their past, what is left of them after a purge, and what time takes away."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
@@ -13,6 +14,7 @@ from models.documents import Document
 from services import audit, documents
 from services.errors import (
     AlreadyExists,
+    IllegalTransition,
     InvalidInput,
     VersionConflict,
 )
@@ -29,7 +31,7 @@ from tests.support.document_helpers import (
     read_as_of,
 )
 from tests.support.factories import World
-from tests.support.service_client import ServiceClient, invalid_paths
+from tests.support.service_client import ServiceClient, invalid_paths, wait_until_blocked
 
 
 async def random_change(
@@ -150,6 +152,19 @@ async def test_histories_are_of_live_and_trashed_documents(rules: ServiceClient,
     await rules.apply(world.acme.admin, documents.purge, id=made.id)
     assert await rules.rows(world.acme.member, audit.AUDIT, **page) == []
     assert len(await rules.rows(world.acme.admin, audit.AUDIT, **page)) == 4
+
+
+async def test_what_is_restored_in_time_is_not_purged(rules: ServiceClient, world: World) -> None:
+    made = await create_document(rules, world, "Saved")
+    await rules.apply(world.acme.member, documents.delete, id=made.id)
+    actor = rules.actor(world.acme.member)
+    async with rules.database.write(actor.identity) as session:
+        await documents.restore(session, actor, id=made.id)
+        purging = asyncio.create_task(rules.apply(world.acme.admin, documents.purge, id=made.id))
+        await wait_until_blocked(world.connection)
+    with pytest.raises(IllegalTransition):
+        await purging
+    assert await list_titles(rules, world) == ["Saved"]
 
 
 async def test_what_lay_in_the_trash_for_long_is_purged(rules: ServiceClient, world: World) -> None:

@@ -1,11 +1,16 @@
 """Replay: the projection of orders is what their events say, and can be made anew."""
 
+import asyncio
 from typing import Any
+from uuid import UUID
 
+from models import OrderStatus
 from models.base import new_id
+from services import orders
 from services.orders import rebuild
 from tests.support.factories import World
 from tests.support.order_helpers import ORDER_FIELDS, TRANSITION_FIELDS, create_product
+from tests.support.service_client import ServiceClient, wait_until_blocked
 
 
 async def sell(world: World) -> dict[str, Any]:
@@ -46,6 +51,20 @@ async def test_an_order_that_nobody_placed_is_found_and_taken_out(world: World) 
     assert (await rebuild_orders(world, repair=False)).mismatched == [forged]
     assert (await rebuild_orders(world, repair=True)).mismatched == [forged]
     assert await snapshot(world) == before
+
+
+async def test_an_order_that_moves_meanwhile_is_not_set_back(rules: ServiceClient, world: World) -> None:
+    order = await sell(world)
+    await world.connection.execute("UPDATE orders SET total_minor = 1")
+    actor, order_id = rules.actor(world.acme.admin), UUID(order["id"].partition(":")[2])
+    async with rules.database.write(actor.identity) as session:
+        await orders.transition(session, actor, id=order_id, status=OrderStatus.SHIPPED)
+        repairing = asyncio.create_task(rebuild_orders(world, repair=True))
+        await wait_until_blocked(world.connection)
+    await repairing
+    [row] = await world.connection.fetch("SELECT status, version, total_minor FROM orders")
+    assert tuple(row) == ("SHIPPED", 3, 3980)
+    assert (await rebuild_orders(world, repair=False)).mismatched == []
 
 
 async def test_lost_rows_come_back(world: World) -> None:
