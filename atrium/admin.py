@@ -36,7 +36,7 @@ async def owner_connection(owner_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def issue_token(owner_url: str, settings: Settings, *, email: str, tenant: str | None) -> str:
-    """An access token for somebody; it cannot be refreshed.
+    """Return an access token for somebody; it cannot be refreshed.
 
     Raises:
         SettingsError: there is no such person, or they do not belong to the tenant.
@@ -52,7 +52,7 @@ async def issue_token(owner_url: str, settings: Settings, *, email: str, tenant:
 
 
 async def set_account_active(owner_url: str, *, email: str | None, tenant: str | None, active: bool) -> bool:
-    """Let a person or a tenant in, or put them out at once; says whether there is such a one."""
+    """Suspend or resume an account or a tenant at once; return whether it exists."""
     table, column, value = ("users", "email", email) if email else ("tenants", "slug", tenant)
     statement = text(f"UPDATE {table} SET is_active = :active WHERE {column} = lower(:value)")  # noqa: S608  # our names
     engine = create_async_engine(owner_url, poolclass=NullPool)

@@ -48,7 +48,7 @@ class Components:
     schema: schema.Schema
 
     async def build_context(self, request: http.OperationRequest) -> Context:
-        """The context of one operation; whoever brings no valid token is nobody.
+        """Build the context of one operation; without a valid token it has no user.
 
         Raises:
             RequestRefused: a key cannot be looked up now, or the token that opens a WebSocket is not valid.
@@ -80,7 +80,7 @@ class Components:
         )
 
     async def _authenticate(self, authorization: str, client: Identity) -> tuple[Identity, datetime | None]:
-        """Who a bearer token or an API key stands for, and when it ends."""
+        """Return the identity of an access token or API key, and when it expires."""
         token = bearer_token(authorization)
         if token is None:
             raise errors.InvalidToken
@@ -105,7 +105,7 @@ class Components:
 
     @asynccontextmanager
     async def run_background_services(self) -> AsyncIterator[None]:
-        """What works in the background does so for as long as this lasts; then everything is closed."""
+        """Run the background services; on exit close everything."""
         async with AsyncExitStack() as stack:
             stack.callback(self.auth.passwords.close)
             stack.push_async_callback(self.database.close)
@@ -116,7 +116,7 @@ class Components:
 
 
 def build(settings: Settings, *, database_url: str) -> http.Application:
-    """The application that serves `settings` on the database at this URL, as the runtime role."""
+    """Build the application that serves these settings on the database at this URL, as the runtime role."""
     keys, mailer = load_signing_keys(settings), mail.build_transport(settings)
     metrics = Metrics(lambda: pool_usage(components.servers))
     servers = build_server_group(settings, database_url, metrics)
@@ -161,7 +161,7 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
 
 
 def build_server_group(settings: Settings, database_url: str, metrics: Metrics) -> ServerGroup:
-    """The primary at this URL and the replicas in the settings."""
+    """Return the primary at this URL and the replicas in the settings."""
 
     def database(url: str, connect_seconds: float) -> Database:
         return Database(
@@ -177,13 +177,13 @@ def build_server_group(settings: Settings, database_url: str, metrics: Metrics) 
 
 
 def pool_usage(servers: ServerGroup) -> dict[str, dict[str, float]]:
-    """The connections of each node, by state."""
+    """Return the connections of each node, by state."""
     databases = {PRIMARY: servers.primary, **{replica.name: replica.database for replica in servers.replicas}}
     return {name: {"size": each.pool_size, "in_use": each.in_use} for name, each in databases.items()}
 
 
 def build_auth_config(settings: Settings, keys: security.SigningKeys, mailer: Mailer | None = None) -> AuthConfig:
-    """How people get in, by the settings; without a mailer, nothing is mailed."""
+    """Build the authentication settings; without a mailer nothing is e-mailed."""
     verification_lifetime = timedelta(hours=settings.email_verification_hours)
     reset_lifetime = timedelta(minutes=settings.password_reset_minutes)
     return AuthConfig(
@@ -214,7 +214,7 @@ def build_auth_config(settings: Settings, keys: security.SigningKeys, mailer: Ma
 
 
 def load_signing_keys(settings: Settings) -> security.SigningKeys:
-    """The keys that access tokens are signed with: the ones given, or derived from the secret.
+    """Return the keys that access tokens are signed with: the ones given, or derived from the secret.
 
     Raises:
         SettingsError: there is none, or one is unreadable or easy to guess.

@@ -130,7 +130,7 @@ def _parse_lines(lines: Sequence[tuple[int, bytes]], report: ImportReport) -> It
 
 
 def _parse_article(line: bytes) -> dict[str, Any]:
-    """One article as columns.
+    """Return one article as columns.
 
     Raises:
         ValueError: it is none; says why.

@@ -49,14 +49,14 @@ def current_documents(root: Path) -> dict[Path, str]:
 
 
 def _histories() -> list[str]:
-    """The types that have a history, in words."""
+    """Return the types that have a history, in words."""
     types = schema.create_schema()._schema.type_map.values()  # noqa: SLF001  # as Strawberry's own extensions do
     having = [type_.name for type_ in types if isinstance(type_, GraphQLObjectType) and "history" in type_.fields]
     return [re.sub("(?<!^)(?=[A-Z])", " ", name).lower() for name in sorted(having)]
 
 
 def _listed(words: list[str], article: str, conjunction: str) -> str:
-    """Some words in a sentence: with an article each, or in the plural."""
+    """Return some words in a sentence: with an article each, or in the plural."""
     if article:
         said = [f"{'an' if word[0] in 'aeiou' else 'a'} {word}" for word in words]
     else:
@@ -65,7 +65,7 @@ def _listed(words: list[str], article: str, conjunction: str) -> str:
 
 
 def _row_updates() -> str:
-    """The mutations that come down to one statement."""
+    """Return the mutations that come down to one statement."""
     fields = schema.create_schema()._schema.mutation_type  # noqa: SLF001  # as Strawberry's own extensions do
     assert fields is not None
     names = []
@@ -86,7 +86,7 @@ def _foreign_keys() -> Iterator[tuple[tuple[str, str], bool, str]]:
 
 
 def _with_foreign_keys(text: str) -> str:
-    """The picture of the tables with a line for each foreign key."""
+    """Return the picture of the tables with a line for each foreign key."""
     keys: dict[tuple[str, str], tuple[bool, list[str]]] = {}
     for tables, optional, word in _foreign_keys():
         before, words = keys.get(tables, (True, []))

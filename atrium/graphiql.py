@@ -144,7 +144,7 @@ def build_routes(*, demo: bool, endpoint: str = "graphql") -> list[BaseRoute]:
 
 
 def content_security_policy(script: str) -> str:
-    """A content security policy for a page with this one inline script and files of its own origin.
+    """Return a content security policy for a page with this one inline script and files of its own origin.
 
     GraphiQL sets styles inline. Queries go to this origin; `ws:` and `wss:` stand there since not every browser
     counts a WebSocket of the same origin as such.

@@ -59,7 +59,7 @@ class RequestRecord:
         self.duration = time.perf_counter() - self.started
 
     def fields(self) -> dict[str, object]:
-        """What is logged of this request; what is not known is left out."""
+        """Return what is logged of this request; what is not known is left out."""
         known = {
             "request_id": self.request_id,
             "status": self.status or None,
@@ -93,7 +93,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object per line: time, level, logger, message, the fields of a request, an exception's trace."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line of one record."""
+        """Return the line of one record."""
         line: dict[str, object] = {
             "time": _timestamp(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
@@ -113,7 +113,7 @@ class TextFormatter(logging.Formatter):
     """The same lines for a person at a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line of one record."""
+        """Return the line of one record."""
         fields = dict(getattr(record, "fields", {}))
         words = [_timestamp(record).astimezone().strftime("%H:%M:%S"), record.levelname.lower().ljust(7)]
         words.append(record.getMessage())

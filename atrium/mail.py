@@ -42,7 +42,7 @@ class MailTransport(Mailer, Protocol):
 
 
 def build_transport(settings: Settings) -> MailTransport:
-    """What the settings say that e-mails are carried by."""
+    """Build the mail transport of these settings."""
     if settings.smtp_url is not None:
         return SmtpTransport(settings.smtp_url.get_secret_value(), settings.mail_from)
     return NullTransport() if settings.is_production else ConsoleTransport()
@@ -60,10 +60,10 @@ class ConsoleTransport:
         log.info("mail to %s: %s\n\n%s", email.to, email.subject, email.text)
 
     def start(self) -> None:
-        """Nothing works in the background."""
+        """Do nothing: no work in the background."""
 
     async def stop(self) -> None:
-        """Likewise."""
+        """Do nothing: no work in the background."""
 
 
 class NullTransport:
@@ -77,7 +77,7 @@ class NullTransport:
         log.warning("no mail is sent: ATRIUM_SMTP_URL is not set")
 
     async def stop(self) -> None:
-        """Nothing works in the background."""
+        """Do nothing: no work in the background."""
 
 
 class SmtpTransport:
@@ -114,7 +114,7 @@ class SmtpTransport:
         self._workers: list[asyncio.Task[None]] = []
 
     def send_later(self, email: OutgoingEmail) -> None:
-        """Let it wait for its turn, or drop it when too many do."""
+        """Queue a message, or drop it when the queue is full."""
         try:
             self._queue.put_nowait(email)
         except asyncio.QueueFull:
@@ -162,7 +162,7 @@ class SmtpTransport:
                 return
 
     def _build_message(self, email: OutgoingEmail) -> EmailMessage:
-        """The e-mail in the form of RFC 5322; one whose headers could be read as more than one is a ValueError."""
+        """Build the message by RFC 5322; a header that could be read as several is a ValueError."""
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._sender, email.to, email.subject
         message["Date"], message["Auto-Submitted"] = formatdate(), "auto-generated"
@@ -176,6 +176,6 @@ class SmtpTransport:
 
 
 def _is_permanent(error: Exception) -> bool:
-    """Whether the server has said that it will never take this e-mail."""
+    """Return whether the server has said that it will never take this e-mail."""
     refused = error.recipients[0] if isinstance(error, aiosmtplib.SMTPRecipientsRefused) else error
     return isinstance(refused, aiosmtplib.SMTPResponseException) and refused.code >= FIRST_PERMANENT_CODE

@@ -40,7 +40,7 @@ class VerificationReport:
 
     @property
     def is_intact(self) -> bool:
-        """Whether everything is as it was sealed."""
+        """Return whether everything is as it was sealed."""
         return not self.faults and self.first_gap is None
 
 
@@ -109,7 +109,7 @@ async def _verify_chain(
 
 
 async def _find_gap(owner_url: str) -> int | None:
-    """The first position of the feed that is not there, though a later one is."""
+    """Return the first position of the feed that is not there, though a later one is."""
     query = """
         SELECT min(g.before + 1) FROM (
             SELECT position, lag(position, 1, 0::bigint) OVER (ORDER BY position) AS before FROM feed
@@ -121,7 +121,7 @@ async def _find_gap(owner_url: str) -> int | None:
 
 
 async def _select_queued(owner_url: str, entry_ids: list[UUID]) -> set[UUID]:
-    """Which of these entries are in the sealer's queue, or have left it for the feed meanwhile."""
+    """Return which of these entries are in the sealer's queue, or have left it for the feed meanwhile."""
     query = """
         SELECT entry_id FROM unsealed WHERE entry_id = ANY ($1)
         UNION SELECT entry_id FROM feed WHERE entry_id = ANY ($1)
@@ -165,7 +165,7 @@ async def purge_trash(runtime_url: str, owner_url: str, progress: Progress, olde
 
 
 async def _select_tenants(owner_url: str) -> list[tuple[UUID, str]]:
-    """All tenants, by their slugs; only the owner role sees them all."""
+    """Return all tenants, by their slugs; only the owner role sees them all."""
     async with owner_connection(owner_url) as connection:
         return [tuple(row) for row in await connection.fetch("SELECT id, slug FROM tenants ORDER BY slug")]
 

@@ -90,7 +90,7 @@ class Metrics:
         self._reads(node, why).inc()
 
     def render(self) -> bytes:
-        """All metrics in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
     def route(self) -> Route:

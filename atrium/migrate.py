@@ -38,7 +38,7 @@ def require_no_differences(owner_url: str, runtime_url: str) -> None:
 
 
 async def has_pending_migrations(url: str) -> bool:
-    """Whether the database lacks migrations that this release brings; any role may ask."""
+    """Return whether the database lacks migrations that this release brings; any role may ask."""
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:

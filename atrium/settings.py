@@ -39,7 +39,7 @@ def _secret_value(value: object) -> object:
 
 
 def _database_url(value: object) -> object:
-    """A PostgreSQL URL in the form the asyncpg driver takes, `sslmode` included."""
+    """Return a PostgreSQL URL in the form the asyncpg driver takes, `sslmode` included."""
     text = _secret_value(value)
     if text is None or text == "":
         return None
@@ -57,7 +57,7 @@ def _database_url(value: object) -> object:
 
 
 def _smtp_url(value: object) -> object:
-    """A mail server's URL with a host, and nothing that there is no use for."""
+    """Return a mail server's URL with a host, and nothing that there is no use for."""
     text = _secret_value(value)
     if text is None or text == "":
         return None
@@ -72,7 +72,7 @@ def _smtp_url(value: object) -> object:
 
 
 def _split(value: object) -> object:
-    """The items of a list written with commas or line breaks between them."""
+    """Return the items of a list written with commas or line breaks between them."""
     if isinstance(value, str):
         return tuple(item.strip() for item in re.split(r"[,\n]", value) if item.strip())
     return value
@@ -91,7 +91,7 @@ DatabaseUrl = Annotated[SecretStr, BeforeValidator(_database_url)]
 
 
 def _header_names(value: object) -> object:
-    """The items of such a list in lower case, each the name of a header."""
+    """Return the items of such a list in lower case, each the name of a header."""
     names = _split(value)
     if isinstance(names, tuple):
         names = tuple(name.lower() for name in names)
@@ -249,27 +249,27 @@ class Settings(BaseModel):
 
     @property
     def is_production(self) -> bool:
-        """Whether this is production."""
+        """Return whether this is production."""
         return self.environment == "production"
 
     @property
     def introspection_enabled(self) -> bool:
-        """Whether the schema can be read: as set, else in development only."""
+        """Return whether the schema can be read: as set, else in development only."""
         return not self.is_production if self.introspection is None else self.introspection
 
     @property
     def graphiql_enabled(self) -> bool:
-        """Whether GraphiQL is served: as set, else in development only."""
+        """Return whether GraphiQL is served: as set, else in development only."""
         return not self.is_production if self.graphiql is None else self.graphiql
 
     @property
     def cors_origin_pattern(self) -> str | None:
-        """The pattern of further allowed origins: those of this machine in development, unless any are set."""
+        """Return the pattern of further allowed origins: those of this machine in development, unless any are set."""
         return LOCAL_ORIGIN if self.cors_origins is None and not self.is_production else None
 
     @property
     def limits(self) -> Limits:
-        """The budget of one document."""
+        """Return the budget of one document."""
         return Limits(
             depth=self.limit_depth,
             aliases=self.limit_aliases,
@@ -281,7 +281,7 @@ class Settings(BaseModel):
         )
 
     def require_servable(self) -> Self:
-        """These settings, if a server may start with them.
+        """Return these settings, if a server may start with them.
 
         Raises:
             SettingsError: one database URL without the other, credentials for origins that are not named, or in
@@ -320,12 +320,12 @@ class _FromEnvironment(BaseSettings, Settings):
 
 
 def is_weak(secret: str) -> bool:
-    """Whether a secret is too short or too uniform to have been made at random."""
+    """Return whether a secret is too short or too uniform to have been made at random."""
     return len(secret) < MIN_SECRET_LENGTH or len(set(secret)) < MIN_SECRET_ALPHABET
 
 
 def load_settings(env_file: Path | None = Path(".env")) -> Settings:
-    """The settings of this process, from the environment and then from `env_file`, if there is one.
+    """Return the settings of this process, from the environment and then from `env_file`, if there is one.
 
     Raises:
         SettingsError: one line per faulty variable, with its name and without its value.
@@ -347,7 +347,7 @@ def _sentence(message: str) -> str:
 
 
 def settings_table() -> str:
-    """All settings as a Markdown table: variable, default, meaning."""
+    """Return all settings as a Markdown table: variable, default, meaning."""
     rows = ["| Variable | Default | Meaning |", "| --- | --- | --- |"]
     rows += [
         f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |"

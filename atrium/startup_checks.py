@@ -43,13 +43,13 @@ class DatabaseUrls:
 
     @property
     def is_embedded(self) -> bool:
-        """Whether they lead to the embedded server."""
+        """Return whether they lead to the embedded server."""
         return self.server is not None
 
 
 @contextmanager
 def open_database(settings: Settings) -> Iterator[DatabaseUrls]:
-    """The database to use: the one in the settings, or the embedded one, which runs as long as this does.
+    """Open the database of the settings, or the embedded one, which runs as long as this does.
 
     Raises:
         SettingsError: one of the two URLs is missing, or there is no embedded database for this platform.
@@ -87,7 +87,7 @@ def start_replicas(settings: Settings, urls: DatabaseUrls, count: int) -> Iterat
 
 
 def with_signing_key(settings: Settings) -> Settings:
-    """These settings with a key to sign with: in development one that is kept in the data directory."""
+    """Return these settings with a key to sign with: in development one that is kept in the data directory."""
     if settings.secret_key or settings.signing_keys or settings.is_production:
         return settings
     return settings.model_copy(update={"secret_key": SecretStr(_load_development_key(settings.data_dir))})
@@ -121,7 +121,7 @@ async def require_usable_database(urls: DatabaseUrls) -> None:
 
 
 def _load_development_key(data_dir: Path) -> str:
-    """A key made once, so that tokens outlive a restart."""
+    """Return a key made once, so that tokens outlive a restart."""
     path = data_dir / "secret"
     data_dir.mkdir(parents=True, exist_ok=True)
     try:

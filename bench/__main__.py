@@ -43,7 +43,7 @@ class Results:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """What to do."""
+    """Return what to do."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=8, help="length of one sample (8)")
     parser.add_argument("--rounds", type=int, default=4, help="samples of each server and operation (4)")
@@ -99,7 +99,7 @@ def _write(figures: dict[str, Any], arguments: argparse.Namespace) -> None:
 def _start_servers(
     stack: ExitStack, environment: BenchEnvironment, names: list[str]
 ) -> tuple[list[RunningServer], dict[str, str]]:
-    """The servers, each stopped in its tracks until it is its turn; and why some are not there."""
+    """Return the servers, each stopped in its tracks until it is its turn; and why some are not there."""
     servers, absent = [stack.enter_context(run_server(ATRIUM, environment))], {}
     for kind in (kind for kind in PEERS if kind.name in names):
         try:

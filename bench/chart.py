@@ -13,7 +13,7 @@ COLOURS = ("#2f6fde", "#e07b39", "#b8402a", "#7a5bb0", "#3b8f6b", "#8a8f98")
 
 
 def draw_chart(figures: Mapping[str, Any]) -> str:
-    """An SVG: requests per second of each server, with Atrium's as 1, one group of bars an operation."""
+    """Return an SVG: requests per second of each server, with Atrium's as 1, one group of bars an operation."""
     names = list(figures["details"])
     lines, y = [], TOP
     for name in names:

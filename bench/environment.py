@@ -59,7 +59,7 @@ class BenchEnvironment:
 
     @property
     def peer_variables(self) -> dict[str, str]:
-        """What every peer is told."""
+        """Return what every peer is told."""
         return {
             "BENCH_OWNER_URL": asyncpg_url(self.server.owner_url),
             "BENCH_RUNTIME_URL": asyncpg_url(self.server.runtime_url),
@@ -135,7 +135,7 @@ async def load_demo(server: Server, scale: float, console: Console) -> None:
 
 
 def asyncpg_url(url: str) -> str:
-    """An address without SQLAlchemy's driver."""
+    """Return an address without SQLAlchemy's driver."""
     return url.replace("+asyncpg", "")
 
 

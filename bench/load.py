@@ -45,7 +45,7 @@ class Sample:
 
 
 def find_wrk() -> str:
-    """Where wrk is.
+    """Return where wrk is.
 
     Raises:
         Missing: it is not there.
@@ -110,7 +110,7 @@ async def measure_undisturbed(server: RunningServer, requests: Sequence[dict[str
 async def count_statements(
     environment: BenchEnvironment, server: RunningServer, requests: Sequence[dict[str, Any]]
 ) -> float:
-    """How many statements the database is asked for by one operation, once it has been asked a few times."""
+    """Return how many statements the database is asked for by one operation, once it has been asked a few times."""
     asked = list(islice(cycle(requests), COUNTED_REQUESTS))
     for body in asked:
         server.post(body)
@@ -121,7 +121,7 @@ async def count_statements(
 
 
 def _read_stolen_seconds() -> float:
-    """Seconds of the processors that went to other machines so far; none where that is not known."""
+    """Return seconds of the processors that went to other machines so far; none where that is not known."""
     return float(getattr(psutil.cpu_times(), "steal", 0.0))
 
 

@@ -40,7 +40,7 @@ def require_equal_answers(operation: BenchOperation, servers: Sequence[RunningSe
 
 
 def normalize(data: Any) -> Any:
-    """The content of an answer's `data`."""
+    """Return the content of an answer's `data`."""
     if isinstance(data, dict):
         if data.keys() == {"payload"}:  # PostGraphile wraps what a mutation answers
             return normalize(data["payload"])

@@ -63,7 +63,7 @@ class OrderBench:
     owner: asyncpg.Connection
 
     async def execute(self, query: str, **variables: Any) -> dict[str, Any]:
-        """The data of an operation."""
+        """Return the data of an operation."""
         body = (await self.http.post("/graphql", json={"query": query, "variables": variables})).json()
         if body.get("errors"):
             raise RuntimeError(body["errors"])
@@ -100,7 +100,7 @@ async def main() -> None:
 
 
 async def measure_throughput(bench: OrderBench) -> Table:
-    """How many orders are placed by 1, 8 and 32 clients at once."""
+    """Return how many orders are placed by 1, 8 and 32 clients at once."""
     table = Table(
         "clients", "orders/s", "p50 ms", "p99 ms", "server CPU ms", "database CPU ms", title="placeOrder, one item"
     )
@@ -111,7 +111,7 @@ async def measure_throughput(bench: OrderBench) -> Table:
 
 
 async def measure_history_growth(bench: OrderBench, events: int) -> Table:
-    """What an order costs after a short history and after a long one, and how long replaying it takes."""
+    """Return what an order costs after a short history and after a long one, and how long replaying it takes."""
     table = Table(
         "events", "orders/s", "p50 ms", "p99 ms", "server CPU ms", "database CPU ms", "replay s", title="history"
     )
@@ -129,7 +129,7 @@ async def measure_history_growth(bench: OrderBench, events: int) -> Table:
 
 
 async def measure_create_users(bench: OrderBench) -> Table:
-    """How long `createUsers` takes for 1,000 people."""
+    """Return how long `createUsers` takes for 1,000 people."""
     table = Table("1,000 people", "seconds", "server MB before", "after", title="createUsers")
     for label, extra in (("invited", {}), ("with passwords", {"password": "Passw0rd!"})):
         users = [

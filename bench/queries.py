@@ -39,7 +39,7 @@ class BenchOperation:
     is_query: bool = True
 
     def body(self, given: dict[str, Any], data: SampleIds, *, own_schema: bool) -> dict[str, Any] | None:
-        """The request; `own_schema` in PostGraphile's words. None where it has none."""
+        """Return the request; `own_schema` in PostGraphile's words. None where it has none."""
         if not own_schema:
             return {"query": self.text, "variables": given, "operationName": self.name}
         if self.postgraphile is None:

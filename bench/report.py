@@ -22,7 +22,7 @@ COLUMNS = ("requests/s", "p50 ms", "p99 ms", "statements", "server CPU ms", "dat
 
 
 def print_operation(console: Console, operation: str, results: "Results") -> None:
-    """All servers on one operation."""
+    """Return all servers on one operation."""
     table = Table(
         "server",
         "walls",
@@ -66,7 +66,7 @@ def print_operation(console: Console, operation: str, results: "Results") -> Non
 
 
 def print_results(console: Console, results: "Results") -> None:
-    """All operations at one glance, and memory."""
+    """Return all operations at one glance, and memory."""
     names = list(results.samples)
     table = Table("Atrium divided by", *names, "MB", title="Requests per second", title_justify="left")
     cost = Table("divided by Atrium", *names, title="Server CPU per operation", title_justify="left")
@@ -100,7 +100,7 @@ def ratios(results: "Results", operation: str, name: str) -> list[float]:
 
 
 def to_figures(results: "Results") -> dict[str, Any]:
-    """What `--json` writes."""
+    """Return what `--json` writes."""
     every = {
         kind.name: {
             name: round(ratio, 3)
@@ -137,7 +137,7 @@ def to_figures(results: "Results") -> dict[str, Any]:
 
 
 def render_markdown(given: Mapping[str, Any]) -> str:
-    """The figures in Markdown: the ratios at one glance, then each operation."""
+    """Return the figures in Markdown: the ratios at one glance, then each operation."""
     names = list(given["details"])
     lines = ["Atrium's requests per second divided by each server's; median and range of the rounds:", ""]
     lines += _table_head("server", *names, "memory, MB")

@@ -38,7 +38,7 @@ async def measure_scaling(console: Console, servers: Sequence[RunningServer], se
 
 
 async def _measure_processes(console: Console, environment: BenchEnvironment, seconds: float) -> None:
-    """One process and two, on whatever cores there are."""
+    """Return one process and two, on whatever cores there are."""
     table = Table("operation", "1 process, requests/s", "2 processes", "times", title="Processes", title_justify="left")
     for name in ("Q1", "Q2", "Q3"):
         figures = []
@@ -53,7 +53,7 @@ async def _measure_processes(console: Console, environment: BenchEnvironment, se
 
 
 async def _measure_data(console: Console, servers: Sequence[RunningServer], seconds: float) -> None:
-    """The same operations on ten times the data."""
+    """Return the same operations on ten times the data."""
     table = _new_table("operation", "The cost of a query by the data")
     for scale in (1, LARGE):
         if scale > 1:

@@ -96,7 +96,7 @@ async def measure(server: Server, folder: Path, count: int) -> None:
 
 
 async def measure_import(bench: SearchBench, folder: Path, count: int, console: Console) -> Table:
-    """A superuser's plain COPY, and `import-articles`, of the same articles."""
+    """Return a superuser's plain COPY, and `import-articles`, of the same articles."""
     lines, copied = folder / "articles.jsonl", folder / "articles.csv"
     copier = bench.people["globex"]
     with lines.open("w") as as_lines, copied.open("w") as as_table:
@@ -129,7 +129,7 @@ async def measure_import(bench: SearchBench, folder: Path, count: int, console: 
 
 
 async def measure_first_page(bench: SearchBench) -> Table:
-    """The first page: by hand without walls, and as the API reads it, with walls, total and highlights."""
+    """Return the first page: by hand without walls, and as the API reads it, with walls, total and highlights."""
     table = Table("", "median ms", "p95 ms", "p95 ratio", title="The first page of 20, two words, in one language")
     tenant, queries = bench.people["acme"].tenant_id, _generate_queries()
     ways: dict[str, Callable[[str], Awaitable[Any]]] = {

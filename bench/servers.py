@@ -59,12 +59,12 @@ class RunningServer:
     http: httpx.Client = field(repr=False)
 
     def execute(self, operation: BenchOperation, given: dict[str, Any]) -> Any:
-        """The data of an operation; None where this server has no words for it."""
+        """Return the data of an operation; None where this server has no words for it."""
         body = operation.body(given, self.environment.data, own_schema=self.kind.has_own_schema)
         return None if body is None else self.post(body)
 
     def post(self, body: dict[str, Any]) -> Any:
-        """The data of a request."""
+        """Return the data of a request."""
         answer = self.http.post("/graphql", json=body)
         said = answer.json() if "json" in answer.headers.get("content-type", "") else {"errors": answer.text[:300]}
         if said.get("errors"):
@@ -73,7 +73,7 @@ class RunningServer:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Return its address."""
         return f"http://127.0.0.1:{self.port}"
 
     def cpu(self) -> float:
@@ -177,7 +177,7 @@ def _node_command(script: str) -> Callable[[int], list[str]]:
 
 
 def _install_node_servers() -> Path:
-    """The folder with the servers for Node and what they need, installed at the first use.
+    """Return the folder with the servers for Node and what they need, installed at the first use.
 
     It lies outside of the repository: what a package index has does not belong here.
     """

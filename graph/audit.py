@@ -57,7 +57,7 @@ class ChangesField(DeclaredField):
     """What an entry says of its row, field by field."""
 
     async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
-        """Name them as the schema does, and turn what points at something into its id."""
+        """Return the changed values under the schema's names, with references as global ids."""
         fields = fields_by_column(info.schema, source.table_name)
         return await asyncio.gather(*(_field_change(info, source, name, fields) for name in changed_columns(source)))
 
@@ -79,12 +79,12 @@ class VersionField(DeclaredField):
 
 
 def _declare(kind: type[DeclaredField]) -> Any:
-    """A field of that kind; any, as far as its annotation is concerned."""
+    """Return a declared field of this kind, typed as any annotation."""
     return kind()
 
 
 def _is_known(type_name: str) -> bool:
-    """Whether ids of entries' rows may begin with this: the name of a type, or of a table that has none."""
+    """Return whether ids of entries' rows may begin with this: the name of a type, or of a table that has none."""
     return type_name in NODE_TYPES or type_name in Model.metadata.tables
 
 
@@ -181,7 +181,7 @@ async def _field_change(
 
 
 async def _referenced_id(info: Any, field: ToOne, value: str | None) -> Any:
-    """The id of what a column points at; the row is asked only if the column holds something else."""
+    """Return the global id that a column's value refers to."""
     if value is None:
         return None
     if field.key == "id":

@@ -63,7 +63,7 @@ class DocumentCache:
         return cached
 
     def document(self, source: str) -> DocumentNode:
-        """The parsed text.
+        """Return the parsed document.
 
         Raises:
             GraphQLError: it is no GraphQL, or too large.
@@ -71,7 +71,7 @@ class DocumentCache:
         return self._get_or_parse(source).document
 
     def cost_model(self, schema: GraphQLSchema, source: str, operation_name: str | None) -> CostModel:
-        """What the text says of an operation's cost.
+        """Return what the document says of an operation's cost.
 
         Raises:
             GraphQLError: a fragment spreads itself.
@@ -88,7 +88,7 @@ class DocumentCache:
         operation_name: str | None,
         variables: dict[str, Any],
     ) -> list[GraphQLError]:
-        """Why an operation is not executed: it asks for too much, or is not valid."""
+        """Return why an operation is not executed: it is too complex, or not valid."""
         cached = self._get_or_parse(source)
         if (
             operation_name is None
@@ -138,11 +138,11 @@ class OperationExtension(SchemaExtension):
         yield
 
     def get_results(self) -> dict[str, Any]:
-        """What the answer carries beside its data."""
+        """Return the response extensions."""
         return self._context.extensions.collect()
 
     def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
-        """The same for each event of a subscription."""
+        """Mask the errors of each event of a subscription."""
         if isinstance(result, ExecutionResult | GraphQLExecutionResult) and result.errors:
             result.errors = self._mask_errors(result.errors)
         yield

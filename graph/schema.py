@@ -119,7 +119,7 @@ class Schema(strawberry.Schema):
         allowed_operation_types: Iterable[OperationType] = (OperationType.QUERY,),
         **_options: Any,
     ) -> ExecutionResult | None:
-        """What the compiler answers; None for what is left to Strawberry."""
+        """Return what the compiler answers; None for what is left to Strawberry."""
         context = context_value
         if self.compiler is None or not query or OperationType.QUERY not in allowed_operation_types:
             return None
@@ -131,7 +131,7 @@ class Schema(strawberry.Schema):
         return ExecutionResult(data=answer.data, errors=None, extensions=context.extensions.collect() or None)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Leave them to `graph.fields.errors.mask_error`."""
+        """Log nothing here: `graph.fields.errors.mask_error` does."""
 
 
 def _not_executed(message: str, error: Exception) -> PreExecutionError:
@@ -139,7 +139,7 @@ def _not_executed(message: str, error: Exception) -> PreExecutionError:
 
 
 def create_schema(limits: Limits | None = None, *, introspection: bool = True, compiler: bool = True) -> Schema:
-    """The whole schema, ready to execute.
+    """Create the whole schema, ready to execute.
 
     Args:
         limits: what one operation may ask for.

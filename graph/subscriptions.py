@@ -45,7 +45,7 @@ class Change:
 async def follow_feed(
     context: Context, permission: Permission, collection: Collection, after: str | None
 ) -> AsyncGenerator[tuple[str, Any]]:
-    """The feed's entries of a collection that the actor may see, with their cursors, from now on or from a cursor.
+    """Yield the feed's visible entries of a collection with their cursors, from now on or after a cursor.
 
     Each is handed on with a context of its own: fresh loaders, and a read unit that ends when it was answered. Who asks
     must still be let in each time.
@@ -80,7 +80,7 @@ async def follow_feed(
 async def follow_changes(
     info: Info, kind: type[ChangeType], name: str, permission: Permission, collection: Collection, after: str | None
 ) -> AsyncGenerator[ChangeType]:
-    """What changes about a collection's rows, as a kind of `Change` that shows the row in its field `name`.
+    """Yield the changes of a collection's rows, as a type of `Change` that shows the row in its field `name`.
 
     The row is shown as it is now; it is None when it is gone, or not for the actor to see.
 

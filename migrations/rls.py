@@ -35,7 +35,7 @@ AUDIT_TRIGGERS = {
 
 
 def runtime_role() -> str:
-    """The quoted name of the role that serves requests, taken from its database URL."""
+    """Return the quoted name of the role that serves requests, from its database URL."""
     name: str = op.get_context().config.attributes["runtime_role"]  # type: ignore[union-attr]  # always run by us
     return op.get_bind().dialect.identifier_preparer.quote(name)
 
@@ -47,7 +47,7 @@ def run_script(script: str) -> None:
 
 
 def enable_rls(table: str, using: str = IS_CURRENT_TENANT, *, check: str | None = None, grants: str = "") -> None:
-    """Wall a table off: forced row-level security, a policy for the runtime role and one for the owner.
+    """Enable forced row-level security on a table: a policy for the runtime role and one for the owner.
 
     Without the owner's policy not even the owner's SECURITY DEFINER functions would see a row.
 
@@ -66,7 +66,7 @@ def enable_rls(table: str, using: str = IS_CURRENT_TENANT, *, check: str | None 
 
 
 def add_touch_trigger(table: str) -> None:
-    """Let every change of a row move its `version` and `updated_at`."""
+    """Add the trigger that moves a row's `version` and `updated_at` with every change."""
     op.execute(f"CREATE TRIGGER touch BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION atrium_touch()")
 
 
@@ -96,13 +96,13 @@ def drop_audit_triggers(table: str) -> None:
 
 
 def grant_definer(signature: str) -> None:
-    """Let the runtime role, and nobody else, call a function that runs with the owner's rights."""
+    """Grant the runtime role alone the use of a function that runs with the owner's rights."""
     op.execute(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO {runtime_role()}")
 
 
 def owner_view(name: str, select: str, *, where: str = "true") -> None:
-    """A view of the current tenant's rows that reads with the owner's rights.
+    """Create a view of the current tenant's rows that reads with the owner's rights.
 
     Operators that are not leakproof (LIKE, trigrams, full text) reach an index only where no policy stands in the
     way; here the tenant's wall is the view's own WHERE. It is no security barrier, so the planner may combine the two,

@@ -56,22 +56,22 @@ CONTAINER_COLUMN = "container_column"
 
 
 def new_id() -> UUID:
-    """A UUIDv7 (RFC 9562): ordered by the time it was made, so that new rows land at the end of their index."""
+    """Return a UUIDv7 (RFC 9562): ordered by time, so that new rows land at the end of their index."""
     return uuid7()
 
 
 def now() -> datetime:
-    """The present, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def timestamp(**options: Any) -> Any:
-    """A column for a point in time, kept with its time zone."""
+    """Return a `timestamptz` column."""
     return Field(sa_type=cast("Any", DateTime(timezone=True)), **options)
 
 
 def sort_key(of: str) -> Any:
-    """A text column's twin to sort by: lower case, in byte order, kept by the database.
+    """Return a generated twin of a text column to sort by: lower case, in byte order.
 
     It is stored and not computed in the query, because `lower()` is not leakproof: under row-level security
     an expression over it would never reach an index condition.
@@ -85,7 +85,7 @@ def sort_key(of: str) -> Any:
 
 
 def generated_flag(when: str) -> Any:
-    """A boolean column that says whether an expression holds, kept by the database.
+    """Return a generated boolean column that says whether an expression holds.
 
     A filter on it is an equality, so one index serves the filter and the order together.
     """
@@ -93,14 +93,14 @@ def generated_flag(when: str) -> Any:
 
 
 def indexes(table: str, *keys: tuple[str, ...], where: str | None = None) -> Iterator[Index]:
-    """One index per list of columns, each within its tenant and ending in the id, as a keyset page needs it."""
+    """Return one index per list of columns, within the tenant and ending in the id, as a keyset page needs it."""
     for key in keys:
         condition = text(where) if where else None
         yield Index(f"{table}_by_{'_'.join(key)}", "tenant_id", *key, "id", postgresql_where=condition)
 
 
 def trigram_index(table: str, column: str) -> Index:
-    """An index for substrings of a column, within its tenant."""
+    """Return an index for substrings of a column, within its tenant."""
     return Index(
         f"{table}_by_text",
         "tenant_id",
@@ -131,7 +131,7 @@ def contents_of(parent: Table) -> list[tuple[Table, str]]:
 
 
 def enum_check(column: str, choices: type[StrEnum]) -> CheckConstraint:
-    """A CHECK that a text column holds one of an enum's values.
+    """Return a CHECK that a text column holds one of an enum's values.
 
     Text and not a PostgreSQL enum: comparing enums is not leakproof, so under row-level security no index
     would serve a filter on one.
@@ -142,7 +142,7 @@ def enum_check(column: str, choices: type[StrEnum]) -> CheckConstraint:
 
 
 def choices_of(column: Column[Any]) -> frozenset[str] | None:
-    """What a column of a table can be, by a CHECK, besides null; None if that is not said."""
+    """Return the values that a CHECK allows in a column, besides null; None without such a CHECK."""
     every = (constraint.info.get(column.name) for constraint in column.table.constraints)
     return next((choices for choices in every if choices is not None), None)
 
@@ -187,18 +187,18 @@ class Row(tuple[Any, ...]):
 
     @classmethod
     def of(cls, values: Iterable[Any]) -> Self:
-        """A row from its values, in the order of the table's columns."""
+        """Return a row from its values, in the order of the table's columns."""
         return tuple.__new__(cls, values)
 
 
 def table_of(model: type[Model]) -> Table:
-    """A model's table."""
+    """Return a model's table."""
     return cast("Table", model.__table__)  # type: ignore[attr-defined]  # SQLModel adds it to tables only
 
 
 @cache
 def row_class(model: type[Model]) -> type[Row]:
-    """The class that rows read from a model's table carry."""
+    """Return the class of the rows that are read from a model's table."""
     names = table_of(model).columns.keys()
     fields = namedtuple(model.__name__, names)  # type: ignore[misc]  # noqa: PYI024  # names come from the table
     return type(f"{model.__name__}Row", (fields, Row), {"__slots__": (), "model": model})

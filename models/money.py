@@ -181,12 +181,12 @@ Currency.__doc__ = "Currency by its ISO 4217 code, such as EUR."
 
 
 def amount(minor: int, currency: str) -> Decimal:
-    """Minor units as an amount, with exactly the currency's decimals: 1990 and EUR give 19.90."""
+    """Return minor units as an amount with exactly the currency's decimals: 1990 and EUR give 19.90."""
     return Decimal(minor).scaleb(-DECIMALS[currency])
 
 
 def minor_units(value: Decimal, currency: str) -> int | None:
-    """An amount in minor units; None when it is no number, or has more decimals than the currency."""
+    """Return an amount in minor units; None if it is no number or has more decimals than the currency."""
     if not value.is_finite():
         return None
     scaled = value.scaleb(DECIMALS[currency])

@@ -47,7 +47,7 @@ UNIQUE_CONSTRAINTS = {"users_email_key": "token"}
 async def request_password_reset(
     transactions: Transactions, auth: AuthConfig, client: Identity, *, email: str
 ) -> timedelta:
-    """Mail a link to set a new password with, if there is an active account; says how long it is good.
+    """Send a link to set a new password, if there is an active account; return how long the link is valid.
 
     Open to everybody. Whether there is an account changes neither the answer nor the work.
 
@@ -118,7 +118,7 @@ async def reset_password(
 
 
 async def request_email_verification(transactions: Transactions, auth: AuthConfig, actor: Actor) -> timedelta:
-    """Mail a link that proves the actor's own address; says how long it is good.
+    """Send a link that verifies the actor's own address; return how long the link is valid.
 
     Raises:
         IllegalTransition: it is proved already.
@@ -135,7 +135,7 @@ async def request_email_verification(transactions: Transactions, auth: AuthConfi
 async def request_email_change(
     transactions: Transactions, auth: AuthConfig, actor: Actor, *, email: str, password: str
 ) -> timedelta:
-    """Mail a link to another address, which becomes the account's when the link is opened; says how long it is good.
+    """Send a link to a new address, which becomes the account's when it is opened; return how long it is valid.
 
     Whether the address belongs to another account is said to nobody but whoever reads its mail.
 
@@ -159,7 +159,7 @@ async def request_email_change(
 
 
 async def verify_email(transactions: Transactions, auth: AuthConfig, client: Identity, *, token: str) -> str:
-    """Prove an address with a e-mailed token; gives it. One that is new to the account becomes the account's.
+    """Verify an address with an e-mailed token and return it; a new address becomes the account's.
 
     Open to whoever holds the token, since e-mails are opened on other devices. The old address is told of a new one,
     and what else was mailed to the account is good no longer.

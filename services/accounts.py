@@ -39,7 +39,7 @@ WRONG_PASSWORD_MESSAGE = "The current password is wrong."  # noqa: S105  # a mes
 
 
 def viewers(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The actor's own account."""
+    """Return the actor's own account."""
     require_permission(permissions, Permission.ACCOUNT)
     return select(*table_of(User).c).where(col(User.id) == USER_ID)
 
@@ -60,7 +60,7 @@ async def load_own_account(session: WriteSession, actor: Actor) -> User:
 
 
 def validate_email_address(validator: Validator, path: str, value: str) -> str:
-    """An e-mail address in the form in which it is stored and compared: lower case."""
+    """Validate an e-mail address; return the form in which it is stored and compared: lower case."""
     try:
         checked = validate_email(value.strip(), check_deliverability=False, test_environment=True).normalized.lower()
     except (EmailNotValidError, UnicodeError):

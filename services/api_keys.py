@@ -40,7 +40,7 @@ LIVE = col(ApiKey.revoked_at).is_(None)
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The tenant's keys that were not revoked; for who does not manage them, those that they made themselves."""
+    """Return the tenant's keys that are not revoked; without the right to manage keys, the actor's own ones."""
     require_permission(permissions, Permission.ACCOUNT)
     keys = select(*table_of(ApiKey).c).where(col(ApiKey.tenant_id) == TENANT_ID, LIVE)
     return keys if Permission.API_KEYS_WRITE in permissions else keys.where(col(ApiKey.created_by) == USER_ID)
@@ -88,7 +88,7 @@ async def revoke(session: WriteSession, actor: Actor, *, id: UUID) -> ApiKey:
 
 
 def is_api_key(text: str) -> bool:
-    """Whether a bearer token means to be an API key."""
+    """Return whether a bearer token means to be an API key."""
     return text.startswith(f"{API_KEY_TOKEN_KIND}.")
 
 
@@ -103,7 +103,7 @@ class ApiKeyIdentity:
     expires_at: datetime | None
 
     def to_identity(self, client: Identity) -> Identity:
-        """Its identity, asking from somewhere."""
+        """Return the key's identity for a request from this client."""
         return replace(
             client, tenant_id=self.tenant_id, user_id=self.created_by, role=self.role, api_key_id=self.key_id
         )
@@ -122,7 +122,7 @@ class ApiKeyCache:
         self._last_recorded: dict[UUID, float] = {}
 
     async def authenticate(self, text: str, client: Identity) -> ApiKeyIdentity:
-        """Whom a key stands for, by its text.
+        """Return the identity that an API key, given as text, stands for.
 
         Raises:
             InvalidToken: there is no such key.

@@ -25,7 +25,7 @@ HISTORIES = (tasks.TASKS, products.PRODUCTS, documents.ALL_DOCUMENTS, articles.A
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The tenant's entries; without AUDIT_READ those of rows that one sees, and nothing of where they came from."""
+    """Return the tenant's entries; without AUDIT_READ those of visible rows, without the client's address."""
     require_permission(permissions, Permission.HISTORY_READ)
     if Permission.AUDIT_READ in permissions:
         return select(*table_of(AuditEntry).c).where(col(AuditEntry.tenant_id) == TENANT_ID)
@@ -33,7 +33,7 @@ def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
 
 
 def visible_log(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """All of the tenant's entries, for those who read the whole log."""
+    """Return all of the tenant's entries, for who reads the whole log."""
     require_permission(permissions, Permission.AUDIT_READ)
     return visible(permissions)
 

@@ -77,12 +77,12 @@ class Transactions(Protocol):
 
 
 def _account_key(auth: AuthConfig, email: str, kind: str = ACCOUNT_COUNTER) -> str:
-    """The key under which tries on an account are counted."""
+    """Return the key under which attempts on an account are counted."""
     return security.throttle_key(kind, email, pepper=auth.pepper)
 
 
 def _address_key(auth: AuthConfig, client: Identity) -> str:
-    """The key under which tries from an address are counted."""
+    """Return the key under which attempts from an address are counted."""
     return security.throttle_key("address", client.ip, pepper=auth.pepper)
 
 
@@ -108,7 +108,7 @@ async def record_attempt(
 
 
 async def clear_attempts(session: WriteSession, auth: AuthConfig, client: Identity, email: str) -> None:
-    """After a success: forget the tries on the account, and do not charge the address for this one."""
+    """Clear the attempts on the account after a success, and do not count this one for the address."""
     await session.exec(select(func.atrium_forgive(_account_key(auth, email), _address_key(auth, client))))
 
 
@@ -141,7 +141,7 @@ async def find_account_throttled(
 async def _charge_attempt(
     session: WriteSession, auth: AuthConfig, client: Identity, email: str | None, kind: str
 ) -> int:
-    """Seconds to wait, or 0."""
+    """Count an attempt; return the seconds to wait, or 0."""
     counted = [func.atrium_throttle(_address_key(auth, client), auth.address_attempts, auth.window)]
     if email:
         counted.append(func.atrium_throttle(_account_key(auth, email, kind), auth.account_attempts, auth.window))
@@ -149,7 +149,7 @@ async def _charge_attempt(
 
 
 async def verify_password(auth: AuthConfig, password: str, stored: str | None) -> security.PasswordCheck:
-    """Compare a password with its stored hash, or with a dummy where there is none; holds no connection.
+    """Verify a password against its stored hash, or against a dummy where there is none; holds no connection.
 
     Raises:
         Unavailable: too many passwords are waiting to be checked.
@@ -161,7 +161,7 @@ async def verify_password(auth: AuthConfig, password: str, stored: str | None) -
 
 
 async def hash_password(auth: AuthConfig, password: str) -> str:
-    """The hash of a new password; holds no connection.
+    """Return the hash of a new password; holds no connection.
 
     Raises:
         Unavailable: too many passwords are waiting to be hashed.

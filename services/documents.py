@@ -59,19 +59,19 @@ RESTORED = {"deleted_at": None, "deleted_by": None}
 
 
 def visible_all(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """All of the tenant's documents, those in the trash too; whoever sees the ones sees the others."""
+    """Return all of the tenant's documents, including the trash."""
     require_permission(permissions, Permission.DOCUMENTS_READ)
     return select(*table_of(Document).c).where(col(Document.tenant_id) == TENANT_ID)
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The tenant's documents that are not in the trash."""
+    """Return the tenant's documents that are not in the trash."""
     require_permission(permissions, Permission.DOCUMENTS_READ)
     return visible_all(permissions).where(LIVE)
 
 
 def visible_trash(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The tenant's documents that are in the trash."""
+    """Return the tenant's documents that are in the trash."""
     require_permission(permissions, Permission.DOCUMENTS_READ)
     return visible_all(permissions).where(~LIVE)
 
@@ -160,7 +160,7 @@ async def update(
 async def revert(
     session: WriteSession, actor: Actor, *, id: UUID, to: UUID, expected_version: int | None = None
 ) -> Document:
-    """Bring back what a document held after an entry of its history, as a new version.
+    """Restore a document's values as an entry of its history left them, as a new version.
 
     Raises:
         NotFound: no such document, or it is in the trash.
@@ -194,7 +194,7 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_vers
 
 
 async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Document:
-    """Bring a document back from the trash. A live one stays as it is; if its project is in the trash, it has none.
+    """Restore a document from the trash. A live one stays as it is; a project in the trash is not restored with it.
 
     Raises:
         NotFound: no such document.
@@ -228,7 +228,7 @@ async def purge(session: WriteSession, actor: Actor, *, id: UUID) -> Document:
 
 
 async def purge_old(session: WriteSession, tenant_id: UUID, *, before: datetime, limit: int) -> int:
-    """Purge those that went to the trash before a moment, `limit` of them at most; says how many.
+    """Purge documents that went to the trash before a moment, at most `limit`; return how many.
 
     The session is one of the operator's, inside the tenant.
     """
@@ -243,7 +243,7 @@ async def purge_old(session: WriteSession, tenant_id: UUID, *, before: datetime,
 
 
 async def as_of(session: ReadSession, actor: Actor, *, id: UUID, moment: datetime) -> Document | None:
-    """The document as it was at a moment, by what the audit log says of it; be it in the trash by now.
+    """Return the document as it was at a moment, by the audit log, even if it is in the trash now.
 
     None before it was made, while it was in the trash, and once it was purged.
     """
@@ -266,12 +266,12 @@ async def _update_changed_columns(
 
 
 async def _lock_live_project(session: WriteSession, actor: Actor, project_id: UUID | None) -> UUID | None:
-    """A project, kept in place until the transaction ends; None if it is gone, or in the trash."""
+    """Lock a project until the transaction ends; return None if it is gone or in the trash."""
     return project_id if await projects.lock_live(session, actor, [project_id] if project_id else []) else None
 
 
 async def _validate_changes(session: WriteSession, actor: Actor, changes: DocumentChanges) -> dict[str, Any]:
-    """The changes as columns."""
+    """Validate the changes; return them as column values."""
     columns: dict[str, Any] = dict(changes)
     project_id = changes.get("project_id")
     there = await _lock_live_project(session, actor, project_id)

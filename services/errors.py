@@ -55,12 +55,12 @@ class DomainError(Exception):
 
     @property
     def message(self) -> str:
-        """One sentence for people."""
+        """Return one sentence for people."""
         return str(self.args[0])
 
     @property
     def details(self) -> dict[str, Any]:
-        """What a program may want to know besides the code."""
+        """Return what a program may need besides the code."""
         return {}
 
 
@@ -105,12 +105,12 @@ class InvalidInput(DomainError):
 
     @classmethod
     def of(cls, path: str, message: str) -> "InvalidInput":
-        """One problem with one field."""
+        """Return an error with one problem of one field."""
         return cls([FieldProblem(path, message)])
 
     @property
     def details(self) -> dict[str, Any]:
-        """The fields, where it is known which."""
+        """Return the fields with problems, where they are known."""
         return {"fields": [{"path": p.path, "message": p.message} for p in self.problems]} if self.problems else {}
 
 
@@ -207,7 +207,7 @@ class RateLimited(DomainError):
 
     @property
     def details(self) -> dict[str, Any]:
-        """When to try again, in seconds."""
+        """Return after how many seconds to try again."""
         return {"retryAfter": self.retry_after}
 
 

@@ -48,13 +48,13 @@ OPEN = and_(
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The tenant's open invitations."""
+    """Return the tenant's open invitations."""
     require_permission(permissions, Permission.MEMBERS_WRITE)
     return select(*table_of(Invitation).c).where(col(Invitation.tenant_id) == TENANT_ID, OPEN)
 
 
 def visible_received(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The open invitations to the actor's own e-mail address, from all tenants."""
+    """Return the open invitations to the actor's own e-mail address, from all tenants."""
     require_permission(permissions, Permission.ACCOUNT)
     mine = select(col(User.email)).where(col(User.id) == USER_ID).scalar_subquery()
     return select(*table_of(Invitation).c).where(col(Invitation.email) == mine, OPEN)
@@ -108,7 +108,7 @@ async def invite(
 
 
 async def tenant_name(session: WriteSession, actor: Actor) -> str:
-    """What an invitation says that it is to."""
+    """Return the tenant's name as an invitation shows it."""
     actor.require(Permission.MEMBERS_WRITE)
     name = select(col(Tenant.name)).where(col(Tenant.id) == actor.identity.tenant_id)
     return str((await session.exec(name)).scalar_one())
@@ -161,7 +161,7 @@ async def revoke_open(session: WriteSession, actor: Actor, emails: AbstractColle
 
 
 async def member_emails_in(session: WriteSession, actor: Actor, emails: AbstractCollection[str]) -> set[str]:
-    """Those of the addresses that belong to members of the tenant, active or not."""
+    """Return which of the addresses belong to members of the tenant, active or not."""
     actor.require(Permission.MEMBERS_WRITE)
     theirs = select(col(Membership.email)).where(
         col(Membership.tenant_id) == actor.identity.tenant_id,
@@ -185,7 +185,7 @@ async def revoke(session: WriteSession, actor: Actor, *, id: UUID) -> Invitation
 
 
 async def accept(session: WriteSession, actor: Actor, *, token: str) -> Tenant:
-    """Join the tenant that the token invites to; it must be addressed to the actor's own e-mail.
+    """Accept an invitation by its token; it must be addressed to the actor's own e-mail.
 
     Whoever was a member before is one again, under the same name and id.
 

@@ -85,7 +85,7 @@ async def create_all(
 
 
 async def set_active(session: WriteSession, actor: Actor, *, ids: Sequence[UUID], is_active: bool) -> int:
-    """Let up to 1,000 members of the tenant in, or shut them out; says how many changed. Accounts stay as they are.
+    """Activate or deactivate up to 1,000 members of the tenant; return how many changed. Accounts stay as they are.
 
     Whoever is shut out keeps their name and their role, and their tokens stop working at once. Ids of nobody who
     belongs to the tenant now change nothing.
@@ -134,7 +134,7 @@ def _validate_new_member(validator: Validator, person: NewMember) -> NewMember:
 async def _hash_passwords(
     transactions: Transactions, auth: AuthConfig, actor: Actor, people: Mapping[int, NewMember]
 ) -> dict[int, str]:
-    """The hashes of the passwords of those who are no members yet; holds no connection meanwhile."""
+    """Hash the passwords of people who are no members yet; holds no connection meanwhile."""
     passwords = {index: person.password for index, person in people.items() if person.password is not None}
     if not passwords:
         return {}
@@ -155,7 +155,7 @@ async def _add_members(
     hashes: Mapping[int, str],
     lifetime: timedelta,
 ) -> dict[int, MemberOutcome]:
-    """What becomes of people whose rows are in order. A retry of the transaction begins here, so nothing is kept."""
+    """Add people whose rows are valid. A retry of the transaction begins here, so nothing is kept."""
     accounts = await _insert_accounts(session, people, hashes)
     rest = {person.email: person.role for index, person in people.items() if index not in accounts}
     members = await invitations.member_emails_in(session, actor, rest)

@@ -103,7 +103,7 @@ class Actor:
 
     @classmethod
     def of(cls, identity: Identity) -> "Actor":
-        """The actor for an identity; nobody has no permissions at all, and neither has a role that there is not."""
+        """Return the actor for an identity; without a user or with an unknown role it has no permissions."""
         if identity.user_id is None:
             return cls(identity)
         return cls(identity, _permissions_of(identity.role, is_machine=identity.api_key_id is not None))

@@ -73,13 +73,13 @@ class ProductChanges(TypedDict, total=False):
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """All of the tenant's products."""
+    """Return all of the tenant's products."""
     require_permission(permissions, Permission.PRODUCTS_READ)
     return select(*table_of(Product).c).where(col(Product.tenant_id) == TENANT_ID)
 
 
 def _sales_aggregate(what: Any) -> Any:
-    """An aggregate over the items of this product in orders that were not cancelled."""
+    """Return an aggregate over this product's items in orders that were not cancelled."""
     theirs = and_(col(OrderItem.tenant_id) == col(Product.tenant_id), col(OrderItem.product_id) == col(Product.id))
     its_order = and_(col(Order.tenant_id) == col(OrderItem.tenant_id), col(Order.id) == col(OrderItem.order_id))
     items = select(what).join(Order, its_order).where(theirs, col(Order.status) != OrderStatus.CANCELLED)
@@ -87,7 +87,7 @@ def _sales_aggregate(what: Any) -> Any:
 
 
 def _normalize_price_filters(given: dict[str, Any]) -> dict[str, Any]:
-    """Prices to filter by, in minor units of the currency that is filtered by."""
+    """Convert price filters to minor units of the currency that is filtered by."""
     for name in ("price_from", "price_to"):
         if name in given:
             minor = minor_units(given[name], given["currency"]) if "currency" in given else None
@@ -138,7 +138,7 @@ async def create(
     stock_quantity: int = 0,
     idempotency_key: str | None = None,
 ) -> Product:
-    """Offer a product; `sku`, `name` and `price` are required.
+    """Create a product; `sku`, `name` and `price` are required.
 
     Raises:
         InvalidInput: a name, SKU or description that is too long or empty; a price that is negative, has more than
@@ -177,7 +177,7 @@ async def update(
 def update_command(
     actor: Actor, *, id: UUID, changes: ProductChanges, expected_version: int | None = None
 ) -> RowUpdate[Product]:
-    """The edit that `update` comes down to.
+    """Return the row update that `update` comes down to.
 
     Raises:
         InvalidInput: as in `create`.
@@ -306,7 +306,7 @@ async def _load_products(session: WriteSession, actor: Actor, ids: Mapping[UUID,
 
 
 async def _lock_skus(session: WriteSession, actor: Actor, columns: Mapping[int, Mapping[str, Any]]) -> None:
-    """Let calls that change many SKUs of one tenant wait for each other here, before they could at each SKU."""
+    """Lock the tenant's SKUs, so that calls that change many of them wait here and do not deadlock."""
     if any("sku" in changes for changes in columns.values()):
         name = func.hashtextextended(f"SKUs of {actor.identity.tenant_id}", 0)
         await session.exec(select(func.pg_advisory_xact_lock(name)))
@@ -338,7 +338,7 @@ async def _reject_taken_skus(
 
 
 def _validate_changes(changes: ProductChanges, stock_quantity: int | None = None) -> dict[str, Any]:
-    """The changes as columns."""
+    """Validate the changes; return them as column values."""
     with validating() as validator:
         columns = _changed_columns(validator, changes)
         if stock_quantity is not None:

@@ -38,7 +38,7 @@ LIVE = col(Project.is_deleted).is_(False)
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """All of the tenant's projects, those in the trash too."""
+    """Return all of the tenant's projects, including the trash."""
     require_permission(permissions, Permission.PROJECTS_READ)
     return select(*table_of(Project).c).where(col(Project.tenant_id) == TENANT_ID)
 
@@ -97,7 +97,7 @@ async def update(
 
 
 def update_command(actor: Actor, *, id: UUID, name: str, expected_version: int | None = None) -> RowUpdate[Project]:
-    """The edit that `update` comes down to.
+    """Return the row update that `update` comes down to.
 
     Raises:
         InvalidInput: as in `update`.
@@ -126,7 +126,7 @@ async def archive(
 def archive_command(
     actor: Actor, *, id: UUID, archived: bool, expected_version: int | None = None
 ) -> RowUpdate[Project]:
-    """The edit that `archive` comes down to."""
+    """Return the row update that `archive` comes down to."""
     actor.require(Permission.PROJECTS_WRITE)
     return RowUpdate(Project, id, {"archived_at": now() if archived else None}, expected_version, LIVE)
 
@@ -158,7 +158,7 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_vers
 
 
 async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Project:
-    """Bring a project back from the trash, with all that went there with it. A live one stays as it is.
+    """Restore a project from the trash, with all that went there with it. A live one stays as it is.
 
     Raises:
         NotFound: no such project.

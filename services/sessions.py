@@ -56,7 +56,7 @@ class IssuedSession:
 
 
 def visible_sessions(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The actor's own live sessions."""
+    """Return the actor's own live sessions."""
     require_permission(permissions, Permission.ACCOUNT)
     live = and_(col(LoginSession.revoked_at).is_(None), col(LoginSession.expires_at) > func.now())
     return select(*table_of(LoginSession).c).where(col(LoginSession.user_id) == USER_ID, live)
@@ -115,7 +115,7 @@ async def login(
 async def refresh(
     transactions: Transactions, auth: AuthConfig, client: Identity, *, refresh_token: str
 ) -> IssuedSession:
-    """Exchange a refresh token for a new pair. Open to whoever holds the token.
+    """Exchange a refresh token for a new pair of tokens; whoever holds the token may.
 
     A token is good once. One that was replaced more than the grace ago is a copy in the wrong hands: the whole
     session ends. Within the grace the answer is the same as the first time, since the successor is derived from its
@@ -170,7 +170,7 @@ async def revoke_session(session: WriteSession, actor: Actor, *, id: UUID) -> in
 
 
 async def switch_tenant(session: WriteSession, actor: Actor, auth: AuthConfig, *, tenant: str) -> IssuedSession:
-    """A new access token for another tenant of the actor's, by its slug; the refresh token stays good.
+    """Issue an access token for another tenant of the actor's, by its slug; the refresh token stays valid.
 
     Raises:
         InvalidInput: the actor does not belong to such a tenant.
@@ -261,7 +261,7 @@ async def revoke(session: WriteSession, actor: Actor, *which: Any) -> int:
 
 
 def _live_memberships(user_id: UUID) -> Select[Any]:
-    """The live memberships of a person, in live tenants."""
+    """Return a person's live memberships in live tenants."""
     return (
         select(*table_of(Membership).c)
         .join(Tenant, col(Tenant.id) == col(Membership.tenant_id))
@@ -275,7 +275,7 @@ def _live_memberships(user_id: UUID) -> Select[Any]:
 
 
 async def _find_membership(session: WriteSession, user_id: UUID, slug: str | None) -> Membership | None:
-    """The membership to enter with: the named tenant's, or the only one."""
+    """Return the membership to log in with: the named tenant's, or the only one."""
     if slug is None:
         rows = await fetch(session, Membership, _live_memberships(user_id).limit(2))
         return rows[0] if len(rows) == 1 else None

@@ -45,7 +45,7 @@ DUE = SortOrder(
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """All of the tenant's tasks, but for those that went to the trash with their project."""
+    """Return all of the tenant's tasks, except those in the trash with their project."""
     require_permission(permissions, Permission.TASKS_READ)
     return select(*table_of(Task).c).where(col(Task.tenant_id) == TENANT_ID, LIVE)
 
@@ -124,7 +124,7 @@ async def update(
 def update_command(
     actor: Actor, *, id: UUID, changes: TaskChanges, expected_version: int | None = None
 ) -> RowUpdate[Task] | None:
-    """The edit that `update` comes down to; None if the task is to point at something, which has to be there.
+    """Return the row update that `update` comes down to; None if references have to be checked first.
 
     Raises:
         InvalidInput: as in `create`.
@@ -181,7 +181,7 @@ NO_REFERENCES = References(frozenset(), {})
 
 
 async def _validate_changes(session: WriteSession, actor: Actor, changes: TaskChanges) -> dict[str, Any]:
-    """The changes as columns."""
+    """Validate the changes; return them as column values."""
     there = await _lock_references(session, actor, [changes])
     with validating() as validator:
         return _changed_columns(validator, changes, there)
@@ -203,7 +203,7 @@ def _changed_columns(validator: Validator, changes: TaskChanges, there: Referenc
 
 
 async def _lock_references(session: WriteSession, actor: Actor, rows: Sequence[TaskChanges]) -> References:
-    """What the rows point at, as far as it is there; it is kept in place until the transaction ends."""
+    """Lock the existing rows that these changes refer to, until the transaction ends."""
     live = await projects.lock_live(session, actor, (each for row in rows if (each := row.get("project_id"))))
     members = (each for row in rows if (each := row.get("assignee_id")))
     return References(live.keys(), await tenants.lock_active_members(session, actor, members))

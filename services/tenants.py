@@ -42,13 +42,13 @@ UNIQUE_CONSTRAINTS = {"tenants_name_key_key": "name", "tenants_slug_key": "slug"
 
 
 def visible_tenants(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The tenant that the actor has entered."""
+    """Return the tenant that the actor is in."""
     require_permission(permissions, Permission.TENANT_READ)
     return select(*table_of(Tenant).c).where(col(Tenant.id) == TENANT_ID)
 
 
 def visible_users(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The tenant's people, former ones too. Of others' e-mail addresses only who manages members sees any."""
+    """Return the tenant's people, former ones too; others' e-mail addresses for who manages members only."""
     require_permission(permissions, Permission.MEMBERS_READ)
     email: Any = col(Membership.email)
     if Permission.MEMBERS_WRITE not in permissions:
@@ -58,13 +58,13 @@ def visible_users(permissions: AbstractSet[Permission]) -> Select[Any]:
 
 
 def visible_memberships(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The actor's own live memberships, in all tenants."""
+    """Return the actor's own live memberships, in all tenants."""
     require_permission(permissions, Permission.ACCOUNT)
     return select(*table_of(Membership).c).where(col(Membership.user_id) == USER_ID, LIVE)
 
 
 def visible_own_tenants(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The tenants that the actor belongs to."""
+    """Return the tenants that the actor belongs to."""
     require_permission(permissions, Permission.ACCOUNT)
     mine = select(col(Membership.tenant_id)).where(col(Membership.user_id) == USER_ID, LIVE)
     return select(*table_of(Tenant).c).where(col(Tenant.id).in_(mine))
@@ -109,7 +109,7 @@ USERS = Collection(
 
 
 async def create(session: WriteSession, actor: Actor, *, name: str, slug: str) -> Tenant:
-    """Found a tenant, with the actor as its owner.
+    """Create a tenant with the actor as its owner.
 
     Raises:
         InvalidInput: an empty name or one of more than 100 characters; a slug that is not 1 to 50 of a-z, 0-9 and
@@ -199,7 +199,7 @@ async def leave(session: WriteSession, actor: Actor) -> Membership:
 
 
 def user_id_of_member(member: str) -> ColumnElement[UUID]:
-    """The account of a member of the tenant, whose id is in the bind of that name; for filters by people."""
+    """Return the account of the member whose id is in the bind of that name; for filters by people."""
     same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam(member, type_=Uuid()))
     return select(col(Membership.user_id)).where(same).scalar_subquery()
 

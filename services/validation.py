@@ -9,7 +9,7 @@ __all__ = ["Validator", "is_storable_text", "validating"]
 
 
 def is_storable_text(text: str) -> bool:
-    """Whether PostgreSQL can hold a text: no NUL, no half of a surrogate pair."""
+    """Return whether PostgreSQL can hold a text: no NUL, no half of a surrogate pair."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 

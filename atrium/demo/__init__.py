@@ -119,7 +119,7 @@ async def _load_companies(
 
 
 async def _any_exists(connection: AsyncConnection, companies: Iterable[Company]) -> bool:
-    """Whether there is a tenant or an owner's account of one of these names, the demo's or not."""
+    """Return whether there is a tenant or an owner's account of one of these names, the demo's or not."""
     for company in companies:
         if await connection.scalar(TENANT_OR_OWNER_EXISTS, {"name": company.name, **_identity_parameters(company)}):
             return True
@@ -230,7 +230,7 @@ async def _without_audit_trigger(connection: AsyncConnection, table: str) -> Asy
 
 
 async def _hash_password() -> str:
-    """One for all: thousands of hashes would take minutes."""
+    """Return one for all: thousands of hashes would take minutes."""
     passwords = Passwords()
     try:
         return await passwords.hash(PASSWORD)

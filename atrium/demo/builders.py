@@ -39,21 +39,21 @@ class Company:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Return what it is called."""
         return self.slug.title()
 
     @property
     def domain(self) -> str:
-        """What follows the @ in its addresses; reserved for examples (RFC 2606), so nobody's real ones."""
+        """Return what follows the @ in its addresses; reserved for examples (RFC 2606), so nobody's real ones."""
         return f"{self.slug}.example.com"
 
     @property
     def login_emails(self) -> list[str]:
-        """The addresses of `logins`."""
+        """Return the addresses of `logins`."""
         return [f"{role.lower()}@{self.domain}" for role, _ in self.logins]
 
     def person(self, number: int) -> tuple[Role, str, str]:
-        """The role, name and address of its person of this number; first come the logins."""
+        """Return the role, name and address of its person of this number; first come the logins."""
         if number < len(self.logins):
             return *self.logins[number], self.login_emails[number]
         name, address = person_name(number)
@@ -96,7 +96,7 @@ class CompanyContext:
     """Those of this run, and those that were there before."""
 
     def random_past(self, least: float, most: float) -> datetime:
-        """Some moment between so many days ago."""
+        """Return some moment between so many days ago."""
         return self.now - timedelta(days=self.random.uniform(least, most))
 
     def chance(self, probability: float) -> bool:
@@ -119,11 +119,11 @@ class RowBuilder:
 
     @property
     def table(self) -> str:
-        """The table's name."""
+        """Return the table's name."""
         return str(self.model.__tablename__)
 
     def target_count(self, company: Company, scale: float) -> int:
-        """How many there are to be in a company at this scale."""
+        """Return how many there are to be in a company at this scale."""
         return max(1, round(company.share * max(self.minimum, self.at_full_scale * scale)))
 
 
@@ -184,7 +184,7 @@ def _build_tasks(context: CompanyContext, numbers: range) -> Iterator[RowValues]
 
 
 def _build_task(context: CompanyContext, number: int, project: dict[str, Any] | None) -> dict[str, Any]:
-    """A task; the older, the more likely done."""
+    """Return a task; the older, the more likely done."""
     draw, deleted = context.random, project["deleted_at"] if project else None
     logins = context.people[: len(context.company.logins)]
     a_login = _is_nth(8, number, at=0)
@@ -223,7 +223,7 @@ def _build_invitations(context: CompanyContext, numbers: range) -> Iterator[RowV
 
 
 def _is_nth(several: int, number: int, *, at: int) -> bool:
-    """Whether this is the one of so many that something is the case for."""
+    """Return whether this is the one of so many that something is the case for."""
     return number % several == at
 
 

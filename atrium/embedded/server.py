@@ -123,21 +123,21 @@ class Server:
 
     @property
     def owner_url(self) -> str:
-        """The owner role on database `atrium`: for migrations."""
+        """Return the owner role on database `atrium`: for migrations."""
         return self.database_url(OWNER_ROLE, DATABASE)
 
     @property
     def runtime_url(self) -> str:
-        """The runtime role on database `atrium`: it owns nothing and bypasses no policy."""
+        """Return the runtime role on database `atrium`: it owns nothing and bypasses no policy."""
         return self.database_url(RUNTIME_ROLE, DATABASE)
 
     @property
     def superuser_url(self) -> str:
-        """The superuser on database `postgres`: for tests that make and drop databases."""
+        """Return the superuser on database `postgres`: for tests that make and drop databases."""
         return self.database_url(SUPERUSER_ROLE, "postgres")
 
     def database_url(self, role: str, database: str) -> str:
-        """The asyncpg address of a database for one of the three roles; KeyError for any other role."""
+        """Return the asyncpg address of a database for one of the three roles; KeyError for any other role."""
         return f"postgresql+asyncpg://{role}:{self._passwords[role]}@127.0.0.1:{self.port}/{database}"
 
     def stop(self) -> None:
@@ -206,7 +206,7 @@ def _sync(*paths: Path, fast: bool) -> None:
 # Extensions are left to migrations: those in use are trusted, so the database's owner may create them.
 # The owner owns schema public through pg_database_owner.
 def _role_statements(passwords: dict[str, str]) -> str:
-    """One statement a line, as single-user mode reads them."""
+    """Return one statement a line, as single-user mode reads them."""
     plain = "login nosuperuser nobypassrls nocreatedb nocreaterole noreplication"
     roles = [f"create role {role} {plain} password '{passwords[role]}'" for role in (OWNER_ROLE, RUNTIME_ROLE)]
     superuser = f"alter role {SUPERUSER_ROLE} password '{passwords[SUPERUSER_ROLE]}'"

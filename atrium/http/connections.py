@@ -80,7 +80,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     @property
     def address(self) -> str:
-        """The peer's address."""
+        """Return the peer's address."""
         return self.client[0] if self.client else UNKNOWN
 
     def data_received(self, data: bytes) -> None:

@@ -40,7 +40,7 @@ class ConsistencyTokens:
         self._servers = servers
 
     def build_read_router(self, request: OperationRequest, extensions: MutableMapping[str, Any]) -> ReadRouter:
-        """The way of an operation to its node.
+        """Return the read router of an operation.
 
         `extensions` of the answer get the position where its headers cannot be read, or there are none.
         """
@@ -58,14 +58,14 @@ class ConsistencyTokens:
         return ReadRouter(self._servers, self._required_freshness(request), on_write=on_write)
 
     def signed(self, position: int) -> str:
-        """A position as it travels."""
+        """Return a position as a signed token."""
         if self._servers.system_identifier is None:
             return PRIMARY_TOKEN  # nobody knows yet whose position it is
         text = f"{position:x}"
         return f"{text}.{self._mac(text)}"
 
     def verified_position(self, text: str) -> int | None:
-        """The position that travelled; None unless it was sealed here, for this cluster."""
+        """Return the position of a token; None unless it was signed here, for this cluster."""
         found = _TOKEN.fullmatch(text)
         if found is None or self._servers.system_identifier is None:
             return None

@@ -215,7 +215,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         return payload
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> SocketSession:  # noqa: ARG002  the library's signature
-        """The session of a WebSocket; each of its operations gets its context from there."""
+        """Return the session of a WebSocket, from which each of its operations gets its context."""
         assert isinstance(request, WebSocket), "the context of an HTTP request is built on its way"
         return SocketSession(
             request, get_record(request), self._context_getter, self._on_finish, self._shutdown, self._timeout
@@ -227,11 +227,11 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         return UnsetType()
 
     def is_websocket_origin_allowed(self, _request: WebSocket, origin: str) -> bool:
-        """Whether a page of another origin may connect: by the same rule as for its other requests."""
+        """Return whether a page of another origin may connect: by the same rule as for its other requests."""
         return self._allows_origin(origin)
 
     def decode_json(self, data: str | bytes) -> object:
-        """A WebSocket message's JSON.
+        """Return a WebSocket message's JSON.
 
         Raises:
             JSONDecodeError: for what is none or is too long, and the library closes the socket.
@@ -241,7 +241,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         return request_parsing.decode_json(data)
 
     def encode_json(self, data: object) -> str:
-        """JSON as text: bytes would become binary frames on a WebSocket, which browsers' clients cannot read."""
+        """Return JSON as text: bytes would become binary frames on a WebSocket, which browsers' clients cannot read."""
         return encode_json(data).decode()
 
 
@@ -256,6 +256,6 @@ async def _only(payload: GraphQLHTTPResponse) -> AsyncIterator[GraphQLHTTPRespon
 
 
 def get_record(connection: Request | WebSocket) -> RequestRecord:
-    """The record that was opened for this request."""
+    """Return the record that was opened for this request."""
     record: RequestRecord = connection.scope["state"]["record"]
     return record

@@ -59,7 +59,7 @@ def choose_request_id(offered: str | None) -> str:
 
 
 def resolve_client_address(peer: str | None, forwarded: str | None, trusted: Sequence[Network]) -> str | None:
-    """Where a request comes from: the peer, or what the nearest trusted proxies say of it.
+    """Return the client's address: the peer, or what the nearest trusted proxies forward.
 
     `X-Forwarded-For` is read from the right, as long as the address that wrote an entry is trusted; the first
     address that is not is the client. What stands further left could have been written by anybody.
@@ -91,7 +91,7 @@ def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
-    """Whether an address is one of a trusted proxy."""
+    """Return whether an address is one of a trusted proxy."""
     parsed = _parse_address(address) if trusted else None
     return parsed is not None and _is_trusted(parsed, trusted)
 
@@ -101,7 +101,7 @@ def _is_trusted(address: IPv4Address | IPv6Address, trusted: Sequence[Network]) 
 
 
 def open_record(scope: Scope, trusted: Sequence[Network]) -> RequestRecord:
-    """The record of a request that has just arrived, also put into its state as `record`."""
+    """Return the record of a request that has just arrived, also put into its state as `record`."""
     state = scope.setdefault("state", {})
     peer = scope["client"][0] if scope.get("client") else None
     agent = get_header(scope, b"user-agent")

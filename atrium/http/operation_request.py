@@ -43,7 +43,7 @@ class OperationRequest:
 
     @property
     def authorization(self) -> str | None:
-        """The `Authorization` header; on a WebSocket, where browsers cannot set one, also the parameter."""
+        """Return the `Authorization` header; on a WebSocket, where browsers cannot set one, also the parameter."""
         if given := get_header(self.connection.scope, b"authorization"):
             return given
         named = (value for name, value in self.params.items() if name.lower() == "authorization")

@@ -31,7 +31,7 @@ _PARAMETERS: tuple[tuple[str, type, str], ...] = (
 
 
 def decode_json(data: str | bytes) -> Any:
-    """JSON, decoded.
+    """Return json, decoded.
 
     Raises:
         JSONDecodeError: for what is not JSON, is nested deeper than `MAX_DEPTH` or holds a NUL, which PostgreSQL
@@ -66,7 +66,7 @@ def _require_safe_values(value: Any) -> None:
 
 
 async def read_body(receive: Receive, declared: str | None, limit: int) -> bytes:
-    """The body of a request, of at most `limit` bytes: by its declared length, else as it arrives.
+    """Return the body of a request, of at most `limit` bytes: by its declared length, else as it arrives.
 
     Raises:
         RequestRefused: PAYLOAD_TOO_LARGE, before more than the limit is read.
@@ -92,7 +92,7 @@ def _too_large(limit: int) -> RequestRefused:
 
 
 def require_short_query_string(query_string: bytes) -> None:
-    """A query string has at most `MAX_QUERY_STRING` bytes.
+    """Return a query string has at most `MAX_QUERY_STRING` bytes.
 
     Raises:
         RequestRefused: URI_TOO_LONG.
@@ -133,7 +133,7 @@ def require_identity(content_encoding: str | None) -> None:
 
 
 def parse_operation(data: object, protocol: ResponseProtocol) -> GraphQLRequestData:
-    """The operation that a decoded body or query string describes.
+    """Return the operation that a decoded body or query string describes.
 
     Raises:
         RequestRefused: BAD_REQUEST, when it is no object (there are no batches), has a parameter of another type

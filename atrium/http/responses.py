@@ -68,25 +68,25 @@ class RequestRefused(Exception):
 
     @classmethod
     def from_status(cls, status: int, message: str, headers: Mapping[str, str] | None = None) -> "RequestRefused":
-        """The refusal that an HTTP status stands for."""
+        """Return the refusal that an HTTP status stands for."""
         return cls(_CODES.get(status, "BAD_REQUEST"), message, headers)
 
     @classmethod
     def internal(cls) -> "RequestRefused":
-        """The refusal that says nothing of a fault of ours."""
+        """Return the error that says nothing of an internal fault."""
         return cls("INTERNAL", INTERNAL_MESSAGE)
 
     @property
     def status(self) -> int:
-        """The HTTP status of this refusal."""
+        """Return the HTTP status of this refusal."""
         return STATUS.get(self.code, _UNKNOWN_STATUS)
 
     def to_error(self, request_id: str) -> dict[str, Any]:
-        """This refusal as an error of a GraphQL answer."""
+        """Return this refusal as an error of a GraphQL answer."""
         return {"message": self.message, "extensions": {"code": self.code, "requestId": request_id, **self.details}}
 
     def to_response(self, request_id: str, accept: str | None = None) -> Response:
-        """The answer to a request that was refused, in the media type it accepts."""
+        """Return the answer to a request that was refused, in the media type it accepts."""
         return build_response(
             {"errors": [self.to_error(request_id)]},
             status=self.status,
@@ -96,7 +96,7 @@ class RequestRefused(Exception):
 
 
 def encode_json(data: object) -> bytes:
-    """Data as JSON in UTF-8; an `orjson.Fragment` in it is passed through as it is."""
+    """Return data as JSON in UTF-8; an `orjson.Fragment` in it is passed through as it is."""
     return orjson.dumps(data)
 
 
@@ -113,7 +113,7 @@ class RawResponse(Response):
 def build_response(
     payload: Mapping[str, Any], *, status: int, media_type: str, headers: Mapping[str, str] | None = None
 ) -> RawResponse:
-    """An HTTP answer with this GraphQL payload; a 401 says how to authenticate."""
+    """Return an HTTP answer with this GraphQL payload; a 401 says how to authenticate."""
     body = encode_json(payload)
     raw = [*_HEADERS[media_type], (b"content-length", b"%d" % len(body))]
     if status == STATUS["UNAUTHENTICATED"]:
@@ -158,12 +158,12 @@ def accepted(accept: str | None) -> Accepted:
 
 
 def negotiate_media_type(accept: str | None) -> str:
-    """The media type of an answer in JSON."""
+    """Return the media type of an answer in JSON."""
     return accepted(accept).media_type
 
 
 def _rank(kind: str, ranges: Sequence[tuple[str, float]]) -> tuple[float, int]:
-    """The rank of a type by the most specific range that includes it, the least being the best."""
+    """Return the rank of a type by the most specific range that includes it, the least being the best."""
     for pattern in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
         for place, (name, quality) in enumerate(ranges):
             if name == pattern:
@@ -187,17 +187,17 @@ ANYTHING = Accepted(JSON_MEDIA_TYPE, streams=False, prefers_stream=False)
 
 
 def is_request_error(data: object, errors: Sequence[GraphQLError]) -> bool:
-    """Whether nothing was executed: no data, and no error that belongs to a field."""
+    """Return whether nothing was executed: no data, and no error that belongs to a field."""
     return data is None and all(error.path is None for error in errors)
 
 
 def status_of(errors: Sequence[Any]) -> int:
-    """The status of an answer without data: that of its first error's code, else 400."""
+    """Return the status of an answer without data: that of its first error's code, else 400."""
     return STATUS.get(errors[0]["extensions"]["code"], _UNKNOWN_STATUS)
 
 
 def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
-    """An error as it is sent, with a code and the request's id.
+    """Return an error as it is sent, with a code and the request's id.
 
     An error that carries a code is sent as it is. Of the others, what was not meant for clients is replaced and logged.
     """
@@ -215,7 +215,7 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
 
 
 def classify_outcome(errors: Sequence[Mapping[str, Any]], *, refused: bool = False) -> RequestOutcome:
-    """How an answer with these errors is counted."""
+    """Return how an answer with these errors is counted."""
     codes = {error["extensions"]["code"] for error in errors}
     if "INTERNAL" in codes:
         return "internal"

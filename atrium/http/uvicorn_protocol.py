@@ -68,7 +68,7 @@ class CoalescingTransport:
         return getattr(self._transport, name)
 
     def unwrap(self) -> asyncio.Transport:
-        """The transport itself, with nothing kept back."""
+        """Return the transport itself, with nothing kept back."""
         self.flush()
         return self._transport
 
@@ -266,7 +266,7 @@ class CoalescingHttpProtocol(HttpToolsProtocol):
         self.loop.call_later(LINGER_SECONDS, transport.close)
 
     def _lingers(self) -> bool:
-        """Whether the connection, which is to be closed, is ended after what still arrives was thrown away."""
+        """Return whether the connection, which is to be closed, is ended after what still arrives was thrown away."""
         cycle = self.cycle
         if self._discards or cycle is None or not cycle.response_complete or not cycle.more_body:
             return False

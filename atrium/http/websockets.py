@@ -71,7 +71,7 @@ class SocketSession:
         self.expires_at = getattr(context, "expires_at", None)
 
     def new_record(self) -> RequestRecord:
-        """The record of the next operation; its id is the socket's with a number."""
+        """Return the record of the next operation; its id is the socket's with a number."""
         return RequestRecord(
             request_id=f"{self.record.request_id[:_PARENT_ID_LENGTH]}.{next(self.operation_numbers)}",
             method=self.record.method,
@@ -172,7 +172,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     @property
     def session(self) -> SocketSession:
-        """What is known of the socket."""
+        """Return what is known of the socket."""
         session: SocketSession = self.context
         return session
 
@@ -288,7 +288,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
 
 def invalid_message_reason(message: object) -> str | None:
-    """What is wrong with the shape of a message; None if it can be acted on."""
+    """Return what is wrong with the shape of a message; None if it can be acted on."""
     if not isinstance(message, dict) or not isinstance(message.get("type"), str) or message["type"] not in _MESSAGES:
         return "Unknown message"
     if message["type"] in {"subscribe", "complete"}:

@@ -50,13 +50,13 @@ class FieldSpec:
 
     @property
     def column(self) -> str:
-        """The column in the table, without that of a currency."""
+        """Return the column in the table, without that of a currency."""
         suffix = {"member": "_id", "project": "_id", "money": "_minor"}.get(self.kind, "")
         return self.name + suffix
 
     @property
     def key(self) -> str:
-        """The name in inputs and changes."""
+        """Return the name in inputs and changes."""
         return self.name + ("_id" if self.kind in {"member", "project"} else "")
 
 
@@ -68,37 +68,37 @@ class Names:
 
     @cached_property
     def one(self) -> str:
-        """One of it, as a variable: `invoice`."""
+        """Return one of it, as a variable: `invoice`."""
         return self.table[:-3] + "y" if self.table.endswith("ies") else self.table[:-1]
 
     @property
     def type(self) -> str:
-        """The class and the GraphQL type: `Invoice`."""
+        """Return the class and the GraphQL type: `Invoice`."""
         return self.one.title().replace("_", "")
 
     @property
     def field(self) -> str:
-        """One of it in GraphQL: `invoice`."""
+        """Return one of it in GraphQL: `invoice`."""
         return self.type[0].lower() + self.type[1:]
 
     @property
     def upper(self) -> str:
-        """The collection and the permissions: `INVOICES`."""
+        """Return the collection and the permissions: `INVOICES`."""
         return self.table.upper()
 
     @property
     def words(self) -> str:
-        """One of it in a sentence: `invoice`."""
+        """Return one of it in a sentence: `invoice`."""
         return self.one.replace("_", " ")
 
     @property
     def plural(self) -> str:
-        """All of it in a sentence: `invoices`."""
+        """Return all of it in a sentence: `invoices`."""
         return self.table.replace("_", " ")
 
     @property
     def article(self) -> str:
-        """One of it with its article: `an invoice`."""
+        """Return one of it with its article: `an invoice`."""
         return ("an " if self.one[0] in "aeiou" else "a ") + self.words
 
 
@@ -110,22 +110,22 @@ class DomainSpec:
     fields: tuple[FieldSpec, ...]
 
     def of(self, *kinds: str) -> list[FieldSpec]:
-        """The fields of these kinds."""
+        """Return the fields of these kinds."""
         return [field for field in self.fields if field.kind in kinds]
 
     @property
     def status(self) -> FieldSpec | None:
-        """The field that holds the state."""
+        """Return the field that holds the state."""
         return next(iter(self.of("status")), None)
 
     @property
     def project(self) -> FieldSpec | None:
-        """The field that says in which project a row is."""
+        """Return the field that says in which project a row is."""
         return next(iter(self.of("project")), None)
 
     @property
     def title(self) -> FieldSpec:
-        """The text that a row is known by: the first field."""
+        """Return the text that a row is known by: the first field."""
         return self.fields[0]
 
 

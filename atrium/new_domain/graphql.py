@@ -243,7 +243,7 @@ def graph_text(spec: DomainSpec) -> str:
 
 
 def _limits(field: FieldSpec) -> str:
-    """What a value may be, in words."""
+    """Return what a value may be, in words."""
     return {
         "str": f"1 to {max_length(field) if field.kind == 'str' else 0} characters"
         + (", unique in the tenant ignoring case" if field.unique else ""),
@@ -254,7 +254,7 @@ def _limits(field: FieldSpec) -> str:
 
 
 def _said(field: FieldSpec) -> str:
-    """A field's name in a sentence."""
+    """Return a field's name in a sentence."""
     return field.name.replace("_", " ").capitalize()
 
 

@@ -118,7 +118,7 @@ class LazyHighlights:
         self._highlights: asyncio.Future[dict[UUID, articles.Highlight]] | None = None
 
     async def for_article(self, article_id: UUID) -> articles.Highlight:
-        """Those of one article."""
+        """Return the highlights of one article."""
         if self._highlights is None:
             self._highlights = asyncio.ensure_future(self._load())
         return (await self._highlights)[article_id]
@@ -218,7 +218,7 @@ def _search_arguments() -> list[StrawberryArgument]:
 
 
 def _parse_search(kwargs: dict[str, Any]) -> PageRequest:
-    """The page that is asked for.
+    """Return the page that the arguments ask for.
 
     Raises:
         InvalidInput: two languages at once; and as in `services.articles.request_of`.

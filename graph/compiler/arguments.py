@@ -43,7 +43,7 @@ class CoercedVariables:
         self._variables = variables
 
     def as_graphql_core(self) -> VariableValues:
-        """As graphql-core reads them."""
+        """Return the variables as graphql-core coerces them."""
         return self._variables.as_graphql_core(self._given)
 
 
@@ -63,7 +63,7 @@ class VariableDefinitions:
             self._readers.append((signature.name, coercion.coercer(signature.type), default, required))
 
     def coerce(self, given: Mapping[str, Any]) -> CoercedVariables:
-        """What a request gives them.
+        """Coerce the variables of a request.
 
         Raises:
             Declined: something that they cannot take.
@@ -82,7 +82,7 @@ class VariableDefinitions:
         return CoercedVariables(self, given, coerced)
 
     def as_graphql_core(self, given: Mapping[str, Any]) -> VariableValues:
-        """What graphql-core reads them as.
+        """Return the variables as graphql-core coerces them.
 
         Raises:
             Declined: something that they cannot take.
@@ -94,7 +94,7 @@ class VariableDefinitions:
 
 
 def argument_parser(schema: Any, coercion: InputCoercion, site: ArgumentSite) -> ParseArguments:
-    """What reads a site's wish from a request's variables; it raises what the field itself would.
+    """Return a function that parses a field's arguments from a request's variables, and raises what the field would.
 
     Raises:
         Declined: the field needs Python for what it is asked.
@@ -150,7 +150,7 @@ ArgumentReader = tuple[str, str | None, Callable[[Any], Any], Callable[[Any], An
 
 
 def _argument_readers(schema: Any, coercion: InputCoercion, site: ArgumentSite) -> Iterator[ArgumentReader]:
-    """How each argument is read.
+    """Yield how each argument is read.
 
     Raises:
         Refused: one of them has to be read at length.

@@ -61,7 +61,7 @@ class InputCoercion:
         self._converters: dict[Any, ReadValue] = {}
 
     def coercer(self, type_: GraphQLInputType) -> ReadValue:
-        """What reads JSON as a type, like `graphql.coerce_input_value`."""
+        """Return a function that coerces JSON to a type, like `graphql.coerce_input_value`."""
         if is_non_null_type(type_):
             return _required(self.coercer(type_.of_type))
         if is_list_type(type_):
@@ -77,7 +77,7 @@ class InputCoercion:
         return self._coercers[type_]
 
     def literal_coercer(self, node: ValueNode, type_: GraphQLInputType) -> ReadValue:
-        """What reads a literal with the variables in it, like `graphql.coerce_input_literal`.
+        """Return a function that coerces a literal with its variables, like `graphql.coerce_input_literal`.
 
         Raises:
             Refused: it cannot be.
@@ -100,7 +100,7 @@ class InputCoercion:
         raise CoercionFailed
 
     def converter(self, type_: Any) -> ReadValue:
-        """What turns a value of GraphQL's into one of a Strawberry type, like `strawberry`'s `convert_argument`.
+        """Return a function that converts a coerced value to a Strawberry type, like `convert_argument`.
 
         Raises:
             Refused: it cannot be.
@@ -170,7 +170,7 @@ class InputCoercion:
 
 
 def has_variable(node: ValueNode) -> bool:
-    """Whether a literal is a variable, or holds one."""
+    """Return whether a literal is a variable, or holds one."""
     if isinstance(node, ListValueNode):
         return any(map(has_variable, node.values))
     if isinstance(node, ObjectValueNode):
@@ -183,7 +183,7 @@ def _name(name: str, field: GraphQLInputField) -> str:
 
 
 def _defaults_and_required(type_: GraphQLInputObjectType) -> tuple[dict[str, Any], set[str]]:
-    """What an object holds for the fields that are not given, and the fields that must be."""
+    """Return an input object's defaults and its required fields."""
     defaults = {_name(name, field): coerce_default_value(field) for name, field in type_.fields.items()}
     needed = {name for name, field in type_.fields.items() if is_required_input_field(field)}
     return {name: value for name, value in defaults.items() if value is not Undefined}, needed

@@ -32,7 +32,7 @@ def compile_connection(
     field: ConnectionField,
     parent_key: tuple[str, ColumnElement[Any]] | None,
 ) -> JsonExpression:
-    """A list as an object; `parent_key` is the column that holds a parent's key, and that key."""
+    """Compile a connection as a JSON object; `parent_key` is the column that references the parent, and its value."""
     return ConnectionCompiler(objects, selected, field.collection, parent_key).compile()
 
 
@@ -74,12 +74,12 @@ class ConnectionCompiler:
         )
 
     def compile(self) -> JsonExpression:
-        """The list as an object."""
+        """Compile the connection as a JSON object."""
         value = JsonExpression.object_of([(each.key, self.compile_field(each)) for each in self.selection.fields])
         return value.selected_from(self.page_from()) if self.page_aggregates else value
 
     def compile_field(self, each: FieldSelection) -> JsonExpression:
-        """One field of the list."""
+        """Compile one field of the connection."""
         match each.field.python_name if each.field else "":
             case "":
                 return JsonExpression.constant(self.selection.type_name)
@@ -100,7 +100,7 @@ class ConnectionCompiler:
         raise Unsupported(f"{self.selection.type_name}.{each.key} is answered by code")
 
     def compile_edge_field(self, one: FieldSelection, within: SelectionSet) -> JsonExpression:
-        """One field of an edge."""
+        """Compile one field of an edge."""
         match one.field.python_name if one.field else "":
             case "":
                 return JsonExpression.constant(within.type_name)
@@ -111,7 +111,7 @@ class ConnectionCompiler:
         raise Unsupported(f"{within.type_name}.{one.key} is answered by code")
 
     def compile_page_info_field(self, one: FieldSelection, within: SelectionSet) -> JsonExpression:
-        """One field of what is said of the page."""
+        """Compile one field of `pageInfo`."""
         backwards, has_cursor = self.request.backwards, self.request.cursor is not None
         match one.field.python_name if one.field else "":
             case "":
@@ -127,16 +127,16 @@ class ConnectionCompiler:
         raise Unsupported(f"{within.type_name}.{one.key} is answered by code")
 
     def cursor_expression(self) -> str:
-        """A row's cursor, which is Base64."""
+        """Return the expression of a row's cursor, which is base64url."""
         return f"({self.builder.render(encode_cursor(*self.sort_keys()), self.site)})"
 
     def sort_keys(self) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-        """What the page is sorted by."""
+        """Return what the page is sorted by."""
         sort, _, _ = order_keys(self.collection, self.request)
         return self.page.add("=sort", sort), self.page.column("id")
 
     def compile_list(self, each: JsonExpression) -> JsonExpression:
-        """A list of something of each row of the page."""
+        """Compile a JSON array with one element for each row of the page."""
         order = ""
         if self.is_numbered:
             order = f" ORDER BY {self.row_alias}.n DESC" if self.request.backwards else f" ORDER BY {self.row_alias}.n"
@@ -145,60 +145,60 @@ class ConnectionCompiler:
         )
 
     def compile_has_more(self) -> JsonExpression:
-        """Whether there are rows beyond the page."""
+        """Return whether there are rows beyond the page."""
         return self.project_page(JsonExpression.concat(f"(count(*) > {self.limit})::text"))
 
     def first_row_cursor(self) -> JsonExpression:
-        """The cursor of the first row that is walked."""
+        """Return the cursor of the first row in reading order."""
         first = f"max({self.project_row(self.cursor_expression())}) FILTER (WHERE {self.row_alias}.n = 1)"
         return self.project_page(JsonExpression.string(first).or_null())
 
     def last_row_cursor(self) -> JsonExpression:
-        """The cursor of the last row that is walked."""
+        """Return the cursor of the last row in reading order."""
         order = f" ORDER BY {self.row_alias}.n DESC"
         last = f"(array_agg({self.project_row(self.cursor_expression())}{order}){self.page_filter()})[1]"
         return self.project_page(JsonExpression.string(last).or_null())
 
     def page_filter(self) -> str:
-        """What leaves out a row beyond the page."""
+        """Return the FILTER clause that excludes the extra row beyond the page."""
         return f" FILTER (WHERE {self.row_alias}.n <= {self.limit})" if self.fetches_extra_row else ""
 
     def project_row(self, expression: str) -> str:
-        """Something of a row, by the name that it has outside."""
+        """Return a row's expression by the name that it has outside the row's select."""
         return f"{self.row_alias}.{self.row_expressions.setdefault(expression, f'r{len(self.row_expressions)}')}"
 
     def project_page(self, value: JsonExpression) -> JsonExpression:
-        """Something of the whole page, by the name that it has outside."""
+        """Return an aggregate of the page by the name that it has outside the page's select."""
         return JsonExpression.concat(
             f"{self.page_alias}.{self.page_aggregates.setdefault(value.to_sql(), f'w{len(self.page_aggregates)}')}"
         )
 
     @property
     def limit(self) -> str:
-        """How many rows the page has."""
+        """Return the page size as SQL."""
         if self.is_constant:
             return str(self.request.limit)
         return str(self.builder.parameter(self.site, "limit", Integer()))
 
     def select_rows(self) -> Select[Any]:
-        """The rows, as the services select them."""
+        """Select the rows as the services do."""
         filters = [name for name, _ in self.request.filters]
         return select_list(self.collection, self.objects.permissions, filters, self.parent_key)
 
     def compile_count(self) -> JsonExpression:
-        """How many rows there are."""
+        """Compile `totalCount`."""
         rows = self.select_rows()
         only_ids = rows.with_only_columns(rows.selected_columns["id"], maintain_column_froms=True)
         of = f"({self.builder.render(only_ids, self.site)}) {self.builder.new_alias()}"
         return JsonExpression.concat("count(*)::integer::text").selected_from(of)
 
     def page_from(self) -> str:
-        """What is shown of all rows of the page, as a table of one row."""
+        """Return the FROM item with the aggregates of the page, one row."""
         wanted = ", ".join(f"{expression} AS {name}" for expression, name in self.page_aggregates.items())
         return f"(SELECT {wanted} FROM ({self.row_select()}) {self.row_alias}) {self.page_alias}"
 
     def row_select(self) -> str:
-        """What is needed of each row of the page, in the order in which they are walked."""
+        """Return the select of what is needed of each row, in reading order."""
         parts = [f"{expression} AS {name}" for expression, name in self.row_expressions.items()]
         if self.is_numbered:
             direction = " DESC" if self.request.descending != self.request.backwards else ""
@@ -207,7 +207,7 @@ class ConnectionCompiler:
         return f"SELECT {', '.join(parts)} FROM ({self.page_select()}) {self.page.alias}"
 
     def page_select(self) -> str:
-        """The rows of the page, with what is needed of them."""
+        """Return the select of the page's rows, with what is needed of them."""
         most = (self.request.limit if self.is_constant else MAX_PAGE_SIZE) + self.fetches_extra_row
         page = apply_page(self.page.projected(), self.collection, self.request, literal_column(str(most)))
         inner = self.builder.render(page, self.site)

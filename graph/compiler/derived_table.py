@@ -35,23 +35,23 @@ class DerivedTable:
         self._columns: dict[str, ColumnElement[Any]] = {}
 
     def column(self, name: str) -> ColumnElement[Any]:
-        """One of their columns, to be used outside."""
+        """Return one of the columns, for use outside the derived table."""
         return self.add(name, self.select.selected_columns[name])
 
     def add(self, name: str, expression: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Something that is computed of them, to be used outside."""
+        """Add a computed expression to the derived table; return its column."""
         self._columns.setdefault(name, expression.label(name))
         return column_ref(self.alias, name, expression.type)
 
     def column_facts(self, name: str) -> ColumnFacts:
-        """What is known of a column, if it is the table's own."""
+        """Return what the table's constraints guarantee for a column."""
         found = self.select.selected_columns[name]
         return ColumnFacts(not found.nullable, choices_of(found)) if isinstance(found, Column) else NO_FACTS
 
     def projected(self) -> Select[Any]:
-        """The select with nothing but what is needed."""
+        """Return the select with only the needed columns."""
         return self.select.with_only_columns(*self.needed_columns(), maintain_column_froms=True)
 
     def needed_columns(self) -> Collection[ColumnElement[Any]]:
-        """What is needed of them; something, even when it matters only that they are there."""
+        """Return the needed columns; at least one, even if only the row's existence matters."""
         return self._columns.values() or [self.select.selected_columns["id"]]

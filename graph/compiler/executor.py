@@ -140,7 +140,7 @@ class Compiler:
 
     @staticmethod
     async def _run_update(plan: Plan, arguments: Sequence[PlanArguments], context: Context) -> CompiledResult:
-        """Carry an edit out. One that changed nothing is begun anew by the reference executor."""
+        """Run a compiled update. One that changed nothing is run again by the reference executor."""
         identity = replace(context.actor.identity, operation=plan.mutation or "")
         try:
             data = await context.compiled.execute(plan.sql, plan.values(arguments, identity), prepare=plan.uses > 0)

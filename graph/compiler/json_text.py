@@ -32,7 +32,7 @@ class JsonExpression:
 
     @classmethod
     def concat(cls, *pieces: "str | JsonExpression") -> "JsonExpression":
-        """These pieces, one behind the other."""
+        """Return the concatenation of these pieces."""
         parts: list[str] = []
         for piece in pieces:
             for part in piece.parts if isinstance(piece, JsonExpression) else (piece,):
@@ -44,17 +44,17 @@ class JsonExpression:
 
     @classmethod
     def constant(cls, value: str) -> "JsonExpression":
-        """A string that is known before, of letters that need no escape."""
+        """Return a constant JSON string that needs no escapes."""
         return cls.concat(JsonLiteral(f'"{value}"'))
 
     @classmethod
     def string(cls, sql: str) -> "JsonExpression":
-        """A string whose letters need no escape; null where it is."""
+        """Return a JSON string from SQL text that needs no escapes; null for null."""
         return cls.concat(JsonLiteral('"'), sql, JsonLiteral('"'))
 
     @classmethod
     def object_of(cls, members: Iterable[tuple[str, "JsonExpression"]]) -> "JsonExpression":
-        """An object of these keys and values; a key is one of GraphQL's names, which need no escape."""
+        """Return a JSON object of these keys and values; keys are GraphQL names, which need no escapes."""
         pieces: list[str | JsonExpression] = []
         for key, value in members:
             pieces += [JsonLiteral(f'{"," if pieces else "{"}"{key}":'), value]
@@ -62,27 +62,27 @@ class JsonExpression:
 
     @classmethod
     def list_of(cls, item: "JsonExpression", order: str = "", filter_: str = "") -> "JsonExpression":
-        """The list of what there is in each row of a source, by an aggregate; `order` and `filter_` are clauses."""
+        """Return a JSON array by an aggregate over a source; `order` and `filter_` are its clauses."""
         return cls.concat(
             JsonLiteral("["), f"coalesce(string_agg({item.to_sql()}, ','{order}){filter_}, '')", JsonLiteral("]")
         )
 
     def to_sql(self) -> str:
-        """The whole as one expression."""
+        """Return the whole as one SQL expression."""
         if len(self.parts) == 1 and isinstance(self.parts[0], JsonLiteral):
             return f"{quote_literal(self.parts[0])}::text"
         return _concatenate([quote_literal(part) if isinstance(part, JsonLiteral) else part for part in self.parts])
 
     def selected_from(self, source: str) -> "JsonExpression":
-        """The same, of the one row of a source; null if it has none."""
+        """Return the same, selected from the one row of a source; null if it has none."""
         return JsonExpression.concat(f"(SELECT {self.to_sql()} FROM {source})")
 
     def or_null(self) -> "JsonExpression":
-        """The same; where it is null, the word for that."""
+        """Return the same, with the JSON word null where it is null."""
         return JsonExpression.concat(f"coalesce({self.to_sql()}, 'null')")
 
     def or_error(self) -> "JsonExpression":
-        """The same; where it is null, the statement fails, as the schema allows none."""
+        """Return the same; the statement fails where it is null, since the schema allows none."""
         return JsonExpression.concat(f"coalesce({self.to_sql()}, {RAISE_ERROR})")
 
 

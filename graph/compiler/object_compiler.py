@@ -52,11 +52,11 @@ class ObjectCompiler:
         return arguments
 
     def compile_root(self) -> str:
-        """The whole answer as text; an empty one where it comes to nothing."""
+        """Return the whole answer as text; an empty one where it comes to nothing."""
         return f"coalesce({self.compile_object(self.tree.root, None).to_sql()}, '')"
 
     def compile_object(self, selection: SelectionSet, rows: DerivedTable | None) -> JsonExpression:
-        """What is shown of something, as an object."""
+        """Return what is shown of something, as an object."""
         return JsonExpression.object_of(
             [(each.key, self.compile_field(each, selection, rows)) for each in selection.fields]
         )
@@ -64,7 +64,7 @@ class ObjectCompiler:
     def compile_field(
         self, selected: FieldSelection, within: SelectionSet, rows: DerivedTable | None
     ) -> JsonExpression:
-        """One field of an object; null only where that leaves the whole answer to the reference executor."""
+        """Return one field of an object; null only where that leaves the whole answer to the reference executor."""
         if selected.field is None:
             return JsonExpression.constant(within.type_name)
         if not isinstance(selected.field, DeclaredField) or not selected.field.compilable:
@@ -74,7 +74,7 @@ class ObjectCompiler:
     def compile_row(
         self, selection: SelectionSet, collection: Collection, key: str, value: ColumnElement[Any]
     ) -> JsonExpression:
-        """The row whose column `key` has this value, as an object; null if there is none."""
+        """Return the row whose column `key` has this value, as an object; null if there is none."""
         rows = DerivedTable(self.builder.new_alias(), collection, select_one(collection, self.permissions, key, value))
         shown = self.compile_object(selection, rows)
         return shown.selected_from(f"({self.builder.render(rows.projected())}) {rows.alias}")
@@ -82,18 +82,18 @@ class ObjectCompiler:
     def compile_one(
         self, selected: FieldSelection, collection: Collection, key: str, value: ColumnElement[Any]
     ) -> JsonExpression:
-        """The one row that a field leads to; where there must be one, its absence fails the statement."""
+        """Return the one row that a field leads to; where there must be one, its absence fails the statement."""
         found = self.compile_row(selected.child, collection, key, value)
         return found.or_error() if is_non_null_type(selected.type) else found.or_null()
 
     def named_expression(self, rows: DerivedTable, name: str) -> ColumnElement[Any]:
-        """One of a collection's named expressions."""
+        """Return one of a collection's named expressions."""
         if name in rows.collection.restricted:
             require_permission(self.permissions, rows.collection.restricted[name])
         return rows.add(f"={name}", rows.collection.expressions[name])
 
     def identity_value(self, attribute: str, type_: Any) -> ColumnElement[Any]:
-        """What the actor's identity says."""
+        """Return what the actor's identity says."""
         return (
             IDENTITY_COLUMNS[attribute]
             if attribute in IDENTITY_COLUMNS

@@ -34,7 +34,7 @@ class Plan:
     """How often it was run; one that was never run before leaves nothing on a connection."""
 
     def values(self, arguments: Sequence[PlanArguments], identity: Identity) -> list[Any]:
-        """The values of the statement's parameters, those of `atrium_enter` first."""
+        """Return the values of the statement's parameters, those of `atrium_enter` first."""
         enter = read_enter_arguments if self.mutation is None else enter_arguments
         return [*enter(identity), *[get(arguments, identity) for get in self.binders]]
 
@@ -45,7 +45,7 @@ def build_plan(
     arguments: Sequence[PlanArguments],
     identity_parts: Mapping[str, bool],
 ) -> Plan | Unsupported:
-    """The plan for what is asked; or why there is none."""
+    """Build the plan for these arguments, or return why there is none."""
     try:
         statement = compile_query(tree, permissions, arguments, identity_parts)
     except Unsupported as declined:

@@ -32,14 +32,14 @@ __all__ = ["MatchRelation", "compile_match_field", "compile_search"]
 
 
 def compile_search(objects: ObjectCompiler, selected: FieldSelection, field: ArticleSearchField) -> JsonExpression:
-    """A page of what matches as an object; null if nothing does."""
+    """Compile a page of search results as a JSON object; null if nothing matches."""
     return _SearchCompiler(objects, selected, field).compile()
 
 
 def compile_match_field(
     objects: ObjectCompiler, selected: FieldSelection, field: MatchField, rows: "MatchRelation"
 ) -> JsonExpression:
-    """What a match says of its row."""
+    """Compile an attribute of a search result."""
     value = rows.add(f"={field.expression}", rows.search_source.match_expressions[field.expression])
     if is_composite_type(get_named_type(selected.type)):
         return _compile_rows(objects, selected.child, rows.search_source.segments(value))
@@ -124,7 +124,7 @@ class _SearchCompiler(ConnectionCompiler):
 
 
 def _compile_rows(objects: ObjectCompiler, selection: SelectionSet, rows: Select[Any]) -> JsonExpression:
-    """A list of these rows, which are nobody's table, in their order."""
+    """Compile these rows, which are of no table, as a JSON array in their order."""
     name, writer = objects.builder.new_alias(), objects.builder
 
     def compile_field(each: FieldSelection) -> JsonExpression:

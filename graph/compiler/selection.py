@@ -71,7 +71,7 @@ class SelectionSet:
     fields: tuple["FieldSelection", ...]
 
     def fields_named(self, name: str) -> list["FieldSelection"]:
-        """The fields of this name, in Python."""
+        """Return the fields with this Python name."""
         return [each for each in self.fields if each.field is not None and each.field.python_name == name]
 
 
@@ -89,7 +89,7 @@ class FieldSelection:
 
     @property
     def child(self) -> SelectionSet:
-        """What is asked of what it leads to, which is of one type."""
+        """Return the selection set of a field whose type is no abstract one."""
         return next(iter(self.children.values()))
 
 
@@ -113,7 +113,7 @@ class OperationTree:
 
 
 def directive_variables(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
-    """The variables that decide by `@skip` and `@include` which fields there are."""
+    """Return the variables that decide by `@skip` and `@include` which fields are selected."""
     found: dict[str, None] = {}
 
     class Directives(Visitor):
@@ -130,7 +130,7 @@ def directive_variables(document: DocumentNode, operation: OperationDefinitionNo
 def build_tree(
     schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: VariableValues
 ) -> OperationTree:
-    """The tree of an operation, with `@skip` and `@include` as these variables decide.
+    """Build the tree of an operation, with `@skip` and `@include` decided by these variables.
 
     Raises:
         Declined: it holds what no declaration describes.

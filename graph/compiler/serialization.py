@@ -34,7 +34,7 @@ DATETIME_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 def serialize(
     value: str, type_: TypeEngine[Any], wanted: GraphQLOutputType, facts: ColumnFacts = NO_FACTS
 ) -> JsonExpression:
-    """A value as JSON, with a word for null, or a failure where the schema allows none.
+    """Return a value as JSON, with the word null, or an error where the schema allows no null.
 
     Args:
         value: the value.
@@ -54,7 +54,7 @@ def serialize(
 def _serialize_value(
     value: str, type_: TypeEngine[Any], wanted: GraphQLOutputType, facts: ColumnFacts
 ) -> JsonExpression:
-    """A value as JSON; null where it is."""
+    """Return a value as JSON; null where it is null."""
     plain = get_nullable_type(wanted)
     if isinstance(plain, GraphQLList):
         return _serialize_enum_list(value, type_, plain)
@@ -75,7 +75,7 @@ def _to_json_text(value: str) -> JsonExpression:
 
 
 def _serialize_float(value: str) -> JsonExpression:
-    """A number that is written as one with decimals, even where these are none; fails for what is no number."""
+    """Return a number with a decimal point, as Python prints floats; fails for NaN and infinity."""
     written = f"{value}::float8::text || CASE WHEN {value} = floor({value}) THEN '.0' ELSE '' END"
     return JsonExpression.concat(f"({written})::json::text")
 
@@ -100,7 +100,7 @@ SCALAR_SERIALIZERS: tuple[tuple[str, type[TypeEngine[Any]], Callable[[str], Json
 
 
 def serialize_money(minor: str, currency: str, facts: ColumnFacts) -> JsonExpression:
-    """Minor units as an amount with exactly the currency's decimals; fails for null.
+    """Return minor units as an amount with exactly the currency's decimals; fails for null.
 
     Raises:
         Declined: nothing says that the currency is one, as `facts` does.
@@ -153,7 +153,7 @@ def _serialize_enum(value: str, type_: TypeEngine[Any], wanted: GraphQLEnumType,
 
 
 def _names_if_equal_to_values(wanted: GraphQLEnumType) -> list[str] | None:
-    """The names of an enum whose values are called the same."""
+    """Return the names of an enum whose values equal their names."""
     same = all(_enum_value(each.value) == name for name, each in wanted.values.items())
     return list(wanted.values) if same else None
 

@@ -51,12 +51,12 @@ class SqlBuilder:
         self.alias_count = 0
 
     def new_alias(self) -> str:
-        """A name that nothing else in the statement has."""
+        """Return an alias that nothing else in the statement has."""
         self.alias_count += 1
         return f"t{self.alias_count}"
 
     def parameter(self, site: int | None, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
-        """A parameter of the statement."""
+        """Return a parameter of the statement."""
         key = (site, name)
         if key not in self._numbers:
             self._numbers[key] = self._first + len(self.sources)
@@ -65,7 +65,7 @@ class SqlBuilder:
         return literal_column(f"${self._numbers[key]}::{_type_name(type_)}", type_)
 
     def render(self, clause: ClauseElement, site: int | None = None) -> str:
-        """A piece of SQL as text; its binds are those of a site."""
+        """Render a SQLAlchemy clause as text; its binds become parameters of an argument site."""
 
         def replace(element: Any, **_: Any) -> Any:
             if not isinstance(element, BindParameter):
@@ -83,17 +83,17 @@ class SqlBuilder:
 
 
 def column_ref(table: str, name: str, type_: TypeEngine[Any] | None = None) -> ColumnElement[Any]:
-    """A column of a table that was named by `SqlBuilder.new_alias`."""
+    """Return a column of a table whose alias was made by `SqlBuilder.new_alias`."""
     return literal_column(f"{table}.{quote_identifier(name)}", type_)
 
 
 def quote_identifier(name: str) -> str:
-    """A name as an identifier."""
+    """Quote a name as an identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def quote_literal(value: str) -> str:
-    """A string as a literal."""
+    """Quote a string as a literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
@@ -102,7 +102,7 @@ def _type_name(type_: TypeEngine[Any]) -> str:
 
 
 def _cast_literal(literal: str, type_: TypeEngine[Any]) -> str:
-    """A literal with its type, where that is one of SQL's; the key of a JSON object has none."""
+    """Return a literal with its SQL type; the key of a JSON object has none."""
     return f"{literal}::{_type_name(type_)}" if hasattr(type_, "_compiler_dispatch") else literal
 
 

@@ -51,7 +51,7 @@ def compile_query(
     arguments: Sequence[PlanArguments],
     identity_parts: Mapping[str, bool],
 ) -> Statement:
-    """The statement that answers a tree for who has these permissions.
+    """Compile the statement that answers a tree for a caller with these permissions.
 
     Args:
         tree: what is asked.

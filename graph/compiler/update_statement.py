@@ -40,7 +40,7 @@ ROW_FIELDS = (Column, GlobalId, MoneyField, ToOne)
 
 
 def find_row_update_field(tree: OperationTree) -> Mutation:
-    """The one field of a mutation that may come down to an edit.
+    """Return the one field of a mutation that may come down to a row update.
 
     Raises:
         Declined: there is none, there are several, or it never does.
@@ -61,7 +61,7 @@ def compile_update(
     arguments: RowUpdateArguments,
     identity_parts: Mapping[str, bool],
 ) -> Statement:
-    """The statement that carries an edit out and shows the row; of the edit, the shape alone is used.
+    """Compile the statement that carries out a row update and returns the row; only the update's shape is used.
 
     Raises:
         Declined: more is asked for than the columns of the row, and of those that it points at.
@@ -97,7 +97,7 @@ def compile_update(
 
 
 def _binding_of_row(selected: FieldSelection, model: type[Model]) -> TypeBinding:
-    """The type that shows the row, which has fields to show."""
+    """Return the type that shows the row, if any of its fields are selected."""
     for name, selection in selected.children.items():
         if name in NODE_TYPES and NODE_TYPES[name].collection.model is model and selection.fields:
             return NODE_TYPES[name]

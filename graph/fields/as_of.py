@@ -21,7 +21,7 @@ class ByIdAsOfField(ByIdField, compilable=True):
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
     def arguments(self) -> list[StrawberryArgument]:
-        """Its id, and the moment."""
+        """Return the arguments: the id and the moment."""
         description = (
             f"Date and time for which to read the {self.target.name} as it was then; objects that it refers to are "
             "returned as they are now. Null to read the current one."
@@ -36,7 +36,7 @@ class ByIdAsOfField(ByIdField, compilable=True):
         return self._load_as_of(info.context, super().parse_arguments(kwargs), moment)
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> UUID:
-        """The id of the row, which is read as it is."""
+        """Return the id of the row, which is read as it is now."""
         if kwargs.get("as_of"):
             raise NotCompilable
         return super().parse_arguments(kwargs)
@@ -46,7 +46,7 @@ class ByIdAsOfField(ByIdField, compilable=True):
 
 
 def by_id_as_of(resolve_as_of: Callable[..., Awaitable[Any]]) -> Any:
-    """One thing of the annotated type by its id; as it was at a moment, by the services' rule for that."""
+    """Declare one object of the annotated type by its id, as it is or as it was at a moment."""
     field = ByIdAsOfField()
     field.resolve_as_of = resolve_as_of
     return field

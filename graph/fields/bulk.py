@@ -48,7 +48,7 @@ class Outcomes:
 def parse_rows(
     given: Sequence[Any], path: str, parse: Callable[[dict[str, Any]], RowType]
 ) -> list[RowType | InvalidInput]:
-    """The rows of an input as services take them; one that cannot be read stands as its refusal."""
+    """Parse the rows of an input; one that is invalid is represented by its error."""
     parsed: list[RowType | InvalidInput] = []
     for index, row in enumerate(given):
         try:
@@ -59,7 +59,7 @@ def parse_rows(
 
 
 def parse_changes(given: Sequence[Any], path: str) -> list[RowChange | InvalidInput]:
-    """The rows of an input that says what changes about things."""
+    """Parse the rows of an input of changes."""
     return parse_rows(given, path, lambda kwargs: RowChange(**update_kwargs(kwargs)))
 
 
@@ -69,7 +69,7 @@ def to_outcomes(
     results: Sequence[Any],
     show: Callable[[Any], Any] = lambda row: row,
 ) -> OutcomesType:
-    """What became of the rows, as types; `show` says what stands for one that went through."""
+    """Convert the services' outcomes to GraphQL types; `show` converts a successful one."""
     failed = sum(isinstance(row, DomainError) for row in results)
     items: list[Any] = [
         outcome_type(index=index, result=to_error_type(row) if isinstance(row, DomainError) else show(row))  # type: ignore[call-arg]  # each kind has its own result

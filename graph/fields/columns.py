@@ -17,7 +17,7 @@ class Column(DeclaredField, compilable=True):
 
     @property
     def is_basic_field(self) -> bool:
-        """It is."""
+        """Return True: a column is read without knowing the caller."""
         return True
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
@@ -30,7 +30,7 @@ class GlobalId(DeclaredField, compilable=True):
 
     @property
     def is_basic_field(self) -> bool:
-        """It is."""
+        """Return True: an id is made without knowing the caller."""
         return True
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> str:  # noqa: ARG002  # Strawberry's signature
@@ -44,7 +44,7 @@ class ExpressionField(DeclaredField, compilable=True):
     expression: str
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
-        """Compute it, together with those of all the other rows."""
+        """Compute it together with those of all other rows."""
         return info.context.loaders.expression(self.binding.collection, self.expression, source.id)
 
 
@@ -65,12 +65,12 @@ class MoneyField(DeclaredField, compilable=True):
 
 
 def column(name: str = "") -> Any:
-    """A column of the type's table; by default the one of the field's own name."""
+    """Declare a column of the type's table; by default the one with the field's name."""
     return with_attributes(Column(), column=name)
 
 
 def expression(name: str) -> Any:
-    """One of the collection's named expressions."""
+    """Declare one of the collection's named expressions."""
     return with_attributes(ExpressionField(), expression=name)
 
 

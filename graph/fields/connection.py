@@ -71,7 +71,7 @@ class Connection(Generic[NodeType]):
 
 
 def to_page_info(page: Page) -> PageInfo:
-    """Where a page stands in its list."""
+    """Return the `pageInfo` of a page."""
     edges = page.edges
     return PageInfo(
         has_next_page=page.has_next_page,
@@ -82,7 +82,7 @@ def to_page_info(page: Page) -> PageInfo:
 
 
 def to_connection(page: Page, count: Callable[[], Awaitable[int]]) -> Connection[Any]:
-    """A page as a connection; `count` is awaited only for `totalCount`."""
+    """Return a page as a connection; `count` is awaited only for `totalCount`."""
     edges = page.edges
     return Connection(
         edges=edges,  # type: ignore[arg-type]  # the services' edges have the same fields
@@ -93,7 +93,7 @@ def to_connection(page: Page, count: Callable[[], Awaitable[int]]) -> Connection
 
 
 def to_connection_later(page: Awaitable[Page], count: Callable[[], Awaitable[int]]) -> Awaitable[Connection[Any]]:
-    """A connection, once its page is there."""
+    """Return a connection once its page is loaded."""
 
     async def load() -> Connection[Any]:
         return to_connection(await page, count)

@@ -77,20 +77,20 @@ class DeclaredField(StrawberryField):
 
     @property
     def is_basic_field(self) -> bool:
-        """Whether it can be answered without knowing who asks; only columns can."""
+        """Return whether it can be answered without knowing who asks; only columns can."""
         return False
 
     @cached_property
     def target(self) -> TypeBinding:
-        """The type that this leads to."""
+        """Return the binding of the type that this field leads to."""
         return binding_of(self.type)
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """The field's value for one row; Strawberry calls this in place of a resolver."""
+        """Return the field's value for one row; Strawberry calls this in place of a resolver."""
         raise NotImplementedError  # each kind answers in its own way
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # those without arguments
-        """What the arguments ask for, checked, as the compiler needs it. Who overrides `get_result` says this anew.
+        """Parse and check the arguments for the compiler. A subclass that overrides `get_result` overrides this too.
 
         Raises: InvalidInput, for what breaks a rule; NeedsPython, for what no statement can answer in its place.
         """
@@ -102,7 +102,7 @@ class NotCompilable(Exception):
 
 
 def binding_of(type_: Any) -> TypeBinding:
-    """The definition behind a field's type: of the type itself, or of a connection's nodes."""
+    """Return the binding behind a field's type: of the type itself, or of a connection's nodes."""
     if isinstance(type_, StrawberryOptional):
         return binding_of(type_.of_type)
     if isinstance(type_, LazyType):
@@ -128,13 +128,13 @@ def require_filter_type(collection: Collection, filter: type | None) -> None:
 
 
 def with_attributes(field: Any, **attributes: Any) -> Any:
-    """A declared field with what it says of itself."""
+    """Set attributes of a declared field; return it."""
     vars(field).update(attributes)
     return field
 
 
 def argument(name: str, type_: Any, description: str, *, required: bool = False) -> StrawberryArgument:
-    """An argument of a declared field; absent and null mean the same."""
+    """Declare an argument; absent and null mean the same."""
     return StrawberryArgument(
         python_name=name,
         graphql_name=None,

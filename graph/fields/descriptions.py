@@ -20,7 +20,7 @@ EnumType = TypeVar("EnumType", bound=EnumMeta)
 
 
 def docstring_summary(thing: object) -> str | None:
-    """A docstring without what is meant for Python readers: the sections on arguments and errors."""
+    """Return a docstring without its sections for Python readers: arguments, returns, errors."""
     text = inspect.getdoc(thing)
     if text is None:
         return None
@@ -30,7 +30,7 @@ def docstring_summary(thing: object) -> str | None:
 
 
 def attribute_docstrings(cls: type) -> dict[str, str]:
-    """The string literals that follow a class's attributes, by attribute."""
+    """Return the string literals that follow a class's attributes, by attribute."""
     body = _class_definitions(inspect.getsourcefile(cls) or "")[cls.__qualname__].body
     found = {}
     for statement, after in pairwise(body):
@@ -62,26 +62,26 @@ def _join_lines(text: str) -> str:
 
 @cache
 def _class_definitions(path: str) -> dict[str, ast.ClassDef]:
-    """A module's classes. `inspect.getsource` would parse the whole module again for each of them."""
+    """Return a module's classes. `inspect.getsource` would parse the module again for each of them."""
     module = ast.parse(Path(path).read_text(encoding="utf-8"))
     return {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field,))
 def object_type(cls: ClassType) -> ClassType:
-    """A GraphQL object type, described by the class's docstrings."""
+    """Make a GraphQL object type, described by the class's docstrings."""
     return strawberry.type(describe_attributes(cls), description=docstring_summary(cls))
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field,))
 def input_type(cls: ClassType) -> ClassType:
-    """A GraphQL input type, described by the class's docstrings."""
+    """Make a GraphQL input type, described by the class's docstrings."""
     return strawberry.input(describe_attributes(cls), description=docstring_summary(cls))
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field,))
 def interface(cls: ClassType) -> ClassType:
-    """A GraphQL interface, described by the class's docstrings."""
+    """Make a GraphQL interface, described by the class's docstrings."""
     return strawberry.interface(describe_attributes(cls), description=docstring_summary(cls))
 
 

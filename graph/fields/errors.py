@@ -223,7 +223,7 @@ class RateLimited(Error):
 
 
 def api_path(path: str) -> str:
-    """A field's path in the API's spelling."""
+    """Return a field's path in the API's spelling."""
     return ".".join(to_camel_case(part) for part in path.split("."))
 
 
@@ -246,7 +246,7 @@ class ErrorHandler:
         return self.to_error_type(exception)
 
     def to_error_type(self, refusal: errors.DomainError) -> Error:
-        """The type for this refusal."""
+        """Return the GraphQL type for this error."""
         return self.error_type(message=refusal.message, code=refusal.code, **self.details(refusal))
 
 
@@ -269,7 +269,7 @@ ERROR_HANDLERS = (
 
 
 def to_error_type(refusal: errors.DomainError) -> Error:
-    """A refusal as the type that stands for it in a union.
+    """Return a domain error as the type that stands for it in a union.
 
     Raises:
         DomainError: the refusal itself, when no type stands for its kind.
@@ -281,7 +281,7 @@ def to_error_type(refusal: errors.DomainError) -> Error:
 
 
 def mask_error(error: GraphQLError, request_id: str, *, suggestions: bool) -> GraphQLError:
-    """An error as a client may see it: always with a code, never with anything internal.
+    """Return an error as a client may see it: with a code, without internal details.
 
     Args:
         error: what happened.
@@ -344,7 +344,7 @@ def _code(error: GraphQLError, cause: BaseException | None) -> str:
 
 
 def _is_unreadable(error: GraphQLError, cause: BaseException | None) -> bool:
-    """Whether validation met a literal that Python itself refuses to read: a number of thousands of digits."""
+    """Return whether validation met a literal that Python itself refuses to read: a number of thousands of digits."""
     return error.path is None and bool(error.nodes) and isinstance(cause, ValueError)
 
 

@@ -18,17 +18,17 @@ __all__ = ["any_id", "create_kwargs", "id_of", "page_kwargs", "to_kwargs", "upda
 
 
 def id_of(type_name: str, default: Any = MISSING) -> Any:
-    """An input field that holds the id of a certain type; services get its UUID."""
+    """Declare an input field with the id of a certain type; services get its UUID."""
     return strawberry.field(default=default, metadata={"ref": type_name})
 
 
 def any_id(is_known_type: Callable[[str], bool], default: Any = MISSING) -> Any:
-    """An input field that holds an id of any type that is `is_known_type`; services get its UUID."""
+    """Declare an input field with an id of any known type; services get its UUID."""
     return strawberry.field(default=default, metadata={"ref": is_known_type})
 
 
 def to_kwargs(given: Any, path: str = "") -> dict[str, Any]:
-    """What an input object says, by the services' names: absent fields are absent, ids are UUIDs.
+    """Return an input object as keyword arguments of a rule: absent fields are absent, ids are UUIDs.
 
     Raises:
         InvalidInput: an id that is none, or of another type.
@@ -45,18 +45,18 @@ def to_kwargs(given: Any, path: str = "") -> dict[str, Any]:
 
 
 def page_kwargs(given: dict[str, Any]) -> dict[str, Any]:
-    """Which rows of a list the arguments ask for, as the services take it; absent, null and no cursor are the same."""
+    """Return the paging arguments as services take them; absent, null and no cursor are the same."""
     sizes = {name: None if given.get(name) is UNSET else given.get(name) for name in ("first", "last")}
     return sizes | {name: given.get(name) or None for name in ("after", "before")}
 
 
 def create_kwargs(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """What an input says of a new thing, as the rules that make one take it."""
+    """Return the arguments of a rule that creates something."""
     return {"idempotency_key": kwargs.pop("idempotency_key", None), "values": kwargs}
 
 
 def update_kwargs(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """What an input says of a thing that there is, as the rules that change one take it."""
+    """Return the arguments of a rule that updates something."""
     return {"id": kwargs.pop("id"), "expected_version": kwargs.pop("expected_version", None), "changes": kwargs}
 
 

@@ -29,7 +29,7 @@ class ArticleSearchField(DeclaredField, compilable=True):
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
     def arguments(self) -> list[StrawberryArgument]:
-        """What is searched for, and where."""
+        """Return what is searched for, and where."""
         return self._built_arguments
 
     @cached_property
@@ -41,7 +41,7 @@ class ArticleSearchField(DeclaredField, compilable=True):
         return self.resolve(info, self.parse(kwargs))
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> PageRequest:
-        """The page that the arguments ask for."""
+        """Return the page that the arguments ask for."""
         request = self.parse(kwargs)
         if self.search_source.is_empty_search(request):
             raise NotCompilable
@@ -67,7 +67,7 @@ def article_search_field(
     resolve: Callable[[Any, PageRequest], Awaitable[Any]],
     description: str | None = None,
 ) -> Any:
-    """A page of what matches: the arguments that it takes, how they are read, and how it is answered by code."""
+    """Return a page of what matches: the arguments that it takes, how they are read, and how it is answered by code."""
     return with_attributes(
         ArticleSearchField(description=description),
         search_source=search_source,
@@ -78,5 +78,5 @@ def article_search_field(
 
 
 def match_field(name: str, resolve: Callable[[Any], Any]) -> Any:
-    """What the services say of a match, or of all that match, by its name; and how to read it from what was found."""
+    """Declare an attribute of search results by the services' name, and how it is read from a result."""
     return with_attributes(MatchField(), expression=name, resolve=resolve)

@@ -40,7 +40,7 @@ class Mutation(StrawberryField):
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
     def arguments(self) -> list[StrawberryArgument]:
-        """The one input, or none."""
+        """Return the one input, or none."""
         return self._input
 
     @cached_property
@@ -56,7 +56,7 @@ class Mutation(StrawberryField):
         ]
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> Any:
-        """The input, if there is one."""
+        """Return the input, if there is one."""
         return kwargs.get("input")
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Awaitable[Any]:  # noqa: ARG002  # Strawberry's signature
@@ -77,7 +77,7 @@ class MutationWithoutTransaction(Mutation):
 
 
 def mutation(returns: Any, row_update: MakeRowUpdate | None = None) -> Callable[[Handler], Mutation]:
-    """A mutation field from `async def name(session, actor, input: NameInput)`; `returns` is its union.
+    """Return a mutation field from `async def name(session, actor, input: NameInput)`; `returns` is its union.
 
     The function runs in one transaction, which is rolled back when it raises. Its docstring is the description. Where
     it may come down to an edit of the row that it returns, `row_update` gives that, and the compiler carries it out.
@@ -92,7 +92,7 @@ def mutation(returns: Any, row_update: MakeRowUpdate | None = None) -> Callable[
 
 
 def mutation_without_transaction(returns: Any) -> Callable[[Handler], Mutation]:
-    """A mutation field from `async def name(context, input: NameInput)`, which opens its own write units.
+    """Return a mutation field from `async def name(context, input: NameInput)`, which opens its own write units.
 
     For work around a password, since hashing takes long on purpose and no connection may wait for it; and for what
     changes who the rest of the operation runs as.

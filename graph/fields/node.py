@@ -86,7 +86,7 @@ class NodeField(DeclaredField, compilable=True):
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
     def arguments(self) -> list[StrawberryArgument]:
-        """Its id."""
+        """Return its id."""
         return [argument("id", strawberry.ID, "Global ID of the object to read.", required=True)]
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
@@ -94,7 +94,7 @@ class NodeField(DeclaredField, compilable=True):
         return _load_node(info, *self.parse_arguments(kwargs))
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> tuple[str, UUID]:
-        """The type and the id of the row."""
+        """Return the type and the id of the row."""
         return parse_global_id(kwargs["id"])
 
 
@@ -103,7 +103,7 @@ class NodesField(DeclaredField, compilable=True):
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
     def arguments(self) -> list[StrawberryArgument]:
-        """Their ids."""
+        """Return their ids."""
         return [
             argument(
                 "ids", list[strawberry.ID], f"Global IDs of the objects to read, at most {MAX_NODE_IDS}.", required=True
@@ -115,14 +115,14 @@ class NodesField(DeclaredField, compilable=True):
         return asyncio.gather(*(_load_node(info, *each) for each in self.parse_arguments(kwargs)))
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> list[tuple[str, UUID]]:
-        """The types and the ids of the rows."""
+        """Return the types and the ids of the rows."""
         if len(kwargs["ids"]) > MAX_NODE_IDS:
             raise InvalidInput.of("ids", f"At most {MAX_NODE_IDS} ids can be asked for at once.")
         return [parse_global_id(text) for text in kwargs["ids"]]
 
 
 def parse_global_id(text: str) -> tuple[str, UUID]:
-    """The type and the row that an id names.
+    """Return the type and the row that an id names.
 
     Raises:
         InvalidInput: it is not an id, or names no type that has any.
@@ -138,7 +138,7 @@ def _load_node(info: Any, type_name: str, row_id: UUID) -> Any:
 
 
 def node_field() -> Any:
-    """One thing of any type."""
+    """Return one thing of any type."""
     return NodeField()
 
 

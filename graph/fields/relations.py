@@ -44,7 +44,7 @@ class ByIdField(DeclaredField, compilable=True):
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
     def arguments(self) -> list[StrawberryArgument]:
-        """Its id."""
+        """Return its id."""
         return [argument("id", strawberry.ID, f"Global ID of the {self.target.name} to read.", required=True)]
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
@@ -52,7 +52,7 @@ class ByIdField(DeclaredField, compilable=True):
         return info.context.loaders.one(self.target.collection, "id", ByIdField.parse_arguments(self, kwargs))
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> UUID:
-        """The id of the row."""
+        """Return the id of the row."""
         return from_global_id(kwargs["id"], self.target.name)
 
 
@@ -66,17 +66,17 @@ class ConnectionField(DeclaredField, compilable=True):
 
     @property
     def collection(self) -> Collection:
-        """What is listed; unless it is said `base_collection` what, all that there is of the type."""
+        """Return what is listed; unless it is said `base_collection` what, all that there is of the type."""
         return self.base_collection or self.target.collection
 
     @cached_property
     def list_name(self) -> str:
-        """The list's name, which its cursors are bound to."""
+        """Return the list's name, which its cursors are bound to."""
         return f"{getattr(self.origin, '__name__', '')}.{self.python_name}"
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
     def arguments(self) -> list[StrawberryArgument]:
-        """How to page, filter and sort."""
+        """Return how to page, filter and sort."""
         return self._list_arguments
 
     @cached_property
@@ -93,7 +93,7 @@ class ConnectionField(DeclaredField, compilable=True):
         return arguments
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> PageRequest:
-        """The page that the arguments ask for."""
+        """Return the page that the arguments ask for."""
         order = kwargs.get("order_by") or None
         wanted = kwargs.get("filter") or None
         return PageRequest.of(
@@ -156,22 +156,22 @@ def page_arguments() -> list[StrawberryArgument]:
 
 
 def to_one(name: str, key: str = "id") -> Any:
-    """The row of the annotated type whose `key` is in this type's column `name`."""
+    """Return the row of the annotated type whose `key` is in this type's column `name`."""
     return with_attributes(ToOne(), column=name, key=key)
 
 
 def to_many(name: str, key: str = "id") -> Any:
-    """The rows of the annotated type whose column `name` holds this type's `key`."""
+    """Return the rows of the annotated type whose column `name` holds this type's `key`."""
     return with_attributes(ToMany(), column=name, key=key)
 
 
 def by_id() -> Any:
-    """One thing of the annotated type, by its id."""
+    """Return one thing of the annotated type, by its id."""
     return ByIdField()
 
 
 def connection(collection: Collection | None = None, *, filter: type | None = None, order: type | None = None) -> Any:
-    """A Relay connection over everything of the annotated type, filtered and sorted as the type says.
+    """Return a Relay connection over everything of the annotated type, filtered and sorted as the type says.
 
     Or over a collection of rows of that type, with a filter and an order of its own.
     """

@@ -21,31 +21,31 @@ HIDDEN_COLUMNS = {"id", "tenant_id", "version", "updated_at"}
 
 
 def row_global_id(entry: models.AuditEntry) -> str:
-    """The id of the row that an entry is about, as its type writes it, or after its table if it has no type."""
+    """Return the id of the row that an entry is about, as its type writes it, or after its table if it has no type."""
     return to_global_id(_type_name_of(entry.table_name) or entry.table_name, entry.row_id)
 
 
 def changed_fields(info: Any, entry: models.AuditEntry) -> list[str]:
-    """The names of the fields that an entry changed."""
+    """Return the names of the fields that an entry changed."""
     fields = fields_by_column(info.schema, entry.table_name)
     return [api_name(name, fields) for name in changed_columns(entry)]
 
 
 def changed_columns(entry: models.AuditEntry) -> Iterator[str]:
-    """The columns that an entry changed, without those that are no news."""
+    """Return the columns that an entry changed, without those that are no news."""
     values = {**(entry.old_values or {}), **(entry.new_values or {})}
     return (name for name in values if name not in HIDDEN_COLUMNS)
 
 
 def api_name(name: str, fields: dict[str, DeclaredField]) -> str:
-    """The name of a column in the schema, as far as its type shows it."""
+    """Return the name of a column in the schema, as far as its type shows it."""
     field = fields.get(name)
     return to_camel_case(field.python_name if isinstance(field, Column) else name)
 
 
 @cache
 def fields_by_column(schema: Any, table: str) -> dict[str, DeclaredField]:
-    """The declared fields of a table's type, by their columns."""
+    """Return the declared fields of a table's type, by their columns."""
     type_ = schema.get_type_by_name(_type_name_of(table) or "")
     if not isinstance(type_, StrawberryObjectDefinition):
         return {}
@@ -55,5 +55,5 @@ def fields_by_column(schema: Any, table: str) -> dict[str, DeclaredField]:
 
 @cache
 def _type_name_of(table: str) -> str | None:
-    """The type whose rows a table holds."""
+    """Return the type whose rows a table holds."""
     return next((d.name for d in NODE_TYPES.values() if table_of(d.collection.model).name == table), None)

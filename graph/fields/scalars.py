@@ -115,7 +115,7 @@ SCALARS: dict[object, ScalarDefinition] = {
 
 
 def to_global_id(type_name: str, row_id: UUID) -> str:
-    """A thing's id in the whole schema: its type, a colon, its UUID.
+    """Return a thing's id in the whole schema: its type, a colon, its UUID.
 
     Readable on purpose: it costs nothing to make in SQL, and a person can tell from a log what it names. Clients
     should still treat it as opaque.
@@ -124,7 +124,7 @@ def to_global_id(type_name: str, row_id: UUID) -> str:
 
 
 def decode_global_id(text: str) -> tuple[str, UUID]:
-    """The type and the UUID that an id names.
+    """Return the type and the UUID that an id names.
 
     Raises:
         InvalidInput: it is not an id.
@@ -139,7 +139,7 @@ def decode_global_id(text: str) -> tuple[str, UUID]:
 
 
 def from_global_id(text: str, type_name: str, path: str = "id") -> UUID:
-    """The UUID in an id of a certain type.
+    """Return the UUID in an id of a certain type.
 
     Raises:
         InvalidInput: it is not an id, or one of another type; `path` says where it stood.

@@ -67,20 +67,20 @@ class OneTimeSecret(DeclaredField, compilable=True):
 
 
 def viewer_reference(attribute: str) -> Any:
-    """The thing of the annotated type whose id is in the actor's identity."""
+    """Return the thing of the annotated type whose id is in the actor's identity."""
     return with_attributes(ViewerReference(), attribute=attribute)
 
 
 def viewer_attribute(attribute: str) -> Any:
-    """What the actor's identity says under this name."""
+    """Return what the actor's identity says under this name."""
     return with_attributes(ViewerAttribute(), attribute=attribute)
 
 
 def equals_viewer(name: str, attribute: str) -> Any:
-    """Whether this type's column `name` holds what the actor's identity says."""
+    """Return whether this type's column `name` holds what the actor's identity says."""
     return with_attributes(EqualsViewer(), column=name, attribute=attribute)
 
 
 def one_time_secret() -> Any:
-    """The secret that this operation made for the row."""
+    """Return the secret that this operation made for the row."""
     return OneTimeSecret()

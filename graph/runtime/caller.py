@@ -21,7 +21,7 @@ class Caller:
 
     @property
     def identity(self) -> Identity:
-        """The identity of the actor."""
+        """Return the identity of the actor."""
         return self.actor.identity
 
     def reject_invalid_token(self) -> None:

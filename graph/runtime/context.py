@@ -79,7 +79,7 @@ class Context(BaseContext):
 
     @property
     def actor(self) -> Actor:
-        """Who asks."""
+        """Return who asks."""
         return self.caller.actor
 
     @property
@@ -89,7 +89,7 @@ class Context(BaseContext):
 
     @property
     def loaders(self) -> Loaders:
-        """What its fields load together."""
+        """Return what its fields load together."""
         return self.reader.loaders
 
     async def read(self) -> ReadSession:

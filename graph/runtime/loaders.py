@@ -64,7 +64,7 @@ class Loaders:
         self._loaders: dict[Hashable, AnnouncingLoader] = {}
 
     def one(self, collection: Collection, key: str, value: UUID) -> Awaitable[Any]:
-        """The row whose column `key` has this value, or None."""
+        """Load the row whose column `key` has this value, or None."""
         return self._load(
             ("one", collection, key),
             value,
@@ -72,7 +72,7 @@ class Loaders:
         )
 
     def expression(self, collection: Collection, name: str, row_id: UUID) -> Awaitable[Any]:
-        """What a named expression gives for one row."""
+        """Compute a named expression for one row."""
         return self._load(
             ("expression", collection, name),
             row_id,
@@ -80,7 +80,7 @@ class Loaders:
         )
 
     def related_page(self, collection: Collection, request: PageRequest, key: str, parent: UUID) -> Awaitable[Page]:
-        """A page of the rows whose column `key` holds the parent's id."""
+        """Load a page of the rows whose column `key` holds the parent's id."""
         return self._load(
             ("related", collection, request, key),
             parent,
@@ -88,7 +88,7 @@ class Loaders:
         )
 
     def related_count(self, collection: Collection, request: PageRequest, key: str, parent: UUID) -> Awaitable[int]:
-        """How many rows the list under one parent has."""
+        """Count the rows of the list under one parent."""
         return self._load(
             ("counts", collection, request, key),
             parent,
@@ -96,11 +96,11 @@ class Loaders:
         )
 
     async def page(self, collection: Collection, request: PageRequest) -> Page:
-        """A page of a whole collection."""
+        """Load a page of a whole collection."""
         return await loading.load_page(await self._read(), self._actor, collection, request)
 
     async def count(self, collection: Collection, request: PageRequest) -> int:
-        """How many rows a whole collection has."""
+        """Count the rows of a whole collection."""
         return await loading.count_rows(await self._read(), self._actor, collection, request)
 
     def _load(self, key: Hashable, value: UUID, load_batch: LoadBatch) -> Awaitable[Any]:

@@ -30,7 +30,7 @@ class SegmentedLRU(Generic[Key, Value]):
         return len(self._probation) + len(self._protected)
 
     def get(self, key: Key) -> Value | None:
-        """What is kept under a key; None if nothing is."""
+        """Return what is kept under a key; None if nothing is."""
         found = self._protected.get(key)
         if found is not None:
             self._protected.move_to_end(key)

@@ -35,7 +35,7 @@ class Reader:
 
     @property
     def loaders(self) -> Loaders:
-        """What the fields load together."""
+        """Return what the fields load together."""
         if self._loaders is None:
             read_session = self._current
 
@@ -95,7 +95,7 @@ class LazyReadSession:
         self.expected_batches += 1
 
     async def open(self) -> ReadSession:
-        """Its session; when it cannot be opened, every field learns the same.
+        """Return its session; when it cannot be opened, every field learns the same.
 
         Raises:
             NotLive, Overloaded, Unreachable, Retry.

@@ -91,7 +91,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self, identity: Identity, *, replayed: int = 0) -> AsyncIterator[ReadSession]:
-        """One consistent, read-only picture of the database, entered as `identity`.
+        """Open a read-only snapshot, entered as `identity`.
 
         Of a replica it shows at least what the primary had committed when its log ended at `replayed`.
 
@@ -105,7 +105,7 @@ class Database:
 
     @asynccontextmanager
     async def write(self, identity: Identity) -> AsyncIterator[WriteSession]:
-        """One transaction, entered as `identity`; committed at the end, rolled back when anything is raised.
+        """Open a transaction, entered as `identity`; committed at the end, rolled back when anything is raised.
 
         Raises:
             NotLive, Overloaded, Retry, Unreachable.
@@ -117,20 +117,20 @@ class Database:
 
     @asynccontextmanager
     async def operator_transaction(self, tenant_id: UUID) -> AsyncIterator[WriteSession]:
-        """One transaction of the operator's, inside one tenant's walls and in nobody's name."""
+        """Open an operator's transaction within one tenant, without a user."""
         async with self._operator_session(tenant_id, "READ COMMITTED", read_only=False) as session:
             yield WriteSession(ReadSession(session))
 
     @asynccontextmanager
     async def operator_snapshot(self, tenant_id: UUID) -> AsyncIterator[ReadSession]:
-        """One read-only picture of the operator's, inside one tenant's walls and in nobody's name."""
+        """Open an operator's read-only snapshot of one tenant, without a user."""
         async with self._operator_session(tenant_id, "REPEATABLE READ", read_only=True) as session:
             yield ReadSession(session)
 
     async def fetch_value(
         self, statement: str, values: Sequence[Any], *, prepare: bool = True, replayed: int = 0
     ) -> str:
-        """The one text of a statement that enters by itself, outside any other transaction.
+        """Return the one text of a statement that enters by itself, outside any other transaction.
 
         Its first parameters are those of `atrium_enter`; it yields no row where that does not.
 
@@ -172,7 +172,7 @@ class Database:
         return lsn
 
     async def current_lsn(self) -> int:
-        """Where the log of this primary ends: all that was committed before lies before it.
+        """Return the end of this primary's log: all that was committed before lies before it.
 
         Raises:
             Overloaded, Unreachable.
@@ -181,7 +181,7 @@ class Database:
         return lsn
 
     async def ping(self) -> None:
-        """One round trip, outside any tenant.
+        """Make one round trip, outside any tenant.
 
         Raises:
             Overloaded, Unreachable.
@@ -191,16 +191,16 @@ class Database:
 
     @property
     def in_use(self) -> int:
-        """How many units run."""
+        """Return how many transactions run."""
         return self._limiter.in_use
 
     @property
     def is_full(self) -> bool:
-        """Whether a unit would have to wait for a connection."""
+        """Return whether a unit would have to wait for a connection."""
         return self._limiter.is_full
 
     def abort(self) -> None:
-        """Break off whatever runs: for a server that no longer answers, of which nobody should await an answer."""
+        """Terminate all connections: for a server that no longer answers."""
         for driver in list(self._drivers):
             driver.terminate()
 

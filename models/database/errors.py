@@ -55,13 +55,13 @@ class StatementRejected(Exception):
 
 
 def is_connection_lost(code: str | None) -> bool:
-    """Whether an error of this code (SQLSTATE) says that the connection is lost, or its server shuts down."""
+    """Return whether an error of this code (SQLSTATE) says that the connection is lost, or its server shuts down."""
     return (code or "").startswith(CONNECTION_SQLSTATES)
 
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Errors by what they mean to whoever waits for the database; others pass as they are."""
+    """Translate driver errors that have a meaning for the caller; others pass unchanged."""
     try:
         yield
     except DBAPIError as error:

@@ -26,7 +26,7 @@ class Identity:
     """The key of a machine that asks, in the name of the person who made it; there is no session then."""
 
     def without_user(self) -> "Identity":
-        """Where it asks from, without who."""
+        """Return where the request comes from, without the user."""
         return Identity(request_id=self.request_id, ip=self.ip, user_agent=self.user_agent)
 
 
@@ -56,7 +56,7 @@ enter_arguments: Callable[[Identity], tuple[Any, ...]] = attrgetter(*ENTER_PARAM
 
 
 def read_enter_arguments(identity: Identity) -> tuple[Any, ...]:
-    """The same of who only reads: without what the audit log alone is told."""
+    """Return the arguments of `atrium_enter` for a reader: without those that only the audit log needs."""
     return (
         identity.tenant_id,
         identity.user_id,

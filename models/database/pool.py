@@ -55,11 +55,11 @@ class ConnectionLimiter:
 
     @property
     def is_full(self) -> bool:
-        """Whether one more would have to wait."""
+        """Return whether one more would have to wait."""
         return self._free.locked()
 
     async def __aenter__(self) -> None:
-        """Let one in.
+        """Wait for a free place.
 
         Raises:
             Overloaded: none left in time.
@@ -75,13 +75,13 @@ class ConnectionLimiter:
         self.in_use += 1
 
     async def __aexit__(self, *_failure: object) -> None:
-        """It leaves."""
+        """Free the place."""
         self.in_use -= 1
         self._free.release()
 
 
 async def connect_dedicated(url: URL, name: str) -> asyncpg.Connection:
-    """A connection of no pool, for what a process does all the time; `name` is what the server's lists call it.
+    """Open a connection outside the pool for a background task; `name` is its application name.
 
     Raises:
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError: whatever the driver says.
@@ -91,7 +91,7 @@ async def connect_dedicated(url: URL, name: str) -> asyncpg.Connection:
 
 
 async def run_fetch(connection: AsyncConnection, statement: str, *values: Any) -> Any:
-    """The one value of a statement that needs no transaction, by the driver itself, which costs half as much.
+    """Return the one value of a statement without a transaction, by the driver itself, at half the cost.
 
     Raises:
         Unreachable.
@@ -121,13 +121,13 @@ class AutocommitConnection:
 
     @classmethod
     async def of(cls, connection: AsyncConnection) -> "AutocommitConnection":
-        """A connection of the pool's, outside any transaction."""
+        """Return a connection of the pool in autocommit mode."""
         raw = await connection.get_raw_connection()
         opened = raw.info.setdefault("opened", time.monotonic())
         return cls(connection, raw.driver_connection, opened)
 
     async def fetch_value(self, statement: str, values: Sequence[Any], *, prepare: bool) -> Any:
-        """The one value of a statement; unless it is to be kept, the server forgets it at once.
+        """Return the one value of a statement; the server keeps its plan only with `prepare`.
 
         Raises:
             Broken, Retry, Unfit, Unreadable: the connection is good for more after the last two alone.
@@ -154,7 +154,7 @@ class AutocommitConnection:
         await self.connection.close()
 
     async def is_alive(self) -> bool:
-        """Whether it answers; a statement that was broken off has ended then."""
+        """Return whether it answers; a statement that was broken off has ended then."""
         try:
             async with asyncio.timeout(CANCEL_GRACE_SECONDS):
                 await self.driver.fetchval("SELECT 1")
@@ -175,7 +175,7 @@ class ConnectionStack:
         return iter(self._connections)
 
     async def take(self) -> AutocommitConnection | None:
-        """One that is there, if there is any."""
+        """Return an idle connection, if there is one."""
         while self._connections:
             connection, now = self._connections.pop(), time.monotonic()
             is_old = now - connection.opened > self._recycle or connection.driver.is_closed()
@@ -214,14 +214,14 @@ async def require_replayed(connection: AsyncConnection, min_lsn: int) -> None:
 
 
 def note_idle(connection: Any, record: Any) -> None:
-    """Remember since when a connection is idle; one whose transaction could not be ended is given up."""
+    """Record since when a connection is idle; discard one whose transaction could not be ended."""
     record.info["idle_since"] = time.monotonic()
     if connection is not None and connection.driver_connection.is_in_transaction():
         record.invalidate()  # its transaction could not be ended, and must meet nobody else
 
 
 def ping_if_idle(connection: Any, record: Any, _proxy: Any) -> None:
-    """Look whether a connection that was idle for a while is still there, before anybody gets it."""
+    """Ping a connection that was idle for a while, before it is handed out."""
     idle_since = record.info.get("idle_since")
     if idle_since is None or time.monotonic() - idle_since < IDLE_BEFORE_PING:
         return

@@ -111,13 +111,13 @@ class ReadRouter:
 
     @property
     def replica_lost(self) -> bool:
-        """Whether the replica that answered failed on the way, so that nothing that it said may be kept."""
+        """Return whether the replica that answered failed on the way, so that nothing that it said may be kept."""
         on_replica = self.routed_to is not None and self.routed_to.server != PRIMARY
         return on_replica and self._read is not None and self._read.failed
 
     @asynccontextmanager
     async def read(self, identity: Identity) -> AsyncIterator[ReadSession]:
-        """One consistent, read-only picture, entered as `identity`, of a node that shows what the reader must see.
+        """Open a read-only snapshot on a server that is recent enough for the reader.
 
         Raises:
             NotLive, Overloaded, Unreachable.
@@ -133,7 +133,7 @@ class ReadRouter:
 
     @asynccontextmanager
     async def write(self, identity: Identity) -> AsyncIterator[WriteSession]:
-        """One transaction on the primary, entered as `identity`; what is read from now on is read there too.
+        """Open a transaction on the primary; later reads go there too.
 
         The position behind it is told whatever becomes of it, since a refusal also speaks of what others wrote.
 
@@ -164,7 +164,7 @@ class ReadRouter:
     async def fetch_value(
         self, identity: Identity, statement: str, values: Sequence[Any], *, prepare: bool = True
     ) -> str:
-        """The one text of a statement that enters by itself, from a node that shows what the reader must see.
+        """Return the one text of a statement that enters by itself, from a server that is recent enough.
 
         Raises:
             NotLive, Overloaded, Retry, Unreachable, Unreadable.
@@ -183,7 +183,7 @@ class ReadRouter:
         return text
 
     async def execute_update(self, statement: str, values: Sequence[Any], *, prepare: bool = True) -> str:
-        """The one text of a statement that enters by itself and changes something, on the primary.
+        """Return the one text of a statement that enters by itself and writes, on the primary.
 
         Raises:
             NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable: it changed nothing, unless it was `Broken`.
@@ -206,7 +206,7 @@ class ReadRouter:
         return await self._route(identity, enter)
 
     async def _route(self, identity: Identity, use: ServerUse[Result]) -> tuple[Result, RoutedTo]:
-        """What a node gave that shows what the reader must see, and which one it was."""
+        """Return the result of a server that is recent enough, and which server it was."""
         reason = self.primary_reason or self.operation_kind_reason or self._freshness.primary_reason
         if reason is None:
             found = await self._try_replicas(identity, use)
@@ -218,7 +218,7 @@ class ReadRouter:
     async def _try_replicas(
         self, identity: Identity, use: ServerUse[Result]
     ) -> tuple[Result, RoutedTo] | RoutingReason:
-        """What a replica gave, or why none did."""
+        """Return the result of a replica, or the reason why none gave one."""
         min_lsn, refusal = self.servers.min_lsn, RoutingReason.NO_REPLICA
         asking = identity.session_id or identity.api_key_id
         replicas = self.servers.healthy_replicas(asking.int if asking else 0)

@@ -77,7 +77,7 @@ class DatabaseSession(AsyncSession):
                 await asyncio.wait([statement])
 
     def begin_nested(self) -> Any:
-        """A savepoint, which what is done within is rolled back to when it fails."""
+        """Open a savepoint, which is rolled back when its block fails."""
         return self._connection.begin_nested()
 
     async def _run(self, statement: Any, params: Any) -> Any:

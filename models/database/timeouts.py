@@ -25,7 +25,7 @@ class SharedTimeout:
         self._timer: asyncio.TimerHandle | None = None
 
     def scope(self) -> "TimeoutScope":
-        """A stay within the limit, for the task that enters it."""
+        """Return a scope with this time limit, for the task that enters it."""
         return TimeoutScope(self)
 
     def add(self, scope: "TimeoutScope", loop: asyncio.AbstractEventLoop) -> None:
@@ -78,7 +78,7 @@ class TimeoutScope:
         self._limit.remove(self)
 
     def expire(self) -> None:
-        """Break the task off."""
+        """Cancel the task."""
         self.has_expired = True
         self._task.cancel()
 

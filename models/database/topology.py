@@ -95,7 +95,7 @@ class Replica(DatabaseServer):
     _previous = (0.0, 0)  # when it last answered, and how far it was then
 
     def update_health(self, primary: DatabaseServer, min_lsn: int | None) -> None:
-        """Decide whether it is used, by what was last seen of it and of the primary.
+        """Decide whether the replica is used, by its last status and the primary's.
 
         `min_lsn` is what it must have replayed to be recent enough; None when that is not known.
         """
@@ -123,7 +123,7 @@ class Replica(DatabaseServer):
 
 
 def unhealthy_reason(status: ServerStatus | None, primary: ServerStatus | None, min_lsn: int | None) -> str | None:
-    """Why a node in this state is no replica to read from; None if it is one.
+    """Return why a server cannot be read from as a replica; None if it can.
 
     The same system identifier means the same initdb, and a copy that went its own way has a newer timeline. The same
     role by the same name has the same walls, since roles are the cluster's.
@@ -144,7 +144,7 @@ def unhealthy_reason(status: ServerStatus | None, primary: ServerStatus | None, 
 
 
 def backoff(interval: float, failures: int) -> float:
-    """Seconds until a replica is looked at again: twice as long after every time that it did not answer."""
+    """Return the seconds until a replica is probed again: doubled after each failure."""
     return min(interval * 2.0 ** min(failures, 30), max(interval, MAX_BACKOFF))
 
 
@@ -179,7 +179,7 @@ class ServerGroup:
 
     @property
     def min_lsn(self) -> int | None:
-        """What a replica must have replayed to be no further behind than allowed; None when that is not known."""
+        """Return the position that a replica must have replayed to lag no more than allowed; None if unknown."""
         horizon = time.monotonic() - self._max_lag
         if not self._lsn_history or self._lsn_history[-1][0] < horizon:
             return None
@@ -188,7 +188,7 @@ class ServerGroup:
         return self._lsn_history[0][1]
 
     def healthy_replicas(self, preferred: int = 0) -> list[Replica]:
-        """The replicas in use, beginning with the preferred one; a reader who stays with one sees no step back."""
+        """Return the replicas in use, beginning with the preferred one, so that a reader sees no step back."""
         first = preferred % max(1, len(self.replicas))
         return [each for each in self.replicas[first:] + self.replicas[:first] if each.unhealthy_reason is None]
 
@@ -210,7 +210,7 @@ class ServerGroup:
             await replica.database.close()
 
     async def probe_all(self) -> None:
-        """Look at every node, once."""
+        """Probe every server once."""
         await self._probe_primary()
         await asyncio.gather(*map(self._probe_replica, self.replicas))
 

@@ -52,7 +52,7 @@ class Segment(NamedTuple):
 
 
 def highlight(config: Any, text: Any, query: Any, *, whole: bool) -> ColumnElement[str]:
-    """A text with its matches marked, whole, or the part of it that matches best."""
+    """Return a text with its matches highlighted: the whole text, or the part that matches best."""
     found: ColumnElement[str] = func.ts_headline(
         config, func.translate(text, *CLEAN), query, HEADLINE_WHOLE if whole else HEADLINE_SNIPPET, type_=Text()
     )
@@ -60,7 +60,7 @@ def highlight(config: Any, text: Any, query: Any, *, whole: bool) -> ColumnEleme
 
 
 def truncate(text: ColumnElement[str], *sources: FromClause) -> ColumnElement[str]:
-    """A text's first fifty words, which spaces of any kind stand between; `sources` is what the text is read from.
+    """Return the first fifty words of a text, separated by spaces of any kind; `sources` is what it is read from.
 
     To count words takes longer than to mark them. So spaces are counted where there are none but the usual ones.
     """
@@ -78,7 +78,7 @@ def truncate(text: ColumnElement[str], *sources: FromClause) -> ColumnElement[st
 
 
 def select_segments(text: ColumnElement[str]) -> Select[Any]:
-    """The pieces of a marked text: `text`, `match`, and their `place`. Marks alternate, so every second one matches."""
+    """Select the segments of a highlighted text: `text`, `match`, `place`. Every second one is a match."""
     parts = func.string_to_array(func.translate(text, f"{STOP}{BRACKET}", f"{START}<"), START)
     each = func.unnest(parts).table_valued(column("text", Text()), with_ordinality="place", name="piece")
     each = each.render_derived(name="piece")
@@ -87,6 +87,6 @@ def select_segments(text: ColumnElement[str]) -> Select[Any]:
 
 
 def parse_segments(text: str) -> list[Segment]:
-    """The same pieces of a marked text that was read."""
+    """Parse the segments of a highlighted text that was read."""
     found = [(match or rest, bool(match)) for match, rest in _SEGMENT.findall(text)]
     return [Segment(piece.replace(BRACKET, "<"), match) for piece, match in found]

@@ -41,7 +41,7 @@ MAX_CONTENT_LENGTH = 100_000
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """What is published, and the actor's own drafts; everything for who publishes."""
+    """Return published articles and the actor's own drafts; all articles for who may publish."""
     require_permission(permissions, Permission.ARTICLES_READ)
     return select(*table_of(Article).c).where(
         col(Article.tenant_id) == TENANT_ID, *visible_conditions(permissions, table_of(Article).c)
@@ -49,7 +49,7 @@ def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
 
 
 def visible_conditions(permissions: AbstractSet[Permission], columns: Any) -> list[ColumnElement[bool]]:
-    """Which of the tenant's articles are visible, over the columns of the table or of the view that is searched."""
+    """Return the conditions for visible articles, over the columns of the table or of the search view."""
     require_permission(permissions, Permission.ARTICLES_READ)
     if Permission.ARTICLES_PUBLISH in permissions:
         return []
@@ -57,7 +57,7 @@ def visible_conditions(permissions: AbstractSet[Permission], columns: Any) -> li
 
 
 def history_filter(permissions: AbstractSet[Permission], article: Any, entry: Any) -> ColumnElement[bool]:
-    """Of what others wrote, only what became of it since it was last published: before, it was a draft."""
+    """Return the condition for visible history entries: of others' articles, those since the last publication."""
     if Permission.ARTICLES_PUBLISH in permissions:
         return true()
     earlier = table_of(AuditEntry).alias("publication")
@@ -73,7 +73,7 @@ def history_filter(permissions: AbstractSet[Permission], article: Any, entry: An
 
 
 def article_filters(columns: Any) -> dict[str, ColumnElement[bool]]:
-    """What articles are filtered by, over the columns of the table or of the view that is searched."""
+    """Return the filters of articles, over the columns of the table or of the search view."""
     return {
         "status": columns.status == bindparam("status", type_=Text()),
         "language": columns.language == bindparam("language", type_=Text()),
@@ -203,7 +203,7 @@ async def import_all(
 
 
 def article_columns(validator: Validator, changes: ArticleChanges) -> dict[str, Any]:
-    """A whole new article as columns, all of them."""
+    """Return all column values of a new article."""
     return {
         "title": validator.check_text("title", changes.get("title", ""), min_length=1, max_length=MAX_TITLE_LENGTH),
         "content": validator.check_text("content", changes.get("content", ""), max_length=MAX_CONTENT_LENGTH),
@@ -226,13 +226,13 @@ def _validate_changes(changes: ArticleChanges) -> dict[str, Any]:
 
 
 def _required_permission(changes: ArticleChanges) -> Permission:
-    """What it takes to write this."""
+    """Return the permission that these changes require."""
     published = changes.get("status") == ArticleStatus.PUBLISHED
     return Permission.ARTICLES_PUBLISH if published else Permission.ARTICLES_WRITE
 
 
 def _own_draft_condition(actor: Actor) -> ColumnElement[bool] | None:
-    """What must hold for an article that the actor writes."""
+    """Return the condition for an article that the actor wrote."""
     if Permission.ARTICLES_PUBLISH in actor.permissions:
         return None
     return and_(col(Article.author_id) == actor.identity.user_id, col(Article.status) == ArticleStatus.DRAFT)

@@ -151,7 +151,7 @@ def parse_request(query: str, filters: Mapping[str, Any], **paging: Any) -> Page
 
 
 async def search(session: ReadSession, actor: Actor, *, request: PageRequest) -> SearchResult:
-    """One page of the articles that match, the best or the newest first.
+    """Return one page of the articles that match, by relevance or by age.
 
     Where nothing matches, words that no article holds are taken for the most similar one that some article does, and
     that is searched instead.
@@ -172,7 +172,7 @@ async def search(session: ReadSession, actor: Actor, *, request: PageRequest) ->
 async def load_highlights(
     session: ReadSession, actor: Actor, *, query: str, ids: Sequence[UUID]
 ) -> dict[UUID, Highlight]:
-    """Where these articles match a query: the title whole, and of the content a snippet of 50 words at most."""
+    """Return where these articles match a query: the whole title, and a snippet of at most 50 words."""
     actor.require(Permission.ARTICLES_READ)
     statement = _highlight_statement(frozenset(actor.permissions))
     result = await session.exec(statement, params={**bind_values(actor), "ids": list(ids), "query": query})
@@ -180,7 +180,7 @@ async def load_highlights(
 
 
 async def load_facets(session: ReadSession, actor: Actor, *, request: PageRequest) -> Facets:
-    """How many of all that was found are in which language, by whom, and of which month."""
+    """Return how many matching articles there are by language, author and month."""
     actor.require(Permission.ARTICLES_READ)
     if not query_text(request):
         return Facets([], [], [])
@@ -206,7 +206,7 @@ async def load_facets(session: ReadSession, actor: Actor, *, request: PageReques
 
 
 async def suggest(session: ReadSession, actor: Actor, *, prefix: str, first: int = 10) -> list[Row]:
-    """The articles whose titles begin with this, in any case, by title; none when it is blank.
+    """Return articles whose titles start with a prefix, in any case, by title; none for a blank prefix.
 
     Raises:
         InvalidInput: a prefix of more than 200 characters or of what no text can hold, or `first` not from 1 to 20.
@@ -238,7 +238,7 @@ async def _run_search(session: ReadSession, actor: Actor, request: PageRequest) 
 
 @lru_cache(maxsize=256)  # it takes as long to put together as PostgreSQL takes to answer a small one
 def page_statement(actor: Actor, request: PageRequest) -> Select[Any]:
-    """A page of articles with their cursors and ranks, each beside the number of all that was found.
+    """Return the statement for a page of articles with cursors and ranks, and the total number of matches.
 
     It depends on what the actor may do and on the shape of the request, and on no value.
     """
@@ -257,7 +257,7 @@ def page_statement(actor: Actor, request: PageRequest) -> Select[Any]:
 
 
 def _match_and_page_ctes(permissions: AbstractSet[Permission], request: PageRequest, limit: Any) -> tuple[CTE, CTE]:
-    """All that matches, and the page of that.
+    """Return the CTEs of all matches and of the page.
 
     The page is planned for the longest one, since a plan may not know the limit.
     """
@@ -275,7 +275,7 @@ def _page_rows(permissions: AbstractSet[Permission]) -> Select[Any]:
 
 
 def _highlight_expressions(query: ColumnElement[Any]) -> dict[str, ColumnElement[str]]:
-    """Where an article matches a query in its language."""
+    """Return the expressions that highlight an article's matches in its own language."""
     config = func.atrium_text_config(col(Article.language))
     title = highlight(config, col(Article.title), query, whole=True)
     snippet = highlight(config, col(Article.content), query, whole=False)
@@ -284,7 +284,7 @@ def _highlight_expressions(query: ColumnElement[Any]) -> dict[str, ColumnElement
 
 @lru_cache(maxsize=16)
 def _highlight_statement(permissions: frozenset[Permission]) -> Select[Any]:
-    """The marked titles and snippets of the articles in the bind `ids`, over the bind `query`."""
+    """Return the statement for the highlighted titles and snippets of the articles in the bind `ids`."""
     marks: Sequence[Any] = [*_highlight_expressions(query_in_language(col(Article.language))).values()]
     rows = visible(permissions)
     statement = rows.with_only_columns(col(Article.id), *marks, maintain_column_froms=True)
@@ -292,7 +292,7 @@ def _highlight_statement(permissions: frozenset[Permission]) -> Select[Any]:
 
 
 def _matches_cte(permissions: AbstractSet[Permission], request: PageRequest, *columns: Any) -> CTE:
-    """Everything that matches and is visible.
+    """Return the CTE of all visible matches.
 
     Its inner part keeps its OFFSET, which has it run once for each language, with the query of that language looked
     up in the index; the planner would else be free to read all articles and to compare each with every query.
@@ -307,19 +307,19 @@ def _matches_cte(permissions: AbstractSet[Permission], request: PageRequest, *co
 
 
 def query_text(request: PageRequest) -> str:
-    """What a request searches for."""
+    """Return the text that a request searches for."""
     return str(dict(request.filters)["query"])
 
 
 def _without_values(request: PageRequest) -> PageRequest:
-    """A request without its values."""
+    """Return a request without its values."""
     names = tuple((name, None) for name, _ in request.filters)
     cursor = None if request.cursor is None else ("", UUID(int=0))
     return replace(request, limit=0, filters=names, cursor=cursor, fingerprint="")
 
 
 def _with_query(request: PageRequest, query: str) -> PageRequest:
-    """The same request for something else; cursors stay those of what was asked first."""
+    """Return the same request with another query; its cursors stay those of the first query."""
     return replace(request, filters=tuple(sorted({**dict(request.filters), "query": query}.items())))
 
 
@@ -329,7 +329,7 @@ def _month_expression(moment: ColumnElement[Any]) -> ColumnElement[str]:
 
 
 def _facet(name: str, value: ColumnElement[Any], *, newest_first: bool = False) -> Select[Any]:
-    """How many of all that was found have each value, in the order of `load_facets`."""
+    """Return how many matches have each value, in the order of `load_facets`."""
     count = func.count().label("count")
     text = cast(value, Text()).collate("C")
     order: list[Any] = [text.desc()] if newest_first else [func.count().desc(), text]

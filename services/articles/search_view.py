@@ -24,7 +24,7 @@ SEARCH_VIEW = table(
 
 
 def query_in_language(language: Any) -> ColumnElement[Any]:
-    """The bind `query` as a query in this language: words, "phrases", `or`, and `-` before what must not be there."""
+    """Return the bind `query` as a tsquery in a language: words, phrases, `or`, and `-` for exclusion."""
     query: ColumnElement[Any] = func.websearch_to_tsquery(
         func.atrium_text_config(language), bindparam("query", type_=Text())
     )
@@ -32,7 +32,7 @@ def query_in_language(language: Any) -> ColumnElement[Any]:
 
 
 def _languages() -> CTE:
-    """The languages of the tenant's articles, and a null: from each to the next one, without reading all articles."""
+    """Return the languages of the tenant's articles and a null, by a loose index scan."""
     language = col(Article.language)
     lowest = select(func.min(language)).where(col(Article.tenant_id) == TENANT_ID)
     known = lowest.with_only_columns(func.min(language).label("language")).cte("present", recursive=True)

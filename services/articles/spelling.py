@@ -25,7 +25,7 @@ _INDEXED_WORD = re.compile(r"[^\W\d_]{4,30}")
 
 
 async def correct_spelling(session: ReadSession, actor: Actor, query: str) -> str | None:
-    """The query with its first eight words put right as far as need be; None when nothing is to be put right."""
+    """Return the query with its first eight words corrected; None if there is nothing to correct."""
     actor.require(Permission.ARTICLES_READ)
     words = correctable_words(query)
     if not words:
@@ -36,13 +36,13 @@ async def correct_spelling(session: ReadSession, actor: Actor, query: str) -> st
 
 
 def correctable_words(query: str) -> list[str]:
-    """The words of a query that may be misspelled."""
+    """Return the words of a query that may be misspelled."""
     given = (word for word in _WORD.findall(query.lower()) if _INDEXED_WORD.fullmatch(word))
     return list(dict.fromkeys(given))[:MAX_CORRECTED_WORDS]
 
 
 def spelling_statement(actor: Actor) -> Select[Any]:
-    """For each word of the bind `words` the most similar known one that some visible article holds."""
+    """Return the statement that finds the most similar visible word for each word of the bind `words`."""
     given = func.unnest(bindparam("words", type_=ARRAY(Text()))).table_valued(column("word", Text()), name="given")
     given = given.render_derived()
     distance = WORDS_VIEW.c.word.op("<->")(given.c.word)

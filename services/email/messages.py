@@ -89,7 +89,7 @@ class EmailTemplates:
     """How long each kind of token is good."""
 
     def token_message(self, kind: EmailTokenKind, email: str, token: security.OpaqueToken) -> OutgoingEmail:
-        """The e-mail that a e-mailed token travels in."""
+        """Return the message that carries an e-mailed token."""
         text, page, subject = VERIFY_TEMPLATE, "verify-email", "Confirm your address"
         if kind is EmailTokenKind.RESET:
             text, page, subject = RESET_TEMPLATE, "reset-password", "Set a new password"
@@ -97,7 +97,7 @@ class EmailTemplates:
         return OutgoingEmail(email, subject, text.format(link=self._link(page, token.text), lifetime=lifetime))
 
     def invitation_message(self, email: str, tenant: str, token: str, lifetime: timedelta) -> OutgoingEmail:
-        """The e-mail that an invitation travels in."""
+        """Return the message that carries an invitation."""
         link, name = self._link("accept-invitation", token), " ".join(tenant.split())
         return OutgoingEmail(
             email,
@@ -106,11 +106,11 @@ class EmailTemplates:
         )
 
     def email_changed_message(self, old: str, new: str) -> OutgoingEmail:
-        """What the old address is told when an account's address has changed."""
+        """Return the message to the old address after an account's address has changed."""
         return OutgoingEmail(old, "Your address has changed", EMAIL_CHANGED_TEMPLATE.format(email=new))
 
     def password_reset_message(self, email: str) -> OutgoingEmail:
-        """What an account is told when its password was set anew."""
+        """Return the message to an account whose password was reset."""
         return OutgoingEmail(email, "Your password was set anew", RESET_DONE_TEMPLATE)
 
     def _link(self, page: str, token: str) -> str:

@@ -43,7 +43,7 @@ def parse_email_token(text: str, *kinds: EmailTokenKind) -> security.OpaqueToken
 
 
 async def is_valid(session: WriteSession, token: security.OpaqueToken) -> bool:
-    """Whether a token could be spent now."""
+    """Return whether a token could be spent now."""
     await extend_context(session, presented=token.id)
     return bool((await session.exec(select(col(EmailToken.id)).where(*_valid_conditions(token)))).all())
 

@@ -84,7 +84,7 @@ class ChainProgress:
 
 
 async def chain_length(session: ReadSession, tenant_id: UUID) -> int:
-    """How many entries a tenant's chain has."""
+    """Return how many entries a tenant's chain has."""
     return int((await session.exec(_LENGTH, params={"tenant_id": tenant_id})).scalar_one())
 
 

@@ -18,7 +18,7 @@ REQUEST_COLUMNS = ("request_id", "ip", "user_agent")
 
 
 def change_entries(collection: Collection) -> Collection:
-    """The entries of a collection's table, to follow through the feed; for whoever may see anything of it.
+    """Return the entries of a collection's table, to follow through the feed; for whoever may see anything of it.
 
     Also those of rows that are gone. What they say of their rows is for the audit log to show.
     """

@@ -59,7 +59,7 @@ class OutboxRelay:
 
     @contextlib.contextmanager
     def subscribe(self, tenant_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set whenever something of the tenant was sealed."""
+        """Return an event that is set whenever something of the tenant gets a position."""
         wake = asyncio.Event()
         followers = self._followers.setdefault(tenant_id, set())
         followers.add(wake)
@@ -117,7 +117,7 @@ async def _assign_positions(connection: asyncpg.Connection) -> None:
 
 
 async def last_position(session: ReadSession, actor: Actor) -> int:
-    """The newest position of the actor's tenant."""
+    """Return the newest position of the actor's tenant."""
     mine = col(FeedEntry.tenant_id) == actor.identity.tenant_id
     newest = select(func.coalesce(func.max(col(FeedEntry.position)), 0)).where(mine)
     return int((await session.exec(newest)).scalar_one())
@@ -126,7 +126,7 @@ async def last_position(session: ReadSession, actor: Actor) -> int:
 async def read_after(
     session: ReadSession, actor: Actor, collection: Collection, position: int
 ) -> tuple[list[tuple[int, Row]], int, bool]:
-    """The next entries behind a position, as rows of a collection and with their positions.
+    """Return the next entries after a position, as rows of a collection with their positions.
 
     Entries that are of another collection, or that the actor may not see, are passed over. Also says at which position
     to go on, and whether there is more already.

@@ -26,7 +26,7 @@ RowType = TypeVar("RowType", bound=Model)
 async def state_as_of(
     session: ReadSession, actor: Actor, model: type[RowType], row_id: UUID, moment: datetime
 ) -> RowType | None:
-    """A row as it was at a moment; None before it was made, and once it is gone for good.
+    """Return a row as it was at a moment; None before it was created and after it was deleted for good.
 
     Columns that the database generates are not in the log, and None here.
     """
@@ -36,7 +36,7 @@ async def state_as_of(
 async def state_after(
     session: ReadSession, actor: Actor, model: type[RowType], row_id: UUID, entry_id: UUID
 ) -> RowType | None:
-    """A row as an entry of the log left it; None if the entry is about anything else, or its values are forgotten."""
+    """Return a row as an audit entry left it; None if the entry is about another row, or its values were redacted."""
     return await _load_state(session, actor, model, row_id, col(AuditEntry.id) == entry_id)
 
 
@@ -53,7 +53,7 @@ async def redact(session: WriteSession, model: type[Model], row_id: UUID) -> int
 async def _load_state(
     session: ReadSession, actor: Actor, model: type[RowType], row_id: UUID, reached: ColumnElement[bool]
 ) -> RowType | None:
-    """The row at the highest version of the entries for which a condition holds."""
+    """Return the row at the highest version of the entries that meet a condition."""
     values = col(AuditEntry.new_values)
     theirs = and_(
         col(AuditEntry.tenant_id) == actor.identity.tenant_id,
@@ -89,7 +89,7 @@ def _build_row(model: type[RowType], found: dict[str, Any]) -> RowType:
 
 
 def _parse_value(type_: Any, text: str | None) -> Any:
-    """A column's value from its text in the log."""
+    """Parse a column's value from its text in the audit log."""
     if text is None or isinstance(type_, Text):
         return text
     kinds: dict[type, Any] = {datetime: datetime.fromisoformat, UUID: UUID, int: int, bool: "true".__eq__}

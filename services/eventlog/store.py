@@ -79,7 +79,7 @@ async def append_events(
 
 
 async def read_stream(session: ReadSession, actor: Actor, stream_id: UUID) -> list[Event]:
-    """Everything that happened to one stream, in order. Whether the actor may see it is the caller's care."""
+    """Return all events of one stream, in order. The caller checks that the actor may see it."""
     statement = (
         select(*table_of(Event).c)
         .where(col(Event.tenant_id) == actor.identity.tenant_id, col(Event.stream_id) == stream_id)
@@ -89,7 +89,7 @@ async def read_stream(session: ReadSession, actor: Actor, stream_id: UUID) -> li
 
 
 def upcast(event: Event) -> dict[str, Any]:
-    """An event's payload in today's schema."""
+    """Return an event's payload in the newest schema version."""
     payload, version = dict(event.payload), event.schema_version
     while (lift := UPCASTS.get((event.type, version))) is not None:
         payload, version = lift(payload), version + 1

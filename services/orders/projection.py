@@ -19,7 +19,7 @@ INSERT_ITEMS = insert_statement(OrderItem, list(table_of(OrderItem).c.keys()), o
 
 
 def order_row(tenant_id: UUID, state: OrderState) -> dict[str, Any]:
-    """The row of `orders` that a state amounts to."""
+    """Return the row of `orders` for a state."""
     return {
         "tenant_id": tenant_id,
         "id": state.order_id,
@@ -35,7 +35,7 @@ def order_row(tenant_id: UUID, state: OrderState) -> dict[str, Any]:
 
 
 def item_rows(tenant_id: UUID, state: OrderState) -> list[dict[str, Any]]:
-    """The rows of `order_items` that a state amounts to."""
+    """Return the rows of `order_items` for a state."""
     return [
         {
             "tenant_id": tenant_id,
@@ -53,7 +53,7 @@ def item_rows(tenant_id: UUID, state: OrderState) -> list[dict[str, Any]]:
 
 
 async def write_order(session: WriteSession, tenant_id: UUID, state: OrderState) -> Order:
-    """Bring the projection to a state that was just reached; give the order's row. Items never change once written."""
+    """Write the projection of a new state; return the order's row. Items never change once written."""
     row = order_row(tenant_id, state)
     columns = table_of(Order).c
     if state.version == 1:

@@ -38,12 +38,12 @@ class RebuildBatch:
 
 
 async def count_orders(session: ReadSession, tenant_id: UUID) -> int:
-    """How many orders a replay of a tenant goes through."""
+    """Return how many orders a rebuild of a tenant covers."""
     return int((await session.exec(select(func.count()).select_from(_order_ids(tenant_id).subquery()))).scalar_one())
 
 
 async def rebuild_batch(session: ReadSession, tenant_id: UUID, after: UUID | None, *, repair: bool) -> RebuildBatch:
-    """Replay the next orders of a tenant behind one; with `repair`, in a transaction, set right what differs.
+    """Rebuild the next orders of a tenant; with `repair`, in a transaction, correct what differs.
 
     The session is one of the operator's, inside the tenant. An order that no event stands behind is taken out.
     """
@@ -64,7 +64,7 @@ async def rebuild_batch(session: ReadSession, tenant_id: UUID, after: UUID | Non
 
 
 def _order_ids(tenant_id: UUID) -> CompoundSelect[Any]:
-    """All orders that there is an event of, or a row."""
+    """Return all orders that have an event or a row."""
     happened: Select[Any] = select(col(Event.stream_id).label("id")).where(
         col(Event.tenant_id) == tenant_id, col(Event.stream_type) == STREAM, col(Event.version) == 1
     )

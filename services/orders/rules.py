@@ -45,7 +45,7 @@ class Item(NamedTuple):
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The actor's own orders; all of the tenant's for who manages them."""
+    """Return the actor's own orders; all of the tenant's for who manages orders."""
     require_permission(permissions, Permission.ORDERS_READ)
     return select(*table_of(Order).c).where(
         col(Order.tenant_id) == TENANT_ID, *_own_condition(permissions, col(Order.user_id))
@@ -53,14 +53,14 @@ def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
 
 
 def visible_items(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The items of the orders that are visible."""
+    """Return the items of visible orders."""
     require_permission(permissions, Permission.ORDERS_READ)
     items = select(*table_of(OrderItem).c).where(col(OrderItem.tenant_id) == TENANT_ID)
     return items if Permission.ORDERS_WRITE in permissions else items.where(_is_in_own_orders(col(OrderItem.order_id)))
 
 
 def visible_events(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """The events of the orders that are visible."""
+    """Return the events of visible orders."""
     require_permission(permissions, Permission.ORDERS_READ)
     theirs = select(*table_of(Event).c).where(col(Event.tenant_id) == TENANT_ID, col(Event.stream_type) == STREAM)
     return theirs if Permission.ORDERS_WRITE in permissions else theirs.where(_is_in_own_orders(col(Event.stream_id)))
@@ -76,7 +76,7 @@ def _is_in_own_orders(order_id: Any) -> Any:
 
 
 def _contains_product(product_id: Any) -> Any:
-    """The orders that have an item of a product.
+    """Return the condition for orders that have an item of a product.
 
     The tenant is the actor's and not the order's, so that the items are looked up once and not for each order.
     """
@@ -199,7 +199,7 @@ async def transition(
 
 
 async def as_of(session: ReadSession, actor: Actor, *, id: UUID, moment: datetime) -> Order | None:
-    """The order as it was at a moment; None if there was none then, or it is not visible."""
+    """Return the order as it was at a moment; None if it did not exist then or is not visible."""
     mine = visible(actor.permissions)
     rows = mine.where(col(Order.id) == bindparam("order_id", type_=Uuid()))
     if not await fetch(session, Order, rows, {**bind_values(actor), "order_id": id}):
@@ -213,7 +213,7 @@ async def as_of(session: ReadSession, actor: Actor, *, id: UUID, moment: datetim
 
 
 def _merge_items(validator: Validator, items: Sequence[Item]) -> dict[UUID, int]:
-    """How many of which product."""
+    """Return the quantity of each product."""
     wanted: dict[UUID, int] = {}
     for number, item in enumerate(items):
         if item.quantity < 1:
@@ -258,12 +258,12 @@ async def _reserve_stock(
 
 
 def has_stock(quantity: Any) -> Any:
-    """The condition under which stock is taken."""
+    """Return the condition under which stock is taken."""
     return col(Product.stock_quantity) >= quantity
 
 
 def has_room(quantity: Any) -> Any:
-    """The condition under which stock is put back."""
+    """Return the condition under which stock is put back."""
     return col(Product.stock_quantity) <= MAX_STOCK - quantity
 
 
@@ -293,7 +293,7 @@ async def _return_stock(session: WriteSession, actor: Actor, state: OrderState) 
 async def _execute(
     session: WriteSession, actor: Actor, order_id: UUID, state: OrderState | None, command: Place | Transition
 ) -> Order:
-    """Decide, append, and bring the projection to the new state."""
+    """Decide on a command, append its events, and write the projection of the new state."""
     version = state.version if state else 0
     written = await store.append_events(session, actor, Order, STREAM, order_id, version, decide(state, command))
     reached = fold(written, state)

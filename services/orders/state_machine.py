@@ -48,7 +48,7 @@ class Line:
 
     @property
     def subtotal_minor(self) -> int:
-        """What the line costs."""
+        """Return the price of the line, in minor units."""
         return self.quantity * self.unit_price_minor
 
 
@@ -68,7 +68,7 @@ class OrderState:
 
     @property
     def total_minor(self) -> int:
-        """What it costs."""
+        """Return the price of the order, in minor units."""
         return sum(line.subtotal_minor for line in self.lines)
 
 
@@ -91,7 +91,7 @@ class Transition:
 
 
 def decide(state: OrderState | None, command: Place | Transition) -> list[NewEvent]:
-    """What follows from a command.
+    """Return the events that follow from a command.
 
     Raises:
         IllegalTransition: the order may not become that now.
@@ -111,7 +111,7 @@ def decide(state: OrderState | None, command: Place | Transition) -> list[NewEve
 
 
 def apply(state: OrderState | None, event: Event) -> OrderState:
-    """What an event makes of the state."""
+    """Return the state after an event."""
     payload = upcast(event)
     if event.type == PLACED:
         lines = tuple(
@@ -134,7 +134,7 @@ def apply(state: OrderState | None, event: Event) -> OrderState:
 
 
 def fold(events: Iterable[Event], state: OrderState | None = None) -> OrderState | None:
-    """The state after all of these events; None before the first."""
+    """Return the state after all of these events; None before the first."""
     for event in events:
         state = apply(state, event)
     return state

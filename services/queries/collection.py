@@ -84,7 +84,7 @@ class Collection:
 
 
 def substring_filter(view: str, row_id: Any) -> ColumnElement[bool]:
-    """The rows whose text holds the bind `text`, in any case; as a filter over a view (tenant_id, id, text).
+    """Return the filter for rows whose text contains the bind `text`, in any case, over a view (tenant_id, id, text).
 
     The view reads with its owner's rights, since no policy lets LIKE reach an index.
     """

@@ -18,7 +18,7 @@ __all__ = ["decode_cursor", "encode_cursor", "list_fingerprint"]
 
 
 def encode_cursor(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnElement[str]:
-    """The cursor of a row, as SQL, over the bind `fingerprint`: base64url of a JSON array."""
+    """Return a row's cursor as SQL, over the bind `fingerprint`: base64url of a JSON array."""
     fingerprint = bindparam("fingerprint", type_=Text())
     array = func.json_build_array(fingerprint, cast(key, Text), row_id)
     encoded = func.encode(func.convert_to(cast(array, Text), "UTF8"), "base64")
@@ -27,13 +27,13 @@ def encode_cursor(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> Column
 
 @lru_cache(2_000)  # as costly to make as the rest of a short page
 def list_fingerprint(name: str, order: tuple[str, bool], values: tuple[tuple[str, Any], ...]) -> str:
-    """What tells one list with its order and filter from all others, in twelve characters."""
+    """Return twelve characters that tell one list with its order and filter from all others."""
     text = json.dumps([name, order, list(values)], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def decode_cursor(token: str, kind: type, fingerprint: str) -> tuple[str, UUID]:
-    """The key and the id of the row that a cursor names; `kind` is what the key is in Python.
+    """Return the sort key and the id in a cursor; `kind` is the key's Python type.
 
     Raises:
         InvalidInput: it is no cursor, or one of another list.
@@ -49,7 +49,7 @@ def decode_cursor(token: str, kind: type, fingerprint: str) -> tuple[str, UUID]:
 
 
 def _parse_key(text: str, kind: type) -> str:
-    """A key of an order, as it stood in a cursor; what PostgreSQL could not read raises ValueError or its like."""
+    """Parse a sort key from a cursor; raises ValueError for what PostgreSQL could not read."""
     if kind is date and text not in {"infinity", "-infinity"}:
         return date.fromisoformat(text).isoformat()
     if kind is datetime and text not in {"infinity", "-infinity"}:

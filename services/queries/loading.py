@@ -61,7 +61,7 @@ class Page:
 
 
 async def load_page(session: ReadSession, actor: Actor, collection: Collection, request: PageRequest) -> Page:
-    """One page of everything that the actor sees of a collection."""
+    """Load one page of everything that the actor sees of a collection."""
     rows = _visible_rows(actor, collection, request)
     rows = rows.add_columns(encode_cursor(*order_keys(collection, request)[:2]).label("cursor"))
     result = await session.exec(apply_page(rows, collection, request, LIMIT), params=bind_values(actor, request))
@@ -69,7 +69,7 @@ async def load_page(session: ReadSession, actor: Actor, collection: Collection, 
 
 
 async def count_rows(session: ReadSession, actor: Actor, collection: Collection, request: PageRequest) -> int:
-    """How many rows the whole list has."""
+    """Count the rows of the whole list."""
     rows = _visible_rows(actor, collection, request)
     statement = select(func.count()).select_from(rows.subquery())
     return int((await session.exec(statement, params=bind_values(actor, request))).scalar_one())
@@ -83,7 +83,7 @@ async def pages_by_parent(
     key: str,
     parents: Sequence[UUID],
 ) -> dict[UUID, Page]:
-    """The same page under each of many parents, whose ids are in the rows' column `key`; one statement."""
+    """Load the same page under each of many parents, whose ids are in the column `key`; one statement."""
     rows = _visible_rows(actor, collection, request, (key, PARENT.c.id))
     sort, _row_id, downwards = order_keys(collection, request)
     inner = apply_page(rows.add_columns(sort.label("sort")), collection, request, LIMIT).lateral("page")
@@ -109,7 +109,7 @@ async def counts_by_parent(
     key: str,
     parents: Sequence[UUID],
 ) -> dict[UUID, int]:
-    """How many rows the whole list has under each of many parents; one statement."""
+    """Count the rows of the whole list under each of many parents; one statement."""
     rows = _visible_rows(actor, collection, request, (key, PARENT.c.id))
     each = select(func.count()).select_from(rows.correlate(PARENT).subquery()).scalar_subquery()
     values = {**bind_values(actor, request), "parents": list(parents)}
@@ -120,7 +120,7 @@ async def counts_by_parent(
 async def rows_by_key(
     session: ReadSession, actor: Actor, collection: Collection, key: str, ids: Sequence[UUID]
 ) -> dict[UUID, Row]:
-    """The rows whose column `key`, unique in the tenant, is one of these; what is not visible is not there."""
+    """Load the visible rows whose unique column `key` is one of these."""
     rows = collection.visible(actor.permissions)
     statement = rows.where(collection.reachable, _is_any_of_ids(table_of(collection.model).c[key]))
     result = await session.exec(statement, params={**bind_values(actor), "ids": list(ids)})
@@ -130,7 +130,7 @@ async def rows_by_key(
 async def expression_by_id(
     session: ReadSession, actor: Actor, collection: Collection, name: str, ids: Sequence[UUID]
 ) -> dict[UUID, Any]:
-    """What a named expression gives for the rows with these ids; one statement."""
+    """Compute a named expression for the rows with these ids; one statement."""
     rows = collection.visible(actor.permissions)
     if name in collection.restricted:
         require_permission(actor.permissions, collection.restricted[name])
@@ -141,7 +141,7 @@ async def expression_by_id(
 
 
 def bind_values(actor: Actor, request: PageRequest | None = None) -> dict[str, Any]:
-    """The values of the binds of everything here: who asks, the filters, the cursor, and one row more than asked."""
+    """Return the values of all binds: the caller, the filters, the cursor, and the limit plus one row."""
     values: dict[str, Any] = {"tenant_id": actor.identity.tenant_id, "user_id": actor.identity.user_id}
     if request is None:
         return values
@@ -152,7 +152,7 @@ def bind_values(actor: Actor, request: PageRequest | None = None) -> dict[str, A
 
 
 def slice_page(edges_found: Sequence[Edge], request: PageRequest) -> Page:
-    """A page from what was found, in the order in which it was walked: one row more than asked for, if there is one."""
+    """Return a page from the rows that were read, which may be one more than requested."""
     more = len(edges_found) > request.limit
     edges = edges_found[: request.limit]
     if request.backwards:

@@ -30,7 +30,7 @@ __all__ = [
 def select_one(
     collection: Collection, permissions: AbstractSet[Permission], key: str, value: ColumnElement[Any]
 ) -> Select[Any]:
-    """The row whose column `key`, unique in the tenant, has this value.
+    """Select the row whose column `key`, unique in the tenant, has this value.
 
     Raises:
         Unauthenticated, Forbidden: these permissions let one see nothing of the collection.
@@ -39,7 +39,7 @@ def select_one(
 
 
 def parent_condition(collection: Collection, key: str, parent: ColumnElement[Any]) -> ColumnElement[bool]:
-    """What holds for the rows under a parent, which is in their column `key` or linked by that name."""
+    """Return the condition for rows under a parent, by their column `key` or a join of that name."""
     link = collection.join_conditions.get(key)
     return link(parent) if link else table_of(collection.model).c[key] == parent
 
@@ -47,7 +47,7 @@ def parent_condition(collection: Collection, key: str, parent: ColumnElement[Any
 def apply_filters(
     rows: Select[Any], collection: Collection, permissions: AbstractSet[Permission], filters: Iterable[str]
 ) -> Select[Any]:
-    """The rows that filters leave, by their names.
+    """Apply filters, by their names.
 
     Raises:
         Forbidden: these permissions do not let one filter like that.
@@ -65,7 +65,7 @@ def select_list(
     filters: Iterable[str],
     parent: tuple[str, ColumnElement[Any]] | None = None,
 ) -> Select[Any]:
-    """All rows of a list: by these filters, and beneath a parent by the column that holds its key.
+    """Select all rows of a list: filtered, and under a parent by the column that holds its key.
 
     Raises:
         Unauthenticated, Forbidden: these permissions let one see nothing of the collection, or not filter like that.
@@ -77,7 +77,7 @@ def select_list(
 
 
 def order_keys(collection: Collection, request: PageRequest) -> tuple[ColumnElement[Any], ColumnElement[Any], bool]:
-    """What a page is sorted by: its key, the id that breaks ties, and whether it is walked downwards."""
+    """Return what a page is sorted by: its key, the id that breaks ties, and whether it is read in descending order."""
     order = collection.orders[request.order]
     key = order.descending if request.descending else order.ascending
     row_id = table_of(collection.model).c.id if collection.row_id is None else collection.row_id
@@ -85,7 +85,7 @@ def order_keys(collection: Collection, request: PageRequest) -> tuple[ColumnElem
 
 
 def keyset_condition(collection: Collection, request: PageRequest) -> ColumnElement[bool]:
-    """The rows beyond the cursor, as SQL, over the binds `after_key` and `after_id`."""
+    """Return the keyset predicate for the page's cursor, over the binds `after_key` and `after_id`."""
     key, row_id, downwards = order_keys(collection, request)
     here = tuple_(key, row_id)
     there = tuple_(cast(bindparam("after_key", type_=Text()), key.type), bindparam("after_id", type_=Uuid()))
@@ -95,7 +95,7 @@ def keyset_condition(collection: Collection, request: PageRequest) -> ColumnElem
 def apply_page(
     rows: Select[Any], collection: Collection, request: PageRequest, limit: ColumnElement[int]
 ) -> Select[Any]:
-    """One page of a list: the rows beyond the cursor, in the order in which they are walked."""
+    """Limit a list to one page: the rows after the cursor, in the order in which they are read."""
     key, row_id, downwards = order_keys(collection, request)
     if request.cursor:
         rows = rows.where(keyset_condition(collection, request))
@@ -103,5 +103,5 @@ def apply_page(
 
 
 def order_by(keys: Iterable[ColumnElement[Any]], *, downwards: bool) -> list[ColumnElement[Any]]:
-    """The keys as what to sort by."""
+    """Return the keys with their direction, for ORDER BY."""
     return [key.desc() if downwards else key.asc() for key in keys]

@@ -62,7 +62,7 @@ class SigningKeys:
 
     @classmethod
     def from_secret(cls, secret: str) -> Self:
-        """Derive one key from a secret text: HKDF-SHA256 (RFC 5869) gives its Ed25519 seed.
+        """Return keys derived from a secret text: HKDF-SHA256 (RFC 5869) gives the Ed25519 seed.
 
         Raises WeakKey for fewer than 32 characters or fewer than 10 distinct ones.
         """
@@ -93,7 +93,7 @@ class SigningKeys:
         return cls([Ed25519PrivateKey.generate()])
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """The public keys as a JSON Web Key Set (RFC 7517 and 8037), for those who verify tokens elsewhere."""
+        """Return the public keys as a JSON Web Key Set (RFC 7517 and 8037), to verify tokens elsewhere."""
         return {
             "keys": [
                 {**_jwk(key), "kid": kid, "use": "sig", "alg": _ALGORITHM} for kid, key in self.public_keys.items()
@@ -101,7 +101,7 @@ class SigningKeys:
         }
 
     def derive(self, label: str) -> bytes:
-        """Derive 32 secret bytes for one purpose, named by the label, from the first key (HKDF-SHA256).
+        """Return 32 secret bytes for one purpose, derived from the first key by its label (HKDF-SHA256).
 
         Another label gives unrelated bytes; a new first key gives new ones.
         """
@@ -159,7 +159,7 @@ class Tokens:
         session_id: UUID,
         now: datetime | None = None,
     ) -> tuple[str, datetime]:
-        """Sign a token for a session; answer it with the instant (UTC) at which it expires.
+        """Issue a signed token for a session; return it with the moment (UTC) at which it expires.
 
         Tenant and role come together or not at all, else ValueError. `now` is an aware datetime, by default
         the clock's.

@@ -55,23 +55,23 @@ class OpaqueToken:
 
     @property
     def text(self) -> str:
-        """The token as its holder keeps it: ids in 32 hexadecimal digits, the secret in base64url."""
+        """Return the token as its holder keeps it: ids in 32 hexadecimal digits, the secret in base64url."""
         return f"{self.kind}.{self.owner.hex}.{self.id.hex}.{base64url_encode(self.secret).decode()}"
 
     @property
     def digest(self) -> str:
-        """What is stored: the secret's SHA-256 in 64 hexadecimal digits.
+        """Return what is stored: the secret's SHA-256 in 64 hexadecimal digits.
 
         A plain hash suffices where a password needs argon2: 256 random bits cannot be guessed.
         """
         return hashlib.sha256(self.secret).hexdigest()
 
     def matches(self, digest: str) -> bool:
-        """Whether a stored digest is this token's, in a time that does not depend on where they differ."""
+        """Return whether a stored digest is this token's, in a time that does not depend on where they differ."""
         return hmac.compare_digest(self.digest.encode(), digest.encode())
 
     def successor(self, pepper: bytes) -> Self:
-        """Derive the one refresh token that follows this one: same kind, owner and id, the next secret.
+        """Return the one refresh token that follows this one: same kind, owner and id, the next secret.
 
         The next secret is HMAC-SHA256(pepper, "refresh-successor" || secret). A client that lost the answer
         to a refresh asks again with the old token. Were the successor random, that second answer would either
@@ -85,7 +85,7 @@ class OpaqueToken:
 
 
 def throttle_key(kind: str, value: str, *, pepper: bytes = b"") -> str:
-    """Name a counter of attempts without storing whose they are, in 64 hexadecimal digits.
+    """Return the key of an attempt counter, 64 hexadecimal digits that do not reveal whose it is.
 
     The name is HMAC-SHA256(pepper, kind || NUL || value); a kind holds no NUL, and the value comes in its one
     spelling (an e-mail in lower case). With a pepper, a reader of the table cannot even try the few billion

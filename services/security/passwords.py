@@ -34,7 +34,7 @@ class PasswordCheck:
 
 
 def password_weaknesses(password: str) -> list[str]:
-    """Name each rule that a new password breaks, one sentence each; an empty list means that it is accepted.
+    """Return one sentence for each rule that a new password breaks; none if it is accepted.
 
     The rules: 8 to 128 characters (code points), an upper-case letter and a decimal digit of any script, one
     of `!@#$%^&*()`, no NUL, and nothing that UTF-8 cannot carry (lone surrogates).
@@ -76,7 +76,7 @@ class Passwords:
         self.checks = 0
 
     async def hash(self, password: str) -> str:
-        """Compute the hash to store for a password, with a fresh salt.
+        """Hash a password for storage, with a fresh salt.
 
         The rules of `password_weaknesses` are the caller's to apply. Raises HashingBusy when too many wait, and
         ValueError for a password that `verify` would never accept (too long, NUL, lone surrogates).
@@ -85,7 +85,7 @@ class Passwords:
         return await self._in_pool(self.hash_now, password)
 
     async def hash_all(self, passwords: Sequence[str]) -> list[str]:
-        """Compute the hashes to store for many passwords, in their order.
+        """Hash many passwords for storage, in their order.
 
         One hash per worker at a time, all callers of this together, who take turns. So whoever logs in meanwhile
         waits for the hashes that are being computed, and not for all of these. Raises what `hash` raises.
@@ -97,7 +97,7 @@ class Passwords:
         return hashes
 
     def hash_now(self, password: str) -> str:
-        """Compute the hash to store, in the calling thread: for commands, never on the event loop.
+        """Hash a password in the calling thread: for commands, never on the event loop.
 
         Raises ValueError as `hash` does.
         """

@@ -75,7 +75,7 @@ class Batch(Generic[GivenType, MadeType]):
                 self.pending[index] = row
 
     def path(self, index: int, field: str) -> str:
-        """Where in the input a field of a row is."""
+        """Return the path of a row's field within the input."""
         return f"{self.name}.{index}.{field}"
 
     def finish(self, index: int, outcome: MadeType | DomainError) -> None:
@@ -89,7 +89,7 @@ class Batch(Generic[GivenType, MadeType]):
             self.finish(index, outcome)
 
     def pending_rows(self) -> Iterator[tuple[int, GivenType]]:
-        """The rows that are still to be done; they may end on the way."""
+        """Return the rows that have no outcome yet; rows may finish during the iteration."""
         yield from list(self.pending.items())
 
     @contextmanager
@@ -111,7 +111,7 @@ class Batch(Generic[GivenType, MadeType]):
                 self.finish(index, InvalidInput.of(self.path(index, field), message))
 
     def outcomes(self) -> list[MadeType | DomainError]:
-        """What became of the rows, in the order in which they were given; all must have ended."""
+        """Return the outcomes in the order of the input; every row must have one."""
         return [self._outcomes[index] for index in range(self._size)]
 
 
@@ -169,7 +169,7 @@ async def update_rows(
 
 
 def insert_statement(model: type[Model], names: Sequence[str], *, order_by: str = "id") -> Any:
-    """A statement that inserts rows with these columns, from `arrays("given", rows)`, one after the other in an order.
+    """Return a statement that inserts rows from `unnest_params("given", rows)` in an order.
 
     The order matters where a unique value can make one transaction wait for another.
     """
@@ -180,12 +180,12 @@ def insert_statement(model: type[Model], names: Sequence[str], *, order_by: str 
 
 
 def unnest_table(name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
-    """Rows as a table of this name; `unnest_params` gives the values."""
+    """Return rows as a table of this name; `unnest_params` gives the values."""
     values = [bindparam(f"{name}_{column}", type_=ARRAY(type_)) for column, type_ in columns.items()]
     shape = [sa_column(column, type_) for column, type_ in columns.items()]
     return func.unnest(*values).table_valued(*shape).render_derived(name=name)
 
 
 def unnest_params(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The rows as the binds of `unnest_table`: one array for each column."""
+    """Return the rows as the binds of `unnest_table`: one array for each column."""
     return {f"{name}_{column}": [row[column] for row in rows] for column in rows[0]}

@@ -64,7 +64,7 @@ async def once_many(
     values: Mapping[str, Any],
     make: Callable[[], Awaitable[Sequence[UUID]]],
 ) -> list[UUID]:
-    """The same as `once` for any number of things.
+    """Run a write for many objects once per key, as `once` does for one.
 
     Raises:
         InvalidInput, IdempotencyConflict: as in `once`.

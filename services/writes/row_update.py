@@ -34,7 +34,7 @@ class RowUpdate(Generic[RowType]):
 
 
 async def apply_update(session: WriteSession, actor: Actor, row_update: RowUpdate[RowType]) -> RowType:
-    """Carry out an edit; give the row as it is now.
+    """Apply a row update; return the row as it is now.
 
     Raises:
         NotFound, VersionConflict: see `updated`.

@@ -95,7 +95,7 @@ async def unique_violation_as(fields: Mapping[str, str]) -> AsyncIterator[None]:
 
 
 def violated_constraint(error: IntegrityError) -> str:
-    """The name of the constraint that a statement broke."""
+    """Return the name of the constraint that a statement violated."""
     return str(getattr(getattr(error.orig, "__cause__", None), "constraint_name", ""))
 
 
@@ -200,7 +200,7 @@ def _require_one_at_version(model: type[RowType], rows: Sequence[RowType], expec
 
 
 def _computed_columns(model: type[Model]) -> set[str]:
-    """The columns that the database computes by itself."""
+    """Return the columns that the database computes."""
     return {column.name for column in table_of(model).c if column.computed is not None}
 
 
