@@ -57,7 +57,7 @@ class VariableDefinitions:
         for definition in self._definitions:
             signature = get_variable_signature(schema, definition)
             if isinstance(signature, GraphQLError):
-                raise Unsupported("refused variables")
+                raise Unsupported("invalid variables")
             default = Undefined if signature.default is None else coerce_default_value(signature)
             required = isinstance(signature.type, GraphQLNonNull)
             self._readers.append((signature.name, coercion.coercer(signature.type), default, required))
@@ -74,11 +74,11 @@ class VariableDefinitions:
                 try:
                     coerced[name] = read(given[name])
                 except CoercionFailed:
-                    raise Unsupported("refused variables") from None
+                    raise Unsupported("invalid variables") from None
             elif default is not Undefined:
                 coerced[name] = default
             elif required:
-                raise Unsupported("refused variables")
+                raise Unsupported("invalid variables")
         return CoercedVariables(self, given, coerced)
 
     def as_graphql_core(self, given: Mapping[str, Any]) -> VariableValues:
@@ -89,7 +89,7 @@ class VariableDefinitions:
         """
         values = get_variable_values(self._schema, self._definitions, dict(given))
         if isinstance(values, list):
-            raise Unsupported("refused variables")
+            raise Unsupported("invalid variables")
         return values
 
 

@@ -97,7 +97,7 @@ class ConnectionCompiler:
                 )
             case "total_count":
                 return self.compile_count()
-        raise Unsupported(f"{self.selection.type_name}.{each.key} is answered by code")
+        raise Unsupported(f"{self.selection.type_name}.{each.key} has a Python resolver")
 
     def compile_edge_field(self, one: FieldSelection, within: SelectionSet) -> JsonExpression:
         """Compile one field of an edge."""
@@ -108,7 +108,7 @@ class ConnectionCompiler:
                 return self.objects.compile_object(one.child, self.page)
             case "cursor":
                 return JsonExpression.string(self.cursor_expression()).or_error()
-        raise Unsupported(f"{within.type_name}.{one.key} is answered by code")
+        raise Unsupported(f"{within.type_name}.{one.key} has a Python resolver")
 
     def compile_page_info_field(self, one: FieldSelection, within: SelectionSet) -> JsonExpression:
         """Compile one field of `pageInfo`."""
@@ -124,7 +124,7 @@ class ConnectionCompiler:
                 return self.last_row_cursor() if backwards else self.first_row_cursor()
             case "end_cursor":
                 return self.first_row_cursor() if backwards else self.last_row_cursor()
-        raise Unsupported(f"{within.type_name}.{one.key} is answered by code")
+        raise Unsupported(f"{within.type_name}.{one.key} has a Python resolver")
 
     def cursor_expression(self) -> str:
         """Return the expression of a row's cursor, which is base64url."""

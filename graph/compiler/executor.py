@@ -35,8 +35,8 @@ MAX_CACHED_OPERATIONS = 500
 MAX_CACHED_PLANS = 2_000
 MAX_VARIANTS = 16  # of one operation, by the booleans of `@skip` and `@include`
 
-REFUSED_ARGUMENTS = "refused arguments"
-FAULT = "a fault"
+REFUSED_ARGUMENTS = "invalid arguments"
+FAULT = "an internal error of the compiler"
 IDENTITY_PARTS = ("tenant_id", "user_id", "session_id")
 
 log = logging.getLogger("atrium.compiler")
@@ -129,14 +129,14 @@ class Compiler:
                 plan.sql, plan.values(arguments, context.actor.identity), prepare=plan.uses > 0
             )
         except InvalidValue:
-            return CompiledResult(declined="a value that breaks a promise")
+            return CompiledResult(declined="a value outside its declared type")
         except StatementRejected:
             log.exception("a compiled statement failed, and the reference executor goes on")
             return CompiledResult(declined=FAULT)
         except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
             context.fail_with(refusal)
             return CompiledResult(declined=type(refusal).__name__)
-        return CompiledResult(orjson.Fragment(data)) if data else CompiledResult(declined="nothing that matches")
+        return CompiledResult(orjson.Fragment(data)) if data else CompiledResult(declined="no search result")
 
     @staticmethod
     async def _run_update(plan: Plan, arguments: Sequence[PlanArguments], context: Context) -> CompiledResult:
@@ -150,11 +150,7 @@ class Compiler:
         except Unavailable as refusal:  # and nobody knows whether it was changed
             context.fail_with(refusal)
             return CompiledResult(declined=type(refusal).__name__)
-        return (
-            CompiledResult(declined="an edit that changed nothing")
-            if data is None
-            else CompiledResult(orjson.Fragment(data))
-        )
+        return CompiledResult(declined="no row updated") if data is None else CompiledResult(orjson.Fragment(data))
 
     def _get_prepared(
         self, source: str, operation_name: str | None, variables: dict[str, Any] | None
@@ -170,17 +166,17 @@ class Compiler:
             found.cost_model.steps
             and found.cost_model.measure(variables).limit_error(self._document_cache.limits) is not None
         ):
-            raise Unsupported("over the budget")
+            raise Unsupported("operation too complex")
         return found
 
     def _prepare(self, source: str, operation_name: str | None, variables: dict[str, Any] | None) -> Any:
         errors = self._document_cache.validation_errors(self._graphql, source, operation_name, variables or {})
         if errors:
-            raise Unsupported("not valid")
+            raise Unsupported("invalid document")
         document = self._document_cache.document(source)
         operation = get_operation_ast(document, operation_name)
         if operation is None:
-            raise Unsupported("not valid")
+            raise Unsupported("invalid document")
         if operation.operation is OperationType.SUBSCRIPTION:
             return Unsupported(SILENT)
         name = operation_name or (operation.name.value if operation.name else None)
@@ -201,7 +197,7 @@ class Compiler:
     ) -> tuple[Plan, Sequence[PlanArguments]]:
         identity, permissions = context.actor.identity, context.actor.permissions
         if identity.user_id is None:
-            raise Unsupported("nobody asks")
+            raise Unsupported("no authenticated user")
         values = prepared.variables.coerce(given or {})
         booleans = tuple([values.coerced.get(name) for name in prepared.directive_variables])
         variant = prepared.variants.get(booleans)
@@ -260,7 +256,7 @@ def _row_update_parser(
     def parse(values: CoercedVariables, actor: Actor) -> RowUpdateArguments:
         row_update = field.row_update(actor, parse_input(values)) if field.row_update else None
         if row_update is None or not row_update.changes:
-            raise Unsupported("more than an edit")
+            raise Unsupported("more than one row update")
         return RowUpdateArguments(row_update)
 
     return parse

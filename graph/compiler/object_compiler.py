@@ -68,7 +68,7 @@ class ObjectCompiler:
         if selected.field is None:
             return JsonExpression.constant(within.type_name)
         if not isinstance(selected.field, DeclaredField) or not selected.field.compilable:
-            raise Unsupported(f"{within.type_name}.{selected.name} is answered by code")
+            raise Unsupported(f"{within.type_name}.{selected.name} has a Python resolver")
         return self.field_compilers[type(selected.field)](self, selected, selected.field, rows)
 
     def compile_row(

@@ -175,7 +175,7 @@ class _Collector:
         node = details[0].node
         name = node.name.value
         if len(key) > MAX_RESPONSE_KEY_BYTES:
-            raise Unsupported("a long alias")
+            raise Unsupported("an alias longer than 63 bytes")
         if name == "__typename":
             return FieldSelection(key, name, None, TYPE_NAME, None, {})
         definition = type_.fields.get(name)
@@ -183,7 +183,7 @@ class _Collector:
             raise Unsupported("introspection")
         field = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
         if not isinstance(field, StrawberryField):
-            raise Unsupported(f"{type_.name}.{name} is not declared")
+            raise Unsupported(f"{type_.name}.{name} is not a declared field")
         site = self._argument_site(type_, field, definition, node) if definition.args else None
         return FieldSelection(key, name, field, definition.type, site, self._children(definition, details))
 
@@ -207,7 +207,7 @@ class _Collector:
         self, type_: GraphQLObjectType, field: StrawberryField, definition: GraphQLField, node: FieldNode
     ) -> int | None:
         if not isinstance(field, DeclaredField | Mutation):
-            raise Unsupported(f"{type_.name}.{node.name.value} is not declared")
+            raise Unsupported(f"{type_.name}.{node.name.value} is not a declared field")
         varies = any(has_variable(argument.value) for argument in node.arguments or ())
         self._sites.append(ArgumentSite(field, definition, node, field.arguments, varies))
         return len(self._sites) - 1

@@ -106,7 +106,7 @@ def serialize_money(minor: str, currency: str, facts: ColumnFacts) -> JsonExpres
         Declined: nothing says that the currency is one, as `facts` does.
     """
     if not facts.never_null or facts.choices is None or not facts.choices <= DECIMALS.keys():
-        raise Unsupported("an amount of no certain currency")
+        raise Unsupported("a currency without a CHECK constraint")
     by_decimals: dict[int, list[str]] = {}
     for code, decimals in DECIMALS.items():
         by_decimals.setdefault(decimals, []).append(code)

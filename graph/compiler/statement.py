@@ -68,7 +68,7 @@ def compile_query(
     except DomainError as refusal:
         raise Unsupported(type(refusal).__name__) from None
     if not builder.alias_count:
-        raise Unsupported("nothing to read")
+        raise Unsupported("no table to read")
     return Statement(f"SELECT {body} FROM {ENTER_CALL} {ENTER_ALIAS}", tuple(builder.sources))
 
 
@@ -116,7 +116,7 @@ def _compile_money(
         elif each.field is None:
             value = JsonExpression.constant(selected.child.type_name)
         else:
-            raise Unsupported(f"Money.{each.key} is answered by code")
+            raise Unsupported(f"Money.{each.key} has a Python resolver")
         shown.append((each.key, value))
     return JsonExpression.object_of(shown)
 

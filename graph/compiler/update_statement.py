@@ -48,7 +48,7 @@ def find_row_update_field(tree: OperationTree) -> Mutation:
     if not tree.root.fields:  # all were skipped
         raise Unsupported(SILENT)
     if len(tree.root.fields) > 1:
-        raise Unsupported("several fields of a mutation")
+        raise Unsupported("several mutation fields")
     field = tree.root.fields[0].field
     if not isinstance(field, Mutation) or field.row_update is None:
         raise Unsupported(SILENT)
@@ -101,7 +101,7 @@ def _binding_of_row(selected: FieldSelection, model: type[Model]) -> TypeBinding
     for name, selection in selected.children.items():
         if name in NODE_TYPES and NODE_TYPES[name].collection.model is model and selection.fields:
             return NODE_TYPES[name]
-    raise Unsupported("nothing to show")
+    raise Unsupported("no field of the row selected")
 
 
 def _require_row_fields(selection: SelectionSet, model: type[Model]) -> None:
@@ -110,8 +110,8 @@ def _require_row_fields(selection: SelectionSet, model: type[Model]) -> None:
         if field is None:
             continue
         if not isinstance(field, ROW_FIELDS) or (isinstance(field, MoneyField) and field.computed):
-            raise Unsupported(f"{selection.type_name}.{each.name} after an edit")
+            raise Unsupported(f"{selection.type_name}.{each.name} in the answer of a row update")
         if isinstance(field, ToOne):
             if field.target.collection.model is model:
-                raise Unsupported(f"{selection.type_name}.{each.name} after an edit")
+                raise Unsupported(f"{selection.type_name}.{each.name} in the answer of a row update")
             _require_row_fields(each.child, model)

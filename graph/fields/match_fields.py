@@ -67,7 +67,7 @@ def article_search_field(
     resolve: Callable[[Any, PageRequest], Awaitable[Any]],
     description: str | None = None,
 ) -> Any:
-    """Return a page of what matches: the arguments that it takes, how they are read, and how it is answered by code."""
+    """Declare a search: its arguments, how they are parsed, and how the reference executor answers it."""
     return with_attributes(
         ArticleSearchField(description=description),
         search_source=search_source,

@@ -318,7 +318,11 @@ async def _ask_both(
     body = {"query": text, "variables": variables}
     both.compiled_results.clear()
     compiled = await comparable_answer(who.compiled, body)
-    executor = both.compiled_results[0] if both.compiled_results else CompiledResult(declined="a fault")
+    executor = (
+        both.compiled_results[0]
+        if both.compiled_results
+        else CompiledResult(declined="an internal error of the compiler")
+    )
     key = (who.name, text, json.dumps(variables))
     if key not in both.reference_answers:
         both.reference_answers[key] = await comparable_answer(who.reference, body)
