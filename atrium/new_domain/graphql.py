@@ -263,7 +263,7 @@ def _shown(spec: DomainSpec, field: FieldSpec) -> str:
     more = {
         "member": ": a current or former member of the tenant",
         "project": f": the project that the {words} belongs to",
-        "date": ", a calendar day",
+        "date": "",
         "status": f": what has become of the {words} so far",
     }.get(field.kind, f", {_limits(field)}")
     absent = "; null if none" if field.optional else ""
@@ -280,7 +280,8 @@ def _shown(spec: DomainSpec, field: FieldSpec) -> str:
         "project": f' = to_one("{field.column}")',
         "money": f' = money("{field.column}")',
     }.get(field.kind, "")
-    said = f'    """{_said(field)} of the {words}{more}{absent}."""\n'
+    what = f"Calendar day `{field.name}` of" if field.kind == "date" else f"{_said(field)} of"
+    said = f'    """{what} the {words}{more}{absent}."""\n'
     return f"    {field.name}: {types.get(field.kind, 'str')}{null}{value}\n{said}"
 
 
