@@ -31,6 +31,8 @@ class Fault:
     before: list[str]
     """Whole lines, without the indentation that they share."""
     after: list[str]
+    noticed_by: str = ""
+    """The test that failed with it, which is run first; the others are run when it passes, or is no longer there."""
     equivalent: str = ""
     """Why nobody can notice it; empty for those that must be noticed."""
 
@@ -73,7 +75,8 @@ class FaultList:
         return cls(content["seed"], faults, content.get("refused", {}))
 
     def write(self) -> None:
-        faults = [{k: v for k, v in asdict(fault).items() if k != "equivalent" or v} for fault in self.faults]
+        optional = ("noticed_by", "equivalent")
+        faults = [{k: v for k, v in asdict(fault).items() if v or k not in optional} for fault in self.faults]
         content = {"seed": self.seed, "faults": faults, "refused": self.refused}
         LIST.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
