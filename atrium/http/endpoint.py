@@ -53,6 +53,8 @@ from atrium.logs import RequestRecord
 MOST_OPERATIONS = 100  # that run at once on a WebSocket
 CONNECTION_INIT_SECONDS = 10  # how long a WebSocket may stay silent before connection_init
 
+SINGLE_CONNECTION = b"x-graphql-event-stream-token"
+NO_SINGLE_CONNECTION = "The single connection mode of graphql-sse is not served: use distinct connections."
 _ALLOWED = {
     "GET": frozenset({OperationType.QUERY}),
     "POST": frozenset({OperationType.QUERY, OperationType.MUTATION}),
@@ -140,6 +142,9 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         return final
 
     async def _read_operation(self, request: Request, protocol: request_parsing.ResponseProtocol) -> GraphQLRequestData:
+        single = request.method == "PUT" or get_header(request.scope, SINGLE_CONNECTION) is not None
+        if single and request.method in _ALLOWED:
+            raise RequestRefused("BAD_REQUEST", NO_SINGLE_CONNECTION)
         if request.method == "POST":
             request_parsing.require_json(get_header(request.scope, b"content-type"))
             request_parsing.require_identity(get_header(request.scope, b"content-encoding"))
@@ -151,7 +156,8 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             return request_parsing.parse_operation(self._parse_json(body), protocol)
         if request.method != "GET":
             allowed = ", ".join(_ALLOWED)
-            raise RequestRefused("METHOD_NOT_ALLOWED", f"GraphQL is served by {allowed}.", {"allow": allowed})
+            message = NO_SINGLE_CONNECTION if single else f"GraphQL is served by {allowed}."
+            raise RequestRefused("METHOD_NOT_ALLOWED", message, {"allow": allowed})
         request_parsing.require_short_query_string(request.scope["query_string"])
         parameters: dict[str, Any] = dict(QueryParams(request.scope["query_string"]))
         for name in ("variables", "extensions"):

@@ -139,6 +139,8 @@ def parse_operation(data: object, protocol: ResponseProtocol) -> GraphQLRequestD
         RequestRefused: BAD_REQUEST, when it is no object (there are no batches), has a parameter of another type
             than the specification's, or has no query.
     """
+    if isinstance(data, list):
+        raise RequestRefused("BAD_REQUEST", "Batches are not served: send each operation in a request of its own.")
     if not isinstance(data, dict):
         raise RequestRefused("BAD_REQUEST", "The body must be one JSON object.")
     for name, kind, article in _PARAMETERS:

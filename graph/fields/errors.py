@@ -22,6 +22,7 @@ from strawberry.utils.str_converters import to_camel_case
 from graph.fields.declared import NODE_TYPES
 from graph.fields.descriptions import interface, object_type
 from graph.fields.node import Node
+from graph.redaction import redacted
 from graph.runtime.context import Info
 from models.database.errors import DatabaseUnavailable, TransactionConflict
 from services import errors
@@ -286,7 +287,7 @@ def mask_error(error: GraphQLError, request_id: str, *, suggestions: bool) -> Gr
     Args:
         error: what happened.
         request_id: what the client may quote, and the log line carries.
-        suggestions: whether messages may say "Did you mean …?", which gives away names of the schema.
+        suggestions: whether messages may name what is in the schema, as in "Did you mean …?".
     """
     cause = _cause(error)
     message, extensions = error.message, {"code": _code(error, cause), **(error.extensions or {})}
@@ -303,8 +304,8 @@ def mask_error(error: GraphQLError, request_id: str, *, suggestions: bool) -> Gr
         message = MAYBE_NULL_MESSAGE.sub(
             "A field that may be left out was null: leave it out, or give it a value.", message
         )
-        if not suggestions:
-            message = re.sub(r" Did you mean .*\?", "", message, flags=re.DOTALL)
+        if not suggestions and "code" not in (error.extensions or {}):
+            message = redacted(error, re.sub(r" Did you mean .*\?", "", message, flags=re.DOTALL))
     return GraphQLError(
         message,
         nodes=error.nodes,

@@ -163,6 +163,28 @@ async def test_json_may_name_its_charset(toy: Any, content_type: str) -> None:
     assert (await toy.post(TYPENAME, content_type=content_type)).status_code == 200
 
 
+async def test_a_batch_is_refused_in_so_many_words(toy: Any) -> None:
+    for text in (f"[{TYPENAME}]", "[]", f"[{TYPENAME},{TYPENAME}]"):
+        response = await toy.post(text)
+        assert (response.status_code, toy.error(response)["code"]) == (400, "BAD_REQUEST")
+        assert "atch" in toy.error(response)["message"]
+
+
+async def test_the_single_connection_of_graphql_sse_is_refused_in_so_many_words(toy: Any) -> None:
+    token = {"x-graphql-event-stream-token": "t"}
+    answers = [
+        await toy.send("PUT", "/graphql", headers={"accept": "text/event-stream"}),
+        await toy.get("/graphql", accept="text/event-stream", x_graphql_event_stream_token="t"),
+        await toy.post(TYPENAME, **token),
+        await toy.send("DELETE", "/graphql", headers=token),
+    ]
+    assert [answer.status_code for answer in answers] == [405, 400, 400, 405]
+    for answer in answers:
+        assert toy.error(answer)["code"] in {"BAD_REQUEST", "METHOD_NOT_ALLOWED"}
+        assert "single connection" in toy.error(answer)["message"]
+    assert toy.calls == []
+
+
 @pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "deflate", "nonsense"])
 async def test_coded_bodies_are_refused(toy: Any, coding: str) -> None:
     response = await toy.post(body("mutation { change }"), content_encoding=coding)
