@@ -22,7 +22,7 @@ from strawberry.utils.str_converters import to_camel_case
 from graph.fields.declared import NODE_TYPES
 from graph.fields.descriptions import interface, object_type
 from graph.fields.node import Node
-from graph.redaction import redacted
+from graph.fields.redaction import redacted
 from graph.runtime.context import Info
 from models.database.errors import DatabaseUnavailable, TransactionConflict
 from services import errors

@@ -16,10 +16,10 @@ from atrium import http
 from graph.fields.errors import CLOSE_CODE, STATUS
 from graph.runtime.context import Context
 from models.base import now
-from tests.api.protocols import PROTOCOLS, Sender
 from tests.conftest import Urls
 from tests.support.client import listen, run_app
 from tests.support.factories import World, create_world
+from tests.support.protocols import PROTOCOLS, Sender
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
