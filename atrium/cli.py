@@ -260,7 +260,7 @@ def _run_server(settings: Settings, urls: startup_checks.DatabaseUrls) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 50)
-    server = http.Server(uvicorn.Config(app, lifespan="on", **http.uvicorn_options(settings)), app.shutdown)
+    server = http.GraphQLServer(uvicorn.Config(app, lifespan="on", **http.uvicorn_options(settings)), app.shutdown)
     if not settings.is_production:
         _print_addresses(settings, embedded=urls.is_embedded)
     server.run()

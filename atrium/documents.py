@@ -17,7 +17,7 @@ from models import Model
 
 __all__ = ["current_documents"]
 
-COLUMNS = 120
+LINE_WIDTH = 120
 PICTURE = re.compile(r'^    (\w+) (\|[|o])--\S+ (\w+) : "[^"]*"\n', re.MULTILINE)
 ENTITY = re.compile(r"^    (\w+)(?: \{)?$", re.MULTILINE)
 NO_KEYS = frozenset(
@@ -41,7 +41,7 @@ def current_documents(root: Path) -> dict[Path, str]:
             before, start, rest = text.partition(f"<!-- {mark} -->\n")
             _, end, after = rest.partition(f"<!-- /{mark} -->")
             assert start, f"{name} has no part {mark}"
-            text = before + start + textwrap.fill(part(), COLUMNS) + "\n" + end + after
+            text = before + start + textwrap.fill(part(), LINE_WIDTH) + "\n" + end + after
         found[root / name] = text
     architecture = root / "docs/architecture.md"
     found[architecture] = _with_foreign_keys(found[architecture])

@@ -27,7 +27,7 @@ from atrium.http.endpoint import GraphQLEndpoint, get_record
 from atrium.http.middleware import RequestMiddleware, choose_request_id
 from atrium.http.operation_request import ContextGetter, OperationRequest
 from atrium.http.responses import OK, RequestRefused
-from atrium.http.server import Server
+from atrium.http.server import GraphQLServer
 from atrium.http.shutdown import Shutdown
 from atrium.http.uvicorn_protocol import CoalescingHttpProtocol
 from atrium.logs import RequestRecord, log_request
@@ -37,9 +37,9 @@ __all__ = [
     "GRAPHQL_PATH",
     "Application",
     "ContextGetter",
+    "GraphQLServer",
     "OperationRequest",
     "RequestRefused",
-    "Server",
     "mount_graphql",
     "uvicorn_options",
 ]
@@ -91,7 +91,7 @@ class Application(FastAPI):
 
     graphql_app: ASGIApp | None = None
     shutdown: Shutdown
-    """How it ends; `Server` has to be told."""
+    """How it ends; `GraphQLServer` has to be told."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket, or the application's life."""

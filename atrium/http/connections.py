@@ -16,13 +16,13 @@ from websockets.http11 import Request, Response
 
 from atrium.http.middleware import SECURITY_HEADERS, Network, choose_request_id, is_trusted
 from atrium.http.responses import RequestRefused
-from atrium.http.shutdown import CLOSE_SECONDS
+from atrium.http.shutdown import CLIENT_CLOSE_SECONDS
 from atrium.logs import RequestRecord, log_request
 
 __all__ = ["ConnectionCounter", "ConnectionLimits", "SocketProtocol", "refused_bytes"]
 
 SWITCHING_PROTOCOLS = 101
-UNKNOWN = ""  # the address of a peer that has none, such as one at a Unix socket
+UNKNOWN_ADDRESS = ""  # the address of a peer that has none, such as one at a Unix socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     @property
     def address(self) -> str:
         """Return the peer's address."""
-        return self.client[0] if self.client else UNKNOWN
+        return self.client[0] if self.client else UNKNOWN_ADDRESS
 
     def data_received(self, data: bytes) -> None:
         """Read what arrived; a handshake that the library gave up is answered, which uvicorn forgets."""
@@ -100,7 +100,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         """End a connection whose client does not answer; whoever does not read either is broken off."""
         super().keepalive_timeout()
-        self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+        self.loop.call_later(CLIENT_CLOSE_SECONDS, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count the connection no longer."""

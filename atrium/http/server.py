@@ -8,12 +8,12 @@ from atrium.http.connections import SocketProtocol
 from atrium.http.shutdown import Shutdown
 from atrium.http.uvicorn_protocol import CoalescingHttpProtocol
 
-__all__ = ["Server"]
+__all__ = ["GraphQLServer"]
 
 CANCEL_SECONDS = 2.0  # that cancelled requests have to be answered
 
 
-class Server(uvicorn.Server):
+class GraphQLServer(uvicorn.Server):
     """uvicorn's server, which tells streams and sockets that it ends."""
 
     def __init__(self, config: uvicorn.Config, shutdown: Shutdown) -> None:

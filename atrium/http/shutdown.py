@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 from atrium.http.responses import RequestRefused
 from models.database.timeouts import SharedTimeout
 
-__all__ = ["CLOSE_SECONDS", "SERVICE_RESTART", "SOCKET_SECONDS", "Shutdown"]
+__all__ = ["CLIENT_CLOSE_SECONDS", "SERVICE_RESTART", "SOCKET_SECONDS", "Shutdown"]
 
 SOCKET_SECONDS = 3.0  # that queries and mutations on a socket have
-CLOSE_SECONDS = 1.0  # that a client has to take what closes its stream or socket
-RETRY_SECONDS = 5
+CLIENT_CLOSE_SECONDS = 1.0  # that a client has to take what closes its stream or socket
+RETRY_AFTER_SECONDS = 5
 SERVICE_RESTART = 1012
 
 
@@ -42,8 +42,8 @@ class Shutdown:
         return RequestRefused(
             "SERVICE_UNAVAILABLE",
             "The server is restarting; try again in a moment.",
-            {"retry-after": str(RETRY_SECONDS), "connection": "close"},
-            details={"retryAfter": RETRY_SECONDS},
+            {"retry-after": str(RETRY_AFTER_SECONDS), "connection": "close"},
+            details={"retryAfter": RETRY_AFTER_SECONDS},
         )
 
     async def begin(self) -> None:
@@ -52,7 +52,7 @@ class Shutdown:
         asyncio.get_running_loop().call_later(self.seconds, self._break_off)
         ending = [asyncio.ensure_future(end()) for end in list(self.sockets)]
         if ending:
-            _, late = await asyncio.wait(ending, timeout=SOCKET_SECONDS + CLOSE_SECONDS)
+            _, late = await asyncio.wait(ending, timeout=SOCKET_SECONDS + CLIENT_CLOSE_SECONDS)
             for task in late:
                 task.cancel()
 

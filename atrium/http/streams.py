@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from atrium.http.responses import EVENT_STREAM, RequestRefused, encode_json
-from atrium.http.shutdown import CLOSE_SECONDS, Shutdown
+from atrium.http.shutdown import CLIENT_CLOSE_SECONDS, Shutdown
 
 __all__ = ["EventStream"]
 
@@ -98,7 +98,7 @@ class EventStream(Response):
         """Say why the stream ends; break off the connection of a client that does not read it."""
         last = _event({"errors": [why.to_error(self._request_id)]}) + COMPLETE
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
+            async with asyncio.timeout(CLIENT_CLOSE_SECONDS):
                 await send(_body(last, more=False))
         except TimeoutError:
             if abort := scope["state"].get("abort"):

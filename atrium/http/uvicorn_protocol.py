@@ -12,7 +12,7 @@ from typing import Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from atrium.http.connections import UNKNOWN, ConnectionCounter, ConnectionLimits, refused_bytes
+from atrium.http.connections import UNKNOWN_ADDRESS, ConnectionCounter, ConnectionLimits, refused_bytes
 from atrium.http.responses import RequestRefused
 
 __all__ = ["CoalescingHttpProtocol", "CoalescingTransport"]
@@ -101,7 +101,7 @@ class CoalescingHttpProtocol(HttpToolsProtocol):
 
     @property
     def _address(self) -> str:
-        return self.client[0] if self.client else UNKNOWN
+        return self.client[0] if self.client else UNKNOWN_ADDRESS
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to serve a connection."""

@@ -32,7 +32,7 @@ from strawberry.types.execution import PreExecutionError
 
 from atrium.http.operation_request import ContextGetter, OperationRequest
 from atrium.http.responses import RequestRefused, classify_outcome, format_error, is_request_error
-from atrium.http.shutdown import CLOSE_SECONDS, SERVICE_RESTART, SOCKET_SECONDS, Shutdown
+from atrium.http.shutdown import CLIENT_CLOSE_SECONDS, SERVICE_RESTART, SOCKET_SECONDS, Shutdown
 from atrium.logs import RequestRecord
 from graph.fields.errors import CLOSE_CODE
 
@@ -89,7 +89,7 @@ class SocketAdapter(ASGIWebSocketAdapter):
         if self.ws.application_state is WebSocketState.DISCONNECTED:
             return
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
+            async with asyncio.timeout(CLIENT_CLOSE_SECONDS):
                 await super().close(code, reason.encode()[:REASON_BYTES].decode(errors="ignore"))
         except TimeoutError:
             if abort := self.ws.scope["state"].get("abort"):

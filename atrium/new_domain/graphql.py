@@ -144,7 +144,7 @@ class Change{type}StatusInput:
     """{version}"""
 '''
 
-MUTATIONS = '''
+MUTATIONS_TEMPLATE = '''
 
 Create{type}Result = Annotated[
     {type} | NotFound | InvalidInput | {exists}IdempotencyConflict,
@@ -239,7 +239,7 @@ def graph_text(spec: DomainSpec) -> str:
     public = sorted(["DOMAIN", "Queries", names.type, f"{names.type}Filter", f"{names.type}Order", *status_types])
     shown = [name for name in public if name not in status_types]
     head = f'"""{names.plural.capitalize()} in GraphQL."""\n{IMPORTS.format(**words)}\n__all__ = {shown!r}\n'
-    return head + TYPES.format(**words) + status_input + MUTATIONS.format(**words)
+    return head + TYPES.format(**words) + status_input + MUTATIONS_TEMPLATE.format(**words)
 
 
 def _limits(field: FieldSpec) -> str:

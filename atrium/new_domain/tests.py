@@ -66,7 +66,7 @@ async def test_a_version_that_moved_on_is_a_conflict(rules: ServiceClient, world
         await rules.apply(admin, {table}.update, **change)
 {unique}{transitions}'''
 
-TRANSITIONS = """
+TRANSITIONS_TEMPLATE = """
 
 FOLLOWING: dict[str, list[str]] = {following}
 
@@ -221,4 +221,6 @@ def _transitions_test(spec: DomainSpec) -> str:
         return ""
     following = {state: list(after) for state, after in spec.status.transitions}
     names = spec.names
-    return TRANSITIONS.format(following=following, first=spec.status.states[0], table=names.table, type=names.type)
+    return TRANSITIONS_TEMPLATE.format(
+        following=following, first=spec.status.states[0], table=names.table, type=names.type
+    )

@@ -127,7 +127,7 @@ async def test_letters_that_wait_are_bounded_and_none_outlives_the_end(
     monkeypatch.setattr(mail, "SHUTDOWN_SECONDS", 0.1)
     async with run_mail_server() as (server, url):
         server.silent.clear()
-        async with run_transport(url, waiting=3) as carrier:
+        async with run_transport(url, max_waiting=3) as carrier:
             for _ in range(5):
                 carrier.send_later(EMAIL)
             assert discard_reasons(caplog) == ["too many are waiting"] * 2

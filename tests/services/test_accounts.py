@@ -76,7 +76,7 @@ async def test_of_two_who_register_one_address_at_once_one_gets_it(rules: Servic
     before = len(await users(world))
     twins = (register(rules, email=email) for email in ("twin@example.com", "Twin@example.com"))
     outcomes = await asyncio.gather(*twins, return_exceptions=True)
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["AlreadyExists", "Opened"]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["AlreadyExists", "IssuedSession"]
     assert len(await users(world)) == before + 1
 
 

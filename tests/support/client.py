@@ -105,7 +105,7 @@ async def run_app(urls: HasRuntime, **settings: Any) -> AsyncIterator[App]:
 @asynccontextmanager
 async def listen(app: http.Application, **options: Any) -> AsyncIterator[int]:
     """The application on a port of this machine, which this yields; whoever starts its lifespan is somebody else."""
-    server = http.Server(uvicorn.Config(app, lifespan="off", **{**options, "port": 0}), app.shutdown)
+    server = http.GraphQLServer(uvicorn.Config(app, lifespan="off", **{**options, "port": 0}), app.shutdown)
     serving = asyncio.create_task(server.serve())
     try:
         async with asyncio.timeout(10):

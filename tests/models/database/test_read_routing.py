@@ -19,7 +19,7 @@ from tests.support.factories import World
 
 KEY = b"k" * 32
 PRIMARY = ServerStatus(is_replica=False, lsn=1000, system=7, timeline=2, database=5, role="atrium_app")
-STANDBY = PRIMARY._replace(is_replica=True, position=900)
+STANDBY = PRIMARY._replace(is_replica=True, lsn=900)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def identity(world: World) -> Identity:
         (PRIMARY, "it is no replica"),
         (STANDBY._replace(timeline=3), "it went its own way"),
         (STANDBY._replace(role="postgres"), "it is entered as another role than the primary"),
-        (STANDBY._replace(position=899), "it is too far behind"),
+        (STANDBY._replace(lsn=899), "it is too far behind"),
     ],
 )
 def test_only_a_recent_standby_of_the_same_database_is_read_from(state: ServerStatus | None, fault: str | None) -> None:

@@ -140,5 +140,5 @@ async def test_what_was_forgotten_leaves_the_chain_whole(world: World, urls: Url
         assert await row_history.redact(session, Task, task_id) == 4
     for _ in range(2):
         found: Any = await verify_chain(urls)
-        assert found.damage == []
+        assert found.faults == []
         await wait_until_sequenced(world)

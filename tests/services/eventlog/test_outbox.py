@@ -7,7 +7,7 @@ from uuid import UUID
 from models import Order
 from models.base import new_id
 from services import orders, tasks
-from services.audit import change_entries
+from services.eventlog.change_entries import change_entries
 from services.eventlog.outbox import FOLLOWER_PAGE_SIZE, last_position, read_after
 from services.eventlog.store import NewEvent, append_events
 from services.queries.collection import Collection
