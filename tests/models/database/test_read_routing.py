@@ -102,8 +102,8 @@ async def test_the_primary_answers_whoever_asks_for_it(world: World, primary: Da
     assert await route_read(nodes, who, Freshness(primary_reason=RoutingReason.UNTRUSTED)) == RoutedTo(
         "primary", RoutingReason.UNTRUSTED
     )
-    assert await route_read(nodes, who, primary=RoutingReason.ASKED) == RoutedTo("primary", RoutingReason.ASKED)
-    assert await route_read(nodes, who, kind=RoutingReason.SUBSCRIPTION) == RoutedTo(
+    assert await route_read(nodes, who, primary_reason=RoutingReason.ASKED) == RoutedTo("primary", RoutingReason.ASKED)
+    assert await route_read(nodes, who, operation_kind_reason=RoutingReason.SUBSCRIPTION) == RoutedTo(
         "primary", RoutingReason.SUBSCRIPTION
     )
     untold = ReadRouter(nodes)
