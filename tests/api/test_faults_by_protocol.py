@@ -14,7 +14,8 @@ import pytest_asyncio
 
 from atrium import http
 from graph.fields.errors import CLOSE_CODE, STATUS
-from graph.runtime.context import Context
+from graph.runtime.compiled_statements import CompiledStatements
+from graph.runtime.reader import LazyReadSession
 from models.base import now
 from tests.conftest import Urls
 from tests.support.client import listen, run_app
@@ -114,9 +115,8 @@ async def broken(_ground: Ground) -> AsyncIterator[None]:
         raise RuntimeError("hunter2")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Context, "read", fail)
-        patch.setattr(Context, "_session", fail)
-        patch.setattr(Context, "ask", fail)
+        patch.setattr(LazyReadSession, "open", fail)
+        patch.setattr(CompiledStatements, "fetch", fail)
         yield
 
 
