@@ -51,7 +51,7 @@ class RequestPasswordResetInput:
 
 @input_type
 class ResetPasswordInput:
-    """Input of `resetPassword`: the mailed token and the new password."""
+    """Input of `resetPassword`: the e-mailed token and the new password."""
 
     token: str
     """Token from the e-mail that `requestPasswordReset` sent; it can be used once, until it expires."""
@@ -73,7 +73,7 @@ class RequestEmailChangeInput:
 
 @input_type
 class VerifyEmailInput:
-    """Input of `verifyEmail`: the mailed token that proves an e-mail address."""
+    """Input of `verifyEmail`: the e-mailed token that proves an e-mail address."""
 
     token: str
     """Token from the verification e-mail of `register`, `requestEmailVerification` or `requestEmailChange`; it can be

@@ -80,8 +80,8 @@ class Viewer:
     updated_at: datetime
     """Date and time the viewer's account last changed (UTC)."""
     version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
+    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
+    concurrent changes."""
     role: models.Role | None = viewer_attribute("role")
     """Role of the viewer in the tenant of the current session; null if the session has no tenant."""
     tenant: Annotated["Tenant", strawberry.lazy("graph.tenants")] | None = viewer_reference("tenant_id")

@@ -93,8 +93,8 @@ class AuditEntryFilter:
     """Conditions that listed audit entries must meet; all given conditions apply."""
 
     table: str | None = UNSET
-    """Name of the database table of the changed objects, such as `tasks`, at most 255 characters; null for all tables.
-    Name of the database table of the changed objects, such as `tasks`, at most 255 characters; null for all tables."""
+    """Name of the database table of the changed objects, such as `tasks`, at most 255 characters; null for all
+    tables."""
     row_id: strawberry.ID | None = any_id(_is_known, default=UNSET)
     """Global ID of the object that the audit entries are about, even if the object no longer exists; null for all
     objects."""

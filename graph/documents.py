@@ -105,8 +105,8 @@ class Document(Node):
     updated_at: datetime
     """Date and time the document was last changed (UTC)."""
     version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
+    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
+    concurrent changes."""
     deleted_at: datetime | None
     """Date and time the document was moved to the trash (UTC); null if the document is not in the trash."""
     deleted_by: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("deleted_by", key="user_id")

@@ -162,8 +162,8 @@ class Order(Node):
     updated_at: datetime
     """Date and time of the last status change of the order (UTC); the time it was placed if there was none."""
     version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
+    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
+    concurrent changes."""
 
 
 @object_type

@@ -114,8 +114,8 @@ class Product(Node):
     updated_at: datetime
     """Date and time the product last changed (UTC), its stock included."""
     version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
+    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
+    concurrent changes."""
     units_sold: int | None = expression("units_sold")
     """Number of units of the product in all orders that are not cancelled. For admins and owners; others get null and
     the error FORBIDDEN."""

@@ -85,8 +85,8 @@ class Project(Node):
     updated_at: datetime
     """Date and time the project last changed (UTC)."""
     version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
+    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
+    concurrent changes."""
     tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = to_many("project_id")
     """Tasks of the project, newest first; empty while the project is in the trash."""
     documents: Connection[Annotated["Document", strawberry.lazy("graph.documents")]] = to_many("project_id")

@@ -112,8 +112,8 @@ class Task(Node):
     updated_at: datetime
     """Date and time the task last changed (UTC)."""
     version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
+    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
+    concurrent changes."""
     history: Connection[audit.AuditEntry] = to_many("row_id")
     """Audit log entries about the task, newest first; visible to all members who can see the task."""
 
@@ -168,8 +168,8 @@ class CreateTaskInput:
     due_date: datetime | None = UNSET
     """Due date and time of the task to create; null for none."""
     project_id: strawberry.ID | None = id_of("Project", default=UNSET)
-    """Global ID of the project that the task belongs to; must not be in the trash. Null for a task without a project.
-    Global ID of the project that the task belongs to; must not be in the trash. Null for a task without a project."""
+    """Global ID of the project that the task belongs to; must not be in the trash. Null for a task without a
+    project."""
     assignee_id: strawberry.ID | None = id_of("User", default=UNSET)
     """Global ID of the User to whom the task is assigned; must be an active member. Null for an unassigned task."""
     idempotency_key: str | None = UNSET

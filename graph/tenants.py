@@ -84,8 +84,8 @@ class Tenant(Node):
     updated_at: datetime
     """Date and time the tenant last changed (UTC)."""
     version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
+    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
+    concurrent changes."""
 
 
 @backed_by(tenants.OWN_TENANTS, is_node=False)
@@ -171,8 +171,8 @@ class User(Node):
     updated_at: datetime
     """Date and time the membership of the user last changed (UTC)."""
     version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
+    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
+    concurrent changes."""
     tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = to_many("assignee_id", key="user_id")
     """Tasks that are assigned to the user, newest first."""
     orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = to_many("user_id", key="user_id")
@@ -186,8 +186,8 @@ class Queries:
     tenant: Tenant | None = viewer_reference("tenant_id")
     """Tenant that the session has entered, or that the API key belongs to; null if none."""
     users: Connection[User] = connection()
-    """Users who are members of the tenant, sorted by name by default; former members only if the filter asks for them.
-    Users who are members of the tenant, sorted by name by default; former members only if the filter asks for them."""
+    """Users who are members of the tenant, sorted by name by default; former members only if the filter asks for
+    them."""
     invitations: Connection[Invitation] = connection()
     """Open invitations of the tenant, newest first; for admins and owners."""
 

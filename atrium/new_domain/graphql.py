@@ -86,8 +86,8 @@ class {type}(Node):
     updated_at: datetime
     """Date and time the {words} last changed (UTC)."""
     version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
+    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
+    concurrent changes."""
     history: Connection[audit.AuditEntry] = to_many("row_id")
     """Audit log entries about the {words}, newest first; visible to all members who can see the {words}."""
 

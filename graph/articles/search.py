@@ -81,7 +81,7 @@ class ArticleMonthFacet:
     value: str
     """Month (UTC) in which the counted articles were created, as year and month, such as `2026-11`."""
     count: int
-    """Number of matching articles created in this month."""
+    """Number of articles that match the search and were created in the month of this facet (UTC)."""
 
 
 @object_type

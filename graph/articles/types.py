@@ -86,8 +86,8 @@ class Article(Node):
     title: str
     """Title of the article, 1 to 200 characters."""
     content: str
-    """Content of the article as plain text, at most 100,000 characters; not to be interpreted as HTML or other markup.
-    Content of the article as plain text, at most 100,000 characters; not to be interpreted as HTML or other markup."""
+    """Content of the article as plain text, at most 100,000 characters; not to be interpreted as HTML or other
+    markup."""
     language: ArticleLanguage
     """Language of the article; determines how its words are searched."""
     status: ArticleStatus
@@ -101,8 +101,8 @@ class Article(Node):
     updated_at: datetime
     """Date and time the article was last changed (UTC)."""
     version: int
-    """Number of changes to this object so far, starting at 1; send it as `expectedVersion` to detect concurrent
-    changes."""
+    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
+    concurrent changes."""
     history: Connection[audit.AuditEntry] = to_many("row_id")
     """Audit entries of the article, newest first by default. Members who did not write the article see only the changes
     since its latest publication."""

@@ -141,3 +141,13 @@ def test_scalars_name_their_specification() -> None:
     ours = [type_ for type_ in SCHEMA.type_map.values() if isinstance(type_, graphql.GraphQLScalarType)]
     ours = [type_ for type_ in ours if not graphql.is_specified_scalar_type(type_)]
     assert [type_.name for type_ in ours if type_.specified_by_url is None] == []
+
+
+def halves(text: str) -> tuple[str, str]:
+    words = text.split()
+    return " ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])
+
+
+def test_no_description_says_everything_twice() -> None:
+    twice = [coordinate for coordinate, text in DESCRIPTIONS.items() if text and len(set(halves(text))) == 1]
+    assert twice == []
