@@ -56,7 +56,7 @@ def _new_files(root: Path, spec: DomainSpec) -> dict[str, str]:
 
 
 def _wrapped(found: re.Match[str]) -> str:
-    """Return a docstring in lines of the house's length."""
+    """Return a docstring in lines of at most 120 characters."""
     indent = found[1]
     return textwrap.fill(found[2], LINE_LENGTH, initial_indent=indent, subsequent_indent=indent)
 
