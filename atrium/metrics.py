@@ -86,7 +86,7 @@ class Metrics:
         statements.observe(record.statements)
 
     def count_read(self, node: str, why: str) -> None:
-        """Count one read unit."""
+        """Count one read session."""
         self._reads(node, why).inc()
 
     def render(self) -> bytes:

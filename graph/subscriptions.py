@@ -47,8 +47,8 @@ async def follow_feed(
 ) -> AsyncGenerator[tuple[str, Any]]:
     """Yield the feed's visible entries of a collection with their cursors, from now on or after a cursor.
 
-    Each is handed on with a context of its own: fresh loaders, and a read unit that ends when it was answered. Who asks
-    must still be let in each time.
+    Each is handed on with a context of its own: fresh loaders, and a read session that ends when it was answered. Who
+    asks must still be let in each time.
 
     Raises:
         InvalidInput: `after` is no cursor of this feed.

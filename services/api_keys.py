@@ -126,7 +126,7 @@ class ApiKeyCache:
 
         Raises:
             InvalidToken: there is no such key.
-            Overloaded, Unreachable, Retry: the database cannot be asked.
+            PoolTimeout, DatabaseUnavailable, TransactionConflict: the database cannot be asked.
         """
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
         machine = self._identities.get(digest)

@@ -1,14 +1,14 @@
 """Fields that are data: what a type shows of its table, declared once.
 
-    @node(TASKS)
+    @backed_by(TASKS, filter=TaskFilter, order=TaskOrder)
     class Task(Node):
         title: str                                     the column of that name
         joined_at: datetime = column("created_at")     a column of another name
-        project: Project | None = one("project_id")    the row that a column points at
-        tasks: Connection[Task] = many("project_id")   the rows that point here, paged per parent
-        next_statuses: list[Status] = sql("next_statuses")   an expression that the services named
+        project: Project | None = to_one("project_id")    the row that a column references
+        tasks: Connection[Task] = to_many("project_id")   the rows that reference this one, paged per parent
+        next_statuses: list[Status] = expression("next_statuses")   an expression that the services name
 
-and for the root, `task: Task | None = single()` and `tasks: Connection[Task] = listing()`.
+and for the root, `task: Task | None = by_id()` and `tasks: Connection[Task] = connection()`.
 
 Each declaration is a Strawberry field whose attributes say all there is to know: the schema is printed from it, the
 loaders answer it, and the compiler turns it into SQL.

@@ -1,7 +1,7 @@
 """Fields of the search of articles: what matches, page by page, with what the services say of each match.
 
-search_words: WordConnection = search(FOUND, takes=[…], read=…, answer=…)   at the root, a page of what matches
-rank: float = said("rank", lambda edge: edge.rank)                          what a match says of its row, or of all
+search_words: WordConnection = article_search_field(SEARCH, …)           at the root, a page of results
+rank: float = match_field("rank", lambda edge: edge.rank)                   an attribute of a result
 
 Each says how the reference executor answers it as well.
 """

@@ -1,4 +1,4 @@
-"""Mutations: one shape for all. One input, one write unit, one union of the thing itself and typed errors."""
+"""Mutations: one shape for all. One input, one transaction, one union of the object itself and typed errors."""
 
 import inspect
 from collections.abc import Awaitable, Callable

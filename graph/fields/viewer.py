@@ -1,9 +1,9 @@
-"""Fields about who asks: what their identity says, and what it names.
+"""Fields about the viewer: attributes of the identity, and the objects that it references.
 
-tenant: Tenant | None = own("tenant_id")             the thing that the identity names
-role: Role | None = claim("role")                    something that it says
-is_current: bool = matches("id", "session_id")       whether a column holds the same
-token: str | None = shown_once()                     a secret that this operation made
+tenant: Tenant | None = viewer_reference("tenant_id")      the object that the identity references
+role: Role | None = viewer_attribute("role")               an attribute of the identity
+is_current: bool = equals_viewer("id", "session_id")       whether a column equals such an attribute
+token: str | None = one_time_secret()                      a secret that this operation made
 """
 
 from typing import Any

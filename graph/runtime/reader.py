@@ -98,7 +98,7 @@ class LazyReadSession:
         """Return its session; when it cannot be opened, every field learns the same.
 
         Raises:
-            NotLive, Overloaded, Unreachable, Retry.
+            SessionNotLive, PoolTimeout, DatabaseUnavailable, TransactionConflict.
         """
         if self._ended:
             raise asyncio.CancelledError  # the operation is over, and nobody waits any more

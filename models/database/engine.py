@@ -58,7 +58,7 @@ class Database:
         Args:
             url: `postgresql+asyncpg://…` with the runtime role.
             pool_size: connections at most; as many units run at once.
-            wait: seconds that a unit waits for a free connection before `Overloaded`.
+            wait: seconds that a unit waits for a free connection before `PoolTimeout`.
             recycle: seconds after which an idle connection is replaced.
             connect: seconds that a new connection may take to open.
         """
@@ -96,7 +96,7 @@ class Database:
         Of a replica it shows at least what the primary had committed when its log ended at `replayed`.
 
         Raises:
-            Behind, NotLive, Overloaded, Retry, Unreachable.
+            ReplicaLagging, SessionNotLive, PoolTimeout, TransactionConflict, DatabaseUnavailable.
         """
         async with self._transaction("REPEATABLE READ", read_only=True, replayed=replayed) as connection:
             await _enter(connection, read_enter_arguments(identity))
@@ -108,7 +108,7 @@ class Database:
         """Open a transaction, entered as `identity`; committed at the end, rolled back when anything is raised.
 
         Raises:
-            NotLive, Overloaded, Retry, Unreachable.
+            SessionNotLive, PoolTimeout, TransactionConflict, DatabaseUnavailable.
         """
         async with self._transaction("READ COMMITTED", read_only=False) as connection:
             await _enter(connection, enter_arguments(identity))
@@ -141,7 +141,8 @@ class Database:
             replayed: of a replica, it shows at least what the primary had committed when its log ended there.
 
         Raises:
-            Behind, Broken, NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable.
+            ReplicaLagging, ConnectionLost, SessionNotLive, PoolTimeout, TransactionConflict, StatementRejected,
+            DatabaseUnavailable, InvalidValue.
         """
         async with self._limiter:
             autocommit = await self.autocommit_connections.take() or await AutocommitConnection.of(await self._open())
@@ -164,7 +165,7 @@ class Database:
         """Make sure that whoever asks is let in; says where the log of this primary ends now.
 
         Raises:
-            NotLive, Overloaded, Unreachable.
+            SessionNotLive, PoolTimeout, DatabaseUnavailable.
         """
         lsn: int | None = await self._run_fetch(CHECK_LIVE_QUERY, *read_enter_arguments(identity))
         if lsn is None:
@@ -175,7 +176,7 @@ class Database:
         """Return the end of this primary's log: all that was committed before lies before it.
 
         Raises:
-            Overloaded, Unreachable.
+            PoolTimeout, DatabaseUnavailable.
         """
         lsn: int = await self._run_fetch(CURRENT_LSN_QUERY)
         return lsn
@@ -184,7 +185,7 @@ class Database:
         """Make one round trip, outside any tenant.
 
         Raises:
-            Overloaded, Unreachable.
+            PoolTimeout, DatabaseUnavailable.
         """
         async with self._transaction("READ COMMITTED", read_only=True) as connection:
             await connection.execute(text("SELECT 1"))

@@ -62,7 +62,7 @@ class ConnectionLimiter:
         """Wait for a free place.
 
         Raises:
-            Overloaded: none left in time.
+            PoolTimeout: none left in time.
         """
         try:
             if self._free.locked():
@@ -94,7 +94,7 @@ async def run_fetch(connection: AsyncConnection, statement: str, *values: Any) -
     """Return the one value of a statement without a transaction, by the driver itself, at half the cost.
 
     Raises:
-        Unreachable.
+        DatabaseUnavailable.
     """
     driver: Any = (await connection.get_raw_connection()).driver_connection
     try:
@@ -130,7 +130,8 @@ class AutocommitConnection:
         """Return the one value of a statement; the server keeps its plan only with `prepare`.
 
         Raises:
-            Broken, Retry, Unfit, Unreadable: the connection is good for more after the last two alone.
+            ConnectionLost, TransactionConflict, StatementRejected, InvalidValue: the connection is good for more after
+            the last two alone.
         """
         try:
             if prepare:
@@ -204,7 +205,7 @@ async def require_replayed(connection: AsyncConnection, min_lsn: int) -> None:
     What a connection has once seen stays replayed for as long as it lives, and it does not outlive its server.
 
     Raises:
-        Behind: it has not.
+        ReplicaLagging: it has not.
     """
     info = (await connection.get_raw_connection()).info
     if info.get("replayed", 0) < min_lsn:

@@ -120,7 +120,7 @@ class ReadRouter:
         """Open a read-only snapshot on a server that is recent enough for the reader.
 
         Raises:
-            NotLive, Overloaded, Unreachable.
+            SessionNotLive, PoolTimeout, DatabaseUnavailable.
         """
         stack = AsyncExitStack()
         self._read, self.routed_to = await self._open(stack, identity)
@@ -138,7 +138,7 @@ class ReadRouter:
         The position behind it is told whatever becomes of it, since a refusal also speaks of what others wrote.
 
         Raises:
-            NotLive, Overloaded, Retry, Unreachable.
+            SessionNotLive, PoolTimeout, TransactionConflict, DatabaseUnavailable.
         """
         self.primary_reason, self.routed_to = RoutingReason.WRITE, RoutedTo(PRIMARY, RoutingReason.WRITE)
         if not self.servers.replicas:
@@ -167,7 +167,7 @@ class ReadRouter:
         """Return the one text of a statement that enters by itself, from a server that is recent enough.
 
         Raises:
-            NotLive, Overloaded, Retry, Unreachable, Unreadable.
+            SessionNotLive, PoolTimeout, TransactionConflict, DatabaseUnavailable, InvalidValue.
         """
 
         async def fetch(database: Database, replayed: int) -> str:
@@ -186,7 +186,8 @@ class ReadRouter:
         """Return the one text of a statement that enters by itself and writes, on the primary.
 
         Raises:
-            NotLive, Overloaded, Retry, Unfit, Unreachable, Unreadable: it changed nothing, unless it was `Broken`.
+            SessionNotLive, PoolTimeout, TransactionConflict, StatementRejected, DatabaseUnavailable, InvalidValue: it
+            changed nothing, unless it was `ConnectionLost`.
         """
         self.primary_reason, self.routed_to = RoutingReason.WRITE, RoutedTo(PRIMARY, RoutingReason.WRITE)
         if self.servers.replicas:

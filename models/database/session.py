@@ -55,7 +55,7 @@ class DatabaseSession(AsyncSession):
         is broken off takes the connection along, and with it the fields that are still wanted.
 
         Raises:
-            Retry, Unreachable.
+            TransactionConflict, DatabaseUnavailable.
         """
         assert not options, "those are the ORM's, and would be lost"
         await self._turn.acquire()
