@@ -12,6 +12,7 @@ from atrium.app import build_auth_config, load_signing_keys
 from atrium.settings import Settings, SettingsError
 from models.base import new_id, now
 from services.authentication import AuthConfig
+from services.validation import normalize_email
 
 __all__ = ["issue_token", "owner_connection", "set_account_active"]
 
@@ -53,7 +54,7 @@ async def issue_token(owner_url: str, settings: Settings, *, email: str, tenant:
 
 async def set_account_active(owner_url: str, *, email: str | None, tenant: str | None, active: bool) -> bool:
     """Suspend or resume an account or a tenant at once; return whether it exists."""
-    table, column, value = ("users", "email", email) if email else ("tenants", "slug", tenant)
+    table, column, value = ("users", "email", normalize_email(email)) if email else ("tenants", "slug", tenant)
     statement = text(f"UPDATE {table} SET is_active = :active WHERE {column} = lower(:value)")  # noqa: S608  # our names
     engine = create_async_engine(owner_url, poolclass=NullPool)
     try:
@@ -65,7 +66,8 @@ async def set_account_active(owner_url: str, *, email: str | None, tenant: str |
 
 
 async def _insert_session(connection: AsyncConnection, auth: AuthConfig, email: str, tenant: str | None) -> str:
-    accounts = await connection.execute(text("SELECT id FROM users WHERE email = lower(:email)"), {"email": email})
+    address = {"email": normalize_email(email)}
+    accounts = await connection.execute(text("SELECT id FROM users WHERE email = :email"), address)
     user_id = accounts.scalar_one_or_none()
     if user_id is None:
         raise SettingsError(f"There is no account {email}.")

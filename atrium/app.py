@@ -20,6 +20,7 @@ from models.database import Database
 from models.database.errors import DatabaseUnavailable, PoolTimeout, TransactionConflict
 from models.database.identity import Identity
 from models.database.topology import PRIMARY, ServerGroup
+from models.lru import CacheUsage
 from services import errors, security
 from services.api_keys import ApiKeyCache, is_api_key
 from services.authentication import AuthConfig
@@ -118,7 +119,7 @@ class Components:
 def build(settings: Settings, *, database_url: str) -> http.Application:
     """Build the application that serves these settings on the database at this URL, as the runtime role."""
     keys, mailer = load_signing_keys(settings), mail.build_transport(settings)
-    metrics = Metrics(lambda: pool_usage(components.servers))
+    metrics = Metrics(lambda: pool_usage(components.servers), lambda: cache_usages(components))
     servers = build_server_group(settings, database_url, metrics)
     components = Components(
         settings=settings,
@@ -180,6 +181,18 @@ def pool_usage(servers: ServerGroup) -> dict[str, dict[str, float]]:
     """Return the connections of each node, by state."""
     databases = {PRIMARY: servers.primary, **{replica.name: replica.database for replica in servers.replicas}}
     return {name: {"size": each.pool_size, "in_use": each.in_use} for name, each in databases.items()}
+
+
+def cache_usages(parts: Components) -> dict[str, CacheUsage]:
+    """How much each cache holds; `statements` are what the databases remember for this process."""
+    databases = [parts.servers.primary, *(replica.database for replica in parts.servers.replicas)]
+    statements = [each.statement_usage for each in databases]
+    return {
+        **parts.schema.cache_usages,
+        "access_tokens": parts.auth.tokens.usage,
+        "api_keys": parts.api_key_cache.usage,
+        "statements": CacheUsage(sum(each.bytes for each in statements), sum(each.entries for each in statements)),
+    }
 
 
 def build_auth_config(settings: Settings, keys: security.SigningKeys, mailer: Mailer | None = None) -> AuthConfig:

@@ -23,7 +23,7 @@ from models import ArticleLanguage, ArticleStatus
 from models.base import new_id
 from services import articles
 from services.errors import InvalidInput
-from services.validation import validating
+from services.validation import normalize_email, validating
 
 __all__ = ["ImportReport", "RejectedLine", "import_articles"]
 
@@ -33,7 +33,7 @@ MAX_REPORTED_LINES = 20  # lines that are named
 
 SELECT_AUTHOR = """
     SELECT m.tenant_id, m.user_id FROM memberships m JOIN tenants t ON t.id = m.tenant_id
-    WHERE t.slug = $1 AND NOT m.is_former AND (m.email = lower($2) OR $2::text IS NULL AND m.role = 'OWNER')
+    WHERE t.slug = $1 AND NOT m.is_former AND (m.email = $2 OR $2::text IS NULL AND m.role = 'OWNER')
     ORDER BY m.created_at, m.id LIMIT 1
 """
 
@@ -88,7 +88,7 @@ async def import_articles(
     """
     report = ImportReport()
     async with owner_connection(owner_url) as connection:
-        writer = await connection.fetchrow(SELECT_AUTHOR, tenant, author)
+        writer = await connection.fetchrow(SELECT_AUTHOR, tenant, author and normalize_email(author))
         if writer is None:
             raise SettingsError(f"There is no tenant {tenant} with such a member.")
         await connection.execute(CREATE_STAGING_TABLE)

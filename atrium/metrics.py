@@ -1,4 +1,4 @@
-"""What is measured, for Prometheus: operations, their time, their statements, reads by node, and the pools.
+"""What is measured, for Prometheus: operations, their time, their statements, reads by node, pools and caches.
 
 Each application has its own registry, so two of them in one process (tests, say) count apart.
 """
@@ -16,10 +16,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from atrium.logs import Executor, OperationType, RequestOutcome, RequestRecord
+from models.lru import CacheUsage
 
 UNKNOWN = "unknown"
 
 PoolUsage = Callable[[], Mapping[str, Mapping[str, float]]]
+CacheUsages = Callable[[], Mapping[str, CacheUsage]]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _STATEMENTS = (0, 1, 2, 4, 8, 16, 32, 64)
@@ -29,10 +31,11 @@ class Metrics:
     """The registry of one application.
 
     `pool_usage` is asked whenever the metrics are read, and answers per pool how many connections are in which
-    state: `{"primary": {"size": 10, "in_use": 3}}`.
+    state: `{"primary": {"size": 10, "in_use": 3}}`. `cache_usages` is asked as well, and answers how much each cache
+    holds.
     """
 
-    def __init__(self, pool_usage: PoolUsage | None = None) -> None:
+    def __init__(self, pool_usage: PoolUsage | None = None, cache_usages: CacheUsages | None = None) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and nothing reads them
         self.registry = CollectorRegistry()
         operations = Counter(
@@ -71,6 +74,8 @@ class Metrics:
         self._histograms = {kind: (seconds.labels(kind), statements.labels(kind)) for kind in kinds}
         if pool_usage is not None:
             self.registry.register(_PoolUsageCollector(pool_usage))
+        if cache_usages is not None:
+            self.registry.register(_CacheCollector(cache_usages))
 
     def observe(self, record: RequestRecord) -> None:
         """Count one finished operation.
@@ -115,3 +120,19 @@ class _PoolUsageCollector(Collector):
             for state, count in states.items():
                 gauge.add_metric((pool, state), count)
         yield gauge
+
+
+class _CacheCollector(Collector):
+    """Reads the caches when the metrics are read."""
+
+    def __init__(self, cache_usages: CacheUsages) -> None:
+        self._cache_usages = cache_usages
+
+    def collect(self) -> Iterator[Metric]:
+        """The bytes and the entries of each cache."""
+        sizes = GaugeMetricFamily("atrium_cache_bytes", "Bytes that each cache takes, as estimated.", labels=("cache",))
+        entries = GaugeMetricFamily("atrium_cache_entries", "Entries of each cache.", labels=("cache",))
+        for name, usage in self._cache_usages().items():
+            sizes.add_metric((name,), usage.bytes)
+            entries.add_metric((name,), usage.entries)
+        yield from (sizes, entries)

@@ -4,29 +4,43 @@ What a text says never changes, so everything that depends on the text alone is 
 checked before validation, which is the dearer of the two.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+import gc
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast
 from graphql import ExecutionResult as GraphQLExecutionResult
 from graphql.validation import NoSchemaIntrospectionCustomRule, specified_rules
 from graphql.validation.rules import overlapping_fields_can_be_merged
+from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 from strawberry.types.execution import ExecutionResult, StreamExecutionResult
 from strawberry.types.graphql import OperationType
 
-from graph.fields.errors import mask_error
+from graph.fields.errors import mask_error, without_nodes
 from graph.runtime.complexity import CostModel, Limits, analyze, parse_document
 from graph.runtime.context import Context
-from graph.runtime.lru import SegmentedLRU
 from models.database.read_routing import RoutingReason
+from models.lru import CacheUsage, SegmentedLRU, size_of
 
 __all__ = ["DocumentCache", "OperationExtension"]
 
-MAX_CACHED_DOCUMENTS = 500
+DOCUMENT_BYTES = 20 * 2**20
+REFUSAL_BYTES = 2 * 2**20
+LONGEST_REFUSAL_BYTES = 128 * 2**10
+DIGEST_BYTES = 16
+YOUNGEST = 0  # generation of the collector
+
+# What things take in memory, by measurement: a token of a text as nodes, a list whose length waits for variables, an
+# error, and an entry of a cache.
+TOKEN_BYTES = 320
+STEP_BYTES = 200
+ERROR_BYTES = 1_000
+ENTRY_BYTES = 1_000
 
 PRIMARY_REASONS: Mapping[OperationType, RoutingReason] = {
     OperationType.MUTATION: RoutingReason.WRITE,
@@ -38,48 +52,67 @@ PRIMARY_REASONS: Mapping[OperationType, RoutingReason] = {
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class CachedDocument:
-    """What is known of one text."""
+    """One valid operation of a document, within the limits that follow from the document alone."""
 
     document: DocumentNode
-    cost_models: dict[str | None, CostModel] = field(default_factory=dict)
-    validation_errors: list[GraphQLError] | None = None
+    cost_model: CostModel
+    prepared: Any = None
+    """What the compiler prepared; its size is added to the cache."""
+
+
+Refusal = tuple[GraphQLError, ...]
+"""Errors of a refused document, without its nodes."""
+
+RefusalKey = tuple[bytes] | tuple[bytes, str | None]
+"""Digest of the document, and the name of the operation where only that one is refused."""
 
 
 class DocumentCache:
-    """The texts that were seen lately."""
+    """Recently used documents: the syntax trees of valid ones, and the errors of refused ones."""
 
     def __init__(self, limits: Limits, *, introspection: bool) -> None:
         self.limits = limits
         self._rules = (*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,)))
-        self._documents: SegmentedLRU[str, CachedDocument] = SegmentedLRU(MAX_CACHED_DOCUMENTS)
+        self._documents: SegmentedLRU[tuple[str, str | None], CachedDocument] = SegmentedLRU(
+            DOCUMENT_BYTES, _document_size
+        )
+        self._refusals: SegmentedLRU[RefusalKey, Refusal] = SegmentedLRU(
+            REFUSAL_BYTES, _refusal_size, max_entry_bytes=LONGEST_REFUSAL_BYTES
+        )
 
-    def _get_or_parse(self, source: str) -> CachedDocument:
-        cached = self._documents.get(source)
-        if cached is None:
-            cached = CachedDocument(parse_document(source, self.limits))
-            self._documents.put(source, cached)
-        return cached
+    @property
+    def usage(self) -> dict[str, CacheUsage]:
+        """Sizes of its caches by name."""
+        return {"documents": self._documents.usage, "refusals": self._refusals.usage}
 
-    def document(self, source: str) -> DocumentNode:
+    def find(self, source: str, operation_name: str | None) -> CachedDocument | None:
+        """Return what is cached of an operation, or None."""
+        return self._documents.get((source, operation_name))
+
+    def charge(self, source: str, operation_name: str | None, more_bytes: int) -> None:
+        """Add to the size of a cached operation."""
+        self._documents.charge((source, operation_name), more_bytes)
+
+    def document(self, source: str, operation_name: str | None) -> DocumentNode:
         """Return the parsed document.
 
         Raises:
             GraphQLError: it is no GraphQL, or too large.
         """
-        return self._get_or_parse(source).document
-
-    def cost_model(self, schema: GraphQLSchema, source: str, operation_name: str | None) -> CostModel:
-        """Return what the document says of an operation's cost.
-
-        Raises:
-            GraphQLError: a fragment spreads itself.
-        """
-        cached = self._get_or_parse(source)
-        if operation_name not in cached.cost_models:
-            cached.cost_models[operation_name] = analyze(schema, cached.document, operation_name)
-        return cached.cost_models[operation_name]
+        text = self.find(source, operation_name)
+        if text is not None:
+            return text.document
+        key = (_digest(source),)
+        known = self._refusals.get(key)
+        if known is None:
+            try:
+                return parse_document(source, self.limits)
+            except GraphQLError as error:
+                known = (without_nodes(error),)
+            self._refusals.put(key, known)
+        raise without_nodes(known[0])  # not the one that is kept, which would hold on to whoever raised it
 
     def validation_errors(
         self,
@@ -87,25 +120,94 @@ class DocumentCache:
         source: str,
         operation_name: str | None,
         variables: dict[str, Any],
-    ) -> list[GraphQLError]:
-        """Return why an operation is not executed: it is too complex, or not valid."""
-        cached = self._get_or_parse(source)
-        if (
-            operation_name is None
-            and sum(isinstance(d, OperationDefinitionNode) for d in cached.document.definitions) > 1
-        ):
-            return [GraphQLError("Say which operation is meant, in operationName.")]
-        if operation_name is not None and get_operation_ast(cached.document, operation_name) is None:
-            return [GraphQLError("There is no operation of this name.")]  # and nothing is kept under it
+        document: DocumentNode,
+    ) -> Sequence[GraphQLError]:
+        """Return why an operation is not executed: it is too complex, or not valid. Cache what is valid."""
+        cached = self.find(source, operation_name)
+        if cached is not None:
+            refusal = cached.cost_model.measure(variables).limit_error(self.limits)
+            return [] if refusal is None else [refusal]
+        key = (_digest(source), operation_name)
+        known = self._refusals.get(key)
+        if known is not None:
+            return known
         try:
-            refusal = self.cost_model(schema, source, operation_name).measure(variables).limit_error(self.limits)
-        except GraphQLError as cycle:
-            refusal = cycle
-        if refusal is not None:
-            return [refusal]
-        if cached.validation_errors is None:
-            cached.validation_errors = validate_document(schema, cached.document, self._rules)
-        return cached.validation_errors
+            cost_model = _analyze(schema, document, operation_name)
+            refusal = cost_model.measure(variables).limit_error(self.limits)
+        except GraphQLError as error:
+            return self._refused(key, [error])
+        if refusal is not None:  # with other variables it may ask for less
+            return [refusal] if cost_model.steps else self._refused(key, [refusal])
+        if errors := _validate(schema, document, self._rules):
+            return self._refused(key, errors)
+        self._documents.put((source, operation_name), CachedDocument(document, cost_model))
+        return []
+
+    def _refused(self, key: RefusalKey, errors: Sequence[GraphQLError]) -> Sequence[GraphQLError]:
+        if any(error.original_error is not None for error in errors):
+            return errors  # what they say depends on what caused them
+        refusal = tuple(map(without_nodes, errors))
+        self._refusals.put(key, refusal)
+        return refusal
+
+
+def _drop_frames(error: BaseException) -> None:
+    """Drop the frames that an error and its causes hold: circles of references wait for the garbage collector."""
+    chain: list[BaseException | None] = [error]
+    while chain:
+        one = chain.pop()
+        if one is not None and one.__traceback__ is not None:
+            one.__traceback__ = None
+            chain += [one.__cause__, one.__context__, getattr(one, "original_error", None)]
+
+
+def _analyze(schema: GraphQLSchema, document: DocumentNode, operation_name: str | None) -> CostModel:
+    """Return what the text says of an operation's cost.
+
+    Raises:
+        GraphQLError: there is no such operation, it is not said which is meant, or a fragment spreads itself.
+    """
+    if operation_name is None and sum(isinstance(d, OperationDefinitionNode) for d in document.definitions) > 1:
+        raise GraphQLError("Say which operation is meant, in operationName.")
+    if operation_name is not None and get_operation_ast(document, operation_name) is None:
+        raise GraphQLError("There is no operation of this name.")
+    return analyze(schema, document, operation_name)
+
+
+def _validate(schema: GraphQLSchema, document: DocumentNode, rules: Sequence[Any]) -> list[GraphQLError]:
+    """Validate a document, and break the circles in which rules and their context hold it and each other."""
+    made: list[Any] = []
+
+    def noted(rule: Any) -> Any:
+        def build(context: Any) -> Any:
+            visitor = rule(context)
+            made.extend((visitor, context))
+            return visitor
+
+        return build
+
+    errors = validate_document(schema, document, tuple(map(noted, rules)))
+    for each in made:
+        vars(each).clear()
+    if errors and isinstance(errors[-1], ValidationAbortedError):
+        gc.collect(YOUNGEST)  # whoever walks the document stopped on the way, and still holds where that was
+    return errors
+
+
+def _digest(source: str) -> bytes:
+    return hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
+
+
+def _document_size(key: tuple[str, str | None], text: CachedDocument) -> int:
+    source, name = key
+    steps = sum(len(step.once) + len(step.each) + 1 for step in text.cost_model.steps)
+    literals = size_of(source)  # the values of literals are texts of their own
+    nodes = text.document.token_count * TOKEN_BYTES
+    return ENTRY_BYTES + size_of(source, name) + literals + nodes + steps * STEP_BYTES
+
+
+def _refusal_size(key: RefusalKey, refusal: Refusal) -> int:
+    return ENTRY_BYTES + size_of(*key) + sum(ERROR_BYTES + size_of(error.message) for error in refusal)
 
 
 class OperationExtension(SchemaExtension):
@@ -128,6 +230,7 @@ class OperationExtension(SchemaExtension):
         finally:
             await self._context.reader.end()
             self._record_operation()
+            self._context.document = None
         result = self.execution_context.result
         if isinstance(result, ExecutionResult | GraphQLExecutionResult) and result.errors:
             result.errors = self._mask_errors(result.errors)
@@ -149,18 +252,24 @@ class OperationExtension(SchemaExtension):
 
     def on_parse(self) -> Iterator[None]:
         """Parse, or remember."""
-        if self.execution_context.query:
-            self.execution_context.graphql_document = self._document_cache.document(self.execution_context.query)
+        asked = self.execution_context
+        if asked.query:
+            name = asked._provided_operation_name  # noqa: SLF001  # unlike its public twin it never raises
+            asked.graphql_document = self._context.document or self._document_cache.document(asked.query, name)
         yield
 
     def on_validate(self) -> Iterator[None]:
         """Measure and validate, or remember."""
-        context = self.execution_context
-        context.pre_execution_errors = self._document_cache.validation_errors(
-            context.schema._schema,  # noqa: SLF001  # the way Strawberry's own extensions reach it
-            context.query or "",
-            context._provided_operation_name,  # noqa: SLF001  # likewise; unlike its public twin it never raises
-            context.variables or {},
+        asked = self.execution_context
+        assert asked.graphql_document is not None, "it was parsed"
+        asked.pre_execution_errors = list(
+            self._document_cache.validation_errors(
+                asked.schema._schema,  # noqa: SLF001  # the way Strawberry's own extensions reach it
+                asked.query or "",
+                asked._provided_operation_name,  # noqa: SLF001  # likewise
+                asked.variables or {},
+                asked.graphql_document,
+            )
         )
         yield
 
@@ -168,7 +277,10 @@ class OperationExtension(SchemaExtension):
         if self._context.route.replica_lost:
             return errors  # nobody will see them: it is run again
         request_id = self._context.actor.identity.request_id
-        return [mask_error(error, request_id, suggestions=self._suggestions) for error in errors]
+        shown = [mask_error(error, request_id, suggestions=self._suggestions) for error in errors]
+        for error in errors:
+            _drop_frames(error)
+        return shown
 
     def _record_operation(self) -> None:
         execution = self.execution_context

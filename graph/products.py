@@ -16,11 +16,12 @@ from graph.fields.connection import Connection, OrderDirection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.domain import Domain
 from graph.fields.errors import AlreadyExists, IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
+from graph.fields.inputs import create_kwargs, given_or_none, id_of, to_kwargs, update_kwargs
 from graph.fields.money import Money, MoneyInput
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import by_id, connection, to_many
+from graph.fields.scalars import BigInt
 from models import Currency
 from models.database import WriteSession
 from services import products
@@ -116,7 +117,7 @@ class Product(Node):
     version: int
     """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
     concurrent changes."""
-    units_sold: int | None = expression("units_sold")
+    units_sold: BigInt | None = expression("units_sold")
     """Number of units of the product in all orders that are not cancelled. For admins and owners; others get null and
     the error FORBIDDEN."""
     revenue: Money | None = money("revenue_minor", computed=True)
@@ -348,7 +349,9 @@ async def restock_products(session: WriteSession, actor: Actor, input: RestockPr
     For admins and owners.
     """
     receipts = parse_rows(input.products, "products", lambda given: products.StockReceipt(**given))
-    results = await products.restock_all(session, actor, rows=receipts, idempotency_key=input.idempotency_key or None)
+    results = await products.restock_all(
+        session, actor, rows=receipts, idempotency_key=given_or_none(input.idempotency_key)
+    )
     return to_outcomes(RestockOutcomes, RestockOutcome, results)
 
 

@@ -37,7 +37,7 @@ class ProjectFilter:
     text: str | None = UNSET
     """Text that the name of listed projects must contain, ignoring case; at most 255 characters."""
     archived: bool | None = UNSET
-    """Whether listed projects are archived; false by default. Projects in the trash count as not archived."""
+    """Whether listed projects are archived; false by default, except for projects in the trash."""
     deleted: bool | None = UNSET
     """Whether listed projects are in the trash; false by default."""
 

@@ -1,5 +1,6 @@
 """The schema: every domain's fields, put together."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import strawberry
 from graphql import GraphQLError, GraphQLSchema, get_operation_ast
 from graphql import OperationType as GraphQLOperationType
+from graphql.type.definition import GraphQLResolveInfoHelpers
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.tools import create_type
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
@@ -37,8 +40,11 @@ from graph.fields.errors import ERROR_HANDLERS
 from graph.fields.scalars import SCALARS
 from graph.runtime.complexity import Limits
 from graph.runtime.context import Context
+from models.lru import CacheUsage
 
 __all__ = ["Schema", "create_schema"]
+
+HELPERS = GraphQLResolveInfoHelpers(gather=lambda values: asyncio.gather(*values), track=lambda _values: None)
 
 ONE_RESULT = frozenset({OperationType.QUERY, OperationType.MUTATION})
 
@@ -58,6 +64,18 @@ DOMAINS: tuple[Domain, ...] = (
 )
 
 
+class ExecutionWithoutCircles(StrawberryGraphQLCoreExecutionContext):
+    """An execution whose memory returns when it ends.
+
+    graphql-core's offers methods of its own to resolvers, which lead back to it, so that its document would wait for
+    the collector. None of ours asks for them.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.async_helpers = HELPERS
+
+
 class Schema(strawberry.Schema):
     """Strawberry's schema, with three differences.
 
@@ -68,6 +86,11 @@ class Schema(strawberry.Schema):
 
     document_cache: DocumentCache
     compiler: Compiler | None = None
+
+    @property
+    def cache_usages(self) -> dict[str, CacheUsage]:
+        """Sizes of its caches by name."""
+        return self.document_cache.usage | (self.compiler.usage if self.compiler else {})
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
         """Execute an operation that has one result; `context_value` is given by name."""
@@ -104,7 +127,7 @@ class Schema(strawberry.Schema):
 
     def _is_subscription(self, query: str | None, name: str | None) -> bool:
         try:
-            operation = get_operation_ast(self.document_cache.document(query), name) if query else None
+            operation = get_operation_ast(self.document_cache.document(query, name), name) if query else None
         except GraphQLError:
             return False
         return operation is not None and operation.operation is GraphQLOperationType.SUBSCRIPTION
@@ -164,6 +187,7 @@ def create_schema(limits: Limits | None = None, *, introspection: bool = True, c
         extensions=[lambda: OperationExtension(document_cache, suggestions=introspection)],
         config=StrawberryConfig(scalar_map=SCALARS),
         exception_handlers=ERROR_HANDLERS,
+        execution_context_class=ExecutionWithoutCircles,
     )
     _describe_connections(schema._schema)  # noqa: SLF001  # as Strawberry's own extensions do
     schema.document_cache = document_cache

@@ -6,6 +6,7 @@ minor unit, are left out.
 
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 
 __all__ = ["CURRENCY_NAMES", "DECIMALS", "Currency", "amount", "minor_units"]
 
@@ -189,5 +190,5 @@ def minor_units(value: Decimal, currency: str) -> int | None:
     """Return an amount in minor units; None if it is no number or has more decimals than the currency."""
     if not value.is_finite():
         return None
-    scaled = value.scaleb(DECIMALS[currency])
-    return int(scaled) if scaled == scaled.to_integral_value() else None
+    units = Fraction(value) * 10 ** DECIMALS[currency]  # exact, unlike the arithmetic of Decimal
+    return int(units) if units.denominator == 1 else None

@@ -22,7 +22,7 @@ class Project(TenantOwned, Versioned, table=True):
     archived_at: datetime | None = timestamp(default=None)
     deleted_at: datetime | None = timestamp(default=None)
     deleted_by: UUID | None = None
-    is_archived: bool = generated_flag("archived_at IS NOT NULL AND deleted_at IS NULL")
+    is_archived: bool = generated_flag("archived_at IS NOT NULL")
     is_deleted: bool = generated_flag("deleted_at IS NOT NULL")
 
     __table_args__ = (
@@ -30,6 +30,7 @@ class Project(TenantOwned, Versioned, table=True):
         *indexes(
             "projects",
             ("is_deleted", "is_archived", "created_at"),
+            ("is_deleted", "created_at"),
             ("created_at",),
             ("updated_at",),
             ("name_key",),

@@ -3,7 +3,6 @@
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import Select, and_, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects.postgresql import insert
@@ -15,7 +14,6 @@ from models.database import WriteSession, extend_context, fetch
 from models.database.identity import Identity
 from services import security
 from services.authentication import (
-    MAX_EMAIL_LENGTH,
     AuthConfig,
     Transactions,
     clear_attempts,
@@ -60,15 +58,8 @@ async def load_own_account(session: WriteSession, actor: Actor) -> User:
 
 
 def validate_email_address(validator: Validator, path: str, value: str) -> str:
-    """Validate an e-mail address; return the form in which it is stored and compared: lower case."""
-    try:
-        checked = validate_email(value.strip(), check_deliverability=False, test_environment=True).normalized.lower()
-    except (EmailNotValidError, UnicodeError):
-        checked = ""
-    if not checked or "=?" in checked:  # which in a letter's header is an encoded word, and may name another mailbox
-        validator.add_problem(path, "This is not an e-mail address.")
-        return ""
-    return validator.check_text(path, checked, min_length=1, max_length=MAX_EMAIL_LENGTH)
+    """Validate an e-mail address; return the form in which it is stored and compared."""
+    return validator.check_email(path, value)
 
 
 async def register(
@@ -85,7 +76,7 @@ async def register(
     """
     with validating() as validator:
         email = validate_email_address(validator, "email", email)
-        full_name = validator.check_text("full_name", full_name, min_length=1, max_length=MAX_NAME_LENGTH)
+        full_name = validator.check_line("full_name", full_name, max_length=MAX_NAME_LENGTH)
         for sentence in security.password_weaknesses(password):
             validator.add_problem("password", sentence)
     await record_attempt(transactions, auth, client)
@@ -115,7 +106,7 @@ async def update(session: WriteSession, actor: Actor, *, full_name: str, expecte
     """
     actor.require(Permission.ACCOUNT)
     with validating() as validator:
-        full_name = validator.check_text("full_name", full_name, min_length=1, max_length=MAX_NAME_LENGTH)
+        full_name = validator.check_line("full_name", full_name, max_length=MAX_NAME_LENGTH)
     return await update_where(
         session, User, col(User.id) == actor.identity.user_id, {"full_name": full_name}, expected_version
     )

@@ -7,7 +7,6 @@ person's name, and it is out as soon as they are.
 import contextlib
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from models.base import new_id, now, table_of
 from models.database import Database, WriteSession, extend_context, fetch
 from models.database.errors import DatabaseUnavailable, PoolTimeout, SessionNotLive, TransactionConflict
 from models.database.identity import Identity
+from models.lru import CacheUsage, SegmentedLRU
 from services import security
 from services.errors import Forbidden, InvalidToken
 from services.permissions import ROLES, TENANT_ID, USER_ID, Actor, Permission, require_permission
@@ -33,6 +33,8 @@ __all__ = ["API_KEYS", "ApiKeyCache", "ApiKeyIdentity", "create", "is_api_key", 
 
 API_KEY_TOKEN_KIND = "key"  # noqa: S105  # a prefix, no secret
 MAX_NAME_LENGTH = 100
+KEY_BYTES = 1_200
+REMEMBERED_BYTES = 3 * 2**20
 LAST_USED_PRECISION = timedelta(minutes=5)
 """How exactly it is noted when a key was last used."""
 
@@ -68,7 +70,7 @@ async def create(
     if not ROLES[role] <= ROLES[Role(actor.identity.role or "")]:
         raise Forbidden("A key can do no more than whoever makes it.")
     with validating() as validator:
-        name = validator.check_text("name", name, min_length=1, max_length=MAX_NAME_LENGTH)
+        name = validator.check_line("name", name, max_length=MAX_NAME_LENGTH)
         if expires_at is not None and expires_at <= now():
             validator.add_problem("expires_at", "This has passed already.")
     assert actor.identity.tenant_id is not None
@@ -109,17 +111,30 @@ class ApiKeyIdentity:
         )
 
 
+@dataclass(slots=True)
+class _Known:
+    """A key that was found, and when it was last noted that it is used."""
+
+    machine: ApiKeyIdentity
+    noted_at: float | None = None
+
+
 class ApiKeyCache:
     """Recognises keys, and remembers them: what a key stands for never changes.
 
     Whether it is still good is not asked here but by `atrium_enter`, in every transaction.
     """
 
-    def __init__(self, database: Database, *, remembered: int = 10_000) -> None:
+    def __init__(self, database: Database, *, remembered_bytes: int = REMEMBERED_BYTES) -> None:
         self._database = database
-        self._remembered = remembered
-        self._identities: OrderedDict[bytes, ApiKeyIdentity] = OrderedDict()
-        self._last_recorded: dict[UUID, float] = {}
+        self._identities: SegmentedLRU[bytes, _Known] = SegmentedLRU(
+            remembered_bytes, lambda _digest, _known: KEY_BYTES
+        )
+
+    @property
+    def usage(self) -> CacheUsage:
+        """How much the keys take that are remembered."""
+        return self._identities.usage
 
     async def authenticate(self, text: str, client: Identity) -> ApiKeyIdentity:
         """Return the identity that an API key, given as text, stands for.
@@ -129,15 +144,12 @@ class ApiKeyCache:
             PoolTimeout, DatabaseUnavailable, TransactionConflict: the database cannot be asked.
         """
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-        machine = self._identities.get(digest)
-        if machine is None:
-            machine = self._identities[digest] = await self._load(text, client)
-            if len(self._identities) > self._remembered:
-                _, forgotten = self._identities.popitem(last=False)
-                self._last_recorded.pop(forgotten.key_id, None)
-        self._identities.move_to_end(digest)
-        await self._record_use(machine, client)
-        return machine
+        known = self._identities.get(digest)
+        if known is None:
+            known = _Known(await self._load(text, client))
+            self._identities.put(digest, known)
+        await self._record_use(known, client)
+        return known.machine
 
     async def _load(self, text: str, client: Identity) -> ApiKeyIdentity:
         presented = security.OpaqueToken.parse(text, API_KEY_TOKEN_KIND)
@@ -152,15 +164,12 @@ class ApiKeyCache:
         key = rows[0]
         return ApiKeyIdentity(key.tenant_id, key.id, key.created_by, key.role, key.expires_at)
 
-    async def _record_use(self, machine: ApiKeyIdentity, client: Identity) -> None:
+    async def _record_use(self, known: _Known, client: Identity) -> None:
         """Note that a key is used, unless that was done some minutes ago, by us or by another process."""
-        present = time.monotonic()
-        if (
-            present - self._last_recorded.get(machine.key_id, -LAST_USED_PRECISION.total_seconds())
-            < LAST_USED_PRECISION.total_seconds()
-        ):
+        present, machine = time.monotonic(), known.machine
+        if known.noted_at is not None and present - known.noted_at < LAST_USED_PRECISION.total_seconds():
             return
-        self._last_recorded[machine.key_id] = present
+        known.noted_at = present
         stale = or_(
             col(ApiKey.last_used_at).is_(None), col(ApiKey.last_used_at) < func.clock_timestamp() - LAST_USED_PRECISION
         )

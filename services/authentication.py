@@ -19,7 +19,7 @@ from models.database.identity import Identity
 from services import security
 from services.email.messages import EmailTemplates
 from services.errors import RateLimited, Unavailable
-from services.validation import is_storable_text
+from services.validation import MAX_EMAIL_LENGTH, is_storable_text
 
 __all__ = [
     "EMAIL_COUNTER",
@@ -33,8 +33,6 @@ __all__ = [
     "record_attempt",
     "verify_password",
 ]
-
-MAX_EMAIL_LENGTH = 255
 
 ACCOUNT_COUNTER = "account"
 EMAIL_COUNTER = "mail"

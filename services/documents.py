@@ -23,7 +23,7 @@ from services.permissions import TENANT_ID, Actor, Permission, require_permissio
 from services.queries.collection import Collection, SortOrder, substring_filter
 from services.queries.loading import bind_values
 from services.tenants import user_id_of_member
-from services.validation import validating
+from services.validation import Validator, validating
 from services.writes.idempotency import key_scope, once
 from services.writes.rows import (
     delete_row,
@@ -137,7 +137,8 @@ async def create(
         async with unique_violation_as(UNIQUE_CONSTRAINTS):
             return (await insert_row(session, actor, Document, {**checked, "created_by": actor.identity.user_id})).id
 
-    document_id = await once(session, actor, key_scope("create", Document), idempotency_key, values, make)
+    meaning = _columns(Validator(), {"content": "", **values})
+    document_id = await once(session, actor, key_scope("create", Document), idempotency_key, meaning, make)
     return await get_row(session, actor, Document, document_id, where=LIVE)
 
 
@@ -152,9 +153,14 @@ async def update(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.DOCUMENTS_WRITE)
-    return await _update_changed_columns(
-        session, actor, id, await _validate_changes(session, actor, changes), expected_version
-    )
+    project_id = changes.get("project_id")
+    there = await _lock_live_project(session, actor, project_id)
+    document = await get_row_for_update(session, actor, Document, id, expected_version=expected_version, where=LIVE)
+    with validating() as checks:
+        columns = _columns(checks, changes)
+        if project_id not in {there, document.project_id}:
+            checks.add_problem("project_id", "There is no such project.")
+    return await _write(session, actor, document, columns)
 
 
 async def revert(
@@ -175,7 +181,8 @@ async def revert(
         raise InvalidInput.of("to", "There is no such entry in the history of this document.")
     project_id = await _lock_live_project(session, actor, then.project_id)
     state = {"title": then.title, "content": then.content, "project_id": project_id}
-    return await _update_changed_columns(session, actor, id, state, expected_version)
+    document = await get_row_for_update(session, actor, Document, id, expected_version=expected_version, where=LIVE)
+    return await _write(session, actor, document, state)
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_version: int | None = None) -> Document:
@@ -255,14 +262,11 @@ async def as_of(session: ReadSession, actor: Actor, *, id: UUID, moment: datetim
     return then if then is not None and then.deleted_at is None else None
 
 
-async def _update_changed_columns(
-    session: WriteSession, actor: Actor, id: UUID, values: dict[str, Any], expected_version: int | None
-) -> Document:
+async def _write(session: WriteSession, actor: Actor, document: Document, values: dict[str, Any]) -> Document:
     """Write what differs."""
-    document = await get_row_for_update(session, actor, Document, id, expected_version=expected_version, where=LIVE)
     changes = {name: value for name, value in values.items() if getattr(document, name) != value}
     async with unique_violation_as(UNIQUE_CONSTRAINTS):
-        return await update_row(session, actor, Document, id, changes)
+        return await update_row(session, actor, Document, document.id, changes)
 
 
 async def _lock_live_project(session: WriteSession, actor: Actor, project_id: UUID | None) -> UUID | None:
@@ -272,16 +276,19 @@ async def _lock_live_project(session: WriteSession, actor: Actor, project_id: UU
 
 async def _validate_changes(session: WriteSession, actor: Actor, changes: DocumentChanges) -> dict[str, Any]:
     """Validate the changes; return them as column values."""
-    columns: dict[str, Any] = dict(changes)
     project_id = changes.get("project_id")
     there = await _lock_live_project(session, actor, project_id)
     with validating() as validator:
-        if "title" in changes:
-            columns["title"] = validator.check_text(
-                "title", changes["title"], min_length=1, max_length=MAX_TITLE_LENGTH
-            )
-        if "content" in changes:
-            validator.check_text("content", changes["content"], max_length=MAX_CONTENT_LENGTH, verbatim=True)
+        columns = _columns(validator, changes)
         if project_id != there:
             validator.add_problem("project_id", "There is no such project.")
+    return columns
+
+
+def _columns(checks: Validator, changes: DocumentChanges) -> dict[str, Any]:
+    columns: dict[str, Any] = dict(changes)
+    if "title" in changes:
+        columns["title"] = checks.check_line("title", changes["title"], max_length=MAX_TITLE_LENGTH)
+    if "content" in changes:
+        columns["content"] = checks.check_text("content", changes["content"], max_length=MAX_CONTENT_LENGTH)
     return columns

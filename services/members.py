@@ -125,7 +125,7 @@ def _check_switch(actor: Actor, ids: Sequence[UUID], rows: Sequence[Membership],
 
 def _validate_new_member(validator: Validator, person: NewMember) -> NewMember:
     email = validate_email_address(validator, "email", person.email)
-    full_name = validator.check_text("full_name", person.full_name, min_length=1, max_length=MAX_NAME_LENGTH)
+    full_name = validator.check_line("full_name", person.full_name, max_length=MAX_NAME_LENGTH)
     for sentence in security.password_weaknesses(person.password) if person.password is not None else ():
         validator.add_problem("password", sentence)
     return person._replace(email=email, full_name=full_name)

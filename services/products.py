@@ -153,7 +153,8 @@ async def create(
         async with unique_violation_as(UNIQUE_CONSTRAINTS):
             return (await insert_row(session, actor, Product, columns)).id
 
-    product_id = await once(session, actor, key_scope("create", Product), idempotency_key, columns, make)
+    meaning = {"is_active": True, **columns}
+    product_id = await once(session, actor, key_scope("create", Product), idempotency_key, meaning, make)
     return await get_row(session, actor, Product, product_id)
 
 
@@ -351,9 +352,9 @@ def _validate_changes(changes: ProductChanges, stock_quantity: int | None = None
 def _changed_columns(validator: Validator, changes: ProductChanges) -> dict[str, Any]:
     columns: dict[str, Any] = {name: value for name, value in changes.items() if name != "price"}
     if "sku" in changes:
-        columns["sku"] = validator.check_text("sku", changes["sku"], min_length=1, max_length=MAX_SKU_LENGTH)
+        columns["sku"] = validator.check_line("sku", changes["sku"], max_length=MAX_SKU_LENGTH)
     if "name" in changes:
-        columns["name"] = validator.check_text("name", changes["name"], min_length=1, max_length=MAX_NAME_LENGTH)
+        columns["name"] = validator.check_line("name", changes["name"], max_length=MAX_NAME_LENGTH)
     if description := changes.get("description"):
         columns["description"] = validator.check_text("description", description, max_length=MAX_DESCRIPTION_LENGTH)
     if "price" in changes:

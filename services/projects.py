@@ -25,6 +25,7 @@ __all__ = [
     "archive_command",
     "create",
     "delete",
+    "lock_existing",
     "lock_live",
     "restore",
     "update",
@@ -43,6 +44,12 @@ def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     return select(*table_of(Project).c).where(col(Project.tenant_id) == TENANT_ID)
 
 
+def _with_defaults(given: dict[str, Any]) -> dict[str, Any]:
+    """Filters as they are without being told otherwise: what is in the trash is listed archived or not."""
+    defaults = {"deleted": False} if given.get("deleted") else {"deleted": False, "archived": False}
+    return {**defaults, **given}
+
+
 PROJECTS = Collection(
     model=Project,
     visible=visible,
@@ -57,7 +64,7 @@ PROJECTS = Collection(
         "name": SortOrder.by(col(Project.name_key)),
     },
     default_order=("created_at", True),
-    defaults={"archived": False, "deleted": False},
+    normalize_filters=_with_defaults,
     reachable=LIVE,
 )
 
@@ -71,7 +78,7 @@ async def create(session: WriteSession, actor: Actor, *, name: str, idempotency_
     """
     actor.require(Permission.PROJECTS_WRITE)
     with validating() as validator:
-        name = validator.check_text("name", name, min_length=1, max_length=MAX_NAME_LENGTH)
+        name = validator.check_line("name", name, max_length=MAX_NAME_LENGTH)
 
     async def make() -> UUID:
         return (await insert_row(session, actor, Project, {"name": name})).id
@@ -104,7 +111,7 @@ def update_command(actor: Actor, *, id: UUID, name: str, expected_version: int |
     """
     actor.require(Permission.PROJECTS_WRITE)
     with validating() as validator:
-        name = validator.check_text("name", name, min_length=1, max_length=MAX_NAME_LENGTH)
+        name = validator.check_line("name", name, max_length=MAX_NAME_LENGTH)
     return RowUpdate(Project, id, {"name": name}, expected_version, LIVE)
 
 
@@ -112,6 +119,8 @@ async def archive(
     session: WriteSession, actor: Actor, *, id: UUID, archived: bool, expected_version: int | None = None
 ) -> Project:
     """Take a project out of the default lists, or put it back. Its tasks and documents stay as they are.
+
+    One that is archived already keeps the moment.
 
     Raises:
         NotFound: no such project, or it is in the trash.
@@ -128,7 +137,14 @@ def archive_command(
 ) -> RowUpdate[Project]:
     """Return the row update that `archive` comes down to."""
     actor.require(Permission.PROJECTS_WRITE)
-    return RowUpdate(Project, id, {"archived_at": now() if archived else None}, expected_version, LIVE)
+    already = col(Project.archived_at).is_not(None) if archived else None
+    return RowUpdate(Project, id, {"archived_at": now() if archived else None}, expected_version, LIVE, already)
+
+
+async def lock_existing(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, Project]:
+    """Return those of some projects that exist, in the trash too; they stay as they are for this transaction."""
+    actor.require(Permission.PROJECTS_READ)
+    return await lock_rows(session, actor, Project, set(ids), shared=True)
 
 
 async def lock_live(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, Project]:

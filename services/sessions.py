@@ -27,7 +27,7 @@ from services.authentication import (
 from services.errors import InvalidCredentials, InvalidInput, InvalidToken, NotFound
 from services.permissions import USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
-from services.validation import is_storable_text
+from services.validation import is_storable_text, normalize_email
 
 __all__ = [
     "SESSIONS",
@@ -90,7 +90,7 @@ async def login(
         RateLimited: too many failed logins on this account, or from this address.
         Unavailable: too many passwords are waiting to be checked.
     """
-    email = email.strip().lower()[:MAX_EMAIL_LENGTH]
+    email = normalize_email(email) or email.strip().lower()[:MAX_EMAIL_LENGTH]  # which finds nobody, and is counted
     account = await find_account(transactions, auth, client, email)
     verified = await verify_password(auth, password, account.password_hash if account else None)
     if account is None or not verified.ok or not account.is_active:

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypedDict, cast
 from uuid import UUID
 
-from sqlalchemy import DateTime, Select, Text, Uuid, bindparam, literal_column, select
+from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, literal_column, select
 from sqlmodel import col
 
-from models import Task, TaskStatus
+from models import Membership, Project, Task, TaskStatus
 from models.base import table_of
-from models.database import WriteSession
+from models.database import WriteSession, fetch
 from services import projects, tenants
 from services.errors import DomainError, InvalidInput
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
@@ -96,20 +96,21 @@ async def create(
     actor.require(Permission.TASKS_WRITE)
 
     async def make() -> UUID:
-        checked = await _validate_changes(
-            session, actor, values
-        )  # in here, so that a replay is answered whatever became of it
+        there = await _lock_references(session, actor, [values])  # in here, so that a replay is answered in any case
+        with validating() as checks:
+            checked = _changed_columns(checks, values, there)
         row = {"status": TaskStatus.TODO, **checked, "created_by": actor.identity.user_id}
         return (await insert_row(session, actor, Task, row)).id
 
-    task_id = await once(session, actor, key_scope("create", Task), idempotency_key, values, make)
+    meaning = {"status": TaskStatus.TODO, **_texts(Validator(), values)}
+    task_id = await once(session, actor, key_scope("create", Task), idempotency_key, meaning, make)
     return await get_row(session, actor, Task, task_id, where=LIVE)
 
 
 async def update(
     session: WriteSession, actor: Actor, *, id: UUID, changes: TaskChanges, expected_version: int | None = None
 ) -> Task:
-    """Change a task; what is absent from the changes stays as it is.
+    """Change a task; what is absent from the changes stays as it is, and what does not change is not judged.
 
     Raises:
         NotFound: no such task.
@@ -117,8 +118,11 @@ async def update(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.TASKS_WRITE)
-    checked = await _validate_changes(session, actor, changes)
-    return await apply_update(session, actor, RowUpdate(Task, id, checked, expected_version, LIVE))
+    there = await _lock_references(session, actor, [changes])
+    current = None if there == NO_REFERENCES else await _current(session, actor, id)
+    with validating() as checks:
+        columns = _changed_columns(checks, changes, there, current)
+    return await apply_update(session, actor, RowUpdate(Task, id, columns, expected_version, LIVE))
 
 
 def update_command(
@@ -133,7 +137,8 @@ def update_command(
     if changes.get("project_id") or changes.get("assignee_id"):
         return None
     with validating() as validator:
-        return RowUpdate(Task, id, _changed_columns(validator, changes, NO_REFERENCES), expected_version, LIVE)
+        columns = _changed_columns(validator, changes, NO_REFERENCES)
+    return RowUpdate(Task, id, columns, expected_version, LIVE)
 
 
 async def update_all(
@@ -148,11 +153,11 @@ async def update_all(
     batch = Batch[RowChange, Task]("tasks", rows)
     batch.reject_duplicates("id", lambda row: row.id)
     there = await _lock_references(session, actor, [_task_changes(row) for row in batch.pending.values()])
+    current = await lock_rows(session, actor, Task, [row.id for row in batch.pending.values()], where=LIVE)
     columns: dict[int, dict[str, Any]] = {}
     for index, row in batch.pending_rows():
         with batch.validating(index) as validator:
-            columns[index] = _changed_columns(validator, _task_changes(row), there)
-    current = await lock_rows(session, actor, Task, [row.id for row in batch.pending.values()], where=LIVE)
+            columns[index] = _changed_columns(validator, _task_changes(row), there, current.get(row.id))
     reject_missing(batch, Task, current)
     changes = {row.id: columns[index] for index, row in batch.pending_rows()}
     changed = await update_rows(session, actor, Task, current, changes)
@@ -171,42 +176,59 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID) -> Task:
 
 
 class References(NamedTuple):
-    """What tasks may point at: projects, and active members by their ids, with their accounts."""
+    """What tasks are to point at, by its ids, as far as it is there."""
 
-    projects: AbstractSet[UUID]
-    members: Mapping[UUID, UUID]
-
-
-NO_REFERENCES = References(frozenset(), {})
+    projects: Mapping[UUID, Project]
+    members: Mapping[UUID, Membership]
 
 
-async def _validate_changes(session: WriteSession, actor: Actor, changes: TaskChanges) -> dict[str, Any]:
-    """Validate the changes; return them as column values."""
-    there = await _lock_references(session, actor, [changes])
-    with validating() as validator:
-        return _changed_columns(validator, changes, there)
+NO_REFERENCES = References({}, {})
 
 
-def _changed_columns(validator: Validator, changes: TaskChanges, there: References) -> dict[str, Any]:
-    columns: dict[str, Any] = dict(changes)
-    if "title" in changes:
-        columns["title"] = validator.check_text("title", changes["title"], min_length=1, max_length=MAX_TITLE_LENGTH)
-    if description := changes.get("description"):
-        columns["description"] = validator.check_text("description", description, max_length=MAX_DESCRIPTION_LENGTH)
-    if (project_id := changes.get("project_id")) and project_id not in there.projects:
-        validator.add_problem("project_id", "There is no such project.")
+def _changed_columns(
+    validator: Validator, changes: TaskChanges, there: References, current: Task | None = None
+) -> dict[str, Any]:
+    """Validate the changes; return them as column values. References that stay the same are not checked."""
+    columns = _texts(validator, changes)
+    if project_id := changes.get("project_id"):
+        project = there.projects.get(project_id)
+        stays = current is not None and current.project_id == project_id
+        if not stays and (project is None or project.is_deleted):
+            validator.add_problem("project_id", "There is no such project.")
     if assignee_id := changes.get("assignee_id"):
-        columns["assignee_id"] = there.members.get(assignee_id)
-        if assignee_id not in there.members:
+        member = there.members.get(assignee_id)
+        columns["assignee_id"] = member and member.user_id
+        stays = current is not None and member is not None and current.assignee_id == member.user_id
+        if not stays and (member is None or member.is_former or not member.is_active):
             validator.add_problem("assignee_id", "There is no such active member.")
     return columns
 
 
+def _texts(checks: Validator, changes: TaskChanges) -> dict[str, Any]:
+    """The changes, with their texts as they are kept."""
+    columns: dict[str, Any] = dict(changes)
+    if "title" in changes:
+        columns["title"] = checks.check_line("title", changes["title"], max_length=MAX_TITLE_LENGTH)
+    if description := changes.get("description"):
+        columns["description"] = checks.check_text("description", description, max_length=MAX_DESCRIPTION_LENGTH)
+    return columns
+
+
+async def _current(session: WriteSession, actor: Actor, task_id: UUID) -> Task | None:
+    """A task as it is, if it is there; not locked, since projects are locked before their tasks by every rule."""
+    columns = table_of(Task).c
+    this = and_(columns.tenant_id == actor.identity.tenant_id, columns.id == task_id, LIVE)
+    return next(iter(await fetch(session, Task, select(*columns).where(this))), None)
+
+
 async def _lock_references(session: WriteSession, actor: Actor, rows: Sequence[TaskChanges]) -> References:
     """Lock the existing rows that these changes refer to, until the transaction ends."""
-    live = await projects.lock_live(session, actor, (each for row in rows if (each := row.get("project_id"))))
-    members = (each for row in rows if (each := row.get("assignee_id")))
-    return References(live.keys(), await tenants.lock_active_members(session, actor, members))
+    project_ids = (each for row in rows if (each := row.get("project_id")))
+    member_ids = (each for row in rows if (each := row.get("assignee_id")))
+    return References(
+        await projects.lock_existing(session, actor, project_ids),
+        await tenants.lock_members(session, actor, member_ids),
+    )
 
 
 def _task_changes(row: RowChange) -> TaskChanges:

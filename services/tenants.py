@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, Select, Text, Uuid, and_, bindparam, case, func, select
+from sqlalchemy import Boolean, ColumnElement, Select, Text, Uuid, and_, bindparam, case, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
@@ -16,7 +16,7 @@ from models.database import WriteSession, extend_context, fetch
 from services.errors import IllegalTransition
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
-from services.validation import Validator, validating
+from services.validation import Validator, normalize_email, validating
 from services.writes.rows import get_row, lock_rows, unique_violation_as, update_row, update_where
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "create",
     "leave",
     "lock_active_members",
+    "lock_members",
     "lock_tenant",
     "remove",
     "update",
@@ -88,12 +89,20 @@ MEMBERSHIPS = Collection(
     default_order=("created_at", False),
 )
 
+
+def _with_address(given: dict[str, Any]) -> dict[str, Any]:
+    """Filters with an e-mail address in the form in which it is kept; another text finds nobody."""
+    if "email" in given:
+        given = {**given, "email": normalize_email(given["email"])}
+    return given
+
+
 USERS = Collection(
     model=Membership,
     visible=visible_users,
     filters={
         "text": substring_filter("memberships_text", col(Membership.id)),
-        "email": col(Membership.email) == func.lower(bindparam("email", type_=Text())),
+        "email": col(Membership.email) == bindparam("email", type_=Text()),
         "role": col(Membership.role) == bindparam("role", type_=Text()),
         "is_active": col(Membership.is_active) == bindparam("is_active", type_=Boolean()),
         "is_former": col(Membership.is_former) == bindparam("is_former", type_=Boolean()),
@@ -104,6 +113,7 @@ USERS = Collection(
     },
     default_order=("full_name", False),
     defaults={"is_former": False},
+    normalize_filters=_with_address,
     restricted={"email": Permission.MEMBERS_WRITE},
 )
 
@@ -118,7 +128,7 @@ async def create(session: WriteSession, actor: Actor, *, name: str, slug: str) -
     """
     actor.require(Permission.ACCOUNT)
     with validating() as validator:
-        name = validator.check_text("name", name, min_length=1, max_length=MAX_NAME_LENGTH)
+        name = validator.check_line("name", name, max_length=MAX_NAME_LENGTH)
         slug = _validate_slug(validator, slug)
     tenant_id = new_id()
     await extend_context(session, tenant_id=tenant_id)
@@ -140,7 +150,7 @@ async def update(session: WriteSession, actor: Actor, *, name: str, expected_ver
     """
     actor.require(Permission.TENANT_WRITE)
     with validating() as validator:
-        name = validator.check_text("name", name, min_length=1, max_length=MAX_NAME_LENGTH)
+        name = validator.check_line("name", name, max_length=MAX_NAME_LENGTH)
     async with unique_violation_as(UNIQUE_CONSTRAINTS):
         mine = col(Tenant.id) == actor.identity.tenant_id
         return await update_where(session, Tenant, mine, {"name": name}, expected_version)
@@ -209,6 +219,12 @@ async def lock_active_members(session: WriteSession, actor: Actor, ids: Iterable
     actor.require(Permission.MEMBERS_READ)
     found = await lock_rows(session, actor, Membership, set(ids), where=LIVE, shared=True)
     return {member_id: member.user_id for member_id, member in found.items()}
+
+
+async def lock_members(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, Membership]:
+    """Return those of some members that exist, former ones too; they stay as they are for this transaction."""
+    actor.require(Permission.MEMBERS_READ)
+    return await lock_rows(session, actor, Membership, set(ids), shared=True)
 
 
 async def lock_tenant(session: WriteSession, actor: Actor) -> None:

@@ -13,7 +13,7 @@ from graph.fields.bulk import Outcome, Outcomes, parse_rows, to_outcomes
 from graph.fields.connection import Connection, OrderDirection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
+from graph.fields.inputs import create_kwargs, given_or_none, id_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import to_many, to_one
@@ -250,7 +250,7 @@ async def import_articles(session: WriteSession, actor: Actor, input: ImportArti
     For admins and owners.
     """
     given = parse_rows(input.articles, "articles", lambda kwargs: cast("articles.ArticleChanges", kwargs))
-    key = input.idempotency_key or None
+    key = given_or_none(input.idempotency_key)
     results = await articles.import_all(session, actor, rows=given, idempotency_key=key)
     return to_outcomes(ArticleOutcomes, ArticleOutcome, results)
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import orjson
@@ -20,20 +21,25 @@ from graph.compiler.plan_arguments import PlanArguments, RowUpdateArguments
 from graph.compiler.plans import Plan, build_plan, build_update_plan
 from graph.compiler.selection import SILENT, OperationTree, Unsupported, build_tree, directive_variables
 from graph.compiler.update_statement import find_row_update_field
-from graph.execution import DocumentCache
+from graph.execution import CachedDocument, DocumentCache
 from graph.fields.mutations import Mutation
-from graph.runtime.complexity import CostModel
 from graph.runtime.context import Context
-from graph.runtime.lru import SegmentedLRU
 from models.database.errors import InvalidValue, StatementRejected
+from models.lru import CacheUsage, SegmentedLRU, size_of
 from services.errors import DomainError, Unavailable
 from services.permissions import Actor
 
 __all__ = ["CompiledResult", "Compiler"]
 
-MAX_CACHED_OPERATIONS = 500
-MAX_CACHED_PLANS = 2_000
+PLAN_BYTES = 10 * 2**20
 MAX_VARIANTS = 16  # of one operation, by the booleans of `@skip` and `@include`
+
+# What things take in memory, by measurement.
+PREPARED_BYTES = 2_000
+VARIABLE_BYTES = 1_000
+FIELD_BYTES = 1_000
+SITE_BYTES = 2_000
+PARAMETER_BYTES = 300
 
 REFUSED_ARGUMENTS = "invalid arguments"
 FAULT = "an internal error of the compiler"
@@ -54,16 +60,14 @@ class CompiledResult:
 class PreparedOperation:
     """What is known of one operation of one text: it is valid, and no subscription."""
 
+    key: tuple[str, str | None]
     document: DocumentNode
     operation: OperationDefinitionNode
     type: str
     name: str | None
-    cost_model: CostModel
     variables: VariableDefinitions
     directive_variables: tuple[str, ...]
-    variants: SegmentedLRU[tuple[Any, ...], "OperationVariant | Unsupported"] = field(
-        default_factory=lambda: SegmentedLRU(MAX_VARIANTS)
-    )
+    variants: dict[tuple[Any, ...], "OperationVariant | Unsupported"] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -75,6 +79,8 @@ class OperationVariant:
     arguments: Sequence[PlanArguments] | None = None
     parse_row_update: Callable[[CoercedVariables, Actor], RowUpdateArguments] | None = None
     """What reads the row update that a mutation may come down to."""
+    number: int = field(default_factory=count().__next__)
+    """Key of its plans, which hold no reference to the variant that way."""
 
 
 class Compiler:
@@ -86,10 +92,12 @@ class Compiler:
         self._graphql = graphql
         self._document_cache = document_cache
         self._coercion = InputCoercion(schema)
-        self._operations: SegmentedLRU[tuple[str, str | None], PreparedOperation | Unsupported] = SegmentedLRU(
-            MAX_CACHED_OPERATIONS
-        )
-        self._plans: SegmentedLRU[tuple[Any, ...], Plan | Unsupported] = SegmentedLRU(MAX_CACHED_PLANS)
+        self._plans: SegmentedLRU[tuple[Any, ...], Plan | Unsupported] = SegmentedLRU(PLAN_BYTES, _weigh_plan)
+
+    @property
+    def usage(self) -> dict[str, CacheUsage]:
+        """How much its cache holds, by its name."""
+        return {"plans": self._plans.usage}
 
     async def execute(
         self,
@@ -102,7 +110,7 @@ class Compiler:
     ) -> CompiledResult:
         """Answer an operation, or say why not; nothing was changed then, and nothing was shown."""
         try:
-            prepared = self._get_prepared(source, operation_name, variables)
+            prepared = self._get_prepared(source, operation_name, variables, context)
             if prepared.type == "mutation" and not may_change:
                 return CompiledResult(declined=SILENT)
             plan, arguments = self._find_plan(prepared, variables, context)
@@ -153,43 +161,65 @@ class Compiler:
         return CompiledResult(declined="no row updated") if data is None else CompiledResult(orjson.Fragment(data))
 
     def _get_prepared(
-        self, source: str, operation_name: str | None, variables: dict[str, Any] | None
+        self, source: str, operation_name: str | None, variables: dict[str, Any] | None, context: Context
     ) -> PreparedOperation:
-        key = (source, operation_name)
-        found = self._operations.get(key)
-        if found is None:
-            found = self._prepare(source, operation_name, variables)
-            self._operations.put(key, found)
-        if isinstance(found, Unsupported):
-            raise found
+        cached = self._document_cache.find(source, operation_name) or self._parse_and_validate(
+            source, operation_name, variables, context
+        )
+        if cached.prepared is None:
+            cached.prepared = self._prepare(cached, source, operation_name)
+        prepared: PreparedOperation | Unsupported = cached.prepared
+        if isinstance(prepared, Unsupported):
+            raise prepared.again()
         if (
-            found.cost_model.steps
-            and found.cost_model.measure(variables).limit_error(self._document_cache.limits) is not None
+            cached.cost_model.steps
+            and cached.cost_model.measure(variables).limit_error(self._document_cache.limits) is not None
         ):
             raise Unsupported("operation too complex")
-        return found
+        return prepared
 
-    def _prepare(self, source: str, operation_name: str | None, variables: dict[str, Any] | None) -> Any:
-        errors = self._document_cache.validation_errors(self._graphql, source, operation_name, variables or {})
-        if errors:
-            raise Unsupported("invalid document")
-        document = self._document_cache.document(source)
-        operation = get_operation_ast(document, operation_name)
-        if operation is None:
-            raise Unsupported("invalid document")
+    def _parse_and_validate(
+        self, source: str, operation_name: str | None, variables: dict[str, Any] | None, context: Context
+    ) -> CachedDocument:
+        """Parse and validate a document that is not cached.
+
+        Raises:
+            Unsupported: it is refused, which the reference executor answers.
+        """
+        try:
+            document = context.document = self._document_cache.document(source, operation_name)
+        except GraphQLError:
+            raise Unsupported("invalid document") from None
+        errors = self._document_cache.validation_errors(
+            self._graphql, source, operation_name, variables or {}, document
+        )
+        cached = None if errors else self._document_cache.find(source, operation_name)
+        if cached is None:
+            raise Unsupported("invalid document" if errors else "document too large for the cache")
+        return cached
+
+    def _prepare(
+        self, cached: CachedDocument, source: str, operation_name: str | None
+    ) -> PreparedOperation | Unsupported:
+        operation = get_operation_ast(cached.document, operation_name)
+        assert operation is not None, "it is valid"
         if operation.operation is OperationType.SUBSCRIPTION:
             return Unsupported(SILENT)
         name = operation_name or (operation.name.value if operation.name else None)
-        cost_model = self._document_cache.cost_model(self._graphql, source, operation_name)
-        variables_ = VariableDefinitions(self._graphql, operation, self._coercion)
+        try:
+            variables = VariableDefinitions(self._graphql, operation, self._coercion)
+        except Unsupported as declined:
+            return declined.again()
+        definitions = operation.variable_definitions or ()
+        self._document_cache.charge(source, operation_name, PREPARED_BYTES + len(definitions) * VARIABLE_BYTES)
         return PreparedOperation(
-            document,
+            (source, operation_name),
+            cached.document,
             operation,
             operation.operation.value,
             name,
-            cost_model,
-            variables_,
-            directive_variables(document, operation),
+            variables,
+            directive_variables(cached.document, operation),
         )
 
     def _find_plan(
@@ -203,9 +233,9 @@ class Compiler:
         variant = prepared.variants.get(booleans)
         if variant is None:
             variant = self._build_variant(prepared, values)
-            prepared.variants.put(booleans, variant)
+            self._keep_tree(prepared, booleans, variant)
         if isinstance(variant, Unsupported):
-            raise variant
+            raise variant.again()
         arguments: Sequence[PlanArguments]
         plan_keys: tuple[Hashable, ...] = ()
         if variant.arguments is not None:
@@ -216,7 +246,7 @@ class Compiler:
             else:
                 arguments = [variant.parse_row_update(values, context.actor)]
             plan_keys = tuple([each.plan_key() for each in arguments])
-        key = (variant, permissions, identity.tenant_id is None, identity.session_id is None, plan_keys)
+        key = (variant.number, permissions, identity.tenant_id is None, identity.session_id is None, plan_keys)
         plan = self._plans.get(key)
         if plan is None:
             identity_parts = {name: getattr(identity, name) is not None for name in IDENTITY_PARTS}
@@ -225,8 +255,19 @@ class Compiler:
             self._plans.put(key, plan)
             _log_declined(prepared, plan)
         if isinstance(plan, Unsupported):
-            raise plan
+            raise plan.again()
         return plan, arguments
+
+    def _keep_tree(
+        self, prepared: PreparedOperation, booleans: tuple[Any, ...], planned: OperationVariant | Unsupported
+    ) -> None:
+        """Keep a tree for as long as its operation is kept."""
+        if len(prepared.variants) == MAX_VARIANTS:
+            del prepared.variants[next(iter(prepared.variants))]
+        prepared.variants[booleans] = planned
+        if isinstance(planned, OperationVariant):
+            tree = planned.tree
+            self._document_cache.charge(*prepared.key, tree.fields * FIELD_BYTES + len(tree.sites) * SITE_BYTES)
 
     def _build_variant(self, prepared: PreparedOperation, values: CoercedVariables) -> OperationVariant | Unsupported:
         try:
@@ -241,7 +282,7 @@ class Compiler:
             return OperationVariant(tree, argument_parsers, [parse(values) for parse in argument_parsers])
         except Unsupported as declined:
             _log_declined(prepared, declined)
-            return declined
+            return declined.again()
         except (DomainError, GraphQLError):
             refused = Unsupported(REFUSED_ARGUMENTS)
             _log_declined(prepared, refused)
@@ -266,3 +307,9 @@ def _log_declined(prepared: PreparedOperation, found: object) -> None:
     """Log why an operation is left to the reference executor; once for as long as that is remembered."""
     if isinstance(found, Unsupported) and found.reason != SILENT:
         log.info("not compiled: %s", found.reason, extra={"fields": {"operation_name": prepared.name}})
+
+
+def _weigh_plan(_key: tuple[Any, ...], kept: Plan | Unsupported) -> int:
+    if isinstance(kept, Unsupported):
+        return PREPARED_BYTES + size_of(kept.reason)
+    return PREPARED_BYTES + size_of(kept.sql) + len(kept.binders) * PARAMETER_BYTES

@@ -120,8 +120,9 @@ class RowUpdateArguments:
     row_update: RowUpdate[Any]
 
     def plan_key(self) -> Hashable:
-        """Return the columns that change, and whether a version is expected."""
-        return tuple(self.row_update.changes), self.row_update.expected_version is not None
+        """Return the columns that change, whether a version is expected, and whether some rows are left unchanged."""
+        update = self.row_update
+        return tuple(update.changes), update.expected_version is not None, update.unless is not None
 
     def value(self, name: str) -> Any:
         """Return the row's id, the expected version, or the new value of a column, whose name follows a `=`."""

@@ -49,7 +49,7 @@ def build_plan(
     try:
         statement = compile_query(tree, permissions, arguments, identity_parts)
     except Unsupported as declined:
-        return declined
+        return declined.again()
 
     def binder(source: ParameterSource) -> Binder:
         if source.site is None or tree.sites[source.site].has_variables:
@@ -71,7 +71,7 @@ def build_update_plan(
     try:
         statement = compile_update(tree, permissions, update, identity_parts)
     except Unsupported as declined:
-        return declined
+        return declined.again()
     return Plan(statement.sql, tuple(map(_binder_of, statement.sources)), tree.root.fields[0].name)
 
 

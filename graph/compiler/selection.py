@@ -62,6 +62,10 @@ class Unsupported(Exception):
         super().__init__(reason)
         self.reason = reason
 
+    def again(self) -> "Unsupported":
+        """Return the same anew: one that is kept must not hold on to whoever raised it."""
+        return Unsupported(self.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class SelectionSet:
@@ -110,6 +114,8 @@ class OperationTree:
 
     root: SelectionSet
     sites: tuple[ArgumentSite, ...]
+    fields: int
+    """How many fields it has."""
 
 
 def directive_variables(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
@@ -155,13 +161,13 @@ class _Collector:
             if isinstance(node, FragmentDefinitionNode)
         }
         self._sites: list[ArgumentSite] = []
-        self._objects = 0
+        self._objects = self._fields = 0
 
     def build(self) -> OperationTree:
         root = self._schema.get_root_type(self._operation.operation)
         assert root is not None, "the operation is valid"
         found = collect_fields(self._schema, self._fragments, self._variables, root, self._operation)
-        return OperationTree(self._selection_set(root, found), tuple(self._sites))
+        return OperationTree(self._selection_set(root, found), tuple(self._sites), self._fields)
 
     def _selection_set(self, type_: GraphQLObjectType, found: Any) -> SelectionSet:
         if found.new_defer_usages:
@@ -172,6 +178,7 @@ class _Collector:
         )
 
     def _field_selection(self, type_: GraphQLObjectType, key: str, details: list[FieldDetails]) -> FieldSelection:
+        self._fields += 1
         node = details[0].node
         name = node.name.value
         if len(key) > MAX_RESPONSE_KEY_BYTES:

@@ -86,6 +86,7 @@ def _serialize_datetime(value: str) -> JsonExpression:
 
 SCALAR_SERIALIZERS: tuple[tuple[str, type[TypeEngine[Any]], Callable[[str], JsonExpression]], ...] = (
     ("Boolean", Boolean, _cast_text),
+    ("BigInt", BigInteger, _cast_text),
     ("Int", BigInteger, lambda value: _cast_text(f"{value}::integer")),  # fails beyond 32 bits, as the reference does
     ("Int", Integer, _cast_text),
     ("String", Text, _to_json_text),

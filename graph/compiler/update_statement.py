@@ -2,20 +2,21 @@
 
     WITH t1 AS (
         UPDATE tasks SET title = $10 WHERE (SELECT e.tenant_id FROM atrium_enter($1, …, $9) e) IS NOT NULL
-            AND tasks.tenant_id = $1 AND tasks.id = $11 AND tasks.deleted_at IS NULL RETURNING tasks.id AS id, …)
+            AND tasks.tenant_id = $1 AND tasks.id = $11 AND tasks.title IS DISTINCT FROM $10
+            AND tasks.deleted_at IS NULL RETURNING tasks.id AS id, …)
     SELECT '{"updateTask":{"title":' || … || '}}' FROM t1, (SELECT $1::uuid AS tenant_id, $2::uuid AS user_id) entered
 
 The entry is a condition that refers to no row, so PostgreSQL evaluates it once and before the scan. The statement
-yields nothing where nobody is let in, and nothing where there is no such row, or none at the expected version; it has
-changed nothing then, and the reference executor finds out why. The same statement sees all other rows as they were
-before, and what an edit could change about them is not asked of it: what is shown are columns of the row, and of rows
-of other tables that it points at.
+yields nothing where nobody is let in, and nothing where there is no such row, none at the expected version, or one that
+is so already; it has changed nothing then, and the reference executor finds out why. The same statement sees all other
+rows as they were before, and what an edit could change about them is not asked of it: what is shown are columns of the
+row, and of rows of other tables that it points at.
 """
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from sqlalchemy import Uuid, literal_column, select, update
+from sqlalchemy import Uuid, literal_column, not_, or_, select, update
 
 from graph.compiler.derived_table import DerivedTable
 from graph.compiler.json_text import JsonExpression
@@ -64,7 +65,7 @@ def compile_update(
     """Compile the statement that carries out a row update and returns the row; only the update's shape is used.
 
     Raises:
-        Declined: more is asked for than the columns of the row, and of those that it points at.
+        Unsupported: more is asked for than the columns of the row, and of those that it points at.
     """
     (selected,) = tree.root.fields
     row_update = arguments.row_update
@@ -76,6 +77,7 @@ def compile_update(
     table = table_of(row_update.model)
     rows = DerivedTable(builder.new_alias(), definition.collection, select(*table.c))
     root = JsonExpression.object_of([(selected.key, objects.compile_object(selection, rows))])
+    values = {name: builder.parameter(0, f"={name}", table.c[name].type) for name in row_update.changes}
     statement = (
         update(table)
         .where(
@@ -83,13 +85,16 @@ def compile_update(
             table.c.tenant_id == literal_column(f"${TENANT_PARAMETER}", Uuid()),
             table.c.id == builder.parameter(0, "row_id", Uuid()),
         )
-        .values({name: builder.parameter(0, f"={name}", table.c[name].type) for name in row_update.changes})
+        .where(or_(*(table.c[name].is_distinct_from(value) for name, value in values.items())))
+        .values(values)
         .returning(*rows.needed_columns())
     )
     if row_update.expected_version is not None:
         statement = statement.where(table.c.version == builder.parameter(0, "expected_version", table.c.version.type))
     if row_update.where is not None:
         statement = statement.where(row_update.where)
+    if row_update.unless is not None:
+        statement = statement.where(not_(row_update.unless))
     return Statement(
         f"WITH {rows.alias} AS ({builder.render(statement)}) SELECT {root.to_sql()} FROM {rows.alias}, {IDENTITY_FROM}",
         tuple(builder.sources),

@@ -7,13 +7,18 @@ from enum import EnumMeta
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar, dataclass_transform
+from types import NoneType
+from typing import Any, TypeVar, dataclass_transform, get_args, get_origin
 
 import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.types.union import StrawberryUnion
 
 __all__ = ["describe_attributes", "docstring_summary", "enum", "input_type", "interface", "object_type", "result_union"]
+
+MAYBE: Any = strawberry.Maybe
+NEVER_NULL = "__never_null__"
+"""Where an input type notes which of its fields may be left out, but never be null."""
 
 ClassType = TypeVar("ClassType", bound=type)
 EnumType = TypeVar("EnumType", bound=EnumMeta)
@@ -75,8 +80,17 @@ def object_type(cls: ClassType) -> ClassType:
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field,))
 def input_type(cls: ClassType) -> ClassType:
-    """Make a GraphQL input type, described by the class's docstrings."""
-    return strawberry.input(describe_attributes(cls), description=docstring_summary(cls))
+    """Make a GraphQL input type, described by the class's docstrings.
+
+    Null for a `Maybe` that cannot be null is a refusal that its mutation answers as data, and one row of a bulk call
+    alone: Strawberry would refuse the whole operation for it. So the type accepts null here and remembers the field.
+    """
+    maybes = {name: get_args(type_)[0] for name, type_ in cls.__annotations__.items() if get_origin(type_) is MAYBE}
+    never_null = {name: type_ for name, type_ in maybes.items() if NoneType not in get_args(type_)}
+    cls.__annotations__.update({name: MAYBE[type_ | None] for name, type_ in never_null.items()})
+    made = strawberry.input(describe_attributes(cls), description=docstring_summary(cls))
+    setattr(made, NEVER_NULL, frozenset(never_null))
+    return made
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field,))

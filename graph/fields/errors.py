@@ -45,6 +45,7 @@ __all__ = [
     "error_code",
     "mask_error",
     "to_error_type",
+    "without_nodes",
 ]
 
 log = logging.getLogger("atrium.graph")
@@ -306,14 +307,18 @@ def mask_error(error: GraphQLError, request_id: str, *, suggestions: bool) -> Gr
         )
         if not suggestions and "code" not in (error.extensions or {}):
             message = redacted(error, re.sub(r" Did you mean .*\?", "", message, flags=re.DOTALL))
-    return GraphQLError(
-        message,
-        nodes=error.nodes,
-        source=error.source,
-        positions=error.positions,
-        path=error.path,
-        extensions=extensions,
-    )
+    return _located(error, message, extensions)
+
+
+def without_nodes(error: GraphQLError) -> GraphQLError:
+    """Return an error about a document, with its code and its locations, that holds nothing of the document."""
+    return _located(error, error.message, {"code": _code(error, _cause(error)), **(error.extensions or {})})
+
+
+def _located(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:
+    shown = GraphQLError(message, path=error.path, extensions=extensions)
+    shown.locations = error.locations
+    return shown
 
 
 def _cause(error: GraphQLError) -> BaseException | None:

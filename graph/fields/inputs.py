@@ -11,10 +11,11 @@ import strawberry
 from strawberry import UNSET
 from strawberry.types.maybe import Some
 
+from graph.fields.descriptions import NEVER_NULL
 from graph.fields.scalars import decode_global_id, from_global_id
 from services.errors import InvalidInput
 
-__all__ = ["any_id", "create_kwargs", "id_of", "page_kwargs", "to_kwargs", "update_kwargs"]
+__all__ = ["any_id", "create_kwargs", "given_or_none", "id_of", "page_kwargs", "to_kwargs", "update_kwargs"]
 
 
 def id_of(type_name: str, default: Any = MISSING) -> Any:
@@ -31,15 +32,18 @@ def to_kwargs(given: Any, path: str = "") -> dict[str, Any]:
     """Return an input object as keyword arguments of a rule: absent fields are absent, ids are UUIDs.
 
     Raises:
-        InvalidInput: an id that is none, or of another type.
+        InvalidInput: an id that is none, or of another type; null for what may be left out but never be null.
     """
     kwargs: dict[str, Any] = {}
+    never_null = getattr(type(given), NEVER_NULL, ())
     for field in dataclasses.fields(given):
         value = getattr(given, field.name)
         if value is UNSET or (value is None and field.default is None):
             continue
         value = value.value if isinstance(value, Some) else value
         where = f"{path}.{field.name}" if path else field.name
+        if value is None and field.name in never_null:
+            raise InvalidInput.of(where, "This must not be null: leave it out, or give it a value.")
         kwargs[field.name] = _parse_value(value, field.metadata.get("ref"), where)
     return kwargs
 
@@ -48,6 +52,11 @@ def page_kwargs(given: dict[str, Any]) -> dict[str, Any]:
     """Return the paging arguments as services take them; absent, null and no cursor are the same."""
     sizes = {name: None if given.get(name) is UNSET else given.get(name) for name in ("first", "last")}
     return sizes | {name: given.get(name) or None for name in ("after", "before")}
+
+
+def given_or_none(value: Any) -> Any:
+    """A value that may be left out; what is left out is None."""
+    return None if value is UNSET else value
 
 
 def create_kwargs(kwargs: dict[str, Any]) -> dict[str, Any]:

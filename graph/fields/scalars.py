@@ -3,22 +3,27 @@
 import re
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NewType
 from uuid import UUID
 
 import strawberry
-from graphql import GraphQLError
+from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode, ValueNode
 from strawberry.types.scalar import ScalarDefinition
 
 from graph.fields.descriptions import enum
 from models import Role
 from services.errors import InvalidInput
 
-__all__ = ["JSON", "SCALARS", "decode_global_id", "from_global_id", "to_global_id"]
+__all__ = ["JSON", "SCALARS", "BigInt", "decode_global_id", "from_global_id", "to_global_id"]
 
 MAX_ID_LENGTH = 100
 MAX_DECIMAL_LENGTH = 40
+DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([Tt][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
+)
 
 FULL_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 """A calendar day as RFC 3339 writes it (`full-date`); Python reads further forms of ISO 8601."""
@@ -38,14 +43,14 @@ def _serialize_datetime(value: datetime) -> str:
 
 def _parse_datetime(value: Any) -> datetime:
     moment = None
-    with suppress(TypeError, ValueError):
-        date.fromisoformat(value)
+    if isinstance(value, str) and FULL_DATE.fullmatch(value):
         raise GraphQLError(
             "A DateTime is a point in time; a day alone is none. Add the time, as in 2026-01-31T09:30:00Z."
         )
-    with suppress(TypeError, ValueError, OverflowError):
-        given = datetime.fromisoformat(value)
-        moment = (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
+    if isinstance(value, str) and MOMENT.fullmatch(value):
+        with suppress(ValueError, OverflowError):
+            given = datetime.fromisoformat(value.upper())
+            moment = (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
     if moment is None or moment.replace(tzinfo=None) in INFINITE_DATETIMES:
         raise GraphQLError("A DateTime is written in ISO 8601, such as 2026-01-31T09:30:00Z.")
     return moment
@@ -63,22 +68,29 @@ def _parse_date(value: Any) -> date:
 
 
 def _parse_decimal(value: Any) -> Decimal:
-    try:
-        if (
-            isinstance(value, str | int | Decimal)
-            and not isinstance(value, bool)
-            and len(str(value)) <= MAX_DECIMAL_LENGTH
-        ):
-            decimal = Decimal(value)
-            if decimal.is_finite() and abs(decimal.adjusted()) <= MAX_DECIMAL_LENGTH:
-                return decimal
-    except (InvalidOperation, ValueError):
-        pass
+    text = ""
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        with suppress(ValueError):  # Python writes no number of thousands of digits
+            text = str(value)  # of a float the shortest text that names it, which is what the client wrote
+    if len(text) <= MAX_DECIMAL_LENGTH and DECIMAL.fullmatch(text):
+        decimal = Decimal(text)
+        if abs(decimal.adjusted()) <= MAX_DECIMAL_LENGTH:
+            return decimal
     raise GraphQLError('A Decimal is a number of up to 40 digits; written as a string, such as "19.90", it is exact.')
+
+
+def _read_decimal_literal(node: ValueNode, _variables: object = None) -> Decimal:
+    """Read a literal by its text: as a float it would lose what it has more than sixteen digits."""
+    return _parse_decimal(node.value if isinstance(node, IntValueNode | FloatValueNode | StringValueNode) else None)
 
 
 JSON = NewType("JSON", object)
 """Any value that JSON has."""
+
+BigInt = NewType("BigInt", int)
+"""A whole number that may need more than the 32 bits of an Int."""
 
 SCALARS: dict[object, ScalarDefinition] = {
     Decimal: strawberry.scalar(
@@ -88,6 +100,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         specified_by_url="https://www.w3.org/TR/xmlschema-2/#decimal",
         serialize=str,
         parse_value=_parse_decimal,
+        parse_literal=_read_decimal_literal,
     ),
     datetime: strawberry.scalar(
         name="DateTime",
@@ -105,6 +118,12 @@ SCALARS: dict[object, ScalarDefinition] = {
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
         serialize=date.isoformat,
         parse_value=_parse_date,
+    ),
+    BigInt: strawberry.scalar(
+        name="BigInt",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259#section-6",
+        description="Whole number of up to 64 bits, where an `Int` has 32. JavaScript reads it exactly up to 2^53.",
+        serialize=int,
     ),
     JSON: strawberry.scalar(
         name="JSON",

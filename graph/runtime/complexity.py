@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 import graphql
-from graphql.language.parser import MAX_NESTING_DEPTH
+from graphql.language.parser import MAX_NESTING_DEPTH, Parser
 
 from services.queries.page_request import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
@@ -281,8 +281,11 @@ def parse_document(source: str, limits: Limits) -> graphql.DocumentNode:
     """
     if len(source) > limits.characters:
         raise _limit_error("characters", limits.characters, len(source))
+    parser = _Parser(graphql.Source(source), max_tokens=limits.tokens)
     try:
-        return graphql.parse(source, max_tokens=limits.tokens)
+        return parser.parse_document()
+    except RecursionError:
+        raise _limit_error("nesting", MAX_NESTING_DEPTH, MAX_NESTING_DEPTH + 1) from None
     except graphql.GraphQLSyntaxError as error:
         # The parser gives up at the first token too many, and says so in words only.
         for limit, allowed, words in (
@@ -292,6 +295,30 @@ def parse_document(source: str, limits: Limits) -> graphql.DocumentNode:
             if error.message == f"Syntax Error: {words} Parsing aborted.":
                 raise _limit_error(limit, allowed, allowed + 1) from None
         raise
+    finally:
+        parser.release()
+
+
+class _Parser(Parser):
+    """A parser whose nodes know their places, and hold none of the tokens, which hold each other in a circle."""
+
+    def loc(self, start_token: graphql.Token) -> graphql.Location | None:
+        location = super().loc(start_token)
+        if location is not None:
+            location.start_token = location.end_token = NO_TOKEN
+        return location
+
+    def release(self) -> None:
+        """Break the circles of the tokens, whose memory returns at once then."""
+        token: graphql.Token | None = self._lexer.token
+        while token is not None and token.next is not None:  # comments may have been read on ahead
+            token = token.next
+        while token is not None:
+            previous, token.prev, token.next = token.prev, None, None
+            token = previous
+
+
+NO_TOKEN = graphql.Token(graphql.TokenKind.SOF, 0, 0, 0, 0)
 
 
 def analyze(schema: graphql.GraphQLSchema, document: graphql.DocumentNode, operation_name: str | None) -> CostModel:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 import strawberry
+from graphql import DocumentNode
 from strawberry.fastapi import BaseContext
 
 from graph.runtime.caller import Caller
@@ -65,6 +66,8 @@ class Context(BaseContext):
             extensions: what else the answer carries beside its data, by the time that it is ready.
         """
         super().__init__()
+        self.document: DocumentNode | None = None
+        """The parsed document, once the compiler or Strawberry has parsed it."""
         self.auth = auth
         self.feed = feed
         self.route = route or ReadRouter(ServerGroup(database))

@@ -35,10 +35,17 @@ from models.database.pool import (
     run_fetch,
 )
 from models.database.session import SET_CONTEXT_STATEMENT, DatabaseSession, ReadSession, WriteSession, _open_session
+from models.lru import CacheUsage
+from models.statements import STATEMENT_BYTES, PreparedStatements
 
 __all__ = ["Database"]
 
 CLOSE_SECONDS = 2.0  # that a server gets to say goodbye
+COMPILED_STATEMENTS = 200  # of the services' own, as text; each takes some 40 KB
+
+# What the driver itself keeps prepared on a connection: short statements, such as a look whether it is there.
+DRIVER_STATEMENTS = 8
+DRIVER_STATEMENT_CHARACTERS = 1_000
 
 ENTER_STATEMENT = text(f"SELECT 1 FROM atrium_enter({', '.join(f':{name}' for name in ENTER_PARAMETERS)})")  # noqa: S608  # names of ours
 
@@ -68,6 +75,7 @@ class Database:
             max_overflow=0,
             pool_timeout=wait,
             pool_recycle=recycle,
+            query_cache_size=COMPILED_STATEMENTS,
             hide_parameters=True,  # they are people's data, and exceptions reach the log
             connect_args={
                 "server_settings": {
@@ -76,8 +84,8 @@ class Database:
                     "jit": "off",
                     "statement_timeout": "30s",
                 },
-                "prepared_statement_cache_size": 500,
-                "max_cacheable_statement_size": 0,  # the driver's own cache would leave long statements out
+                "statement_cache_size": DRIVER_STATEMENTS,
+                "max_cacheable_statement_size": DRIVER_STATEMENT_CHARACTERS,
                 "timeout": connect,
             },
         )
@@ -85,9 +93,24 @@ class Database:
         self.autocommit_connections = ConnectionStack(recycle)  # for statements outside of any unit
         self.pool_size = pool_size
         self._drivers: WeakSet[Any] = WeakSet()
-        event.listen(self.engine.sync_engine, "connect", lambda made, _: self._drivers.add(made.driver_connection))
+        self._statements: WeakSet[PreparedStatements] = WeakSet()
+        event.listen(self.engine.sync_engine, "connect", self._connected)
         event.listen(self.engine.sync_engine, "checkin", note_idle)
         event.listen(self.engine.sync_engine, "checkout", ping_if_idle)
+
+    def _connected(self, made: Any, record: Any) -> None:
+        """Have a new connection keep its prepared statements within its share of what all of them may take."""
+        self._drivers.add(made.driver_connection)
+        statements = PreparedStatements(STATEMENT_BYTES // self.pool_size)
+        self._statements.add(statements)
+        record.info["statements"] = statements
+        made._prepared_statement_cache = statements  # noqa: SLF001  # it can be told a number alone
+
+    @property
+    def statement_usage(self) -> CacheUsage:
+        """How much the server remembers for all connections."""
+        usages = [each.usage for each in self._statements]
+        return CacheUsage(sum(each.bytes for each in usages), sum(each.entries for each in usages))
 
     @asynccontextmanager
     async def read(self, identity: Identity, *, replayed: int = 0) -> AsyncIterator[ReadSession]:

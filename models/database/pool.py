@@ -23,6 +23,7 @@ from models.database.errors import (
     is_connection_lost,
 )
 from models.database.timeouts import SharedTimeout
+from models.statements import PreparedStatements, fetch_value_once
 
 __all__ = [
     "CANCEL_GRACE_SECONDS",
@@ -116,6 +117,7 @@ class AutocommitConnection:
 
     connection: AsyncConnection
     driver: Any
+    statements: PreparedStatements
     opened: float
     idle_since: float = 0.0
 
@@ -124,7 +126,7 @@ class AutocommitConnection:
         """Return a connection of the pool in autocommit mode."""
         raw = await connection.get_raw_connection()
         opened = raw.info.setdefault("opened", time.monotonic())
-        return cls(connection, raw.driver_connection, opened)
+        return cls(connection, raw.driver_connection, raw.info["statements"], opened)
 
     async def fetch_value(self, statement: str, values: Sequence[Any], *, prepare: bool) -> Any:
         """Return the one value of a statement; the server keeps its plan only with `prepare`.
@@ -135,8 +137,8 @@ class AutocommitConnection:
         """
         try:
             if prepare:
-                return await self.driver.fetchval(statement, *values)
-            return await (await self.driver.prepare(statement, name="")).fetchval(*values)
+                return await self.statements.fetch_value(self.driver, statement, values)
+            return await fetch_value_once(self.driver, statement, values)
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
             raise InvalidValue from error
         except REJECTED_ERRORS as error:

@@ -124,7 +124,7 @@ async def create(
     async def make() -> UUID:
         return (await insert_row(session, actor, Article, {**columns, "author_id": actor.identity.user_id})).id
 
-    article_id = await once(session, actor, key_scope("create", Article), idempotency_key, values, make)
+    article_id = await once(session, actor, key_scope("create", Article), idempotency_key, _meaning(columns), make)
     return await get_row(session, actor, Article, article_id)
 
 
@@ -178,11 +178,12 @@ async def import_all(
     """
     actor.require(Permission.ARTICLES_PUBLISH)
     batch = Batch[ArticleChanges, Article]("articles", rows)
-    values = {"articles": [None if isinstance(row, InvalidInput) else row for row in rows]}
+    meaning: list[Any] = [None] * len(rows)
     full: list[dict[str, Any]] = []
     for index, row in batch.pending_rows():
         with batch.validating(index) as validator:
             columns = article_columns(validator, row)
+        meaning[index] = _meaning(columns)
         if index in batch.pending:
             full.append(columns | {"author_id": actor.identity.user_id})
 
@@ -193,7 +194,9 @@ async def import_all(
             await session.exec(insert_statement(Article, sorted(full[0])), params=unnest_params("given", full))
         return [row["id"] for row in full]
 
-    made = await once_many(session, actor, key_scope("import", Article, many=True), idempotency_key, values, make)
+    made = await once_many(
+        session, actor, key_scope("import", Article, many=True), idempotency_key, {"articles": meaning}, make
+    )
     these = visible(actor.permissions).where(col(Article.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
     there = await fetch(session, Article, these, {**bind_values(actor), "ids": made})
     articles = {article.id: article for article in there}
@@ -205,7 +208,7 @@ async def import_all(
 def article_columns(validator: Validator, changes: ArticleChanges) -> dict[str, Any]:
     """Return all column values of a new article."""
     return {
-        "title": validator.check_text("title", changes.get("title", ""), min_length=1, max_length=MAX_TITLE_LENGTH),
+        "title": validator.check_line("title", changes.get("title", ""), max_length=MAX_TITLE_LENGTH),
         "content": validator.check_text("content", changes.get("content", ""), max_length=MAX_CONTENT_LENGTH),
         "language": changes.get("language", ArticleLanguage.ENGLISH),
         "status": changes.get("status", ArticleStatus.DRAFT),
@@ -217,12 +220,15 @@ def _validate_changes(changes: ArticleChanges) -> dict[str, Any]:
     columns: dict[str, Any] = dict(changes)
     with validating() as validator:
         if "title" in changes:
-            columns["title"] = validator.check_text(
-                "title", changes["title"], min_length=1, max_length=MAX_TITLE_LENGTH
-            )
+            columns["title"] = validator.check_line("title", changes["title"], max_length=MAX_TITLE_LENGTH)
         if "content" in changes:
             columns["content"] = validator.check_text("content", changes["content"], max_length=MAX_CONTENT_LENGTH)
     return columns
+
+
+def _meaning(columns: dict[str, Any]) -> dict[str, Any]:
+    """What tells a new article from another; not the moment of its publication, which is that of the call."""
+    return {name: value for name, value in columns.items() if name != "published_at"}
 
 
 def _required_permission(changes: ArticleChanges) -> Permission:

@@ -236,7 +236,7 @@ async def _run_search(session: ReadSession, actor: Actor, request: PageRequest) 
     return SearchResult(slice_page(hits, request), rows[0][0], request)
 
 
-@lru_cache(maxsize=256)  # it takes as long to put together as PostgreSQL takes to answer a small one
+@lru_cache(maxsize=64)  # it takes as long to put together as PostgreSQL takes to answer a small one
 def page_statement(actor: Actor, request: PageRequest) -> Select[Any]:
     """Return the statement for a page of articles with cursors and ranks, and the total number of matches.
 

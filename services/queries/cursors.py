@@ -5,16 +5,18 @@ import json
 import struct
 from base64 import urlsafe_b64decode
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Text, bindparam, cast, func
 
+from models.lru import SegmentedLRU, size_of
 from services.errors import InvalidInput
 from services.validation import is_storable_text
 
 __all__ = ["decode_cursor", "encode_cursor", "list_fingerprint"]
+
+FINGERPRINT_BYTES = 800
 
 
 def encode_cursor(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnElement[str]:
@@ -25,11 +27,26 @@ def encode_cursor(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> Column
     return func.translate(encoded, "+/=\n", "-_")
 
 
-@lru_cache(2_000)  # as costly to make as the rest of a short page
+_List = tuple[str, tuple[str, bool], tuple[tuple[str, Any], ...]]
+"""A list's name, its order and its filter."""
+
+
+def _weigh(key: _List, fingerprint: str) -> int:
+    return FINGERPRINT_BYTES + size_of(fingerprint, items=(part for pair in key[2] for part in pair))
+
+
+_FINGERPRINTS: SegmentedLRU[_List, str] = SegmentedLRU(2 * 2**20, _weigh)  # as costly to make as a short page
+
+
 def list_fingerprint(name: str, order: tuple[str, bool], values: tuple[tuple[str, Any], ...]) -> str:
     """Return twelve characters that tell one list with its order and filter from all others."""
-    text = json.dumps([name, order, list(values)], default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    key = (name, order, values)
+    known = _FINGERPRINTS.get(key)
+    if known is None:
+        text = json.dumps([name, order, list(values)], default=str)
+        known = hashlib.sha256(text.encode()).hexdigest()[:12]
+        _FINGERPRINTS.put(key, known)
+    return known
 
 
 def decode_cursor(token: str, kind: type, fingerprint: str) -> tuple[str, UUID]:

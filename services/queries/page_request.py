@@ -8,7 +8,7 @@ from uuid import UUID
 from services.errors import InvalidInput
 from services.queries.collection import Collection
 from services.queries.cursors import decode_cursor, list_fingerprint
-from services.validation import is_storable_text
+from services.validation import is_storable_text, normalize_text
 
 __all__ = ["DEFAULT_PAGE_SIZE", "MAX_FILTER_LENGTH", "MAX_PAGE_SIZE", "PageRequest"]
 
@@ -71,7 +71,11 @@ class PageRequest:
         if not 1 <= size <= MAX_PAGE_SIZE:
             raise InvalidInput.of("last" if backwards else "first", f"A page has 1 to {MAX_PAGE_SIZE} rows.")
         order = order or collection.default_order
-        given = {key: value for key, value in (filters or {}).items() if value is not None}
+        given = {
+            key: normalize_text(value) if type(value) is str else value
+            for key, value in (filters or {}).items()
+            if value is not None
+        }
         for key, value in given.items():
             if isinstance(value, str) and not is_storable_text(value):
                 raise InvalidInput.of(f"filter.{key}", "This holds characters that can be found nowhere.")

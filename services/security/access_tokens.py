@@ -9,7 +9,6 @@ import json
 import re
 import time
 from base64 import b64decode
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,10 +24,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jwt.utils import base64url_decode, base64url_encode
 
+from models.lru import CacheUsage, SegmentedLRU
+
 _ALGORITHM: Final = "EdDSA"
 _HEADER_TYPE: Final = "at+jwt"
 _TYPE: Final = "access"
 _MAX_TOKEN_LENGTH: Final = 4096
+_CLAIMS_BYTES: Final = 1_200
+_REMEMBERED_BYTES: Final = 6 * 2**20
 _MIN_SECRET_LENGTH: Final = 32
 _MIN_DISTINCT: Final = 10
 _KEY_BYTES: Final = 32
@@ -125,9 +128,9 @@ class Tokens:
     """Issues and reads access tokens; one instance per process, used from the event loop's thread.
 
     A token lives for `lifetime`, in whole seconds, and one that was made to live longer is refused although
-    signed, so shortening the lifetime takes effect at once. Clocks may differ by `leeway`. Up to `remembered`
-    verified tokens are kept by the digest of their text, the least recently read going first, since
-    checking a signature costs more than a query.
+    signed, so shortening the lifetime takes effect at once. Clocks may differ by `leeway`. Verified tokens
+    are kept by the digest of their text, in up to `remembered_bytes`, since checking a signature costs more
+    than a query.
     """
 
     def __init__(
@@ -138,17 +141,23 @@ class Tokens:
         audience: str,
         lifetime: timedelta,
         leeway: timedelta = timedelta(seconds=5),
-        remembered: int = 10_000,
+        remembered_bytes: int = _REMEMBERED_BYTES,
     ) -> None:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
         self._lifetime = int(lifetime.total_seconds())
         self._leeway = leeway.total_seconds()
-        self._remembered = remembered
-        self._verified: OrderedDict[bytes, tuple[float, Claims]] = OrderedDict()
+        self._verified: SegmentedLRU[bytes, tuple[float, Claims]] = SegmentedLRU(
+            remembered_bytes, lambda _digest, _known: _CLAIMS_BYTES
+        )
         if self._lifetime < 1:
             raise ValueError("An access token lives for at least one second.")
+
+    @property
+    def usage(self) -> CacheUsage:
+        """How much the verified tokens take."""
+        return self._verified.usage
 
     def issue(
         self,
@@ -199,16 +208,12 @@ class Tokens:
         known = self._verified.get(digest)
         if known is None:
             claims = self._claims(self._verify(token), instant)
-            known = (claims.expires_at.timestamp() + self._leeway, claims)
-            self._verified[digest] = known
-            if len(self._verified) > self._remembered:
-                self._verified.popitem(last=False)
+            self._verified.put(digest, (claims.expires_at.timestamp() + self._leeway, claims))
             return claims
         deadline, claims = known
         if instant >= deadline:
-            del self._verified[digest]
+            self._verified.discard(digest)
             raise InvalidAccessToken("The access token has expired.")
-        self._verified.move_to_end(digest)
         return claims
 
     def _verify(self, token: str) -> dict[str, Any]:

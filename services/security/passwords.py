@@ -7,6 +7,7 @@ the event loop nor pile up: a small pool computes, a bounded number waits, and w
 import asyncio
 import secrets
 import threading
+import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -37,8 +38,10 @@ def password_weaknesses(password: str) -> list[str]:
     """Return one sentence for each rule that a new password breaks; none if it is accepted.
 
     The rules: 8 to 128 characters (code points), an upper-case letter and a decimal digit of any script, one
-    of `!@#$%^&*()`, no NUL, and nothing that UTF-8 cannot carry (lone surrogates).
+    of `!@#$%^&*()`, no NUL, and nothing that UTF-8 cannot carry (lone surrogates). What is counted is the
+    composed form (NFC), which is what is hashed: the same password may be typed in several forms.
     """
+    password = _composed(password)
     rules = (
         (len(password) >= MIN_LENGTH, f"Use at least {MIN_LENGTH} characters."),
         (len(password) <= MAX_LENGTH, f"Use at most {MAX_LENGTH} characters."),
@@ -81,7 +84,7 @@ class Passwords:
         The rules of `password_weaknesses` are the caller's to apply. Raises HashingBusy when too many wait, and
         ValueError for a password that `verify` would never accept (too long, NUL, lone surrogates).
         """
-        _require_storable(password)
+        _require_storable(_composed(password))
         return await self._in_pool(self.hash_now, password)
 
     async def hash_all(self, passwords: Sequence[str]) -> list[str]:
@@ -101,8 +104,9 @@ class Passwords:
 
         Raises ValueError as `hash` does.
         """
-        _require_storable(password)
-        return str(self._context.hash(password))
+        composed = _composed(password)
+        _require_storable(composed)
+        return str(self._context.hash(composed))
 
     async def verify(self, password: str, stored: str | None) -> PasswordCheck:
         """Check a password against a stored hash; `stored` is None when there is no such user.
@@ -111,9 +115,10 @@ class Passwords:
         does not tell who has an account. A password that can belong to nobody (too long, NUL, lone
         surrogates) costs none, whoever asks for whom. Raises HashingBusy when too many wait.
         """
-        if not _is_storable(password):
+        composed = _composed(password)
+        if not _is_storable(composed):
             return PasswordCheck(ok=False, needs_rehash=False)
-        return await self._in_pool(self._verify_now, password, stored)
+        return await self._in_pool(self._verify_now, composed, stored)
 
     def close(self) -> None:
         """Refuse further work with HashingBusy; what was accepted is still computed."""
@@ -147,6 +152,11 @@ class Passwords:
         # On the pool's future, not the awaiting task's: a caller who gives up does not stop a running hash.
         future.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(future)
+
+
+def _composed(password: str) -> str:
+    """A password in the form in which it is compared (NIST SP 800-63B, 3.1.1.2)."""
+    return unicodedata.normalize("NFC", password)
 
 
 def _is_encodable(password: str) -> bool:

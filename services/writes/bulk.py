@@ -149,9 +149,9 @@ async def update_rows(
         actor: whose tenant's.
         model: what they are.
         current: the rows as they are before, locked by this transaction.
-        changes: the columns that change, by the row's id; a row without any stays as it is.
+        changes: the columns that change, by the row's id; a row that has all of these values stays as it is.
     """
-    changing = {row_id: columns for row_id, columns in changes.items() if columns}
+    changing = {row_id: columns for row_id, columns in changes.items() if _differs(current[row_id], columns)}
     kept = {row_id: current[row_id] for row_id in changes.keys() - changing.keys()}
     if not changing:
         return kept
@@ -166,6 +166,10 @@ async def update_rows(
     ]
     rows = await fetch(session, model, statement, unnest_params("given", full))
     return kept | {row.id: row for row in rows}  # type: ignore[attr-defined]  # whatever has a tenant has an id
+
+
+def _differs(row: Model, columns: Mapping[str, Any]) -> bool:
+    return any(getattr(row, name) != value for name, value in columns.items())
 
 
 def insert_statement(model: type[Model], names: Sequence[str], *, order_by: str = "id") -> Any:

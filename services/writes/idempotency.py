@@ -3,6 +3,9 @@
 The key's row is inserted first, inside the transaction of the call. A twin that comes at the same time waits for that
 transaction and then finds the outcome; a call that was refused rolled its key back, so a retry decides anew. What is
 stored is the outcome's ids, never its content: a replay answers the things as they are now.
+
+Calls are the same when they mean the same: what is null counts as absent, and rules hand over values as they would be
+stored.
 """
 
 import hashlib
@@ -11,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
@@ -75,7 +78,8 @@ async def once_many(
         raise InvalidInput.of(
             "idempotency_key", f"A key has 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters, none of which is NUL."
         )
-    digest = hashlib.sha256(json.dumps(values, default=str, sort_keys=True).encode()).hexdigest()
+    meaning = json.dumps(_without_nulls(values), default=str, sort_keys=True)
+    digest = hashlib.sha256(meaning.encode("utf-8", "surrogatepass")).hexdigest()
     mine = {
         "tenant_id": actor.identity.tenant_id,
         "user_id": actor.identity.user_id,
@@ -86,10 +90,20 @@ async def once_many(
     fresh = insert(IdempotencyKey).values(**mine, input_digest=digest).on_conflict_do_nothing()
     if (await session.exec(fresh.returning(col(IdempotencyKey.key)))).first() is not None:
         made = list(await make())
-        await session.exec(update(IdempotencyKey).where(*same).values(outcome_ids=made))
+        kept = update(IdempotencyKey).where(*same).values(outcome_ids=made)
+        await session.exec(kept if made else delete(IdempotencyKey).where(*same))  # what was refused uses up no key
         return made
     stored = select(col(IdempotencyKey.input_digest), col(IdempotencyKey.outcome_ids)).where(*same)
     known_digest, known = (await session.exec(stored)).one()
     if known_digest != digest:
         raise IdempotencyConflict
     return list(known)
+
+
+def _without_nulls(value: Any) -> Any:
+    """A value without what is null in its objects, which means the same as what is absent."""
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list | tuple):
+        return [_without_nulls(each) for each in value]
+    return value

@@ -31,6 +31,8 @@ class RowUpdate(Generic[RowType]):
     expected_version: int | None = None
     where: ColumnElement[bool] | None = None
     """What must hold for the row, or else it is not there."""
+    unless: ColumnElement[bool] | None = None
+    """What holds for a row that is so already, and stays as it is."""
 
 
 async def apply_update(session: WriteSession, actor: Actor, row_update: RowUpdate[RowType]) -> RowType:
@@ -47,4 +49,5 @@ async def apply_update(session: WriteSession, actor: Actor, row_update: RowUpdat
         row_update.changes,
         expected_version=row_update.expected_version,
         where=row_update.where,
+        unless=row_update.unless,
     )

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, bindparam, delete, func, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from models.base import Model, table_of
@@ -15,6 +15,7 @@ from services.permissions import Actor
 
 __all__ = [
     "delete_row",
+    "differs",
     "get_row",
     "get_row_for_update",
     "insert_row",
@@ -45,14 +46,17 @@ async def update_row(
     *,
     expected_version: int | None = None,
     where: ColumnElement[bool] | None = None,
+    unless: ColumnElement[bool] | None = None,
 ) -> RowType:
-    """Change a row of the actor's tenant; give it as it is now. Without changes it is only read.
+    """Change a row of the actor's tenant; give it as it is now. What is so already, or `unless` holds, changes nothing.
 
     Raises:
         NotFound: no such row, or `where` does not hold for it.
         VersionConflict: it is not at the expected version.
     """
-    return await update_where(session, model, _row_condition(actor, model, row_id, where), changes, expected_version)
+    return await update_where(
+        session, model, _row_condition(actor, model, row_id, where), changes, expected_version, unless
+    )
 
 
 async def update_where(
@@ -61,8 +65,12 @@ async def update_where(
     which: ColumnElement[bool],
     changes: Mapping[str, Any],
     expected_version: int | None = None,
+    unless: ColumnElement[bool] | None = None,
 ) -> RowType:
-    """Change the one row for which a condition holds; give it as it is now. Without changes it is only read.
+    """Change the one row for which a condition holds; give it as it is now.
+
+    What is so already changes nothing: no version, no entry in the audit log, no event. Nor does a row change for which
+    `unless` holds, or without changes.
 
     Raises:
         NotFound: no such row.
@@ -70,12 +78,21 @@ async def update_where(
     """
     columns = table_of(model).c
     if changes:
-        condition = which if expected_version is None else and_(which, columns.version == expected_version)
+        condition = and_(which, differs(columns, changes))
+        if expected_version is not None:
+            condition = and_(condition, columns.version == expected_version)
+        if unless is not None:
+            condition = and_(condition, not_(unless))
         rows = await fetch(session, model, update(model).where(condition).values(**changes).returning(*columns))
         if rows:
             return rows[0]
     rows = await fetch(session, model, select(*columns).where(which))
     return _require_one_at_version(model, rows, expected_version)
+
+
+def differs(columns: Any, changes: Mapping[str, Any]) -> ColumnElement[bool]:
+    """The condition under which changes of these columns change anything."""
+    return or_(*(columns[name].is_distinct_from(value) for name, value in changes.items()))
 
 
 @asynccontextmanager

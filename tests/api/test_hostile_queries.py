@@ -1,9 +1,13 @@
 """Queries within every limit that would still be dear: refused or answered, but never at the cost of everybody."""
 
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from graphql import DocumentNode, OperationDefinitionNode, Token
 
+from bench.hostile import SHAPES
+from graph.execution import LONGEST_REFUSAL_BYTES, REFUSAL_BYTES, TEXT_BYTES
 from models.database.errors import StatementRejected
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS, enter_arguments
 from tests.conftest import Urls
@@ -41,8 +45,9 @@ async def test_names_of_no_operation_are_refused_and_not_kept(world: World) -> N
         headers = {"authorization": f"Bearer {world.acme.owner.client.token}"}
         answer = await world.app.http.post("/graphql", json=body, headers=headers)
         assert answer.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
-    texts = world.app.components.schema.compiler._document_cache  # noqa: SLF001  # what it keeps is what this is about
-    assert len(texts._documents.get(text).cost_models) <= 1  # noqa: SLF001  # likewise
+    texts = world.app.components.schema.texts
+    assert texts.known(text, None) is None or texts.known(text, "Known") is None
+    assert all(texts.known(text, f"Unknown{number}") is None for number in range(20))
 
 
 async def test_a_statement_that_postgresql_refuses_costs_no_connection(world: World) -> None:
@@ -55,3 +60,60 @@ async def test_a_statement_that_postgresql_refuses_costs_no_connection(world: Wo
         == "well"
     )
     assert len(ENTER_PARAMETERS) == len(enter_arguments(identity))
+
+
+LARGE = 0.2  # of the largest documents there are
+MAKERS = sorted(SHAPES)
+
+
+def alive(kind: type) -> int:
+    """How many objects of a class there are, whether anything still leads to them or not."""
+    return sum(type(each) is kind for each in gc.get_objects())
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("shape", MAKERS)
+@pytest.mark.usefixtures("no_collector")
+async def test_what_a_document_took_returns_without_the_collector(world: World, shape: str) -> None:
+    texts, owner = world.app.components.schema.texts, world.acme.owner.client
+    before = alive(DocumentNode), alive(OperationDefinitionNode), alive(Token)
+    for number in range(12):
+        text = SHAPES[shape](number, int(50_000 * LARGE), int(640 * LARGE))
+        # Where several fields fail, the errors of all but the first stay with the collector.
+        await (owner if number % 2 or shape == "statements" else world.app.client_with()).send(text)
+    for key in list(texts._documents._weights):  # noqa: SLF001  # as if others had pushed them out
+        texts._documents.discard(key)  # noqa: SLF001  # likewise
+    assert (alive(DocumentNode), alive(OperationDefinitionNode), alive(Token)) == before
+
+
+@pytest.mark.parametrize("shape", MAKERS)
+@pytest.mark.parametrize("fault", ["{{ refused {}", "{}\nfragment unused on Query {{ __typename }}"])
+async def test_of_what_is_refused_nothing_is_kept_but_the_refusal(world: World, shape: str, fault: str) -> None:
+    texts, client = world.app.components.schema.texts, world.app.client_with()
+    for number in range(4):
+        text = fault.format(SHAPES[shape](number, 500, 40))
+        before = texts.usage
+        answers = [(await client.send(text))["errors"] for _ in range(3)]
+        for errors in answers:
+            for error in errors:
+                error["extensions"].pop("requestId")
+        assert answers[0] == answers[1] == answers[2]
+        after = texts.usage
+        assert after["documents"] == before["documents"]
+        assert 0 < after["refusals"].bytes - before["refusals"].bytes <= LONGEST_REFUSAL_BYTES
+
+
+async def test_a_flood_of_large_documents_stays_within_the_bytes_of_the_caches(world: World) -> None:
+    texts, client = world.app.components.schema.texts, world.app.client_with()
+    for number in range(60):
+        for shape in MAKERS:
+            await client.send(SHAPES[shape](number, 20_000, 45))
+    assert texts.usage["documents"].bytes <= TEXT_BYTES
+    assert texts.usage["refusals"].bytes <= REFUSAL_BYTES

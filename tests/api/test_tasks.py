@@ -80,15 +80,11 @@ async def test_what_cannot_be_empty_is_not_emptied(world: World) -> None:
     task = await client.mutate("createTask", TASK, title="Write")
     update = "mutation($i: UpdateTaskInput!) { updateTask(input: $i) { __typename } }"
     given: dict[str, Any]
-    for given in (
-        {"title": None},
-        {"status": None},
-        {"status": "todo"},
-        {"dueDate": "soon"},
-        {"dueDate": "2027-01-31"},
-        {"dueDate": 1},
-    ):
+    for given in ({"status": "todo"}, {"dueDate": "soon"}, {"dueDate": "2027-01-31"}, {"dueDate": 1}):
         assert await client.error_codes(update, i={"id": task["id"], **given}) == ["BAD_USER_INPUT"], given
+    for name in ("title", "status"):
+        refused = await client.mutate("updateTask", FIELDS, id=task["id"], **{name: None})
+        assert [problem["path"] for problem in refused["fields"]] == [name]
     create = "mutation($i: CreateTaskInput!) { createTask(input: $i) { __typename } }"
     for given in ({}, {"title": None}, {"title": 1}, {"title": "x", "status": None}, {"title": "x", "version": 2}):
         assert await client.error_codes(create, i=given) == ["BAD_USER_INPUT"], given

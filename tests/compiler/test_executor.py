@@ -16,7 +16,6 @@ import asyncpg
 import pytest
 
 from graph.compiler import Compiler
-from graph.runtime.lru import SegmentedLRU
 from models.database.identity import ENTER_CALL, Identity, enter_arguments
 from tests.conftest import Urls
 from tests.support.client import App, run_app
@@ -113,29 +112,6 @@ async def test_a_plan_serves_any_value(executors: BothExecutors) -> None:
     sizes = [len((await client.run(ORDERS, n=n))["orders"]["nodes"]) for n in (2, 3, 1)]
     assert sizes == [2, 3, 1]
     assert len(compiler._plans) == before  # noqa: SLF001  # likewise
-
-
-def test_what_is_asked_for_again_outlives_a_flood() -> None:
-    cache: SegmentedLRU[int, str] = SegmentedLRU(100)
-    for key in range(50):
-        cache.put(key, "kept")
-        assert cache.get(key) == "kept"
-    for key in range(1_000, 20_000):
-        assert cache.get(key) is None
-        cache.put(key, "once")
-    assert len(cache) <= 100
-    assert all(cache.get(key) == "kept" for key in range(50))
-
-
-def test_a_cache_is_bounded_whatever_is_asked() -> None:
-    chance, cache = random.Random(secrets.randbits(40)), SegmentedLRU[int, int](20)
-    for _ in range(5_000):
-        key = chance.randrange(60)
-        found = cache.get(key)
-        assert found in {None, key}
-        if found is None:
-            cache.put(key, key)
-        assert len(cache) <= 20
 
 
 async def test_a_flood_of_texts_evicts_no_plan(executors: BothExecutors) -> None:

@@ -9,12 +9,15 @@ import typer.main
 from typer.core import TyperGroup
 
 from atrium import cli, maintenance
-from atrium.app import pool_usage
+from atrium.app import cache_usages, pool_usage
 from atrium.logs import Executor, OperationType, RequestOutcome, RequestRecord
 from atrium.metrics import UNKNOWN, Metrics
 from models.database import Database
 from models.database.read_routing import RoutingReason
 from models.database.topology import PRIMARY, ServerGroup
+from models.lru import CacheUsage
+from tests.conftest import Urls
+from tests.support.client import run_app
 from tests.support.doc_pages import code_spans, page_text, section_text, table_rows
 from tests.support.source_files import sources
 
@@ -40,7 +43,7 @@ def nodes() -> ServerGroup:
 
 
 def test_metrics_are_those_that_there_are(nodes: ServerGroup) -> None:
-    metrics = Metrics(lambda: pool_usage(nodes))
+    metrics = Metrics(lambda: pool_usage(nodes), lambda: {"documents": CacheUsage(0, 0)})
     metrics.observe(RequestRecord("id", operation_type="query", executor="compiler"))
     metrics.count_read(PRIMARY, RoutingReason.ASKED)
     made = {
@@ -50,12 +53,15 @@ def test_metrics_are_those_that_there_are(nodes: ServerGroup) -> None:
     assert {code_spans(name)[0]: set(code_spans(labels)) for name, labels, _ in table_rows(OPERATIONS, "Name")} == made
 
 
-def test_labels_have_the_values_that_there_are(nodes: ServerGroup) -> None:
+async def test_labels_have_the_values_that_there_are(nodes: ServerGroup, urls: Urls) -> None:
     pools = pool_usage(nodes)
+    async with run_app(urls, compiler=True) as app:
+        caches = cache_usages(app.components)
     values = {
         "type": {*get_args(OperationType), UNKNOWN},
         "outcome": set(get_args(RequestOutcome)),
         "executor": set(get_args(Executor)),
+        "cache": set(caches),
         "pool": set(pools),
         "node": set(pools),
         "state": set().union(*pools.values()),

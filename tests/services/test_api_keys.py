@@ -169,8 +169,9 @@ async def test_it_is_noted_now_and_then_that_a_key_is_used(rules: ServiceClient,
 
 
 async def test_the_keys_that_are_remembered_are_bounded(rules: ServiceClient, world: World) -> None:
-    ring = ApiKeyCache(rules.database, remembered=2)
+    ring = ApiKeyCache(rules.database, remembered_bytes=6_000)
     tokens = [await create_key(rules, world.acme.owner) for _ in range(4)]
     for token in (*tokens, *tokens):
         assert (await ring.authenticate(token, CLIENT)).created_by == world.acme.owner.user_id
-    assert len(ring._identities) == len(ring._last_recorded) == 2  # noqa: SLF001  # nothing else shows it
+    assert 1 <= ring.usage.entries < len(tokens) + 1
+    assert ring.usage.bytes <= 6_000

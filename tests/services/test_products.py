@@ -33,7 +33,7 @@ async def count(world: World) -> int:
 
 async def test_a_product_is_offered_and_changed(rules: ServiceClient, world: World) -> None:
     tea = await create_product(rules, world, " Tea-1 ", name=" Green tea ", description=" Fine ", stock_quantity=3)
-    assert (tea.sku, tea.name, tea.description, tea.stock_quantity) == ("Tea-1", "Green tea", "Fine", 3)
+    assert (tea.sku, tea.name, tea.description, tea.stock_quantity) == ("Tea-1", "Green tea", " Fine ", 3)
     assert (tea.price_minor, tea.currency, tea.is_active, tea.is_in_stock, tea.version) == (1990, "EUR", True, True, 1)
     changes = {"price": price("2.5", "USD"), "is_active": False, "description": None}
     changed = await rules.apply(world.acme.owner, products.update, id=tea.id, changes=changes, expected_version=1)

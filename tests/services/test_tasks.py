@@ -235,8 +235,11 @@ async def test_a_former_members_tasks_keep_them_and_are_found_by_them(rules: Ser
     await rules.apply(owner, tenants.remove, id=member.member_id)
     assert await list_titles(rules, owner, assignee_id=member.member_id) == ["Left behind"]
     assert (await update_task(rules, owner, task.id, title="Still")).assignee_id == member.user_id
+    same = await update_task(rules, owner, task.id, assignee_id=member.member_id, description="New")
+    assert (same.assignee_id, same.description) == (member.user_id, "New")
+    other = await create_task(rules, owner, "Of nobody")
     with pytest.raises(InvalidInput):
-        await update_task(rules, owner, task.id, assignee_id=member.member_id)
+        await update_task(rules, owner, other.id, assignee_id=member.member_id)
 
 
 async def test_text_is_found_in_titles_and_descriptions_as_it_is_written(rules: ServiceClient, world: World) -> None:

@@ -245,7 +245,7 @@ def test_no_input_raises_anything_but_invalid_token(made: str | list[bytes]) -> 
 
 @pytest.mark.parametrize("kept", [0, 1], ids=["verified anew", "remembered"])
 def test_a_token_ends_at_its_expiry_plus_leeway(keys: security.SigningKeys, kept: int) -> None:
-    tokens = tokens_of(keys, remembered=kept)
+    tokens = tokens_of(keys, remembered_bytes=kept * 10_000)
     token = issue(tokens)
     tokens.read(token, now=NOW)
     tokens.read(token, now=NOW + LIFETIME + LEEWAY - timedelta(milliseconds=1))
@@ -299,12 +299,12 @@ def test_a_refused_token_is_never_remembered(keys: security.SigningKeys, verific
 
 
 def test_the_least_recently_read_token_is_forgotten_first(keys: security.SigningKeys, verifications: list[str]) -> None:
-    tokens = tokens_of(keys, remembered=2)
-    a, b, c = (issue(tokens) for _ in range(3))
-    for token in (a, b, a, c):
+    tokens = tokens_of(keys, remembered_bytes=10 * 1_200)  # two of them on probation
+    a, b, c, d = (issue(tokens) for _ in range(4))
+    for token in (a, a, b, c, d):
         tokens.read(token, now=NOW)
     verifications.clear()
-    for token in (a, c, b):
+    for token in (a, c, d, b):
         tokens.read(token, now=NOW)
     assert verifications == [b]
 
