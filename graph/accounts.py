@@ -45,8 +45,9 @@ class LoginSession(Node):
     """Date and time the session was created by a login (UTC)."""
     refreshed_at: datetime = column("rotated_at")
     """Date and time the session was last refreshed (UTC); the time of the login if never."""
-    expires_at: datetime
-    """Date and time the session expires (UTC) if it is not refreshed before."""
+    expires_at: datetime | None
+    """Date and time the session expires (UTC) if it is not refreshed before; never null. Nullable in the schema so that
+    it can be selected together with `ApiKey.expiresAt`."""
     ip: str | None
     """IP address from which the session was opened; null if unknown."""
     user_agent: str | None

@@ -47,7 +47,7 @@ class ApiKey(Node):
     """Date and time the API key expires (UTC); null if it never expires."""
     last_used_at: datetime | None
     """Date and time the API key was last used (UTC), accurate to five minutes; null if it has never been used."""
-    created_by: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("created_by", key="user_id")
+    created_by: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
     """Member who created the API key; they may have left the tenant since."""
     token: str | None = one_time_secret()
     """Secret token of the API key, for the HTTP header `Authorization: Bearer <token>`; returned only by the

@@ -73,9 +73,10 @@ class RowIdField(DeclaredField):
 class VersionField(DeclaredField):
     """The version that an entry left its row at."""
 
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> int | None:  # noqa: ARG002  # Strawberry's signature
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> int:  # noqa: ARG002  # Strawberry's signature
         """Read it from the values."""
-        return (source.new_values or source.old_values or {}).get("version")
+        version: int = (source.new_values or source.old_values or {}).get("version", 0)
+        return version
 
 
 def _declare(kind: type[DeclaredField]) -> Any:
@@ -145,8 +146,8 @@ class AuditEntry(Node):
     changes: list[FieldChange] = _declare(ChangesField)
     """Changed fields with their values before and after; all fields if the object was created or deleted. Empty once
     the object has been purged."""
-    version: int | None = _declare(VersionField)
-    """Version of the object after this change, or its last version if this change deleted it; null if the object has no
+    version: int = _declare(VersionField)
+    """Version of the object after this change, or its last version if this change deleted it; 0 if the object has no
     version or has been purged."""
     request_id: str | None
     """ID of the HTTP request that made the change; visible to admins and owners, null for others."""

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast
@@ -74,6 +75,7 @@ class DocumentCache:
 
     def __init__(self, limits: Limits, *, introspection: bool) -> None:
         self.limits = limits
+        self._worded = partial(without_nodes, suggestions=introspection)
         self._rules = (*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,)))
         self._documents: SegmentedLRU[tuple[str, str | None], CachedDocument] = SegmentedLRU(
             DOCUMENT_BYTES, _document_size
@@ -110,9 +112,9 @@ class DocumentCache:
             try:
                 return parse_document(source, self.limits)
             except GraphQLError as error:
-                known = (without_nodes(error),)
+                known = (self._worded(error),)
             self._refusals.put(key, known)
-        raise without_nodes(known[0])  # not the one that is kept, which would hold on to whoever raised it
+        raise self._worded(known[0])  # not the one that is kept, which would hold on to whoever raised it
 
     def validation_errors(
         self,
@@ -146,7 +148,7 @@ class DocumentCache:
     def _refused(self, key: RefusalKey, errors: Sequence[GraphQLError]) -> Sequence[GraphQLError]:
         if any(error.original_error is not None for error in errors):
             return errors  # what they say depends on what caused them
-        refusal = tuple(map(without_nodes, errors))
+        refusal = tuple(map(self._worded, errors))
         self._refusals.put(key, refusal)
         return refusal
 

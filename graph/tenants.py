@@ -37,14 +37,16 @@ class Invitation(Node):
     Visible to admins and owners.
     """
 
-    email: str
-    """E-mail address that the invitation is addressed to."""
+    email: str | None
+    """E-mail address that the invitation is addressed to; never null. Nullable in the schema so that it can be selected
+    together with `User.email`."""
     role: Role
     """Role that the invited person gets in the tenant."""
     created_at: datetime
     """Date and time the invitation was created (UTC)."""
-    expires_at: datetime
-    """Date and time the invitation expires (UTC); after that it cannot be accepted."""
+    expires_at: datetime | None
+    """Date and time the invitation expires (UTC), after which it cannot be accepted; never null. Nullable in the schema
+    so that it can be selected together with `ApiKey.expiresAt`."""
     token: str | None = one_time_secret()
     """Secret token with which the invitation is accepted; returned only by the `inviteMember` or `createUsers` call
     that created the invitation, null in every later response."""

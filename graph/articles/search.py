@@ -186,17 +186,13 @@ class ArticleSearchConnection:
 PREFIX_ARGUMENT = strawberry.argument(
     description="Prefix with which the title of the suggested articles starts, ignoring case, at most 200 characters."
 )
-FIRST_ARGUMENT = strawberry.argument(description="Maximum number of suggested articles to return: 1 to 20.")
+SUGGESTIONS = 10
+FIRST_ARGUMENT = strawberry.argument(
+    description=f"Maximum number of suggested articles to return: 1 to 20; {SUGGESTIONS} if omitted or null."
+)
 
 
 def _search_arguments() -> list[StrawberryArgument]:
-    order = argument(
-        "order_by",
-        ArticleSearchOrder,
-        "Sort order of the articles that match; most relevant first if omitted.",
-        required=True,
-    )
-    order.default = ArticleSearchOrder.RELEVANCE
     return [
         argument(
             "query",
@@ -213,7 +209,9 @@ def _search_arguments() -> list[StrawberryArgument]:
             "language, both must be the same.",
         ),
         argument("filter", ArticleFilter, "Conditions that the articles to search must meet."),
-        order,
+        argument(
+            "order_by", ArticleSearchOrder, "Sort order of the articles that match; most relevant first if omitted."
+        ),
     ]
 
 
@@ -229,7 +227,7 @@ def _parse_search(kwargs: dict[str, Any]) -> PageRequest:
         if filters.get("language") not in {None, language}:
             raise InvalidInput.of("language", "`filter` names another language.")
         filters["language"] = language
-    order = (kwargs["order_by"].value, True)
+    order = ((kwargs.get("order_by") or ArticleSearchOrder.RELEVANCE).value, True)
     return articles.parse_request(kwargs["query"], filters, order=order, **page_kwargs(kwargs))
 
 
@@ -260,10 +258,11 @@ async def _count_facets(info: Info, found: articles.SearchResult) -> ArticleFace
 
 
 async def _suggest_articles(
-    info: Info, prefix: Annotated[str, PREFIX_ARGUMENT], first: Annotated[int, FIRST_ARGUMENT] = 10
+    info: Info, prefix: Annotated[str, PREFIX_ARGUMENT], first: Annotated[int | None, FIRST_ARGUMENT] = SUGGESTIONS
 ) -> list[Article]:
     """Articles whose titles begin with this, by title; for what is typed into a search box. A blank prefix has none."""
-    rows: list[Any] = await articles.suggest(await info.context.read(), info.context.actor, prefix=prefix, first=first)
+    count = SUGGESTIONS if first is None else first
+    rows: list[Any] = await articles.suggest(await info.context.read(), info.context.actor, prefix=prefix, first=count)
     return rows
 
 

@@ -22,7 +22,7 @@ from strawberry.utils.str_converters import to_camel_case
 from graph.fields.declared import NODE_TYPES
 from graph.fields.descriptions import interface, object_type
 from graph.fields.node import Node
-from graph.fields.redaction import redacted
+from graph.fields.redaction import VALUE_OF_A_VARIABLE, in_json, redacted
 from graph.runtime.context import Info
 from models.database.errors import DatabaseUnavailable, TransactionConflict
 from services import errors
@@ -167,8 +167,8 @@ class VersionConflict(Error):
 class IllegalTransition(Error):
     """Error: illegal transition; the current state of the object does not allow this operation."""
 
-    current: str | None
-    """Current state of the object; null if this error is not about a named state."""
+    current_status: str | None
+    """Current status of the object; null if this error is not about a status."""
     allowed: list[str]
     """States that the object can change to from its current state; empty if there are none."""
 
@@ -260,7 +260,7 @@ ERROR_HANDLERS = (
     ErrorHandler(
         errors.IllegalTransition,
         IllegalTransition,
-        lambda e: {"current": e.current, "allowed": list(e.allowed)},
+        lambda e: {"current_status": e.current, "allowed": list(e.allowed)},
     ),
     ErrorHandler(errors.OutOfStock, OutOfStock, lambda e: {"lines": [Shortage(**asdict(s)) for s in e.shortages]}),
     ErrorHandler(errors.IdempotencyConflict, IdempotencyConflict, lambda _: {}),
@@ -302,17 +302,25 @@ def mask_error(error: GraphQLError, request_id: str, *, suggestions: bool) -> Gr
     elif _is_unreadable(error, cause):
         message = "A value in the document cannot be read."
     else:
-        message = MAYBE_NULL_MESSAGE.sub(
-            "A field that may be left out was null: leave it out, or give it a value.", message
-        )
-        if not suggestions and "code" not in (error.extensions or {}):
-            message = redacted(error, re.sub(r" Did you mean .*\?", "", message, flags=re.DOTALL))
+        message = _client_message(error, suggestions=suggestions)
     return _located(error, message, extensions)
 
 
-def without_nodes(error: GraphQLError) -> GraphQLError:
-    """Return an error about a document, with its code and its locations, that holds nothing of the document."""
-    return _located(error, error.message, {"code": _code(error, _cause(error)), **(error.extensions or {})})
+def without_nodes(error: GraphQLError, *, suggestions: bool) -> GraphQLError:
+    """Return an error about a document as a client may see it, holding nothing of the document; see `mask_error`."""
+    extensions = {"code": _code(error, _cause(error)), **(error.extensions or {})}
+    return _located(error, _client_message(error, suggestions=suggestions), extensions)
+
+
+def _client_message(error: GraphQLError, *, suggestions: bool) -> str:
+    if "code" in (error.extensions or {}):
+        return error.message  # written by Atrium, or worded before
+    message = MAYBE_NULL_MESSAGE.sub(
+        "A field that may be left out was null: leave it out, or give it a value.", in_json(error.message)
+    )
+    if suggestions:
+        return message
+    return redacted(error, re.sub(r" Did you mean .*\?", "", message, flags=re.DOTALL))
 
 
 def _located(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:
@@ -345,7 +353,7 @@ def _code(error: GraphQLError, cause: BaseException | None) -> str:
     if isinstance(error, GraphQLSyntaxError):
         return "GRAPHQL_PARSE_FAILED"
     if error.path is None:
-        return "BAD_USER_INPUT" if error.message.startswith("Variable ") else "GRAPHQL_VALIDATION_FAILED"
+        return "BAD_USER_INPUT" if VALUE_OF_A_VARIABLE.match(error.message) else "GRAPHQL_VALIDATION_FAILED"
     return "INTERNAL" if error.message.startswith("Cannot return null") else "BAD_USER_INPUT"
 
 

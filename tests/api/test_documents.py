@@ -26,7 +26,7 @@ FIELDS = "... on InvalidInput { fields { path } }"
 SHOWN = "id title content version createdAt updatedAt deletedAt deletedBy { fullName } createdBy { fullName }"
 DOCUMENT = f"... on Document {{ {SHOWN} project {{ id }} }} {ERROR}"
 CONFLICT = "... on VersionConflict { currentVersion current { ... on Document { id title content } } }"
-ILLEGAL = "... on IllegalTransition { current allowed }"
+ILLEGAL = "... on IllegalTransition { currentStatus allowed }"
 
 SHOW = "nodes { id title content }"
 QUERIES_BY_FIELD = {
@@ -240,7 +240,7 @@ async def test_bad_input_gets_typed_answers(world: World) -> None:
         refused = await member.mutate("revertDocument", f"{FIELDS} {ERROR}", id=made["id"], to=to)
         assert (refused["code"], refused["fields"]) == ("BAD_USER_INPUT", [{"path": "to"}])
     live = await admin.mutate("purgeDocument", f"{ILLEGAL} {ERROR}", id=made["id"])
-    assert (live["code"], live["current"], live["allowed"]) == ("ILLEGAL_TRANSITION", "LIVE", ["TRASHED"])
+    assert (live["code"], live["currentStatus"], live["allowed"]) == ("ILLEGAL_TRANSITION", "LIVE", ["TRASHED"])
     assert (await member.mutate("restoreDocument", DOCUMENT, id=made["id"]))["version"] == 1
     markup = "<img onerror=alert(1)> '; DROP TABLE documents; -- \U0001f600"
     shown = await create_document(member, title=markup, content=markup)

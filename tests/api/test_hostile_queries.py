@@ -7,7 +7,7 @@ import pytest
 from graphql import DocumentNode, OperationDefinitionNode, Token
 
 from bench.hostile import SHAPES
-from graph.execution import LONGEST_REFUSAL_BYTES, REFUSAL_BYTES, TEXT_BYTES
+from graph.execution import LONGEST_REFUSAL_BYTES, REFUSAL_BYTES, DOCUMENT_BYTES
 from models.database.errors import StatementRejected
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS, enter_arguments
 from tests.conftest import Urls
@@ -45,7 +45,7 @@ async def test_names_of_no_operation_are_refused_and_not_kept(world: World) -> N
         headers = {"authorization": f"Bearer {world.acme.owner.client.token}"}
         answer = await world.app.http.post("/graphql", json=body, headers=headers)
         assert answer.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
-    texts = world.app.components.schema.texts
+    texts = world.app.components.schema.document_cache
     assert texts.known(text, None) is None or texts.known(text, "Known") is None
     assert all(texts.known(text, f"Unknown{number}") is None for number in range(20))
 
@@ -82,7 +82,7 @@ def no_collector() -> Iterator[None]:
 @pytest.mark.parametrize("shape", MAKERS)
 @pytest.mark.usefixtures("no_collector")
 async def test_what_a_document_took_returns_without_the_collector(world: World, shape: str) -> None:
-    texts, owner = world.app.components.schema.texts, world.acme.owner.client
+    texts, owner = world.app.components.schema.document_cache, world.acme.owner.client
     before = alive(DocumentNode), alive(OperationDefinitionNode), alive(Token)
     for number in range(12):
         text = SHAPES[shape](number, int(50_000 * LARGE), int(640 * LARGE))
@@ -96,7 +96,7 @@ async def test_what_a_document_took_returns_without_the_collector(world: World, 
 @pytest.mark.parametrize("shape", MAKERS)
 @pytest.mark.parametrize("fault", ["{{ refused {}", "{}\nfragment unused on Query {{ __typename }}"])
 async def test_of_what_is_refused_nothing_is_kept_but_the_refusal(world: World, shape: str, fault: str) -> None:
-    texts, client = world.app.components.schema.texts, world.app.client_with()
+    texts, client = world.app.components.schema.document_cache, world.app.client_with()
     for number in range(4):
         text = fault.format(SHAPES[shape](number, 500, 40))
         before = texts.usage
@@ -111,9 +111,9 @@ async def test_of_what_is_refused_nothing_is_kept_but_the_refusal(world: World, 
 
 
 async def test_a_flood_of_large_documents_stays_within_the_bytes_of_the_caches(world: World) -> None:
-    texts, client = world.app.components.schema.texts, world.app.client_with()
+    texts, client = world.app.components.schema.document_cache, world.app.client_with()
     for number in range(60):
         for shape in MAKERS:
             await client.send(SHAPES[shape](number, 20_000, 45))
-    assert texts.usage["documents"].bytes <= TEXT_BYTES
+    assert texts.usage["documents"].bytes <= DOCUMENT_BYTES
     assert texts.usage["refusals"].bytes <= REFUSAL_BYTES

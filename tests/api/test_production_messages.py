@@ -59,7 +59,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("mutation($i: CreateTaskInput!) { createTask(input: $i) { __typename } }", {"i": {"titl": "a"}}),
     ("mutation($i: CreateTaskInput!) { createTask(input: $i) { __typename } }", {"i": {"title": 1}}),
     ("mutation($i: CreateTaskInput!) { createTask(input: $i) { __typename } }", {"i": {"title": "a", "status": "T"}}),
-    ("mutation($i: UpdateTaskInput!) { updateTask(input: $i) { __typename } }", {"i": {"id": "a", "title": None}}),
+    ("mutation($i: UpdateTaskInput!) { updateTask(input: $i) { __typename } }", {"i": {"id": "a", "title": 1}}),
     ("mutation($i: CreateProductInput!) { createProduct(input: $i) { __typename } }", {"i": {"price": {}}}),
     ("query($n: Int) { tasks(first: $n) { totalCount } }", {"n": "a"}),
     ("query($n: Int!) { tasks(first: $n) { totalCount } }", {}),

@@ -19,7 +19,7 @@ SHARED_ORDER_FIELDS = """
 ... on Error { message code } ... on InvalidInput { fields { path message } }
 """
 ORDER_FIELDS = SHARED_ORDER_FIELDS + "... on OutOfStock { lines { name requested available product { id } } }"
-TRANSITION_FIELDS = SHARED_ORDER_FIELDS + "... on IllegalTransition { current allowed }"
+TRANSITION_FIELDS = SHARED_ORDER_FIELDS + "... on IllegalTransition { currentStatus allowed }"
 
 
 async def create_product(world: World, sku: str, amount: str = "19.90", stock: int = 10, **more: Any) -> dict[str, Any]:
