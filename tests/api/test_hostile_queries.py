@@ -46,8 +46,8 @@ async def test_names_of_no_operation_are_refused_and_not_kept(world: World) -> N
         answer = await world.app.http.post("/graphql", json=body, headers=headers)
         assert answer.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
     texts = world.app.components.schema.document_cache
-    assert texts.known(text, None) is None or texts.known(text, "Known") is None
-    assert all(texts.known(text, f"Unknown{number}") is None for number in range(20))
+    assert texts.find(text, None) is None or texts.find(text, "Known") is None
+    assert all(texts.find(text, f"Unknown{number}") is None for number in range(20))
 
 
 async def test_a_statement_that_postgresql_refuses_costs_no_connection(world: World) -> None:
