@@ -1,15 +1,12 @@
 """The audit log in GraphQL."""
 
-import asyncio
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID
 
 import strawberry
 from strawberry import UNSET
 
-import models
 from graph.fields.columns import column
 from graph.fields.connection import Connection, OrderDirection
 from graph.fields.declared import NODE_TYPES, DeclaredField
@@ -17,9 +14,9 @@ from graph.fields.descriptions import enum, input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.inputs import any_id, id_of
 from graph.fields.node import Node, backed_by
-from graph.fields.relations import ToOne, connection, to_one
-from graph.fields.row_changes import api_name, changed_columns, fields_by_column, row_global_id
-from graph.fields.scalars import JSON, to_global_id
+from graph.fields.relations import connection, to_one
+from graph.fields.row_changes import field_changes, row_global_id
+from graph.fields.scalars import JSON
 from models import AuditAction
 from models.base import Model
 from services import audit
@@ -44,13 +41,14 @@ class FieldChange:
     """Change of one field of an object, as recorded by an audit entry."""
 
     field: str
-    """Name of the changed field as in the GraphQL schema, or of the database column if the schema has no such field."""
+    """Name of the changed field as in the GraphQL schema, such as `price` or `assignee`, or of the database column in
+    camel case if the schema has no such field."""
     before: JSON | None
-    """Value of the field before the change as JSON, references as global IDs; null if the field had no value, the
-    object was created by this change, or the value is secret."""
+    """Value of the field before the change as the schema writes it: references as global IDs, amounts of money with
+    their currency; null if the field had no value, the object was created by this change, or the value is secret."""
     after: JSON | None
-    """Value of the field after the change as JSON, references as global IDs; null if the field has no value, the object
-    was deleted by this change, or the value is secret."""
+    """Value of the field after the change as the schema writes it: references as global IDs, amounts of money with
+    their currency; null if the field has no value, the object was deleted by this change, or the value is secret."""
 
 
 class ChangesField(DeclaredField):
@@ -58,8 +56,11 @@ class ChangesField(DeclaredField):
 
     async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Return the changed values under the schema's names, with references as global ids."""
-        fields = fields_by_column(info.schema, source.table_name)
-        return await asyncio.gather(*(_field_change(info, source, name, fields) for name in changed_columns(source)))
+        loaders = info.context.loaders
+        changes = await field_changes(
+            info, source, lambda: loaders.expression(audit.AUDIT, audit.VALUES_AFTER, source.id)
+        )
+        return [FieldChange(field=name, before=before, after=after) for name, before, after in changes]
 
 
 class RowIdField(DeclaredField):
@@ -169,26 +170,6 @@ class Queries:
 
     audit_log: Connection[AuditEntry] = connection(audit.FULL_LOG, filter=AuditEntryFilter, order=AuditEntryOrder)
     """Audit entries of all changes in the tenant, newest first by default; for admins and owners."""
-
-
-async def _field_change(
-    info: Any, entry: models.AuditEntry, name: str, fields: dict[str, DeclaredField]
-) -> FieldChange:
-    before, after = ((values or {}).get(name) for values in (entry.old_values, entry.new_values))
-    field = fields.get(name)
-    if isinstance(field, ToOne):
-        before, after = await _referenced_id(info, field, before), await _referenced_id(info, field, after)
-    return FieldChange(field=api_name(name, fields), before=before, after=after)
-
-
-async def _referenced_id(info: Any, field: ToOne, value: str | None) -> Any:
-    """Return the global id that a column's value refers to."""
-    if value is None:
-        return None
-    if field.key == "id":
-        return to_global_id(field.target.name, UUID(value))
-    row = await info.context.loaders.one(field.target.collection, field.key, UUID(value))
-    return None if row is None else to_global_id(field.target.name, row.id)
 
 
 DOMAIN = Domain(queries=Queries)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import strawberry
 
 from graph.fields.descriptions import interface
-from graph.fields.row_changes import changed_fields, row_global_id
+from graph.fields.row_changes import changed_field_names, row_global_id
 from graph.runtime.context import Context, Info
 from models import AuditAction
 from services.errors import InvalidInput
@@ -91,7 +91,9 @@ async def follow_changes(
     async for cursor, entry in follow_feed(context, permission, change_entries(collection), after):
         row = await context.loaders.one(collection, "id", entry.row_id)
         row_fields = {name: row, f"{name}_id": row_global_id(entry)}
-        yield kind(cursor=cursor, action=AuditAction(entry.action), fields=changed_fields(info, entry), **row_fields)
+        yield kind(
+            cursor=cursor, action=AuditAction(entry.action), fields=changed_field_names(info, entry), **row_fields
+        )
 
 
 def _parse_cursor(cursor: str) -> int:

@@ -6,7 +6,22 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, exists, false, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlmodel import col
 
 from models import AuditEntry
@@ -18,7 +33,10 @@ from services.permissions import TENANT_ID, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
 from services.tenants import user_id_of_member
 
-__all__ = ["AUDIT", "FULL_LOG", "visible"]
+__all__ = ["AUDIT", "FULL_LOG", "VALUES_AFTER", "visible"]
+
+VALUES_AFTER = "values_after"
+"""Name of the expression for all values that an entry's row had after the change."""
 
 HISTORIES = (tasks.TASKS, products.PRODUCTS, documents.ALL_DOCUMENTS, articles.ARTICLES)
 """Collections whose rows show their history to whoever sees them."""
@@ -46,6 +64,21 @@ def _visible_row_conditions(permissions: AbstractSet[Permission]) -> Iterator[An
             yield and_(is_of_table(collection), exists().where(rows.c.id == col(AuditEntry.row_id), shown))
 
 
+def _values_after() -> ColumnElement[Any]:
+    """Return the values of an entry's row after the change: of each column, the latest that was written until then."""
+    until = table_of(AuditEntry).alias("until")
+    written = func.jsonb_each(until.c.new_values).table_valued("key", "value").lateral("written")
+    same_row = and_(until.c.tenant_id == col(AuditEntry.tenant_id), until.c.row_id == col(AuditEntry.row_id))
+    latest = func.jsonb_object_agg(written.c.key, aggregate_order_by(written.c.value, until.c.created_at))
+    return (
+        select(latest)
+        .select_from(until.join(written, true()))
+        .where(same_row, until.c.created_at <= col(AuditEntry.created_at))
+        .correlate(table_of(AuditEntry))
+        .scalar_subquery()
+    )
+
+
 AUDIT = Collection(
     model=AuditEntry,
     visible=visible,
@@ -59,6 +92,7 @@ AUDIT = Collection(
     },
     orders={"created_at": SortOrder.by(col(AuditEntry.created_at))},
     default_order=("created_at", True),
+    expressions={VALUES_AFTER: _values_after()},
 )
 
 FULL_LOG = replace(AUDIT, visible=visible_log)

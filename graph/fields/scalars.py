@@ -15,7 +15,7 @@ from graph.fields.descriptions import enum
 from models import Role
 from services.errors import InvalidInput
 
-__all__ = ["JSON", "SCALARS", "BigInt", "decode_global_id", "from_global_id", "to_global_id"]
+__all__ = ["JSON", "SCALARS", "BigInt", "decode_global_id", "from_global_id", "serialize_datetime", "to_global_id"]
 
 MAX_ID_LENGTH = 100
 MAX_DECIMAL_LENGTH = 40
@@ -37,7 +37,8 @@ INFINITE_DATES = {date.min, date.max}
 enum(Role)
 
 
-def _serialize_datetime(value: datetime) -> str:
+def serialize_datetime(value: datetime) -> str:
+    """Return a moment as `DateTime` writes it: in UTC, with microseconds and a Z."""
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
@@ -108,7 +109,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         " `2026-01-31T09:30:00.000000Z`. Input without a UTC offset is taken as UTC; input of a day without a time"
         " is refused.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
-        serialize=_serialize_datetime,
+        serialize=serialize_datetime,
         parse_value=_parse_datetime,
     ),
     date: strawberry.scalar(

@@ -7,7 +7,7 @@ import pytest
 from graphql import DocumentNode, OperationDefinitionNode, Token
 
 from bench.hostile import SHAPES
-from graph.execution import LONGEST_REFUSAL_BYTES, REFUSAL_BYTES, DOCUMENT_BYTES
+from graph.execution import DOCUMENT_BYTES, LONGEST_REFUSAL_BYTES, REFUSAL_BYTES
 from models.database.errors import StatementRejected
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS, enter_arguments
 from tests.conftest import Urls
