@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -80,6 +80,13 @@ class Components:
             debug=not self.settings.is_production,
         )
 
+    async def has_valid_token(self, request: http.OperationRequest) -> bool:
+        """Return whether a request comes with a valid access token or API key."""
+        client = Identity(request_id=request.record.request_id, ip=request.record.client_address or "")
+        with suppress(security.InvalidAccessToken, errors.InvalidToken):
+            return request.authorization is not None and bool(await self._authenticate(request.authorization, client))
+        return False
+
     async def _authenticate(self, authorization: str, client: Identity) -> tuple[Identity, datetime | None]:
         """Return the identity of an access token or API key, and when it expires."""
         token = bearer_token(authorization)
@@ -153,6 +160,7 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         settings=settings,
         schema=components.schema,
         get_context=components.build_context,
+        has_valid_token=components.has_valid_token,
         key_set=keys.jwks(),
         observe=metrics.observe,
     )

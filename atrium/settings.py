@@ -211,7 +211,12 @@ class Settings(BaseModel):
     connections_per_address: int = Field(
         2000, ge=1, description="Most connections from one address; those of `ATRIUM_TRUSTED_PROXIES` are not counted."
     )
-    body_limit_bytes: int = Field(262_144, ge=1024, description="Largest request body and largest WebSocket message.")
+    body_limit_bytes: int = Field(
+        1_310_720, ge=1024, description="Largest request body and largest WebSocket message, with a valid token."
+    )
+    anonymous_body_limit_bytes: int = Field(
+        65_536, ge=1024, description="Largest request body and largest WebSocket message without a valid token."
+    )
     shutdown_seconds: float = Field(
         30.0,
         ge=0,

@@ -205,7 +205,8 @@ class UpdateProductsInput:
     """Input of `updateProducts`: the products to update, each with the fields to change."""
 
     products: list[UpdateProductInput]
-    """Products to update, with their changed fields: 1 to 1,000, each product once."""
+    """Products to update, with their changed fields: 1 to 1,000, each product once. The whole request may have 1.25
+    MiB: send fewer with long descriptions."""
 
 
 @input_type

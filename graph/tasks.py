@@ -209,7 +209,8 @@ class UpdateTasksInput:
     """Input of `updateTasks`: the tasks to update, each with the fields to change."""
 
     tasks: list[UpdateTaskInput]
-    """Tasks to update, with their changed fields: 1 to 1,000, each task once."""
+    """Tasks to update, with their changed fields: 1 to 1,000, each task once. The whole request may have 1.25 MiB: send
+    fewer with long descriptions."""
 
 
 @input_type

@@ -25,7 +25,8 @@ from atrium.http.connections import ConnectionCounter, ConnectionLimits, SocketP
 from atrium.http.consistency import HEADER_NAME as CONSISTENCY_HEADER
 from atrium.http.endpoint import GraphQLEndpoint, get_record
 from atrium.http.middleware import RequestMiddleware, choose_request_id
-from atrium.http.operation_request import ContextGetter, OperationRequest
+from atrium.http.operation_request import ContextGetter, OperationRequest, TokenCheck
+from atrium.http.request_parsing import BodyLimits
 from atrium.http.responses import OK, RequestRefused
 from atrium.http.server import GraphQLServer
 from atrium.http.shutdown import Shutdown
@@ -107,6 +108,7 @@ def mount_graphql(
     settings: Settings,
     schema: BaseSchema,
     get_context: ContextGetter,
+    has_valid_token: TokenCheck,
     key_set: Mapping[str, Any],
     observe: Callable[[RequestRecord], None],
 ) -> None:
@@ -129,9 +131,10 @@ def mount_graphql(
     endpoint = GraphQLEndpoint(
         schema,
         get_context=get_context,
+        has_valid_token=has_valid_token,
         shutdown=app.shutdown,
         timeout=settings.request_timeout_seconds,
-        body_limit=settings.body_limit_bytes,
+        body_limits=BodyLimits(settings.body_limit_bytes, settings.anonymous_body_limit_bytes),
         graphiql=settings.graphiql_enabled,
         allows_origin=_build_origin_check(settings),
         on_finish=finish_operation,

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from json import JSONDecodeError
 from typing import Any, ClassVar, cast
 
@@ -31,7 +32,8 @@ from strawberry.types.unset import UnsetType
 from atrium.graphiql import GRAPHIQL_PATH
 from atrium.http import request_parsing
 from atrium.http.middleware import get_header
-from atrium.http.operation_request import ContextGetter, OperationRequest, ResponseHeaders
+from atrium.http.operation_request import ContextGetter, OperationRequest, ResponseHeaders, TokenCheck
+from atrium.http.request_parsing import BodyLimits
 from atrium.http.responses import (
     EVENT_STREAM,
     JSON_MEDIA_TYPE,
@@ -47,7 +49,7 @@ from atrium.http.responses import (
 )
 from atrium.http.shutdown import Shutdown
 from atrium.http.streams import EventStream
-from atrium.http.websockets import SocketAdapter, SocketHandler, SocketSession
+from atrium.http.websockets import BoundedWebSocket, SocketAdapter, SocketHandler, SocketSession
 from atrium.logs import RequestRecord
 
 MOST_OPERATIONS = 100  # that run at once on a WebSocket
@@ -79,9 +81,10 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         schema: BaseSchema,
         *,
         get_context: ContextGetter,
+        has_valid_token: TokenCheck,
         shutdown: Shutdown,
         timeout: float,
-        body_limit: int,
+        body_limits: BodyLimits,
         graphiql: bool,
         allows_origin: Callable[[str], bool],
         on_finish: Callable[[RequestRecord], None],
@@ -96,7 +99,8 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         self._context_getter = get_context
         self._shutdown = shutdown
         self._timeout = timeout
-        self._body_limit = body_limit
+        self._has_valid_token = has_valid_token
+        self._body_limits = body_limits
         self._graphiql = graphiql
         self._allows_origin = allows_origin
         self._on_finish = on_finish
@@ -104,7 +108,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket."""
         if scope["type"] == "websocket":
-            await self.run(WebSocket(scope, receive, send))
+            await self.run(BoundedWebSocket(scope, receive, send, self._body_limits.anonymous))
             return
         request = Request(scope, receive)
         try:
@@ -151,7 +155,8 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             declared = get_header(request.scope, b"content-length")
             record = get_record(request)
             record.is_arriving = True
-            body = await request_parsing.read_body(request.receive, declared, self._body_limit)
+            check = partial(self._has_valid_token, OperationRequest(request, record))
+            body = await request_parsing.read_body(request.receive, declared, self._body_limits, check)
             record.is_arriving = False
             return request_parsing.parse_operation(self._parse_json(body), protocol)
         if request.method != "GET":
@@ -222,9 +227,16 @@ class GraphQLEndpoint(GraphQL[Any, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> SocketSession:  # noqa: ARG002  the library's signature
         """Return the session of a WebSocket, from which each of its operations gets its context."""
-        assert isinstance(request, WebSocket), "the context of an HTTP request is built on its way"
+        assert isinstance(request, BoundedWebSocket), "the context of an HTTP request is built on its way"
         return SocketSession(
-            request, get_record(request), self._context_getter, self._on_finish, self._shutdown, self._timeout
+            request,
+            get_record(request),
+            self._context_getter,
+            self._on_finish,
+            self._shutdown,
+            self._timeout,
+            self._has_valid_token,
+            self._body_limits.authenticated,
         )
 
     async def on_ws_connect(self, context: SocketSession) -> UnsetType | dict[str, object] | None:
@@ -240,10 +252,8 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         """Return a WebSocket message's JSON.
 
         Raises:
-            JSONDecodeError: for what is none or is too long, and the library closes the socket.
+            JSONDecodeError: for what is none, and the library closes the socket.
         """
-        if len(data) > self._body_limit:
-            raise JSONDecodeError("longer than the limit", "", 0)
         return request_parsing.decode_json(data)
 
     def encode_json(self, data: object) -> str:

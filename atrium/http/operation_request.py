@@ -64,3 +64,6 @@ def bearer_token(authorization: str) -> str | None:
 # WebSocket it is also asked once at `connection_init`, when `expires_at` (a datetime with a time zone) of the
 # context it returns, if it has one, sets the end of the connection.
 ContextGetter = Callable[[OperationRequest], Awaitable[Any]]
+
+TokenCheck = Callable[[OperationRequest], Awaitable[bool]]
+"""Tells whether a request comes with a valid token."""

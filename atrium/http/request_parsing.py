@@ -5,6 +5,8 @@ by orjson, which knows no NaN, no infinite numbers, no bad UTF-8 and no half sur
 and PostgreSQL or Python's recursion would not, is refused by `decode_json`.
 """
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from json import JSONDecodeError
 from typing import Any, Literal
 
@@ -65,23 +67,49 @@ def _require_safe_values(value: Any) -> None:
         level = below
 
 
-async def read_body(receive: Receive, declared: str | None, limit: int) -> bytes:
-    """Return the body of a request, of at most `limit` bytes: by its declared length, else as it arrives.
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """Most bytes of a request body, or of a message on a WebSocket."""
+
+    authenticated: int
+    """With a valid token."""
+    anonymous: int
+    """Without one."""
+
+
+async def read_body(
+    receive: Receive, declared: str | None, limits: BodyLimits, is_authenticated: Callable[[], Awaitable[bool]]
+) -> bytes:
+    """Return the body of a request, within its limit: by its declared length, else as it arrives.
+
+    Args:
+        receive: the request's.
+        declared: its Content-Length, if it has one.
+        limits: how many bytes are read.
+        is_authenticated: tells whether there is a valid token; asked where it matters alone.
 
     Raises:
         RequestRefused: PAYLOAD_TOO_LARGE, before more than the limit is read.
         ClientDisconnect: when the client goes away before the end.
     """
-    if declared is not None and declared.isdecimal() and int(declared[:_MAX_LENGTH_DIGITS]) > limit:
-        raise _too_large(limit)
+    limit = min(limits.anonymous, limits.authenticated)
+
+    async def require(size: int) -> None:
+        nonlocal limit
+        if limit < size <= limits.authenticated and await is_authenticated():
+            limit = limits.authenticated
+        if size > limit:
+            raise _too_large(limit)
+
+    if declared is not None and declared.isdecimal():
+        await require(int(declared[:_MAX_LENGTH_DIGITS]))
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")
-        if len(body) > limit:
-            raise _too_large(limit)
+        await require(len(body))
         if not message.get("more_body", False):
             return bytes(body)
 

@@ -13,9 +13,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
+from json import JSONDecodeError
 from typing import Any, cast
 
 from graphql import GraphQLError
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
@@ -30,7 +32,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
-from atrium.http.operation_request import ContextGetter, OperationRequest
+from atrium.http.operation_request import ContextGetter, OperationRequest, TokenCheck
 from atrium.http.responses import RequestRefused, classify_outcome, format_error, is_request_error
 from atrium.http.shutdown import CLIENT_CLOSE_SECONDS, SERVICE_RESTART, SOCKET_SECONDS, Shutdown
 from atrium.logs import RequestRecord
@@ -49,13 +51,16 @@ _logger = logging.getLogger(__name__)
 class SocketSession:
     """One WebSocket: how its operations get their contexts, and what `connection_init` said."""
 
-    connection: WebSocket
+    connection: "BoundedWebSocket"
     record: RequestRecord
     get_context: ContextGetter
     on_finish: Callable[[RequestRecord], None]
     shutdown: Shutdown
     timeout: float
     """Seconds that a query or mutation may take."""
+    has_valid_token: TokenCheck
+    authenticated_message_bytes: int
+    """Most bytes of a message from a client with a valid token."""
     connection_params: Mapping[str, object] = field(default_factory=dict)
     expires_at: datetime | None = None
     operation_numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -69,6 +74,8 @@ class SocketSession:
         call = OperationRequest(self.connection, self.record, params=self.connection_params, connects=True)
         context = await self.get_context(call)
         self.expires_at = getattr(context, "expires_at", None)
+        if await self.has_valid_token(call):
+            self.connection.message_bytes = self.authenticated_message_bytes
 
     def new_record(self) -> RequestRecord:
         """Return the record of the next operation; its id is the socket's with a number."""
@@ -79,6 +86,25 @@ class SocketSession:
             client_address=self.record.client_address,
             user_agent=self.record.user_agent,
         )
+
+
+class BoundedWebSocket(WebSocket):
+    """A socket whose messages have a limit of their own, smaller than the server's until its client is recognised."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, message_bytes: int) -> None:
+        super().__init__(scope, receive, send)
+        self.message_bytes = message_bytes
+
+    async def receive_text(self) -> str:
+        """Receive the next message.
+
+        Raises:
+            JSONDecodeError: it is too long, and the library closes the socket.
+        """
+        text = await super().receive_text()
+        if len(text.encode()) > self.message_bytes:
+            raise JSONDecodeError("longer than the limit", "", 0)
+        return text
 
 
 class SocketAdapter(ASGIWebSocketAdapter):

@@ -164,7 +164,7 @@ class ImportArticlesInput:
     """Articles to import; for admins and owners."""
 
     articles: list[ImportArticleInput]
-    """Articles to import, 1 to 1,000."""
+    """Articles to import, 1 to 1,000. The whole request may have 1.25 MiB: send fewer with long texts."""
     idempotency_key: str | None = UNSET
     """Key chosen by the client, 1 to 255 characters, that makes `importArticles` safe to retry: a repeated call with
     the same key and input creates nothing new and returns the articles imported by the first call; the same key with

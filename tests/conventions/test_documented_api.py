@@ -156,7 +156,7 @@ FIGURES = {
     ],
     "cost": [setting("limit_cost")],
     "objects in one statement": [MAX_OBJECTS],
-    "body": [setting("body_limit_bytes") // 1024, MAX_DEPTH],
+    "body": [setting("body_limit_bytes") // 1024, setting("anonymous_body_limit_bytes") // 1024, MAX_DEPTH],
     "headers": [
         *(setting("header_limit_bytes"), setting("header_limit_count"), setting("header_timeout_seconds")),
         *(STATUS["HEADERS_TOO_LARGE"], STATUS["REQUEST_TIMEOUT"]),

@@ -140,6 +140,9 @@ class Toy:
             raise RuntimeError("hunter2")
         return Context(request, self.ended, self.expires_at)
 
+    async def has_valid_token(self, request: OperationRequest) -> bool:
+        return request.authorization == "Bearer valid"
+
     async def send(self, method: str, path: str, **more: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self.app, client=("203.0.113.7", 4000))
         async with httpx.AsyncClient(transport=transport, base_url="http://atrium.test") as client:
@@ -221,6 +224,7 @@ def make_toy() -> Callable[..., Toy]:
             settings=settings,
             schema=Toy.schema,
             get_context=toy.get_context,
+            has_valid_token=toy.has_valid_token,
             key_set={"keys": [{"kty": "OKP"}]},
             observe=observe,
         )

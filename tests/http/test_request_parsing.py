@@ -76,7 +76,7 @@ async def measured(toy: Any) -> Callable[..., Awaitable[httpx.Response]]:
 
     async def post(body: str | bytes, **headers: str) -> httpx.Response:
         with bounded_cpu():
-            return await toy.post(body, **headers)
+            return await toy.post(body, authorization="Bearer valid", **headers)
 
     return post
 
@@ -146,11 +146,12 @@ async def test_long_query_string(toy: Any) -> None:
 
 
 async def test_body_limit_is_exact(make_toy: Any) -> None:
-    toy = make_toy(body_limit_bytes=1024)
+    toy = make_toy(body_limit_bytes=2048, anonymous_body_limit_bytes=1024)
     body = '{"query":"{ __typename }"}'
-    assert (await toy.post(body.ljust(1024))).status_code == 200
-    response = await toy.post(body.ljust(1025))
-    assert (response.status_code, toy.error(response)["code"]) == (413, "PAYLOAD_TOO_LARGE")
+    for limit, authorization in ((1024, "Bearer forged"), (1024, ""), (2048, "Bearer valid")):
+        assert (await toy.post(body.ljust(limit), authorization=authorization)).status_code == 200
+        response = await toy.post(body.ljust(limit + 1), authorization=authorization)
+        assert (response.status_code, toy.error(response)["code"]) == (413, "PAYLOAD_TOO_LARGE")
 
 
 async def test_declared_length_is_refused_unread(toy: Any) -> None:
@@ -173,7 +174,7 @@ def chunk(data: bytes) -> bytes:
 async def test_chunked_body_is_bounded_while_it_arrives(toy: Any) -> None:
     async with toy.serving() as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(HEAD + chunk(b" " * 65_536) * 4)
+        writer.write(HEAD + chunk(b" " * 16_384) * 4)
         await writer.drain()
         writer.write(chunk(b" "))  # one byte over the limit, and the body has not ended
         assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
@@ -206,6 +207,7 @@ async def test_many_tiny_chunks_are_cheap(toy: Any) -> None:
         for start in range(0, len(text), 2):
             yield text[start : start + 2]
 
+    headers = {"content-type": "application/json", "authorization": "Bearer valid"}
     with bounded_cpu(8 * CPU_BUDGET_SECONDS):  # the client's own chunks cost most of it
-        response = await toy.send("POST", "/graphql", content=chunks(), headers={"content-type": "application/json"})
+        response = await toy.send("POST", "/graphql", content=chunks(), headers=headers)
     assert response.status_code == 200

@@ -151,12 +151,23 @@ async def test_close_reason_fits_its_frame(toy: Any) -> None:
     assert (code, len(reason.encode())) == (4409, 123)
 
 
-async def test_message_limit(make_toy: Any) -> None:
-    toy = make_toy(body_limit_bytes=1024)
+@pytest.mark.parametrize(("authorization", "limit"), [("Bearer forged", 1024), ("Bearer valid", 2048)])
+async def test_message_limit(make_toy: Any, authorization: str, limit: int) -> None:
+    toy = make_toy(body_limit_bytes=2048, anonymous_body_limit_bytes=1024)
+    message = json.dumps(subscribe("{ __typename }"))
     async with toy.socket() as socket:
-        await send(socket, INIT, json.dumps(subscribe("{ __typename }")).ljust(1025))
-        code, _reason = await wait_for_close(socket)
-        assert code in {1009, 4400}
+        await send(socket, {**INIT, "payload": {"authorization": authorization}}, message.ljust(limit))
+        assert [(await receive(socket))["type"] for _ in range(3)] == ["connection_ack", "next", "complete"]
+        await send(socket, message.ljust(limit + 1))
+        assert (await wait_for_close(socket))[0] in {1009, 4400}
+
+
+async def test_message_limit_before_the_client_is_recognised(make_toy: Any) -> None:
+    toy = make_toy(body_limit_bytes=2048, anonymous_body_limit_bytes=1024)
+    async with toy.socket() as socket:
+        init = {**INIT, "payload": {"authorization": "Bearer valid"}}
+        await send(socket, json.dumps(init).ljust(1025))
+        assert (await wait_for_close(socket))[0] == 4400
 
 
 async def test_operation_before_init(toy: Any) -> None:
