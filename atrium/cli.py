@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -140,6 +141,17 @@ def resume(
 ) -> None:
     """Let a person or a tenant in again."""
     _set_active(email, tenant, active=True)
+
+
+@main.command()
+def account_log(
+    email: Annotated[str, typer.Option(help="Whose.")],
+    last: Annotated[int, typer.Option(help="How many entries.", min=1, max=10_000)] = 50,
+) -> None:
+    """Print what happened to an account, one JSON object a line, the newest first."""
+    with _open_database() as (_settings, urls):
+        for entry in asyncio.run(admin.account_log(urls.owner, email=email, most=last)):
+            print(json.dumps(entry._asdict(), default=str))  # noqa: T201  # for a shell
 
 
 @main.command()

@@ -156,7 +156,10 @@ class Settings(BaseModel):
     access_token_minutes: int = Field(30, ge=1, le=1440, description="Lifetime of an access token.")
     refresh_token_days: int = Field(30, ge=1, le=365, description="Lifetime of a refresh token.")
     refresh_grace_seconds: int = Field(
-        10, ge=0, le=60, description="How long a used refresh token answers again, for a lost answer."
+        60,
+        ge=0,
+        le=600,
+        description="How long a used refresh token answers with its successor, until that is used.",
     )
     login_attempts_per_account: int = Field(5, ge=1, description="Failed logins per account in one window.")
     login_attempts_per_address: int = Field(50, ge=1, description="Failed logins per address in one window.")

@@ -9,7 +9,7 @@ from strawberry import UNSET
 import models
 from graph.fields.columns import column
 from graph.fields.connection import Connection
-from graph.fields.descriptions import input_type, object_type, result_union
+from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.domain import Domain
 from graph.fields.errors import (
     AlreadyExists,
@@ -26,6 +26,7 @@ from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_many
 from graph.fields.viewer import equals_viewer, viewer_attribute, viewer_reference
 from graph.runtime.context import Context
+from models import SecurityEventType
 from models.database import WriteSession
 from services import accounts, sessions
 from services.permissions import Actor
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     from graph.api_keys import ApiKey
     from graph.tenants import Membership, ReceivedInvitation, Tenant
 
-__all__ = ["DOMAIN", "LoginSession", "Queries", "Session", "SessionsEnded", "Viewer"]
+__all__ = ["DOMAIN", "LoginSession", "Queries", "SecurityEvent", "Session", "SessionsEnded", "Viewer"]
+
+enum(SecurityEventType)
 
 
 @backed_by(sessions.SESSIONS)
@@ -54,6 +57,30 @@ class LoginSession(Node):
     """`User-Agent` header of the client that opened the session; null if none was sent."""
     is_current: bool = equals_viewer("id", "session_id")
     """True if this session is the one that sent the request."""
+
+
+@backed_by(accounts.SECURITY_EVENTS)
+class SecurityEvent(Node):
+    """A security event of the viewer's account, such as a login or a new password, recorded by the database.
+
+    Visible only to the viewer. Security events are never changed.
+    """
+
+    event_type: SecurityEventType = column("type")
+    """Type of the security event: what happened to the account."""
+    created_at: datetime
+    """Date and time the security event happened (UTC)."""
+    email: str | None
+    """E-mail address of the account after the security event; never null. Nullable in the schema so that it can be
+    selected together with `User.email`."""
+    operation: str
+    """Operation that caused the security event: the name of the mutation, such as `changePassword`; empty if an
+    operator caused it."""
+    ip: str | None
+    """IP address of the client that caused the security event; null if somebody else caused it, such as an operator."""
+    user_agent: str | None
+    """`User-Agent` header of the client that caused the security event; null if none was sent, or if somebody else
+    caused it."""
 
 
 @backed_by(accounts.VIEWERS, is_node=False)
@@ -91,6 +118,9 @@ class Viewer:
     """Active memberships of the viewer, oldest first; `switchTenant` takes the slug of any of their tenants."""
     sessions: Connection[LoginSession] = connection()
     """Login sessions of the viewer on all devices that have not ended, newest first."""
+    security_events: Connection[SecurityEvent] = connection()
+    """Security events of the viewer's account, newest first: registration, logins, sessions that were ended, changes of
+    password and e-mail address, suspensions."""
     invitations: Connection[Annotated["ReceivedInvitation", strawberry.lazy("graph.tenants")]] = connection()
     """Open invitations to the viewer's e-mail address, from all tenants, newest first."""
     api_keys: Connection[Annotated["ApiKey", strawberry.lazy("graph.api_keys")]] = to_many("created_by")
@@ -105,7 +135,7 @@ class Session:
     """Access token (JWT) for the header `Authorization: Bearer <token>`; short-lived, see `expiresAt`."""
     refresh_token: str | None
     """Refresh token for the next `refresh`; it can be used once. Null after `switchTenant`, where the current refresh
-    token stays valid."""
+    token stays valid, for the tenant that it was issued for."""
     expires_at: datetime
     """Date and time the access token of the session expires (UTC); use `refresh` before then."""
     viewer: Viewer | None = viewer_reference("user_id")
@@ -164,6 +194,9 @@ class RefreshInput:
 
     refresh_token: str
     """Refresh token of the session, from the last `login`, `register` or `refresh`; it can be used once."""
+    tenant: str | None = UNSET
+    """Slug of the tenant for which the new tokens are issued, at most 50 characters; null for the tenant of the given
+    refresh token."""
 
 
 @input_type
@@ -213,7 +246,7 @@ LoginResult = Annotated[
     result_union("Login", "Result of `login`: the new session with its tokens, or a typed error."),
 ]
 RefreshResult = Annotated[
-    Session | InvalidToken,
+    Session | InvalidToken | InvalidInput,
     result_union("Refresh", "Result of `refresh`: the session with its new tokens, or a typed error."),
 ]
 SwitchTenantResult = Annotated[
@@ -270,8 +303,9 @@ async def login(context: Context, input: LoginInput) -> Session:
 async def refresh(context: Context, input: RefreshInput) -> Session:
     """Exchange a refresh token for a new access token and a new refresh token.
 
-    A refresh token works once: used again within seconds (10 by default) it gives the same new tokens, used again later
-    it ends the session.
+    The new tokens are for the tenant of the given refresh token unless another tenant is named. A refresh token works
+    once: used again within seconds (60 by default) and before the new refresh token is used, it gives the same new one;
+    used again later it ends the session.
     """
     origin = context.actor.identity.without_user()
     return _switch_to_session(context, await sessions.refresh(context, context.auth, origin, **to_kwargs(input)))
@@ -279,7 +313,11 @@ async def refresh(context: Context, input: RefreshInput) -> Session:
 
 @mutation_without_transaction(SwitchTenantResult)
 async def switch_tenant(context: Context, input: SwitchTenantInput) -> Session:
-    """Switch the current session to another tenant of the viewer, and return an access token for that tenant."""
+    """Issue an access token of the current session for another tenant of the viewer.
+
+    The refresh token stays valid for the tenant that it was issued for; name the tenant to `refresh` to stay in it. A
+    refresh token that was issued for no tenant is for this one from then on.
+    """
     opened = await context.write(
         lambda session: sessions.switch_tenant(session, context.actor, context.auth, **to_kwargs(input))
     )

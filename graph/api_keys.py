@@ -47,6 +47,8 @@ class ApiKey(Node):
     """Date and time the API key expires (UTC); null if it never expires."""
     last_used_at: datetime | None
     """Date and time the API key was last used (UTC), accurate to five minutes; null if it has never been used."""
+    revoked_at: datetime | None
+    """Date and time the API key was revoked (UTC); null if it has not been revoked."""
     created_by: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
     """Member who created the API key; they may have left the tenant since."""
     token: str | None = one_time_secret()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 from strawberry import UNSET
 
-from graph.fields.columns import column
+from graph.fields.columns import column, expression
 from graph.fields.connection import Connection, OrderDirection
 from graph.fields.declared import NODE_TYPES, DeclaredField
 from graph.fields.descriptions import enum, input_type, object_type
@@ -20,8 +20,10 @@ from graph.fields.scalars import JSON
 from models import AuditAction
 from models.base import Model
 from services import audit
+from services.api_keys import ALL_API_KEYS
 
 if TYPE_CHECKING:
+    from graph.api_keys import ApiKey
     from graph.tenants import User
 
 __all__ = [
@@ -144,6 +146,11 @@ class AuditEntry(Node):
     actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")
     """Actor of the change: the member who made it, or who created the API key that made it; null if nobody was logged
     in, such as for a change by an operator."""
+    via_api_key: bool = expression("via_api_key")
+    """True if the change was made with an API key, in the name of the actor."""
+    api_key: Annotated["ApiKey", strawberry.lazy("graph.api_keys")] | None = to_one("api_key_id", of=ALL_API_KEYS)
+    """API key with which the change was made, even if it has been revoked since; null if none was used, if the viewer
+    may not see the API key, or a year after the API key ended."""
     changes: list[FieldChange] = _declare(ChangesField)
     """Changed fields with their values before and after; all fields if the object was created or deleted. Empty once
     the object has been purged."""

@@ -148,7 +148,7 @@ class TrashOrder:
 class Queries:
     """Documents at the root."""
 
-    document: Document | None = by_id_as_of(documents.as_of)
+    document: Document | None = by_id_as_of("Document", documents.as_of)
     """Document by its global ID; null if there is no such document or it is in the trash. With `asOf`, null if the
     document did not exist or was in the trash at that time, or has been purged since."""
     documents: Connection[Document] = connection()

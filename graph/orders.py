@@ -33,9 +33,11 @@ from graph.runtime.context import Info
 from models import OrderStatus
 from models.database import WriteSession
 from services import orders
+from services.api_keys import ALL_API_KEYS
 from services.permissions import Actor, Permission
 
 if TYPE_CHECKING:
+    from graph.api_keys import ApiKey
     from graph.tenants import User
 
 __all__ = ["DOMAIN", "Order", "OrderEvent", "OrderFilter", "OrderItem", "OrderOrder", "Queries", "Subscriptions"]
@@ -91,7 +93,12 @@ class OrderEvent(Node):
     created_at: datetime
     """Date and time the event of the order occurred (UTC)."""
     actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")
-    """Member who caused the event; null if no member did."""
+    """Member who caused the event, or who created the API key that caused it; null if no member did."""
+    via_api_key: bool = expression("via_api_key")
+    """True if the event was caused with an API key, in the name of the actor."""
+    api_key: Annotated["ApiKey", strawberry.lazy("graph.api_keys")] | None = to_one("api_key_id", of=ALL_API_KEYS)
+    """API key with which the event was caused, even if it has been revoked since; null if none was used, if the viewer
+    may not see the API key, or a year after the API key ended."""
     reason: str | None = expression("reason")
     """Reason given for the event, at most 500 characters; null if none was given."""
     order: Annotated["Order", strawberry.lazy("graph.orders")] = to_one("stream_id")
@@ -170,7 +177,7 @@ class Order(Node):
 class Queries:
     """Orders at the root."""
 
-    order: Order | None = by_id_as_of(orders.as_of)
+    order: Order | None = by_id_as_of("Order", orders.as_of)
     """Order by its global ID; null if there is no such order or the viewer may not see it. Members see their own
     orders, admins and owners all orders of the tenant."""
     orders: Connection[Order] = connection()

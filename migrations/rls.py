@@ -11,13 +11,16 @@ __all__ = [
     "IS_CURRENT_TENANT",
     "PRESENTED_TOKEN_ID",
     "add_audit_triggers",
+    "add_timestamp_trigger",
     "add_touch_trigger",
     "drop_audit_triggers",
+    "drop_timestamp_trigger",
     "enable_rls",
     "grant_definer",
     "owner_view",
     "run_script",
     "runtime_role",
+    "timestamp_function",
 ]
 
 CURRENT_TENANT_ID = "(SELECT nullif(current_setting('app.tenant_id', true), '')::uuid)"
@@ -65,8 +68,77 @@ def enable_rls(table: str, using: str = IS_CURRENT_TENANT, *, check: str | None 
         op.execute(f"GRANT {grants} ON {table} TO {role}")
 
 
+SET_WITH_VERSION = """
+    IF TG_OP = 'INSERT' THEN
+        NEW.created_at := coalesce(NEW.created_at, public.atrium_change_time(NULL));
+        NEW.updated_at := coalesce(NEW.updated_at, NEW.created_at);
+    ELSE
+        NEW.version := OLD.version + 1;
+        NEW.updated_at := public.atrium_change_time(OLD.updated_at);
+    END IF;
+    moment := NEW.updated_at;"""
+"""What the trigger does to rows that have a version."""
+
+SET_WITHOUT_VERSION = """
+    IF TG_OP = 'INSERT' THEN
+        NEW.created_at := coalesce(NEW.created_at, public.atrium_change_time(NULL));
+        moment := NEW.created_at;
+    ELSE
+        moment := public.atrium_change_time(greatest({last}));
+    END IF;"""
+"""What it does to rows that have none."""
+
+
+def timestamp_function(name: str, stamps: Sequence[str] = (), *, versioned: bool = True) -> str:
+    """Return the function of a trigger that sets the timestamps of a changed row; see `add_timestamp_trigger`."""
+    last = ", ".join(f"OLD.{column}" for column in ("created_at", *stamps))
+    body = SET_WITH_VERSION if versioned else SET_WITHOUT_VERSION.format(last=last)
+    for column in stamps:
+        body += f"\n    IF NEW.{column} = 'infinity' THEN\n        NEW.{column} := moment;\n    END IF;"
+    return f"""
+CREATE OR REPLACE FUNCTION {name}() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    moment timestamptz;
+BEGIN{body}
+    RETURN NEW;
+END $$
+"""
+
+
+def add_timestamp_trigger(table: str, *stamps: str, versioned: bool = True) -> None:
+    """Add the trigger that says when a row was created and changed, and counts its versions.
+
+    It has the columns `created_at`, and if it is `versioned` also `updated_at` and `version`. The moment of a change is
+    taken while the row is locked, and is later than its last one.
+
+    Args:
+        table: its name.
+        stamps: other columns that take the moment of a change: the one that sets them to infinity
+            (`models.base.CHANGE_TIME`).
+        versioned: whether its rows have versions.
+    """
+    name = "atrium_touch"
+    if stamps:
+        name = f"atrium_touch_{table}"
+        op.execute(timestamp_function(name, stamps, versioned=versioned))
+    op.execute(
+        f"CREATE TRIGGER set_timestamps BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+    )
+
+
+def drop_timestamp_trigger(table: str, *stamps: str) -> None:
+    """Drop the trigger, and its function where that is the table's own."""
+    op.execute(f"DROP TRIGGER set_timestamps ON {table}")
+    if stamps:
+        op.execute(f"DROP FUNCTION atrium_touch_{table}")
+
+
 def add_touch_trigger(table: str) -> None:
-    """Add the trigger that moves a row's `version` and `updated_at` with every change."""
+    """Add the trigger that moves a row's `version` and `updated_at` with every change.
+
+    Up to revision 0016; tables that are made later have `add_timestamp_trigger`.
+    """
     op.execute(f"CREATE TRIGGER touch BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION atrium_touch()")
 
 

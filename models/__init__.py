@@ -3,7 +3,7 @@
 Rows only: no rule lives here. `models.Task` is the row, `services.tasks` its rules, `graph.tasks` its face.
 """
 
-from models.accounts import EmailToken, EmailTokenKind, LoginSession, Throttle, User
+from models.accounts import AccountEvent, EmailToken, EmailTokenKind, LoginSession, SecurityEventType, Throttle, User
 from models.api_keys import ApiKey
 from models.articles import Article, ArticleLanguage, ArticleStatus, ArticleWord
 from models.audit import AuditAction, AuditEntry
@@ -19,6 +19,7 @@ from models.tasks import Task, TaskStatus
 from models.tenants import Invitation, Membership, Role, Tenant
 
 __all__ = [
+    "AccountEvent",
     "ApiKey",
     "Article",
     "ArticleLanguage",
@@ -45,6 +46,7 @@ __all__ = [
     "Project",
     "Role",
     "Row",
+    "SecurityEventType",
     "Task",
     "TaskStatus",
     "Tenant",

@@ -1,4 +1,4 @@
-"""Accounts: people, their login sessions, what is mailed to them, and the throttle that slows guessing."""
+"""Accounts: people, their login sessions and log, what is mailed to them, and the throttle that slows guessing."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import Index, Text, text
 from sqlmodel import Field
 
-from models.base import Model, Versioned, enum_check, new_id, now, timestamp
+from models.base import Model, Versioned, enum_check, new_id, timestamp
 
-__all__ = ["EmailToken", "EmailTokenKind", "LoginSession", "Throttle", "User"]
+__all__ = ["AccountEvent", "EmailToken", "EmailTokenKind", "LoginSession", "SecurityEventType", "Throttle", "User"]
 
 
 class User(Versioned, table=True):
@@ -35,19 +35,56 @@ class LoginSession(Model, table=True):
 
     id: UUID = Field(primary_key=True, default_factory=new_id)
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
-    tenant_id: UUID | None = Field(default=None, foreign_key="tenants.id")  # the tenant last switched to
+    tenant_id: UUID | None = Field(default=None, foreign_key="tenants.id")  # what the newest token is for
+    previous_tenant_id: UUID | None = Field(default=None, foreign_key="tenants.id")  # and the one before
     refresh_digest: str = Field(sa_type=Text)
     previous_digest: str | None = Field(default=None, sa_type=Text)
-    created_at: datetime = timestamp(
-        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
-    )
+    created_at: datetime = timestamp(default=None, nullable=False)
     rotated_at: datetime = timestamp(
-        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
+        default=None, nullable=False, sa_column_kwargs={"server_default": text("'infinity'")}
     )
     expires_at: datetime = timestamp(nullable=False)
     revoked_at: datetime | None = timestamp(default=None)
     ip: str | None = Field(default=None, sa_type=Text)
     user_agent: str | None = Field(default=None, sa_type=Text)
+
+
+class SecurityEventType(StrEnum):
+    """Types of security events: what can happen to an account."""
+
+    REGISTERED = "REGISTERED"
+    """The account was created."""
+    LOGGED_IN = "LOGGED_IN"
+    """A login session of the account was opened."""
+    SESSION_ENDED = "SESSION_ENDED"
+    """A login session ended before its expiry: by a logout, a new password, or a refresh token used again."""
+    PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105  # no password
+    """The account got a new password."""
+    EMAIL_VERIFIED = "EMAIL_VERIFIED"
+    """The e-mail address of the account was verified."""
+    EMAIL_CHANGED = "EMAIL_CHANGED"
+    """The account got another e-mail address."""
+    SUSPENDED = "SUSPENDED"
+    """An operator suspended the account: it cannot log in, and its tokens no longer work."""
+    RESUMED = "RESUMED"
+    """An operator ended the suspension of the account."""
+
+
+class AccountEvent(Model, table=True):
+    """One thing that happened to an account. Triggers write it; nobody else can."""
+
+    __tablename__ = "account_events"
+    __table_args__ = (Index(None, "user_id", "created_at", "id"), enum_check("type", SecurityEventType))
+
+    id: UUID = Field(primary_key=True, default_factory=new_id)
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    type: str = Field(sa_type=Text)
+    email: str = Field(sa_type=Text)  # the account's since then
+    operation: str = Field(sa_type=Text)  # the mutation, such as changePassword
+    request_id: str = Field(sa_type=Text)
+    ip: str | None = Field(default=None, sa_type=Text)
+    user_agent: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime = timestamp(nullable=False)
 
 
 class EmailTokenKind(StrEnum):
@@ -69,7 +106,7 @@ class EmailToken(Model, table=True):
     email: str = Field(sa_type=Text)  # lower case; where it was sent
     digest: str = Field(sa_type=Text)
     created_at: datetime = timestamp(
-        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
+        default=None, nullable=False, sa_column_kwargs={"server_default": text("clock_timestamp()")}
     )
     expires_at: datetime = timestamp(nullable=False)
     used_at: datetime | None = timestamp(default=None)

@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Text, text
+from sqlalchemy import ForeignKeyConstraint, Text
 from sqlmodel import Field
 
-from models.base import TenantOwned, enum_check, indexes, now, timestamp
+from models.base import TenantOwned, enum_check, indexes, timestamp
 from models.tenants import Role
 
 __all__ = ["ApiKey"]
@@ -24,9 +24,7 @@ class ApiKey(TenantOwned, table=True):
     role: str = Field(sa_type=Text)
     digest: str = Field(sa_type=Text)
     created_by: UUID
-    created_at: datetime = timestamp(
-        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
-    )
+    created_at: datetime = timestamp(default=None, nullable=False)
     expires_at: datetime | None = timestamp(default=None)
     last_used_at: datetime | None = timestamp(default=None)  # to within some minutes
     revoked_at: datetime | None = timestamp(default=None)

@@ -40,7 +40,7 @@ class AuditEntry(TenantOwned, table=True):
     table_name: str = Field(sa_type=Text)
     row_id: UUID
     action: str = Field(sa_type=Text)
-    actor_id: UUID | None = None  # the account that did it; none for operators and machines
+    actor_id: UUID | None = None  # the account that did it, or that made the key; none for operators
     api_key_id: UUID | None = None  # the key of the machine that did it
     request_id: str = Field(sa_type=Text)
     operation: str = Field(sa_type=Text)  # the mutation, such as createTask

@@ -24,6 +24,7 @@ from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
 __all__ = [
+    "CHANGE_TIME",
     "Model",
     "Row",
     "TenantOwned",
@@ -36,6 +37,7 @@ __all__ = [
     "indexes",
     "new_id",
     "now",
+    "past_row_class",
     "row_class",
     "sort_key",
     "table_of",
@@ -63,6 +65,10 @@ def new_id() -> UUID:
 def now() -> datetime:
     """Return the current time in UTC."""
     return datetime.now(UTC)
+
+
+CHANGE_TIME = datetime.max  # noqa: DTZ901  # without a time zone the driver takes it for PostgreSQL's infinity
+"""What a rule writes into a column for the moment of the change itself; the database puts the moment in its place."""
 
 
 def timestamp(**options: Any) -> Any:
@@ -151,6 +157,7 @@ class Model(SQLModel):
     """Any table's row."""
 
     __tablename__: ClassVar[Any]
+    is_past: ClassVar[bool] = False
 
 
 class TenantOwned(Model):
@@ -163,16 +170,11 @@ class TenantOwned(Model):
 class Versioned(Model):
     """A row that changes: when it was made, when it last changed, and how often.
 
-    `updated_at` and `version` are moved by the database (trigger `atrium_touch`), whoever writes: bulk
-    statements and raw SQL too.
+    All three are set by the database (trigger `set_timestamps`), whoever writes: bulk statements and raw SQL too.
     """
 
-    created_at: datetime = timestamp(
-        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
-    )
-    updated_at: datetime = timestamp(
-        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
-    )
+    created_at: datetime = timestamp(default=None, nullable=False)
+    updated_at: datetime = timestamp(default=None, nullable=False)
     version: int = Field(default=1, sa_type=Integer, nullable=False, sa_column_kwargs={"server_default": text("1")})
 
 
@@ -184,6 +186,8 @@ class Row(tuple[Any, ...]):
 
     __slots__ = ()
     model: ClassVar[type[Model]]
+    is_past: ClassVar[bool] = False
+    """Whether it shows what the row was at some moment; see `past_row_class`."""
 
     @classmethod
     def of(cls, values: Iterable[Any]) -> Self:
@@ -202,3 +206,10 @@ def row_class(model: type[Model]) -> type[Row]:
     names = table_of(model).columns.keys()
     fields = namedtuple(model.__name__, names)  # type: ignore[misc]  # noqa: PYI024  # names come from the table
     return type(f"{model.__name__}Row", (fields, Row), {"__slots__": (), "model": model})
+
+
+@cache
+def past_row_class(model: type[Model]) -> type[Row]:
+    """Return the class of rows that show what a row was up to its next change; `updated_at` says since when."""
+    present = row_class(model)
+    return type(f"Past{present.__name__}", (present,), {"__slots__": (), "is_past": True})

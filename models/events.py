@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ForeignKeyConstraint, Identity, Index, LargeB
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from models.base import Model, TenantOwned, now, timestamp
+from models.base import Model, TenantOwned, timestamp
 
 __all__ = ["Event", "FeedEntry", "OutboxEntry"]
 
@@ -26,10 +26,9 @@ class Event(TenantOwned, table=True):
     schema_version: int = Field(default=1, sa_column_kwargs={"server_default": text("1")})  # of the payload
     payload: dict[str, Any] = Field(sa_type=JSONB)
     actor_id: UUID | None = None
+    api_key_id: UUID | None = None  # the key of the machine that did it in the actor's name
     request_id: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": text("''")})
-    created_at: datetime = timestamp(
-        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("clock_timestamp()")}
-    )
+    created_at: datetime = timestamp(default=None, nullable=False)  # later than the stream's last
 
     __table_args__ = (
         UniqueConstraint("tenant_id", "stream_id", "version"),
@@ -68,7 +67,7 @@ class FeedEntry(Model, table=True):
     digest: bytes = Field(sa_type=LargeBinary)
     chain: bytes = Field(sa_type=LargeBinary)
     sealed_at: datetime = timestamp(
-        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("clock_timestamp()")}
+        default=None, nullable=False, sa_column_kwargs={"server_default": text("clock_timestamp()")}
     )
 
     __table_args__ = (

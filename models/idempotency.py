@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Index, Text, Uuid, text
 from sqlmodel import Field
 
-from models.base import Model, now, timestamp
+from models.base import Model, timestamp
 
 __all__ = ["IdempotencyKey"]
 
@@ -25,5 +25,5 @@ class IdempotencyKey(Model, table=True):
     input_digest: str = Field(sa_type=Text)
     outcome_ids: list[UUID] | None = Field(default=None, sa_type=cast("Any", ARRAY(Uuid())))
     created_at: datetime = timestamp(
-        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
+        default=None, nullable=False, sa_column_kwargs={"server_default": text("clock_timestamp()")}
     )

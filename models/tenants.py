@@ -14,7 +14,6 @@ from models.base import (
     generated_flag,
     indexes,
     new_id,
-    now,
     sort_key,
     timestamp,
     trigram_index,
@@ -89,7 +88,7 @@ class Membership(TenantOwned, Versioned, table=True):
 
 
 class Invitation(TenantOwned, table=True):
-    """An offer to join a tenant, sent to an e-mail address; good once, until it expires."""
+    """An offer to join a tenant, sent to an e-mail address; good once, until it expires. An address has one at most."""
 
     __tablename__ = "invitations"
 
@@ -98,9 +97,7 @@ class Invitation(TenantOwned, table=True):
     role: str = Field(sa_type=Text)
     digest: str = Field(sa_type=Text)
     invited_by: UUID
-    created_at: datetime = timestamp(
-        default_factory=now, nullable=False, sa_column_kwargs={"server_default": text("now()")}
-    )
+    created_at: datetime = timestamp(default=None, nullable=False)
     expires_at: datetime = timestamp(nullable=False)
     accepted_at: datetime | None = timestamp(default=None)
     revoked_at: datetime | None = timestamp(default=None)
@@ -109,5 +106,6 @@ class Invitation(TenantOwned, table=True):
         ForeignKeyConstraint(["tenant_id", "invited_by"], ["memberships.tenant_id", "memberships.user_id"]),
         *indexes("invitations", ("created_at",), where=OPEN),
         Index(None, "email", "created_at", "id", postgresql_where=text(OPEN)),
+        Index("invitations_tenant_id_email_key", "tenant_id", "email", unique=True, postgresql_where=text(OPEN)),
         enum_check("role", Role),
     )

@@ -6,11 +6,11 @@ Who asks for an e-mail learns nothing of whether there is an account: the answer
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlmodel import col
 
 from models import EmailTokenKind, User
-from models.base import new_id
+from models.base import CHANGE_TIME, new_id
 from models.database import WriteSession, extend_context
 from models.database.identity import Identity
 from services import security
@@ -41,6 +41,7 @@ __all__ = [
     "verify_email",
 ]
 
+WRONG = "The password is wrong."
 UNIQUE_CONSTRAINTS = {"users_email_key": "token"}
 
 
@@ -103,7 +104,7 @@ async def reset_password(
         spent = await email_tokens.consume_token(session, presented)
         if spent is None:
             raise InvalidToken
-        proved = func.coalesce(col(User.email_verified_at), func.clock_timestamp())
+        proved = func.coalesce(col(User.email_verified_at), CHANGE_TIME)
         same = (col(User.id) == spent.user_id, col(User.email) == spent.email, col(User.is_active))
         changed = update(User).where(*same).values(password_hash=hashed, email_verified_at=proved)
         if not (await session.exec(changed.returning(col(User.id)))).all():
@@ -152,10 +153,12 @@ async def request_email_change(
         raise InvalidInput.of("email", "This is the account's address already.")
     await record_attempt(transactions, auth, actor.identity, account.email)
     if not (await verify_password(auth, password, account.password_hash)).ok:
-        raise InvalidCredentials("The password is wrong.")
+        raise InvalidCredentials(WRONG)
     await transactions.write(lambda session: clear_attempts(session, auth, actor.identity, account.email))
     await record_attempt(transactions, auth, actor.identity, email, kind=EMAIL_COUNTER)
-    return await _send_token(transactions, auth, EmailTokenKind.CHANGE, account, email)
+    # A new password makes good no longer what the old one has asked for, and this is asked for in the old one's name.
+    same = col(User.password_hash) == account.password_hash
+    return await _send_token(transactions, auth, EmailTokenKind.CHANGE, account, email, condition=same)
 
 
 async def verify_email(transactions: Transactions, auth: AuthConfig, client: Identity, *, token: str) -> str:
@@ -180,7 +183,7 @@ async def verify_email(transactions: Transactions, auth: AuthConfig, client: Ide
         old = (await session.exec(select(col(User.email)).where(*mine).with_for_update())).scalar_one_or_none()
         if old is None or (spent.kind == EmailTokenKind.VERIFY and old != spent.email):
             raise InvalidToken
-        proved = {"email": spent.email, "email_verified_at": func.clock_timestamp()}
+        proved = {"email": spent.email, "email_verified_at": CHANGE_TIME}
         async with unique_violation_as(UNIQUE_CONSTRAINTS):
             await session.exec(update(User).where(*mine).values(**proved))
         done = [*EmailTokenKind] if spent.kind == EmailTokenKind.CHANGE else [EmailTokenKind.VERIFY]
@@ -194,11 +197,21 @@ async def verify_email(transactions: Transactions, auth: AuthConfig, client: Ide
 
 
 async def _send_token(
-    transactions: Transactions, auth: AuthConfig, kind: EmailTokenKind, account: User, email: str
+    transactions: Transactions,
+    auth: AuthConfig,
+    kind: EmailTokenKind,
+    account: User,
+    email: str,
+    *,
+    condition: ColumnElement[bool] | None = None,
 ) -> timedelta:
     message, exists = await transactions.write(
-        lambda session: email_tokens.issue_email_token(session, auth.emails, kind, account.id, email)
+        lambda session: email_tokens.issue_email_token(
+            session, auth.emails, kind, account.id, email, condition=condition
+        )
     )
     if exists:
         auth.emails.mailer.send_later(message)
+    elif condition is not None:
+        raise InvalidCredentials(WRONG)  # no longer right: it was changed while it was being checked
     return auth.emails.lifetimes[kind]

@@ -8,8 +8,8 @@ from sqlalchemy import update as sql_update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
-from models import EmailTokenKind, LoginSession, User
-from models.base import new_id, now, table_of
+from models import AccountEvent, EmailTokenKind, LoginSession, User
+from models.base import CHANGE_TIME, new_id, table_of
 from models.database import WriteSession, extend_context, fetch
 from models.database.identity import Identity
 from services import security
@@ -30,7 +30,16 @@ from services.sessions import IssuedSession, open_session, revoke
 from services.validation import Validator, validating
 from services.writes.rows import update_where
 
-__all__ = ["VIEWERS", "change_password", "load_own_account", "register", "update", "validate_email_address", "viewers"]
+__all__ = [
+    "SECURITY_EVENTS",
+    "VIEWERS",
+    "change_password",
+    "load_own_account",
+    "register",
+    "update",
+    "validate_email_address",
+    "viewers",
+]
 
 MAX_NAME_LENGTH = 100
 WRONG_PASSWORD_MESSAGE = "The current password is wrong."  # noqa: S105  # a message
@@ -48,6 +57,21 @@ VIEWERS = Collection(
     filters={},
     orders={"created_at": SortOrder.by(col(User.created_at))},
     default_order=("created_at", False),
+)
+
+
+def security_events(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """Return what happened to the actor's own account."""
+    require_permission(permissions, Permission.ACCOUNT)
+    return select(*table_of(AccountEvent).c).where(col(AccountEvent.user_id) == USER_ID)
+
+
+SECURITY_EVENTS = Collection(
+    model=AccountEvent,
+    visible=security_events,
+    filters={},
+    orders={"created_at": SortOrder.by(col(AccountEvent.created_at))},
+    default_order=("created_at", True),
 )
 
 
@@ -85,7 +109,13 @@ async def register(
 
     async def work(session: WriteSession) -> tuple[IssuedSession, messages.OutgoingEmail]:
         await extend_context(session, user_id=user_id)
-        values = {"id": user_id, "email": email, "full_name": full_name, "password_hash": hashed, "last_login": now()}
+        values = {
+            "id": user_id,
+            "email": email,
+            "full_name": full_name,
+            "password_hash": hashed,
+            "last_login": CHANGE_TIME,
+        }
         made = insert(User).values(**values).on_conflict_do_nothing(index_elements=["email"])
         if not (await session.exec(made.returning(col(User.id)))).all():
             raise AlreadyExists("email", "There is an account with this e-mail already.")

@@ -17,19 +17,19 @@ from sqlalchemy import Select, func, or_, select, update
 from sqlmodel import col
 
 from models import ApiKey, Role
-from models.base import new_id, now, table_of
+from models.base import CHANGE_TIME, new_id, table_of
 from models.database import Database, WriteSession, extend_context, fetch
 from models.database.errors import DatabaseUnavailable, PoolTimeout, SessionNotLive, TransactionConflict
 from models.database.identity import Identity
 from models.lru import CacheUsage, SegmentedLRU
 from services import security
-from services.errors import Forbidden, InvalidToken
+from services.errors import Forbidden, InvalidInput, InvalidToken
 from services.permissions import ROLES, TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
 from services.validation import validating
 from services.writes.rows import insert_row, update_row
 
-__all__ = ["API_KEYS", "ApiKeyCache", "ApiKeyIdentity", "create", "is_api_key", "revoke", "visible"]
+__all__ = ["ALL_API_KEYS", "API_KEYS", "ApiKeyCache", "ApiKeyIdentity", "create", "is_api_key", "revoke", "visible"]
 
 API_KEY_TOKEN_KIND = "key"  # noqa: S105  # a prefix, no secret
 MAX_NAME_LENGTH = 100
@@ -57,6 +57,17 @@ API_KEYS = Collection(
 )
 
 
+def visible_with_revoked(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """Return the tenant's keys, also revoked ones: all for who reads the whole log, for others those of their own."""
+    require_permission(permissions, Permission.HISTORY_READ)
+    keys = select(*table_of(ApiKey).c).where(col(ApiKey.tenant_id) == TENANT_ID)
+    return keys if Permission.AUDIT_READ in permissions else keys.where(col(ApiKey.created_by) == USER_ID)
+
+
+ALL_API_KEYS = replace(API_KEYS, visible=visible_with_revoked)
+"""Revoked ones too: those that a history may name."""
+
+
 async def create(
     session: WriteSession, actor: Actor, *, name: str, role: Role = Role.MEMBER, expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
@@ -71,12 +82,13 @@ async def create(
         raise Forbidden("A key can do no more than whoever makes it.")
     with validating() as validator:
         name = validator.check_line("name", name, max_length=MAX_NAME_LENGTH)
-        if expires_at is not None and expires_at <= now():
-            validator.add_problem("expires_at", "This has passed already.")
     assert actor.identity.tenant_id is not None
     token = security.OpaqueToken.make(API_KEY_TOKEN_KIND, actor.identity.tenant_id, new_id())
     values = {"id": token.id, "name": name, "role": role, "digest": token.digest, "expires_at": expires_at}
-    return await insert_row(session, actor, ApiKey, {**values, "created_by": actor.identity.user_id}), token.text
+    key = await insert_row(session, actor, ApiKey, {**values, "created_by": actor.identity.user_id})
+    if key.expires_at is not None and key.expires_at <= key.created_at:
+        raise InvalidInput.of("expires_at", "This has passed already.")
+    return key, token.text
 
 
 async def revoke(session: WriteSession, actor: Actor, *, id: UUID) -> ApiKey:
@@ -86,7 +98,7 @@ async def revoke(session: WriteSession, actor: Actor, *, id: UUID) -> ApiKey:
         NotFound: no such key, or it was revoked before.
     """
     actor.require(Permission.API_KEYS_WRITE)
-    return await update_row(session, actor, ApiKey, id, {"revoked_at": now()}, where=LIVE)
+    return await update_row(session, actor, ApiKey, id, {"revoked_at": CHANGE_TIME}, where=LIVE)
 
 
 def is_api_key(text: str) -> bool:
@@ -177,4 +189,4 @@ class ApiKeyCache:
         # A key that is no longer good is not used, and one that cannot be noted now will be another time.
         with contextlib.suppress(SessionNotLive, PoolTimeout, TransactionConflict, DatabaseUnavailable):
             async with self._database.write(machine.to_identity(client)) as session:
-                await session.exec(update(ApiKey).where(*which).values(last_used_at=func.clock_timestamp()))
+                await session.exec(update(ApiKey).where(*which).values(last_used_at=CHANGE_TIME))

@@ -92,7 +92,7 @@ AUDIT = Collection(
     },
     orders={"created_at": SortOrder.by(col(AuditEntry.created_at))},
     default_order=("created_at", True),
-    expressions={VALUES_AFTER: _values_after()},
+    expressions={VALUES_AFTER: _values_after(), "via_api_key": col(AuditEntry.api_key_id).is_not(None)},
 )
 
 FULL_LOG = replace(AUDIT, visible=visible_log)

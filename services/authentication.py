@@ -54,8 +54,8 @@ class AuthConfig:
     """How long a session lasts after it was last refreshed."""
     invitation_lifetime: timedelta = timedelta(days=7)
     """How long an invitation is good."""
-    refresh_grace: timedelta = timedelta(seconds=10)
-    """How long the refresh token before the newest is still answered, for clients that lost the answer."""
+    refresh_grace: timedelta = timedelta(seconds=60)
+    """How long the refresh token before the newest is still answered, for lost answers and tabs that share it."""
     account_attempts: int = 5
     """Tries on one account within the window; as many e-mails to one address."""
     address_attempts: int = 50

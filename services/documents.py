@@ -14,7 +14,7 @@ from sqlalchemy import Select, Uuid, and_, bindparam, select
 from sqlmodel import col
 
 from models import Document
-from models.base import now, table_of
+from models.base import CHANGE_TIME, table_of
 from models.database import ReadSession, WriteSession, fetch
 from services import projects
 from services.errors import IllegalTransition, InvalidInput
@@ -196,7 +196,7 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_vers
     document = await get_row_for_update(session, actor, Document, id)
     if document.deleted_at is not None:
         return document
-    changes = {"deleted_at": now(), "deleted_by": actor.identity.user_id}
+    changes = {"deleted_at": CHANGE_TIME, "deleted_by": actor.identity.user_id}
     return await update_row(session, actor, Document, id, changes, expected_version=expected_version)
 
 
@@ -250,7 +250,7 @@ async def purge_old(session: WriteSession, tenant_id: UUID, *, before: datetime,
 
 
 async def as_of(session: ReadSession, actor: Actor, *, id: UUID, moment: datetime) -> Document | None:
-    """Return the document as it was at a moment, by the audit log, even if it is in the trash now.
+    """Return the document as it was at a moment, by the audit log, as a past row; even if it is in the trash now.
 
     None before it was made, while it was in the trash, and once it was purged.
     """

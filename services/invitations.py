@@ -1,28 +1,29 @@
 """The rules of invitations: how people come to belong to a tenant."""
 
 from collections.abc import Collection as AbstractCollection
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Text, and_, bindparam, func, select, update
+from sqlalchemy import ARRAY, Select, Text, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from models import Invitation, Membership, Role, Tenant, User
-from models.base import new_id, now, table_of
+from models.base import CHANGE_TIME, new_id, table_of
 from models.database import WriteSession, extend_context, fetch
 from services import security
 from services.accounts import validate_email_address
 from services.authentication import AuthConfig, Transactions
 from services.errors import AlreadyExists, InvalidToken, NotFound
-from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
+from services.permissions import ROLES, TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
 from services.validation import validating
 from services.writes.bulk import insert_statement, unnest_params
+from services.writes.rows import lock_tenant, lock_tenant_row
 
 __all__ = [
     "INVITATIONS",
@@ -34,17 +35,17 @@ __all__ = [
     "member_emails_in",
     "revoke",
     "revoke_open",
+    "revoke_unauthorized",
     "tenant_name",
 ]
 
 INVITATION_TOKEN_KIND = "inv"  # noqa: S105  # a prefix, no secret
 MEMBER_ALREADY = "This person is a member already."
 
-OPEN = and_(
-    col(Invitation.accepted_at).is_(None),
-    col(Invitation.revoked_at).is_(None),
-    col(Invitation.expires_at) > func.now(),
-)
+PENDING = and_(col(Invitation.accepted_at).is_(None), col(Invitation.revoked_at).is_(None))
+"""Neither accepted nor revoked, though it may have expired: of these an address has one at most."""
+
+OPEN = and_(PENDING, col(Invitation.expires_at) > func.now())
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
@@ -88,6 +89,7 @@ async def invite(
         Forbidden: inviting an owner is for owners.
         InvalidInput: no e-mail address.
         AlreadyExists: the person is a live member already.
+        SessionNotLive: the actor was removed or demoted while they waited for their turn.
     """
     actor.require(Permission.MEMBERS_WRITE)
     if role is Role.OWNER:
@@ -96,6 +98,7 @@ async def invite(
         email = validate_email_address(validator, "email", email)
 
     async def work(session: WriteSession) -> tuple[Invitation, str, str]:
+        await lock_tenant(session, actor)
         if await member_emails_in(session, actor, [email]):
             raise AlreadyExists("email", MEMBER_ALREADY)
         await revoke_open(session, actor, [email])
@@ -133,31 +136,41 @@ async def invite_all(
     tokens = {
         email: security.OpaqueToken.make(INVITATION_TOKEN_KIND, actor.identity.tenant_id, new_id()) for email in roles
     }
-    same = {
-        "tenant_id": actor.identity.tenant_id,
-        "invited_by": actor.identity.user_id,
-        "expires_at": now() + lifetime,
-    }
+    same = {"tenant_id": actor.identity.tenant_id, "invited_by": actor.identity.user_id}
     rows = [
         {"id": token.id, "email": email, "role": roles[email], "digest": token.digest, **same}
         for email, token in tokens.items()
     ]
-    made = insert_statement(Invitation, list(rows[0])).returning(*table_of(Invitation).c)
+    until = func.clock_timestamp() + lifetime
+    made = insert_statement(Invitation, list(rows[0]), same={"expires_at": until}).returning(*table_of(Invitation).c)
     invitations = await fetch(session, Invitation, made, unnest_params("given", rows))
     return {invitation.email: (invitation, tokens[invitation.email].text) for invitation in invitations}
 
 
 async def revoke_open(session: WriteSession, actor: Actor, emails: AbstractCollection[str]) -> None:
-    """Revoke the tenant's open invitations to these addresses, since something newer takes their place."""
+    """Revoke the tenant's invitations to these addresses, since something newer takes their place."""
     actor.require(Permission.MEMBERS_WRITE)
-    theirs = (
-        select(col(Invitation.id))
-        .where(col(Invitation.tenant_id) == actor.identity.tenant_id, OPEN, _is_any_of_emails(col(Invitation.email)))
-        .order_by(col(Invitation.id))
-        .with_for_update()
+    await _revoke_where(session, actor, _is_any_of_emails(col(Invitation.email)), {"emails": list(emails)})
+
+
+async def revoke_unauthorized(session: WriteSession, actor: Actor, members: Sequence[Membership]) -> None:
+    """Revoke what nobody stands behind any more, after these members of the tenant have changed.
+
+    That is what they sent and may no longer grant; and what was sent to those who have left, lest it let them in again.
+    """
+    actor.require(Permission.TENANT_READ)
+    powers = {
+        member.user_id: ROLES[Role(member.role)] if member.is_active and not member.is_former else frozenset()
+        for member in members
+    }
+    nothing = [user_id for user_id, allowed in powers.items() if Permission.MEMBERS_WRITE not in allowed]
+    no_owners = [user_id for user_id, allowed in powers.items() if Permission.OWNERS_WRITE not in allowed]
+    which = or_(
+        col(Invitation.invited_by).in_(nothing),
+        and_(col(Invitation.invited_by).in_(no_owners), col(Invitation.role) == Role.OWNER),
+        _is_any_of_emails(col(Invitation.email)),
     )
-    which = col(Invitation.id) == func.any(func.array(theirs.scalar_subquery()))
-    await _revoke_where(session, actor, which, {"emails": list(emails)})
+    await _revoke_where(session, actor, which, {"emails": [member.email for member in members if member.is_former]})
 
 
 async def member_emails_in(session: WriteSession, actor: Actor, emails: AbstractCollection[str]) -> set[str]:
@@ -178,7 +191,7 @@ async def revoke(session: WriteSession, actor: Actor, *, id: UUID) -> Invitation
         NotFound: no such open invitation.
     """
     actor.require(Permission.MEMBERS_WRITE)
-    rows = await _revoke_where(session, actor, col(Invitation.id) == id)
+    rows = await _revoke_where(session, actor, and_(col(Invitation.id) == id, OPEN))
     if not rows:
         raise NotFound
     return rows[0]
@@ -201,14 +214,19 @@ async def accept(session: WriteSession, actor: Actor, *, token: str) -> Tenant:
     mine = visible_received(actor.permissions).where(
         col(Invitation.id) == presented.id, col(Invitation.tenant_id) == presented.owner
     )
-    rows = await fetch(session, Invitation, mine.with_for_update(), {"user_id": actor.identity.user_id})
+    me = {"user_id": actor.identity.user_id}
+    rows = await fetch(session, Invitation, mine, me)
     if not rows or not presented.matches(rows[0].digest):
+        raise InvalidToken
+    await extend_context(session, tenant_id=presented.owner)
+    await lock_tenant_row(session, presented.owner)
+    rows = await fetch(session, Invitation, mine.with_for_update(), me)  # as it is after the wait
+    if not rows:
         raise InvalidToken
     return await _accept_for_actor(session, actor, rows[0])
 
 
 async def _accept_for_actor(session: WriteSession, actor: Actor, invitation: Invitation) -> Tenant:
-    await extend_context(session, tenant_id=invitation.tenant_id)
     tenants = select(*table_of(Tenant).c).where(col(Tenant.id) == invitation.tenant_id, col(Tenant.is_active))
     tenant = await fetch(session, Tenant, tenants)
     if not tenant:
@@ -228,16 +246,16 @@ async def _accept_for_actor(session: WriteSession, actor: Actor, invitation: Inv
     used = update(Invitation).where(
         col(Invitation.tenant_id) == invitation.tenant_id, col(Invitation.id) == invitation.id
     )
-    await session.exec(used.values(accepted_at=now()))
+    await session.exec(used.values(accepted_at=CHANGE_TIME))
     return tenant[0]
 
 
 async def _revoke_where(
     session: WriteSession, actor: Actor, which: Any, params: Mapping[str, Any] | None = None
 ) -> list[Invitation]:
-    """Revoke those of the tenant's open invitations for which a condition holds."""
-    closed = update(Invitation).where(col(Invitation.tenant_id) == actor.identity.tenant_id, OPEN, which)
-    returning = closed.values(revoked_at=now()).returning(*table_of(Invitation).c)
+    """Revoke those of the tenant's invitations that are not accepted or revoked and for which a condition holds."""
+    closed = update(Invitation).where(col(Invitation.tenant_id) == actor.identity.tenant_id, PENDING, which)
+    returning = closed.values(revoked_at=CHANGE_TIME).returning(*table_of(Invitation).c)
     return await fetch(session, Invitation, returning, params)
 
 

@@ -18,9 +18,9 @@ from services.authentication import AuthConfig, Transactions
 from services.errors import AlreadyExists, DomainError, IllegalTransition, InvalidInput, Unavailable
 from services.invitations import MEMBER_ALREADY
 from services.permissions import Actor, Permission
-from services.tenants import lock_tenant
 from services.validation import Validator
 from services.writes.bulk import Batch, check_row_count, insert_statement, unnest_params
+from services.writes.rows import lock_tenant
 
 __all__ = ["IssuedInvitation", "NewMember", "create_all", "set_active"]
 
@@ -58,6 +58,7 @@ async def create_all(
         InvalidInput: no people, or too many. What is wrong with one of them is their own outcome: no e-mail address,
             one that came before, an empty name or one of more than 100 characters, a weak password; AlreadyExists
             for whoever is a member already.
+        SessionNotLive: the actor was removed or demoted while they waited for their turn.
         Unavailable: too many passwords are waiting to be hashed.
     """
     actor.require(Permission.MEMBERS_WRITE)
@@ -71,6 +72,7 @@ async def create_all(
     hashes = await _hash_passwords(transactions, auth, actor, batch.pending)
 
     async def work(session: WriteSession) -> tuple[dict[int, MemberOutcome], str]:
+        await lock_tenant(session, actor)
         return await _add_members(session, actor, batch.pending, hashes, lifetime), await invitations.tenant_name(
             session, actor
         )
@@ -106,8 +108,12 @@ async def set_active(session: WriteSession, actor: Actor, *, ids: Sequence[UUID]
     wanted = set(ids)
     changing = {row.id for row in rows if row.id in wanted and row.is_active != is_active}
     _check_switch(actor, ids, rows, changing)
-    switched = update(Membership).where(here, is_selected).values(is_active=is_active).returning(col(Membership.id))
-    return len((await session.exec(switched, params={"ids": list(changing)})).all())
+    switched = (
+        update(Membership).where(here, is_selected).values(is_active=is_active).returning(*table_of(Membership).c)
+    )
+    members = await fetch(session, Membership, switched, {"ids": list(changing)})
+    await invitations.revoke_unauthorized(session, actor, members)
+    return len(members)
 
 
 def _check_switch(actor: Actor, ids: Sequence[UUID], rows: Sequence[Membership], changing: AbstractSet[UUID]) -> None:

@@ -9,12 +9,12 @@ from sqlalchemy import Boolean, Select, bindparam, select
 from sqlmodel import col
 
 from models import Project
-from models.base import now, table_of
+from models.base import CHANGE_TIME, table_of
 from models.database import WriteSession
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
 from services.validation import validating
-from services.writes.contents import update_contents
+from services.writes.contents import share_change_time, update_contents
 from services.writes.idempotency import key_scope, once
 from services.writes.row_update import RowUpdate, apply_update
 from services.writes.rows import get_row, get_row_for_update, insert_row, lock_rows, update_row
@@ -138,7 +138,7 @@ def archive_command(
     """Return the row update that `archive` comes down to."""
     actor.require(Permission.PROJECTS_WRITE)
     already = col(Project.archived_at).is_not(None) if archived else None
-    return RowUpdate(Project, id, {"archived_at": now() if archived else None}, expected_version, LIVE, already)
+    return RowUpdate(Project, id, {"archived_at": CHANGE_TIME if archived else None}, expected_version, LIVE, already)
 
 
 async def lock_existing(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, Project]:
@@ -166,8 +166,8 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID, expected_vers
     project = await get_row_for_update(session, actor, Project, id)
     if project.is_deleted:
         return project
-    moment = now()
-    changes = {"deleted_at": moment, "deleted_by": actor.identity.user_id}
+    await share_change_time(session, actor, Project, project)
+    changes = {"deleted_at": CHANGE_TIME, "deleted_by": actor.identity.user_id}
     project = await update_row(session, actor, Project, id, changes, expected_version=expected_version)
     await update_contents(session, actor, Project, id, None, changes)
     return project
@@ -183,6 +183,7 @@ async def restore(session: WriteSession, actor: Actor, *, id: UUID) -> Project:
     project = await get_row_for_update(session, actor, Project, id)
     if not project.is_deleted:
         return project
+    await share_change_time(session, actor, Project, project)
     changes = {"deleted_at": None, "deleted_by": None}
     await update_contents(session, actor, Project, id, project.deleted_at, changes)
     return await update_row(session, actor, Project, id, changes)

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, case, func, or_, select, update
+from sqlalchemy import DateTime, Select, and_, case, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from models import LoginSession, Membership, Tenant, User
-from models.base import new_id, now, table_of
+from models.base import CHANGE_TIME, new_id, table_of
 from models.database import WriteSession, extend_context, fetch
 from models.database.identity import Identity
 from services import security
@@ -43,6 +43,8 @@ __all__ = [
 ]
 
 REFRESH_TOKEN_KIND = "rt"  # noqa: S105  # a prefix, no secret
+INFINITY = literal(CHANGE_TIME, DateTime(timezone=True))
+"""`CHANGE_TIME` within an expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,10 @@ async def login(
 
     async def work(session: WriteSession) -> IssuedSession | None:
         await extend_context(session, user_id=account.id)
-        changes = {"last_login": now()} | ({"password_hash": rehashed} if rehashed else {})
-        same = and_(col(User.id) == account.id, col(User.password_hash) == account.password_hash)
+        changes = {"last_login": CHANGE_TIME} | ({"password_hash": rehashed} if rehashed else {})
+        same = and_(col(User.id) == account.id, col(User.password_hash) == account.password_hash, col(User.is_active))
         if not (await session.exec(update(User).where(same).values(**changes).returning(col(User.id)))).all():
-            return None  # the password was changed while it was being checked
+            return None  # the password was changed, or the account suspended, while it was being checked
         await clear_attempts(session, auth, client, email)
         return await open_session(
             session, auth, client, account.id, await _find_membership(session, account.id, tenant)
@@ -113,16 +115,20 @@ async def login(
 
 
 async def refresh(
-    transactions: Transactions, auth: AuthConfig, client: Identity, *, refresh_token: str
+    transactions: Transactions, auth: AuthConfig, client: Identity, *, refresh_token: str, tenant: str | None = None
 ) -> IssuedSession:
     """Exchange a refresh token for a new pair of tokens; whoever holds the token may.
 
     A token is good once. One that was replaced more than the grace ago is a copy in the wrong hands: the whole
-    session ends. Within the grace the answer is the same as the first time, since the successor is derived from its
-    predecessor, and a client that lost the answer gets the very same pair again.
+    session ends. Within the grace, and until its successor was used, the answer is the same as the first time, since
+    the successor is derived from its predecessor, and a client that lost the answer gets the very same token again.
+
+    The new pair is for the tenant with this slug, else for the one that the token is for. If the person belongs there
+    no longer, it is for none.
 
     Raises:
         InvalidToken: unknown, replaced, over, or the account is inactive.
+        InvalidInput: the person does not belong to the tenant that was named; the token stays good.
     """
     presented = security.OpaqueToken.parse(refresh_token, REFRESH_TOKEN_KIND)
     if presented is None:
@@ -130,11 +136,18 @@ async def refresh(
     successor = presented.successor(auth.pepper)
 
     async def work(session: WriteSession) -> IssuedSession | None:
+        is_newest = tenant is not None and await _is_newest(session, presented)
         row = await _rotate(session, auth, presented, successor)
         if row is None or row.revoked_at is not None or row.refresh_digest != successor.digest:
             return None  # not raised in here, which would take the revocation back
         await extend_context(session, user_id=row.user_id)
-        membership = await _membership_in_tenant(session, row.user_id, row.tenant_id)
+        if tenant is None:
+            membership = await _membership_in_tenant(session, row.user_id, row.previous_tenant_id)
+        else:
+            membership = await _find_membership(session, row.user_id, tenant)
+            if is_newest and membership is not None:  # one that was given before stays for whom it was given
+                this = update(LoginSession).where(col(LoginSession.id) == row.id)
+                await session.exec(this.values(tenant_id=membership.tenant_id))
         opened = _issue(auth, client, row, membership, successor.text)
         return opened if await _is_active(session, row.user_id) else None
 
@@ -172,6 +185,9 @@ async def revoke_session(session: WriteSession, actor: Actor, *, id: UUID) -> in
 async def switch_tenant(session: WriteSession, actor: Actor, auth: AuthConfig, *, tenant: str) -> IssuedSession:
     """Issue an access token for another tenant of the actor's, by its slug; the refresh token stays valid.
 
+    It stays a token for the tenant that it is for, since others may use it too, such as another tab of a browser. One
+    that is for no tenant becomes one for this.
+
     Raises:
         InvalidInput: the actor does not belong to such a tenant.
     """
@@ -179,9 +195,13 @@ async def switch_tenant(session: WriteSession, actor: Actor, auth: AuthConfig, *
     identity = actor.identity
     assert identity.user_id is not None
     membership = await _find_membership(session, identity.user_id, tenant)
-    mine = col(LoginSession.id) == identity.session_id
-    moved = update(LoginSession).where(mine).values(tenant_id=membership.tenant_id if membership else None)
-    row = (await fetch(session, LoginSession, moved.returning(*table_of(LoginSession).c)))[0]
+    assert membership is not None, "a tenant was named"
+    bound = {
+        name: func.coalesce(col(getattr(LoginSession, name)), membership.tenant_id)
+        for name in ("tenant_id", "previous_tenant_id")
+    }
+    mine = update(LoginSession).where(col(LoginSession.id) == identity.session_id).values(**bound)
+    row = (await fetch(session, LoginSession, mine.returning(*table_of(LoginSession).c)))[0]
     return _issue(auth, identity, row, membership, None)
 
 
@@ -194,8 +214,9 @@ async def open_session(
         "id": token.id,
         "user_id": user_id,
         "tenant_id": membership.tenant_id if membership else None,
+        "previous_tenant_id": membership.tenant_id if membership else None,
         "refresh_digest": token.digest,
-        "expires_at": now() + auth.session_lifetime,
+        "expires_at": func.clock_timestamp() + auth.session_lifetime,
         "ip": client.ip or None,
         "user_agent": client.user_agent or None,
     }
@@ -241,22 +262,30 @@ async def _rotate(
         .values(
             refresh_digest=case((newest, successor.digest), else_=col(LoginSession.refresh_digest)),
             previous_digest=case((newest, presented.digest), else_=col(LoginSession.previous_digest)),
-            rotated_at=case((newest, func.clock_timestamp()), else_=col(LoginSession.rotated_at)),
+            previous_tenant_id=case((newest, col(LoginSession.tenant_id)), else_=col(LoginSession.previous_tenant_id)),
+            rotated_at=case((newest, INFINITY), else_=col(LoginSession.rotated_at)),
             expires_at=case(
                 (newest, func.clock_timestamp() + auth.session_lifetime), else_=col(LoginSession.expires_at)
             ),
-            revoked_at=case((or_(newest, lost), None), else_=func.clock_timestamp()),
+            revoked_at=case((or_(newest, lost), None), else_=INFINITY),
         )
     )
     rows = await fetch(session, LoginSession, statement.returning(*table_of(LoginSession).c))
     return rows[0] if rows else None
 
 
+async def _is_newest(session: WriteSession, presented: security.OpaqueToken) -> bool:
+    """Return whether a token was not replaced yet; its session is locked until the transaction ends."""
+    await extend_context(session, presented=presented.id)
+    digest = select(col(LoginSession.refresh_digest)).where(col(LoginSession.id) == presented.id).with_for_update()
+    return bool((await session.exec(digest)).scalar_one_or_none() == presented.digest)
+
+
 async def revoke(session: WriteSession, actor: Actor, *which: Any) -> int:
     """End those of the actor's own sessions for which the conditions hold. Says how many ended."""
     actor.require(Permission.ACCOUNT)
     mine = and_(col(LoginSession.user_id) == actor.identity.user_id, col(LoginSession.revoked_at).is_(None))
-    ended = update(LoginSession).where(mine, *which).values(revoked_at=func.clock_timestamp())
+    ended = update(LoginSession).where(mine, *which).values(revoked_at=CHANGE_TIME)
     return len((await session.exec(ended.returning(col(LoginSession.id)))).all())
 
 

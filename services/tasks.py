@@ -188,18 +188,24 @@ NO_REFERENCES = References({}, {})
 def _changed_columns(
     validator: Validator, changes: TaskChanges, there: References, current: Task | None = None
 ) -> dict[str, Any]:
-    """Validate the changes; return them as column values. References that stay the same are not checked."""
+    """Validate the changes; return them as column values.
+
+    References that stay the same are neither checked nor written: the row may be changed before this write.
+    """
     columns = _texts(validator, changes)
     if project_id := changes.get("project_id"):
         project = there.projects.get(project_id)
         stays = current is not None and current.project_id == project_id
-        if not stays and (project is None or project.is_deleted):
+        if stays:
+            del columns["project_id"]
+        elif project is None or project.is_deleted:
             validator.add_problem("project_id", "There is no such project.")
     if assignee_id := changes.get("assignee_id"):
         member = there.members.get(assignee_id)
         columns["assignee_id"] = member and member.user_id
-        stays = current is not None and member is not None and current.assignee_id == member.user_id
-        if not stays and (member is None or member.is_former or not member.is_active):
+        if current is not None and member is not None and current.assignee_id == member.user_id:
+            del columns["assignee_id"]
+        elif member is None or member.is_former or not member.is_active:
             validator.add_problem("assignee_id", "There is no such active member.")
     return columns
 

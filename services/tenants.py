@@ -11,13 +11,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from models import Membership, Role, Tenant
-from models.base import new_id, now, table_of
+from models.base import CHANGE_TIME, new_id, table_of
 from models.database import WriteSession, extend_context, fetch
 from services.errors import IllegalTransition
+from services.invitations import revoke_unauthorized
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
 from services.validation import Validator, normalize_email, validating
-from services.writes.rows import get_row, lock_rows, unique_violation_as, update_row, update_where
+from services.writes.rows import get_row, lock_rows, lock_tenant, unique_violation_as, update_row, update_where
 
 __all__ = [
     "MEMBERSHIPS",
@@ -29,7 +30,6 @@ __all__ = [
     "leave",
     "lock_active_members",
     "lock_members",
-    "lock_tenant",
     "remove",
     "update",
     "user_id_of_member",
@@ -172,7 +172,9 @@ async def change_role(
     if Role.OWNER in {role, member.role}:
         actor.require(Permission.OWNERS_WRITE)
     await _require_another_owner(session, actor, member, stays=role is Role.OWNER)
-    return await update_row(session, actor, Membership, id, {"role": role}, expected_version=expected_version)
+    changed_member = await update_row(session, actor, Membership, id, {"role": role}, expected_version=expected_version)
+    await revoke_unauthorized(session, actor, [changed_member])
+    return changed_member
 
 
 async def remove(session: WriteSession, actor: Actor, *, id: UUID) -> Membership:
@@ -188,7 +190,7 @@ async def remove(session: WriteSession, actor: Actor, *, id: UUID) -> Membership
     if member.role == Role.OWNER:
         actor.require(Permission.OWNERS_WRITE)
     await _require_another_owner(session, actor, member, stays=False)
-    return await update_row(session, actor, Membership, id, {"ended_at": now()})
+    return await _end(session, actor, id)
 
 
 async def leave(session: WriteSession, actor: Actor) -> Membership:
@@ -205,7 +207,7 @@ async def leave(session: WriteSession, actor: Actor) -> Membership:
     )
     member = await update_where(session, Membership, mine, {})
     await _require_another_owner(session, actor, member, stays=False)
-    return await update_row(session, actor, Membership, member.id, {"ended_at": now()})
+    return await _end(session, actor, member.id)
 
 
 def user_id_of_member(member: str) -> ColumnElement[UUID]:
@@ -227,15 +229,16 @@ async def lock_members(session: WriteSession, actor: Actor, ids: Iterable[UUID])
     return await lock_rows(session, actor, Membership, set(ids), shared=True)
 
 
-async def lock_tenant(session: WriteSession, actor: Actor) -> None:
-    """Wait for whoever else is changing who may do what in the tenant, so that each decides by what came before."""
-    tenant = select(col(Tenant.id)).where(col(Tenant.id) == actor.identity.tenant_id)
-    await session.exec(tenant.with_for_update(key_share=True))
-
-
 async def _lock_and_get_member(session: WriteSession, actor: Actor, member_id: UUID) -> Membership:
     await lock_tenant(session, actor)
     return await get_row(session, actor, Membership, member_id, where=col(Membership.is_former).is_(False))
+
+
+async def _end(session: WriteSession, actor: Actor, member_id: UUID) -> Membership:
+    """End a membership, with the invitations that the member sent, and those that would let them in again."""
+    ended = await update_row(session, actor, Membership, member_id, {"ended_at": CHANGE_TIME})
+    await revoke_unauthorized(session, actor, [ended])
+    return ended
 
 
 async def _require_another_owner(session: WriteSession, actor: Actor, member: Membership, *, stays: bool) -> None:

@@ -90,6 +90,7 @@ def _build_order_rows(
             "schema_version": fact.schema_version,
             "payload": dict(fact.payload),
             "actor_id": actor,
+            "api_key_id": None,
             "request_id": "demo",
             "created_at": moment,
         }

@@ -153,12 +153,13 @@ def migration_text(spec: DomainSpec, revision: str, before: str, currencies: str
     """Return the migration that makes the table."""
     names = spec.names
     money = f'\nCURRENCIES = """\n{currencies}\n"""\n' if spec.of("money") else ""
+    stamped = ", ".join(f'"{name}"' for name in (names.table, *(["deleted_at"] if spec.of("project") else [])))
     run = f'{names.upper}.replace("CURRENCIES", ", ".join(f"\'{{code}}\'" for code in CURRENCIES.split()))'
     return f'''"""{names.plural.capitalize()}."""
 
 from alembic import op
 
-from migrations.rls import add_audit_triggers, add_touch_trigger, enable_rls, run_script
+from migrations.rls import add_audit_triggers, add_timestamp_trigger, enable_rls, run_script
 
 revision = "{revision}"
 down_revision = "{before}"
@@ -169,8 +170,8 @@ depends_on = None
 CREATE TABLE {names.table} (
     tenant_id uuid NOT NULL CONSTRAINT {names.table}_tenant_id_fkey REFERENCES tenants,
     id uuid NOT NULL,
-{_sql_columns(spec)}    created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now(),
+{_sql_columns(spec)}    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
     version integer NOT NULL DEFAULT 1,
 {_sql_constraints(spec)})
 """
@@ -185,7 +186,7 @@ def upgrade() -> None:
     run_script({run if money else names.upper})
     run_script(INDEXES)
     enable_rls("{names.table}", grants="SELECT, INSERT, UPDATE, DELETE")
-    add_touch_trigger("{names.table}")
+    add_timestamp_trigger({stamped})
     add_audit_triggers("{names.table}")
 
 

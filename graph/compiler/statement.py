@@ -91,7 +91,7 @@ def _compile_global_id(
 def _compile_to_one(
     objects: ObjectCompiler, selected: FieldSelection, field: relations.ToOne, rows: DerivedTable
 ) -> JsonExpression:
-    return objects.compile_one(selected, field.target.collection, field.key, rows.column(field.column))
+    return objects.compile_one(selected, field.collection, field.key, rows.column(field.column))
 
 
 def _compile_expression(

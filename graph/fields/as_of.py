@@ -10,13 +10,19 @@ from strawberry.types.arguments import StrawberryArgument
 from graph.fields.declared import NotCompilable, argument
 from graph.fields.relations import ByIdField
 
-__all__ = ["ByIdAsOfField", "by_id_as_of"]
+__all__ = ["AS_OF_RULES", "AsOfRule", "ByIdAsOfField", "by_id_as_of"]
+
+AsOfRule = Callable[..., Awaitable[Any]]
+"""A rule of the services that finds a row as it was at a moment."""
+
+AS_OF_RULES: dict[str, AsOfRule] = {}
+"""By its name, each type that can be read as of a moment, with its rule."""
 
 
 class ByIdAsOfField(ByIdField, compilable=True):
     """One thing by its id, as it is or as it was."""
 
-    resolve_as_of: Callable[..., Awaitable[Any]]
+    resolve_as_of: AsOfRule
     """The rule that finds it as it was."""
 
     @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
@@ -24,7 +30,8 @@ class ByIdAsOfField(ByIdField, compilable=True):
         """Return the arguments: the id and the moment."""
         description = (
             f"Date and time for which to read the {self.target.name} as it was then; objects that it refers to are "
-            "returned as they are now. Null to read the current one."
+            "returned as they are now. The past object has a global ID of its own, with which `node` finds it. Null to "
+            "read the current one."
         )
         return [*super().arguments, argument("as_of", datetime, description)]
 
@@ -45,8 +52,9 @@ class ByIdAsOfField(ByIdField, compilable=True):
         return await self.resolve_as_of(await context.read(), context.actor, id=row_id, moment=moment)
 
 
-def by_id_as_of(resolve_as_of: Callable[..., Awaitable[Any]]) -> Any:
-    """Declare one object of the annotated type by its id, as it is or as it was at a moment."""
+def by_id_as_of(type_name: str, resolve_as_of: AsOfRule) -> Any:
+    """Declare one object of the annotated type, which has this name, by its id: as it is or as it was at a moment."""
+    AS_OF_RULES[type_name] = resolve_as_of
     field = ByIdAsOfField()
     field.resolve_as_of = resolve_as_of
     return field

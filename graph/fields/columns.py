@@ -35,7 +35,7 @@ class GlobalId(DeclaredField, compilable=True):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> str:  # noqa: ARG002  # Strawberry's signature
         """Write it."""
-        return to_global_id(self.binding.name, source.id)
+        return to_global_id(self.binding.name, source.id, source.updated_at if source.is_past else None)
 
 
 class ExpressionField(DeclaredField, compilable=True):
@@ -44,8 +44,8 @@ class ExpressionField(DeclaredField, compilable=True):
     expression: str
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
-        """Compute it together with those of all other rows."""
-        return info.context.loaders.expression(self.binding.collection, self.expression, source.id)
+        """Compute it together with those of all other rows; of a past row from what it held then."""
+        return _load_expression(self, info, self.expression, source)
 
 
 class MoneyField(DeclaredField, compilable=True):
@@ -60,8 +60,7 @@ class MoneyField(DeclaredField, compilable=True):
         currency = getattr(source, self.currency)
         if not self.computed:
             return Money.from_minor_units(getattr(source, self.minor), currency)
-        minor = info.context.loaders.expression(self.binding.collection, self.minor, source.id)
-        return _as_money(minor, currency)
+        return _as_money(_load_expression(self, info, self.minor, source), currency)
 
 
 def column(name: str = "") -> Any:
@@ -77,6 +76,15 @@ def expression(name: str) -> Any:
 def money(minor: str, currency: str = "currency", *, computed: bool = False) -> Any:
     """An amount: the column of its minor units, or if `computed` the expression of that name; and its currency's."""
     return with_attributes(MoneyField(), minor=minor, currency=currency, computed=computed)
+
+
+def _load_expression(field: DeclaredField, info: Any, name: str, source: Any) -> Awaitable[Any]:
+    loaders, collection = info.context.loaders, field.binding.collection
+    if source.is_past:
+        past: Awaitable[Any] = loaders.past_expression(collection, name, source)
+        return past
+    present: Awaitable[Any] = loaders.expression(collection, name, source.id)
+    return present
 
 
 async def _as_money(minor: Awaitable[int], currency: str) -> Money:

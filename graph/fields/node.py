@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -10,10 +11,18 @@ import strawberry
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.base import get_object_definition
 
+from graph.fields.as_of import AS_OF_RULES
 from graph.fields.columns import GlobalId, column
-from graph.fields.declared import NODE_TYPES, DeclaredField, TypeBinding, argument, require_filter_type
+from graph.fields.declared import (
+    NODE_TYPES,
+    DeclaredField,
+    NotCompilable,
+    TypeBinding,
+    argument,
+    require_filter_type,
+)
 from graph.fields.descriptions import describe_attributes, docstring_summary, interface, object_type
-from graph.fields.scalars import decode_global_id
+from graph.fields.scalars import decode_global_id, decode_past_id
 from models.base import Model, row_class
 from services.errors import InvalidInput
 from services.queries.collection import Collection
@@ -91,10 +100,12 @@ class NodeField(DeclaredField, compilable=True):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load it, together with all the others that the operation asks for."""
-        return _load_node(info, *self.parse_arguments(kwargs))
+        return _load_node(info.context, *_parse_any_id(kwargs["id"]))
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> tuple[str, UUID]:
-        """Return the type and the id of the row."""
+        """Return the type and the id of the row, which is read as it is now."""
+        if decode_past_id(kwargs["id"]):
+            raise NotCompilable
         return parse_global_id(kwargs["id"])
 
 
@@ -112,13 +123,21 @@ class NodesField(DeclaredField, compilable=True):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load them, one statement a type; each in the place of its id."""
-        return asyncio.gather(*(_load_node(info, *each) for each in self.parse_arguments(kwargs)))
+        _check_number(kwargs["ids"])
+        parsed = [_parse_any_id(text) for text in kwargs["ids"]]
+        return asyncio.gather(*(_load_node(info.context, *each) for each in parsed))
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> list[tuple[str, UUID]]:
-        """Return the types and the ids of the rows."""
-        if len(kwargs["ids"]) > MAX_NODE_IDS:
-            raise InvalidInput.of("ids", f"At most {MAX_NODE_IDS} ids can be asked for at once.")
+        """Return the types and the ids of the rows, which are read as they are now."""
+        _check_number(kwargs["ids"])
+        if any(map(decode_past_id, kwargs["ids"])):
+            raise NotCompilable
         return [parse_global_id(text) for text in kwargs["ids"]]
+
+
+def _check_number(ids: list[str]) -> None:
+    if len(ids) > MAX_NODE_IDS:
+        raise InvalidInput.of("ids", f"At most {MAX_NODE_IDS} ids can be asked for at once.")
 
 
 def parse_global_id(text: str) -> tuple[str, UUID]:
@@ -133,8 +152,23 @@ def parse_global_id(text: str) -> tuple[str, UUID]:
     return type_name, row_id
 
 
-def _load_node(info: Any, type_name: str, row_id: UUID) -> Any:
-    return info.context.loaders.one(NODE_TYPES[type_name].collection, "id", row_id)
+def _parse_any_id(text: str) -> tuple[str, UUID, datetime | None]:
+    """Return the type and the row that an id names, and if it names a past state of the row, since when it was so."""
+    return decode_past_id(text) or (*parse_global_id(text), None)
+
+
+def _load_node(context: Any, type_name: str, row_id: UUID, since: datetime | None) -> Any:
+    if since is not None:
+        return _load_past(context, type_name, row_id, since)
+    return context.loaders.one(NODE_TYPES[type_name].collection, "id", row_id)
+
+
+async def _load_past(context: Any, type_name: str, row_id: UUID, since: datetime) -> Any:
+    """Return what a row was since a moment; None unless it changed at that moment."""
+    if type_name not in AS_OF_RULES:
+        return None
+    row = await AS_OF_RULES[type_name](await context.read(), context.actor, id=row_id, moment=since)
+    return row if row is not None and row.updated_at == since else None
 
 
 def node_field() -> Any:

@@ -32,11 +32,18 @@ class ToOne(DeclaredField, compilable=True):
 
     column: str
     key: str
+    base_collection: Collection | None = None
+    """Where the row is looked for, if not among all that there is of the type."""
+
+    @property
+    def collection(self) -> Collection:
+        """Return where the row is looked for."""
+        return self.base_collection or self.target.collection
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load it, together with those of all the other rows."""
         value = getattr(source, self.column)
-        return None if value is None else info.context.loaders.one(self.target.collection, self.key, value)
+        return None if value is None else info.context.loaders.one(self.collection, self.key, value)
 
 
 class ByIdField(DeclaredField, compilable=True):
@@ -155,9 +162,9 @@ def page_arguments() -> list[StrawberryArgument]:
     ]
 
 
-def to_one(name: str, key: str = "id") -> Any:
-    """Return the row of the annotated type whose `key` is in this type's column `name`."""
-    return with_attributes(ToOne(), column=name, key=key)
+def to_one(name: str, key: str = "id", *, of: Collection | None = None) -> Any:
+    """Return the row of the annotated type, or of a collection of it, whose `key` is in this type's column `name`."""
+    return with_attributes(ToOne(), column=name, key=key, base_collection=of)
 
 
 def to_many(name: str, key: str = "id") -> Any:

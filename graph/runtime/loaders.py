@@ -11,6 +11,7 @@ from uuid import UUID
 
 from aiodataloader import DataLoader
 
+from models.base import Row
 from models.database import ReadSession
 from services.permissions import Actor
 from services.queries import loading
@@ -78,6 +79,10 @@ class Loaders:
             row_id,
             lambda session, ids: loading.expression_by_id(session, self._actor, collection, name, ids),
         )
+
+    async def past_expression(self, collection: Collection, name: str, row: Row) -> Any:
+        """Return what a named expression gives for a past row."""
+        return await loading.past_expression(await self._read(), self._actor, collection, name, row)
 
     def related_page(self, collection: Collection, request: PageRequest, key: str, parent: UUID) -> Awaitable[Page]:
         """Load a page of the rows whose column `key` holds the parent's id."""

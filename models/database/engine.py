@@ -34,7 +34,14 @@ from models.database.pool import (
     require_replayed,
     run_fetch,
 )
-from models.database.session import SET_CONTEXT_STATEMENT, DatabaseSession, ReadSession, WriteSession, _open_session
+from models.database.session import (
+    ENTER_STATEMENT,
+    SET_CONTEXT_STATEMENT,
+    DatabaseSession,
+    ReadSession,
+    WriteSession,
+    _open_session,
+)
 from models.lru import CacheUsage
 from models.statements import STATEMENT_BYTES, PreparedStatements
 
@@ -46,8 +53,6 @@ COMPILED_STATEMENTS = 200  # of the services' own, as text; each takes some 40 K
 # What the driver itself keeps prepared on a connection: short statements, such as a look whether it is there.
 DRIVER_STATEMENTS = 8
 DRIVER_STATEMENT_CHARACTERS = 1_000
-
-ENTER_STATEMENT = text(f"SELECT 1 FROM atrium_enter({', '.join(f':{name}' for name in ENTER_PARAMETERS)})")  # noqa: S608  # names of ours
 
 # Where the log of the primary ends, in bytes. Not where it was flushed to: a commit may be visible before.
 CURRENT_LSN_QUERY = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"

@@ -16,15 +16,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.base import Model, row_class
 from models.database.errors import (
     DatabaseUnavailable,
+    SessionNotLive,
     TransactionConflict,
     translate_errors,
 )
+from models.database.identity import ENTER_PARAMETERS, Identity, read_enter_arguments
 from models.database.pool import (
     CANCEL_GRACE_SECONDS,
 )
 
-__all__ = ["DatabaseSession", "ReadSession", "WriteSession", "extend_context", "fetch"]
+__all__ = ["DatabaseSession", "ReadSession", "WriteSession", "extend_context", "fetch", "recheck_live"]
 
+ENTER_STATEMENT = text(f"SELECT 1 FROM atrium_enter({', '.join(f':{name}' for name in ENTER_PARAMETERS)})")  # noqa: S608  # names of ours
 SET_CONTEXT_STATEMENT = text("SELECT set_config('app.' || :name, :value, true)")
 
 
@@ -140,6 +143,17 @@ async def extend_context(
     for name, value in given.items():
         if value is not None:
             await session.exec(SET_CONTEXT_STATEMENT, params={"name": name, "value": str(value)})
+
+
+async def recheck_live(session: WriteSession, identity: Identity) -> None:
+    """Check within a transaction that has waited for another one that whoever asks is still let in.
+
+    Raises:
+        SessionNotLive: they are not, by what the other transaction did.
+    """
+    values = dict(zip(ENTER_PARAMETERS, read_enter_arguments(identity), strict=True))
+    if (await session.exec(ENTER_STATEMENT, params=values)).first() is None:
+        raise SessionNotLive
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, ColumnElement, DateTime, Select, Text, Uuid, and_,
 from sqlmodel import col
 
 from models import Article, ArticleLanguage, ArticleStatus, AuditAction, AuditEntry
-from models.base import new_id, now, table_of
+from models.base import CHANGE_TIME, new_id, table_of
 from models.database import WriteSession, fetch
 from services.errors import DomainError, Forbidden, InvalidInput, NotFound
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
@@ -146,7 +146,7 @@ async def update(
     columns = _validate_changes(changes)
     if "status" in changes:
         published = changes["status"] == ArticleStatus.PUBLISHED
-        columns["published_at"] = func.coalesce(col(Article.published_at), func.now()) if published else None
+        columns["published_at"] = func.coalesce(col(Article.published_at), CHANGE_TIME) if published else None
     own = _own_draft_condition(actor)
     return await update_row(session, actor, Article, id, columns, expected_version=expected_version, where=own)
 
@@ -212,7 +212,7 @@ def article_columns(validator: Validator, changes: ArticleChanges) -> dict[str, 
         "content": validator.check_text("content", changes.get("content", ""), max_length=MAX_CONTENT_LENGTH),
         "language": changes.get("language", ArticleLanguage.ENGLISH),
         "status": changes.get("status", ArticleStatus.DRAFT),
-        "published_at": now() if changes.get("status") == ArticleStatus.PUBLISHED else None,
+        "published_at": CHANGE_TIME if changes.get("status") == ArticleStatus.PUBLISHED else None,
     }
 
 

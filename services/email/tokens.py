@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, Text, Uuid, func, literal, select, update
+from sqlalchemy import ColumnElement, Text, Uuid, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from models import EmailToken, EmailTokenKind, User
-from models.base import new_id, now, table_of
+from models.base import new_id, table_of
 from models.database import WriteSession, extend_context, fetch
 from services import security
 from services.email.messages import EmailTemplates, OutgoingEmail
@@ -16,12 +16,26 @@ __all__ = ["consume_token", "is_valid", "issue_email_token", "parse_email_token"
 
 
 async def issue_email_token(
-    session: WriteSession, emails: EmailTemplates, kind: EmailTokenKind, user_id: UUID, email: str
+    session: WriteSession,
+    emails: EmailTemplates,
+    kind: EmailTokenKind,
+    user_id: UUID,
+    email: str,
+    *,
+    condition: ColumnElement[bool] | None = None,
 ) -> tuple[OutgoingEmail, bool]:
     """Make a e-mailed token for an account, and its e-mail; says whether there is such an account, and it is active.
 
     It takes one statement, and an e-mail is written, whether there is one or not: nobody can tell from the work. What
     may reach the account must have been assumed.
+
+    Args:
+        session: the transaction.
+        emails: how e-mails are written.
+        kind: what the token is for.
+        user_id: whose account.
+        email: where the e-mail goes.
+        condition: what else must hold for the account until the transaction ends.
     """
     token = security.OpaqueToken.make(kind, user_id, new_id())
     values = {
@@ -29,9 +43,11 @@ async def issue_email_token(
         "kind": literal(kind.value, Text()),
         "email": literal(email, Text()),
         "digest": literal(token.digest, Text()),
-        "expires_at": literal(now() + emails.lifetimes[kind], DateTime(timezone=True)),
+        "expires_at": func.clock_timestamp() + emails.lifetimes[kind],
     }
     account = select(col(User.id), *values.values()).where(col(User.id) == user_id, col(User.is_active))
+    if condition is not None:
+        account = account.where(condition).with_for_update(read=True)
     made = insert(EmailToken).from_select(["user_id", *values], account, include_defaults=False)
     exists = bool((await session.exec(made.returning(col(EmailToken.id)))).all())
     return emails.token_message(kind, email, token), exists

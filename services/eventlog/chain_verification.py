@@ -21,9 +21,10 @@ __all__ = ["ChainFault", "ChainProgress", "chain_length", "unsequenced", "verify
 VERIFY_BATCH_SIZE = 2000  # entries
 
 # What a digest is made of, in the words of the triggers that made it (atrium_enqueue_events, atrium_enqueue_audit).
-_EVENT = """sha256(convert_to(jsonb_build_array(
+_EVENT = """sha256(convert_to((jsonb_build_array(
     e.tenant_id, e.id, e.stream_type, e.stream_id, e.version, e.type, e.schema_version, e.payload, e.actor_id,
-    e.request_id, extract(epoch FROM e.created_at))::text, 'UTF8'))"""
+    e.request_id, extract(epoch FROM e.created_at))
+    || CASE WHEN e.api_key_id IS NULL THEN '[]' ELSE jsonb_build_array(e.api_key_id) END)::text, 'UTF8'))"""
 _ENTRY = """sha256(convert_to(jsonb_build_array(
     a.tenant_id, a.id, a.table_name, a.row_id, a.action, a.actor_id, a.api_key_id, a.request_id, a.operation, a.ip,
     a.user_agent, encode(a.values_digest, 'hex'), extract(epoch FROM a.created_at))::text, 'UTF8'))"""

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Text, and_, cast, func, select
+from sqlalchemy import ColumnElement, DateTime, Integer, Text, and_, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
 from models import AuditEntry
-from models.base import Model, row_class, table_of
+from models.base import Model, past_row_class, row_class, table_of
 from models.database import ReadSession, WriteSession
 from services.permissions import Actor
 
@@ -22,15 +22,21 @@ __all__ = ["redact", "state_after", "state_as_of"]
 
 RowType = TypeVar("RowType", bound=Model)
 
+MOMENTS = ("created_at", "updated_at", "deleted_at")
+"""The columns that say when a row became what it is. Up to revision 0016 its entry has a later time."""
+
 
 async def state_as_of(
     session: ReadSession, actor: Actor, model: type[RowType], row_id: UUID, moment: datetime
 ) -> RowType | None:
-    """Return a row as it was at a moment; None before it was created and after it was deleted for good.
+    """Return a row as it was at a moment, as a past row; None before it was created and after it was deleted for good.
 
     Columns that the database generates are not in the log, and None here.
     """
-    return await _load_state(session, actor, model, row_id, col(AuditEntry.created_at) <= moment)
+    held = [cast(col(AuditEntry.new_values)[name].astext, DateTime(timezone=True)) for name in MOMENTS]
+    reached = func.least(col(AuditEntry.created_at), *held) <= moment
+    then = await _load_state(session, actor, model, row_id, reached)
+    return None if then is None else past_row_class(model).of(then)  # type: ignore[return-value]  # a row is typed as its model
 
 
 async def state_after(

@@ -65,6 +65,7 @@ async def append_events(
             "schema_version": fact.schema_version,
             "payload": dict(fact.payload),
             "actor_id": actor.identity.user_id,
+            "api_key_id": actor.identity.api_key_id,
             "request_id": actor.identity.request_id,
         }
         for number, fact in enumerate(new_events, 1)

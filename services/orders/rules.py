@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import array
 from sqlmodel import col
 
 from models import Event, Order, OrderItem, OrderStatus, Product
-from models.base import new_id, row_class, table_of
+from models.base import new_id, past_row_class, table_of
 from models.database import ReadSession, WriteSession, fetch
 from services.errors import IllegalTransition, NotFound, OutOfStock, Shortage, VersionConflict
 from services.eventlog import store
@@ -127,7 +127,7 @@ EVENTS = Collection(
     filters={},
     orders={"created_at": SortOrder.by(col(Event.created_at))},
     default_order=("created_at", False),
-    expressions={"reason": col(Event.payload)["reason"].astext},
+    expressions={"reason": col(Event.payload)["reason"].astext, "via_api_key": col(Event.api_key_id).is_not(None)},
 )
 
 
@@ -199,7 +199,7 @@ async def transition(
 
 
 async def as_of(session: ReadSession, actor: Actor, *, id: UUID, moment: datetime) -> Order | None:
-    """Return the order as it was at a moment; None if it did not exist then or is not visible."""
+    """Return the order as it was at a moment, as a past row; None if it did not exist then or is not visible."""
     mine = visible(actor.permissions)
     rows = mine.where(col(Order.id) == bindparam("order_id", type_=Uuid()))
     if not await fetch(session, Order, rows, {**bind_values(actor), "order_id": id}):
@@ -209,7 +209,7 @@ async def as_of(session: ReadSession, actor: Actor, *, id: UUID, moment: datetim
     if state is None or actor.identity.tenant_id is None:
         return None
     row = order_row(actor.identity.tenant_id, state)
-    return row_class(Order).of(row[column.name] for column in table_of(Order).c)  # type: ignore[return-value]  # as in fetch
+    return past_row_class(Order).of(row[column.name] for column in table_of(Order).c)  # type: ignore[return-value]  # as in fetch
 
 
 def _merge_items(validator: Validator, items: Sequence[Item]) -> dict[UUID, int]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, Select, Uuid, bindparam, func, select, true
+from sqlalchemy import ARRAY, ColumnElement, Integer, Select, Uuid, bindparam, func, literal, select, true
 from sqlalchemy import column as sa_column
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from models.base import Row, row_class, table_of
 from models.database import ReadSession
@@ -28,6 +29,7 @@ __all__ = [
     "expression_by_id",
     "load_page",
     "pages_by_parent",
+    "past_expression",
     "rows_by_key",
     "slice_page",
 ]
@@ -138,6 +140,19 @@ async def expression_by_id(
     statement = rows.with_only_columns(key, collection.expressions[name], maintain_column_froms=True)
     result = await session.exec(statement.where(_is_any_of_ids(key)), params={**bind_values(actor), "ids": list(ids)})
     return dict(tuple(row) for row in result)
+
+
+async def past_expression(session: ReadSession, actor: Actor, collection: Collection, name: str, row: Row) -> Any:
+    """Return what a named expression over a row's own columns gives for a past row; one statement."""
+    if name in collection.restricted:
+        require_permission(actor.permissions, collection.restricted[name])
+    table = table_of(collection.model)
+
+    def value(element: Any, **_options: Any) -> Any:
+        return literal(getattr(row, element.key), element.type) if getattr(element, "table", None) is table else None
+
+    shown = replacement_traverse(collection.expressions[name], {}, value)
+    return (await session.exec(select(shown), params=bind_values(actor))).scalar_one()
 
 
 def bind_values(actor: Actor, request: PageRequest | None = None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, FromClause, and_, bindparam, func, select, update
+from sqlalchemy import ARRAY, ColumnElement, FromClause, and_, bindparam, func, select, update
 from sqlalchemy import column as sa_column
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import TypeEngine
@@ -172,15 +172,22 @@ def _differs(row: Model, columns: Mapping[str, Any]) -> bool:
     return any(getattr(row, name) != value for name, value in columns.items())
 
 
-def insert_statement(model: type[Model], names: Sequence[str], *, order_by: str = "id") -> Any:
+def insert_statement(
+    model: type[Model],
+    names: Sequence[str],
+    *,
+    order_by: str = "id",
+    same: Mapping[str, ColumnElement[Any]] | None = None,
+) -> Any:
     """Return a statement that inserts rows from `unnest_params("given", rows)` in an order.
 
-    The order matters where a unique value can make one transaction wait for another.
+    The order matters where a unique value can make one transaction wait for another. What is the `same` for all rows
+    may be an expression.
     """
-    columns = table_of(model).c
+    columns, same = table_of(model).c, same or {}
     given = unnest_table("given", {name: columns[name].type for name in names})
-    rows = select(*(given.c[name] for name in names)).order_by(given.c[order_by])
-    return insert(table_of(model)).from_select(list(names), rows, include_defaults=False)
+    rows = select(*(given.c[name] for name in names), *same.values()).order_by(given.c[order_by])
+    return insert(table_of(model)).from_select([*names, *same], rows, include_defaults=False)
 
 
 def unnest_table(name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:

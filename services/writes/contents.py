@@ -5,13 +5,27 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, DateTime, and_, func, literal, select, update
 
 from models.base import Model, contents_of, table_of
 from models.database import WriteSession
 from services.permissions import Actor
+from services.writes.rows import set_change_time
 
-__all__ = ["update_contents"]
+__all__ = ["share_change_time", "update_contents"]
+
+
+async def share_change_time(session: WriteSession, actor: Actor, model: type[Model], row: Any) -> None:
+    """Have a locked row and all that it contains change at one moment.
+
+    What it contains is locked too, so that the moment is later than the last change of each.
+    """
+    last: list[ColumnElement[Any]] = [literal(row.updated_at, DateTime(timezone=True))]
+    for table, column in contents_of(table_of(model)):
+        theirs = and_(table.c.tenant_id == actor.identity.tenant_id, table.c[column] == row.id)
+        rows = select(table.c.updated_at).where(theirs).order_by(table.c.id).with_for_update(key_share=True).subquery()
+        last.append(select(func.max(rows.c.updated_at)).scalar_subquery())
+    await set_change_time(session, func.greatest(*last))
 
 
 async def update_contents(

@@ -5,11 +5,29 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, bindparam, delete, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
 
+from models import Tenant
 from models.base import Model, table_of
-from models.database import WriteSession, fetch
+from models.database import WriteSession, fetch, recheck_live
 from services.errors import AlreadyExists, NotFound, VersionConflict
 from services.permissions import Actor
 
@@ -20,6 +38,9 @@ __all__ = [
     "get_row_for_update",
     "insert_row",
     "lock_rows",
+    "lock_tenant",
+    "lock_tenant_row",
+    "set_change_time",
     "unique_violation_as",
     "update_row",
     "update_where",
@@ -205,6 +226,35 @@ async def get_row_for_update(
     """
     rows = await lock_rows(session, actor, model, [row_id], where=where)
     return _require_one_at_version(model, list(rows.values()), expected_version)
+
+
+async def set_change_time(session: WriteSession, last: ColumnElement[Any]) -> None:
+    """Have all rows that this transaction changes from here on change at one moment, later than their last.
+
+    Args:
+        session: the transaction.
+        last: the latest moment of those rows, which are locked.
+    """
+    await session.exec(select(func.set_config("app.change_time", cast(func.atrium_change_time(last), Text), true())))
+
+
+async def lock_tenant(session: WriteSession, actor: Actor) -> None:
+    """Wait for whoever else is changing who belongs to the actor's tenant, and keep others waiting.
+
+    Whoever waited may have been removed or demoted meanwhile, so the actor is checked again.
+
+    Raises:
+        SessionNotLive: the actor is no longer let in, or no longer in their role.
+    """
+    assert actor.identity.tenant_id is not None, "the permission is of a tenant"
+    await lock_tenant_row(session, actor.identity.tenant_id)
+    await recheck_live(session, actor.identity)
+
+
+async def lock_tenant_row(session: WriteSession, tenant_id: UUID) -> None:
+    """Lock a tenant's row until the transaction ends; who belongs to it, or is invited, is changed under this lock."""
+    tenant = select(col(Tenant.id)).where(col(Tenant.id) == tenant_id)
+    await session.exec(tenant.with_for_update(key_share=True))
 
 
 def _require_one_at_version(model: type[RowType], rows: Sequence[RowType], expected_version: int | None) -> RowType:

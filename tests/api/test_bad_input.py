@@ -24,7 +24,6 @@ from tests.support.operation_cases import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-
 BAD_IDS = [
     "",
     ":",
@@ -56,7 +55,7 @@ async def test_malformed_ids(stage: CaseContext, operation: OperationCase) -> No
     given = await operation.arguments(stage)
     for path, name in ids_in(given):
         other = "Project" if name.startswith("Task:") else "Task"
-        for bad in (*BAD_IDS, f"{other}:{name.partition(':')[2]}", name.lower()):
+        for bad in (*BAD_IDS, f"{other}:{name.partition(':')[2]}", name.lower(), *name.other_spellings()):
             of_any_type = operation.field in {"node", "nodes"} or path[-1] == "rowId"
             if of_any_type and bad.startswith(f"{other}:0"):
                 continue
@@ -215,6 +214,7 @@ def _invalid_input(operation: str, path: str, *values: Any) -> Iterator[Any]:
         *_invalid_input("inviteMember", "email", "", "x", "x@", "a@b@example.com", "\0@example.com"),
         *_invalid_input("switchTenant", "tenant", "", "nowhere", "\0", "x" * 10_000),
         *_invalid_input("login: to a tenant", "tenant", "", "nowhere", "\0"),
+        *_invalid_input("refresh: in a tenant", "tenant", "", "nowhere"),
     ],
 )
 async def test_broken_rules(stage: CaseContext, case: str, path: str, value: Any) -> None:

@@ -13,11 +13,13 @@ OUTCOMES = """
                                   owner      admin      member     removed    outsider   nobody
 viewer                            ok         ok         ok         U          ok         null
 node: LoginSession                ok         ok         ok         U          ok         U
+node: SecurityEvent               ok         ok         ok         U          ok         U
 nodes                             ok         ok         F          U          F          U
 register                          ok         ok         ok         ok         ok         ok
 login                             ok         ok         ok         ok         ok         CREDENTIALS
 login: to a tenant                ok         ok         ok         INPUT      INPUT      CREDENTIALS
 refresh                           ok         ok         ok         ok         ok         TOKEN
+refresh: in a tenant              ok         ok         ok         INPUT      INPUT      TOKEN
 logout                            ok         ok         ok         U          ok         U
 logoutEverywhere                  ok         ok         ok         U          ok         U
 switchTenant                      ok         ok         ok         U          INPUT      U
@@ -53,6 +55,7 @@ CASES = DomainCases(
             "input": {"email": case_objects.email, "password": case_objects.password, "tenant": case_objects.slug}
         },
         "refresh": {"input": {"refreshToken": case_objects.refresh_token}},
+        "refresh: in a tenant": {"input": {"refreshToken": case_objects.refresh_token, "tenant": case_objects.slug}},
         "logout": {},
         "logoutEverywhere": {},
         "switchTenant": {"input": {"tenant": case_objects.slug}},
@@ -60,7 +63,7 @@ CASES = DomainCases(
         "updateViewer": {"input": {"fullName": secret_text}},
         "revokeSession": {"input": {"id": case_objects.login_session}},
     },
-    nodes={"LoginSession": case_objects.login_session},
+    nodes={"LoginSession": case_objects.login_session, "SecurityEvent": case_objects.security_event},
     outcomes=OUTCOMES,
     forbidden_to_keys=frozenset(
         {
@@ -69,6 +72,7 @@ CASES = DomainCases(
             "switchTenant",
             "updateViewer",
             "node: LoginSession",
+            "node: SecurityEvent",
             "viewer",
             "changePassword",
             "logoutEverywhere",
@@ -83,12 +87,17 @@ CASES = DomainCases(
         "login": "finds nothing without a secret",
         "login: to a tenant": "finds nothing without a secret",
         "refresh": "finds nothing without a secret",
+        "refresh: in a tenant": "finds nothing without a secret",
     },
     collections={
         "sessions.SESSIONS": CollectionCase(sessions.SESSIONS, bulk_fixtures.some_sessions, 61),
+        "accounts.SECURITY_EVENTS": CollectionCase(accounts.SECURITY_EVENTS, bulk_fixtures.some_sessions, 62),
         "accounts.VIEWERS": CollectionCase(accounts.VIEWERS, bulk_fixtures.nothing_more, 1),
     },
     scale=SCALE,
-    short_lists={"Viewer.sessions": "one for each device of a person"},
+    short_lists={
+        "Viewer.sessions": "one for each device of a person",
+        "Viewer.security_events": "what happened to one account",
+    },
     insert_listed=insert_listed,
 )

@@ -39,7 +39,10 @@ CASES = DomainCases(
     forbidden_to_keys=frozenset(
         {"createApiKey: of an owner", "apiKeys: after", "createApiKey", "revokeApiKey", "apiKeys", "node: ApiKey"}
     ),
-    collections={"api_keys.API_KEYS": CollectionCase(api_keys.API_KEYS, bulk_fixtures.some_keys, 60)},
+    collections={
+        "api_keys.API_KEYS": CollectionCase(api_keys.API_KEYS, bulk_fixtures.some_keys, 60),
+        "api_keys.ALL_API_KEYS": CollectionCase(api_keys.ALL_API_KEYS, bulk_fixtures.some_keys, 60),
+    },
     scale=SCALE,
     short_lists={"Query.api_keys": "one for each machine"},
     insert_listed=insert_listed_rows(api_keys.API_KEYS, "ApiKey", revoked_at=None),

@@ -62,7 +62,8 @@ SCALE = {
         now() - n * interval '1 hour', now() + interval '7 days', CASE WHEN n % 5 > 0 THEN now() END
     FROM tenants t JOIN memberships m ON m.tenant_id = t.id AND m.email LIKE 'person1@%', generate_series(1, 100) n;
     INSERT INTO invitations (tenant_id, id, email, role, digest, invited_by, expires_at)
-    SELECT t.id, gen_random_uuid(), guest.email, 'MEMBER', '', host.user_id, now() + interval '7 days'
+    SELECT DISTINCT ON (t.id, guest.email)
+        t.id, gen_random_uuid(), guest.email, 'MEMBER', '', host.user_id, now() + interval '7 days'
     FROM tenants t JOIN memberships host ON host.tenant_id = t.id AND host.role = 'OWNER'
         JOIN memberships guest ON guest.tenant_id <> t.id AND guest.role = 'OWNER'
 """,

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import re
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -15,7 +16,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import models
 from atrium import migrate
 from atrium.embedded.server import OWNER_ROLE
+from models.base import now
 from tests.conftest import Cluster, Urls
+from tests.support.factories import insert
 from tests.support.pg_catalog import Snapshot, take_snapshot
 from tests.support.source_files import ROOT
 
@@ -72,6 +75,34 @@ async def test_pending_migrations_are_noticed(empty: Urls) -> None:
     assert await migrate.has_pending_migrations(empty.runtime)
     await snapshot_after(migrate.upgrade, empty, "head")
     assert not await migrate.has_pending_migrations(empty.runtime)
+
+
+async def test_invitations_that_nobody_could_send_today_are_closed(empty: Urls) -> None:
+    await snapshot_after(migrate.upgrade, empty, "0015")
+    connection = await asyncpg.connect(empty.plain("owner"))
+    tenant_id = await insert(connection, "tenants", name="Acme", slug="acme")
+    members = {}
+    for name, role, ended in (("owner", "OWNER", None), ("admin", "ADMIN", None), ("gone", "OWNER", now())):
+        members[name] = await insert(connection, "users", email=f"{name}@x.example", full_name=name)
+        member = {"tenant_id": tenant_id, "user_id": members[name], "role": role, "full_name": "", "email": ""}
+        await insert(connection, "memberships", **member, ended_at=ended)
+    common = {"tenant_id": tenant_id, "digest": "x", "expires_at": now() + timedelta(days=1)}
+    sent = (
+        ("twice@x.example", "MEMBER", "owner", 2),
+        ("twice@x.example", "ADMIN", "admin", 1),
+        ("owner@x.example", "MEMBER", "owner", 0),
+        ("gone@x.example", "ADMIN", "owner", 1),
+        ("by-gone@x.example", "MEMBER", "gone", 0),
+        ("as-owner@x.example", "OWNER", "admin", 0),
+        ("as-admin@x.example", "ADMIN", "admin", 0),
+    )
+    for email, role, inviter, days in sent:
+        times = {"created_at": now() - timedelta(days=days), "invited_by": members[inviter]}
+        await insert(connection, "invitations", **common, **times, email=email, role=role)
+    await snapshot_after(migrate.upgrade, empty, "0016")
+    left = await connection.fetch("SELECT email, role FROM invitations WHERE revoked_at IS NULL ORDER BY email")
+    assert [tuple(row) for row in left] == [("as-admin@x.example", "ADMIN"), ("twice@x.example", "ADMIN")]
+    await connection.close()
 
 
 async def test_the_models_say_what_the_database_is(urls: Urls) -> None:

@@ -53,7 +53,6 @@ OPEN_TO_ALL = {
     "services/eventlog/row_history.py:state_after": READS_HISTORY,
     "services/eventlog/row_history.py:redact": "a step of the rules that purge, which have asked before they come here",
     "services/documents.py:purge_old": REPLAY,
-    "services/tenants.py:lock_tenant": CALLED_BY_SERVICES,
     "services/eventlog/chain_verification.py:chain_length": REPLAY,
     "services/eventlog/chain_verification.py:verify_batch": REPLAY,
     "services/eventlog/chain_verification.py:unsequenced": REPLAY,
@@ -67,6 +66,11 @@ OPEN_TO_ALL = {
     "services/writes/rows.py:get_row": CALLED_BY_SERVICES,
     "services/writes/rows.py:get_row_for_update": CALLED_BY_SERVICES,
     "services/writes/rows.py:lock_rows": CALLED_BY_SERVICES,
+    "services/queries/loading.py:past_expression": "of a row that was found by a rule that has asked",
+    "services/writes/rows.py:set_change_time": "says when what follows happens, and changes nothing",
+    "services/writes/contents.py:share_change_time": CALLED_BY_SERVICES,
+    "services/writes/rows.py:lock_tenant": "locks, and lets in who is let in anyway",
+    "services/writes/rows.py:lock_tenant_row": CALLED_BY_SERVICES,
     "services/writes/rows.py:unique_violation_as": "turns one error into another, and touches no row",
 }
 

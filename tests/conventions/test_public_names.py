@@ -29,6 +29,7 @@ SHARED = {
     "Subscriptions": "a module's fields of the GraphQL type Subscription",
     "UNIQUE_CONSTRAINTS": "unique constraints of the module's tables, by what a violation is called",
     "User": "a person: the account's row, and the GraphQL type that shows them as a member",
+    "account_log": "the log of an account: the command and its work",
     "as_of": "the rule that reads one object as it was",
     "build_routes": "a module's HTTP routes",
     "create": "the rule behind createX",

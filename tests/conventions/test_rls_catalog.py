@@ -174,6 +174,7 @@ RULES = [
             "audit_log.row_id": "an entry outlives the row; of whatever table it is",
             "audit_log.actor_id": "who founds a tenant, or joins one, is no member yet",
             "audit_log.api_key_id": "an entry outlives the key",
+            "events.api_key_id": "likewise",
         },
     ),
     Rule(
@@ -226,6 +227,7 @@ RULES = [
                 "atrium_seal": "gives committed entries of all tenants their positions, and returns how many",
                 "atrium_tail": "says whose streams moved, by ids alone, so that one reader wakes all subscribers",
                 "atrium_feed_head": "says how far the feed of all tenants has come: one number",
+                "atrium_log_account_event": "trigger: what happens to an account joins its log",
                 "atrium_audit": "trigger: what changed joins the log, in which nobody else may write",
                 "atrium_enqueue_audit": "trigger: new entries of the log join the sealer's queue",
                 "atrium_forget": "forgets the values of a row that is gone, of the tenant entered; the log says so",

@@ -54,6 +54,8 @@ OTHERS = {
     # One's own sessions and tokens, and the one whose token is in hand.
     "sessions": Policy(*(f"user_id = {USER} OR id = {PRESENTED}",) * 2),
     "mailed_tokens": Policy(*(f"user_id = {USER} OR id = {PRESENTED}",) * 2),
+    # One's own log.
+    "account_events": Policy(*(f"user_id = {USER}",) * 2),
 }
 
 

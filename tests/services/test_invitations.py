@@ -1,18 +1,22 @@
 """Invitations: how people come to belong to a tenant, and what a token is good for."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
+from atrium import admin as atrium_admin
 from models import Role
 from models.base import new_id, now
 from models.tenants import Invitation, Tenant
-from services import invitations, security, tenants
+from services import invitations, members, security, tenants
 from services.errors import AlreadyExists, Forbidden, InvalidInput, InvalidToken, NotFound, Unauthenticated
 from services.permissions import Actor
+from tests.conftest import Urls
 from tests.support.factories import Person, World
 from tests.support.service_client import CLIENT, ServiceClient, invalid_paths
 
@@ -220,3 +224,94 @@ async def test_nobody_accepts_nothing(rules: ServiceClient, world: World) -> Non
     async with rules.database.write(CLIENT) as session:
         with pytest.raises(Unauthenticated):
             await invitations.accept(session, Actor(), token=token)
+
+
+# --- what stands behind an invitation ---
+
+
+async def open_ones(world: World) -> int:
+    found = "SELECT count(*) FROM invitations WHERE accepted_at IS NULL AND revoked_at IS NULL"
+    return int(await world.connection.fetchval(found))
+
+
+async def test_one_that_has_expired_makes_room_for_another(rules: ServiceClient, world: World) -> None:
+    await invite(rules, world.acme.admin, world.outsider.email, lifetime=timedelta(seconds=-1))
+    _, token = await invite(rules, world.acme.admin, world.outsider.email)
+    assert await open_ones(world) == 1
+    await accept(rules, world.outsider, token)
+
+
+async def test_the_database_holds_one_open_invitation_for_an_address(rules: ServiceClient, world: World) -> None:
+    invitation, _ = await invite(rules, world.acme.admin, world.outsider.email)
+    same = {"tenant_id": invitation.tenant_id, "email": invitation.email, "role": "ADMIN", "digest": "x"}
+    another = {**same, "invited_by": invitation.invited_by, "expires_at": invitation.expires_at}
+    with pytest.raises(asyncpg.UniqueViolationError, match="invitations_tenant_id_email_key"):
+        await world.add("invitations", **another)
+    await world.add("invitations", **{**another, "email": "another@example.com"})
+
+
+LOSSES: dict[str, tuple[Any, Role, int]] = {
+    "removed": (lambda acme: (acme.owner, tenants.remove, {"id": acme.admin.member_id}), Role.MEMBER, 0),
+    "left": (lambda acme: (acme.admin, tenants.leave, {}), Role.MEMBER, 0),
+    "made a member": (
+        lambda acme: (acme.owner, tenants.change_role, {"id": acme.admin.member_id, "role": Role.MEMBER}),
+        Role.MEMBER,
+        0,
+    ),
+    "made an owner": (
+        lambda acme: (acme.owner, tenants.change_role, {"id": acme.admin.member_id, "role": Role.OWNER}),
+        Role.MEMBER,
+        1,
+    ),
+    "shut out": (
+        lambda acme: (acme.owner, members.set_active, {"ids": [acme.admin.member_id], "is_active": False}),
+        Role.ADMIN,
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+async def test_an_invitation_ends_with_its_senders_right_to_grant_it(
+    loss: str, rules: ServiceClient, world: World
+) -> None:
+    change, role, left = LOSSES[loss]
+    _, token = await invite(rules, world.acme.admin, world.outsider.email, role)
+    await invite(rules, world.acme.owner, "another@example.com")
+    person, rule, given = change(world.acme)
+    await rules.apply(person, rule, **given)
+    assert await open_ones(world) == left + 1
+    if not left:
+        with pytest.raises(InvalidToken):
+            await accept(rules, world.outsider, token)
+
+
+async def test_an_owner_who_becomes_an_admin_has_made_no_owners(rules: ServiceClient, world: World) -> None:
+    acme = world.acme
+    second = await rules.apply(acme.owner, tenants.change_role, id=acme.admin.member_id, role=Role.OWNER)
+    opened = await rules.login(acme.admin.email)
+    admin = Person(acme.admin.user_id, acme.admin.email, world.app.client_with(opened.access_token))
+    await invite(rules, admin, "owner@example.com", Role.OWNER)
+    await invite(rules, admin, "admin@example.com", Role.ADMIN)
+    await rules.apply(acme.owner, tenants.change_role, id=second.id, role=Role.ADMIN)
+    left = "SELECT email FROM invitations WHERE accepted_at IS NULL AND revoked_at IS NULL"
+    assert [row["email"] for row in await world.connection.fetch(left)] == ["admin@example.com"]
+
+
+async def test_who_is_removed_has_no_way_back(rules: ServiceClient, world: World) -> None:
+    _, token = await invite(rules, world.acme.admin, "later@example.com", Role.ADMIN)
+    member = world.acme.member
+    await world.connection.execute("UPDATE users SET email = 'later@example.com' WHERE id = $1", member.user_id)
+    await rules.apply(world.acme.owner, tenants.remove, id=member.member_id)
+    assert await open_ones(world) == 0
+    alone = Actor.of(replace(rules.identity(member), tenant_id=None, role=None))
+    async with rules.database.write(alone.identity) as session:
+        with pytest.raises(InvalidToken):
+            await invitations.accept(session, alone, token=token)
+
+
+async def test_who_is_suspended_invites_nobody(rules: ServiceClient, world: World, urls: Urls) -> None:
+    _, token = await invite(rules, world.acme.admin, world.outsider.email)
+    await atrium_admin.set_account_active(urls.owner, email=world.acme.admin.email, tenant=None, active=False)
+    with pytest.raises(InvalidToken):
+        await accept(rules, world.outsider, token)

@@ -19,9 +19,9 @@ from tests.support.factories import PASSWORD, World
 from tests.support.service_client import CLIENT, ServiceClient
 
 
-async def refresh(rules: ServiceClient, refresh_token: str | None) -> IssuedSession:
+async def refresh(rules: ServiceClient, refresh_token: str | None, tenant: str | None = None) -> IssuedSession:
     assert refresh_token is not None
-    return await sessions.refresh(rules.transactions(), rules.auth, CLIENT, refresh_token=refresh_token)
+    return await sessions.refresh(rules.transactions(), rules.auth, CLIENT, refresh_token=refresh_token, tenant=tenant)
 
 
 async def age_rotation(world: World, session_id: UUID | None, seconds: int) -> None:
@@ -179,7 +179,7 @@ async def test_a_refresh_gives_a_new_pair_and_a_longer_life(rules: ServiceClient
 async def test_a_lost_answer_is_given_again_within_the_grace(rules: ServiceClient, world: World) -> None:
     opened = await rules.login("member@acme.example.com")
     first = await refresh(rules, opened.refresh_token)
-    await age_rotation(world, opened.identity.session_id, 8)
+    await age_rotation(world, opened.identity.session_id, 55)
     again = await refresh(rules, opened.refresh_token)
     assert again.refresh_token == first.refresh_token
     assert await rules.is_live(again.identity)
@@ -197,7 +197,7 @@ async def test_a_token_used_again_after_the_grace_ends_the_whole_session(rules: 
     opened = await rules.login("member@acme.example.com")
     bystander = await rules.login("member@acme.example.com")
     renewed = await refresh(rules, opened.refresh_token)
-    await age_rotation(world, opened.identity.session_id, 11)
+    await age_rotation(world, opened.identity.session_id, 61)
     with pytest.raises(InvalidToken):
         await refresh(rules, opened.refresh_token)
     assert not await rules.is_live(opened.identity)
@@ -332,7 +332,44 @@ async def test_switching_gives_an_access_token_for_the_other_tenant(rules: Servi
     assert await rules.is_live(switched.identity)
     assert await rules.is_live(opened.identity)
     renewed = await refresh(rules, opened.refresh_token)
-    assert renewed.identity.tenant_id == world.globex.tenant_id
+    assert renewed.identity.tenant_id == world.acme.tenant_id, "others may use that token too"
+
+
+async def test_a_refresh_changes_the_tenant_only_when_it_is_named(rules: ServiceClient, world: World) -> None:
+    await add_member(world, world.globex.tenant_id, world.acme.member.user_id, "ADMIN")
+    opened = await rules.login("member@acme.example.com", tenant="acme")
+    assert (await refresh(rules, opened.refresh_token)).identity.tenant_id == world.acme.tenant_id
+    other_tab = await refresh(rules, opened.refresh_token, "Globex")
+    assert other_tab.identity.tenant_id == world.globex.tenant_id
+    third = await refresh(rules, other_tab.refresh_token)
+    assert third.identity.tenant_id == world.acme.tenant_id, "it was given to a tab in acme first"
+    moved = await refresh(rules, third.refresh_token, "globex")
+    assert (moved.identity.tenant_id, moved.identity.role) == (world.globex.tenant_id, "ADMIN")
+    assert (await refresh(rules, third.refresh_token)).identity.tenant_id == world.acme.tenant_id, "a lost answer"
+    assert (await refresh(rules, moved.refresh_token)).identity.tenant_id == world.globex.tenant_id
+
+
+async def test_a_token_is_not_used_up_by_naming_a_tenant_where_one_does_not_belong(
+    rules: ServiceClient, world: World
+) -> None:
+    opened = await rules.login("member@acme.example.com")
+    for slug in ("globex", "nowhere", ""):
+        with pytest.raises(InvalidInput):
+            await refresh(rules, opened.refresh_token, slug)
+    stored = "SELECT previous_digest FROM sessions WHERE id = $1"
+    assert await world.connection.fetchval(stored, opened.identity.session_id) is None
+    assert (await refresh(rules, opened.refresh_token)).identity.tenant_id == world.acme.tenant_id
+
+
+async def test_a_token_without_a_tenant_is_for_the_first_that_is_entered(rules: ServiceClient, world: World) -> None:
+    await add_member(world, world.globex.tenant_id, world.acme.member.user_id, "ADMIN")
+    opened = await rules.login("member@acme.example.com")
+    assert opened.identity.tenant_id is None
+    actor = replace(rules.actor(world.acme.member), identity=opened.identity)
+    for slug in ("globex", "acme"):
+        async with rules.database.write(opened.identity) as session:
+            await sessions.switch_tenant(session, actor, rules.auth, tenant=slug)
+        assert (await refresh(rules, opened.refresh_token)).identity.tenant_id == world.globex.tenant_id
 
 
 async def test_one_cannot_switch_to_where_one_does_not_belong(rules: ServiceClient, world: World) -> None:

@@ -65,13 +65,17 @@ async def some_sessions(world: World, chance: random.Random) -> Person:
 
 
 async def some_invitations(world: World, chance: random.Random) -> Person:
+    """To one person from thirty tenants, and from one tenant to thirty people: an address has one in a tenant."""
+    owner = world.acme.owner.user_id
+    fixed = {"invited_by": owner, "role": "MEMBER", "digest": "none", "expires_at": now() + timedelta(days=1)}
     for number in range(60):
-        tenant = chance.choice((world.acme, world.acme, world.globex))
-        fixed = {"tenant_id": tenant.tenant_id, "invited_by": tenant.owner.user_id, "role": "MEMBER", "digest": "none"}
-        email = world.acme.admin.email if number % 2 else f"person-{number}@example.com"
-        await world.add(
-            "invitations", **fixed, email=email, created_at=moment(chance), expires_at=now() + timedelta(days=1)
-        )
+        tenant_id, email = world.acme.tenant_id, f"person-{number}@example.com"
+        if number % 2:
+            tenant_id = await world.add("tenants", name=f"Host {number}", slug=f"host-{number}")
+            member = {"tenant_id": tenant_id, "user_id": owner, "role": "OWNER", "full_name": "", "email": ""}
+            await world.add("memberships", **member)
+            email = world.acme.admin.email
+        await world.add("invitations", **fixed, tenant_id=tenant_id, email=email, created_at=moment(chance))
     return world.acme.admin
 
 

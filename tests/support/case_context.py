@@ -26,6 +26,12 @@ class Identifier(str):
         made.unknown = unknown
         return made
 
+    def other_spellings(self) -> list[str]:
+        """Return the global id with its UUID in the other forms that are read as UUIDs elsewhere."""
+        type_name, _, row_id = self.partition(":")
+        forms = (row_id.upper(), row_id.replace("-", ""), f"{{{row_id}}}", f"urn:uuid:{row_id}", f"{row_id[:-1]}\uff11")
+        return [f"{type_name}:{form}" for form in forms]
+
 
 @dataclass
 class CaseContext:

@@ -253,6 +253,13 @@ async def login_session(stage: CaseContext) -> Identifier:
     return global_id("LoginSession", (await _insert_session(stage)).id)
 
 
+async def security_event(stage: CaseContext) -> Identifier:
+    """Something that happened to the account of whoever asks."""
+    account = stage.actor.user_id if stage.actor else stage.tenant.owner.user_id
+    newest = "SELECT id FROM account_events WHERE user_id = $1 ORDER BY created_at DESC LIMIT 1"
+    return global_id("SecurityEvent", await stage.world.connection.fetchval(newest, account))
+
+
 async def refresh_token(stage: CaseContext) -> str:
     """What another session of whoever asks is renewed with."""
     return (await _insert_session(stage)).text

@@ -112,7 +112,7 @@ k AS (
     FROM n JOIN someone USING (n)
 )
 INSERT INTO invitations (tenant_id, id, email, role, digest, invited_by, expires_at, revoked_at)
-SELECT $1, x, CASE WHEN n < 4 THEN 'outsider@example.com' ELSE 'i' || n || '@example.com' END, 'MEMBER', 'x',
+SELECT $1, x, CASE WHEN n < 3 THEN 'outsider@example.com' ELSE 'i' || n || '@example.com' END, 'MEMBER', 'x',
     someone.user_id, now() + interval '1 day', CASE WHEN n % 2 = 0 THEN now() END
 FROM n JOIN someone USING (n)
 """

@@ -16,6 +16,7 @@ SESSION_SETTINGS = (
     "email",
     "presented",
     "creating",
+    "change_time",
 )
 """Every setting that the policies, the log and the rules go by."""
 

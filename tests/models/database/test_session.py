@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, text
 from sqlalchemy.exc import DBAPIError
 
 from graph.runtime.context import Context
@@ -17,6 +17,7 @@ from models.database import Database, WriteSession, extend_context, pool
 from models.database.errors import DatabaseUnavailable, PoolTimeout, SessionNotLive, TransactionConflict
 from models.database.identity import NOBODY
 from services import tasks
+from services.writes.rows import set_change_time
 from tests.conftest import Cluster, Urls
 from tests.support.factories import World
 from tests.support.leak_checks import LOG_SETTINGS, SELECT_SETTINGS, SESSION_SETTINGS, leaked_settings
@@ -225,6 +226,7 @@ async def test_nothing_is_left_on_a_connection(single: Database, rules: ServiceC
             unit = WriteSession(session)
             known = {"tenant_id": world.globex.tenant_id, "email": "a@b.example", "presented": new_id()}
             await extend_context(unit, **known, creating=[new_id()])
+            await set_change_time(unit, func.now())
             carried = {name for name, value in await session.exec(text(SELECT_SETTINGS)) if value}
             assert set(SESSION_SETTINGS) - carried == ({"api_key_id"} if write else set(LOG_SETTINGS))
             if outcome is not None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import tracemalloc
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -30,12 +31,14 @@ WORDS = ("garden", "gardens", "river", "bridge", "stone", "copper", "lamp", "win
 
 async def some_articles(world: World, chance: random.Random, count: int = 120) -> None:
     """Short articles of few words, so that many have the same rank."""
-    sql = "INSERT INTO articles (tenant_id, id, author_id, title, content, status) VALUES ($1, $2, $3, $4, $5, $6)"
+    columns = "tenant_id, id, author_id, title, content, status, created_at"
+    sql = f"INSERT INTO articles ({columns}) VALUES ($1, $2, $3, $4, $5, $6, $7)"
     acme, rows = world.acme, []
     for _ in range(count):
         title, content = (" ".join(chance.choices(WORDS, k=chance.randint(1, 3))) for _ in range(2))
         author = chance.choice((acme.owner, acme.member))
-        rows.append((acme.tenant_id, new_id(), author.user_id, title, content, chance.choice(("DRAFT", "PUBLISHED"))))
+        status, day = chance.choice(("DRAFT", "PUBLISHED")), datetime(2026, 1, chance.randint(1, 9), tzinfo=UTC)
+        rows.append((acme.tenant_id, new_id(), author.user_id, title, content, status, day))
     await world.connection.executemany(sql, rows)
 
 

@@ -16,6 +16,7 @@ from atrium import migrate
 from models import Membership, Product, Role, Task, User
 from models.base import new_id, row_class, table_of
 from models.database import WriteSession, extend_context
+from models.database.errors import SessionNotLive
 from models.database.identity import Identity
 from services import accounts, errors, members, products, security, tasks, tenants
 from services.members import IssuedInvitation, NewMember
@@ -197,7 +198,7 @@ async def test_two_owners_who_shut_each_other_out_take_turns(rules: ServiceClien
             assert await members.set_active(mine, first, ids=[admin.member_id], is_active=False) == 1
             other = asyncio.create_task(members.set_active(theirs, second, ids=[owner.member_id], is_active=False))
             await wait_until_blocked(world.connection)
-        with pytest.raises(errors.IllegalTransition):
+        with pytest.raises(SessionNotLive):
             await other
     active = "SELECT count(*) FROM memberships WHERE role = 'OWNER' AND is_active AND tenant_id = $1"
     assert await world.connection.fetchval(active, world.acme.tenant_id) == 1

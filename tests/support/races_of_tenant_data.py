@@ -1,0 +1,311 @@
+"""Races of what tenants work with: tasks, documents, articles, products, orders."""
+
+from decimal import Decimal
+from uuid import UUID
+
+from models import ArticleStatus, OrderStatus
+from services import articles, documents, orders, products, projects, tasks, tenants
+from services.errors import (
+    AlreadyExists,
+    DomainError,
+    IllegalTransition,
+    InvalidInput,
+    NotFound,
+    OutOfStock,
+    VersionConflict,
+)
+from services.writes.bulk import RowChange
+from tests.support.races import Attempt, RaceContext, race, refused
+
+# --- tasks, documents, articles ---
+
+LOST_TASKS = (
+    "SELECT count(*) FROM tasks t JOIN projects p ON p.id = t.project_id WHERE t.deleted_at IS NULL AND p.is_deleted"
+)
+"""Live tasks in a project that is in the trash."""
+
+LAST_IS_DELETION = """
+    SELECT new_values ->> 'deleted_at' IS NOT NULL FROM audit_log WHERE table_name = 'documents'
+    ORDER BY created_at DESC LIMIT 1
+"""
+"""Whether the last that happened to a document was that it went to the trash."""
+
+
+@race
+async def creating_a_task_in_a_project_that_is_deleted(context: RaceContext) -> None:
+    acme = context.world.acme
+    project = await context.rules.apply(acme.admin, projects.create, name="Apollo")
+    noting = context.in_transaction(acme.member, tasks.create, values={"title": "Fly", "project_id": project.id})
+    await context.rendezvous.between(
+        "tasks", noting, context.in_transaction(acme.admin, projects.delete, id=project.id)
+    )
+    assert await context.value("SELECT count(*) FROM tasks WHERE deleted_at IS NULL") == 0
+
+
+@race
+async def assigning_a_task_to_a_member_who_is_removed(context: RaceContext) -> None:
+    acme = context.world.acme
+    noting = context.in_transaction(
+        acme.admin, tasks.create, values={"title": "Fly", "assignee_id": acme.member.member_id}
+    )
+    removing = context.in_transaction(acme.owner, tenants.remove, id=acme.member.member_id)
+    await context.rendezvous.during("tasks", noting, removing)
+    late = (
+        "SELECT count(*) FROM tasks t JOIN memberships m ON m.user_id = t.assignee_id WHERE t.created_at > m.ended_at"
+    )
+    assert await context.value(late) == 0
+
+
+@race
+async def updating_a_task_at_one_version_twice(context: RaceContext) -> None:
+    member = context.world.acme.member
+    task = await context.rules.apply(member, tasks.create, values={"title": "Fly"})
+    changes = [
+        context.in_transaction(member, tasks.update, id=task.id, changes={"title": title}, expected_version=1)
+        for title in "ab"
+    ]
+    assert refused(await context.rendezvous.between("tasks", *changes), VersionConflict) == 1
+
+
+@race
+async def moving_a_task_into_a_project_that_is_deleted(context: RaceContext) -> None:
+    acme = context.world.acme
+    project = await context.rules.apply(acme.admin, projects.create, name="Apollo")
+    task = await context.rules.apply(acme.member, tasks.create, values={"title": "Fly"})
+    moving = context.in_transaction(acme.member, tasks.update, id=task.id, changes={"project_id": project.id})
+    await context.rendezvous.during("tasks", moving, context.in_transaction(acme.admin, projects.delete, id=project.id))
+    assert await context.value(LOST_TASKS) == 0
+
+
+@race
+async def moving_tasks_into_a_project_that_is_deleted(context: RaceContext) -> None:
+    acme = context.world.acme
+    project = await context.rules.apply(acme.admin, projects.create, name="Apollo")
+    task = await context.rules.apply(acme.member, tasks.create, values={"title": "Fly"})
+    moving = context.in_transaction(
+        acme.member, tasks.update_all, rows=[RowChange(task.id, {"project_id": project.id})]
+    )
+    await context.rendezvous.during("tasks", moving, context.in_transaction(acme.admin, projects.delete, id=project.id))
+    assert await context.value(LOST_TASKS) == 0
+
+
+@race
+async def saving_a_task_of_a_former_member_while_it_is_reassigned(context: RaceContext) -> None:
+    acme = context.world.acme
+    task = await context.rules.apply(
+        acme.admin, tasks.create, values={"title": "Fly", "assignee_id": acme.member.member_id}
+    )
+    await context.in_transaction(acme.owner, tenants.remove, id=acme.member.member_id)()
+    unchanged = {"assignee_id": acme.member.member_id, "title": "Land"}
+    saving = context.in_transaction(acme.admin, tasks.update, id=task.id, changes=unchanged)
+    giving = context.in_transaction(acme.owner, tasks.update, id=task.id, changes={"assignee_id": acme.owner.member_id})
+    outcomes = await context.rendezvous.during("tasks", saving, giving)
+    assert refused(outcomes) == 0
+    assert await context.value("SELECT assignee_id FROM tasks") == acme.owner.user_id
+
+
+@race
+async def deleting_a_project_twice(context: RaceContext) -> None:
+    admin = context.world.acme.admin
+    project = await context.rules.apply(admin, projects.create, name="Apollo")
+    deleting = context.in_transaction(admin, projects.delete, id=project.id)
+    outcomes = await context.rendezvous.between("projects", deleting, deleting)
+    assert refused(outcomes) == 0
+    assert {(outcome.version, outcome.deleted_at) for outcome in outcomes} == {(2, outcomes[0].deleted_at)}
+
+
+@race
+async def restoring_a_project_that_is_deleted_again(context: RaceContext) -> None:
+    admin = context.world.acme.admin
+    project = await context.rules.apply(admin, projects.create, name="Apollo")
+    await context.rules.apply(admin, tasks.create, values={"title": "Fly", "project_id": project.id})
+    await context.rules.apply(admin, projects.delete, id=project.id)
+    restoring = context.in_transaction(admin, projects.restore, id=project.id)
+    await context.rendezvous.between("tasks", restoring, context.in_transaction(admin, projects.delete, id=project.id))
+    apart = "SELECT count(*) FROM tasks t JOIN projects p ON p.id = t.project_id"
+    assert await context.value(f"{apart} WHERE t.deleted_at IS DISTINCT FROM p.deleted_at") == 0
+
+
+@race
+async def creating_two_documents_of_one_title(context: RaceContext) -> None:
+    writing = context.in_transaction(context.world.acme.member, documents.create, values={"title": "Plan"})
+    assert refused(await context.rendezvous.between("documents", writing, writing), AlreadyExists) == 1
+
+
+@race
+async def updating_a_document_that_is_deleted(context: RaceContext) -> None:
+    member = context.world.acme.member
+    row = await context.rules.apply(member, documents.create, values={"title": "Plan"})
+    change = context.in_transaction(member, documents.update, id=row.id, changes={"content": "late"})
+    deleting = context.in_transaction(member, documents.delete, id=row.id)
+    outcomes = await context.rendezvous.during("documents", change, deleting)
+    late = await context.value("SELECT content = 'late' FROM documents")
+    assert refused(outcomes, NotFound) == (not late)
+    assert await context.value(LAST_IS_DELETION)
+
+
+@race
+async def reverting_a_document_that_is_deleted(context: RaceContext) -> None:
+    member = context.world.acme.member
+    row = await context.rules.apply(member, documents.create, values={"title": "Plan", "content": "early"})
+    await context.rules.apply(member, documents.update, id=row.id, changes={"content": "late"})
+    first = await context.value("SELECT id FROM audit_log WHERE row_id = $1 ORDER BY created_at LIMIT 1", row.id)
+    reverting = context.in_transaction(member, documents.revert, id=row.id, to=first)
+    deleting = context.in_transaction(member, documents.delete, id=row.id)
+    outcomes = await context.rendezvous.during("documents", reverting, deleting)
+    late = await context.value("SELECT content = 'late' FROM documents")
+    assert refused(outcomes, NotFound) == late
+    assert await context.value(LAST_IS_DELETION)
+
+
+@race
+async def purging_a_document_that_is_restored(context: RaceContext) -> None:
+    admin = context.world.acme.admin
+    row = await context.rules.apply(admin, documents.create, values={"title": "Plan"})
+    await context.rules.apply(admin, documents.delete, id=row.id)
+    restoring = context.in_transaction(admin, documents.restore, id=row.id)
+    outcomes = await context.rendezvous.between(
+        "documents", context.in_transaction(admin, documents.purge, id=row.id), restoring
+    )
+    assert refused(outcomes, NotFound, IllegalTransition) == 1
+    assert await context.value("SELECT count(*) FROM documents") == isinstance(outcomes[0], DomainError)
+
+
+@race
+async def restoring_into_a_project_that_is_deleted(context: RaceContext) -> None:
+    admin = context.world.acme.admin
+    project = await context.rules.apply(admin, projects.create, name="Apollo")
+    row = await context.rules.apply(admin, documents.create, values={"title": "Plan", "project_id": project.id})
+    await context.rules.apply(admin, documents.delete, id=row.id)
+    restoring = context.in_transaction(admin, documents.restore, id=row.id)
+    await context.rendezvous.between(
+        "documents", restoring, context.in_transaction(admin, projects.delete, id=project.id)
+    )
+    lost = "SELECT count(*) FROM documents d JOIN projects p ON p.id = d.project_id WHERE d.deleted_at IS NULL"
+    assert await context.value(f"{lost} AND p.is_deleted") == 0
+
+
+@race
+async def updating_a_draft_that_is_published(context: RaceContext) -> None:
+    acme = context.world.acme
+    row = await context.rules.apply(acme.member, articles.create, values={"title": "Tea", "content": "green"})
+    change = context.in_transaction(acme.member, articles.update, id=row.id, changes={"content": "black"})
+    publish = context.in_transaction(
+        acme.admin, articles.update, id=row.id, changes={"status": ArticleStatus.PUBLISHED}
+    )
+    outcomes = await context.rendezvous.between("articles", change, publish)
+    assert await context.value("SELECT content FROM articles") == (
+        "black" if not refused(outcomes, NotFound) else "green"
+    )
+
+
+@race
+async def deleting_a_draft_that_is_published(context: RaceContext) -> None:
+    acme = context.world.acme
+    row = await context.rules.apply(acme.member, articles.create, values={"title": "Tea", "content": "green"})
+    publish = context.in_transaction(
+        acme.admin, articles.update, id=row.id, changes={"status": ArticleStatus.PUBLISHED}
+    )
+    outcomes = await context.rendezvous.between(
+        "articles", context.in_transaction(acme.member, articles.delete, id=row.id), publish
+    )
+    assert refused(outcomes, NotFound) == 1
+    assert await context.value("SELECT count(*) FROM articles") == isinstance(outcomes[0], NotFound)
+
+
+# --- products and orders ---
+
+
+async def _tea(context: RaceContext, stock: int) -> UUID:
+    product = {"sku": "TEA", "name": "Tea", "price": {"amount": Decimal(2), "currency": "EUR"}}
+    row = await context.rules.apply(context.world.acme.admin, products.create, values=product, stock_quantity=stock)
+    return UUID(str(row.id))
+
+
+def _buying(context: RaceContext, tea: UUID, key: str | None = None) -> Attempt:
+    given = {"items": [orders.Item(tea, 1)], "shipping_address": "Here", "idempotency_key": key}
+    return context.in_transaction(context.world.acme.member, orders.place, **given)
+
+
+@race
+async def creating_two_products_of_one_sku(context: RaceContext) -> None:
+    product = {"sku": "TEA", "name": "Tea", "price": {"amount": Decimal(2), "currency": "EUR"}}
+    offering = context.in_transaction(context.world.acme.admin, products.create, values=product)
+    assert refused(await context.rendezvous.between("products", offering, offering), AlreadyExists) == 1
+
+
+@race
+async def ordering_the_last_item_twice(context: RaceContext) -> None:
+    buying = _buying(context, await _tea(context, 1))
+    assert refused(await context.rendezvous.between("products", buying, buying), OutOfStock) == 1
+
+
+@race
+async def ordering_what_is_restocked(context: RaceContext) -> None:
+    tea = await _tea(context, 1)
+    restocking = context.in_transaction(context.world.acme.admin, products.restock, id=tea, quantity=5)
+    assert refused(await context.rendezvous.between("products", _buying(context, tea), restocking)) == 0
+    assert await context.value("SELECT stock_quantity FROM products") == 5
+
+
+@race
+async def ordering_what_is_taken_off_sale(context: RaceContext) -> None:
+    tea = await _tea(context, 5)
+    ending = context.in_transaction(context.world.acme.admin, products.update, id=tea, changes={"is_active": False})
+    await context.rendezvous.during("products", _buying(context, tea), ending)
+    sold = "SELECT count(*) FROM orders o JOIN products p ON NOT p.is_active AND o.created_at > p.updated_at"
+    assert await context.value(sold) == 0
+
+
+@race
+async def ordering_what_is_restocked_with_others(context: RaceContext) -> None:
+    tea = await _tea(context, 1)
+    restocking = context.in_transaction(
+        context.world.acme.admin, products.restock_all, rows=[products.StockReceipt(tea, 5)]
+    )
+    assert refused(await context.rendezvous.during("products", restocking, _buying(context, tea))) == 0
+    assert await context.value("SELECT stock_quantity FROM products") == 5
+
+
+@race
+async def updating_two_products_to_one_sku(context: RaceContext) -> None:
+    admin, ids = context.world.acme.admin, []
+    for sku in ("ONE", "TWO"):
+        product = {"sku": sku, "name": sku, "price": {"amount": Decimal(2), "currency": "EUR"}}
+        ids.append((await context.rules.apply(admin, products.create, values=product)).id)
+    changes = [
+        context.in_transaction(admin, products.update_all, rows=[RowChange(row_id, {"sku": "TEA"})]) for row_id in ids
+    ]
+    outcomes = await context.rendezvous.between("products", *changes)
+    assert refused(outcomes) == 0
+    assert sum(isinstance(row, AlreadyExists) for (row,) in outcomes) == 1
+
+
+@race
+async def restocking_to_the_limit_twice(context: RaceContext) -> None:
+    tea = await _tea(context, 2**31 - 2)
+    restocking = context.in_transaction(context.world.acme.admin, products.restock, id=tea, quantity=1)
+    assert refused(await context.rendezvous.between("products", restocking, restocking), InvalidInput) == 1
+
+
+@race
+async def ordering_once_with_one_key(context: RaceContext) -> None:
+    buying = _buying(context, await _tea(context, 9), key="same")
+    outcomes = await context.rendezvous.between("idempotency_keys", buying, buying)
+    assert refused(outcomes) == 0
+    assert (len({order.id for order in outcomes}), await context.value("SELECT stock_quantity FROM products")) == (1, 8)
+
+
+@race
+async def confirming_an_order_that_is_cancelled(context: RaceContext) -> None:
+    order = await _buying(context, await _tea(context, 9))()
+    moves = [
+        context.in_transaction(
+            context.world.acme.admin, orders.transition, id=order.id, status=status, expected_version=1
+        )
+        for status in (OrderStatus.CONFIRMED, OrderStatus.CANCELLED)
+    ]
+    outcomes = await context.rendezvous.between("events", *moves)
+    assert refused(outcomes, VersionConflict, IllegalTransition) == 1
+    cancelled = not isinstance(outcomes[1], Exception)
+    assert await context.value("SELECT stock_quantity FROM products") == (9 if cancelled else 8)
