@@ -100,7 +100,7 @@ class NodeField(DeclaredField, compilable=True):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load it, together with all the others that the operation asks for."""
-        return _load_node(info.context, *_parse_any_id(kwargs["id"]))
+        return _load_node(info.context, kwargs["id"])
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> tuple[str, UUID]:
         """Return the type and the id of the row, which is read as it is now."""
@@ -124,8 +124,7 @@ class NodesField(DeclaredField, compilable=True):
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load them, one statement a type; each in the place of its id."""
         _check_number(kwargs["ids"])
-        parsed = [_parse_any_id(text) for text in kwargs["ids"]]
-        return asyncio.gather(*(_load_node(info.context, *each) for each in parsed))
+        return asyncio.gather(*(_load_node(info.context, text) for text in kwargs["ids"]))
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> list[tuple[str, UUID]]:
         """Return the types and the ids of the rows, which are read as they are now."""
@@ -152,15 +151,15 @@ def parse_global_id(text: str) -> tuple[str, UUID]:
     return type_name, row_id
 
 
-def _parse_any_id(text: str) -> tuple[str, UUID, datetime | None]:
-    """Return the type and the row that an id names, and if it names a past state of the row, since when it was so."""
-    return decode_past_id(text) or (*parse_global_id(text), None)
-
-
-def _load_node(context: Any, type_name: str, row_id: UUID, since: datetime | None) -> Any:
-    if since is not None:
-        return _load_past(context, type_name, row_id, since)
-    return context.loaders.one(NODE_TYPES[type_name].collection, "id", row_id)
+async def _load_node(context: Any, text: str) -> Any:
+    """Return what an id names, now or in the past; None where it names nothing, or is no id at all."""
+    if past := decode_past_id(text):
+        return await _load_past(context, *past)
+    try:
+        type_name, row_id = parse_global_id(text)
+    except InvalidInput:
+        return None
+    return await context.loaders.one(NODE_TYPES[type_name].collection, "id", row_id)
 
 
 async def _load_past(context: Any, type_name: str, row_id: UUID, since: datetime) -> Any:
@@ -186,7 +185,8 @@ class Queries:
     """Anything at the root."""
 
     node: Node | None = node_field()
-    """Object of any type by its global ID; null if there is no such object or the viewer may not see it."""
+    """Object of any type by its global ID; null if there is no such object, the viewer may not see it, or the text is
+    no global ID."""
     nodes: list[Node | None] = nodes_field()
     """Objects of any types by their global IDs, in the order of the IDs; null in place of each object that does not
-    exist or that the viewer may not see."""
+    exist or that the viewer may not see, and of each text that is no global ID."""
