@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.assertions import post_operation
 from tests.support.case_context import CaseContext
+from tests.support.operation_cases import OPERATION_CASES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
