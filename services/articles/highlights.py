@@ -1,14 +1,14 @@
 """Highlights as segments: text, and whether it matches. There is no markup in them, and none is ever made.
 
-PostgreSQL marks matches within the text. The marks are noncharacters, which Unicode sets aside for a program's own
-use; where a text holds any, they are left out. A "<" is put aside likewise, so that what looks like a tag is not
-taken for one and left out, but shown like any other text.
+PostgreSQL marks matches within the text, in `atrium_search_highlight`. The marks are noncharacters, which Unicode sets
+aside for a program's own use; where a text holds any, they are left out.
 """
 
 import re
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     FromClause,
     Integer,
@@ -25,14 +25,7 @@ from sqlalchemy import (
 
 __all__ = ["Segment", "highlight", "parse_segments", "select_segments", "truncate"]
 
-START, STOP, BRACKET = "\ufdd0", "\ufdd1", "\ufdd2"
-
-CLEAN = (f"<{START}{STOP}{BRACKET}", BRACKET)
-"""For `translate`: "<" is put aside, and the marks are left out."""
-
-_MARKS = f'StartSel="{START}", StopSel="{STOP}"'
-HEADLINE_WHOLE = f"{_MARKS}, HighlightAll=true"
-HEADLINE_SNIPPET = f"{_MARKS}, MaxWords=50, MinWords=25"
+START, STOP = "\ufdd0", "\ufdd1"
 
 MAX_SNIPPET_WORDS = 50  # PostgreSQL's own count leaves out what has neither letters nor digits
 
@@ -51,11 +44,10 @@ class Segment(NamedTuple):
     match: bool
 
 
-def highlight(config: Any, text: Any, query: Any, *, whole: bool) -> ColumnElement[str]:
+def highlight(language: Any, text: Any, terms: Any, *, whole: bool) -> ColumnElement[str]:
     """Return a text with its matches highlighted: the whole text, or the part that matches best."""
-    found: ColumnElement[str] = func.ts_headline(
-        config, func.translate(text, *CLEAN), query, HEADLINE_WHOLE if whole else HEADLINE_SNIPPET, type_=Text()
-    )
+    is_whole = literal_column(str(whole).lower(), Boolean())
+    found: ColumnElement[str] = func.atrium_search_highlight(language, text, terms, is_whole, type_=Text())
     return found
 
 
@@ -79,7 +71,7 @@ def truncate(text: ColumnElement[str], *sources: FromClause) -> ColumnElement[st
 
 def select_segments(text: ColumnElement[str]) -> Select[Any]:
     """Select the segments of a highlighted text: `text`, `match`, `place`. Every second one is a match."""
-    parts = func.string_to_array(func.translate(text, f"{STOP}{BRACKET}", f"{START}<"), START)
+    parts = func.string_to_array(func.translate(text, STOP, START), START)
     each = func.unnest(parts).table_valued(column("text", Text()), with_ordinality="place", name="piece")
     each = each.render_derived(name="piece")
     is_match = (each.c.place % literal_column("2") == literal_column("0")).label("match")
@@ -89,4 +81,4 @@ def select_segments(text: ColumnElement[str]) -> Select[Any]:
 def parse_segments(text: str) -> list[Segment]:
     """Parse the segments of a highlighted text that was read."""
     found = [(match or rest, bool(match)) for match, rest in _SEGMENT.findall(text)]
-    return [Segment(piece.replace(BRACKET, "<"), match) for piece, match in found]
+    return [Segment(piece, match) for piece, match in found]

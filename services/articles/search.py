@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    case,
     cast,
     false,
     func,
@@ -36,7 +37,6 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy import column as sa_column
-from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlmodel import col
 
 from models import Article
@@ -82,14 +82,30 @@ MATCHED_CTE = table(
     sa_column("author_id", Uuid()),
     sa_column("created_at", DateTime(timezone=True)),
     sa_column("rank", REAL()),
-    sa_column("query", TSQUERY()),
+    sa_column("terms", ARRAY(Text())),
 )
 """What was found, each with its rank, while a page of it is taken."""
 
 PAGE_CTE = table(
-    "page", sa_column("id", Uuid()), sa_column("key"), sa_column("rank", REAL()), sa_column("query", TSQUERY())
+    "page", sa_column("id", Uuid()), sa_column("key"), sa_column("rank", REAL()), sa_column("terms", ARRAY(Text()))
 )
 """The page, each with what it is sorted by."""
+
+RANK = cast(
+    func.ts_rank_cd(SEARCH_VIEW.c.vector, QUERIES.c.query, literal_column("33"))  # by length, and below one
+    + case(
+        (
+            SEARCH_VIEW.c.vector.bool_op("@@")(QUERIES.c.title_terms),
+            case(
+                (SEARCH_VIEW.c.vector.bool_op("@@")(QUERIES.c.title_query), literal_column("2")),
+                else_=literal_column("1"),
+            ),
+        ),
+        else_=literal_column("0"),
+    ),
+    REAL,
+)
+"""How well an article fits: two and more if its title matches, one and more if a part of the query is in its title."""
 
 MATCHES = Collection(
     model=Article,
@@ -261,12 +277,11 @@ def _match_and_page_ctes(permissions: AbstractSet[Permission], request: PageRequ
 
     The page is planned for the longest one, since a plan may not know the limit.
     """
-    rank = func.ts_rank_cd(SEARCH_VIEW.c.vector, QUERIES.c.query, 1)
     kept = (SEARCH_VIEW.c.id, SEARCH_VIEW.c.language, SEARCH_VIEW.c.author_id, SEARCH_VIEW.c.created_at)
     key, row_id, _ = order_keys(MATCHES, request)
-    ids = select(row_id.label("id"), key.label("key"), MATCHED_CTE.c.rank, MATCHED_CTE.c.query).select_from(MATCHED_CTE)
+    ids = select(row_id.label("id"), key.label("key"), MATCHED_CTE.c.rank, MATCHED_CTE.c.terms).select_from(MATCHED_CTE)
     longest = apply_page(ids, MATCHES, request, literal_column(str(MAX_PAGE_SIZE + 1))).subquery("longest")
-    matched = _matches_cte(permissions, request, *kept, rank.label("rank"), QUERIES.c.query)
+    matched = _matches_cte(permissions, request, *kept, RANK.label("rank"), QUERIES.c.terms)
     return matched, select(*longest.c).limit(limit).cte("page")
 
 
@@ -274,18 +289,18 @@ def _page_rows(permissions: AbstractSet[Permission]) -> Select[Any]:
     return visible(permissions).where(col(Article.id) == PAGE_CTE.c.id)
 
 
-def _highlight_expressions(query: ColumnElement[Any]) -> dict[str, ColumnElement[str]]:
+def _highlight_expressions(terms: ColumnElement[Any]) -> dict[str, ColumnElement[str]]:
     """Return the expressions that highlight an article's matches in its own language."""
-    config = func.atrium_text_config(col(Article.language))
-    title = highlight(config, col(Article.title), query, whole=True)
-    snippet = highlight(config, col(Article.content), query, whole=False)
+    title = highlight(col(Article.language), col(Article.title), terms, whole=True)
+    snippet = highlight(col(Article.language), col(Article.content), terms, whole=False)
     return {"title": title, "snippet": truncate(snippet, table_of(Article), PAGE_CTE)}
 
 
 @lru_cache(maxsize=16)
 def _highlight_statement(permissions: frozenset[Permission]) -> Select[Any]:
     """Return the statement for the highlighted titles and snippets of the articles in the bind `ids`."""
-    marks: Sequence[Any] = [*_highlight_expressions(query_in_language(col(Article.language))).values()]
+    parsed = query_in_language(col(Article.language))
+    marks: Sequence[Any] = [*_highlight_expressions(select(parsed.c.terms).scalar_subquery()).values()]
     rows = visible(permissions)
     statement = rows.with_only_columns(col(Article.id), *marks, maintain_column_froms=True)
     return statement.where(col(Article.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
@@ -344,7 +359,7 @@ ARTICLE_SEARCH = ArticleSearchSource(
     page=PAGE_CTE,
     match_and_page_ctes=_match_and_page_ctes,
     rows=_page_rows,
-    match_expressions={"rank": PAGE_CTE.c.rank, **_highlight_expressions(PAGE_CTE.c.query)},
+    match_expressions={"rank": PAGE_CTE.c.rank, **_highlight_expressions(PAGE_CTE.c.terms)},
     segments=select_segments,
     result_expressions={"corrected": false(), "corrected_query": cast(null(), Text)},
     facets={

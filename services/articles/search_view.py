@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, DateTime, Text, Uuid, bindparam, column, func, select, table
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy import ARRAY, CTE, DateTime, Text, Uuid, bindparam, column, func, lateral, select, table, true
+from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlmodel import col
 
 from models import Article
@@ -23,12 +23,17 @@ SEARCH_VIEW = table(
 )
 
 
-def query_in_language(language: Any) -> ColumnElement[Any]:
-    """Return the bind `query` as a tsquery in a language: words, phrases, `or`, and `-` for exclusion."""
-    query: ColumnElement[Any] = func.websearch_to_tsquery(
-        func.atrium_text_config(language), bindparam("query", type_=Text())
-    )
-    return query
+QUERY = bindparam("query", type_=Text())
+
+
+def query_in_language(language: Any, query: Any = QUERY) -> Any:
+    """Return a query as a language reads it, one row: what it asks of a vector, of a title, and what it highlights.
+
+    It has words, phrases, `or`, and `-` for exclusion; see `atrium_search_query` in the migrations.
+    """
+    columns = [column(name, TSQUERY()) for name in ("query", "title_query", "title_terms")]
+    parsed = func.atrium_search_query(language, query).table_valued(*columns, column("terms", ARRAY(Text())))
+    return lateral(select(*parsed.c), "parsed")
 
 
 def _languages() -> CTE:
@@ -42,8 +47,11 @@ def _languages() -> CTE:
 
 LANGUAGES = _languages()
 
+_PARSED = query_in_language(LANGUAGES.c.language)
+
 QUERIES = (
-    select(LANGUAGES.c.language, query_in_language(LANGUAGES.c.language).label("query"))
+    select(LANGUAGES.c.language, *_PARSED.c)
+    .select_from(LANGUAGES.join(_PARSED, true()))
     .where(LANGUAGES.c.language.is_not(None))
     .cte("asked")
     .prefix_with("MATERIALIZED")

@@ -8,7 +8,7 @@ from sqlalchemy import ARRAY, Select, Text, Uuid, bindparam, column, exists, fun
 
 from models.database import ReadSession
 from services.articles.rules import visible_conditions
-from services.articles.search_view import LANGUAGES, SEARCH_VIEW
+from services.articles.search_view import LANGUAGES, SEARCH_VIEW, query_in_language
 from services.permissions import Actor, Permission
 from services.queries.loading import bind_values
 
@@ -54,13 +54,13 @@ def spelling_statement(actor: Actor) -> Select[Any]:
         .correlate(given)
         .subquery("similar")
     )
-    meant = func.plainto_tsquery(func.atrium_text_config(LANGUAGES.c.language), similar.c.word)
+    meant = query_in_language(LANGUAGES.c.language, similar.c.word)
     in_language = SEARCH_VIEW.c.language == LANGUAGES.c.language
     held = (
         exists()
-        .select_from(LANGUAGES.join(SEARCH_VIEW, in_language))
+        .select_from(LANGUAGES.join(meant, true()).join(SEARCH_VIEW, in_language))
         .where(
-            SEARCH_VIEW.c.vector.bool_op("@@")(meant),
+            SEARCH_VIEW.c.vector.bool_op("@@")(meant.c.query),
             *visible_conditions(actor.permissions, SEARCH_VIEW.c),
         )
     )

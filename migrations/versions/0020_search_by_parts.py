@@ -1,0 +1,335 @@
+r"""Search by parts: one normalization for articles and queries, accents folded, bigrams where words have no spaces."""
+
+from importlib import import_module
+
+from alembic import op
+from sqlalchemy import text
+
+from migrations.rls import owner_view, run_script
+
+revision = "0020"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+CJK = r"\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
+CJK += r"\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+"""Chinese, Japanese and Korean characters: what is written without spaces, as ranges of a regular expression."""
+
+# Whatever joins words for PostgreSQL's parser, such as in a URL or a name of a file, is a space to it; so is every
+# sign, in every locale, since a database with the locale "C" takes all that is not ASCII for letters.
+ASCII_SIGNS = r"!-/:-@\[-`{-~"
+SIGNS = ASCII_SIGNS + r"\u0080-\u00a9\u00ab-\u00ac\u00ae-\u00b1\u00b4\u00b6-\u00b8\u00bb\u00bf\u00d7\u00f7"
+SIGNS += r"\u2000-\u200b\u2010-\u2029\u202f-\u205f\u2190-\u23ff\u2500-\u2bff\u2e00-\u2e7f\u3000-\u3004\u3008-\u3020"
+SIGNS += r"\u3030\u30a0\u30fb\ufdd0-\ufdef\ufe30-\ufe4f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+IGNORED = r"\u00ad\u2060\ufeff"  # soft hyphens and the like stand within words and are not seen
+VERSION = r"(?<![A-Za-z0-9])([vV])([0-9]+\.[0-9])"
+
+START, STOP = "\ufdd0", "\ufdd1"  # noncharacters, which Unicode sets aside for a program's own use
+BREAK = "\x01"  # no letter in any locale
+QUOTES, SPACES = "\u201c\u201d\u201e\u201f\uff02", "\u00a0\u200b\u3000"  # of a query, besides those of ASCII
+
+LIGATURES = {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ĳ": "ij", "ﬁ": "fi", "ﬂ": "fl"}
+STROKED, UNSTROKED = "øØđĐłŁħĦı", "oOdDlLhHi"
+FULLWIDTH = "".join(map(chr, (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))))
+HALFWIDTH = "".join(chr(ord(letter) - 0xFEE0) for letter in FULLWIDTH)
+SHORT_I = "\u0438\u0306", "\u0439"  # a letter of its own in Cyrillic, where it ends many words
+ACCENTS = r"\u0300-\u036f\u0591-\u05bd\u0640\u064b-\u065f\u0670"
+"""Combining accents, Hebrew points, Arabic vowel signs: folding leaves them out."""
+
+HEAD = "LANGUAGE {language} IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp"
+SQL, PLPGSQL = HEAD.format(language="sql"), HEAD.format(language="plpgsql")
+
+# NFC, signs as spaces, "C++" and "C#" with a name for their signs, "v1.2" as "v 1.2".
+NORMALIZE = rf"""
+CREATE FUNCTION atrium_search_text(body text) RETURNS text {PLPGSQL}
+AS $$
+BEGIN
+    IF body ~ '[A-Za-z](\+\+|#)' THEN
+        body := regexp_replace(body, '([A-Za-z])\+\+(?![A-Za-z+])', '\1 plusplus ', 'g');
+        body := regexp_replace(body, '(?<![A-Za-z0-9])([A-Za-z])#(?![A-Za-z0-9])', '\1 sharp ', 'g');
+    END IF;
+    body := regexp_replace(body, '{VERSION}', '\1 \2', 'g');
+    IF octet_length(body) > char_length(body) THEN
+        body := normalize(regexp_replace(body, '[{IGNORED}]', '', 'g'), NFC);
+    END IF;
+    RETURN regexp_replace(body, '[{SIGNS}]+', ' ', 'g');
+END $$
+"""
+
+# As many words as before, each without its accents.
+FOLD = f"""
+CREATE FUNCTION atrium_search_fold(body text) RETURNS text {PLPGSQL}
+AS $$
+DECLARE
+    folded text := replace(normalize(body, NFD), '{SHORT_I[0]}', '{SHORT_I[1]}');
+BEGIN
+    folded := regexp_replace(folded, '[{ACCENTS}]+', '', 'g');
+    IF body ~ '[^\\u0001-\\u08ff\\u1e00-\\u2fff]' THEN
+        folded := translate(normalize(folded, NFC), '{FULLWIDTH}', '{HALFWIDTH}');
+    END IF;
+    IF folded ~ '[{STROKED}{"".join(LIGATURES)}]' THEN
+        folded := translate(folded, '{STROKED}', '{UNSTROKED}');
+        {"".join(f"folded := replace(folded, '{one}', '{two}'); " for one, two in LIGATURES.items())}
+    END IF;
+    RETURN folded;
+END $$
+"""
+
+# A run of n characters is n words: its n - 1 bigrams and its last character. So any two neighbours are one word, a
+# longer part is a phrase, and a single character is a prefix.
+BIGRAMS = f"""
+CREATE FUNCTION atrium_search_bigrams(body text) RETURNS text {SQL}
+AS $$
+    SELECT string_agg(CASE WHEN NOT is_cjk THEN piece WHEN follows THEN ' ' || piece || next || ' '
+        ELSE ' ' || piece || ' ' END, '' ORDER BY place)
+    FROM (
+        SELECT piece, place, is_cjk, lead(piece) OVER w AS next, lead(is_cjk, 1, false) OVER w AS follows
+        FROM string_to_table(body, NULL) WITH ORDINALITY t (piece, place), LATERAL (SELECT piece ~ '[{CJK}]') c (is_cjk)
+        WINDOW w AS (ORDER BY place)
+    ) pieces
+$$
+"""
+
+# A vector has room for a megabyte of words. What may need more is four bytes a character, and rare: of that, the first
+# 80,000 characters are searched.
+VECTOR_OF = f"""
+CREATE FUNCTION atrium_search_vector(language text, body text) RETURNS tsvector {PLPGSQL}
+AS $$
+DECLARE
+    config regconfig := public.atrium_text_config(language);
+    words text := public.atrium_search_text(CASE WHEN octet_length(body) > 320000 THEN left(body, 80000) ELSE body END);
+    folded text;
+BEGIN
+    IF octet_length(words) = char_length(words) THEN
+        RETURN to_tsvector(config, words);
+    END IF;
+    IF words ~ '[{CJK}]' THEN
+        words := public.atrium_search_bigrams(words);
+    END IF;
+    folded := public.atrium_search_fold(words);
+    IF folded = words THEN
+        RETURN to_tsvector(config, words);
+    END IF;
+    -- The same words at the same places, once as they are written and once without accents.
+    RETURN (to_tsvector(config, words)::text || ' ' || to_tsvector(config, folded)::text)::tsvector;
+END $$
+"""
+
+# What is not separated by spaces is a phrase, made of the vector that an article of just that has: each place has one
+# word or its two forms. Places end at 16,383, where a phrase is what stands at one and the same place.
+PHRASE = f"""
+CREATE FUNCTION atrium_search_phrase(vector tsvector) RETURNS text {SQL}
+AS $$
+    WITH words AS (
+        SELECT place, lexeme, lexeme ~ '^[{CJK}]$' AS is_single,
+            quote_literal(lexeme) || CASE WHEN lexeme ~ '^[{CJK}]$' THEN ':{START}' ELSE ':{STOP}' END AS word
+        FROM unnest(vector), unnest(positions) place
+    ), places AS (
+        SELECT place, '(' || string_agg(word, '|' ORDER BY word) || ')' AS choice,
+            place - lag(place) OVER (ORDER BY place) AS distance
+        FROM words w
+        WHERE NOT (is_single AND EXISTS (
+            SELECT FROM words b WHERE b.place = w.place - 1 AND b.lexeme ~ ('^[{CJK}]' || w.lexeme || '$')
+        ))
+        GROUP BY place
+    )
+    SELECT CASE count(*) WHEN 0 THEN '' WHEN 1 THEN min(choice) ELSE
+        '(' || string_agg(coalesce('<' || distance || '>', '') || choice, '' ORDER BY place) || '|'
+        || string_agg(choice, '<0>' ORDER BY place) || ')' END
+    FROM places
+$$
+"""
+
+# As `websearch_to_tsquery` reads a query, but that its words are taken apart as those of an article are, and that "-"
+# excludes only what it stands right before. `terms` is what to mark in a text; `title_query` and `title_terms` ask the
+# title alone, for all of the query and for any part of it.
+QUERY_OF = f"""
+CREATE FUNCTION atrium_search_query(language text, asked text,
+    OUT query tsquery, OUT title_query tsquery, OUT title_terms tsquery, OUT terms text[]) {PLPGSQL}
+AS $$
+DECLARE
+    item text[];
+    is_excluded boolean;
+    is_choice boolean := false;
+    vector tsvector;
+    phrase text;
+    whole text := '';
+    wanted text := '';
+BEGIN
+    terms := '{{}}';
+    asked := translate(normalize(asked, NFC), '{QUOTES}{SPACES}', '{'"' * len(QUOTES)}{" " * len(SPACES)}');
+    FOR item IN SELECT regexp_matches(asked, '(-?)"([^"]*)"?|([^"[:space:]]+)', 'g') LOOP
+        IF lower(item[3]) = 'or' AND whole <> '' AND NOT is_choice THEN
+            is_choice := true;
+            CONTINUE;
+        END IF;
+        is_excluded := coalesce(item[1] = '-', item[3] ~ '^-[^-]');
+        vector := public.atrium_search_vector(language, coalesce(item[2], item[3]));
+        phrase := public.atrium_search_phrase(vector);
+        CONTINUE WHEN phrase = '';
+        whole := concat(whole, CASE WHEN whole = '' THEN '' WHEN is_choice THEN '|' ELSE '&' END,
+            CASE WHEN is_excluded THEN '!' END, phrase);
+        is_choice := false;
+        IF NOT is_excluded THEN
+            wanted := concat_ws('|', nullif(wanted, ''), phrase);
+            terms := terms || ARRAY(
+                SELECT lexeme FROM unnest(tsvector_to_array(vector)) lexeme WHERE lexeme !~ '^[{CJK}]+$'
+                UNION ALL
+                SELECT run[1] FROM regexp_matches(
+                    public.atrium_search_text(coalesce(item[2], item[3])), '[{CJK}]+', 'g') run
+            );
+        END IF;
+    END LOOP;
+    whole := nullif(whole, '');
+    wanted := nullif(wanted, '');
+    query := replace(replace(whole, ':{STOP}', ''), '{START}', '*');
+    title_query := translate(replace(whole, '{START}', '*{STOP}'), '{STOP}', 'A');
+    title_terms := translate(replace(wanted, '{START}', '*{STOP}'), '{STOP}', 'A');
+END $$
+"""
+
+# PostgreSQL marks matches in a text that is broken after every sign, so that it takes the words apart as a vector does,
+# and within what has no spaces at all. A word that is found without its accents is looked up by its place, and runs of
+# characters that have no spaces are set apart before. An excerpt is the part with most of the words that are sought.
+HIGHLIGHT = rf"""
+CREATE FUNCTION atrium_search_highlight(language text, body text, terms text[], is_whole boolean) RETURNS text {PLPGSQL}
+AS $$
+DECLARE
+    config regconfig := public.atrium_text_config(language);
+    sought tsquery := nullif(array_to_string(ARRAY(SELECT quote_literal(t) FROM unnest(terms) t), '|'), '');
+    folded text;
+    runs text;
+BEGIN
+    body := regexp_replace(body, '{VERSION}', '\1{BREAK}\2', 'g');
+    body := regexp_replace(body, '[{ASCII_SIGNS}]', '\&{BREAK}', 'g');
+    IF octet_length(body) > char_length(body) THEN
+        body := normalize(regexp_replace(body, '[{IGNORED}\ufdd0-\ufdef]', '', 'g'), NFC);
+        folded := public.atrium_search_fold(body);
+        IF folded <> body THEN
+            SELECT coalesce(sought || string_agg(quote_literal(w.lexeme), '|')::tsquery, sought) INTO sought
+            FROM unnest(to_tsvector(config, body)) w WHERE w.positions && ARRAY(
+                SELECT p FROM unnest(to_tsvector(config, folded)) f, unnest(f.positions) p WHERE f.lexeme = ANY (terms)
+            );
+        END IF;
+        SELECT string_agg(t, '|') INTO runs FROM unnest(terms) t WHERE t ~ '^[{CJK}]+$';
+        IF runs <> '' THEN
+            body := regexp_replace(body, runs, '{BREAK}\&{BREAK}', 'g');
+        END IF;
+    END IF;
+    body := regexp_replace(body, '[^\s{BREAK}]{{255}}', '\&{BREAK}', 'g');
+    body := coalesce(ts_headline(config, body, sought, 'StartSel={START}, StopSel={STOP}, HighlightAll=true'), body);
+    body := replace(body, '{BREAK}', '');
+    RETURN CASE WHEN is_whole THEN body ELSE public.atrium_search_excerpt(body) END;
+END $$
+"""
+
+EXCERPT = rf"""
+CREATE FUNCTION atrium_search_excerpt(body text) RETURNS text {PLPGSQL}
+AS $$
+DECLARE
+    begin_at integer := strpos(body, '{START}');
+    before text;
+    after text;
+BEGIN
+    IF begin_at > 0 AND strpos(substring(body FROM begin_at + 1), '{START}') > 0 THEN
+        SELECT m.place INTO begin_at FROM (
+            SELECT p.place, bit_count(bit_or(1::bigint << (p.number % 62)::integer) OVER (
+                ORDER BY p.place RANGE BETWEEN 60 PRECEDING AND 300 FOLLOWING)::bit(64)) AS words
+            FROM (
+                SELECT s.place, dense_rank() OVER (ORDER BY s.word) AS number FROM (
+                    SELECT (sum(char_length(piece) + 1) OVER w)::integer - char_length(piece) - 1 AS place,
+                        lower(split_part(piece, '{STOP}', 1)) AS word, n
+                    FROM unnest(string_to_array(body, '{START}')) WITH ORDINALITY t (piece, n) WINDOW w AS (ORDER BY n)
+                ) s WHERE n > 1
+            ) p
+        ) m ORDER BY m.words DESC, m.place LIMIT 1;
+    END IF;
+    begin_at := greatest(begin_at, 1);
+    before := right(left(body, begin_at - 1), 90);
+    IF begin_at > 91 THEN
+        before := regexp_replace(regexp_replace(before, '^\S*\s+', ''), '^[^{START}]*{STOP}', '');
+    END IF;
+    after := substring(body FROM begin_at FOR 500);
+    IF char_length(body) >= begin_at + 500 THEN
+        after := left(after, 440) || regexp_replace(right(after, 60), '\s\S*$', '');
+        after := regexp_replace(after, '(.){START}[^{STOP}]*$', '\1');
+        after := regexp_replace(after, '^{START}[^{STOP}]*$', '\&{STOP}');
+    END IF;
+    RETURN before || after;
+END $$
+"""
+
+FUNCTIONS = {
+    "atrium_search_text(text)": NORMALIZE,
+    "atrium_search_fold(text)": FOLD,
+    "atrium_search_bigrams(text)": BIGRAMS,
+    "atrium_search_vector(text, text)": VECTOR_OF,
+    "atrium_search_phrase(tsvector)": PHRASE,
+    "atrium_search_query(text, text)": QUERY_OF,
+    "atrium_search_excerpt(text)": EXCERPT,
+    "atrium_search_highlight(text, text, text[], boolean)": HIGHLIGHT,
+}
+
+VECTOR = """
+ALTER TABLE articles ADD COLUMN vector tsvector NOT NULL GENERATED ALWAYS AS (
+    setweight(atrium_search_vector(language, title), 'A') || setweight(atrium_search_vector(language, content), 'B')
+) STORED;
+CREATE INDEX articles_by_vector ON articles USING gin (tenant_id, language, vector)
+    WITH (gin_pending_list_limit = 512)
+"""
+
+# A run of Chinese, Japanese or Korean is no word that one misspells.
+WORDS_OF = f"""
+    SELECT DISTINCT a.tenant_id, w.word FROM {{articles}} a, LATERAL unnest(tsvector_to_array(
+        to_tsvector('pg_catalog.simple'::regconfig, public.atrium_search_text(a.title || ' ' || a.content))
+    )) w (word)
+    WHERE char_length(w.word) BETWEEN 4 AND 30 AND w.word ~ '^[[:alpha:]]+$' AND w.word !~ '[{CJK}]'
+"""
+
+# In their order, so that two writers of the same new words do not wait for each other.
+LEARN = f"""
+CREATE OR REPLACE FUNCTION atrium_learn_words() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO public.article_words (tenant_id, word)
+    SELECT f.tenant_id, f.word FROM ({WORDS_OF.format(articles="written")}) f
+    WHERE NOT EXISTS (SELECT FROM public.article_words k WHERE k.tenant_id = f.tenant_id AND k.word = f.word)
+    ORDER BY 1, 2
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$
+"""
+
+FILL = "INSERT INTO article_words (tenant_id, word) SELECT f.tenant_id, f.word FROM ({words}) f ON CONFLICT DO NOTHING"
+
+VIEW = "SELECT tenant_id, id, language, status, author_id, created_at, vector FROM articles"
+
+
+def upgrade() -> None:
+    """Take words apart alike in articles and queries, for the articles too that there are already."""
+    for function in FUNCTIONS.values():
+        op.execute(function)
+    _replace_vector(VECTOR)
+    op.execute(FILL.format(words=WORDS_OF.format(articles="articles")))
+    op.execute(LEARN)
+
+
+def downgrade() -> None:
+    """Take it back; the articles stay, and the words that were learned."""
+    before = import_module("migrations.versions.0011_search")
+    shipped = op.get_bind().execute(text(before.SHIPPED)).scalars()
+    cases = " ".join(f"WHEN '{name.upper()}' THEN 'pg_catalog.{name}'::regconfig" for name in shipped)
+    op.execute(before.LEARN.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
+    _replace_vector(before.VECTOR.format(config=before.CONFIG.format(cases=cases)))
+    for signature in reversed(FUNCTIONS):
+        op.execute(f"DROP FUNCTION {signature}")
+
+
+def _replace_vector(vector: str) -> None:
+    """Replace the column, its index and the view that shows it; the table is written anew."""
+    op.execute("DROP VIEW articles_search")
+    op.execute("ALTER TABLE articles DROP COLUMN vector")
+    run_script(vector)
+    owner_view("articles_search", VIEW)
