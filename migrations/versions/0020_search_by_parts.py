@@ -153,6 +153,7 @@ DECLARE
     is_excluded boolean;
     is_choice boolean := false;
     vector tsvector;
+    lexemes text[];
     phrase text;
     whole text := '';
     wanted text := '';
@@ -166,19 +167,25 @@ BEGIN
         END IF;
         is_excluded := coalesce(item[1] = '-', item[3] ~ '^-[^-]');
         vector := public.atrium_search_vector(language, coalesce(item[2], item[3]));
-        phrase := public.atrium_search_phrase(vector);
-        CONTINUE WHEN phrase = '';
+        lexemes := tsvector_to_array(vector);
+        CONTINUE WHEN lexemes = '{{}}';
+        IF item[3] ~ '^[A-Za-z0-9]+$' THEN  -- one word, as most are: this takes half the time
+            phrase := '(''' || array_to_string(lexemes, ''':{STOP}|''') || ''':{STOP})';
+        ELSE
+            phrase := public.atrium_search_phrase(vector);
+            lexemes := ARRAY(
+                SELECT lexeme FROM unnest(lexemes) lexeme WHERE lexeme !~ '^[{CJK}]+$'
+                UNION ALL
+                SELECT run[1] FROM regexp_matches(
+                    public.atrium_search_text(coalesce(item[2], item[3])), '[{CJK}]+', 'g') run
+            );
+        END IF;
         whole := concat(whole, CASE WHEN whole = '' THEN '' WHEN is_choice THEN '|' ELSE '&' END,
             CASE WHEN is_excluded THEN '!' END, phrase);
         is_choice := false;
         IF NOT is_excluded THEN
             wanted := concat_ws('|', nullif(wanted, ''), phrase);
-            terms := terms || ARRAY(
-                SELECT lexeme FROM unnest(tsvector_to_array(vector)) lexeme WHERE lexeme !~ '^[{CJK}]+$'
-                UNION ALL
-                SELECT run[1] FROM regexp_matches(
-                    public.atrium_search_text(coalesce(item[2], item[3])), '[{CJK}]+', 'g') run
-            );
+            terms := terms || lexemes;
         END IF;
     END LOOP;
     whole := nullif(whole, '');
@@ -235,7 +242,7 @@ BEGIN
     IF begin_at > 0 AND strpos(substring(body FROM begin_at + 1), '{START}') > 0 THEN
         SELECT m.place INTO begin_at FROM (
             SELECT p.place, bit_count(bit_or(1::bigint << (p.number % 62)::integer) OVER (
-                ORDER BY p.place RANGE BETWEEN 60 PRECEDING AND 300 FOLLOWING)::bit(64)) AS words
+                ORDER BY p.place RANGE BETWEEN 60 PRECEDING AND 200 FOLLOWING)::bit(64)) AS words
             FROM (
                 SELECT s.place, dense_rank() OVER (ORDER BY s.word) AS number FROM (
                     SELECT (sum(char_length(piece) + 1) OVER w)::integer - char_length(piece) - 1 AS place,
@@ -246,13 +253,13 @@ BEGIN
         ) m ORDER BY m.words DESC, m.place LIMIT 1;
     END IF;
     begin_at := greatest(begin_at, 1);
-    before := right(left(body, begin_at - 1), 90);
-    IF begin_at > 91 THEN
+    before := right(left(body, begin_at - 1), 60);
+    IF begin_at > 61 THEN
         before := regexp_replace(regexp_replace(before, '^\S*\s+', ''), '^[^{START}]*{STOP}', '');
     END IF;
-    after := substring(body FROM begin_at FOR 500);
-    IF char_length(body) >= begin_at + 500 THEN
-        after := left(after, 440) || regexp_replace(right(after, 60), '\s\S*$', '');
+    after := substring(body FROM begin_at FOR 240);
+    IF char_length(body) >= begin_at + 240 THEN
+        after := left(after, 200) || regexp_replace(right(after, 40), '\s\S*$', '');
         after := regexp_replace(after, '(.){START}[^{STOP}]*$', '\1');
         after := regexp_replace(after, '^{START}[^{STOP}]*$', '\&{STOP}');
     END IF;

@@ -44,7 +44,7 @@ from models.base import Row, row_class, table_of
 from models.database import ReadSession
 from services.articles.highlights import Segment, highlight, parse_segments, select_segments, truncate
 from services.articles.rules import ARTICLES, MAX_TITLE_LENGTH, article_filters, visible, visible_conditions
-from services.articles.search_view import QUERIES, SEARCH_VIEW, query_in_language
+from services.articles.search_view import QUERIES, SEARCH_VIEW
 from services.articles.spelling import correct_spelling
 from services.errors import InvalidInput
 from services.permissions import Actor, Permission
@@ -293,15 +293,14 @@ def _highlight_expressions(terms: ColumnElement[Any]) -> dict[str, ColumnElement
     """Return the expressions that highlight an article's matches in its own language."""
     title = highlight(col(Article.language), col(Article.title), terms, whole=True)
     snippet = highlight(col(Article.language), col(Article.content), terms, whole=False)
-    return {"title": title, "snippet": truncate(snippet, table_of(Article), PAGE_CTE)}
+    return {"title": title, "snippet": truncate(snippet, table_of(Article), PAGE_CTE, QUERIES)}
 
 
 @lru_cache(maxsize=16)
 def _highlight_statement(permissions: frozenset[Permission]) -> Select[Any]:
     """Return the statement for the highlighted titles and snippets of the articles in the bind `ids`."""
-    parsed = query_in_language(col(Article.language))
-    marks: Sequence[Any] = [*_highlight_expressions(select(parsed.c.terms).scalar_subquery()).values()]
-    rows = visible(permissions)
+    marks: Sequence[Any] = [*_highlight_expressions(QUERIES.c.terms).values()]
+    rows = visible(permissions).where(col(Article.language) == QUERIES.c.language)
     statement = rows.with_only_columns(col(Article.id), *marks, maintain_column_froms=True)
     return statement.where(col(Article.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
 
