@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
+from unicodedata import normalize
 from uuid import UUID
 
 from sqlalchemy import (
@@ -163,7 +164,9 @@ def parse_request(query: str, filters: Mapping[str, Any], **paging: Any) -> Page
         raise InvalidInput.of("query", "This holds characters that can be found nowhere.")
     if len(query) > MAX_FILTER_LENGTH:
         raise InvalidInput.of("query", f"This may have {MAX_FILTER_LENGTH} characters at most.")
-    return PageRequest.of(MATCHES, "searchArticles", filters={**filters, "query": query.strip()}, **paging)
+    return PageRequest.of(
+        MATCHES, "searchArticles", filters={**filters, "query": normalize("NFC", query.strip())}, **paging
+    )
 
 
 async def search(session: ReadSession, actor: Actor, *, request: PageRequest) -> SearchResult:

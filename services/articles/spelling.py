@@ -19,8 +19,8 @@ MAX_CANDIDATES = 8
 
 WORDS_VIEW = table("article_words_search", column("tenant_id", Uuid()), column("word", Text()))
 
-# Words as they are kept: letters alone, four at least. What is not wanted has none to be corrected.
-_WORD = re.compile(r"(?<![\w-])-?\w+")
+# Words as they are kept: letters alone, four at least. What is not wanted is matched whole, and no such word.
+_WORD = re.compile(r'(?<!\S)-(?:"[^"]*"?|[^\s"-]\S*)|[^\W_]+')
 _INDEXED_WORD = re.compile(r"[^\W\d_]{4,30}")
 
 

@@ -38,7 +38,7 @@ PASTED = {
     "/usr/local/bin/thing": ["usr", "local", "bin/thing", "/usr/local/bin/thing"],
     "snake_case_name": ["snake", "case", "snake_case_name", "case_name"],
     "--dry-run": ["--dry-run", "dry", "dry-run"],
-    "O’Hara": ["hara", "O'Hara", "O’Hara"],
+    "O\u2019Hara": ["hara", "O'Hara", "O\u2019Hara"],
     "3.14159": ["3.14159", "14159"],
     "soft\u00adware": ["software", "soft\u00adware"],
 }
@@ -133,10 +133,10 @@ ACCENTED = [
     ("GERMAN", "Häuser der Straße", ["Haus", "hauser", "strasse", "Straßen"]),
     ("SPANISH", "mañana", ["manana", "mañana"]),
     ("DANISH", "smørrebrød", ["smorrebrod", "smørrebrød"]),
-    ("GREEK", "Αθήνα", ["αθηνα", "Αθήνα"]),  # noqa: RUF001
-    ("RUSSIAN", "ёлка", ["елка", "ёлка"]),  # noqa: RUF001
+    ("GREEK", "Αθήνα", ["αθηνα", "Αθήνα"]),
+    ("RUSSIAN", "ёлка", ["елка", "ёлка"]),
     ("SIMPLE", "Việt Nam Łódź", ["viet nam", "lodz", "Việt"]),
-    ("SIMPLE", "ＡＢＣ１２３", ["abc123", "ＡＢＣ１２３"]),  # noqa: RUF001
+    ("SIMPLE", "ＡＢＣ１２３", ["abc123", "ＡＢＣ１２３"]),  # noqa: RUF001  # fullwidth, as in Japanese
 ]
 
 
@@ -160,13 +160,13 @@ async def test_scripts_without_spaces_are_found_by_any_two_characters(world: Wor
     owner = world.acme.owner
     texts = {
         "Japanese": "東京都庁舎は新宿区にあります。コンピューターを使う。",
-        "Chinese": "我们在北京大学学习中文，iPhone手机很贵。",
+        "Chinese": "我们在北京大学学习中文。iPhone手机很贵。",
         "Korean": "대한민국의 수도는 서울특별시입니다.",
     }
     for title, text in texts.items():
         await write(owner, title, text)
     for title, queries in {
-        "Japanese": ["東京", "京都", "都庁舎", "新宿区に", "ピュ", "東京都庁舎は新宿区", "舎", "東 区", '"東京都" 新宿'],
+        "Japanese": ["東京", "京都", "都庁舎", "新宿区に", "ピュ", "東京都庁舎は新宿区", "舎", "東 区"],
         "Chinese": ["北京", "京大", "大学学习", "手机", "iPhone", "iPhone手机", "贵", "北京大学"],
         "Korean": ["대한", "한민", "서울", "특별시", "수", "서울특별시"],
     }.items():
@@ -190,15 +190,15 @@ async def test_the_snippet_is_where_the_match_is(world: World) -> None:
     await write(owner, "Far", f"gamma {words} {words} delta, and gamma {words}")
     (edge,) = await search(owner, "gamma delta")
     assert matched_texts(edge["snippetSegments"]) == ["delta", "gamma"]
-    assert 40 < len(joined_text(edge["snippetSegments"]).split()) <= 50
+    assert 25 < len(joined_text(edge["snippetSegments"]).split()) <= 50
     await write(owner, "Kanji", "東京都庁舎" * 4_000 + "大学" + "東京都庁舎" * 4_000)
     (edge,) = await search(owner, "大学")
     assert matched_texts(edge["snippetSegments"]) == ["大学"]
-    assert 300 < len(joined_text(edge["snippetSegments"])) <= 600
+    assert 200 < len(joined_text(edge["snippetSegments"])) <= 300
     await write(owner, "Blob", "x" * 60_000 + " needle " + "y" * 30_000)
     (edge,) = await search(owner, "needle")
     assert matched_texts(edge["snippetSegments"]) == ["needle"]
-    assert len(joined_text(edge["snippetSegments"])) <= 600
+    assert len(joined_text(edge["snippetSegments"])) <= 300
 
 
 async def test_a_match_in_the_title_comes_before_any_number_in_the_content(world: World) -> None:

@@ -26,6 +26,7 @@ from tests.support.factories import Person, World, insert
 from tests.support.service_client import ServiceClient, walk_pages
 
 SEED = 20261125
+MIGRATIONS = sorted(path.name[:4] for path in (migrate.MIGRATIONS_FOLDER / "versions").glob("0*.py"))
 WORDS = ("garden", "gardens", "river", "bridge", "stone", "copper", "lamp", "winter")
 
 
@@ -200,6 +201,44 @@ async def test_search_comes_to_articles_that_are_there_and_goes_again(urls: Urls
     await asyncio.to_thread(migrate.downgrade, urls.owner, urls.runtime, "0010")
     assert await connection.fetchval("SELECT title FROM articles") == "Running houses"
     await connection.close()
+
+
+async def test_articles_from_before_are_found_by_their_parts_and_go_back_to_what_they_were(urls: Urls) -> None:
+    before = MIGRATIONS[MIGRATIONS.index("0020") - 1]
+    await asyncio.to_thread(migrate.downgrade, urls.owner, urls.runtime, before)
+    connection = await asyncpg.connect(urls.plain("owner"))
+    tenant_id = await insert(connection, "tenants", name="Acme", slug="acme")
+    user_id = await insert(connection, "users", email="a@example.com", full_name="A")
+    member = {"tenant_id": tenant_id, "user_id": user_id, "role": "OWNER", "full_name": "", "email": ""}
+    await insert(connection, "memberships", **member)
+    article = {"tenant_id": tenant_id, "author_id": user_id, "title": "TCP/IP", "content": "at docs.example.org/résumé"}
+    await insert(connection, "articles", **article)
+    vector = "SELECT vector::text FROM articles"
+    old = await connection.fetchval(vector)
+    await asyncio.to_thread(migrate.upgrade, urls.owner, urls.runtime)
+    said = "'doc':4B 'exampl':5B 'ip':2A 'org':6B 'resum':7B 'résumé':7B 'tcp':1A"
+    assert await connection.fetchval(vector) == said != old
+    words = [word for (word,) in await connection.fetch("SELECT word FROM article_words ORDER BY word")]
+    assert {"docs", "example", "résumé"} <= set(words)
+    await asyncio.to_thread(migrate.downgrade, urls.owner, urls.runtime, before)
+    assert await connection.fetchval(vector) == old
+    await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "size"), [(0x4E00, 20_000), (0xAC00, 11_000), (0x20000, 40_000), (0x1E00, 200), (0x61, 26)]
+)
+async def test_the_longest_article_of_any_letters_can_be_written(
+    rules: ServiceClient, world: World, first: int, size: int
+) -> None:
+    chance = random.Random(SEED)  # to be repeatable
+    content = "".join(chr(first + chance.randrange(size)) for _ in range(100_000))
+    values = {"title": content[:200], "content": content}
+    made = await rules.apply(world.acme.member, articles.create, values=values)
+    assert made.content == content
+    if size > 200:  # of the others it is a single word
+        hits = (await search(rules, world.acme.member, content[50_000:50_003])).page.edges
+        assert [hit.node.id for hit in hits] == [made.id]
 
 
 async def test_a_vector_follows_its_article(owner_connection: asyncpg.Connection, world: World) -> None:
