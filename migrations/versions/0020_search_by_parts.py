@@ -248,7 +248,7 @@ BEGIN
                     SELECT (sum(char_length(piece) + 1) OVER w)::integer - char_length(piece) - 1 AS place,
                         lower(split_part(piece, '{STOP}', 1)) AS word, n
                     FROM unnest(string_to_array(body, '{START}')) WITH ORDINALITY t (piece, n) WINDOW w AS (ORDER BY n)
-                ) s WHERE n > 1
+                ) s WHERE n BETWEEN 2 AND 1000
             ) p
         ) m ORDER BY m.words DESC, m.place LIMIT 1;
     END IF;
