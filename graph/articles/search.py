@@ -150,13 +150,14 @@ class ArticleSearchEdge:
     """Opaque cursor of this matching article, for `after` or `before` in the same search with the same filter and
     order."""
     rank: float = match_field("rank", lambda edge: edge.hit.rank)
-    """Relevance of the article for the query, higher is better; matches in the title and matches close together count
-    more."""
+    """Relevance of the article for the query, higher is better: 2 or more if the title of the article matches the
+    query, 1 or more if the title matches a part of the query; beyond that, frequent matches and matches close together
+    count."""
     title_segments: list[TextSegment] = match_field("title", _title_segments)
     """Whole title of the article, split into segments that match the query and segments that do not."""
     snippet_segments: list[TextSegment] = match_field("snippet", _snippet_segments)
-    """Excerpt of the article's content that matches best, at most 50 words, split into segments that match the query
-    and segments that do not."""
+    """Excerpt of the article's content that matches best, at most 50 words and 300 characters, split into segments that
+    match the query and segments that do not; the beginning of the content if only the title matches."""
     hit: strawberry.Private[articles.Hit]
     highlights: strawberry.Private[LazyHighlights]
 
@@ -198,7 +199,9 @@ def _search_arguments() -> list[StrawberryArgument]:
             "query",
             str,
             "Words to search for, at most 255 characters: double quotes enclose a phrase, `or` stands between "
-            "alternatives, and `-` stands before a word that must not occur.",
+            "alternatives, and `-` stands right before a word that must not occur. Words that signs join, such as "
+            "`example.org/guide` or `covid-19`, are found together in this order; Chinese, Japanese and Korean "
+            "characters are found anywhere in a text.",
             required=True,
         ),
         *page_arguments(),
@@ -281,8 +284,8 @@ class Queries:
     )
     """Articles that match a full-text search, most relevant first by default: published articles and the viewer's own
     drafts, or all articles of the tenant for admins and owners. Words are compared by their stems in the language of
-    each article, without stop words. If no article matches, a corrected spelling of the query is searched and
-    `corrected` is true. A blank query matches no article."""
+    each article, with and without accents, without stop words. If no article matches, a corrected spelling of the query
+    is searched and `corrected` is true. A blank query matches no article."""
     suggest_articles: list[Article] = strawberry.field(
         resolver=_suggest_articles, description=_suggest_articles.__doc__
     )
