@@ -45,7 +45,7 @@ SELECT_PAGE = """
     WHERE tenant_id = $1 AND language = 'ENGLISH' AND vector @@ q ORDER BY rank DESC, id DESC LIMIT 20
 """
 
-# The same with the total and the highlights.
+# The same with the total and the highlights, as PostgreSQL makes them.
 SELECT_WHOLE_SEARCH = """
     WITH matched AS MATERIALIZED (
         SELECT id, q, ts_rank_cd(vector, q, 1) AS rank FROM articles, websearch_to_tsquery('english', $2) q

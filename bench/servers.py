@@ -246,5 +246,5 @@ PEERS = (
     ServerKind(
         "strawberry_plain", "Strawberry, SQLModel, aiodataloader", _uvicorn_command("strawberry_plain"), has_rls=False
     ),
-    ServerKind("limit", "bare ASGI, one statement by hand", _uvicorn_command("limit"), has_rls=True),
+    ServerKind("limit", "bare ASGI, one statement by hand", _uvicorn_command("bare_asgi"), has_rls=True),
 )

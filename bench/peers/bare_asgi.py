@@ -14,6 +14,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from bench.peers.statements import FIFTY_WORDS, RANK
+
 __all__ = ["app"]
 
 Message = MutableMapping[str, Any]
@@ -23,7 +25,6 @@ TIMESTAMP_FORMAT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US
 TOTAL = """(SELECT m FROM (SELECT (o.total_minor * 0.01)::text AS amount, o.currency) m) AS "totalAmount\""""
 ORDER_BY_NEWEST = "ORDER BY o.created_at DESC, o.id DESC"
 SEGMENT = re.compile("\ufdd0([^\ufdd1]*)\ufdd1|([^\ufdd0\ufdd1]+)")
-HEADLINE_OPTIONS = 'E\'StartSel="\\uFDD0", StopSel="\\uFDD1"\''
 
 
 def nodes(rows: str) -> str:
@@ -77,19 +78,18 @@ SEARCH = f"""(WITH RECURSIVE present AS (
         UNION ALL SELECT (SELECT min(a.language) FROM articles a
             WHERE a.tenant_id = c.tenant_id AND a.language > p.language) FROM present p WHERE p.language IS NOT NULL
     ), asked AS MATERIALIZED (
-        SELECT language, websearch_to_tsquery(atrium_text_config(language), $5) AS query
-        FROM present WHERE language IS NOT NULL
+        SELECT language, q.* FROM present, LATERAL atrium_search_query(language, $5) q
+        WHERE language IS NOT NULL
     ), matched AS MATERIALIZED (
-        SELECT each.id, each.rank, asked.query FROM asked, LATERAL (
-            SELECT a.id, ts_rank_cd(a.vector, asked.query, 1) AS rank FROM articles_search a
+        SELECT each.id, each.rank, asked.terms FROM asked, LATERAL (
+            SELECT a.id, {RANK} AS rank FROM articles_search a
             WHERE a.tenant_id = c.tenant_id AND a.language = asked.language AND a.vector @@ asked.query OFFSET 0) each
     )
     SELECT json_build_object('totalCount', (SELECT count(*) FROM matched), 'edges', coalesce(json_agg(n), '[]')) FROM (
         SELECT json_build_object('id', a.id, 'title', a.title) AS node,
-            ts_headline(atrium_text_config(a.language), a.title, m.query, {HEADLINE_OPTIONS} || ', HighlightAll=true')
+            atrium_search_highlight(a.language, a.title, m.terms, true)
                 AS "titleSegments",
-            ts_headline(atrium_text_config(a.language), a.content, m.query,
-                {HEADLINE_OPTIONS} || ', MaxWords=50, MinWords=25')
+            substring(atrium_search_highlight(a.language, a.content, m.terms, false), '{FIFTY_WORDS}')
                 AS "snippetSegments"
         FROM (SELECT * FROM matched ORDER BY rank DESC, id DESC LIMIT 10) m
         JOIN articles a ON a.tenant_id = c.tenant_id AND a.id = m.id ORDER BY m.rank DESC, m.id DESC) n)"""

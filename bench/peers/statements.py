@@ -5,12 +5,14 @@ Each takes the tenant first. They know nothing of walls: these servers run as th
 
 import json
 
-__all__ = ["STATEMENTS"]
+__all__ = ["FIFTY_WORDS", "RANK", "STATEMENTS"]
 
 ORDER = """o.id, o.status, o.total_minor::int8 AS "totalMinor", o.currency,
     o.shipping_address AS "shippingAddress", o.created_at AS "createdAt", o.user_id AS "userId\""""
 USER = """m.id, m.user_id AS "userId", m.full_name AS "fullName", m.email, m.role"""
-HEADLINE_OPTIONS = 'E\'StartSel="\\uFDD0", StopSel="\\uFDD1"\''
+RANK = """(ts_rank_cd(a.vector, asked.query, 33) + CASE WHEN a.vector @@ asked.title_query THEN 2
+                    WHEN a.vector @@ asked.title_terms THEN 1 ELSE 0 END)::real"""
+FIFTY_WORDS = r"^\s*\S+(?:\s+\S+){0,49}"
 
 STATEMENTS = {
     "order": f"SELECT {ORDER} FROM orders o WHERE o.tenant_id = $1 AND o.id = $2",
@@ -48,19 +50,18 @@ STATEMENTS = {
             UNION ALL SELECT (SELECT min(a.language) FROM articles a
                 WHERE a.tenant_id = $1 AND a.language > p.language) FROM present p WHERE p.language IS NOT NULL
         ), asked AS MATERIALIZED (
-            SELECT language, websearch_to_tsquery(atrium_text_config(language), $2) AS query
-            FROM present WHERE language IS NOT NULL
+            SELECT language, q.* FROM present, LATERAL atrium_search_query(language, $2) q
+            WHERE language IS NOT NULL
         ), matched AS MATERIALIZED (
-            SELECT each.id, each.rank, asked.query FROM asked, LATERAL (
-                SELECT a.id, ts_rank_cd(a.vector, asked.query, 1) AS rank FROM articles a
+            SELECT each.id, each.rank, asked.terms FROM asked, LATERAL (
+                SELECT a.id, {RANK} AS rank FROM articles a
                 WHERE a.tenant_id = $1 AND a.language = asked.language AND a.vector @@ asked.query OFFSET 0
             ) each
         )
         SELECT a.id, a.title, a.status, (SELECT count(*)::int4 FROM matched) AS total,
-            ts_headline(atrium_text_config(a.language), a.title, m.query, {HEADLINE_OPTIONS} || ', HighlightAll=true')
+            atrium_search_highlight(a.language, a.title, m.terms, true)
                 AS "markedTitle",
-            ts_headline(atrium_text_config(a.language), a.content, m.query,
-                {HEADLINE_OPTIONS} || ', MaxWords=50, MinWords=25')
+            substring(atrium_search_highlight(a.language, a.content, m.terms, false), '{FIFTY_WORDS}')
                 AS "markedContent"
         FROM (SELECT * FROM matched ORDER BY rank DESC, id DESC LIMIT $3) m
         JOIN articles a ON a.tenant_id = $1 AND a.id = m.id ORDER BY m.rank DESC, m.id DESC""",
