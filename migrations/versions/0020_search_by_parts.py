@@ -1,6 +1,4 @@
-r"""Search by parts: one normalization for articles and queries, accents folded, bigrams where words have no spaces."""
-
-from importlib import import_module
+"""Search by parts: one normalization for articles and queries, accents folded, bigrams where words have no spaces."""
 
 from alembic import op
 from sqlalchemy import text
@@ -280,34 +278,40 @@ FUNCTIONS = {
 
 VECTOR = """
 ALTER TABLE articles ADD COLUMN vector tsvector NOT NULL GENERATED ALWAYS AS (
-    setweight(atrium_search_vector(language, title), 'A') || setweight(atrium_search_vector(language, content), 'B')
+    setweight({title}, 'A')
+    || setweight({content}, 'B')
 ) STORED;
 CREATE INDEX articles_by_vector ON articles USING gin (tenant_id, language, vector)
     WITH (gin_pending_list_limit = 512)
 """
 
-# A run of Chinese, Japanese or Korean is no word that one misspells.
-WORDS_OF = f"""
-    SELECT DISTINCT a.tenant_id, w.word FROM {{articles}} a, LATERAL unnest(tsvector_to_array(
-        to_tsvector('pg_catalog.simple'::regconfig, public.atrium_search_text(a.title || ' ' || a.content))
+WORDS_OF = """
+    SELECT DISTINCT a.tenant_id, w.word FROM {articles} a, LATERAL unnest(tsvector_to_array(
+        to_tsvector('pg_catalog.simple'::regconfig, {text})
     )) w (word)
-    WHERE char_length(w.word) BETWEEN 4 AND 30 AND w.word ~ '^[[:alpha:]]+$' AND w.word !~ '[{CJK}]'
+    WHERE char_length(w.word) BETWEEN 4 AND 30 AND w.word ~ '^[[:alpha:]]+$'{more}
 """
 
 # In their order, so that two writers of the same new words do not wait for each other.
-LEARN = f"""
+LEARN = """
 CREATE OR REPLACE FUNCTION atrium_learn_words() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     INSERT INTO public.article_words (tenant_id, word)
-    SELECT f.tenant_id, f.word FROM ({WORDS_OF.format(articles="written")}) f
+    SELECT f.tenant_id, f.word FROM ({words}) f
     WHERE NOT EXISTS (SELECT FROM public.article_words k WHERE k.tenant_id = f.tenant_id AND k.word = f.word)
     ORDER BY 1, 2
     ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$
 """
+
+# A run of Chinese, Japanese or Korean is no word that one misspells.
+WORDS = {"text": "public.atrium_search_text(a.title || ' ' || a.content)", "more": f" AND w.word !~ '[{CJK}]'"}
+EARLIER_WORDS = {"text": "translate(a.title || ' ' || a.content, '<', ' ')", "more": ""}
+
+SHIPPED = "SELECT cfgname FROM pg_ts_config WHERE cfgnamespace = 'pg_catalog'::regnamespace ORDER BY cfgname"
 
 FILL = "INSERT INTO article_words (tenant_id, word) SELECT f.tenant_id, f.word FROM ({words}) f ON CONFLICT DO NOTHING"
 
@@ -318,25 +322,25 @@ def upgrade() -> None:
     """Take words apart alike in articles and queries, for the articles too that there are already."""
     for function in FUNCTIONS.values():
         op.execute(function)
-    _replace_vector(VECTOR)
-    op.execute(FILL.format(words=WORDS_OF.format(articles="articles")))
-    op.execute(LEARN)
+    _replace_vector("atrium_search_vector(language, {})")
+    op.execute(FILL.format(words=WORDS_OF.format(articles="articles", **WORDS)))
+    op.execute(LEARN.format(words=WORDS_OF.format(articles="written", **WORDS)))
 
 
 def downgrade() -> None:
     """Take it back; the articles stay, and the words that were learned."""
-    before = import_module("migrations.versions.0011_search")
-    shipped = op.get_bind().execute(text(before.SHIPPED)).scalars()
+    op.execute(LEARN.format(words=WORDS_OF.format(articles="written", **EARLIER_WORDS)))
+    shipped = op.get_bind().execute(text(SHIPPED)).scalars()
     cases = " ".join(f"WHEN '{name.upper()}' THEN 'pg_catalog.{name}'::regconfig" for name in shipped)
-    op.execute(before.LEARN.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
-    _replace_vector(before.VECTOR.format(config=before.CONFIG.format(cases=cases)))
+    config = f"CASE language {cases} ELSE 'pg_catalog.simple'::regconfig END"
+    _replace_vector(f"to_tsvector({config}, translate({{}}, '<', ' '))")
     for signature in reversed(FUNCTIONS):
         op.execute(f"DROP FUNCTION {signature}")
 
 
-def _replace_vector(vector: str) -> None:
+def _replace_vector(vector_of: str) -> None:
     """Replace the column, its index and the view that shows it; the table is written anew."""
     op.execute("DROP VIEW articles_search")
     op.execute("ALTER TABLE articles DROP COLUMN vector")
-    run_script(vector)
+    run_script(VECTOR.format(title=vector_of.format("title"), content=vector_of.format("content")))
     owner_view("articles_search", VIEW)
