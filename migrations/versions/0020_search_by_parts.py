@@ -202,7 +202,7 @@ CREATE FUNCTION atrium_search_highlight(language text, body text, terms text[], 
 AS $$
 DECLARE
     config regconfig := public.atrium_text_config(language);
-    sought tsquery := nullif(array_to_string(ARRAY(SELECT quote_literal(t) FROM unnest(terms) t), '|'), '');
+    sought tsquery := '''' || nullif(array_to_string(terms, '''|'''), '') || '''';  -- no word has quotes
     folded text;
     runs text;
 BEGIN
@@ -221,11 +221,56 @@ BEGIN
         IF runs <> '' THEN
             body := regexp_replace(body, runs, '{BREAK}\&{BREAK}', 'g');
         END IF;
+        body := regexp_replace(body, '[^\s{BREAK}]{{255}}', '\&{BREAK}', 'g');  -- no word of that is left out
     END IF;
-    body := regexp_replace(body, '[^\s{BREAK}]{{255}}', '\&{BREAK}', 'g');
     body := coalesce(ts_headline(config, body, sought, 'StartSel={START}, StopSel={STOP}, HighlightAll=true'), body);
     body := replace(body, '{BREAK}', '');
     RETURN CASE WHEN is_whole THEN body ELSE public.atrium_search_excerpt(body) END;
+END $$
+"""
+
+# The first place from which on most different words are marked within 200 characters.
+BEST_MARK = rf"""
+CREATE FUNCTION atrium_search_best_mark(body text) RETURNS integer {PLPGSQL}
+AS $$
+DECLARE
+    pieces text[] := (string_to_array(body, '{START}'))[1:1000];
+    places integer[] := ARRAY[char_length(pieces[1]) + 1];
+    words text[] := '{{}}';
+    word text;
+    known text := '{STOP}';
+    seen text;
+    total integer := 0;
+    count integer;
+    most integer := 0;
+    best integer := 1;
+BEGIN
+    FOR i IN 2 .. cardinality(pieces) LOOP
+        word := lower(split_part(pieces[i], '{STOP}', 1)) || '{STOP}';
+        words[i - 1] := '{STOP}' || word;
+        places[i] := places[i - 1] + char_length(pieces[i]) + 1;
+        IF strpos(known, words[i - 1]) = 0 THEN
+            known := known || word;
+            total := total + 1;
+        END IF;
+    END LOOP;
+    FOR i IN 1 .. cardinality(words) LOOP
+        EXIT WHEN most = total;
+        seen := words[i];
+        count := 1;
+        FOR j IN i + 1 .. cardinality(words) LOOP
+            EXIT WHEN places[j] > places[i] + 200;
+            IF strpos(seen, words[j]) = 0 THEN
+                seen := seen || substring(words[j] FROM 2);
+                count := count + 1;
+            END IF;
+        END LOOP;
+        IF count > most THEN
+            most := count;
+            best := i;
+        END IF;
+    END LOOP;
+    RETURN places[best];
 END $$
 """
 
@@ -237,29 +282,22 @@ DECLARE
     before text;
     after text;
 BEGIN
-    IF begin_at > 0 AND strpos(substring(body FROM begin_at + 1), '{START}') > 0 THEN
-        SELECT m.place INTO begin_at FROM (
-            SELECT p.place, bit_count(bit_or(1::bigint << (p.number % 62)::integer) OVER (
-                ORDER BY p.place RANGE BETWEEN 60 PRECEDING AND 200 FOLLOWING)::bit(64)) AS words
-            FROM (
-                SELECT s.place, dense_rank() OVER (ORDER BY s.word) AS number FROM (
-                    SELECT (sum(char_length(piece) + 1) OVER w)::integer - char_length(piece) - 1 AS place,
-                        lower(split_part(piece, '{STOP}', 1)) AS word, n
-                    FROM unnest(string_to_array(body, '{START}')) WITH ORDINALITY t (piece, n) WINDOW w AS (ORDER BY n)
-                ) s WHERE n BETWEEN 2 AND 1000
-            ) p
-        ) m ORDER BY m.words DESC, m.place LIMIT 1;
+    IF begin_at > 0 THEN
+        begin_at := public.atrium_search_best_mark(body);
     END IF;
     begin_at := greatest(begin_at, 1);
     before := right(left(body, begin_at - 1), 60);
     IF begin_at > 61 THEN
-        before := regexp_replace(regexp_replace(before, '^\S*\s+', ''), '^[^{START}]*{STOP}', '');
+        before := regexp_replace(before, '^\S*\s+', '');
+        before := substring(before FROM strpos(split_part(before, '{START}', 1), '{STOP}') + 1);
     END IF;
     after := substring(body FROM begin_at FOR 240);
     IF char_length(body) >= begin_at + 240 THEN
         after := left(after, 200) || regexp_replace(right(after, 40), '\s\S*$', '');
-        after := regexp_replace(after, '(.){START}[^{STOP}]*$', '\1');
-        after := regexp_replace(after, '^{START}[^{STOP}]*$', '\&{STOP}');
+        IF strpos(after, '{START}') > 0 AND strpos(split_part(after, '{START}', -1), '{STOP}') = 0 THEN
+            after := regexp_replace(after, '(.){START}[^{STOP}]*$', '\1');
+            after := regexp_replace(after, '^{START}[^{STOP}]*$', '\&{STOP}');
+        END IF;
     END IF;
     RETURN before || after;
 END $$
@@ -272,6 +310,7 @@ FUNCTIONS = {
     "atrium_search_vector(text, text)": VECTOR_OF,
     "atrium_search_phrase(tsvector)": PHRASE,
     "atrium_search_query(text, text)": QUERY_OF,
+    "atrium_search_best_mark(text)": BEST_MARK,
     "atrium_search_excerpt(text)": EXCERPT,
     "atrium_search_highlight(text, text, text[], boolean)": HIGHLIGHT,
 }
