@@ -204,7 +204,7 @@ async def test_search_comes_to_articles_that_are_there_and_goes_again(urls: Urls
 
 
 async def test_articles_from_before_are_found_by_their_parts_and_go_back_to_what_they_were(urls: Urls) -> None:
-    before = MIGRATIONS[MIGRATIONS.index("0020") - 1]
+    before = MIGRATIONS[MIGRATIONS.index("0019") - 1]
     await asyncio.to_thread(migrate.downgrade, urls.owner, urls.runtime, before)
     connection = await asyncpg.connect(urls.plain("owner"))
     tenant_id = await insert(connection, "tenants", name="Acme", slug="acme")

@@ -5,8 +5,8 @@ from sqlalchemy import text
 
 from migrations.rls import owner_view, run_script
 
-revision = "0020"
-down_revision = "0014"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
