@@ -126,8 +126,8 @@ class AuditEntryOrder:
 
     field: AuditEntryOrderField
     """Field by which audit entries are sorted."""
-    direction: OrderDirection = OrderDirection.ASC
-    """Direction in which audit entries are sorted; ascending (ASC) if omitted."""
+    direction: OrderDirection | None = UNSET
+    """Direction in which audit entries are sorted. If omitted or null, `CREATED_AT` sorts newest first (DESC)."""
 
 
 @backed_by(audit.AUDIT, filter=AuditEntryFilter, order=AuditEntryOrder)

@@ -80,8 +80,9 @@ class DocumentOrder:
 
     field: DocumentOrderField
     """Field by which documents are sorted."""
-    direction: OrderDirection = OrderDirection.ASC
-    """Direction in which documents are sorted; ascending (ASC) if omitted."""
+    direction: OrderDirection | None = UNSET
+    """Direction in which documents are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first
+    (DESC), other fields ascending (ASC)."""
 
 
 @backed_by(documents.DOCUMENTS, filter=DocumentFilter, order=DocumentOrder)
@@ -140,8 +141,9 @@ class TrashOrder:
 
     field: TrashOrderField
     """Field by which documents in the trash are sorted."""
-    direction: OrderDirection = OrderDirection.ASC
-    """Direction in which documents in the trash are sorted; ascending if left out."""
+    direction: OrderDirection | None = UNSET
+    """Direction in which documents in the trash are sorted. If omitted or null, `DELETED_AT` sorts newest first
+    (DESC)."""
 
 
 @object_type

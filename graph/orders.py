@@ -139,8 +139,9 @@ class OrderOrder:
 
     field: OrderOrderField
     """Field by which orders are sorted."""
-    direction: OrderDirection = OrderDirection.ASC
-    """Direction in which orders are sorted; ascending if left out."""
+    direction: OrderDirection | None = UNSET
+    """Direction in which orders are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first (DESC),
+    other fields ascending (ASC)."""
 
 
 @backed_by(orders.ORDERS, filter=OrderFilter, order=OrderOrder)

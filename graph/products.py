@@ -86,8 +86,9 @@ class ProductOrder:
 
     field: ProductOrderField
     """Field by which products are sorted."""
-    direction: OrderDirection = OrderDirection.ASC
-    """Direction in which products are sorted; ascending if left out."""
+    direction: OrderDirection | None = UNSET
+    """Direction in which products are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first
+    (DESC), other fields ascending (ASC)."""
 
 
 @backed_by(products.PRODUCTS, filter=ProductFilter, order=ProductOrder)

@@ -60,8 +60,9 @@ class ProjectOrder:
 
     field: ProjectOrderField
     """Field by which projects are sorted."""
-    direction: OrderDirection = OrderDirection.ASC
-    """Direction in which projects are sorted; ascending if left out."""
+    direction: OrderDirection | None = UNSET
+    """Direction in which projects are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first
+    (DESC), other fields ascending (ASC)."""
 
 
 @backed_by(projects.PROJECTS, filter=ProjectFilter, order=ProjectOrder)

@@ -82,8 +82,9 @@ class TaskOrder:
 
     field: TaskOrderField
     """Field by which tasks are sorted."""
-    direction: OrderDirection = OrderDirection.ASC
-    """Direction in which tasks are sorted; ascending if left out."""
+    direction: OrderDirection | None = UNSET
+    """Direction in which tasks are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first (DESC),
+    other fields ascending (ASC)."""
 
 
 @backed_by(tasks.TASKS, filter=TaskFilter, order=TaskOrder)

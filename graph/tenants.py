@@ -147,8 +147,9 @@ class UserOrder:
 
     field: UserOrderField
     """Field by which users are sorted."""
-    direction: OrderDirection = OrderDirection.ASC
-    """Direction in which users are sorted; ascending if left out."""
+    direction: OrderDirection | None = UNSET
+    """Direction in which users are sorted. If omitted or null, `CREATED_AT` sorts newest first (DESC), other fields
+    ascending (ASC)."""
 
 
 @backed_by(tenants.USERS, filter=UserFilter, order=UserOrder)

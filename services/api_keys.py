@@ -52,7 +52,7 @@ API_KEYS = Collection(
     model=ApiKey,
     visible=visible,
     filters={},
-    orders={"created_at": SortOrder.by(col(ApiKey.created_at))},
+    orders={"created_at": SortOrder.newest_first(col(ApiKey.created_at))},
     default_order=("created_at", True),
 )
 

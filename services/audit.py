@@ -90,7 +90,7 @@ AUDIT = Collection(
         "from_": col(AuditEntry.created_at) >= bindparam("from_", type_=DateTime(timezone=True)),
         "to": col(AuditEntry.created_at) < bindparam("to", type_=DateTime(timezone=True)),
     },
-    orders={"created_at": SortOrder.by(col(AuditEntry.created_at))},
+    orders={"created_at": SortOrder.newest_first(col(AuditEntry.created_at))},
     default_order=("created_at", True),
     expressions={VALUES_AFTER: _values_after(), "via_api_key": col(AuditEntry.api_key_id).is_not(None)},
 )

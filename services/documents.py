@@ -87,8 +87,8 @@ DOCUMENTS = Collection(
         "created_by": col(Document.created_by) == user_id_of_member("created_by"),
     },
     orders={
-        "created_at": SortOrder.by(col(Document.created_at)),
-        "updated_at": SortOrder.by(col(Document.updated_at)),
+        "created_at": SortOrder.newest_first(col(Document.created_at)),
+        "updated_at": SortOrder.newest_first(col(Document.updated_at)),
         "title": SortOrder.by(col(Document.title_key)),
     },
     default_order=("created_at", True),
@@ -98,7 +98,7 @@ TRASH = Collection(
     model=Document,
     visible=visible_trash,
     filters={"text": _TEXT, "deleted_by": col(Document.deleted_by) == user_id_of_member("deleted_by")},
-    orders={"deleted_at": SortOrder.by(col(Document.deleted_at))},
+    orders={"deleted_at": SortOrder.newest_first(col(Document.deleted_at))},
     default_order=("deleted_at", True),
 )
 

@@ -65,7 +65,7 @@ INVITATIONS = Collection(
     model=Invitation,
     visible=visible,
     filters={},
-    orders={"created_at": SortOrder.by(col(Invitation.created_at))},
+    orders={"created_at": SortOrder.newest_first(col(Invitation.created_at))},
     default_order=("created_at", True),
 )
 

@@ -112,8 +112,8 @@ PRODUCTS = Collection(
         "price_to": col(Product.price_minor) <= bindparam("price_to", type_=BigInteger()),
     },
     orders={
-        "created_at": SortOrder.by(col(Product.created_at)),
-        "updated_at": SortOrder.by(col(Product.updated_at)),
+        "created_at": SortOrder.newest_first(col(Product.created_at)),
+        "updated_at": SortOrder.newest_first(col(Product.updated_at)),
         "name": SortOrder.by(col(Product.name_key)),
         "price": SortOrder.by(col(Product.price_minor)),
         "stock_quantity": SortOrder.by(col(Product.stock_quantity)),

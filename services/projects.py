@@ -59,8 +59,8 @@ PROJECTS = Collection(
         "deleted": col(Project.is_deleted) == bindparam("deleted", type_=Boolean()),
     },
     orders={
-        "created_at": SortOrder.by(col(Project.created_at)),
-        "updated_at": SortOrder.by(col(Project.updated_at)),
+        "created_at": SortOrder.newest_first(col(Project.created_at)),
+        "updated_at": SortOrder.newest_first(col(Project.updated_at)),
         "name": SortOrder.by(col(Project.name_key)),
     },
     default_order=("created_at", True),

@@ -68,7 +68,7 @@ SESSIONS = Collection(
     model=LoginSession,
     visible=visible_sessions,
     filters={},
-    orders={"created_at": SortOrder.by(col(LoginSession.created_at))},
+    orders={"created_at": SortOrder.newest_first(col(LoginSession.created_at))},
     default_order=("created_at", True),
 )
 

@@ -62,8 +62,8 @@ TASKS = Collection(
         "text": substring_filter("tasks_text", col(Task.id)),
     },
     orders={
-        "created_at": SortOrder.by(col(Task.created_at)),
-        "updated_at": SortOrder.by(col(Task.updated_at)),
+        "created_at": SortOrder.newest_first(col(Task.created_at)),
+        "updated_at": SortOrder.newest_first(col(Task.updated_at)),
         "due_date": DUE,
         "title": SortOrder.by(col(Task.title_key)),
     },

@@ -108,7 +108,7 @@ USERS = Collection(
         "is_former": col(Membership.is_former) == bindparam("is_former", type_=Boolean()),
     },
     orders={
-        "created_at": SortOrder.by(col(Membership.created_at)),
+        "created_at": SortOrder.newest_first(col(Membership.created_at)),
         "full_name": SortOrder.by(col(Membership.name_key)),
     },
     default_order=("full_name", False),

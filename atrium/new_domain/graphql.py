@@ -70,8 +70,9 @@ class {type}Order:
 
     field: {type}OrderField
     """Field by which {plural} are sorted."""
-    direction: OrderDirection = OrderDirection.ASC
-    """Direction in which {plural} are sorted; ascending if left out."""
+    direction: OrderDirection | None = UNSET
+    """Direction in which {plural} are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first
+    (DESC), other fields ascending (ASC)."""
 
 
 @backed_by({table}.{upper}, filter={type}Filter, order={type}Order)

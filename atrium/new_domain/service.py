@@ -252,8 +252,8 @@ def _filters(spec: DomainSpec) -> str:
 def _orders(spec: DomainSpec) -> str:
     model = spec.names.type
     pairs = [
-        ("created_at", f"SortOrder.by(col({model}.created_at))"),
-        ("updated_at", f"SortOrder.by(col({model}.updated_at))"),
+        ("created_at", f"SortOrder.newest_first(col({model}.created_at))"),
+        ("updated_at", f"SortOrder.newest_first(col({model}.updated_at))"),
     ]
     for field in spec.of("str", "int", "date", "money"):
         column = f"{field.name}_key" if field.kind == "str" else field.column

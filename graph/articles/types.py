@@ -72,8 +72,9 @@ class ArticleOrder:
 
     field: ArticleOrderField
     """Field by which articles are sorted."""
-    direction: OrderDirection = OrderDirection.ASC
-    """Direction in which articles are sorted; ascending (ASC) if omitted."""
+    direction: OrderDirection | None = UNSET
+    """Direction in which articles are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first
+    (DESC), other fields ascending (ASC)."""
 
 
 @backed_by(articles.ARTICLES, filter=ArticleFilter, order=ArticleOrder)

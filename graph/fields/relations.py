@@ -106,7 +106,7 @@ class ConnectionField(DeclaredField, compilable=True):
         return PageRequest.of(
             self.collection,
             self.list_name,
-            order=(order.field.value, order.direction.value == "desc") if order else None,
+            order=(order.field.value, order.direction.value == "desc" if order.direction else None) if order else None,
             filters=to_kwargs(wanted, "filter") if wanted else None,
             **page_kwargs(kwargs),
         )

@@ -88,8 +88,8 @@ ARTICLES = Collection(
     visible=visible,
     filters=article_filters(table_of(Article).c),
     orders={
-        "created_at": SortOrder.by(col(Article.created_at)),
-        "updated_at": SortOrder.by(col(Article.updated_at)),
+        "created_at": SortOrder.newest_first(col(Article.created_at)),
+        "updated_at": SortOrder.newest_first(col(Article.updated_at)),
         "title": SortOrder.by(col(Article.title_key)),
     },
     default_order=("created_at", True),

@@ -31,7 +31,7 @@ def change_entries(collection: Collection) -> Collection:
         model=AuditEntry,
         visible=visible_changes,
         filters={},
-        orders={"created_at": SortOrder.by(col(AuditEntry.created_at))},
+        orders={"created_at": SortOrder.newest_first(col(AuditEntry.created_at))},
         default_order=("created_at", True),
     )
 

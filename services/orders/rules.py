@@ -104,8 +104,8 @@ ORDERS = Collection(
         "product_id": _contains_product(bindparam("product_id", type_=Uuid())),
     },
     orders={
-        "created_at": SortOrder.by(col(Order.created_at)),
-        "updated_at": SortOrder.by(col(Order.updated_at)),
+        "created_at": SortOrder.newest_first(col(Order.created_at)),
+        "updated_at": SortOrder.newest_first(col(Order.updated_at)),
         "total_amount": SortOrder.by(col(Order.total_minor)),
     },
     default_order=("created_at", True),

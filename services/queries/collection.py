@@ -43,11 +43,18 @@ class SortOrder:
 
     ascending: ColumnElement[Any]
     descending: ColumnElement[Any]
+    is_descending: bool = False
+    """Its natural direction, which a list has that is not told another."""
 
     @classmethod
     def by(cls, expression: Any) -> "SortOrder":
         """Sort by something that is never null."""
         return cls(expression, expression)
+
+    @classmethod
+    def newest_first(cls, expression: Any) -> "SortOrder":
+        """Sort by a moment that is never null, from the newest to the oldest unless told otherwise."""
+        return cls(expression, expression, is_descending=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +69,7 @@ class Collection:
     """By name, over one bind of the same name."""
     orders: Mapping[str, SortOrder]
     default_order: tuple[str, bool]
-    """Its name, and whether descending."""
+    """Its name, and whether descending: the natural direction, wherever a client can name this order."""
     expressions: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
     """What can be computed of a row, by name."""
     defaults: Mapping[str, Any] = field(default_factory=dict)

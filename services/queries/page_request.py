@@ -43,7 +43,7 @@ class PageRequest:
         after: str | None = None,
         last: int | None = None,
         before: str | None = None,
-        order: tuple[str, bool] | None = None,
+        order: tuple[str, bool | None] | None = None,
         filters: Mapping[str, Any] | None = None,
     ) -> "PageRequest":
         """Check what a client asks for.
@@ -55,7 +55,7 @@ class PageRequest:
             after: a cursor of this list, or none for its beginning.
             last: rows before `before`, 1 to 100.
             before: a cursor of this list, or none for its end.
-            order: a name of the collection's orders, and whether descending.
+            order: a name of the collection's orders, and whether descending; None for its natural direction.
             filters: values by names of the collection's filters; None does not filter.
 
         Raises:
@@ -70,7 +70,9 @@ class PageRequest:
         size = last if last is not None else DEFAULT_PAGE_SIZE if first is None else first
         if not 1 <= size <= MAX_PAGE_SIZE:
             raise InvalidInput.of("last" if backwards else "first", f"A page has 1 to {MAX_PAGE_SIZE} rows.")
-        order = order or collection.default_order
+        order_name, descending = order or collection.default_order
+        if descending is None:
+            descending = collection.orders[order_name].is_descending
         given = {
             key: normalize_text(value) if type(value) is str else value
             for key, value in (filters or {}).items()
@@ -82,8 +84,8 @@ class PageRequest:
             if isinstance(value, str) and len(value) > MAX_FILTER_LENGTH:
                 raise InvalidInput.of(f"filter.{key}", f"This may have {MAX_FILTER_LENGTH} characters at most.")
         values = tuple(sorted({**collection.defaults, **collection.normalize_filters(given)}.items()))
-        fingerprint = list_fingerprint(name, order, values)
+        fingerprint = list_fingerprint(name, (order_name, descending), values)
         token = before if backwards else after
-        sort = collection.orders[order[0]].ascending
+        sort = collection.orders[order_name].ascending
         cursor = None if token is None else decode_cursor(token, sort.type.python_type, fingerprint)
-        return cls(size, backwards, *order, values, cursor, fingerprint)
+        return cls(size, backwards, order_name, descending, values, cursor, fingerprint)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from graphql import GraphQLObjectType, get_named_type
+import pytest
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, get_named_type
 
 from graph.schema import create_schema
 from models.base import now
-from tests.support.client import Client
+from tests.conftest import Urls
+from tests.support.client import Client, run_app
 from tests.support.domain_cases import CASES_FILE, all_cases, merged
 from tests.support.factories import World
 
@@ -167,7 +169,9 @@ async def test_tasks_are_filtered_and_sorted_as_asked(world: World) -> None:
         ("TITLE", ["A_x", "b 50 %", "c", "Ärger"], ["Ärger", "c", "b 50 %", "A_x"]),
         ("DUE_DATE", ["Ärger", "c", "b 50 %", "A_x"], ["b 50 %", "c", "Ärger", "A_x"]),
     ):
-        assert await titles({"field": field}) == ascending
+        natural = descending if field in {"CREATED_AT", "UPDATED_AT"} else ascending
+        assert await titles({"field": field}) == await titles({"field": field, "direction": None}) == natural
+        assert await titles({"field": field, "direction": "ASC"}) == ascending
         assert await titles({"field": field, "direction": "DESC"}) == descending
     assert await titles(status="DONE") == ["b 50 %"]
     assert await titles(dueFrom="2027-01-02T00:00:00Z") == ["b 50 %"]
@@ -180,6 +184,36 @@ async def test_tasks_are_filtered_and_sorted_as_asked(world: World) -> None:
     assert await client.error_codes(query, f={"projectId": acme.admin.id}) == ["BAD_USER_INPUT"]
     assert await client.error_codes(query, f={"nothing": 1}) == ["BAD_USER_INPUT"]
     assert await client.error_codes(query, o={"field": "nothing"}) == ["BAD_USER_INPUT"]
+
+
+def order_types() -> dict[tuple[str, str], GraphQLInputObjectType]:
+    """The type of `orderBy` of every list that has one with a direction."""
+    types = {}
+    for type_name, name in lists():
+        type_ = SCHEMA.type_map[type_name]
+        assert isinstance(type_, GraphQLObjectType)
+        order = type_.fields[name].args.get("orderBy")
+        if order is not None and isinstance(found := get_named_type(order.type), GraphQLInputObjectType):
+            types[type_name, name] = found
+    return types
+
+
+@pytest.mark.parametrize("compiler", [True, False])
+async def test_every_order_without_a_direction_has_the_documented_one(world: World, urls: Urls, compiler: bool) -> None:
+    await insert_rows(world)
+    token = world.acme.owner.client.token
+    async with run_app(urls, compiler=compiler) as app:
+        client = app.client_with(token)
+        for place, type_ in order_types().items():
+            said = type_.fields["direction"].description or ""
+            field_type = get_named_type(type_.fields["field"].type)
+            assert isinstance(field_type, GraphQLEnumType)
+            for field in field_type.values:
+                natural = "DESC" if f"`{field}`" in said.partition("(DESC)")[0] else "ASC"
+                assert f"({natural})" in said, type_
+                asked = await page(client, place, f"(orderBy: {{field: {field}, direction: {natural}}})")
+                for order in (f"{{field: {field}}}", f"{{field: {field}, direction: null}}"):
+                    assert await page(client, place, f"(orderBy: {order})") == asked, (place, order)
 
 
 async def test_a_cursor_goes_on_with_the_same_filter_and_order_alone(world: World) -> None:

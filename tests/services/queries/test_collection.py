@@ -69,6 +69,15 @@ def test_every_collection_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("name", COLLECTION_CASES)
+def test_a_list_is_sorted_by_its_default_order_as_by_that_order_without_a_direction(name: str) -> None:
+    collection = COLLECTION_CASES[name].collection
+    order, descending = collection.default_order
+    asked = PageRequest.of(collection, "a list", order=(order, None))
+    assert asked == PageRequest.of(collection, "a list")
+    assert asked.descending == descending
+
+
+@pytest.mark.parametrize("name", COLLECTION_CASES)
 async def test_every_order_visits_every_row_once_both_ways(rules: ServiceClient, world: World, name: str) -> None:
     collection, count = COLLECTION_CASES[name].collection, COLLECTION_CASES[name].count
     chance = random.Random(SEED)  # to be repeatable
