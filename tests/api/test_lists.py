@@ -199,7 +199,9 @@ def order_types() -> dict[tuple[str, str], GraphQLInputObjectType]:
 
 
 @pytest.mark.parametrize("compiler", [True, False])
-async def test_every_order_without_a_direction_has_the_documented_one(world: World, urls: Urls, compiler: bool) -> None:
+async def test_every_order_without_a_direction_has_the_documented_one(
+    world: World, urls: Urls, *, compiler: bool
+) -> None:
     await insert_rows(world)
     token = world.acme.owner.client.token
     async with run_app(urls, compiler=compiler) as app:
