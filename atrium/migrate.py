@@ -13,7 +13,14 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-__all__ = ["downgrade", "has_pending_migrations", "require_no_differences", "upgrade"]
+__all__ = [
+    "downgrade",
+    "has_pending_migrations",
+    "is_known_revision",
+    "newest_revision",
+    "require_no_differences",
+    "upgrade",
+]
 
 MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
 
@@ -45,7 +52,23 @@ async def has_pending_migrations(url: str) -> bool:
             current = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_heads())
     finally:
         await engine.dispose()
-    return set(current) != set(ScriptDirectory(str(MIGRATIONS_FOLDER)).get_heads())
+    return set(current) != set(_scripts().get_heads())
+
+
+def newest_revision() -> str:
+    """Return the revision that this release migrates to."""
+    newest = _scripts().get_current_head()
+    assert newest is not None, "there are migrations, in one line"
+    return newest
+
+
+def is_known_revision(revision: str) -> bool:
+    """Return whether a revision is one of this release's."""
+    return any(script.revision == revision for script in _scripts().walk_revisions())
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(MIGRATIONS_FOLDER))
 
 
 def _config(runtime_url: str, connection: Connection) -> Config:

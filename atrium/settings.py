@@ -11,10 +11,11 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from atrium.unknown_variables import describe_unknown
 from graph.runtime.complexity import Limits
 
 PREFIX = "ATRIUM_"
@@ -288,12 +289,11 @@ class Settings(BaseModel):
             characters=self.limit_characters,
         )
 
-    def require_servable(self) -> Self:
-        """Return these settings, if a server may start with them.
+    def require_whole_database(self) -> Self:
+        """Return these settings, if they name all of a database or none.
 
         Raises:
-            SettingsError: one database URL without the other, credentials for origins that are not named, or in
-                production a missing or weak key, or mail without an address for its links.
+            SettingsError: one database URL without the other, or a replica without a primary.
         """
         if (self.database_url is None) != (self.database_owner_url is None):
             raise SettingsError(
@@ -302,6 +302,16 @@ class Settings(BaseModel):
             )
         if self.database_url is None and self.database_replica_urls:
             raise SettingsError(f"{PREFIX}DATABASE_REPLICA_URLS needs {PREFIX}DATABASE_URL, their primary.")
+        return self
+
+    def require_servable(self) -> Self:
+        """Return these settings, if a server may start with them.
+
+        Raises:
+            SettingsError: as `require_whole_database` does; credentials for origins that are not named, or in
+                production a missing or weak key, or mail without an address for its links.
+        """
+        self.require_whole_database()
         if self.is_production and self.secret_key is None and not self.signing_keys:
             raise SettingsError(
                 f"In production set {PREFIX}SECRET_KEY ({MIN_SECRET_LENGTH} random characters or more) "
@@ -336,12 +346,29 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
     """Return the settings of this process, from the environment and then from `env_file`, if there is one.
 
     Raises:
-        SettingsError: one line per faulty variable, with its name and without its value.
+        SettingsError: one line per faulty or unknown variable, with its name and without its value.
     """
+    names = {name.upper() for name in _variables(env_file)}
+    faults = describe_unknown(names, PREFIX, {name.upper() for name in Settings.model_fields})
     try:
-        return _FromEnvironment(_env_file=env_file)
+        settings = _FromEnvironment(_env_file=env_file)
     except ValidationError as error:
-        raise SettingsError("\n".join(_error_lines(error))) from None
+        faults += _error_lines(error)
+    if faults:
+        raise SettingsError("\n".join(faults)) from None
+    return settings
+
+
+def names_production(env_file: Path | None = Path(".env")) -> bool:
+    """Return whether the process is meant for production, whatever else is wrong with its settings."""
+    named = _variables(env_file).get(f"{PREFIX}ENVIRONMENT".lower())
+    return named is not None and named != "development"
+
+
+def _variables(env_file: Path | None) -> dict[str, str | None]:
+    """Return the variables of the environment and of `env_file`, by their names in lower case."""
+    from_file = DotEnvSettingsSource(_FromEnvironment, env_file=env_file).env_vars
+    return {**from_file, **EnvSettingsSource(_FromEnvironment).env_vars}
 
 
 def _error_lines(error: ValidationError) -> list[str]:

@@ -1,35 +1,53 @@
-"""What happens before anything is served: where the database is, whether it may be used, and its development key."""
+"""What happens before anything is served: where the database is, whether it may be used, and its development key.
 
+`serve` and `doctor` go through the same checks: `require_servable_settings` and `require_usable_database`. Every other
+command that needs a database goes through those of them that concern it.
+"""
+
+import asyncio
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import asyncpg
+from alembic.util.exc import CommandError
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
 from atrium import migrate
+from atrium.app import load_signing_keys
 from atrium.embedded import standby as embedded_standby
 from atrium.embedded.server import EmbeddedFailed, EmbeddedUnavailable, Server
 from atrium.settings import Settings, SettingsError
+from models.database.engine import SERVER_SETTINGS
+from models.database.errors import DatabaseUnavailable, PoolTimeout, is_connection_lost
+from models.database.inspection import ConnectionShared, DatabaseState, inspect_database
 
-__all__ = ["DatabaseUrls", "open_database", "require_usable_database", "start_replicas", "with_signing_key"]
+__all__ = [
+    "DatabaseUrls",
+    "describe_database",
+    "describe_failure",
+    "open_database",
+    "require_current_database",
+    "require_migratable_database",
+    "require_servable_settings",
+    "require_usable_database",
+    "start_replicas",
+    "with_signing_key",
+]
 
 OLDEST_POSTGRESQL = 150000  # as server_version_num
 
-# What the runtime role must not be. A member of the owner may become the owner, and see every row.
-ROLE_CHECK = """
-SELECT r.rolsuper AS superuser, r.rolbypassrls AS bypass,
-    (SELECT bool_or(pg_has_role(r.rolname, c.relowner, 'MEMBER'))
-        FROM pg_class c WHERE c.relname = 'alembic_version' AND c.relkind = 'r') AS owner,
-    current_setting('server_version_num')::integer AS version
-FROM pg_roles r WHERE r.rolname = current_user
-"""
+RUNTIME_VARIABLE = "ATRIUM_DATABASE_URL"
+OWNER_VARIABLE = "ATRIUM_DATABASE_OWNER_URL"
+REPLICAS_VARIABLE = "ATRIUM_DATABASE_REPLICA_URLS"
+
+REFUSED_SQLSTATES = ("28", "3D", "42501", "53")  # how the codes begin that say that one is not let in, or may not
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,31 +111,171 @@ def with_signing_key(settings: Settings) -> Settings:
     return settings.model_copy(update={"secret_key": SecretStr(_load_development_key(settings.data_dir))})
 
 
-async def require_usable_database(urls: DatabaseUrls) -> None:
-    """Refuse a database that would not keep its walls.
+def require_servable_settings(settings: Settings) -> Settings:
+    """Return these settings with a key to sign with, if a server may start with them.
 
     Raises:
-        SettingsError: PostgreSQL is too old, the runtime role could see through walls, or migrations are pending.
+        SettingsError: they do not go together, are not fit for production, or a key cannot be read.
     """
-    engine = create_async_engine(urls.runtime, poolclass=NullPool)
+    complete = with_signing_key(settings.require_servable())
+    load_signing_keys(complete)
+    return complete
+
+
+class View(NamedTuple):
+    """A database as it was seen through one setting."""
+
+    state: DatabaseState
+    variable: str
+
+
+async def require_usable_database(settings: Settings, urls: DatabaseUrls) -> DatabaseState:
+    """Refuse a database that this program cannot serve, or that would not keep its walls; return what was seen of it.
+
+    Raises:
+        SettingsError: it is not there, too old, not Atrium's, or at another revision; the runtime role could see
+            through walls; or a pooler shares connections between transactions, also those to replicas.
+    """
+    state = await _inspect(urls.runtime, RUNTIME_VARIABLE, SERVER_SETTINGS)
+    _refuse(state, RUNTIME_VARIABLE, RUNTIME_CHECKS)
+    if not settings.is_production:  # in which a server migrates
+        await require_migratable_database(urls)
+    await asyncio.gather(*(_refuse_shared(url.get_secret_value()) for url in settings.database_replica_urls))
+    return state
+
+
+async def require_migratable_database(urls: DatabaseUrls) -> DatabaseState:
+    """Refuse a database that this program cannot migrate; return what was seen of it.
+
+    Raises:
+        SettingsError: it is not there, too old, not Atrium's, or newer than this program; or the owner role may not.
+    """
+    state = await _inspect(urls.owner, OWNER_VARIABLE, {})
+    _refuse(state, OWNER_VARIABLE, OWNER_CHECKS)
+    return state
+
+
+async def require_current_database(urls: DatabaseUrls) -> DatabaseState:
+    """Refuse a database that commands cannot work on, as the owner role; return what was seen of it.
+
+    Raises:
+        SettingsError: as `require_migratable_database` does, or migrations are pending.
+    """
+    state = await require_migratable_database(urls)
+    _refuse(state, OWNER_VARIABLE, (_pending_fault,))
+    return state
+
+
+def describe_database(url: str, state: DatabaseState) -> str:
+    """Return which database it is, as whom it is seen, of which version and at which revision; no password."""
+    address = make_url(url)
+    where = f"{address.host or 'localhost'}:{address.port or 5432}"
+    revision = f"revision {state.revision}" if state.revision else "no revision"
+    return f"Database {state.database} at {where}, role {state.role}, PostgreSQL {state.version}, {revision}."
+
+
+def describe_failure(error: Exception) -> str | None:
+    """Return a sentence for a failure of the database that a trace would not explain any better; None for others."""
+    if isinstance(error, DatabaseUnavailable | PoolTimeout):
+        return "The database does not answer."
+    if isinstance(error, CommandError):
+        return f"The database cannot be migrated: {_first_line(error)}."
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlstate", None) or ""
+    if isinstance(cause, OSError) and cause.filename is not None:
+        return f"{cause.filename}: {cause.strerror}."
+    if isinstance(cause, OSError) or is_connection_lost(code):
+        return f"The database does not answer: {_first_line(error)}."
+    return f"The database refuses: {_first_line(error)}." if code.startswith(REFUSED_SQLSTATES) else None
+
+
+async def _inspect(url: str, variable: str, server_settings: Mapping[str, str]) -> DatabaseState:
     try:
-        async with engine.connect() as connection:
-            role = (await connection.execute(text(ROLE_CHECK))).one()
-    except (OSError, DBAPIError) as error:
-        raise SettingsError(f"The database does not let ATRIUM_DATABASE_URL in: {_first_line(error)}.") from error
-    finally:
-        await engine.dispose()
-    if role.version < OLDEST_POSTGRESQL:
-        raise SettingsError("Atrium needs PostgreSQL 15 or later.")
-    if role.superuser or role.bypass or role.owner:
-        what = (
-            "a superuser" if role.superuser else "allowed to bypass row-level security" if role.bypass else "an owner"
-        )
+        return await inspect_database(url, server_settings)
+    except ConnectionShared:
         raise SettingsError(
-            f"The role in ATRIUM_DATABASE_URL is {what}, so it would see every tenant's rows; use another."
-        )
-    if await migrate.has_pending_migrations(urls.runtime):
-        raise SettingsError("Migrations are pending: run `atrium migrate` first.")
+            f"{variable} leads through a pooler that shares connections between transactions, as PgBouncer does with "
+            "pool_mode = transaction: have it pool sessions, or connect to PostgreSQL itself."
+        ) from None
+    except OSError as error:  # a TimeoutError is an OSError
+        raise SettingsError(f"The database in {variable} does not answer: {_first_line(error)}.") from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise SettingsError(f"The database does not let {variable} in: {_first_line(error)}.") from error
+
+
+async def _refuse_shared(url: str) -> None:
+    """Refuse a replica behind such a pooler; one that does not answer now may do so later."""
+    try:
+        await inspect_database(url, SERVER_SETTINGS)
+    except ConnectionShared:
+        await _inspect(url, REPLICAS_VARIABLE, SERVER_SETTINGS)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return
+
+
+def _refuse(state: DatabaseState, variable: str, checks: tuple[Callable[[View], str | None], ...]) -> None:
+    for check in checks:
+        if fault := check(View(state, variable)):
+            raise SettingsError(fault)
+
+
+def _version_fault(seen: View) -> str | None:
+    if seen.state.version_number >= OLDEST_POSTGRESQL:
+        return None
+    return f"Atrium needs PostgreSQL {OLDEST_POSTGRESQL // 10_000} or later, and this is {seen.state.version}."
+
+
+def _walls_fault(seen: View) -> str | None:
+    """Return what the runtime role must not be. A member of the owner may become the owner, and see every row."""
+    state = seen.state
+    powers = {
+        "a superuser": state.is_superuser,
+        "allowed to bypass row-level security": state.bypasses_rls,
+        "an owner": state.is_owner,
+    }
+    power = next((name for name, has_it in powers.items() if has_it), None)
+    return power and f"The role in {seen.variable} is {power}, so it would see every tenant's rows; use another."
+
+
+def _settings_fault(seen: View) -> str | None:
+    ignored = seen.state.ignored_settings
+    what = f"Connections by {seen.variable} do not keep their settings ({', '.join(ignored)})"
+    how = " ".join(f"ALTER ROLE {seen.state.role} SET {name} = '{SERVER_SETTINGS[name]}';" for name in ignored)
+    return f"{what}: a pooler leaves them out, so set them for the role: {how}" if ignored else None
+
+
+def _origin_fault(seen: View) -> str | None:
+    """Return why the tables are not those of this program, or of an older one."""
+    state, newest = seen.state, migrate.newest_revision()
+    if state.reads_revision is False:
+        return f"The role in {seen.variable} may not read alembic_version: it is not the one that was migrated for."
+    if state.revision is None:
+        empty = state.is_empty and not state.is_atrium
+        return None if empty else f"The database {state.database} is not empty, and its tables are not Atrium's."
+    if migrate.is_known_revision(state.revision) and state.is_atrium:
+        return None
+    if state.is_atrium and state.revision.isdecimal() and int(state.revision) > int(newest):
+        return f"The database is at revision {state.revision}, newer than this program ({newest})."
+    return f"The database {state.database} is at revision {state.revision}, which is none of this program's ({newest})."
+
+
+def _owner_fault(seen: View) -> str | None:
+    """Return what the owner role lacks."""
+    state = seen.state
+    if state.revision is not None and not state.is_owner:
+        return f"The role in {seen.variable} ({state.role}) does not own Atrium's tables; use the one that does."
+    if not state.creates_tables:
+        return f"The role in {seen.variable} ({state.role}) may not create tables in {state.database}."
+    return None
+
+
+def _pending_fault(seen: View) -> str | None:
+    pending = seen.state.revision != migrate.newest_revision()
+    return "Migrations are pending: run `atrium migrate` first." if pending else None
+
+
+RUNTIME_CHECKS = (_version_fault, _walls_fault, _origin_fault, _pending_fault, _settings_fault)
+OWNER_CHECKS = (_version_fault, _origin_fault, _owner_fault)
 
 
 def _load_development_key(data_dir: Path) -> str:
@@ -135,4 +293,6 @@ def _load_development_key(data_dir: Path) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(getattr(error, "orig", None) or error).partition("\n")[0].rstrip(".")
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    text = str(getattr(cause, "__cause__", None) or cause) or "no answer in time"
+    return text.partition("\n")[0].rstrip(".")

@@ -45,7 +45,10 @@ from models.database.session import (
 from models.lru import CacheUsage
 from models.statements import STATEMENT_BYTES, PreparedStatements
 
-__all__ = ["Database"]
+__all__ = ["SERVER_SETTINGS", "Database"]
+
+SERVER_SETTINGS = {"timezone": "UTC", "jit": "off", "statement_timeout": "30s"}
+"""What the database is told of every connection; statements count on it."""
 
 CLOSE_SECONDS = 2.0  # that a server gets to say goodbye
 COMPILED_STATEMENTS = 200  # of the services' own, as text; each takes some 40 KB
@@ -83,12 +86,7 @@ class Database:
             query_cache_size=COMPILED_STATEMENTS,
             hide_parameters=True,  # they are people's data, and exceptions reach the log
             connect_args={
-                "server_settings": {
-                    "timezone": "UTC",
-                    "application_name": "atrium",
-                    "jit": "off",
-                    "statement_timeout": "30s",
-                },
+                "server_settings": {"application_name": "atrium", **SERVER_SETTINGS},
                 "statement_cache_size": DRIVER_STATEMENTS,
                 "max_cacheable_statement_size": DRIVER_STATEMENT_CHARACTERS,
                 "timeout": connect,
