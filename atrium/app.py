@@ -78,6 +78,7 @@ class Components:
             route=self.consistency.build_read_router(request, extensions),
             extensions=extensions,
             debug=not self.settings.is_production,
+            long_work=request.long_work,
         )
 
     async def has_valid_token(self, request: http.OperationRequest) -> bool:

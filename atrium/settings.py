@@ -168,6 +168,12 @@ class Settings(BaseModel):
     password_hash_workers: int | None = Field(
         None, ge=1, le=64, description="Threads that hash passwords; one hash takes 19 MiB. Unset: one per core."
     )
+    bulk_password_timeout_seconds: float = Field(
+        300.0,
+        gt=0,
+        le=3600,
+        description="Longest time that one `createUsers` hashes passwords, beside `ATRIUM_REQUEST_TIMEOUT_SECONDS`.",
+    )
     invitation_days: int = Field(7, ge=1, le=90, description="How long an invitation can be accepted.")
 
     smtp_url: Annotated[SecretStr | None, BeforeValidator(_smtp_url)] = Field(

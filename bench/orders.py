@@ -1,4 +1,4 @@
-"""Orders, measured: placing them, replaying them, making people, and how the cost grows with history.
+"""Orders, measured: placing them, replaying them, and how the cost grows with history.
 
 `uv run python -m bench.orders` takes some minutes; `--events 1000000` also measures after a million events. Figures of
 one run on one machine are good for comparing with each other, and for nothing else.
@@ -26,7 +26,6 @@ from bench.servers import ATRIUM, RunningServer, run_server
 
 PLACE_ORDER = "mutation($input: PlaceOrderInput!) { placeOrder(input: $input) { __typename ... on Order { id } } }"
 CREATE_PRODUCT = "mutation($input: CreateProductInput!) { createProduct(input: $input) { ... on Product { id } } }"
-CREATE_USERS = "mutation($input: CreateUsersInput!) { createUsers(input: $input) { __typename } }"
 ORDERS = 400  # per measurement
 PRODUCT_COUNT = 64  # products, so that buyers seldom meet
 SCALE = 0.01  # of the demo data
@@ -96,7 +95,6 @@ async def main() -> None:
     async with open_bench() as shop:
         console.print(await measure_throughput(shop))
         console.print(await measure_history_growth(shop, events))
-        console.print(await measure_create_users(shop))
 
 
 async def measure_throughput(bench: OrderBench) -> Table:
@@ -125,19 +123,6 @@ async def measure_history_growth(bench: OrderBench, events: int) -> Table:
         while await bench.owner.fetchval("SELECT count(*) FROM unsealed"):  # the server seals them meanwhile
             await asyncio.sleep(0.2)
         table.add_row(f"{have:,}", *await _place_orders(bench, shelf, 1), f"{await _time_replay(bench):.1f}")
-    return table
-
-
-async def measure_create_users(bench: OrderBench) -> Table:
-    """Return how long `createUsers` takes for 1,000 people."""
-    table = Table("1,000 people", "seconds", "server MB before", "after", title="createUsers")
-    for label, extra in (("invited", {}), ("with passwords", {"password": "Passw0rd!"})):
-        users = [
-            {"email": f"{label[:4]}{n}@bench.example.com", "fullName": f"Person {n}", **extra} for n in range(1000)
-        ]
-        before, began = bench.server.memory(), time.perf_counter()
-        await bench.execute(CREATE_USERS, input={"users": users})
-        table.add_row(label, f"{time.perf_counter() - began:.2f}", f"{before:.0f}", f"{bench.server.memory():.0f}")
     return table
 
 

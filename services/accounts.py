@@ -70,7 +70,7 @@ SECURITY_EVENTS = Collection(
     model=AccountEvent,
     visible=security_events,
     filters={},
-    orders={"created_at": SortOrder.by(col(AccountEvent.created_at))},
+    orders={"created_at": SortOrder.newest_first(col(AccountEvent.created_at))},
     default_order=("created_at", True),
 )
 

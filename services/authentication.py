@@ -5,6 +5,7 @@ the rules around it open their own units, several short ones.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol, TypeVar
@@ -72,6 +73,9 @@ class Transactions(Protocol):
         self, work: Callable[[WriteSession], Awaitable[Result]], identity: Identity | None = None
     ) -> Result:
         """Run the work in one transaction, in the actor's name or another's."""
+
+    def long_work(self) -> AbstractAsyncContextManager[None]:
+        """Give the time that it takes to hash many passwords to what is done within, as long as somebody waits."""
 
 
 def _account_key(auth: AuthConfig, email: str, kind: str = ACCOUNT_COUNTER) -> str:

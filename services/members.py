@@ -148,7 +148,8 @@ async def _hash_passwords(
     members = await transactions.write(lambda session: invitations.member_emails_in(session, actor, emails))
     needed = {index: password for index, password in passwords.items() if people[index].email not in members}
     try:
-        hashes = await auth.passwords.hash_all(list(needed.values()))
+        async with transactions.long_work():
+            hashes = await auth.passwords.hash_all(list(needed.values()))
     except security.HashingBusy:
         raise Unavailable from None
     return dict(zip(needed, hashes, strict=True))

@@ -134,6 +134,7 @@ def mount_graphql(
         has_valid_token=has_valid_token,
         shutdown=app.shutdown,
         timeout=settings.request_timeout_seconds,
+        long_timeout=settings.bulk_password_timeout_seconds,
         body_limits=BodyLimits(settings.body_limit_bytes, settings.anonymous_body_limit_bytes),
         graphiql=settings.graphiql_enabled,
         allows_origin=_build_origin_check(settings),

@@ -31,6 +31,7 @@ from strawberry.types.unset import UnsetType
 
 from atrium.graphiql import GRAPHIQL_PATH
 from atrium.http import request_parsing
+from atrium.http.long_work import within_request
 from atrium.http.middleware import get_header
 from atrium.http.operation_request import ContextGetter, OperationRequest, ResponseHeaders, TokenCheck
 from atrium.http.request_parsing import BodyLimits
@@ -51,6 +52,7 @@ from atrium.http.shutdown import Shutdown
 from atrium.http.streams import EventStream
 from atrium.http.websockets import BoundedWebSocket, SocketAdapter, SocketHandler, SocketSession
 from atrium.logs import RequestRecord
+from models.database.timeouts import SharedTimeout
 
 MOST_OPERATIONS = 100  # that run at once on a WebSocket
 CONNECTION_INIT_SECONDS = 10  # how long a WebSocket may stay silent before connection_init
@@ -67,7 +69,8 @@ class GraphQLEndpoint(GraphQL[Any, None]):
     """An ASGI application that serves one schema.
 
     `get_context` builds the context of each operation. `shutdown` says that the process ends. A query or mutation on a
-    WebSocket may take `timeout` seconds; whoever serves requests bounds theirs. `allows_origin` decides which pages of
+    WebSocket may take `timeout` seconds; whoever serves requests bounds theirs. What takes long on purpose may take
+    `long_timeout` seconds of its own. `allows_origin` decides which pages of
     other origins may open a WebSocket. `on_finish` is handed the record of each operation on a WebSocket when it is
     over; those of HTTP requests belong to whoever opened them.
     """
@@ -84,6 +87,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         has_valid_token: TokenCheck,
         shutdown: Shutdown,
         timeout: float,
+        long_timeout: float,
         body_limits: BodyLimits,
         graphiql: bool,
         allows_origin: Callable[[str], bool],
@@ -101,6 +105,8 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         self._timeout = timeout
         self._has_valid_token = has_valid_token
         self._body_limits = body_limits
+        self._long_limit = SharedTimeout(long_timeout)
+        shutdown.bound(self._long_limit)
         self._graphiql = graphiql
         self._allows_origin = allows_origin
         self._on_finish = on_finish
@@ -126,7 +132,10 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         chosen = accepted(accept)
         operation = await self._read_operation(request, "sse" if chosen.streams else "http")
         response = request.scope["state"]["collected"] = ResponseHeaders()
-        call = OperationRequest(request, get_record(request), response, streams=chosen.prefers_stream)
+        long_work = partial(within_request, request, self._long_limit)
+        call = OperationRequest(
+            request, get_record(request), response, streams=chosen.prefers_stream, long_work=long_work
+        )
         context = await self._context_getter(call)
         try:
             result = await self._execute(request.method, operation, context)
@@ -235,6 +244,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             self._on_finish,
             self._shutdown,
             self._timeout,
+            self._long_limit.seconds,
             self._has_valid_token,
             self._body_limits.authenticated,
         )

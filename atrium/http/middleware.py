@@ -172,6 +172,7 @@ class RequestMiddleware:
 
         try:
             with self._limit.scope() as stay:
+                scope["state"]["time"] = stay
                 await self._app(scope, receive, send_and_disarm)
         except ClientDisconnect:
             record.status, record.outcome = STATUS_CLIENT_CLOSED_REQUEST, "abandoned"
@@ -182,7 +183,7 @@ class RequestMiddleware:
                 raise
             if not late:
                 _logger.exception("request failed", extra={"fields": {"request_id": record.request_id}})
-            refusal = self._timeout_error(record) if late else RequestRefused.internal()
+            refusal = self._timeout_error(record, stay.seconds) if late else RequestRefused.internal()
             response = refusal.to_response(record.request_id, get_header(scope, b"accept"))
             if collected := scope["state"].get("collected"):
                 response.raw_headers += collected.raw_headers  # what was done before it failed is done
@@ -199,13 +200,13 @@ class RequestMiddleware:
 
         await self._app(scope, receive, send_with_request_id)
 
-    def _timeout_error(self, record: RequestRecord) -> RequestRefused:
+    def _timeout_error(self, record: RequestRecord, seconds: float) -> RequestRefused:
         if self._shutdown.is_late:
             return self._shutdown.refusal()
         if record.is_arriving:
-            message = f"The request was not sent within {self._limit.seconds:g} seconds."
+            message = f"The request was not sent within {seconds:g} seconds."
             return RequestRefused("REQUEST_TIMEOUT", message, {"connection": "close"})
-        return RequestRefused("TIMEOUT", f"The request took longer than {self._limit.seconds:g} seconds.")
+        return RequestRefused("TIMEOUT", f"The request took longer than {seconds:g} seconds.")
 
 
 def _id_header(value: str) -> tuple[bytes, bytes]:

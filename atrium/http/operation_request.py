@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +32,8 @@ class OperationRequest:
     `record` is filled in by whoever runs the operation. `response` collects headers and cookies for an HTTP
     answer; there is none on a WebSocket, whose `params` are the payload of `connection_init`. `streams` is true for an
     answer in an event stream, whose headers many clients cannot read; `connects` for no operation, but a
-    `connection_init`, whose client is to be recognised.
+    `connection_init`, whose client is to be recognised. Within `long_work` it has the time of what takes long on
+    purpose, and is cancelled when its client goes.
     """
 
     connection: HTTPConnection
@@ -40,6 +42,7 @@ class OperationRequest:
     params: Mapping[str, object] = field(default_factory=dict)
     streams: bool = False
     connects: bool = False
+    long_work: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
 
     @property
     def authorization(self) -> str | None:

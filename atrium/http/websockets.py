@@ -8,10 +8,11 @@ socket ends with its token, or with the process.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from json import JSONDecodeError
 from typing import Any, cast
@@ -58,6 +59,8 @@ class SocketSession:
     shutdown: Shutdown
     timeout: float
     """Seconds that a query or mutation may take."""
+    long_timeout: float
+    """Seconds that what takes long on purpose may take, beside."""
     has_valid_token: TokenCheck
     authenticated_message_bytes: int
     """Most bytes of a message from a client with a valid token."""
@@ -129,6 +132,30 @@ class SocketOperation(Operation[Any, None]):
         super().__init__(handler, source.id, source.query, source.variables, source.operation_name)
         self.record = record
         self.is_late = False
+        self.seconds = 0.0
+        self._session: SocketSession = handler.session
+        self._timer: asyncio.TimerHandle | None = None
+
+    def limit_time(self, task: "asyncio.Task[Any]", seconds: float) -> None:
+        """Give it so much time from now on."""
+        self.end_limit()
+        self.seconds = seconds
+        self._timer = task.get_loop().call_later(seconds, self.expire, task)
+
+    def end_limit(self) -> None:
+        """Take as long as it may from here on."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @asynccontextmanager
+    async def long_work(self, task: "asyncio.Task[Any]") -> AsyncIterator[None]:
+        """Give it the time of what takes long on purpose, and afterwards that of an operation that has just begun."""
+        self.limit_time(task, self._session.long_timeout)
+        try:
+            yield
+        finally:
+            if not self.is_late:
+                self.limit_time(task, self._session.timeout)
 
     async def run(self, session: SocketSession) -> None:
         """Run it to its end.
@@ -138,7 +165,10 @@ class SocketOperation(Operation[Any, None]):
         """
         if not self.query:
             raise RequestRefused("BAD_REQUEST", "`query` is missing.")
-        call = OperationRequest(session.connection, self.record, params=session.connection_params)
+        task = asyncio.current_task()
+        assert task is not None, "each operation has its task"
+        long_work = partial(self.long_work, task)
+        call = OperationRequest(session.connection, self.record, params=session.connection_params, long_work=long_work)
         results = await self.handler.schema.stream(
             self.query,
             variable_values=self.variables,
@@ -265,11 +295,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def run_operation(self, operation: Operation[Any, None]) -> None:
         """Run one operation with a context and a record of its own, within the time limit if it has one result."""
-        session, task, loop = self.session, asyncio.current_task(), asyncio.get_running_loop()
+        session, task = self.session, asyncio.current_task()
         assert task is not None, "each operation has its task"
         record = self._records[operation.id] = session.new_record()
         own = SocketOperation(operation, self, record)
-        timer = loop.call_later(session.timeout, own.expire, task)
+        own.limit_time(task, session.timeout)
         try:
             await own.run(session)
         except RequestRefused as refusal:
@@ -278,14 +308,14 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             if not own.is_late:
                 raise
             task.uncancel()
-            await own.refuse(RequestRefused("TIMEOUT", f"The operation took longer than {session.timeout:g} seconds."))
+            await own.refuse(RequestRefused("TIMEOUT", f"The operation took longer than {own.seconds:g} seconds."))
         except Exception:
             _logger.exception("operation failed", extra={"fields": {"request_id": record.request_id}})
             record.outcome = "internal"
             if operation.id in self.operations:
                 await own.refuse(RequestRefused.internal())
         finally:
-            timer.cancel()
+            own.end_limit()
             self._records.pop(operation.id, None)
             record.finish()
             session.on_finish(record)

@@ -7,6 +7,7 @@ route's to decide; `context.route.primary_reason = RoutingReason.ASKED` before t
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
@@ -50,6 +51,7 @@ class Context(BaseContext):
         route: ReadRouter | None = None,
         debug: bool = False,
         extensions: dict[str, Any] | None = None,
+        long_work: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
         """Prepare it; nothing is opened yet.
 
@@ -64,12 +66,14 @@ class Context(BaseContext):
             route: which node is read; without one, this database.
             debug: whether the answer says who answered: the node, where there are several, and the executor.
             extensions: what else the answer carries beside its data, by the time that it is ready.
+            long_work: within what it returns, the operation has the time of what takes long on purpose.
         """
         super().__init__()
         self.document: DocumentNode | None = None
         """The parsed document, once the compiler or Strawberry has parsed it."""
         self.auth = auth
         self.feed = feed
+        self.long_work = long_work
         self.route = route or ReadRouter(ServerGroup(database))
         self.one_time_secrets: dict[UUID, str] = {}
         """Secrets that this operation made, by the id of what they belong to."""

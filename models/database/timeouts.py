@@ -4,7 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-__all__ = ["SharedTimeout"]
+__all__ = ["SharedTimeout", "TimeoutScope"]
 
 
 class SharedTimeout:
@@ -58,12 +58,13 @@ class SharedTimeout:
 class TimeoutScope:
     """What one task does within a limit."""
 
-    __slots__ = ("_before", "_limit", "_task", "ends", "has_expired")
+    __slots__ = ("_before", "_limit", "_reason", "_task", "ends", "has_expired")
 
     def __init__(self, limit: SharedTimeout) -> None:
         self._limit = limit
         self.ends = 0.0
         self.has_expired = False
+        self._reason: Exception | None = None
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -77,17 +78,40 @@ class TimeoutScope:
         """Take as long as it may from here on."""
         self._limit.remove(self)
 
+    @property
+    def seconds(self) -> float:
+        """Return how long the task may take."""
+        return self._limit.seconds
+
+    def move_to(self, limit: SharedTimeout) -> SharedTimeout:
+        """Begin anew within another limit, unless it is over; return the one before."""
+        before = self._limit
+        if not self.has_expired and self._reason is None:
+            before.remove(self)
+            self._limit = limit
+            limit.add(self, self._task.get_loop())
+        return before
+
+    def fail(self, reason: Exception) -> None:
+        """Cancel the task for another reason than its time, which is raised where the scope ends."""
+        if not self.has_expired and self._reason is None:
+            self._reason = reason
+            self._limit.remove(self)
+            self._task.cancel()
+
     def expire(self) -> None:
         """Cancel the task."""
-        self.has_expired = True
-        self._task.cancel()
+        if self._reason is None:
+            self.has_expired = True
+            self._task.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """End.
 
         Raises:
-            TimeoutError: it was broken off here, and by nobody else.
+            TimeoutError: it was broken off here, and by nobody else; or the reason that it failed for.
         """
         self._limit.remove(self)
-        if self.has_expired and self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
-            raise TimeoutError from error
+        reason = TimeoutError() if self.has_expired else self._reason
+        if reason is not None and self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
+            raise reason from error

@@ -74,7 +74,10 @@ class Passwords:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="passwords")
         self._places = threading.BoundedSemaphore(workers + waiting)
         self._workers = workers
+        self._batch_workers = max(1, workers - 1)
         self._turn = asyncio.Lock()
+        self._single = 0  # hashes that somebody waits for, each by itself
+        self._has_room = asyncio.Event()
         self._counting = threading.Lock()
         self.checks = 0
 
@@ -85,18 +88,20 @@ class Passwords:
         ValueError for a password that `verify` would never accept (too long, NUL, lone surrogates).
         """
         _require_storable(_composed(password))
-        return await self._in_pool(self.hash_now, password)
+        return await self._at_once(self.hash_now, password)
 
     async def hash_all(self, passwords: Sequence[str]) -> list[str]:
         """Hash many passwords for storage, in their order.
 
-        One hash per worker at a time, all callers of this together, who take turns. So whoever logs in meanwhile
-        waits for the hashes that are being computed, and not for all of these. Raises what `hash` raises.
+        All callers of this together use one worker fewer than there are, and at least one, and take turns. None is
+        begun while whoever logs in would have to wait for it: they wait for a hash under way at most, where there is
+        one worker only. Raises what `hash` raises.
         """
         hashes: list[str] = []
-        for start in range(0, len(passwords), self._workers):
+        for start in range(0, len(passwords), self._batch_workers):
             async with self._turn:
-                hashes += await asyncio.gather(*map(self.hash, passwords[start : start + self._workers]))
+                batch = passwords[start : start + self._batch_workers]
+                hashes += await asyncio.gather(*map(self._hash_when_idle, batch))
         return hashes
 
     def hash_now(self, password: str) -> str:
@@ -118,7 +123,7 @@ class Passwords:
         composed = _composed(password)
         if not _is_storable(composed):
             return PasswordCheck(ok=False, needs_rehash=False)
-        return await self._in_pool(self._verify_now, composed, stored)
+        return await self._at_once(self._verify_now, composed, stored)
 
     def close(self) -> None:
         """Refuse further work with HashingBusy; what was accepted is still computed."""
@@ -140,6 +145,22 @@ class Passwords:
         with self._counting:
             self.checks += 1
         return ok
+
+    async def _hash_when_idle(self, password: str) -> str:
+        _require_storable(_composed(password))
+        while self._single >= self._workers:
+            self._has_room.clear()
+            await self._has_room.wait()
+        return await self._in_pool(self.hash_now, password)
+
+    async def _at_once(self, work: Callable[..., _Result], *arguments: str | None) -> _Result:
+        self._single += 1
+        try:
+            return await self._in_pool(work, *arguments)
+        finally:
+            self._single -= 1
+            if self._single < self._workers:
+                self._has_room.set()
 
     async def _in_pool(self, work: Callable[..., _Result], *arguments: str | None) -> _Result:
         if not self._places.acquire(blocking=False):

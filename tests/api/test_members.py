@@ -178,7 +178,7 @@ async def test_a_call_that_comes_too_late_changes_nothing(
 
     query = "mutation($u: [CreateUserInput!]!) { createUsers(input: {users: $u}) { __typename } }"
     users = [{"email": "a@example.com", "fullName": "A", "password": PASSWORD}]
-    async with run_app(urls, request_timeout_seconds=0.5) as app:
+    async with run_app(urls, bulk_password_timeout_seconds=0.5) as app:
         monkeypatch.setattr(app.components.auth.passwords, "hash_all", endless)
         assert await app.client_with(world.acme.owner.client.token).error_codes(query, u=users) == ["TIMEOUT"]
         async with asyncio.timeout(10):

@@ -163,7 +163,7 @@ FIGURES = {
     ],
     "connections on which nothing is sent": [setting("header_timeout_seconds"), setting("keep_alive_seconds")],
     "connections from one address": [setting("connections_per_address"), STATUS["TOO_MANY_CONNECTIONS"]],
-    "time to an answer": [setting("request_timeout_seconds")],
+    "time to an answer": [setting("request_timeout_seconds"), setting("bulk_password_timeout_seconds")],
     "rows of a bulk call": [bulk.MAX_ROWS],
     "characters that are searched or filtered by": [page_request.MAX_FILTER_LENGTH],
     "entries that are read ahead for one subscriber": [outbox.FOLLOWER_PAGE_SIZE],

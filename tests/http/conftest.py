@@ -90,6 +90,18 @@ class Query:
             info.context.ended.append("stuck")
         return "never"
 
+    @strawberry.field
+    async def patient(self, info: Info, within: float, after: float) -> str:
+        """So many seconds of work that takes long on purpose, and of other work."""
+        try:
+            async with info.context.call.long_work():
+                info.context.ended.append("patient has begun")
+                await asyncio.sleep(within)
+            await asyncio.sleep(after)
+        finally:
+            info.context.ended.append("patient")
+        return "done"
+
 
 @strawberry.type
 class Mutation:

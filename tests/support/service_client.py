@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -49,6 +50,9 @@ class CallerTransactions:
     ) -> Result:
         async with self.database.write(identity or self.identity) as session:
             return await work(session)
+
+    def long_work(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
 
 @dataclass(frozen=True)

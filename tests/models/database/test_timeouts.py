@@ -89,3 +89,29 @@ async def test_the_task_goes_on_as_if_nothing_had_been() -> None:
 async def test_an_error_of_its_own_passes() -> None:
     with pytest.raises(ValueError, match="own"), SharedTimeout(SOON).scope():
         raise ValueError("own")
+
+
+async def test_a_scope_goes_on_within_another_limit() -> None:
+    short, long = SharedTimeout(SOON), SharedTimeout(NEVER)
+    with short.scope() as stay:
+        assert stay.move_to(long) is short
+        assert stay.seconds == NEVER
+        await asyncio.sleep(SOON * 3)
+        assert stay.move_to(short) is long
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.sleep(NEVER)
+        stay.move_to(long)
+        assert stay.seconds == SOON, "one that is over stays where it was"
+        asyncio.current_task().uncancel()  # type: ignore[union-attr]  # a test is a task
+
+
+async def test_a_scope_fails_for_a_reason() -> None:
+    async def fail() -> None:
+        with SharedTimeout(NEVER).scope() as stay:
+            stay.fail(ValueError("own"))
+            stay.expire()
+            stay.fail(ValueError("another"))
+            await asyncio.sleep(NEVER)
+
+    with pytest.raises(ValueError, match="own"):
+        await fail()

@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -257,44 +257,71 @@ async def test_owners_are_made_by_owners(rules: ServiceClient, world: World) -> 
     assert await world.connection.fetchval("SELECT count(*) FROM invitations") == 0
 
 
-@pytest.fixture
-def passwords() -> Iterator[security.Passwords]:
-    made = security.Passwords(workers=2, waiting=2)
-    yield made
-    made.close()
+@dataclass
+class SlowHashes:
+    """Hashes that take until they are let go, one by one."""
 
+    begun: list[str] = field(default_factory=list)
+    gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    running: int = 0
+    most: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-async def test_many_hashes_leave_room_for_a_login(
-    passwords: security.Passwords, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started, gate, most, done = threading.Semaphore(0), threading.Semaphore(0), 0, []
-    counting, running = threading.Lock(), 0
-
-    def hash_now(password: str) -> str:
-        nonlocal running, most
-        with counting:
-            running += 1
-            most = max(most, running)
-        started.release()
-        gate.acquire()
-        with counting:
-            running -= 1
-            done.append(password)
+    def hash_now(self, password: str) -> str:
+        """In place of the real one."""
+        with self.lock:
+            self.begun.append(password)
+            self.running += 1
+            self.most = max(self.most, self.running)
+        assert self.gate.acquire(timeout=30)
+        with self.lock:
+            self.running -= 1
         return password.upper()
 
-    monkeypatch.setattr(passwords, "hash_now", hash_now)
+    async def until_begun(self, count: int) -> None:
+        """Wait until so many have begun."""
+        async with asyncio.timeout(30):
+            while len(self.begun) < count:
+                await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+async def test_many_hashes_leave_a_worker_for_logins(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords, slow = security.Passwords(workers=workers), SlowHashes()
+    monkeypatch.setattr(passwords, "hash_now", slow.hash_now)
+    batch = max(1, workers - 1)
     given = [[f"{caller}{number}" for number in range(7)] for caller in "ab"]
     callers = [asyncio.create_task(passwords.hash_all(each)) for each in given]
-    for _ in range(2):
-        await asyncio.to_thread(started.acquire)
-    logins = [asyncio.create_task(passwords.hash(f"login {number}")) for number in range(2)]
-    await asyncio.sleep(0)  # they are in the queue now
-    gate.release(100)
+    await slow.until_begun(batch)
+    logins = [asyncio.create_task(passwords.hash(f"login {number}")) for number in range(workers + 3)]
+    if workers > 1:
+        await slow.until_begun(workers)
+        assert sorted(slow.begun[:batch]) == given[0][:batch]
+        assert slow.begun[batch:] == ["login 0"], "one worker was free"
+    else:
+        await asyncio.sleep(0)  # they are in the queue now
+    slow.gate.release(100)
     assert await asyncio.gather(*callers) == [[p.upper() for p in each] for each in given]
-    assert await asyncio.gather(*logins) == ["LOGIN 0", "LOGIN 1"]
-    assert most == 2
-    assert max(done.index("login 0"), done.index("login 1")) < 6
-    assert min(done.index(p) for p in given[1]) < max(done.index(p) for p in given[0])
+    assert await asyncio.gather(*logins) == [f"LOGIN {number}" for number in range(workers + 3)]
+    assert slow.most == workers
+    after = slow.begun[batch : batch + 4]
+    assert all(password.startswith("login") for password in after), "who logs in goes first"
+    assert min(slow.begun.index(p) for p in given[1]) < max(slow.begun.index(p) for p in given[0]), "callers take turns"
+    passwords.close()
+
+
+async def test_many_hashes_end_with_who_wanted_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords, slow = security.Passwords(workers=2), SlowHashes()
+    monkeypatch.setattr(passwords, "hash_now", slow.hash_now)
+    wanted = asyncio.create_task(passwords.hash_all([str(number) for number in range(9)]))
+    await slow.until_begun(1)
+    wanted.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await wanted
+    slow.gate.release(100)
+    assert await passwords.hash_all(["another"]) == ["ANOTHER"]
+    assert slow.begun == ["0", "another"]
+    passwords.close()
 
 
 async def test_the_migration_keeps_the_keys_both_ways(world: World, urls: Urls) -> None:
