@@ -42,7 +42,7 @@ def serve(
 ) -> None:
     """Serve. In development: start the embedded database if no other is given, migrate, and load the demo data once."""
     changes = {name: value for name, value in (("port", port), ("host", host)) if value is not None}
-    with _open_database(for_server=True, logs_in_production=True, **changes) as (settings, urls):
+    with _open_unchecked_database(for_server=True, logs_in_production=True, **changes) as (settings, urls):
         if not settings.is_production:
             _migrate(urls)
         asyncio.run(startup_checks.require_usable_database(settings, urls))
@@ -55,7 +55,7 @@ def serve(
 @main.command(name="migrate")
 def migrate_() -> None:
     """Bring the database up to date."""
-    with _open_database() as (_settings, urls), console.status("Migrating"):
+    with _open_unchecked_database() as (_settings, urls), console.status("Migrating"):
         _migrate(urls)
     console.print("The database is up to date.")
 
@@ -67,7 +67,7 @@ def demo(
     ] = 0.01,
 ) -> None:
     """Load the demo data: two tenants, acme and globex, with something of everything."""
-    with _open_database() as (settings, urls):
+    with _open_unchecked_database() as (settings, urls):
         _migrate(urls)
         demo_data.load(urls.owner, settings, scale=scale, console=console)
 
@@ -121,7 +121,7 @@ def token(
     tenant: Annotated[str | None, typer.Option(help="The slug of the tenant to enter.")] = None,
 ) -> None:
     """Print an access token for somebody, as their login would give it."""
-    with _open_current_database() as (settings, urls):
+    with _open_database() as (settings, urls):
         print(asyncio.run(admin.issue_token(urls.owner, settings, email=email, tenant=tenant)))  # noqa: T201  # for a shell
 
 
@@ -157,7 +157,7 @@ def account_log(
 @main.command()
 def doctor() -> None:
     """Check the settings and the database as `serve` does; say what was seen, and the first thing that is wrong."""
-    with _open_database(for_server=True) as (settings, urls):
+    with _open_unchecked_database(for_server=True) as (settings, urls):
         seen = asyncio.run(startup_checks.require_usable_database(settings, urls))
     console.print(startup_checks.describe_database(urls.runtime, seen), soft_wrap=True, markup=False)
     console.print("All well.")
@@ -168,7 +168,7 @@ def replay(
     *, repair: Annotated[bool, typer.Option(help="Set right what differs; without it, only compare.")] = False
 ) -> None:
     """Make all orders anew from their events and hold them against the tables, while the server runs."""
-    with _open_current_database() as (_settings, urls), Progress(console=console) as progress:
+    with _open_database() as (_settings, urls), Progress(console=console) as progress:
         different = asyncio.run(maintenance.replay(urls.runtime, urls.owner, progress, repair=repair))
     for slug, order_id in different:
         console.print(f"{slug}: Order:{order_id} {'was' if repair else 'is'} not what its events say")
@@ -180,7 +180,7 @@ def replay(
 @main.command(name="verify-audit")
 def verify_audit() -> None:
     """Make sure that every event and audit entry is still there, as and where it was sealed, tenant by tenant."""
-    with _open_current_database() as (_settings, urls), Progress(console=console) as progress:
+    with _open_database() as (_settings, urls), Progress(console=console) as progress:
         report = asyncio.run(maintenance.verify(urls.runtime, urls.owner, progress))
     for slug, damage in report.faults:
         where = "" if damage.position is None else f" at position {damage.position}"
@@ -201,7 +201,7 @@ def import_articles(
     skip: Annotated[int, typer.Option(help="Lines to leave out at the beginning.", min=0)] = 0,
 ) -> None:
     """Import articles from a file of any size; lines that are no article are named and left out."""
-    with _open_current_database() as (_settings, urls), Progress(console=console) as progress:
+    with _open_database() as (_settings, urls), Progress(console=console) as progress:
         work = article_import.import_articles(urls.owner, file, progress, tenant=tenant, author=author, skip=skip)
         done = asyncio.run(work)
     for line, reason in done.first_rejected:
@@ -218,7 +218,7 @@ def purge(
     ] = None,
 ) -> None:
     """Forget what has had its time: keys and tokens that have expired, and documents that were deleted long ago."""
-    with _open_current_database() as (settings, urls), Progress(console=console) as progress:
+    with _open_database() as (settings, urls), Progress(console=console) as progress:
         lifetime = timedelta(hours=settings.idempotency_key_hours)
         purged = asyncio.run(maintenance.purge(urls.owner, keys_older_than=lifetime))
         age = None if older_than is None else timedelta(days=older_than)
@@ -232,7 +232,7 @@ def purge(
 def _set_active(email: str | None, tenant: str | None, *, active: bool) -> None:
     if (email is None) == (tenant is None):
         raise typer.BadParameter("Name a person or a tenant.")
-    with _open_current_database() as (_settings, urls):
+    with _open_database() as (_settings, urls):
         if not asyncio.run(admin.set_account_active(urls.owner, email=email, tenant=tenant, active=active)):
             console.print("There is no such person or tenant.")
             raise typer.Exit(1)
@@ -244,15 +244,15 @@ def _migrate(urls: startup_checks.DatabaseUrls) -> None:
 
 
 @contextmanager
-def _open_current_database() -> Iterator[tuple[Settings, startup_checks.DatabaseUrls]]:
+def _open_database() -> Iterator[tuple[Settings, startup_checks.DatabaseUrls]]:
     """The settings and a database that runs and needs no migration."""
-    with _open_database() as (settings, urls):
+    with _open_unchecked_database() as (settings, urls):
         asyncio.run(startup_checks.require_current_database(urls))
         yield settings, urls
 
 
 @contextmanager
-def _open_database(
+def _open_unchecked_database(
     *, for_server: bool = False, logs_in_production: bool = False, **changes: Any
 ) -> Iterator[tuple[Settings, startup_checks.DatabaseUrls]]:
     """The settings and a database that runs; a fault of either ends the command with one sentence.

@@ -27,6 +27,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "token": ("--email", "somebody@example.com"),
     "suspend": ("--tenant", "acme"),
     "resume": ("--tenant", "acme"),
+    "account-log": ("--email", "somebody@example.com"),
     "doctor": (),
     "replay": (),
     "verify-audit": (),
