@@ -169,10 +169,7 @@ class Settings(BaseModel):
         None, ge=1, le=64, description="Threads that hash passwords; one hash takes 19 MiB. Unset: one per core."
     )
     bulk_password_timeout_seconds: float = Field(
-        300.0,
-        gt=0,
-        le=3600,
-        description="Longest time that one `createUsers` hashes passwords, beside `ATRIUM_REQUEST_TIMEOUT_SECONDS`.",
+        300.0, gt=0, le=3600, description="Longest time of one `createUsers` to hash passwords, beside the request's."
     )
     invitation_days: int = Field(7, ge=1, le=90, description="How long an invitation can be accepted.")
 
