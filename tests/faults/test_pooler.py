@@ -1,17 +1,15 @@
 """A real PgBouncer between Atrium and its database: one that pools sessions is good, any other is refused."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import asyncpg
 import httpx
 import pytest
 from sqlalchemy import make_url
+from typer.testing import CliRunner
 
-from atrium import startup_checks
+from atrium import cli, startup_checks
 from atrium.settings import Settings, SettingsError
 from atrium.startup_checks import DatabaseUrls
 from models.database.engine import SERVER_SETTINGS
@@ -80,7 +78,10 @@ async def test_replicas_behind_a_pooler_are_refused_too(urls: Urls) -> None:
     await check(urls, settings)  # one that does not answer may do so later
 
 
-async def test_every_command_ends_with_one_sentence(urls: Urls, tmp_path: Path) -> None:
+async def test_every_command_ends_with_one_sentence(
+    urls: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     async with run_pooler(urls, "transaction") as pooled:
         given = {
             "ATRIUM_DATABASE_URL": pooled.runtime,
@@ -88,16 +89,8 @@ async def test_every_command_ends_with_one_sentence(urls: Urls, tmp_path: Path) 
             "ATRIUM_SECRET_KEY": SECRET_KEY,
         }
         for command in COMMANDS:
-            ended = await asyncio.to_thread(
-                subprocess.run,
-                [sys.executable, "-m", "atrium", *command],
-                env=os.environ | given,
-                cwd=tmp_path,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert (ended.returncode, ended.stdout) == (1, ""), command
+            ended = await asyncio.to_thread(CliRunner().invoke, cli.main, command, env=given)
+            assert (ended.exit_code, ended.stdout) == (1, ""), command
             [line] = ended.stderr.splitlines()
             assert "leads through a pooler" in line, command
 
@@ -106,9 +99,10 @@ async def test_pooled_sessions_serve(urls: Urls, tmp_path: Path) -> None:
     async with run_pooler(urls, "session") as pooled:
         with pytest.raises(SettingsError, match="statement_timeout"):
             await check(pooled)
-        superuser = await asyncpg.connect(urls.plain("superuser").rpartition("/")[0] + "/postgres")
-        await keep_settings(urls, superuser)
-        await superuser.close()
+    superuser = await asyncpg.connect(urls.plain("superuser"))
+    await keep_settings(urls, superuser)
+    await superuser.close()
+    async with run_pooler(urls, "session") as pooled:
         for _ in range(10):
             await check(pooled)
         async with served(pooled, tmp_path) as process, httpx.AsyncClient() as http:
