@@ -92,6 +92,7 @@ TENANT_CONDITIONS = {
     "users": "id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
     "sessions": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
     "mailed_tokens": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
+    "account_events": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
 }
 """Which rows are a tenant's, where it is not in their key."""
 
