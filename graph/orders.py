@@ -11,7 +11,7 @@ from strawberry import UNSET
 import models
 from graph import subscriptions
 from graph.fields.as_of import by_id_as_of
-from graph.fields.columns import expression, money
+from graph.fields.columns import expression, global_id, money
 from graph.fields.connection import Connection, OrderDirection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.domain import Domain
@@ -59,6 +59,8 @@ class OrderEventType(Enum):
     """The order was delivered; it cannot change any more."""
     CANCELLED = "OrderCancelled"
     """The order was cancelled and its stock returned."""
+    DELETED = "OrderDeleted"
+    """The order and its items were deleted by an admin or owner; its events remain."""
 
 
 @backed_by(orders.ITEMS)
@@ -101,8 +103,10 @@ class OrderEvent(Node):
     may not see the API key, or a year after the API key ended."""
     reason: str | None = expression("reason")
     """Reason given for the event, at most 500 characters; null if none was given."""
-    order: Annotated["Order", strawberry.lazy("graph.orders")] = to_one("stream_id")
-    """Order that the event belongs to, as the order is now."""
+    order_id: strawberry.ID = global_id("stream_id", "Order")
+    """Global ID of the order that the event belongs to, even if the order has been deleted."""
+    order: Annotated["Order", strawberry.lazy("graph.orders")] | None = to_one("stream_id")
+    """Order that the event belongs to, as the order is now; null once the order has been deleted."""
 
 
 @input_type
@@ -153,7 +157,9 @@ class Order(Node):
 
     status: OrderStatus
     """Status of the order: how far it has been processed."""
-    next_statuses: list[OrderStatus] = expression("next_statuses")
+    next_statuses: list[OrderStatus] = expression(
+        "next_statuses", from_row=lambda order: orders.next_statuses(order.status)
+    )
     """Statuses that the order can change to next; empty if it is delivered or cancelled."""
     total_amount: Money = money("total_minor")
     """Total amount of the order: the sum of the subtotals of its items, at most twelve digits including decimals."""
@@ -180,7 +186,8 @@ class Queries:
 
     order: Order | None = by_id_as_of("Order", orders.as_of)
     """Order by its global ID; null if there is no such order or the viewer may not see it. Members see their own
-    orders, admins and owners all orders of the tenant."""
+    orders, admins and owners all orders of the tenant. With `asOf`, null if the order did not exist at that time; how a
+    deleted order was before it was deleted is shown to admins and owners, without its items."""
     orders: Connection[Order] = connection()
     """Orders placed by the viewer, or all orders of the tenant for admins and owners; newest first by default."""
 
@@ -237,8 +244,8 @@ class PlaceOrderInput:
     """Shipping address of the order to place: 1 to 500 characters."""
     idempotency_key: str | None = UNSET
     """Client-chosen key, 1 to 255 characters, that makes retries of `placeOrder` safe: a repeated call with the same
-    input places no second order and returns the first one. A repeated key with a different input gives an
-    IdempotencyConflict."""
+    input places no second order and returns the first one, or NotFound if that has been deleted. A repeated key with a
+    different input gives an IdempotencyConflict."""
 
 
 @input_type
@@ -272,9 +279,22 @@ class CancelOrderInput(ConfirmOrderInput):
     """
 
 
+@input_type
+class DeleteOrderInput:
+    """Order to delete permanently, which must be cancelled or delivered; for admins and owners."""
+
+    id: strawberry.ID = id_of("Order")
+    """Global ID of the order to delete."""
+    reason: str | None = UNSET
+    """Reason why the order is deleted, at most 500 characters; null for none."""
+    expected_version: int | None = UNSET
+    """Version of the order that the client last saw; if the order has changed since, nothing is deleted and a
+    VersionConflict is returned. Omit it to delete the order without the check."""
+
+
 TransitionResult = Order | NotFound | InvalidInput | IllegalTransition | VersionConflict
 PlaceOrderResult = Annotated[
-    Order | OutOfStock | InvalidInput | IdempotencyConflict,
+    Order | OutOfStock | InvalidInput | IdempotencyConflict | NotFound,
     result_union("PlaceOrder", "Result of `placeOrder`: the placed order, or a typed error."),
 ]
 
@@ -344,8 +364,22 @@ async def cancel_order(session: WriteSession, actor: Actor, input: CancelOrderIn
     return await orders.transition(session, actor, status=OrderStatus.CANCELLED, **to_kwargs(input))
 
 
+@mutation(
+    Annotated[
+        TransitionResult,
+        result_union("DeleteOrder", "Result of `deleteOrder`: the deleted order as it was before, or a typed error."),
+    ]
+)
+async def delete_order(session: WriteSession, actor: Actor, input: DeleteOrderInput) -> models.Order:
+    """Delete a cancelled or delivered order with its items permanently, and return it as it was before, without items.
+
+    Its events remain, and sales figures still count what was delivered. For admins and owners.
+    """
+    return await orders.delete(session, actor, **to_kwargs(input))
+
+
 DOMAIN = Domain(
     queries=Queries,
-    mutations=[place_order, confirm_order, ship_order, deliver_order, cancel_order],
+    mutations=[place_order, confirm_order, ship_order, deliver_order, cancel_order, delete_order],
     subscriptions=Subscriptions,
 )

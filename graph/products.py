@@ -119,11 +119,11 @@ class Product(Node):
     """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
     concurrent changes."""
     units_sold: BigInt | None = expression("units_sold")
-    """Number of units of the product in all orders that are not cancelled. For admins and owners; others get null and
-    the error FORBIDDEN."""
+    """Number of units of the product in all orders that are not cancelled, deleted ones included. For admins and
+    owners; others get null and the error FORBIDDEN."""
     revenue: Money | None = money("revenue_minor", computed=True)
-    """Sum of the product's subtotals in all orders that are not cancelled, counting only orders in the product's
-    current currency. For admins and owners; others get null and the error FORBIDDEN."""
+    """Sum of the product's subtotals in all orders that are not cancelled, deleted ones included, counting only orders
+    in the product's current currency. For admins and owners; others get null and the error FORBIDDEN."""
     orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = to_many("product_id")
     """Orders that contain the product, newest first; members see only their own orders, admins and owners all."""
     history: Connection[audit.AuditEntry] = to_many("row_id")

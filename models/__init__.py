@@ -12,7 +12,7 @@ from models.documents import Document
 from models.events import Event, FeedEntry, OutboxEntry
 from models.idempotency import IdempotencyKey
 from models.money import Currency
-from models.orders import Order, OrderItem, OrderStatus
+from models.orders import ArchivedSale, Order, OrderItem, OrderStatus
 from models.products import Product
 from models.projects import Project
 from models.tasks import Task, TaskStatus
@@ -21,6 +21,7 @@ from models.tenants import Invitation, Membership, Role, Tenant
 __all__ = [
     "AccountEvent",
     "ApiKey",
+    "ArchivedSale",
     "Article",
     "ArticleLanguage",
     "ArticleStatus",

@@ -10,7 +10,7 @@ from sqlmodel import Field
 from models.base import TenantOwned, enum_check, indexes, timestamp
 from models.money import Currency
 
-__all__ = ["Order", "OrderItem", "OrderStatus"]
+__all__ = ["ArchivedSale", "Order", "OrderItem", "OrderStatus"]
 
 
 class OrderStatus(StrEnum):
@@ -77,4 +77,24 @@ class OrderItem(TenantOwned, table=True):
         CheckConstraint("quantity >= 1", name="quantity"),
         enum_check("currency", Currency),
         *indexes("order_items", ("order_id", "line"), ("product_id",)),
+    )
+
+
+class ArchivedSale(TenantOwned, table=True):
+    """One line of a delivered order that was deleted: what sales figures still count. Its id is that of the item."""
+
+    __tablename__ = "archived_sales"
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    order_id: UUID  # of which there is no row any more
+    product_id: UUID
+    quantity: int
+    subtotal_minor: int = Field(sa_type=BigInteger)
+    currency: str = Field(sa_type=Text)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
+        CheckConstraint("quantity >= 1", name="quantity"),
+        enum_check("currency", Currency),
+        *indexes("archived_sales", ("order_id",), ("product_id",)),
     )

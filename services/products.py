@@ -1,17 +1,18 @@
 """The rules of products: what a tenant sells, for how much, and how much of it is there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
+from operator import add
 from typing import Any, NamedTuple, TypedDict, cast
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, Select, Text, Uuid, and_, bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, Boolean, Select, Text, Uuid, and_, bindparam, case, func, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from models import Order, OrderItem, OrderStatus, Product
+from models import ArchivedSale, Order, OrderItem, OrderStatus, Product
 from models.base import table_of
 from models.database import WriteSession, fetch
 from models.money import Currency, minor_units
@@ -78,12 +79,25 @@ def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     return select(*table_of(Product).c).where(col(Product.tenant_id) == TENANT_ID)
 
 
-def _sales_aggregate(what: Any) -> Any:
-    """Return an aggregate over this product's items in orders that were not cancelled."""
+def _sum_of_sales(amount: Callable[[Any], Any]) -> Any:
+    """Return the sum of an amount of this product's sales: items in orders that were not cancelled, and archived ones.
+
+    Args:
+        amount: gives the amount of a sale, which is an `OrderItem` or an `ArchivedSale`.
+    """
     theirs = and_(col(OrderItem.tenant_id) == col(Product.tenant_id), col(OrderItem.product_id) == col(Product.id))
     its_order = and_(col(Order.tenant_id) == col(OrderItem.tenant_id), col(Order.id) == col(OrderItem.order_id))
-    items = select(what).join(Order, its_order).where(theirs, col(Order.status) != OrderStatus.CANCELLED)
-    return items.correlate(table_of(Product)).scalar_subquery()
+    items = select(func.coalesce(func.sum(amount(OrderItem)), 0)).join(Order, its_order)
+    items = items.where(theirs, col(Order.status) != OrderStatus.CANCELLED)
+    archived = select(func.coalesce(func.sum(amount(ArchivedSale)), 0)).where(
+        col(ArchivedSale.tenant_id) == col(Product.tenant_id), col(ArchivedSale.product_id) == col(Product.id)
+    )
+    sums = (each.correlate(table_of(Product)).scalar_subquery().cast(BigInteger) for each in (items, archived))
+    return add(*sums)
+
+
+def _subtotal_in_own_currency(sale: Any) -> Any:
+    return case((col(sale.currency) == col(Product.currency), col(sale.subtotal_minor)), else_=0)
 
 
 def _normalize_price_filters(given: dict[str, Any]) -> dict[str, Any]:
@@ -96,8 +110,6 @@ def _normalize_price_filters(given: dict[str, Any]) -> dict[str, Any]:
             given = {**given, name: minor}
     return given
 
-
-SAME_CURRENCY = col(OrderItem.currency) == col(Product.currency)
 
 PRODUCTS = Collection(
     model=Product,
@@ -120,10 +132,8 @@ PRODUCTS = Collection(
     },
     default_order=("name", False),
     expressions={
-        "units_sold": _sales_aggregate(func.coalesce(func.sum(col(OrderItem.quantity)), 0).cast(BigInteger)),
-        "revenue_minor": _sales_aggregate(
-            func.coalesce(func.sum(col(OrderItem.subtotal_minor)).filter(SAME_CURRENCY), 0).cast(BigInteger)
-        ),
+        "units_sold": _sum_of_sales(lambda sale: col(sale.quantity)),
+        "revenue_minor": _sum_of_sales(_subtotal_in_own_currency),
     },
     normalize_filters=_normalize_price_filters,
     restricted={"units_sold": Permission.ORDERS_WRITE, "revenue_minor": Permission.ORDERS_WRITE},

@@ -85,7 +85,8 @@ def _compile_column(
 def _compile_global_id(
     _objects: ObjectCompiler, _selected: FieldSelection, field: columns.GlobalId, rows: DerivedTable
 ) -> JsonExpression:
-    return JsonExpression.concat(JsonLiteral(f'"{field.binding.name}:'), f"{rows.column('id')}::text", JsonLiteral('"'))
+    name = JsonLiteral(f'"{field.type_name or field.binding.name}:')
+    return JsonExpression.concat(name, f"{rows.column(field.column)}::text", JsonLiteral('"'))
 
 
 def _compile_to_one(

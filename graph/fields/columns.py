@@ -1,13 +1,13 @@
 """Fields that show a row's own columns: columns, global ids, named expressions and amounts."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from graph.fields.declared import DeclaredField, with_attributes
 from graph.fields.money import Money
 from graph.fields.scalars import to_global_id
 
-__all__ = ["Column", "ExpressionField", "MoneyField", "column", "expression", "money"]
+__all__ = ["Column", "ExpressionField", "MoneyField", "column", "expression", "global_id", "money"]
 
 
 class Column(DeclaredField, compilable=True):
@@ -26,7 +26,11 @@ class Column(DeclaredField, compilable=True):
 
 
 class GlobalId(DeclaredField, compilable=True):
-    """A row's id in the whole schema."""
+    """A row's id in the whole schema, or the id of another row that one of its columns holds."""
+
+    column: str = "id"
+    type_name: str = ""
+    """The type of that row; empty for the field's own."""
 
     @property
     def is_basic_field(self) -> bool:
@@ -35,6 +39,8 @@ class GlobalId(DeclaredField, compilable=True):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> str:  # noqa: ARG002  # Strawberry's signature
         """Write it."""
+        if self.type_name:
+            return to_global_id(self.type_name, getattr(source, self.column))
         return to_global_id(self.binding.name, source.id, source.updated_at if source.is_past else None)
 
 
@@ -42,9 +48,13 @@ class ExpressionField(DeclaredField, compilable=True):
     """An expression over the type's own table that the services named."""
 
     expression: str
+    from_row: Callable[[Any], Any] | None = None
+    """What computes the same from the row alone, for rows of the past and rows that are gone."""
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Compute it together with those of all other rows; of a past row from what it held then."""
+        if self.from_row is not None:
+            return self.from_row(source)
         return _load_expression(self, info, self.expression, source)
 
 
@@ -68,9 +78,14 @@ def column(name: str = "") -> Any:
     return with_attributes(Column(), column=name)
 
 
-def expression(name: str) -> Any:
-    """Declare one of the collection's named expressions."""
-    return with_attributes(ExpressionField(), expression=name)
+def global_id(column: str, type_name: str) -> Any:
+    """Declare the global id of the row of another type that a column holds the id of, whether or not it is there."""
+    return with_attributes(GlobalId(), column=column, type_name=type_name)
+
+
+def expression(name: str, *, from_row: Callable[[Any], Any] | None = None) -> Any:
+    """Declare one of the collection's named expressions; `from_row` computes the same where only the row is left."""
+    return with_attributes(ExpressionField(), expression=name, from_row=from_row)
 
 
 def money(minor: str, currency: str = "currency", *, computed: bool = False) -> Any:

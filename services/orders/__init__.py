@@ -4,6 +4,7 @@
 the rows anew from the events.
 """
 
-from services.orders.rules import EVENTS, ITEMS, ORDERS, Item, as_of, place, transition
+from services.orders.rules import EVENTS, ITEMS, ORDERS, Item, as_of, delete, place, transition
+from services.orders.state_machine import next_statuses
 
-__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "place", "transition"]
+__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "delete", "next_statuses", "place", "transition"]

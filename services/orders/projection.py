@@ -3,19 +3,20 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, insert, update
+from sqlalchemy import and_, delete, insert, update
 from sqlmodel import col
 
-from models import Order, OrderItem
+from models import ArchivedSale, Order, OrderItem, OrderStatus
 from models.base import table_of
 from models.database import WriteSession, fetch
 from services.orders.state_machine import OrderState
 from services.writes.bulk import insert_statement, unnest_params
 
-__all__ = ["item_rows", "order_row", "write_items", "write_order"]
+__all__ = ["delete_order", "item_rows", "order_row", "sale_rows", "write_items", "write_order", "write_sales"]
 
 
 INSERT_ITEMS = insert_statement(OrderItem, list(table_of(OrderItem).c.keys()), order_by="line")
+INSERT_SALES = insert_statement(ArchivedSale, list(table_of(ArchivedSale).c.keys()), order_by="id")
 
 
 def order_row(tenant_id: UUID, state: OrderState) -> dict[str, Any]:
@@ -52,6 +53,15 @@ def item_rows(tenant_id: UUID, state: OrderState) -> list[dict[str, Any]]:
     ]
 
 
+def sale_rows(tenant_id: UUID, state: OrderState) -> list[dict[str, Any]]:
+    """Return the rows of `archived_sales` for a state, by id: none until a delivered order is deleted."""
+    if not state.is_deleted or state.status is not OrderStatus.DELIVERED:
+        return []
+    kept = table_of(ArchivedSale).c.keys()
+    rows = [{name: row[name] for name in kept} for row in item_rows(tenant_id, state)]
+    return sorted(rows, key=lambda row: row["id"])
+
+
 async def write_order(session: WriteSession, tenant_id: UUID, state: OrderState) -> Order:
     """Write the projection of a new state; return the order's row. Items never change once written."""
     row = order_row(tenant_id, state)
@@ -68,3 +78,15 @@ async def write_order(session: WriteSession, tenant_id: UUID, state: OrderState)
 async def write_items(session: WriteSession, tenant_id: UUID, state: OrderState) -> None:
     """Write the items of an order that has none."""
     await session.exec(INSERT_ITEMS, params=unnest_params("given", item_rows(tenant_id, state)))
+
+
+async def write_sales(session: WriteSession, tenant_id: UUID, state: OrderState) -> None:
+    """Write what sales figures still count of a deleted order that has no such rows yet."""
+    if rows := sale_rows(tenant_id, state):
+        await session.exec(INSERT_SALES, params=unnest_params("given", rows))
+
+
+async def delete_order(session: WriteSession, tenant_id: UUID, state: OrderState) -> None:
+    """Delete the rows of an order and of its items; keep what sales figures still count."""
+    await write_sales(session, tenant_id, state)
+    await session.exec(delete(Order).where(col(Order.tenant_id) == tenant_id, col(Order.id) == state.order_id))

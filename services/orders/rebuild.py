@@ -15,10 +15,10 @@ from sqlalchemy import CompoundSelect, Select, and_, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
-from models import Event, Order, OrderItem
+from models import ArchivedSale, Event, Order, OrderItem
 from models.base import Model, table_of
 from models.database import ReadSession, WriteSession, fetch
-from services.orders.projection import item_rows, order_row, write_items
+from services.orders.projection import item_rows, order_row, sale_rows, write_items, write_sales
 from services.orders.state_machine import STREAM, OrderState, fold
 
 __all__ = ["RebuildBatch", "count_orders", "rebuild_batch"]
@@ -52,11 +52,12 @@ async def rebuild_batch(session: ReadSession, tenant_id: UUID, after: UUID | Non
         return RebuildBatch()
     rows = await _rows_by_order(session, tenant_id, Order, col(Order.id), ids, lock=repair)
     items = await _rows_by_order(session, tenant_id, OrderItem, col(OrderItem.order_id), ids, lock=False)
+    sales = await _rows_by_order(session, tenant_id, ArchivedSale, col(ArchivedSale.order_id), ids, lock=False)
     events = await _events_by_order(session, tenant_id, ids)
     found = RebuildBatch(last=ids[-1], orders=len(ids))
     for order_id in ids:
         state = fold(events[order_id])
-        if _differs(tenant_id, state, rows[order_id], items[order_id]):
+        if _differs(tenant_id, state, rows[order_id], items[order_id], sales[order_id]):
             found.mismatched.append(order_id)
             if repair:
                 await _repair(WriteSession(session), tenant_id, order_id, state)
@@ -106,18 +107,28 @@ async def _events_by_order(session: ReadSession, tenant_id: UUID, ids: Sequence[
 
 
 def _differs(
-    tenant_id: UUID, state: OrderState | None, rows: list[dict[str, Any]], items: list[dict[str, Any]]
+    tenant_id: UUID,
+    state: OrderState | None,
+    rows: list[dict[str, Any]],
+    items: list[dict[str, Any]],
+    sales: list[dict[str, Any]],
 ) -> bool:
     by_line = sorted(items, key=lambda item: item["line"])
-    if state is None:
+    if sorted(sales, key=lambda sale: sale["id"]) != ([] if state is None else sale_rows(tenant_id, state)):
+        return True
+    if state is None or state.is_deleted:
         return bool(rows or items)
     return rows != [order_row(tenant_id, state)] or by_line != item_rows(tenant_id, state)
 
 
 async def _repair(session: WriteSession, tenant_id: UUID, order_id: UUID, state: OrderState | None) -> None:
     theirs = and_(col(OrderItem.tenant_id) == tenant_id, col(OrderItem.order_id) == order_id)
+    sales = and_(col(ArchivedSale.tenant_id) == tenant_id, col(ArchivedSale.order_id) == order_id)
     await session.exec(delete(OrderItem).where(theirs))
-    if state is None:
+    await session.exec(delete(ArchivedSale).where(sales))
+    if state is not None:
+        await write_sales(session, tenant_id, state)
+    if state is None or state.is_deleted:
         await session.exec(delete(Order).where(col(Order.tenant_id) == tenant_id, col(Order.id) == order_id))
         return
     row = order_row(tenant_id, state)

@@ -7,7 +7,22 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, Integer, Select, Text, Uuid, and_, bindparam, case, cast, select, update
+from sqlalchemy import (
+    ARRAY,
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import array
 from sqlmodel import col
 
@@ -16,8 +31,18 @@ from models.base import new_id, past_row_class, table_of
 from models.database import ReadSession, WriteSession, fetch
 from services.errors import IllegalTransition, NotFound, OutOfStock, Shortage, VersionConflict
 from services.eventlog import store
-from services.orders.projection import order_row, write_order
-from services.orders.state_machine import STREAM, TRANSITIONS, Line, OrderState, Place, Transition, decide, fold
+from services.orders.projection import delete_order, order_row, write_order
+from services.orders.state_machine import (
+    STREAM,
+    TRANSITIONS,
+    Delete,
+    Line,
+    OrderState,
+    Place,
+    Transition,
+    decide,
+    fold,
+)
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.products import MAX_STOCK, STOCK_LIMIT_MESSAGE
 from services.queries.collection import Collection, SortOrder
@@ -28,7 +53,7 @@ from services.writes.bulk import unnest_params, unnest_table
 from services.writes.idempotency import key_scope, once
 from services.writes.rows import get_row, lock_rows
 
-__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "place", "transition"]
+__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "delete", "place", "transition"]
 
 MAX_LINES = 100
 MAX_LINE_QUANTITY = 2**31 - 1
@@ -60,10 +85,10 @@ def visible_items(permissions: AbstractSet[Permission]) -> Select[Any]:
 
 
 def visible_events(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """Return the events of visible orders."""
+    """Return the events of the actor's own orders; all of the tenant's for who manages orders. Of deleted ones too."""
     require_permission(permissions, Permission.ORDERS_READ)
     theirs = select(*table_of(Event).c).where(col(Event.tenant_id) == TENANT_ID, col(Event.stream_type) == STREAM)
-    return theirs if Permission.ORDERS_WRITE in permissions else theirs.where(_is_in_own_orders(col(Event.stream_id)))
+    return theirs if Permission.ORDERS_WRITE in permissions else theirs.where(_is_of_own_order())
 
 
 def _own_condition(permissions: AbstractSet[Permission], user_id: Any) -> list[Any]:
@@ -73,6 +98,21 @@ def _own_condition(permissions: AbstractSet[Permission], user_id: Any) -> list[A
 def _is_in_own_orders(order_id: Any) -> Any:
     own = select(col(Order.id)).where(col(Order.tenant_id) == TENANT_ID, col(Order.user_id) == USER_ID)
     return order_id.in_(own)
+
+
+def _is_of_own_order() -> Any:
+    """Return the condition for events of orders that the actor placed, also of those of which no row is left."""
+    row = exists().where(
+        col(Order.tenant_id) == TENANT_ID, col(Order.id) == col(Event.stream_id), col(Order.user_id) == USER_ID
+    )
+    placed = table_of(Event).alias()
+    first = exists().where(
+        placed.c.tenant_id == TENANT_ID,
+        placed.c.stream_id == col(Event.stream_id),
+        placed.c.version == 1,
+        placed.c.payload["user_id"].astext == cast(USER_ID, Text()),
+    )
+    return or_(row, first)
 
 
 def _contains_product(product_id: Any) -> Any:
@@ -146,6 +186,7 @@ async def place(
             currencies, a total of more than twelve digits, an address that is empty or longer than 500 characters.
         OutOfStock: there is not enough of some products; names every one of them.
         IdempotencyConflict: see `services.writes.idempotency`.
+        NotFound: the order that was placed with this key has been deleted.
     """
     actor.require(Permission.ORDERS_PLACE)
     with validating() as validator:
@@ -185,12 +226,7 @@ async def transition(
     actor.require(Permission.ORDERS_PLACE if status is OrderStatus.CANCELLED else Permission.ORDERS_WRITE)
     with validating() as validator:
         reason = validator.check_text("reason", reason, max_length=MAX_REASON_LENGTH) if reason else None
-    mine = visible(actor.permissions).where(col(Order.id) == bindparam("order_id", type_=Uuid())).with_for_update()
-    order = await fetch(session, Order, mine, {**bind_values(actor), "order_id": id})
-    if not order:
-        raise NotFound
-    if expected_version is not None and order[0].version != expected_version:
-        raise VersionConflict(Order, id, order[0].version)
+    await _lock(session, actor, id, expected_version)
     state = fold(await store.read_stream(session, actor, id))
     moved = await _execute(session, actor, id, state, Transition(status, reason))
     if status is OrderStatus.CANCELLED and state is not None:
@@ -198,15 +234,40 @@ async def transition(
     return moved
 
 
+async def delete(
+    session: WriteSession, actor: Actor, *, id: UUID, reason: str | None = None, expected_version: int | None = None
+) -> Order:
+    """Delete a cancelled or delivered order with its items; give it as it was. Its events and its sales stay.
+
+    Raises:
+        NotFound: no such order.
+        IllegalTransition: it is neither cancelled nor delivered.
+        InvalidInput: a reason longer than 500 characters.
+        VersionConflict: it is not at the expected version.
+    """
+    actor.require(Permission.ORDERS_WRITE)
+    with validating() as validator:
+        reason = validator.check_text("reason", reason, max_length=MAX_REASON_LENGTH) if reason else None
+    order = await _lock(session, actor, id, expected_version)
+    state = fold(await store.read_stream(session, actor, id))
+    _, reached = await _record(session, actor, id, state, Delete(reason))
+    await delete_order(session, order.tenant_id, reached)
+    return order
+
+
 async def as_of(session: ReadSession, actor: Actor, *, id: UUID, moment: datetime) -> Order | None:
-    """Return the order as it was at a moment, as a past row; None if it did not exist then or is not visible."""
+    """Return the order as it was at a moment, as a past row; None if it did not exist then or is not visible.
+
+    Of a deleted order the past is for who manages orders.
+    """
     mine = visible(actor.permissions)
     rows = mine.where(col(Order.id) == bindparam("order_id", type_=Uuid()))
-    if not await fetch(session, Order, rows, {**bind_values(actor), "order_id": id}):
+    has_row = bool(await fetch(session, Order, rows, {**bind_values(actor), "order_id": id}))
+    if not has_row and Permission.ORDERS_WRITE not in actor.permissions:
         return None
     until = takewhile(lambda event: event.created_at <= moment, await store.read_stream(session, actor, id))
     state = fold(until)
-    if state is None or actor.identity.tenant_id is None:
+    if state is None or state.is_deleted or actor.identity.tenant_id is None:
         return None
     row = order_row(actor.identity.tenant_id, state)
     return past_row_class(Order).of(row[column.name] for column in table_of(Order).c)  # type: ignore[return-value]  # as in fetch
@@ -290,13 +351,37 @@ async def _return_stock(session: WriteSession, actor: Actor, state: OrderState) 
         )
 
 
+async def _lock(session: WriteSession, actor: Actor, order_id: UUID, expected_version: int | None) -> Order:
+    """Read an order that the actor sees, and keep it from changing until the transaction ends.
+
+    Raises:
+        NotFound: no such order, or not one's own.
+        VersionConflict: it is not at the expected version.
+    """
+    mine = visible(actor.permissions).where(col(Order.id) == bindparam("order_id", type_=Uuid())).with_for_update()
+    order = await fetch(session, Order, mine, {**bind_values(actor), "order_id": order_id})
+    if not order:
+        raise NotFound
+    if expected_version is not None and order[0].version != expected_version:
+        raise VersionConflict(Order, order_id, order[0].version)
+    return order[0]
+
+
 async def _execute(
     session: WriteSession, actor: Actor, order_id: UUID, state: OrderState | None, command: Place | Transition
 ) -> Order:
     """Decide on a command, append its events, and write the projection of the new state."""
+    tenant_id, reached = await _record(session, actor, order_id, state, command)
+    return await write_order(session, tenant_id, reached)
+
+
+async def _record(
+    session: WriteSession, actor: Actor, order_id: UUID, state: OrderState | None, command: Place | Transition | Delete
+) -> tuple[UUID, OrderState]:
+    """Decide on a command and append its events; return the tenant and the new state."""
     version = state.version if state else 0
     written = await store.append_events(session, actor, Order, STREAM, order_id, version, decide(state, command))
     reached = fold(written, state)
     assert reached is not None
     assert actor.identity.tenant_id is not None
-    return await write_order(session, actor.identity.tenant_id, reached)
+    return actor.identity.tenant_id, reached

@@ -14,7 +14,19 @@ from models import Event, OrderStatus
 from services.errors import IllegalTransition
 from services.eventlog.store import NewEvent, upcast
 
-__all__ = ["STREAM", "TRANSITIONS", "Line", "OrderState", "Place", "Transition", "apply", "decide", "fold"]
+__all__ = [
+    "STREAM",
+    "TRANSITIONS",
+    "Delete",
+    "Line",
+    "OrderState",
+    "Place",
+    "Transition",
+    "apply",
+    "decide",
+    "fold",
+    "next_statuses",
+]
 
 STREAM = "order"
 
@@ -28,6 +40,7 @@ TRANSITIONS: Mapping[OrderStatus, tuple[OrderStatus, ...]] = {
 """What an order may become next. The SQL expression `next_statuses` is made from this table."""
 
 PLACED = "OrderPlaced"
+DELETED = "OrderDeleted"
 TRANSITION_EVENTS = {
     OrderStatus.CONFIRMED: "OrderConfirmed",
     OrderStatus.SHIPPED: "OrderShipped",
@@ -65,6 +78,8 @@ class OrderState:
     created_at: datetime
     updated_at: datetime
     version: int
+    is_deleted: bool = False
+    """Whether the order was deleted; its status is the one that it had then."""
 
     @property
     def total_minor(self) -> int:
@@ -90,24 +105,43 @@ class Transition:
     reason: str | None = None
 
 
-def decide(state: OrderState | None, command: Place | Transition) -> list[NewEvent]:
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The command to delete an order that has come to its end."""
+
+    reason: str | None = None
+
+
+def next_statuses(status: str) -> tuple[OrderStatus, ...]:
+    """Return what an order in this status may become next."""
+    return TRANSITIONS[OrderStatus(status)]
+
+
+def decide(state: OrderState | None, command: Place | Transition | Delete) -> list[NewEvent]:
     """Return the events that follow from a command.
 
     Raises:
-        IllegalTransition: the order may not become that now.
+        IllegalTransition: the order may not become that now, or may not be deleted yet.
     """
     if isinstance(command, Place):
         assert state is None, "an order is placed once"
         return [NewEvent(PLACED, _placed_payload(command))]
     assert state is not None, "what was never placed cannot move"
+    assert not state.is_deleted, "what was deleted stays as it is"
     allowed = TRANSITIONS[state.status]
+    payload = {"reason": command.reason} if command.reason else {}
+    if isinstance(command, Delete):
+        if allowed:
+            message = f"This order is {state.status.lower()}; only a cancelled or delivered order can be deleted."
+            raise IllegalTransition(message, current=state.status, allowed=allowed)
+        return [NewEvent(DELETED, payload)]
     if command.status not in allowed:
         raise IllegalTransition(
             f"This order is {state.status.lower()}, so it cannot become {command.status.lower()}.",
             current=state.status,
             allowed=allowed,
         )
-    return [NewEvent(TRANSITION_EVENTS[command.status], {"reason": command.reason} if command.reason else {})]
+    return [NewEvent(TRANSITION_EVENTS[command.status], payload)]
 
 
 def apply(state: OrderState | None, event: Event) -> OrderState:
@@ -130,7 +164,10 @@ def apply(state: OrderState | None, event: Event) -> OrderState:
             version=event.version,
         )
     assert state is not None, "the first event of an order places it"
-    return replace(state, status=STATUS_AFTER_EVENT[event.type], updated_at=event.created_at, version=event.version)
+    moved = replace(state, updated_at=event.created_at, version=event.version)
+    if event.type == DELETED:
+        return replace(moved, is_deleted=True)
+    return replace(moved, status=STATUS_AFTER_EVENT[event.type])
 
 
 def fold(events: Iterable[Event], state: OrderState | None = None) -> OrderState | None:

@@ -48,3 +48,21 @@ async def test_changes_of_tasks_arrive_and_can_be_resumed(world: World) -> None:
     assert [
         c["cursor"] for c in await collect_subscription(world, world.acme.member, TASK_CHANGED, 2, seen[0]["cursor"])
     ] == [change["cursor"] for change in seen[1:]]
+
+
+DELETIONS = "subscription($after: String) { orderEvents(after: $after) { event { type orderId reason order { id } } } }"
+
+
+async def test_who_follows_learns_that_an_order_was_deleted_and_so_does_who_placed_it(world: World) -> None:
+    admin, member = world.acme.admin, world.acme.member
+    tea = await create_product(world, "tea")
+    item = [{"productId": tea["id"], "quantity": 1}]
+    order = await member.client.mutate("placeOrder", ORDER_FIELDS, items=item, shippingAddress="x")
+    await member.client.mutate("cancelOrder", TRANSITION_FIELDS, id=order["id"])
+    await admin.client.mutate("deleteOrder", TRANSITION_FIELDS, id=order["id"], reason="a duplicate")
+    for follower in (admin, member):
+        seen = [each["event"] for each in await collect_subscription(world, follower, DELETIONS, 3, after="0")]
+        assert [event["type"] for event in seen] == ["PLACED", "CANCELLED", "DELETED"]
+        assert {event["orderId"] for event in seen} == {order["id"]}
+        assert {event["order"] and event["order"]["id"] for event in seen} == {None}
+        assert seen[-1]["reason"] == "a duplicate"

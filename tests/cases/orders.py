@@ -25,6 +25,9 @@ shipOrder                         ok         ok         F          U          F 
 deliverOrder                      ok         ok         F          U          F          U
 cancelOrder                       ok         ok         ok         U          F          U
 cancelOrder: somebody's           ok         ok         NOT_FOUND  U          F          U
+deleteOrder                       ok         ok         F          U          F          U
+deleteOrder: one's own            ok         ok         F          U          F          U
+deleteOrder: too early            ILLEGAL    ILLEGAL    F          U          F          U
 """
 
 SCALE = {
@@ -48,6 +51,13 @@ SCALE = {
         100 * line, 'EUR'
     FROM orders o JOIN (SELECT tenant_id, array_agg(id) FROM products GROUP BY 1) p (tenant_id, ids) USING (tenant_id),
         generate_series(1, 3) line
+""",
+    "archived_sales": """
+    INSERT INTO archived_sales (tenant_id, id, order_id, product_id, quantity, subtotal_minor, currency)
+    SELECT t.id, gen_random_uuid(), gen_random_uuid(), p.ids[1 + n * 313 % 1000], 1 + n % 3, 100 + n % 300, 'EUR'
+    FROM tenants t JOIN (SELECT tenant_id, array_agg(id) FROM products GROUP BY 1) p (tenant_id, ids)
+            ON p.tenant_id = t.id,
+        generate_series(1, 3000) n
 """,
     "events": """
     INSERT INTO events (tenant_id, id, stream_type, stream_id, version, type, payload, actor_id, created_at)
@@ -93,6 +103,9 @@ CASES = DomainCases(
         "deliverOrder": {"input": {"id": case_objects.shipped_order}},
         "cancelOrder": {"input": {"id": case_objects.own_order, "reason": secret_text}},
         "cancelOrder: somebody's": {"input": {"id": case_objects.order}},
+        "deleteOrder": {"input": {"id": case_objects.delivered_order, "reason": secret_text, "expectedVersion": 4}},
+        "deleteOrder: one's own": {"input": {"id": case_objects.own_cancelled_order}},
+        "deleteOrder: too early": {"input": {"id": case_objects.order}},
     },
     nodes={"Order": case_objects.order, "OrderItem": case_objects.order_item, "OrderEvent": case_objects.order_event},
     outcomes=OUTCOMES,
@@ -104,6 +117,7 @@ CASES = DomainCases(
     sort_columns={"total_amount": "total_minor"},
     scale=SCALE,
     selective={"Query.orders product_id": "SELECT product_id FROM order_items WHERE tenant_id = $1 LIMIT 1"},
+    owner_outcomes={"deleteOrder: too early": "ILLEGAL_TRANSITION"},
     places={"Order": "orders(filter: {{status: SHIPPED}}) {{ nodes {{ {} }} }}"},
     audited_columns={"order_items": "currency"},
     insert_listed=insert_listed,

@@ -47,6 +47,8 @@ OPEN_TO_ALL = {
     "services/eventlog/store.py:read_stream": STORE,
     "services/orders/projection.py:write_order": STORE,
     "services/orders/projection.py:write_items": STORE,
+    "services/orders/projection.py:write_sales": STORE,
+    "services/orders/projection.py:delete_order": STORE,
     "services/orders/rebuild.py:count_orders": REPLAY,
     "services/orders/rebuild.py:rebuild_batch": REPLAY,
     "services/eventlog/row_history.py:state_as_of": READS_HISTORY,

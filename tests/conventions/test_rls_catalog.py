@@ -163,6 +163,7 @@ RULES = [
         ("ALTER TABLE tasks ADD parent_id uuid", "ALTER TABLE tasks DROP CONSTRAINT tasks_tenant_id_project_id_fkey"),
         {
             "idempotency_keys.user_id": "whose key it is; looked up by them alone, and shown to nobody",
+            "archived_sales.order_id": "of an order that was deleted",
             "events.stream_id": "of whatever type the stream is; its first event comes before its row",
             "feed.stream_id": "likewise",
             "feed.entry_id": "of whatever source the entry is; read through that source's own wall",

@@ -142,6 +142,17 @@ async def shipped_order(stage: CaseContext) -> Identifier:
     return global_id("Order", (await _insert_order(stage, None, "CONFIRMED", "SHIPPED")).order_id)
 
 
+async def delivered_order(stage: CaseContext) -> Identifier:
+    """A member's order that was delivered."""
+    return global_id("Order", (await _insert_order(stage, None, "CONFIRMED", "SHIPPED", "DELIVERED")).order_id)
+
+
+async def own_cancelled_order(stage: CaseContext) -> Identifier:
+    """An order of whoever asks, if they ever belonged to the tenant, that was cancelled."""
+    whose = stage.actor.user_id if stage.actor and stage.actor.member_id else None
+    return global_id("Order", (await _insert_order(stage, whose, "CANCELLED")).order_id)
+
+
 async def own_order(stage: CaseContext) -> Identifier:
     """An order of whoever asks, if they ever belonged to the tenant."""
     whose = stage.actor.user_id if stage.actor and stage.actor.member_id else None

@@ -9,7 +9,7 @@ from models import Event, OrderStatus
 from models.base import new_id
 from services.errors import IllegalTransition
 from services.eventlog.store import NewEvent
-from services.orders.state_machine import TRANSITIONS, Line, OrderState, Place, Transition, apply, decide, fold
+from services.orders.state_machine import TRANSITIONS, Delete, Line, OrderState, Place, Transition, apply, decide, fold
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LINES = (Line(new_id(), new_id(), 3, 1990), Line(new_id(), new_id(), 1, 500))
@@ -94,6 +94,24 @@ def test_only_legal_transitions_are_decided(source: OrderStatus, target: OrderSt
         decide(state, Transition(target))
     assert (refused.value.current, refused.value.allowed) == (source, TRANSITIONS[source])
     assert refused.value.message == f"This order is {source.lower()}, so it cannot become {target.lower()}."
+
+
+@pytest.mark.parametrize("status", list(OrderStatus))
+def test_only_an_order_at_its_end_is_deleted_and_then_nothing_is_decided(status: OrderStatus) -> None:
+    state = in_status(status)
+    if TRANSITIONS[status]:
+        with pytest.raises(IllegalTransition) as refused:
+            decide(state, Delete("why"))
+        assert (refused.value.current, refused.value.allowed) == (status, TRANSITIONS[status])
+        return
+    assert decide(state, Delete()) == [NewEvent("OrderDeleted", {})]
+    [fact] = decide(state, Delete("why"))
+    assert fact == NewEvent("OrderDeleted", {"reason": "why"})
+    deleted = apply(state, event(state.version + 1, fact))
+    assert (deleted.is_deleted, deleted.status, deleted.version) == (True, status, state.version + 1)
+    for command in (Delete(), Transition(OrderStatus.CONFIRMED)):
+        with pytest.raises(AssertionError):
+            decide(deleted, command)
 
 
 def test_a_reason_is_kept_when_there_is_one() -> None:
