@@ -1,9 +1,10 @@
-"""What operators do from the command line, as the owner role: no API reaches across tenants."""
+"""What operators do from the command line, as the owner role."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 from sqlalchemy import text
@@ -13,10 +14,13 @@ from sqlalchemy.pool import NullPool
 from atrium.app import build_auth_config, load_signing_keys
 from atrium.settings import Settings, SettingsError
 from models.base import new_id
+from models.database import Database, WriteSession
+from services import superusers
 from services.authentication import AuthConfig
+from services.errors import NotFound
 from services.validation import normalize_email
 
-__all__ = ["AccountLog", "account_log", "issue_token", "owner_connection", "set_account_active"]
+__all__ = ["AccountLog", "account_log", "issue_token", "owner_connection", "set_account_active", "set_superuser"]
 
 ACCOUNT = text("SELECT id FROM users WHERE email = :email")
 SELECT_MEMBERSHIP = text("""
@@ -26,16 +30,6 @@ SELECT_MEMBERSHIP = text("""
 INSERT_SESSION = text("""
     INSERT INTO sessions (id, user_id, tenant_id, refresh_digest, expires_at, user_agent)
     VALUES (:id, :user_id, :tenant_id, 'none', clock_timestamp() + CAST(:lifetime AS interval), 'atrium token')
-""")
-
-LOCK_TENANTS = text("""
-    SELECT FROM tenants t WHERE t.id IN (
-        SELECT m.tenant_id FROM memberships m JOIN users u ON u.id = m.user_id WHERE u.email = :email
-    ) ORDER BY t.id FOR NO KEY UPDATE
-""")
-REVOKE_INVITATIONS = text("""
-    UPDATE invitations i SET revoked_at = 'infinity' FROM users u
-    WHERE u.email = :email AND i.invited_by = u.id AND i.accepted_at IS NULL AND i.revoked_at IS NULL
 """)
 
 ACCOUNT_LOG = text("""
@@ -83,25 +77,52 @@ async def issue_token(owner_url: str, settings: Settings, *, email: str, tenant:
         await engine.dispose()
 
 
-async def set_account_active(owner_url: str, *, email: str | None, tenant: str | None, active: bool) -> bool:
-    """Suspend or resume an account or a tenant at once; return whether it exists.
+async def set_account_active(owner_url: str, *, email: str | None, tenant: str | None, active: bool) -> None:
+    """Suspend or resume an account or a tenant at once.
 
     The open invitations that a suspended person has sent are revoked.
+
+    Raises:
+        NotFound: there is none.
+        IllegalTransition: the account is that of the last superuser.
     """
-    table, column, value = ("users", "email", normalize_email(email)) if email else ("tenants", "slug", tenant)
-    statement = text(f"UPDATE {table} SET is_active = :active WHERE {column} = lower(:value)")  # noqa: S608  # our names
-    engine = create_async_engine(owner_url, poolclass=NullPool)
+    async with _open_transaction(owner_url) as session:
+        if email is not None:
+            account_id = await _find_account(session, email)
+            await superusers.suspend_or_resume(session, "account", account_id, active=active)
+        else:
+            tenant_id = await superusers.tenant_by_slug(session, (tenant or "").strip().lower())
+            if tenant_id is None:
+                raise NotFound
+            await superusers.suspend_or_resume(session, "tenant", tenant_id, active=active)
+
+
+async def set_superuser(owner_url: str, *, email: str, is_superuser: bool) -> None:
+    """Make an account a superuser, or one no longer.
+
+    Raises:
+        NotFound: there is no such account.
+        IllegalTransition: it is the last superuser.
+    """
+    async with _open_transaction(owner_url) as session:
+        await superusers.grant_or_revoke(session, await _find_account(session, email), is_superuser=is_superuser)
+
+
+async def _find_account(session: WriteSession, email: str) -> UUID:
+    found = await superusers.account_by_email(session, normalize_email(email))
+    if found is None:
+        raise NotFound
+    return found
+
+
+@asynccontextmanager
+async def _open_transaction(owner_url: str) -> AsyncIterator[WriteSession]:
+    database = Database(owner_url, pool_size=1)
     try:
-        async with engine.begin() as connection:
-            suspended = {"email": value} if email and not active else None
-            if suspended:
-                await connection.execute(LOCK_TENANTS, suspended)
-            changed = await connection.execute(statement, {"active": active, "value": value})
-            if suspended:
-                await connection.execute(REVOKE_INVITATIONS, suspended)
-            return changed.rowcount > 0
+        async with database.installation_transaction() as session:
+            yield session
     finally:
-        await engine.dispose()
+        await database.close()
 
 
 async def account_log(owner_url: str, *, email: str, most: int) -> list[AccountLog]:

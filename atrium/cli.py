@@ -4,9 +4,10 @@ import asyncio
 import gc
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from atrium import app as application
 from atrium import demo as demo_data
 from atrium.settings import Settings, SettingsError, load_settings, names_production
 from graph import schema as graphql_schema
+from services.errors import IllegalTransition, NotFound
 
 __all__ = ["main"]
 
@@ -29,6 +31,14 @@ SCHEMA_FILE = ROOT / "schema.graphql"
 main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(stderr=True, highlight=False)
 log = logging.getLogger("atrium")
+
+
+class SuperuserAction(StrEnum):
+    """What `atrium superuser` does."""
+
+    GRANT = "grant"
+    REVOKE = "revoke"
+
 
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
@@ -144,6 +154,16 @@ def resume(
 
 
 @main.command()
+def superuser(
+    action: Annotated[SuperuserAction, typer.Argument(help="grant or revoke.")],
+    email: Annotated[str, typer.Option(help="Whose account.")],
+) -> None:
+    """Let somebody see and suspend accounts and tenants through the API, or no longer, at once; the last one stays."""
+    is_granted = action is SuperuserAction.GRANT
+    _administer(lambda owner_url: admin.set_superuser(owner_url, email=email, is_superuser=is_granted))
+
+
+@main.command()
 def account_log(
     email: Annotated[str, typer.Option(help="Whose.")],
     last: Annotated[int, typer.Option(help="How many entries.", min=1, max=10_000)] = 50,
@@ -232,10 +252,20 @@ def purge(
 def _set_active(email: str | None, tenant: str | None, *, active: bool) -> None:
     if (email is None) == (tenant is None):
         raise typer.BadParameter("Name a person or a tenant.")
+    _administer(lambda owner_url: admin.set_account_active(owner_url, email=email, tenant=tenant, active=active))
+
+
+def _administer(work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+    """Run what changes an account or a tenant, as the owner role; a refusal ends the command with one sentence."""
     with _open_database() as (_settings, urls):
-        if not asyncio.run(admin.set_account_active(urls.owner, email=email, tenant=tenant, active=active)):
+        try:
+            asyncio.run(work(urls.owner))
+        except NotFound:
             console.print("There is no such person or tenant.")
-            raise typer.Exit(1)
+            raise typer.Exit(1) from None
+        except IllegalTransition as refusal:
+            console.print(refusal.message)
+            raise typer.Exit(1) from None
 
 
 def _migrate(urls: startup_checks.DatabaseUrls) -> None:

@@ -97,8 +97,8 @@ class Viewer:
     is_active: bool
     """Whether the viewer's account is active; an inactive account cannot log in."""
     is_superuser: bool
-    """Whether the viewer is an operator of the whole installation; this gives no extra access through the API, since
-    operators use the command line."""
+    """Whether the viewer is a superuser, who may see and suspend all accounts and tenants; this gives no access to what
+    any tenant owns."""
     email_verified_at: datetime | None
     """Date and time the viewer verified the e-mail address through a mailed link (UTC); null until then."""
     last_login: datetime | None

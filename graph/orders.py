@@ -77,8 +77,9 @@ class OrderItem(Node):
     """Price of one unit when the order of this item was placed; later price changes do not affect it."""
     subtotal: Money = money("subtotal_minor")
     """Subtotal of the item: its unit price times its quantity."""
-    order: Annotated["Order", strawberry.lazy("graph.orders")] = to_one("order_id")
-    """Order that the item belongs to."""
+    order: Annotated["Order", strawberry.lazy("graph.orders")] | None = to_one("order_id")
+    """Order that the item belongs to; never null. Nullable in the schema so that it can be selected together with
+    `OrderEvent.order`."""
 
 
 @backed_by(orders.EVENTS)

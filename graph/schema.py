@@ -29,6 +29,7 @@ from graph import (
     orders,
     products,
     projects,
+    superusers,
     tasks,
     tenants,
 )
@@ -61,6 +62,7 @@ DOMAINS: tuple[Domain, ...] = (
     orders.DOMAIN,
     articles.DOMAIN,
     audit.DOMAIN,
+    superusers.DOMAIN,
 )
 
 

@@ -15,6 +15,14 @@ from models.money import Currency
 from models.orders import ArchivedSale, Order, OrderItem, OrderStatus
 from models.products import Product
 from models.projects import Project
+from models.superusers import (
+    LoggedAct,
+    ManagedAccount,
+    ManagedAccountEvent,
+    ManagedTenant,
+    SuperuserAct,
+    SuperuserActType,
+)
 from models.tasks import Task, TaskStatus
 from models.tenants import Invitation, Membership, Role, Tenant
 
@@ -36,7 +44,11 @@ __all__ = [
     "FeedEntry",
     "IdempotencyKey",
     "Invitation",
+    "LoggedAct",
     "LoginSession",
+    "ManagedAccount",
+    "ManagedAccountEvent",
+    "ManagedTenant",
     "Membership",
     "Model",
     "Order",
@@ -48,6 +60,8 @@ __all__ = [
     "Role",
     "Row",
     "SecurityEventType",
+    "SuperuserAct",
+    "SuperuserActType",
     "Task",
     "TaskStatus",
     "Tenant",

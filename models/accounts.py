@@ -26,6 +26,12 @@ class User(Versioned, table=True):
     last_login: datetime | None = timestamp(default=None)
     email_verified_at: datetime | None = timestamp(default=None)
 
+    __table_args__ = (
+        Index(None, "created_at", "id"),
+        Index(None, "is_active", "created_at", "id"),
+        Index(None, "is_superuser", "created_at", "id"),
+    )
+
 
 class LoginSession(Model, table=True):
     """One login on one device: a family of refresh tokens, of which only the newest is good."""
@@ -40,6 +46,7 @@ class LoginSession(Model, table=True):
     refresh_digest: str = Field(sa_type=Text)
     previous_digest: str | None = Field(default=None, sa_type=Text)
     created_at: datetime = timestamp(default=None, nullable=False)
+    authenticated_at: datetime | None = timestamp(default=None)  # with the password; not by `atrium token`
     rotated_at: datetime = timestamp(
         default=None, nullable=False, sa_column_kwargs={"server_default": text("'infinity'")}
     )
@@ -74,7 +81,11 @@ class AccountEvent(Model, table=True):
     """One thing that happened to an account. Triggers write it; nobody else can."""
 
     __tablename__ = "account_events"
-    __table_args__ = (Index(None, "user_id", "created_at", "id"), enum_check("type", SecurityEventType))
+    __table_args__ = (
+        Index(None, "user_id", "created_at", "id"),
+        Index(None, "created_at", "id"),
+        enum_check("type", SecurityEventType),
+    )
 
     id: UUID = Field(primary_key=True, default_factory=new_id)
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")

@@ -48,7 +48,11 @@ class Tenant(Versioned, table=True):
     slug: str = Field(sa_type=Text, unique=True)  # lower case
     is_active: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
 
-    __table_args__ = (UniqueConstraint("name_key"),)
+    __table_args__ = (
+        UniqueConstraint("name_key"),
+        Index(None, "created_at", "id"),
+        Index(None, "is_active", "created_at", "id"),
+    )
 
 
 class Membership(TenantOwned, Versioned, table=True):

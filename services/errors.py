@@ -3,6 +3,7 @@
     DomainError
     ├── Unauthenticated       nobody, or no longer anybody: log in (again)
     ├── Forbidden             somebody, but not with these powers
+    ├── ReauthenticationRequired   somebody with these powers, whose login is too old for them
     ├── NotFound              no such thing here; another tenant's thing reads the same, word for word
     ├── InvalidInput          the input breaks a rule; says which field and how
     ├── AlreadyExists         a value that must be unique is taken
@@ -37,6 +38,7 @@ __all__ = [
     "NotFound",
     "OutOfStock",
     "RateLimited",
+    "ReauthenticationRequired",
     "Shortage",
     "Unauthenticated",
     "Unavailable",
@@ -76,6 +78,13 @@ class Forbidden(DomainError):
 
     code = "FORBIDDEN"
     sentence = "Your role does not allow this."
+
+
+class ReauthenticationRequired(DomainError):
+    """A superuser asks whose last login with a password is too long ago."""
+
+    code = "REAUTHENTICATION_REQUIRED"
+    sentence = "Log in again with your password: this needs a login of the last 15 minutes."
 
 
 class NotFound(DomainError):

@@ -29,6 +29,7 @@ class Permission(StrEnum):
     """What a role can allow."""
 
     ACCOUNT = "ACCOUNT"  # one's own account and sessions; needs no tenant
+    SUPERUSER = "SUPERUSER"  # asking for what superusers may; who is one, each statement asks itself
     TENANT_READ = "TENANT_READ"
     TENANT_WRITE = "TENANT_WRITE"
     MEMBERS_READ = "MEMBERS_READ"  # names; e-mail addresses need MEMBERS_WRITE
@@ -54,7 +55,7 @@ class Permission(StrEnum):
     ARTICLES_PUBLISH = "ARTICLES_PUBLISH"  # everybody's, and what the others read
 
 
-_ANYBODY = {Permission.ACCOUNT}
+_ANYBODY = {Permission.ACCOUNT, Permission.SUPERUSER}
 _MEMBER = _ANYBODY | {
     Permission.TENANT_READ,
     Permission.MEMBERS_READ,
@@ -90,8 +91,9 @@ ROLES: dict[Role | None, frozenset[Permission]] = {
 }
 """What each role allows; None is a person who has logged in but entered no tenant."""
 
-FORBIDDEN_TO_API_KEYS = frozenset({Permission.ACCOUNT, Permission.API_KEYS_WRITE})
-"""What no machine may, whatever its role: touch the account behind its key, or make keys that outlive it."""
+FORBIDDEN_TO_API_KEYS = frozenset({Permission.ACCOUNT, Permission.API_KEYS_WRITE, Permission.SUPERUSER})
+"""What no machine may, whatever its role: touch the account behind its key, make keys that outlive it, or do what
+superusers do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,7 @@ async def open_session(
         "tenant_id": membership.tenant_id if membership else None,
         "previous_tenant_id": membership.tenant_id if membership else None,
         "refresh_digest": token.digest,
+        "authenticated_at": func.clock_timestamp(),
         "expires_at": func.clock_timestamp() + auth.session_lifetime,
         "ip": client.ip or None,
         "user_agent": client.user_agent or None,

@@ -24,7 +24,7 @@ from graph.compiler.update_statement import find_row_update_field
 from graph.execution import CachedDocument, DocumentCache
 from graph.fields.mutations import Mutation
 from graph.runtime.context import Context
-from models.database.errors import InvalidValue, StatementRejected
+from models.database.errors import InvalidValue, StatementRejected, SuperuserRefused
 from models.lru import CacheUsage, SegmentedLRU, size_of
 from services.errors import DomainError, Unavailable
 from services.permissions import Actor
@@ -138,6 +138,8 @@ class Compiler:
             )
         except InvalidValue:
             return CompiledResult(declined="a value outside its declared type")
+        except SuperuserRefused:
+            return CompiledResult(declined="for superusers alone")
         except StatementRejected:
             log.exception("a compiled statement failed, and the reference executor goes on")
             return CompiledResult(declined=FAULT)

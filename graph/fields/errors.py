@@ -24,7 +24,7 @@ from graph.fields.descriptions import interface, object_type
 from graph.fields.node import Node
 from graph.fields.redaction import VALUE_OF_A_VARIABLE, in_json, redacted
 from graph.runtime.context import Info
-from models.database.errors import DatabaseUnavailable, TransactionConflict
+from models.database.errors import DatabaseUnavailable, LoginTooOld, SuperuserRefused, TransactionConflict
 from services import errors
 
 __all__ = [
@@ -65,6 +65,7 @@ STATUS: Mapping[str, int] = {
     "INVALID_TOKEN": 400,
     "UNAUTHENTICATED": 401,
     "FORBIDDEN": 403,
+    "REAUTHENTICATION_REQUIRED": 403,
     "NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
     "REQUEST_TIMEOUT": 408,
@@ -335,6 +336,9 @@ def _cause(error: GraphQLError) -> BaseException | None:
         cause = cause.original_error
     if isinstance(cause, DatabaseUnavailable | TransactionConflict):
         return errors.Unavailable()  # a statement met it on the way; the context names it where a unit begins
+    if isinstance(cause, SuperuserRefused):
+        too_old = isinstance(cause, LoginTooOld)
+        return errors.ReauthenticationRequired() if too_old else errors.Forbidden("Only superusers may do this.")
     return None if isinstance(cause, GraphQLError) else cause
 
 

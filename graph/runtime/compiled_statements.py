@@ -32,6 +32,7 @@ class CompiledStatements:
             Unauthenticated: the session is no longer live.
             Unavailable: no connection came free in time, or the database is away.
             InvalidValue: the statement met a value that it can make nothing of.
+            SuperuserRefused: it answers to superusers alone.
         """
         with translate_database_errors:
             data = await self._route.fetch_value(self._caller.identity, statement, values, prepare=prepare)

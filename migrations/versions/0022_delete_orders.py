@@ -5,7 +5,7 @@ from alembic import op
 from migrations.rls import enable_rls, run_script
 
 revision = "0022"
-down_revision = "0015"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 

@@ -22,6 +22,7 @@ from models.database.errors import (
     ReplicaLagging,
     SessionNotLive,
     StatementRejected,
+    SuperuserRefused,
     translate_errors,
 )
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS, Identity, enter_arguments, read_enter_arguments
@@ -148,6 +149,15 @@ class Database:
             yield WriteSession(ReadSession(session))
 
     @asynccontextmanager
+    async def installation_transaction(self) -> AsyncIterator[WriteSession]:
+        """Open an operator's transaction outside any tenant, without a user; for the owner role."""
+        async with (
+            self._transaction("READ COMMITTED", read_only=False) as connection,
+            _open_session(connection) as session,
+        ):
+            yield WriteSession(ReadSession(session))
+
+    @asynccontextmanager
     async def operator_snapshot(self, tenant_id: UUID) -> AsyncIterator[ReadSession]:
         """Open an operator's read-only snapshot of one tenant, without a user."""
         async with self._operator_session(tenant_id, "REPEATABLE READ", read_only=True) as session:
@@ -168,7 +178,7 @@ class Database:
 
         Raises:
             ReplicaLagging, ConnectionLost, SessionNotLive, PoolTimeout, TransactionConflict, StatementRejected,
-            DatabaseUnavailable, InvalidValue.
+            DatabaseUnavailable, InvalidValue, SuperuserRefused.
         """
         async with self._limiter:
             autocommit = await self.autocommit_connections.take() or await AutocommitConnection.of(await self._open())
@@ -178,7 +188,7 @@ class Database:
                     await require_replayed(autocommit.connection, replayed)
                 value: str | None = await autocommit.fetch_value(statement, values, prepare=prepare)
                 good = True
-            except (ReplicaLagging, StatementRejected, InvalidValue, asyncio.CancelledError):
+            except (ReplicaLagging, StatementRejected, InvalidValue, SuperuserRefused, asyncio.CancelledError):
                 good = await asyncio.shield(autocommit.is_alive())
                 raise
             finally:

@@ -9,10 +9,13 @@ __all__ = [
     "ConnectionLost",
     "DatabaseUnavailable",
     "InvalidValue",
+    "LoginTooOld",
+    "NotSuperuser",
     "PoolTimeout",
     "ReplicaLagging",
     "SessionNotLive",
     "StatementRejected",
+    "SuperuserRefused",
     "TransactionConflict",
     "is_connection_lost",
     "translate_errors",
@@ -59,6 +62,26 @@ def is_connection_lost(code: str | None) -> bool:
     return (code or "").startswith(CONNECTION_SQLSTATES)
 
 
+class SuperuserRefused(Exception):
+    """A statement that answers to superusers alone refuses whoever asks."""
+
+
+class NotSuperuser(SuperuserRefused):
+    """Whoever asks is none."""
+
+
+class LoginTooOld(SuperuserRefused):
+    """Whoever asks is one, but logged in with their password too long ago."""
+
+
+REFUSAL_SQLSTATES: dict[str, type[Exception]] = {
+    "U0001": NotSuperuser,
+    "U0002": LoginTooOld,
+    "U0003": ReplicaLagging,  # a standby may not have heard of a revocation yet
+}
+"""What statements that answer to superusers alone fail with (`atrium_require_superuser`)."""
+
+
 @contextmanager
 def translate_errors() -> Iterator[None]:
     """Translate driver errors that have a meaning for the caller; others pass unchanged."""
@@ -70,4 +93,6 @@ def translate_errors() -> Iterator[None]:
             raise DatabaseUnavailable from error
         if code in CONFLICT_SQLSTATES:
             raise TransactionConflict from error
+        if code in REFUSAL_SQLSTATES:
+            raise REFUSAL_SQLSTATES[code] from error
         raise

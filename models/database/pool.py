@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.database.errors import (
     CONFLICT_SQLSTATES,
+    REFUSAL_SQLSTATES,
     ConnectionLost,
     DatabaseUnavailable,
     InvalidValue,
@@ -132,8 +133,8 @@ class AutocommitConnection:
         """Return the one value of a statement; the server keeps its plan only with `prepare`.
 
         Raises:
-            ConnectionLost, TransactionConflict, StatementRejected, InvalidValue: the connection is good for more after
-            the last two alone.
+            ConnectionLost, TransactionConflict, StatementRejected, InvalidValue, SuperuserRefused, ReplicaLagging:
+            the connection is good for more after all but the first two.
         """
         try:
             if prepare:
@@ -149,6 +150,8 @@ class AutocommitConnection:
                 raise ConnectionLost from error
             if code in CONFLICT_SQLSTATES:
                 raise TransactionConflict from error
+            if code in REFUSAL_SQLSTATES:
+                raise REFUSAL_SQLSTATES[code] from error
             raise
 
     async def discard(self) -> None:

@@ -167,7 +167,7 @@ class ReadRouter:
         """Return the one text of a statement that enters by itself, from a server that is recent enough.
 
         Raises:
-            SessionNotLive, PoolTimeout, TransactionConflict, DatabaseUnavailable, InvalidValue.
+            SessionNotLive, PoolTimeout, TransactionConflict, DatabaseUnavailable, InvalidValue, SuperuserRefused.
         """
 
         async def fetch(database: Database, replayed: int) -> str:

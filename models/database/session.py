@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.base import Model, row_class
 from models.database.errors import (
     DatabaseUnavailable,
+    ReplicaLagging,
     SessionNotLive,
     TransactionConflict,
     translate_errors,
@@ -87,7 +88,7 @@ class DatabaseSession(AsyncSession):
         try:
             with translate_errors():
                 return await self._connection.execute(statement, params)
-        except (DBAPIError, TransactionConflict, DatabaseUnavailable):
+        except (DBAPIError, TransactionConflict, DatabaseUnavailable, ReplicaLagging):
             self.failed = True
             raise
 

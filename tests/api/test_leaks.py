@@ -32,6 +32,7 @@ from tests.support.operation_cases import (
     OPERATION_CASES,
     ROOTS,
     SCHEMA,
+    TENANT_OPERATIONS,
     OperationCase,
     argument_paths,
     build_values,
@@ -45,7 +46,7 @@ from tests.support.operation_cases import (
 )
 
 in_module = pytest.mark.asyncio(loop_scope="module")
-each_operation = pytest.mark.parametrize("operation", ALL_OPERATIONS, ids=lambda operation: operation.case)
+each_operation = pytest.mark.parametrize("operation", TENANT_OPERATIONS, ids=lambda operation: operation.case)
 
 
 EXPECTED_OUTCOMES = merged("owner_outcomes")
@@ -293,7 +294,7 @@ def test_what_cannot_leak_is_a_case() -> None:
 
 @in_module
 @pytest.mark.parametrize(
-    "operation", [o for o in ALL_OPERATIONS if o.case not in TESTED_ELSEWHERE], ids=lambda o: o.case
+    "operation", [o for o in TENANT_OPERATIONS if o.case not in TESTED_ELSEWHERE], ids=lambda o: o.case
 )
 async def test_without_walls_it_leaks(unbound_world: World, operation: OperationCase) -> None:
     with pytest.raises(Leak):

@@ -1,14 +1,14 @@
 """Who may do what, as one table: every operation for everybody who may try it.
 
 `removed` was a member and has a token from before; `outsider` has logged in and entered no tenant; `nobody` brings no
-token. A refusal changes nothing in the database.
+token; `superuser` is an outsider who is one. A refusal changes nothing in the database.
 """
 
 import pytest
 
 from tests.support.case_context import enter_as, table_digests, use_api_key
 from tests.support.case_objects import product
-from tests.support.domain_cases import CASES_FILE, ROLES, all_cases, read_matrix
+from tests.support.domain_cases import CASES_FILE, ROLES, SUPERUSER, all_cases, read_matrix
 from tests.support.factories import World
 from tests.support.operation_cases import OPERATION_CASES, RESTRICTED_FIELDS, OperationCase, outcome_code
 
@@ -26,7 +26,7 @@ def test_every_operation_is_in_the_table() -> None:
 @pytest.mark.parametrize("case", EXPECTED)
 async def test_who_may(founded_world: World, case: str) -> None:
     operation, found = OperationCase(case), {}
-    for who in ROLES:
+    for who in (*ROLES, SUPERUSER):
         stage = await enter_as(founded_world, founded_world.acme, who)
         body = operation.body(await operation.arguments(stage))
         before = await table_digests(founded_world.connection)

@@ -26,6 +26,7 @@ UNTOUCHED = """
 """
 ELSEWHERE = {
     "account_events": "an event takes the moment of the account, or of the session",
+    "superuser_acts": "an act takes the moment of the account, or of the tenant",
     "audit_log": "an entry takes the moment of its row",
     "orders": "an order takes that of its event",
     "idempotency_keys": "shown to nobody",

@@ -37,8 +37,8 @@ CLIENTS, SECURITY = "docs/clients.md", "SECURITY.md"
 CREATING_VERBS = {"create", "import", "invite", "place", "register", "restock"}
 OTHER_VERBS = {
     *("accept", "archive", "cancel", "change", "confirm", "delete", "deliver", "leave", "login", "logout", "purge"),
-    *("refresh", "remove", "request", "reset", "restore", "revert", "revoke", "set", "ship", "switch", "update"),
-    "verify",
+    *("refresh", "remove", "request", "reset", "restore", "resume", "revert", "revoke", "set", "ship", "suspend"),
+    *("switch", "update", "verify"),
 }
 
 

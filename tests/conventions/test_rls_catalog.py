@@ -38,10 +38,10 @@ SEARCHED = ["tenant_id", "id", "language", "status", "author_id", "created_at", 
 
 LASTING = (
     *("api_keys", "audit_log", "events", "feed", "invitations", "mailed_tokens", "memberships", "products", "projects"),
-    *("sessions", "tenants", "users"),
+    *("sessions", "superuser_acts", "tenants", "users"),
 )
 
-APPEND_ONLY = ("audit_log", "events", "feed")
+APPEND_ONLY = ("audit_log", "events", "feed", "superuser_acts")
 
 CROSS_TENANT_KEYS = """
     ALTER TABLE tasks ADD UNIQUE (id, tenant_id), ADD FOREIGN KEY (tenant_id, id) REFERENCES tasks (id, tenant_id)
@@ -222,6 +222,9 @@ RULES = [
             f"{name} {OWNER_ROLE}": reason
             for name, reason in {
                 "atrium_enter": "lets a person or a machine in: what it checks lies outside every wall",
+                "atrium_require_superuser": "fails a statement that answers to superusers alone for everybody else",
+                "atrium_set_active": "suspends and resumes accounts and tenants, for superusers and operators",
+                "atrium_note_superuser_act": "trigger: what they do joins a log in which nobody else may write",
                 "atrium_throttle": "counts tries, of which the runtime role may read nothing",
                 "atrium_forgive": "forgets them",
                 "atrium_enqueue_events": "trigger: new events join the sealer's queue, which nobody else may touch",
@@ -266,7 +269,7 @@ RULES = [
     Rule(
         "every view is the owner's, within the tenant, for reading, of the columns that anybody there may read",
         f"""
-        SELECT relname FROM {VIEWS} AND (
+        SELECT relname FROM {VIEWS} AND NOT starts_with(relname, 'superuser_') AND (
             c.relowner <> '{OWNER_ROLE}'::regrole
             OR strpos(replace(pg_get_viewdef(c.oid), regexp_replace(relname, '_(text|search)$', '.'), ''), $1) = 0
             OR has_table_privilege('{RUNTIME_ROLE}', c.oid, 'INSERT, UPDATE, DELETE, TRIGGER')

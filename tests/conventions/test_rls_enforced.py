@@ -26,11 +26,12 @@ async def runtime(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def readable(connection: asyncpg.Connection) -> set[str]:
-    """The tables and views that a connection may read, but for Alembic's."""
+    """The tables and views that a connection may read, but for Alembic's and what fails for all but superusers."""
     names = await connection.fetch(
         """
         SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')
             AND has_table_privilege(oid, 'SELECT') AND relname <> 'alembic_version'
+            AND NOT starts_with(relname, 'superuser_')
         """
     )
     return {name for (name,) in names}
@@ -86,6 +87,26 @@ async def test_out_of_context_nothing_is_seen(world: World, runtime: asyncpg.Con
         assert await runtime.fetchval(entered, world.acme.tenant_id, member.user_id, member.session_id) == 1
         assert 0 not in (await rows(runtime, seen)).values()
     assert set((await rows(runtime, seen)).values()) == {0}
+
+
+async def test_what_is_for_superusers_fails_out_of_context_and_for_everybody_else(
+    world: World, runtime: asyncpg.Connection
+) -> None:
+    names = await runtime.fetch(
+        "SELECT relname FROM pg_class WHERE starts_with(relname, 'superuser_') AND relkind = 'v'"
+    )
+    assert len(names) > 4
+    owner = world.acme.owner
+    for entered in (False, True):
+        for (name,) in names:
+            transaction = runtime.transaction()
+            await transaction.start()
+            if entered:
+                enter = "SELECT count(*) FROM atrium_enter($1, $2, 'OWNER', $3, '', '', '')"
+                assert await runtime.fetchval(enter, world.acme.tenant_id, owner.user_id, owner.session_id) == 1
+            with pytest.raises(asyncpg.PostgresError, match="no superuser"):
+                await runtime.execute(f"SELECT FROM {name} LIMIT 1")
+            await transaction.rollback()
 
 
 async def test_the_throttle_is_out_of_reach(runtime: asyncpg.Connection) -> None:

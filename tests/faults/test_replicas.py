@@ -27,6 +27,7 @@ from models.database.identity import NOBODY
 from models.database.topology import ServerGroup
 from tests.conftest import Urls
 from tests.support.client import App, run_app
+from tests.support.factories import make_superuser
 from tests.support.replication import (
     CREATE_TASK,
     GET_TASK,
@@ -351,3 +352,21 @@ def _node_of_new_login(port: int) -> str:
         body: Any = client.post("/graphql", json={"query": PROJECTS_AND_TASKS}, headers=headers).json()
     node: str = body["extensions"]["node"]
     return node
+
+
+ACCOUNTS = "{ accounts { totalCount } viewer { email } }"
+
+
+async def test_only_the_primary_answers_superusers_and_knows_at_once_who_was_revoked(
+    place: ReplicatedCluster, reader: App
+) -> None:
+    person = place.world.outsider
+    client = reader.client_with(person.client.token)
+    async with place.owner() as connection:
+        await make_superuser(connection, person)
+        assert (await client.run(ACCOUNTS))["accounts"]["totalCount"] > 0
+        await place.wait_until_replayed()
+        assert (await client.run(ACCOUNTS))["viewer"]["email"] == person.email
+        with suspend(*place.standbys):  # which still have them as a superuser
+            await connection.execute("UPDATE users SET is_superuser = false WHERE id = $1", person.user_id)
+            assert await client.error_codes(ACCOUNTS) == ["FORBIDDEN"]

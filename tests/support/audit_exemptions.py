@@ -13,6 +13,7 @@ EXEMPT = {
     "idempotency_keys": "forgotten after a day; what the call did is in the log",
     "mailed_tokens": "a person's, in no tenant; digests of tokens that were mailed",
     "sessions": "a person's, in no tenant; digests of refresh tokens, rotated all the time",
+    "superuser_acts": "append-only, of the whole installation: the log of what superusers did",
     "throttles": "counters of tries, in no tenant",
     "unsealed": "a queue that is emptied at once",
     "users": "a person's, in no tenant; their name and address reach the log with the memberships that copy them",

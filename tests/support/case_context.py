@@ -10,7 +10,7 @@ import asyncpg
 from models.base import new_id, now
 from services import security
 from tests.support.client import Client
-from tests.support.factories import Person, Tenant, World, create_person
+from tests.support.factories import Person, Tenant, World, create_person, make_superuser
 from tests.support.pg_catalog import table_names
 
 
@@ -54,12 +54,17 @@ class CaseContext:
 
 
 async def enter_as(world: World, tenant: Tenant, role: str) -> CaseContext:
-    """A stage on which somebody new is about to ask: an owner, admin or member, one removed, outsider, or nobody."""
+    """A stage on which somebody new is about to ask: an owner, admin or member, one removed, outsider, or nobody.
+
+    A superuser belongs to no tenant, and has just logged in with their password.
+    """
     stage = CaseContext(world, tenant, None)
     if role == "nobody":
         return stage
-    belonging = () if role == "outsider" else (tenant.tenant_id, role)
+    belonging = () if role in {"outsider", "superuser"} else (tenant.tenant_id, role)
     actor = stage.actor = await create_person(world.app, world.connection, unused_email(stage), *belonging)
+    if role == "superuser":
+        await make_superuser(world.connection, actor)
     if role == "removed":
         await world.connection.execute("UPDATE memberships SET ended_at = now() WHERE id = $1", actor.member_id)
     return stage
@@ -91,8 +96,9 @@ TENANT_CONDITIONS = {
     "tenants": "id = $1",
     "users": "id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
     "sessions": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
-    "mailed_tokens": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
     "account_events": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
+    "mailed_tokens": "user_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
+    "superuser_acts": "target_tenant_id = $1 OR account_id IN (SELECT user_id FROM memberships WHERE tenant_id = $1)",
 }
 """Which rows are a tenant's, where it is not in their key."""
 

@@ -369,3 +369,27 @@ def forge_cursor(cursor: str) -> str:
     """The same place in the same list, of a row that there is not."""
     mark, key, _row_id = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     return urlsafe_b64encode(json.dumps([mark, key, str(new_id())]).encode()).decode().rstrip("=")
+
+
+async def account(stage: CaseContext) -> Identifier:
+    """Somebody's account."""
+    email = unused_email(stage)
+    return global_id("Account", await stage.world.add("users", email=email, full_name="Somebody"))
+
+
+async def suspended_account(stage: CaseContext) -> Identifier:
+    """An account that was suspended."""
+    email = unused_email(stage)
+    return global_id("Account", await stage.world.add("users", email=email, full_name="Somebody", is_active=False))
+
+
+async def other_tenant(stage: CaseContext) -> Identifier:
+    """A tenant that nobody belongs to."""
+    name = await new_slug(stage)
+    return global_id("Tenant", await stage.world.add("tenants", name=name, slug=name))
+
+
+async def suspended_tenant(stage: CaseContext) -> Identifier:
+    """A tenant that was suspended."""
+    name = await new_slug(stage)
+    return global_id("Tenant", await stage.world.add("tenants", name=name, slug=name, is_active=False))

@@ -25,6 +25,7 @@ __all__ = [
     "CASES_FOLDER",
     "CODE_ABBREVIATIONS",
     "ROLES",
+    "SUPERUSER",
     "CollectionCase",
     "DomainCases",
     "all_cases",
@@ -35,6 +36,9 @@ __all__ = [
 
 ROLES = ("owner", "admin", "member", "removed", "outsider", "nobody")
 """Whoever may try an operation: `removed` was a member and has a token from before; `outsider` entered no tenant."""
+
+SUPERUSER = "superuser"
+"""Whoever belongs to no tenant and is a superuser: an outsider, wherever a matrix has no column for them."""
 
 CODE_ABBREVIATIONS = {
     "U": "UNAUTHENTICATED",
@@ -71,9 +75,12 @@ class DomainCases:
     nodes: Mapping[str, CaseBuilder] = field(default_factory=dict)
     """For each type with an id, what makes something of it."""
     outcomes: str = ""
-    """What becomes of each operation, case by case: `ok`, `null` or a code (CODE_ABBREVIATIONS) for each of ROLES."""
+    """What becomes of each operation, case by case: `ok`, `null` or a code (CODE_ABBREVIATIONS) for each of ROLES, and
+    for a superuser, if the matrix names them too."""
     forbidden_to_keys: AbstractSet[str] = frozenset()
     """Cases that no API key opens, whatever its role."""
+    superuser_cases: AbstractSet[str] = frozenset()
+    """Cases of what superusers alone may, in no tenant's name."""
     owner_outcomes: Mapping[str, str] = field(default_factory=dict)
     """What an owner gets, by case, where it is not what they asked for."""
     cannot_leak: Mapping[str, str] = field(default_factory=dict)
@@ -141,10 +148,12 @@ def merged(name: str) -> dict[str, Any]:
 
 
 def read_matrix(text: str) -> dict[str, dict[str, str]]:
-    """Return the outcome of each case for each role, as a matrix writes them."""
-    written = [line for line in text.splitlines() if line.strip() and tuple(line.split()) != ROLES]
-    lines = [line.rsplit(maxsplit=len(ROLES)) for line in written]
-    return {
-        case: {role: CODE_ABBREVIATIONS.get(word, word) for role, word in zip(ROLES, words, strict=True)}
+    """Return the outcome of each case for each role and for a superuser, as a matrix writes them."""
+    roles = (*ROLES, SUPERUSER) if SUPERUSER in text.split() else ROLES
+    written = [line for line in text.splitlines() if line.strip() and tuple(line.split()) != roles]
+    lines = [line.rsplit(maxsplit=len(roles)) for line in written]
+    found = {
+        case: {role: CODE_ABBREVIATIONS.get(word, word) for role, word in zip(roles, words, strict=True)}
         for case, *words in lines
     }
+    return {case: {SUPERUSER: outcomes["outsider"], **outcomes} for case, outcomes in found.items()}

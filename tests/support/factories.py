@@ -11,7 +11,17 @@ from models.base import new_id, now
 from models.database.identity import Identity
 from tests.support.client import App, Client
 
-__all__ = ["PASSWORD", "PASSWORD_HASH", "Person", "Tenant", "World", "create_person", "create_world", "insert"]
+__all__ = [
+    "PASSWORD",
+    "PASSWORD_HASH",
+    "Person",
+    "Tenant",
+    "World",
+    "create_person",
+    "create_world",
+    "insert",
+    "make_superuser",
+]
 
 PASSWORD = "Passw0rd!"
 # argon2id of PASSWORD, made with the cost that Atrium uses
@@ -73,6 +83,12 @@ class World:
     async def add(self, table: str, **values: Any) -> UUID:
         """Insert a row as the owner role; gives its id."""
         return await insert(self.connection, table, **values)
+
+
+async def make_superuser(connection: asyncpg.Connection, person: Person) -> None:
+    """Make somebody a superuser, who has just logged in with their password."""
+    await connection.execute("UPDATE users SET is_superuser = true WHERE id = $1", person.user_id)
+    await connection.execute("UPDATE sessions SET authenticated_at = now() WHERE id = $1", person.session_id)
 
 
 async def insert(connection: asyncpg.Connection, table: str, **values: Any) -> UUID:

@@ -15,7 +15,7 @@ import graphql
 
 from tests.support.case_context import CaseBuilder, CaseContext, Identifier
 from tests.support.client import run_app
-from tests.support.domain_cases import merged
+from tests.support.domain_cases import all_cases, merged
 from tests.support.factories import World, create_world
 from tests.support.graph_schema import ROOTS, SCHEMA
 
@@ -26,6 +26,7 @@ __all__ = [
     "RESTRICTED_FIELDS",
     "ROOTS",
     "SCHEMA",
+    "TENANT_OPERATIONS",
     "CaseContext",
     "Identifier",
     "OperationCase",
@@ -140,6 +141,10 @@ class OperationCase:
 
 
 ALL_OPERATIONS = [OperationCase(case) for case in OPERATION_CASES]
+
+SUPERUSER_CASES = frozenset().union(*(cases.superuser_cases for cases in all_cases().values()))
+TENANT_OPERATIONS = [operation for operation in ALL_OPERATIONS if operation.case not in SUPERUSER_CASES]
+"""All but those that superusers alone may, which are no tenant's."""
 
 
 def select_all_fields(type_: graphql.GraphQLOutputType, depth: int) -> str:

@@ -1,0 +1,310 @@
+"""Superusers in GraphQL: all accounts and tenants of the installation, and what superusers did to them."""
+
+from datetime import datetime
+from enum import Enum
+from typing import Annotated
+
+import strawberry
+from strawberry import UNSET
+
+import models
+from graph.fields.columns import column, global_id
+from graph.fields.connection import Connection, OrderDirection
+from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.domain import Domain
+from graph.fields.errors import IllegalTransition, NotFound
+from graph.fields.inputs import id_of, to_kwargs
+from graph.fields.mutations import mutation
+from graph.fields.node import backed_by
+from graph.fields.relations import connection, to_one
+from models import SecurityEventType, SuperuserActType
+from models.database import WriteSession
+from services import superusers
+from services.permissions import Actor
+
+__all__ = ["DOMAIN", "Account", "AccountLogEntry", "ManagedTenant", "Queries", "SuperuserAct"]
+
+enum(SuperuserActType)
+
+
+@input_type
+class AccountFilter:
+    """Conditions that listed accounts must meet; all given conditions apply."""
+
+    text: str | None = UNSET
+    """Text that the e-mail address or the full name of listed accounts must contain, ignoring case; at most 255
+    characters."""
+    is_active: bool | None = UNSET
+    """Whether listed accounts are active (true) or suspended (false)."""
+    is_superuser: bool | None = UNSET
+    """Whether listed accounts are superusers."""
+
+
+@enum
+class AccountOrderField(Enum):
+    """Fields by which accounts can be sorted."""
+
+    CREATED_AT = "created_at"
+    """Sort accounts by the date and time they were created."""
+
+
+@input_type
+class AccountOrder:
+    """Sort order of accounts; by default newest first."""
+
+    field: AccountOrderField
+    """Field by which accounts are sorted."""
+    direction: OrderDirection = OrderDirection.ASC
+    """Direction in which accounts are sorted; ascending if left out."""
+
+
+@backed_by(superusers.MANAGED_ACCOUNTS, is_node=False, filter=AccountFilter, order=AccountOrder)
+class Account:
+    """An account of the installation, as superusers see it, without its memberships; `node` does not find it."""
+
+    id: strawberry.ID = global_id("id", "Account")
+    """ID of the account, for `suspendAccount` and `resumeAccount`."""
+    email: str
+    """E-mail address of the account, used to log in; lower case, at most 255 characters."""
+    full_name: str
+    """Full name of the account's person, 1 to 100 characters."""
+    is_active: bool
+    """Whether the account is active; a suspended one cannot log in, and its sessions and API keys do not work."""
+    is_superuser: bool
+    """Whether the account is a superuser; `atrium superuser` changes it."""
+    email_verified_at: datetime | None
+    """Date and time the e-mail address was verified through a mailed link (UTC); null until then."""
+    last_login: datetime | None
+    """Date and time of the account's last login (UTC); null if there was none."""
+    created_at: datetime
+    """Date and time the account was created (UTC)."""
+    updated_at: datetime
+    """Date and time the account last changed (UTC)."""
+
+
+@input_type
+class ManagedTenantFilter:
+    """Conditions that tenants listed for superusers must meet; all given conditions apply."""
+
+    text: str | None = UNSET
+    """Text that the slug or the name of listed tenants must contain, ignoring case; at most 255 characters."""
+    is_active: bool | None = UNSET
+    """Whether listed tenants are active (true) or suspended (false)."""
+
+
+@enum
+class ManagedTenantOrderField(Enum):
+    """Fields by which tenants listed for superusers can be sorted."""
+
+    CREATED_AT = "created_at"
+    """Sort tenants by the date and time they were created."""
+
+
+@input_type
+class ManagedTenantOrder:
+    """Sort order of tenants listed for superusers; by default newest first."""
+
+    field: ManagedTenantOrderField
+    """Field by which the tenants are sorted."""
+    direction: OrderDirection = OrderDirection.ASC
+    """Direction in which the tenants are sorted; ascending if left out."""
+
+
+@backed_by(superusers.MANAGED_TENANTS, is_node=False, filter=ManagedTenantFilter, order=ManagedTenantOrder)
+class ManagedTenant:
+    """A tenant of the installation, as superusers see it, without its members and anything else that it owns."""
+
+    id: strawberry.ID = global_id("id", "Tenant")
+    """Global ID of the tenant, the same as `Tenant.id`; for `suspendTenant` and `resumeTenant`."""
+    name: str
+    """Name of the managed tenant, 1 to 100 characters."""
+    slug: str
+    """Slug of the managed tenant; unique, never changes."""
+    is_active: bool
+    """Whether the managed tenant is active; a suspended one can be used by nobody."""
+    created_at: datetime
+    """Date and time the managed tenant was created (UTC)."""
+    updated_at: datetime
+    """Date and time the managed tenant last changed (UTC)."""
+
+
+@input_type
+class AccountLogEntryFilter:
+    """Conditions that listed entries of the account log must meet; all given conditions apply."""
+
+    account_id: strawberry.ID | None = id_of("Account", default=UNSET)
+    """ID of the account that the listed entries are about, from `Account.id`; null for all accounts."""
+
+
+@enum
+class AccountLogEntryOrderField(Enum):
+    """Fields by which entries of the account log can be sorted."""
+
+    CREATED_AT = "created_at"
+    """Sort entries of the account log by the date and time of what happened."""
+
+
+@input_type
+class AccountLogEntryOrder:
+    """Sort order of entries of the account log; by default newest first."""
+
+    field: AccountLogEntryOrderField
+    """Field by which entries of the account log are sorted."""
+    direction: OrderDirection = OrderDirection.ASC
+    """Direction in which entries of the account log are sorted; ascending if left out."""
+
+
+@backed_by(superusers.ACCOUNT_EVENTS, is_node=False, filter=AccountLogEntryFilter, order=AccountLogEntryOrder)
+class AccountLogEntry:
+    """An entry of the log of all accounts, such as a login or a new password; never changed."""
+
+    id: strawberry.ID = global_id("id", "SecurityEvent")
+    """ID of the account log entry, the same as the `SecurityEvent.id` that the account itself sees."""
+    event_type: SecurityEventType = column("type")
+    """Type of the account log entry: what happened to the account."""
+    account: Account | None = to_one("user_id")
+    """Account that the event happened to, as the account is now."""
+    email: str
+    """E-mail address of the account after the event."""
+    operation: str
+    """Name of the mutation that caused the account log entry, such as `changePassword`; empty if it was an operator."""
+    request_id: str
+    """ID of the request that caused the account log entry, as in the server log; empty if there was none."""
+    ip: str | None
+    """IP address of the client that caused the account log entry; null if somebody else than the account caused it."""
+    user_agent: str | None
+    """`User-Agent` header of the client that caused the account log entry; null if unknown."""
+    created_at: datetime
+    """Date and time of what the account log entry records (UTC)."""
+
+
+@backed_by(superusers.ACTS, is_node=False)
+class SuperuserAct:
+    """An entry of the log of what superusers and operators did to accounts and tenants; never changed or deleted."""
+
+    id: strawberry.ID = global_id("id", "SuperuserAct")
+    """ID of the act; `node` does not find it."""
+    type: SuperuserActType
+    """Type of the act: what was done."""
+    actor: Account | None = to_one("actor_id")
+    """Superuser who did it; null if an operator did it on the command line."""
+    account: Account | None = to_one("account_id")
+    """Account that it was done to, as the account is now; null if it was done to a tenant."""
+    tenant: ManagedTenant | None = to_one("target_tenant_id")
+    """Tenant that it was done to, as the tenant is now; null if it was done to an account."""
+    created_at: datetime
+    """Date and time of the act (UTC)."""
+    request_id: str
+    """ID of the request of the act, as in the server log; empty for an operator."""
+    ip: str | None
+    """IP address from which the superuser asked; null for an operator."""
+    user_agent: str | None
+    """`User-Agent` header of the superuser's client; null if none was sent."""
+
+
+@object_type
+class Queries:
+    """What superusers see, at the root."""
+
+    accounts: Connection[Account] = connection()
+    """All accounts of the installation, newest first by default. For superusers who logged in with their password
+    within the last 15 minutes, with or without a tenant; not available with an API key."""
+    tenants: Connection[ManagedTenant] = connection()
+    """All tenants of the installation, newest first by default. For superusers who logged in with their password within
+    the last 15 minutes, with or without a tenant; not available with an API key."""
+    account_log: Connection[AccountLogEntry] = connection()
+    """Log of what happened to all accounts, such as logins and new passwords, newest first by default. For superusers
+    who logged in with their password within the last 15 minutes; not available with an API key."""
+    superuser_acts: Connection[SuperuserAct] = connection()
+    """What superusers and operators did to accounts and tenants, newest first. For superusers who logged in with their
+    password within the last 15 minutes; not available with an API key."""
+
+
+@input_type
+class SuspendAccountInput:
+    """Input of `suspendAccount`: the account to suspend."""
+
+    id: strawberry.ID = id_of("Account")
+    """ID of the account to suspend, from `Account.id`."""
+
+
+@input_type
+class ResumeAccountInput:
+    """Input of `resumeAccount`: the account to resume."""
+
+    id: strawberry.ID = id_of("Account")
+    """ID of the account to resume, from `Account.id`."""
+
+
+@input_type
+class SuspendTenantInput:
+    """Input of `suspendTenant`: the tenant to suspend."""
+
+    id: strawberry.ID = id_of("Tenant")
+    """Global ID of the tenant to suspend."""
+
+
+@input_type
+class ResumeTenantInput:
+    """Input of `resumeTenant`: the tenant to resume."""
+
+    id: strawberry.ID = id_of("Tenant")
+    """Global ID of the tenant to resume."""
+
+
+SuspendAccountResult = Annotated[
+    Account | NotFound | IllegalTransition,
+    result_union("SuspendAccount", "Result of `suspendAccount`: the suspended account, or a typed error."),
+]
+ResumeAccountResult = Annotated[
+    Account | NotFound,
+    result_union("ResumeAccount", "Result of `resumeAccount`: the account that is active again, or a typed error."),
+]
+SuspendTenantResult = Annotated[
+    ManagedTenant | NotFound,
+    result_union("SuspendTenant", "Result of `suspendTenant`: the suspended tenant, or a typed error."),
+]
+ResumeTenantResult = Annotated[
+    ManagedTenant | NotFound,
+    result_union("ResumeTenant", "Result of `resumeTenant`: the tenant that is active again, or a typed error."),
+]
+
+
+@mutation(SuspendAccountResult)
+async def suspend_account(session: WriteSession, actor: Actor, input: SuspendAccountInput) -> models.ManagedAccount:
+    """Suspend an account in all tenants, at once; one already suspended stays as it is.
+
+    Its sessions and API keys stop working, and nothing is deleted. Nobody suspends themselves or the last superuser.
+    For superusers who logged in with their password within the last 15 minutes.
+    """
+    return await superusers.suspend_or_resume_account(session, actor, **to_kwargs(input), active=False)
+
+
+@mutation(ResumeAccountResult)
+async def resume_account(session: WriteSession, actor: Actor, input: ResumeAccountInput) -> models.ManagedAccount:
+    """Resume a suspended account; one that is active stays as it is.
+
+    For superusers who logged in with their password within the last 15 minutes.
+    """
+    return await superusers.suspend_or_resume_account(session, actor, **to_kwargs(input), active=True)
+
+
+@mutation(SuspendTenantResult)
+async def suspend_tenant(session: WriteSession, actor: Actor, input: SuspendTenantInput) -> models.ManagedTenant:
+    """Suspend a tenant, so that nobody can use it, at once; one already suspended stays as it is.
+
+    Nothing is deleted. For superusers who logged in with their password within the last 15 minutes.
+    """
+    return await superusers.suspend_or_resume_tenant(session, actor, **to_kwargs(input), active=False)
+
+
+@mutation(ResumeTenantResult)
+async def resume_tenant(session: WriteSession, actor: Actor, input: ResumeTenantInput) -> models.ManagedTenant:
+    """Resume a suspended tenant; one that is active stays as it is.
+
+    For superusers who logged in with their password within the last 15 minutes.
+    """
+    return await superusers.suspend_or_resume_tenant(session, actor, **to_kwargs(input), active=True)
+
+
+DOMAIN = Domain(queries=Queries, mutations=[suspend_account, resume_account, suspend_tenant, resume_tenant])
