@@ -6,7 +6,7 @@ from migrations.audit import NEW_ID
 from migrations.rls import enable_rls, grant_definer, run_script, runtime_role
 
 revision = "0021"
-down_revision = "0018"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
