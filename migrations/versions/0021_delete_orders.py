@@ -4,8 +4,8 @@ from alembic import op
 
 from migrations.rls import enable_rls, run_script
 
-revision = "0022"
-down_revision = "0021"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 

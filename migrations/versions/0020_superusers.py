@@ -5,7 +5,7 @@ from alembic import op
 from migrations.audit import NEW_ID
 from migrations.rls import enable_rls, grant_definer, run_script, runtime_role
 
-revision = "0021"
+revision = "0020"
 down_revision = "0019"
 branch_labels = None
 depends_on = None
