@@ -30,6 +30,7 @@ from services.permissions import Actor
 
 __all__ = ["Components", "build", "build_auth_config", "load_signing_keys"]
 
+FEED = "feed"  # the name of its connections in the metrics
 PRIMARY_CONNECT_SECONDS = 5.0
 REPLICA_CONNECT_SECONDS = 2.0  # the primary is waiting to take over
 
@@ -127,7 +128,11 @@ class Components:
 def build(settings: Settings, *, database_url: str) -> http.Application:
     """Build the application that serves these settings on the database at this URL, as the runtime role."""
     keys, mailer = load_signing_keys(settings), mail.build_transport(settings)
-    metrics = Metrics(lambda: pool_usage(components.servers), lambda: cache_usages(components))
+    metrics = Metrics(
+        lambda: pool_usage(components.servers, components.feed),
+        lambda: cache_usages(components),
+        lambda: components.feed.fanout.subscriptions,
+    )
     servers = build_server_group(settings, database_url, metrics)
     components = Components(
         settings=settings,
@@ -137,7 +142,9 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         auth=build_auth_config(settings, keys, mailer),
         api_key_cache=ApiKeyCache(servers.primary),
         mailer=mailer,
-        feed=OutboxRelay(database_url),
+        feed=OutboxRelay(
+            database_url, connections=settings.feed_connections, per_session=settings.subscriptions_per_session
+        ),
         schema=schema.create_schema(
             settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler
         ),
@@ -186,15 +193,17 @@ def build_server_group(settings: Settings, database_url: str, metrics: Metrics) 
     )
 
 
-def pool_usage(servers: ServerGroup) -> dict[str, dict[str, float]]:
-    """Return the connections of each node, by state."""
+def pool_usage(servers: ServerGroup, feed: OutboxRelay) -> dict[str, dict[str, float]]:
+    """Return the connections of each node, and those of the feed, by state."""
     databases = {PRIMARY: servers.primary, **{replica.name: replica.database for replica in servers.replicas}}
+    databases[FEED] = feed.fanout.database
     return {name: {"size": each.pool_size, "in_use": each.in_use} for name, each in databases.items()}
 
 
 def cache_usages(parts: Components) -> dict[str, CacheUsage]:
     """How much each cache holds; `statements` are what the databases remember for this process."""
-    databases = [parts.servers.primary, *(replica.database for replica in parts.servers.replicas)]
+    replicas = [replica.database for replica in parts.servers.replicas]
+    databases = [parts.servers.primary, *replicas, parts.feed.fanout.database]
     statements = [each.statement_usage for each in databases]
     return {
         **parts.schema.cache_usages,

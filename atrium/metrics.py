@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -32,10 +32,15 @@ class Metrics:
 
     `pool_usage` is asked whenever the metrics are read, and answers per pool how many connections are in which
     state: `{"primary": {"size": 10, "in_use": 3}}`. `cache_usages` is asked as well, and answers how much each cache
-    holds.
+    holds; `subscriptions`, how many are open.
     """
 
-    def __init__(self, pool_usage: PoolUsage | None = None, cache_usages: CacheUsages | None = None) -> None:
+    def __init__(
+        self,
+        pool_usage: PoolUsage | None = None,
+        cache_usages: CacheUsages | None = None,
+        subscriptions: Callable[[], int] | None = None,
+    ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and nothing reads them
         self.registry = CollectorRegistry()
         operations = Counter(
@@ -72,6 +77,9 @@ class Metrics:
         self._reads = cache(reads.labels)
         self._executions = {executor: executions.labels(executor) for executor in get_args(Executor)}
         self._histograms = {kind: (seconds.labels(kind), statements.labels(kind)) for kind in kinds}
+        if subscriptions is not None:
+            opened = Gauge("atrium_subscriptions", "Subscriptions that are open.", registry=self.registry)
+            opened.set_function(subscriptions)
         if pool_usage is not None:
             self.registry.register(_PoolUsageCollector(pool_usage))
         if cache_usages is not None:

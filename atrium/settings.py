@@ -141,6 +141,12 @@ class Settings(BaseModel):
     admission_wait_seconds: float = Field(
         2.0, gt=0, le=60, description="How long an operation waits for a connection before it is turned away."
     )
+    feed_connections: int = Field(
+        2, ge=1, le=100, description="Connections to the primary, beside the pool's, that serve all subscriptions."
+    )
+    subscriptions_per_session: int = Field(
+        1000, ge=1, le=100_000, description="Subscriptions that one session or API key may have open in one process."
+    )
 
     secret_key: SecretStr | None = Field(
         None,

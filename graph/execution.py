@@ -4,6 +4,7 @@ What a text says never changes, so everything that depends on the text alone is 
 checked before validation, which is the dearer of the two.
 """
 
+import asyncio
 import gc
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -14,11 +15,12 @@ from typing import Any
 
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast
 from graphql import ExecutionResult as GraphQLExecutionResult
+from graphql.type.definition import GraphQLResolveInfoHelpers
 from graphql.validation import NoSchemaIntrospectionCustomRule, specified_rules
 from graphql.validation.rules import overlapping_fields_can_be_merged
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import validate_document
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext, validate_document
 from strawberry.types.execution import ExecutionResult, StreamExecutionResult
 from strawberry.types.graphql import OperationType
 
@@ -28,7 +30,7 @@ from graph.runtime.context import Context
 from models.database.read_routing import RoutingReason
 from models.lru import CacheUsage, SegmentedLRU, size_of
 
-__all__ = ["DocumentCache", "OperationExtension"]
+__all__ = ["DocumentCache", "ExecutionWithoutCircles", "OperationExtension"]
 
 DOCUMENT_BYTES = 20 * 2**20
 REFUSAL_BYTES = 2 * 2**20
@@ -48,6 +50,8 @@ PRIMARY_REASONS: Mapping[OperationType, RoutingReason] = {
     OperationType.SUBSCRIPTION: RoutingReason.SUBSCRIPTION,
 }
 """Kinds of operations that the primary answers, and why; what is left are queries."""
+
+HELPERS = GraphQLResolveInfoHelpers(gather=lambda values: asyncio.gather(*values), track=lambda _values: None)
 
 # graphql-core compares fields that share a response name pairwise. Its own bound lets one text cost most of a second.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
@@ -212,6 +216,18 @@ def _refusal_size(key: RefusalKey, refusal: Refusal) -> int:
     return ENTRY_BYTES + size_of(*key) + sum(ERROR_BYTES + size_of(error.message) for error in refusal)
 
 
+class ExecutionWithoutCircles(StrawberryGraphQLCoreExecutionContext):
+    """An execution whose memory returns when it ends.
+
+    graphql-core's offers methods of its own to resolvers, which lead back to it, so that its document would wait for
+    the collector. None of ours asks for them.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.async_helpers = HELPERS
+
+
 class OperationExtension(SchemaExtension):
     """What surrounds the execution of every operation."""
 
@@ -276,7 +292,7 @@ class OperationExtension(SchemaExtension):
         yield
 
     def _mask_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:
-        if self._context.route.replica_lost:
+        if self._context.route.must_retry:
             return errors  # nobody will see them: it is run again
         request_id = self._context.actor.identity.request_id
         shown = [mask_error(error, request_id, suggestions=self._suggestions) for error in errors]

@@ -1,9 +1,10 @@
 """Orders in GraphQL."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry import UNSET
@@ -29,7 +30,7 @@ from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_many, to_one
 from graph.products import Product
-from graph.runtime.context import Info
+from graph.runtime.context import Context, Info
 from models import OrderStatus
 from models.database import WriteSession
 from services import orders
@@ -210,9 +211,14 @@ async def _order_events(
 
     Each is delivered once and in order, from now on or after the given cursor.
     """
-    entries = subscriptions.follow_feed(info.context, Permission.ORDERS_READ, orders.EVENTS, after or None)
-    async for cursor, event in entries:
-        yield OrderEventMessage(cursor=cursor, event=event)
+    events = subscriptions.follow_shared(info, Permission.ORDERS_READ, orders.EVENTS, after or None, _to_order_event)
+    async with aclosing(events):
+        async for event in events:
+            yield event
+
+
+async def _to_order_event(_context: Context, cursor: str, entry: Any) -> OrderEventMessage:
+    return OrderEventMessage(cursor=cursor, event=entry)
 
 
 @object_type

@@ -1,6 +1,5 @@
 """The schema: every domain's fields, put together."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -8,11 +7,9 @@ from typing import Any
 import strawberry
 from graphql import GraphQLError, GraphQLSchema, get_operation_ast
 from graphql import OperationType as GraphQLOperationType
-from graphql.type.definition import GraphQLResolveInfoHelpers
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.tools import create_type
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
@@ -25,6 +22,7 @@ from graph import (
     articles,
     audit,
     documents,
+    feed,
     members,
     orders,
     products,
@@ -41,11 +39,10 @@ from graph.fields.errors import ERROR_HANDLERS
 from graph.fields.scalars import SCALARS
 from graph.runtime.complexity import Limits
 from graph.runtime.context import Context
+from graph.shared_execution import EventExecution
 from models.lru import CacheUsage
 
 __all__ = ["Schema", "create_schema"]
-
-HELPERS = GraphQLResolveInfoHelpers(gather=lambda values: asyncio.gather(*values), track=lambda _values: None)
 
 ONE_RESULT = frozenset({OperationType.QUERY, OperationType.MUTATION})
 
@@ -63,26 +60,15 @@ DOMAINS: tuple[Domain, ...] = (
     articles.DOMAIN,
     audit.DOMAIN,
     superusers.DOMAIN,
+    feed.DOMAIN,
 )
-
-
-class ExecutionWithoutCircles(StrawberryGraphQLCoreExecutionContext):
-    """An execution whose memory returns when it ends.
-
-    graphql-core's offers methods of its own to resolvers, which lead back to it, so that its document would wait for
-    the collector. None of ours asks for them.
-    """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.async_helpers = HELPERS
 
 
 class Schema(strawberry.Schema):
     """Strawberry's schema, with three differences.
 
     It is silent: what is worth a line in the log is logged where errors are masked. What the compiler takes, that
-    answers, and Strawberry the rest. And a query whose replica was lost on the way is executed once more, whole, on the
+    answers, and Strawberry the rest. And a query whose server failed on the way is executed once more, whole, on the
     primary.
     """
 
@@ -99,7 +85,7 @@ class Schema(strawberry.Schema):
         if (compiled := await self._execute_compiled(*args, **kwargs)) is not None:
             return compiled
         result = await super().execute(*args, **kwargs)
-        if await kwargs["context_value"].prepare_retry_on_primary():
+        if await kwargs["context_value"].prepare_retry():
             result = await super().execute(*args, **kwargs)
         return result
 
@@ -189,7 +175,7 @@ def create_schema(limits: Limits | None = None, *, introspection: bool = True, c
         extensions=[lambda: OperationExtension(document_cache, suggestions=introspection)],
         config=StrawberryConfig(scalar_map=SCALARS),
         exception_handlers=ERROR_HANDLERS,
-        execution_context_class=ExecutionWithoutCircles,
+        execution_context_class=EventExecution,
     )
     _describe_connections(schema._schema)  # noqa: SLF001  # as Strawberry's own extensions do
     schema.document_cache = document_cache

@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeVar
 
 import strawberry
@@ -10,16 +13,18 @@ import strawberry
 from graph.fields.descriptions import interface
 from graph.fields.row_changes import changed_field_names, row_global_id
 from graph.runtime.context import Context, Info
+from graph.shared_execution import Follower, SharedEvent
 from models import AuditAction
 from services.errors import InvalidInput
-from services.eventlog import outbox
 from services.eventlog.change_entries import change_entries
+from services.eventlog.liveness import RECHECK_SECONDS, WatchedSession
+from services.eventlog.outbox import FeedPage
 from services.permissions import Permission
 from services.queries.collection import Collection
 
-__all__ = ["AFTER_ARGUMENT", "Change", "follow_changes", "follow_feed"]
+__all__ = ["AFTER_ARGUMENT", "Change", "follow_changes", "follow_pages", "follow_shared"]
 
-RECHECK_SECONDS = 15.0  # seconds after which a quiet follower's session is looked at again
+FRESH_SECONDS = 1.0  # for which the check of a session holds while its events are sent
 
 ChangeType = TypeVar("ChangeType", bound="Change")
 
@@ -42,39 +47,52 @@ class Change:
     """Names of the fields of the object that changed; empty once the object has been purged."""
 
 
-async def follow_feed(
-    context: Context, permission: Permission, collection: Collection, after: str | None
-) -> AsyncGenerator[tuple[str, Any]]:
-    """Yield the feed's visible entries of a collection with their cursors, from now on or after a cursor.
+async def follow_pages(
+    context: Context, session: WatchedSession, collection: Collection, after: str | None
+) -> AsyncGenerator[tuple[FeedPage, int]]:
+    """Yield the feed's visible entries of a collection, from now on or after a cursor: each as its page and index.
 
-    Each is handed on with a context of its own: fresh loaders, and a read session that ends when it was answered. Who
-    asks must still be let in each time.
+    Who asks must still be let in each time.
 
     Raises:
         InvalidInput: `after` is no cursor of this feed.
-        Unauthenticated, Forbidden: the actor may not ask, or no longer.
+        Unauthenticated: the actor is no longer let in.
+        Unavailable: too many subscriptions are being opened, or the database is away.
     """
-    context.actor.require(permission)
-    tenant_id = context.actor.identity.tenant_id
+    feed, actor = context.feed, context.actor
+    tenant_id = actor.identity.tenant_id
     assert tenant_id is not None, "the permission is of a tenant"
-    with context.feed.subscribe(tenant_id) as wake:
-        position = (
-            _parse_cursor(after)
-            if after is not None
-            else await outbox.last_position(await context.read(), context.actor)
-        )
-        await context.close()
-        while True:
-            wake.clear()
-            found, position, more = await outbox.read_after(await context.read(), context.actor, collection, position)
-            await context.close()
-            for at, entry in found:
-                yield str(at), entry
-                await context.close()
-            if not more:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RECHECK_SECONDS):
-                        await wake.wait()
+    position = _parse_cursor(after) if after is not None else None
+    with feed.subscribe(tenant_id) as wake:
+        async with feed.fanout.opening():
+            await session.check()
+            if position is None:
+                position = await feed.last_position(actor, session)
+        with feed.fanout.opened():
+            while True:
+                await feed.fanout.pacer.wait()
+                wake.clear()
+                generation = feed.generation(tenant_id)
+                page = await feed.read_page(actor, session, collection, position)
+                for index in range(len(page.entries)):
+                    if index:
+                        await feed.fanout.pacer.wait()
+                    await session.check(since=max(page.read_at, time.monotonic() - FRESH_SECONDS))
+                    yield page, index
+                position, is_all = page.position, not page.has_more and page.generation >= generation
+                del page  # nothing is kept while nothing happens
+                if is_all:
+                    await _wait_until_woken(wake, session)
+
+
+async def _wait_until_woken(wake: asyncio.Event, session: WatchedSession) -> None:
+    """Wait until something happens; check the session from time to time."""
+    while not wake.is_set():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RECHECK_SECONDS):
+                await wake.wait()
+                return
+        await session.check(since=time.monotonic() - RECHECK_SECONDS)
 
 
 async def follow_changes(
@@ -85,15 +103,53 @@ async def follow_changes(
     The row is shown as it is now; it is None when it is gone, or not for the actor to see.
 
     Raises:
-        InvalidInput, Unauthenticated, Forbidden: as in `follow_feed`.
+        InvalidInput, RateLimited, Unauthenticated, Unavailable, Forbidden: as in `follow_shared`.
     """
-    context = info.context
-    async for cursor, entry in follow_feed(context, permission, change_entries(collection), after):
+
+    async def to_change(context: Context, cursor: str, entry: Any) -> ChangeType:
         row = await context.loaders.one(collection, "id", entry.row_id)
         row_fields = {name: row, f"{name}_id": row_global_id(entry)}
-        yield kind(
+        return kind(
             cursor=cursor, action=AuditAction(entry.action), fields=changed_field_names(info, entry), **row_fields
         )
+
+    events = follow_shared(info, permission, change_entries(collection), after, to_change, collection)
+    async with aclosing(events):
+        async for event in events:
+            yield event
+
+
+async def follow_shared(
+    info: Info,
+    permission: Permission,
+    collection: Collection,
+    after: str | None,
+    make: Callable[..., Awaitable[Any]],
+    *others: Collection,
+) -> AsyncGenerator[Any]:
+    """Yield a collection's entries as events that are executed once for all who get the same response.
+
+    Args:
+        info: of the subscription.
+        permission: what it takes to follow.
+        collection: the entries.
+        after: the cursor to continue after.
+        make: makes what the subscription gives, of a context, a `cursor` and an `entry`.
+        others: what it reads to make it.
+
+    Raises:
+        InvalidInput, Unauthenticated, Unavailable: as in `follow_pages`.
+        RateLimited: the session has as many subscriptions open as it may.
+        Forbidden: the actor may not follow.
+    """
+    context: Context = info.context
+    context.actor.require(permission)
+    with context.feed.fanout.subscription(context.actor.identity) as session:
+        follower = Follower.of(info, session, collection, *others)
+        async with aclosing(follow_pages(context, session, collection, after)) as events:
+            async for page, index in events:
+                position, entry = page.entries[index]
+                yield SharedEvent(page, index, follower, partial(make, cursor=str(position), entry=entry))
 
 
 def _parse_cursor(cursor: str) -> int:

@@ -209,9 +209,9 @@ class RateLimited(DomainError):
     code = "RATE_LIMITED"
     sentence = "Too many tries."
 
-    def __init__(self, retry_after: int) -> None:
-        """Args: retry_after: seconds to wait."""
-        super().__init__(f"Too many tries; try again in {retry_after} seconds.")
+    def __init__(self, retry_after: int, message: str | None = None) -> None:
+        """Args: retry_after: seconds to wait; message: another sentence than that of too many tries."""
+        super().__init__(message or f"Too many tries; try again in {retry_after} seconds.")
         self.retry_after = retry_after
 
     @property
@@ -225,3 +225,13 @@ class Unavailable(DomainError):
 
     code = "SERVICE_UNAVAILABLE"
     sentence = "The service is busy; try again in a moment."
+
+    def __init__(self, message: str | None = None, *, retry_after: int | None = None) -> None:
+        """Args: retry_after: seconds to wait, where that is known."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """When to try again, in seconds, where that is known."""
+        return {} if self.retry_after is None else {"retryAfter": self.retry_after}

@@ -52,9 +52,10 @@ from atrium.http.shutdown import Shutdown
 from atrium.http.streams import EventStream
 from atrium.http.websockets import BoundedWebSocket, SocketAdapter, SocketHandler, SocketSession
 from atrium.logs import RequestRecord
-from models.database.timeouts import SharedTimeout
+from models.database.timeouts import Pacer, SharedTimeout
 
 MOST_OPERATIONS = 100  # that run at once on a WebSocket
+STARTS = 1  # operations on WebSockets that begin in one iteration of the event loop
 CONNECTION_INIT_SECONDS = 10  # how long a WebSocket may stay silent before connection_init
 
 SINGLE_CONNECTION = b"x-graphql-event-stream-token"
@@ -110,6 +111,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         self._graphiql = graphiql
         self._allows_origin = allows_origin
         self._on_finish = on_finish
+        self._starts = Pacer(STARTS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket."""
@@ -247,6 +249,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             self._long_limit.seconds,
             self._has_valid_token,
             self._body_limits.authenticated,
+            self._starts,
         )
 
     async def on_ws_connect(self, context: SocketSession) -> UnsetType | dict[str, object] | None:

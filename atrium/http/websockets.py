@@ -38,6 +38,7 @@ from atrium.http.responses import RequestRefused, classify_outcome, format_error
 from atrium.http.shutdown import CLIENT_CLOSE_SECONDS, SERVICE_RESTART, SOCKET_SECONDS, Shutdown
 from atrium.logs import RequestRecord
 from graph.fields.errors import CLOSE_CODE
+from models.database.timeouts import Pacer
 
 CLOSE_FORBIDDEN = 4403
 REASON_BYTES = 123  # a close frame holds 125 bytes, two of them for the code
@@ -64,6 +65,8 @@ class SocketSession:
     has_valid_token: TokenCheck
     authenticated_message_bytes: int
     """Most bytes of a message from a client with a valid token."""
+    starts: Pacer
+    """Spreads the starts of operations: a client that comes back opens hundreds of subscriptions at once."""
     connection_params: Mapping[str, object] = field(default_factory=dict)
     expires_at: datetime | None = None
     operation_numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -297,6 +300,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         """Run one operation with a context and a record of its own, within the time limit if it has one result."""
         session, task = self.session, asyncio.current_task()
         assert task is not None, "each operation has its task"
+        await session.starts.wait()
         record = self._records[operation.id] = session.new_record()
         own = SocketOperation(operation, self, record)
         own.limit_time(task, session.timeout)

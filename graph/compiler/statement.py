@@ -28,9 +28,11 @@ from graph.compiler.serialization import serialize, serialize_money
 from graph.compiler.sql import ENTER_ALIAS, ParameterSource, SqlBuilder, column_ref, quote_literal
 from graph.fields import columns, declared, match_fields, relations, viewer
 from graph.fields.as_of import ByIdAsOfField
+from graph.fields.feed_cursor import FeedCursor
 from graph.fields.node import NodeField, NodesField
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS
 from services.errors import DomainError
+from services.eventlog.outbox import select_last_position
 from services.permissions import Permission
 
 __all__ = ["FIELD_COMPILERS", "Statement", "compile_query"]
@@ -219,6 +221,15 @@ def _compile_nodes(
     return every.selected_from(f"unnest({names}, {ids}) WITH ORDINALITY {name}(type, id, n)")
 
 
+def _compile_feed_cursor(
+    objects: ObjectCompiler, _selected: FieldSelection, _field: FeedCursor, _rows: DerivedTable | None
+) -> JsonExpression:
+    name = objects.builder.new_alias()
+    last = objects.builder.render(select_last_position(objects.permissions))
+    cursor = JsonExpression.concat(JsonLiteral('"'), f"{name}.position::text", JsonLiteral('"'))
+    return cursor.selected_from(f"({last}) {name}(position)").or_error()
+
+
 FIELD_COMPILERS: FieldCompilers = {
     columns.Column: _compile_column,
     columns.GlobalId: _compile_global_id,
@@ -237,5 +248,6 @@ FIELD_COMPILERS: FieldCompilers = {
     match_fields.MatchField: _compile_match_field,
     NodeField: _compile_node,
     NodesField: _compile_nodes,
+    FeedCursor: _compile_feed_cursor,
 }
 """How each kind of field is written; exactly the compilable ones. No field is known here by its name."""

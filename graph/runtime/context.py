@@ -24,7 +24,7 @@ from graph.runtime.reader import Reader
 from graph.runtime.writer import Writer
 from models.database import Database, ReadSession, WriteSession
 from models.database.identity import Identity
-from models.database.read_routing import ReadRouter, RoutingReason
+from models.database.read_routing import ReadRouter
 from models.database.topology import ServerGroup
 from services.authentication import AuthConfig
 from services.eventlog.outbox import OutboxRelay
@@ -123,15 +123,12 @@ class Context(BaseContext):
         self.writer.refusal = refusal
         self.reader.fail_with(refusal)
 
-    async def prepare_retry_on_primary(self) -> bool:
-        """Whether the replica was lost while it answered: then all that it said is forgotten, and the primary is next.
-
-        Nothing but queries are read from replicas, and those can be run again, whole.
-        """
-        if not self.route.replica_lost:
+    async def prepare_retry(self) -> bool:
+        """Return whether a query is to run once more, since its server failed; what it said is forgotten then."""
+        if not self.route.must_retry:
             return False
         await self.close()
-        self.route.primary_reason = RoutingReason.LOST
+        self.route.retry()
         return True
 
 

@@ -9,7 +9,7 @@ from graph.runtime.database_errors import translate_database_errors
 from graph.runtime.operation_log import OperationLog
 from graph.runtime.reader import Reader
 from models.database import WriteSession
-from models.database.errors import TransactionConflict
+from models.database.errors import Preempted, TransactionConflict
 from models.database.identity import Identity
 from models.database.read_routing import ReadRouter
 
@@ -38,7 +38,8 @@ class Writer:
     ) -> Result:
         """Do one thing in one transaction on the primary; it is committed when this returns.
 
-        When PostgreSQL asks for it (a deadlock, a serialization failure), it is done again from the start.
+        When PostgreSQL asks for it (a deadlock, a serialization failure), or it was preempted on a reserved connection,
+        it is done again from the start.
 
         Raises:
             Unauthenticated: the session is no longer live.
@@ -54,8 +55,10 @@ class Writer:
                     async with self._route.write(whose) as session:
                         result = await work(session)
                     self._log.statements += session.statements + 1
+                    self._route.general_only = False
                     return result
-            except TransactionConflict:
+            except TransactionConflict as error:
                 if attempt == MAX_WRITE_ATTEMPTS:
                     raise
+                self._route.general_only = isinstance(error, Preempted)
         raise AssertionError  # the loop returns or raises

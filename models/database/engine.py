@@ -7,34 +7,33 @@ for longer, so a pooled connection carries nothing from one person to the next.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
-from weakref import WeakSet
 
-from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.database.errors import (
-    DatabaseUnavailable,
+    ConnectionLost,
     InvalidValue,
+    Preempted,
     ReplicaLagging,
     SessionNotLive,
     StatementRejected,
     SuperuserRefused,
-    translate_errors,
 )
-from models.database.identity import ENTER_CALL, ENTER_PARAMETERS, Identity, enter_arguments, read_enter_arguments
-from models.database.pool import (
-    AutocommitConnection,
-    ConnectionLimiter,
-    ConnectionStack,
-    note_idle,
-    ping_if_idle,
-    require_replayed,
-    run_fetch,
+from models.database.identity import (
+    CHECK_SESSIONS_QUERY,
+    ENTER_CALL,
+    ENTER_PARAMETERS,
+    Identity,
+    check_sessions_arguments,
+    enter_arguments,
+    read_enter_arguments,
 )
+from models.database.partitions import SERVER_SETTINGS, Partition, PartitionedPool, reserve_size
+from models.database.pool import AutocommitConnection, ConnectionStack, require_replayed
 from models.database.session import (
     ENTER_STATEMENT,
     SET_CONTEXT_STATEMENT,
@@ -44,19 +43,9 @@ from models.database.session import (
     _open_session,
 )
 from models.lru import CacheUsage
-from models.statements import STATEMENT_BYTES, PreparedStatements
+from models.statements import STATEMENT_BYTES
 
 __all__ = ["SERVER_SETTINGS", "Database"]
-
-SERVER_SETTINGS = {"timezone": "UTC", "jit": "off", "statement_timeout": "30s"}
-"""What the database is told of every connection; statements count on it."""
-
-CLOSE_SECONDS = 2.0  # that a server gets to say goodbye
-COMPILED_STATEMENTS = 200  # of the services' own, as text; each takes some 40 KB
-
-# What the driver itself keeps prepared on a connection: short statements, such as a look whether it is there.
-DRIVER_STATEMENTS = 8
-DRIVER_STATEMENT_CHARACTERS = 1_000
 
 # Where the log of the primary ends, in bytes. Not where it was flushed to: a commit may be visible before.
 CURRENT_LSN_QUERY = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
@@ -67,79 +56,87 @@ class Database:
     """One PostgreSQL server, as the runtime role sees it: a pool of connections and the units that run on them."""
 
     def __init__(
-        self, url: str, *, pool_size: int = 10, wait: float = 2.0, recycle: float = 1800.0, connect: float = 5.0
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        wait: float | None = 2.0,
+        recycle: float = 1800.0,
+        connect: float = 5.0,
+        name: str = "atrium",
+        has_reserve: bool = True,
+        statement_bytes: int = STATEMENT_BYTES,
     ) -> None:
         """Prepare the pool; nothing connects yet.
 
         Args:
             url: `postgresql+asyncpg://…` with the runtime role.
             pool_size: connections at most; as many units run at once.
-            wait: seconds that a unit waits for a free connection before `PoolTimeout`.
+            wait: seconds that a unit waits for a free connection before `PoolTimeout`; None for as long as it takes.
             recycle: seconds after which an idle connection is replaced.
             connect: seconds that a new connection may take to open.
+            name: the application name of its connections.
+            has_reserve: whether some connections are reserved for brief statements.
+            statement_bytes: what the server may remember of prepared statements for all connections.
         """
-        self.engine: AsyncEngine = create_async_engine(
+        self._pool = PartitionedPool(
             url,
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=wait,
-            pool_recycle=recycle,
-            query_cache_size=COMPILED_STATEMENTS,
-            hide_parameters=True,  # they are people's data, and exceptions reach the log
-            connect_args={
-                "server_settings": {"application_name": "atrium", **SERVER_SETTINGS},
-                "statement_cache_size": DRIVER_STATEMENTS,
-                "max_cacheable_statement_size": DRIVER_STATEMENT_CHARACTERS,
-                "timeout": connect,
-            },
+            size=pool_size,
+            reserve=reserve_size(pool_size) if has_reserve else 0,
+            wait=wait,
+            statement_bytes=statement_bytes,
+            options={"recycle": recycle, "connect": connect, "name": name},
         )
-        self._limiter = ConnectionLimiter(pool_size, wait)
-        self.autocommit_connections = ConnectionStack(recycle)  # for statements outside of any unit
         self.pool_size = pool_size
-        self._drivers: WeakSet[Any] = WeakSet()
-        self._statements: WeakSet[PreparedStatements] = WeakSet()
-        event.listen(self.engine.sync_engine, "connect", self._connected)
-        event.listen(self.engine.sync_engine, "checkin", note_idle)
-        event.listen(self.engine.sync_engine, "checkout", ping_if_idle)
 
-    def _connected(self, made: Any, record: Any) -> None:
-        """Have a new connection keep its prepared statements within its share of what all of them may take."""
-        self._drivers.add(made.driver_connection)
-        statements = PreparedStatements(STATEMENT_BYTES // self.pool_size)
-        self._statements.add(statements)
-        record.info["statements"] = statements
-        made._prepared_statement_cache = statements  # noqa: SLF001  # it can be told a number alone
+    @property
+    def engine(self) -> AsyncEngine:
+        """Return what opens the general connections."""
+        return self._pool.general.engine
+
+    @property
+    def autocommit_connections(self) -> ConnectionStack:
+        """Return the general connections in autocommit mode."""
+        return self._pool.general.autocommit_connections
 
     @property
     def statement_usage(self) -> CacheUsage:
         """How much the server remembers for all connections."""
-        usages = [each.usage for each in self._statements]
-        return CacheUsage(sum(each.bytes for each in usages), sum(each.entries for each in usages))
+        return self._pool.statement_usage
 
     @asynccontextmanager
-    async def read(self, identity: Identity, *, replayed: int = 0) -> AsyncIterator[ReadSession]:
+    async def read(
+        self, identity: Identity, *, replayed: int = 0, general_only: bool = False
+    ) -> AsyncIterator[ReadSession]:
         """Open a read-only snapshot, entered as `identity`.
 
-        Of a replica it shows at least what the primary had committed when its log ended at `replayed`.
+        Of a replica it shows at least what the primary had committed when its log ended at `replayed`. With
+        `general_only` it waits for a connection that is not reserved, where no statement is preempted.
 
         Raises:
-            ReplicaLagging, SessionNotLive, PoolTimeout, TransactionConflict, DatabaseUnavailable.
+            ReplicaLagging, SessionNotLive, PoolTimeout, Preempted, TransactionConflict, DatabaseUnavailable.
         """
-        async with self._transaction("REPEATABLE READ", read_only=True, replayed=replayed) as connection:
+        transaction = self._transaction(
+            "REPEATABLE READ", identity.tenant_id, read_only=True, replayed=replayed, general_only=general_only
+        )
+        async with transaction as (connection, partition):
             await _enter(connection, read_enter_arguments(identity))
-            async with _open_session(connection) as session:
+            async with _open_session(connection, partition) as session:
                 yield ReadSession(session)
 
     @asynccontextmanager
-    async def write(self, identity: Identity) -> AsyncIterator[WriteSession]:
+    async def write(self, identity: Identity, *, general_only: bool = False) -> AsyncIterator[WriteSession]:
         """Open a transaction, entered as `identity`; committed at the end, rolled back when anything is raised.
 
         Raises:
-            SessionNotLive, PoolTimeout, TransactionConflict, DatabaseUnavailable.
+            SessionNotLive, PoolTimeout, Preempted, TransactionConflict, DatabaseUnavailable.
         """
-        async with self._transaction("READ COMMITTED", read_only=False) as connection:
+        transaction = self._transaction(
+            "READ COMMITTED", identity.tenant_id, read_only=False, general_only=general_only
+        )
+        async with transaction as (connection, partition):
             await _enter(connection, enter_arguments(identity))
-            async with _open_session(connection) as session:
+            async with _open_session(connection, partition) as session:
                 yield WriteSession(ReadSession(session))
 
     @asynccontextmanager
@@ -180,21 +177,40 @@ class Database:
             ReplicaLagging, ConnectionLost, SessionNotLive, PoolTimeout, TransactionConflict, StatementRejected,
             DatabaseUnavailable, InvalidValue, SuperuserRefused.
         """
-        async with self._limiter:
-            autocommit = await self.autocommit_connections.take() or await AutocommitConnection.of(await self._open())
+        try:
+            value = await self._fetch_value(statement, values, prepare=prepare, replayed=replayed)
+        except Preempted:
+            value = await self._fetch_value(statement, values, prepare=prepare, replayed=replayed, general_only=True)
+        if value is None:
+            raise SessionNotLive
+        return value
+
+    async def _fetch_value(
+        self, statement: str, values: Sequence[Any], *, prepare: bool, replayed: int, general_only: bool = False
+    ) -> str | None:
+        tenant_id = values[0]
+        async with self._pool.partition(tenant_id, general_only=general_only) as partition:
+            connections = partition.autocommit_connections
+            autocommit = await connections.take() or await AutocommitConnection.of(await partition.open())
             good = False
             try:
                 if replayed:
                     await require_replayed(autocommit.connection, replayed)
-                value: str | None = await autocommit.fetch_value(statement, values, prepare=prepare)
+                value: str | None = await autocommit.fetch_value(
+                    statement, values, prepare=prepare, is_reserved=partition.is_reserved
+                )
                 good = True
+            except ConnectionLost:
+                connections.suspect_idle()
+                raise
+            except Preempted:
+                good = True
+                raise
             except (ReplicaLagging, StatementRejected, InvalidValue, SuperuserRefused, asyncio.CancelledError):
                 good = await asyncio.shield(autocommit.is_alive())
                 raise
             finally:
-                await self.autocommit_connections.put(autocommit, is_good=good)
-        if value is None:
-            raise SessionNotLive
+                await connections.put(autocommit, is_good=good)
         return value
 
     async def check_live(self, identity: Identity) -> int:
@@ -203,10 +219,19 @@ class Database:
         Raises:
             SessionNotLive, PoolTimeout, DatabaseUnavailable.
         """
-        lsn: int | None = await self._run_fetch(CHECK_LIVE_QUERY, *read_enter_arguments(identity))
+        lsn: int | None = await self._pool.fetch_value(CHECK_LIVE_QUERY, *read_enter_arguments(identity))
         if lsn is None:
             raise SessionNotLive
         return lsn
+
+    async def check_sessions(self, identities: Sequence[Identity]) -> list[bool]:
+        """Return for each of these identities whether it is let in; one statement.
+
+        Raises:
+            PoolTimeout, DatabaseUnavailable.
+        """
+        live = set(await self._pool.fetch_value(CHECK_SESSIONS_QUERY, *check_sessions_arguments(identities)) or ())
+        return [number in live for number in range(1, len(identities) + 1)]
 
     async def current_lsn(self) -> int:
         """Return the end of this primary's log: all that was committed before lies before it.
@@ -214,7 +239,7 @@ class Database:
         Raises:
             PoolTimeout, DatabaseUnavailable.
         """
-        lsn: int = await self._run_fetch(CURRENT_LSN_QUERY)
+        lsn: int = await self._pool.fetch_value(CURRENT_LSN_QUERY)
         return lsn
 
     async def ping(self) -> None:
@@ -223,72 +248,56 @@ class Database:
         Raises:
             PoolTimeout, DatabaseUnavailable.
         """
-        async with self._transaction("READ COMMITTED", read_only=True) as connection:
-            await connection.execute(text("SELECT 1"))
+        with suppress(Preempted):  # it has answered
+            async with self._transaction("READ COMMITTED", None, read_only=True) as (connection, _):
+                await connection.execute(text("SELECT 1"))
 
     @property
     def in_use(self) -> int:
         """Return how many transactions run."""
-        return self._limiter.in_use
+        return self._pool.limiter.in_use
 
     @property
     def is_full(self) -> bool:
         """Return whether a unit would have to wait for a connection."""
-        return self._limiter.is_full
+        return self._pool.limiter.is_full
 
     def abort(self) -> None:
         """Terminate all connections: for a server that no longer answers."""
-        for driver in list(self._drivers):
-            driver.terminate()
+        self._pool.abort()
 
     async def close(self) -> None:
         """Close every connection, without waiting long for a server that does not answer."""
-        await self.autocommit_connections.close()
-        closing = asyncio.ensure_future(self.engine.dispose())
-        _, late = await asyncio.wait([closing], timeout=CLOSE_SECONDS)
-        if late:
-            self.abort()
-            await asyncio.wait([closing], timeout=CLOSE_SECONDS)
-
-    async def _run_fetch(self, statement: str, *values: Any) -> Any:
-        async with self._limiter, self._connect() as connection:
-            return await run_fetch(connection, statement, *values)
+        await self._pool.close()
 
     @asynccontextmanager
     async def _operator_session(
         self, tenant_id: UUID, isolation: str, *, read_only: bool
     ) -> AsyncIterator[DatabaseSession]:
-        async with self._transaction(isolation, read_only=read_only) as connection:
+        async with self._transaction(isolation, tenant_id, read_only=read_only) as (connection, partition):
             await connection.execute(SET_CONTEXT_STATEMENT, {"name": "tenant_id", "value": str(tenant_id)})
-            async with _open_session(connection) as session:
+            async with _open_session(connection, partition) as session:
                 yield session
 
     @asynccontextmanager
     async def _transaction(
-        self, isolation: str, *, read_only: bool, replayed: int = 0
-    ) -> AsyncIterator[AsyncConnection]:
-        async with self._limiter, self._connect() as connection:
+        self,
+        isolation: str,
+        tenant_id: UUID | None,
+        *,
+        read_only: bool,
+        replayed: int = 0,
+        general_only: bool = False,
+    ) -> AsyncIterator[tuple[AsyncConnection, Partition]]:
+        async with (
+            self._pool.partition(tenant_id, general_only=general_only) as partition,
+            self._pool.connect(partition) as connection,
+        ):
             if replayed:
                 await require_replayed(connection, replayed)
             await connection.execution_options(isolation_level=isolation, postgresql_readonly=read_only)
             async with connection.begin():
-                yield connection
-
-    @asynccontextmanager
-    async def _connect(self) -> AsyncIterator[AsyncConnection]:
-        autocommit = await self.autocommit_connections.take()
-        connection = autocommit.connection if autocommit else await self._open()
-        try:
-            with translate_errors():
-                yield connection
-        finally:
-            await connection.close()
-
-    async def _open(self) -> AsyncConnection:
-        try:
-            return await self.engine.connect()
-        except (OSError, DBAPIError) as error:  # a TimeoutError is an OSError
-            raise DatabaseUnavailable from error
+                yield connection, partition
 
 
 async def _enter(connection: AsyncConnection, values: Sequence[Any]) -> None:

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError
 
 __all__ = [
+    "CANCELLED_SQLSTATE",
     "ConnectionLost",
     "DatabaseUnavailable",
     "InvalidValue",
     "LoginTooOld",
     "NotSuperuser",
     "PoolTimeout",
+    "Preempted",
     "ReplicaLagging",
     "SessionNotLive",
     "StatementRejected",
@@ -22,6 +24,7 @@ __all__ = [
 ]
 
 CONFLICT_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
+CANCELLED_SQLSTATE = "57014"  # a statement that took longer than it may
 CONNECTION_SQLSTATES = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
 
 
@@ -43,6 +46,10 @@ class ConnectionLost(DatabaseUnavailable):
 
 class TransactionConflict(Exception):
     """The unit met another one, and was rolled back; PostgreSQL asks to run it again from the start."""
+
+
+class Preempted(TransactionConflict):
+    """A statement took longer than a reserved connection allows; nothing of its transaction happened."""
 
 
 class ReplicaLagging(Exception):
@@ -83,14 +90,20 @@ REFUSAL_SQLSTATES: dict[str, type[Exception]] = {
 
 
 @contextmanager
-def translate_errors() -> Iterator[None]:
-    """Translate driver errors that have a meaning for the caller; others pass unchanged."""
+def translate_errors(*, is_reserved: bool = False) -> Iterator[None]:
+    """Translate driver errors that have a meaning for the caller; others pass unchanged.
+
+    Args:
+        is_reserved: whether the connection is a reserved one, which cuts off statements that are not brief.
+    """
     try:
         yield
     except DBAPIError as error:
         code = getattr(error.orig, "sqlstate", None) or ""
         if error.connection_invalidated or is_connection_lost(code):
-            raise DatabaseUnavailable from error
+            raise ConnectionLost from error
+        if is_reserved and code == CANCELLED_SQLSTATE:
+            raise Preempted from error
         if code in CONFLICT_SQLSTATES:
             raise TransactionConflict from error
         if code in REFUSAL_SQLSTATES:

@@ -1,12 +1,21 @@
 """Who asks, for which tenant, and from where: what `atrium_enter` is told."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-__all__ = ["ENTER_CALL", "ENTER_PARAMETERS", "NOBODY", "Identity", "enter_arguments", "read_enter_arguments"]
+__all__ = [
+    "CHECK_SESSIONS_QUERY",
+    "ENTER_CALL",
+    "ENTER_PARAMETERS",
+    "NOBODY",
+    "Identity",
+    "check_sessions_arguments",
+    "enter_arguments",
+    "read_enter_arguments",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,10 @@ class Identity:
     def without_user(self) -> "Identity":
         """Return where the request comes from, without the user."""
         return Identity(request_id=self.request_id, ip=self.ip, user_agent=self.user_agent)
+
+    def without_origin(self) -> "Identity":
+        """Return who asks and for which tenant, without where from."""
+        return Identity(self.tenant_id, self.user_id, self.role, self.session_id, api_key_id=self.api_key_id)
 
 
 NOBODY = Identity()
@@ -68,3 +81,23 @@ def read_enter_arguments(identity: Identity) -> tuple[Any, ...]:
         None,
         identity.api_key_id,
     )
+
+
+LIVENESS_PARAMETERS: Mapping[str, str] = {
+    name: ENTER_PARAMETERS[name] for name in ("tenant_id", "user_id", "role", "session_id", "api_key_id")
+}
+"""What of an identity decides whether it is let in."""
+
+_ARRAYS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(LIVENESS_PARAMETERS.values(), 1))
+_ENTERED = ", ".join(f"asked.{name}" if name in LIVENESS_PARAMETERS else "NULL" for name in ENTER_PARAMETERS)
+
+CHECK_SESSIONS_QUERY = (
+    f"SELECT array_agg(asked.number) FROM unnest({_ARRAYS})"  # noqa: S608  # names of ours
+    f" WITH ORDINALITY AS asked({', '.join(LIVENESS_PARAMETERS)}, number), LATERAL atrium_enter({_ENTERED}) AS entered"
+)
+"""Which of many identities, counted from 1, are let in. What their entries set ends with the statement."""
+
+
+def check_sessions_arguments(identities: Sequence[Identity]) -> list[list[Any]]:
+    """Return the parameters of `CHECK_SESSIONS_QUERY`: one list for each column."""
+    return [[getattr(identity, name) for identity in identities] for name in LIVENESS_PARAMETERS]

@@ -12,24 +12,23 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.database.errors import (
+    CANCELLED_SQLSTATE,
     CONFLICT_SQLSTATES,
     REFUSAL_SQLSTATES,
     ConnectionLost,
     DatabaseUnavailable,
     InvalidValue,
-    PoolTimeout,
+    Preempted,
     ReplicaLagging,
     StatementRejected,
     TransactionConflict,
     is_connection_lost,
 )
-from models.database.timeouts import SharedTimeout
 from models.statements import PreparedStatements, fetch_value_once
 
 __all__ = [
     "CANCEL_GRACE_SECONDS",
     "AutocommitConnection",
-    "ConnectionLimiter",
     "ConnectionStack",
     "connect_dedicated",
     "note_idle",
@@ -44,42 +43,6 @@ CONNECT_SECONDS = 5.0
 IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
 REJECTED_ERRORS = (asyncpg.SyntaxOrAccessError, asyncpg.ProgramLimitExceededError, asyncpg.FeatureNotSupportedError)
 REPLAYED_LSN_QUERY = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
-
-
-class ConnectionLimiter:
-    """Lets in as many units at once as there are connections; a class, since every statement comes through here."""
-
-    def __init__(self, size: int, wait: float) -> None:
-        """Args: size: how many; wait: seconds that one more waits at most."""
-        self._free = asyncio.Semaphore(size)
-        self._limit = SharedTimeout(wait)
-        self.in_use = 0
-
-    @property
-    def is_full(self) -> bool:
-        """Return whether one more would have to wait."""
-        return self._free.locked()
-
-    async def __aenter__(self) -> None:
-        """Wait for a free place.
-
-        Raises:
-            PoolTimeout: none left in time.
-        """
-        try:
-            if self._free.locked():
-                with self._limit.scope():
-                    await self._free.acquire()
-            else:
-                await self._free.acquire()  # without the cost of a timer
-        except TimeoutError:
-            raise PoolTimeout from None
-        self.in_use += 1
-
-    async def __aexit__(self, *_failure: object) -> None:
-        """Free the place."""
-        self.in_use -= 1
-        self._free.release()
 
 
 async def connect_dedicated(url: URL, name: str) -> asyncpg.Connection:
@@ -129,12 +92,14 @@ class AutocommitConnection:
         opened = raw.info.setdefault("opened", time.monotonic())
         return cls(connection, raw.driver_connection, raw.info["statements"], opened)
 
-    async def fetch_value(self, statement: str, values: Sequence[Any], *, prepare: bool) -> Any:
+    async def fetch_value(
+        self, statement: str, values: Sequence[Any], *, prepare: bool, is_reserved: bool = False
+    ) -> Any:
         """Return the one value of a statement; the server keeps its plan only with `prepare`.
 
         Raises:
-            ConnectionLost, TransactionConflict, StatementRejected, InvalidValue, SuperuserRefused, ReplicaLagging:
-            the connection is good for more after all but the first two.
+            ConnectionLost, TransactionConflict, Preempted, StatementRejected, InvalidValue, SuperuserRefused,
+            ReplicaLagging: the connection is good for more after all but the first two.
         """
         try:
             if prepare:
@@ -148,6 +113,8 @@ class AutocommitConnection:
             code = error.sqlstate if isinstance(error, asyncpg.PostgresError) else "08"
             if is_connection_lost(code):
                 raise ConnectionLost from error
+            if is_reserved and code == CANCELLED_SQLSTATE:
+                raise Preempted from error
             if code in CONFLICT_SQLSTATES:
                 raise TransactionConflict from error
             if code in REFUSAL_SQLSTATES:
@@ -176,19 +143,29 @@ class ConnectionStack:
         """Args: recycle: seconds after which a connection is replaced."""
         self._recycle = recycle
         self._connections: list[AutocommitConnection] = []
+        self.suspected_at = 0.0
+        """When a connection was last found broken: those that were idle then may be broken too."""
 
     def __iter__(self) -> Iterator[AutocommitConnection]:
         return iter(self._connections)
+
+    def __len__(self) -> int:
+        return len(self._connections)
 
     async def take(self) -> AutocommitConnection | None:
         """Return an idle connection, if there is one."""
         while self._connections:
             connection, now = self._connections.pop(), time.monotonic()
             is_old = now - connection.opened > self._recycle or connection.driver.is_closed()
-            if not is_old and (now - connection.idle_since < IDLE_BEFORE_PING or await connection.is_alive()):
+            is_fresh = now - connection.idle_since < IDLE_BEFORE_PING and connection.idle_since > self.suspected_at
+            if not is_old and (is_fresh or await connection.is_alive()):
                 return connection
             await connection.discard()
         return None
+
+    def suspect_idle(self) -> None:
+        """Have each connection that is idle now pinged before it is used, since another one was found broken."""
+        self.suspected_at = time.monotonic()
 
     async def put(self, connection: AutocommitConnection, *, is_good: bool) -> None:
         """Keep one for the next; one that is not good is closed."""
@@ -226,10 +203,10 @@ def note_idle(connection: Any, record: Any) -> None:
         record.invalidate()  # its transaction could not be ended, and must meet nobody else
 
 
-def ping_if_idle(connection: Any, record: Any, _proxy: Any) -> None:
-    """Ping a connection that was idle for a while, before it is handed out."""
+def ping_if_idle(connection: Any, record: Any, _proxy: Any, *, suspected_at: float = 0.0) -> None:
+    """Ping a connection that was idle for a while, or when another one broke, before it is handed out."""
     idle_since = record.info.get("idle_since")
-    if idle_since is None or time.monotonic() - idle_since < IDLE_BEFORE_PING:
+    if idle_since is None or (time.monotonic() - idle_since < IDLE_BEFORE_PING and idle_since > suspected_at):
         return
     try:
         connection.ping()

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
@@ -21,6 +22,7 @@ from models.database.errors import (
     ConnectionLost,
     DatabaseUnavailable,
     PoolTimeout,
+    Preempted,
     ReplicaLagging,
     SessionNotLive,
     TransactionConflict,
@@ -105,15 +107,33 @@ class ReadRouter:
         self.primary_reason: RoutingReason | None = None
         self.operation_kind_reason: RoutingReason | None = RoutingReason.ASKED
         self.routed_to: RoutedTo | None = None
+        self.general_only = False
+        """Whether it waits for a connection that is not reserved, since it was preempted on a reserved one."""
+        self._has_retried = False
         self._read: ReadSession | None = None
         self._freshness = freshness or ANY_FRESHNESS
         self._on_write = on_write
 
     @property
-    def replica_lost(self) -> bool:
-        """Return whether the replica that answered failed on the way, so that nothing that it said may be kept."""
-        on_replica = self.routed_to is not None and self.routed_to.server != PRIMARY
-        return on_replica and self._read is not None and self._read.failed
+    def must_retry(self) -> bool:
+        """Return whether a query has to run once more, whole, since what it read from failed on the way.
+
+        A replica was lost; or the primary broke off, or preempted a query on a reserved connection. Nothing that it
+        said may be kept.
+        """
+        if self.routed_to is None or self._read is None or not self._read.failed or self._has_retried:
+            return False
+        return self.routed_to.server != PRIMARY or (
+            self.operation_kind_reason is None and self._read.interruption is not None
+        )
+
+    def retry(self) -> None:
+        """Have the query run once more: on the primary, and on a general connection where it was preempted."""
+        assert self._read is not None, "it was read"
+        self._has_retried = True
+        if self.routed_to is not None and self.routed_to.server != PRIMARY:
+            self.primary_reason = RoutingReason.LOST
+        self.general_only = isinstance(self._read.interruption, Preempted)
 
     @asynccontextmanager
     async def read(self, identity: Identity) -> AsyncIterator[ReadSession]:
@@ -142,12 +162,12 @@ class ReadRouter:
         """
         self.primary_reason, self.routed_to = RoutingReason.WRITE, RoutedTo(PRIMARY, RoutingReason.WRITE)
         if not self.servers.replicas:
-            async with self.servers.primary.write(identity) as session:
+            async with self.servers.primary.write(identity, general_only=self.general_only) as session:
                 yield session
             return
         entered = False
         try:
-            async with self.servers.primary.write(identity) as session:
+            async with self.servers.primary.write(identity, general_only=self.general_only) as session:
                 entered = True
                 self._on_write(None)
                 yield session
@@ -173,10 +193,12 @@ class ReadRouter:
         async def fetch(database: Database, replayed: int) -> str:
             try:
                 return await database.fetch_value(statement, values, prepare=prepare, replayed=replayed)
-            except (ConnectionLost, TransactionConflict, asyncpg.PostgresError):
-                if database is self.servers.primary:
+            except (ConnectionLost, TransactionConflict, asyncpg.PostgresError) as error:
+                if database is not self.servers.primary:
+                    raise ReplicaLost from None
+                if not isinstance(error, ConnectionLost):
                     raise
-                raise ReplicaLost from None
+                return await database.fetch_value(statement, values, prepare=prepare)  # on another connection
 
         text, self.routed_to = await self._route(identity, fetch)
         self.servers.observe(self.routed_to.server, self.routed_to.reason)
@@ -202,7 +224,13 @@ class ReadRouter:
 
     async def _open(self, stack: AsyncExitStack, identity: Identity) -> tuple[ReadSession, RoutedTo]:
         async def enter(database: Database, replayed: int) -> ReadSession:
-            return await stack.enter_async_context(database.read(identity, replayed=replayed))
+            read = partial(database.read, identity, replayed=replayed, general_only=self.general_only)
+            try:
+                return await stack.enter_async_context(read())
+            except ConnectionLost:
+                if database is not self.servers.primary:
+                    raise
+                return await stack.enter_async_context(read())  # on another connection
 
         return await self._route(identity, enter)
 

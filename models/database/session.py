@@ -15,16 +15,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import Model, row_class
 from models.database.errors import (
+    ConnectionLost,
     DatabaseUnavailable,
+    Preempted,
     ReplicaLagging,
     SessionNotLive,
     TransactionConflict,
     translate_errors,
 )
 from models.database.identity import ENTER_PARAMETERS, Identity, read_enter_arguments
-from models.database.pool import (
-    CANCEL_GRACE_SECONDS,
-)
+from models.database.partitions import Partition
+from models.database.pool import CANCEL_GRACE_SECONDS
 
 __all__ = ["DatabaseSession", "ReadSession", "WriteSession", "extend_context", "fetch", "recheck_live"]
 
@@ -42,15 +43,18 @@ class DatabaseSession(AsyncSession):
     kept in an identity map.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, partition: Partition) -> None:
         super().__init__(bind=connection, expire_on_commit=False, autoflush=False)
         self._connection = connection
+        self._partition = partition
         self._turn = asyncio.Lock()
         self._running: asyncio.Future[Any] | None = None
         self._ended = False
         self.statements = 2  # BEGIN and the entry
         self.failed = False
         """Whether a statement failed, so that what was read is not all that there was to read."""
+        self.interruption: ConnectionLost | Preempted | None = None
+        """What cut a statement off that may be run once more."""
 
     async def exec(self, statement: Any, *, params: Any = None, **options: Any) -> Any:
         """Run one statement, when it is its turn.
@@ -86,10 +90,14 @@ class DatabaseSession(AsyncSession):
 
     async def _run(self, statement: Any, params: Any) -> Any:
         try:
-            with translate_errors():
+            with translate_errors(is_reserved=self._partition.is_reserved):
                 return await self._connection.execute(statement, params)
-        except (DBAPIError, TransactionConflict, DatabaseUnavailable, ReplicaLagging):
+        except (DBAPIError, TransactionConflict, DatabaseUnavailable, ReplicaLagging) as error:
             self.failed = True
+            if isinstance(error, ConnectionLost | Preempted):
+                self.interruption = error
+            if isinstance(error, ConnectionLost):
+                self._partition.autocommit_connections.suspect_idle()
             raise
 
 
@@ -158,8 +166,8 @@ async def recheck_live(session: WriteSession, identity: Identity) -> None:
 
 
 @asynccontextmanager
-async def _open_session(connection: AsyncConnection) -> AsyncIterator[DatabaseSession]:
-    session = DatabaseSession(connection)
+async def _open_session(connection: AsyncConnection, partition: Partition) -> AsyncIterator[DatabaseSession]:
+    session = DatabaseSession(connection, partition)
     try:
         yield session
     finally:

@@ -1,10 +1,14 @@
-"""Time limits that many share."""
+"""Time that many share: limits, and iterations of the event loop."""
 
 import asyncio
+from collections import deque
 from types import TracebackType
 from typing import Self
 
-__all__ = ["SharedTimeout", "TimeoutScope"]
+__all__ = ["Pacer", "SharedTimeout", "TimeoutScope"]
+
+SECONDS_PER_TASK = 0.002  # of an iteration, for which one more task is let through; much more than one takes
+MAX_FACTOR = 8  # how many times the minimum are let through at most
 
 
 class SharedTimeout:
@@ -115,3 +119,45 @@ class TimeoutScope:
         reason = TimeoutError() if self.has_expired else self._reason
         if reason is not None and self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
             raise reason from error
+
+
+class Pacer:
+    """Lets a few tasks through in each iteration of the event loop, in the order in which they come.
+
+    What many tasks do at the same time is so spread over many iterations, and whoever comes in between does not wait
+    for all of them. Where iterations are long for other reasons, more are let through.
+    """
+
+    def __init__(self, minimum: int) -> None:
+        """Args: minimum: how many in an iteration, however short."""
+        self._minimum = self._allowed = minimum
+        self._passed = 0
+        self._began_at = 0.0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._is_scheduled = False
+
+    async def wait(self) -> None:
+        """Wait to be let through."""
+        loop = asyncio.get_running_loop()
+        if not self._is_scheduled:
+            self._is_scheduled, self._allowed, self._began_at = True, self._minimum, loop.time()
+            loop.call_soon(self._begin_iteration, loop)
+        if self._passed < self._allowed and not self._waiting:
+            self._passed += 1
+            return
+        future = loop.create_future()
+        self._waiting.append(future)
+        await future
+
+    def _begin_iteration(self, loop: asyncio.AbstractEventLoop) -> None:
+        took, self._began_at = loop.time() - self._began_at, loop.time()
+        self._allowed = min(max(self._minimum, int(took / SECONDS_PER_TASK)), self._minimum * MAX_FACTOR)
+        self._passed = 0
+        while self._waiting and self._passed < self._allowed:
+            future = self._waiting.popleft()
+            if not future.done():  # else its task was cancelled
+                future.set_result(None)
+                self._passed += 1
+        self._is_scheduled = self._passed > 0
+        if self._is_scheduled:
+            loop.call_soon(self._begin_iteration, loop)

@@ -1,6 +1,7 @@
 """Entries of the audit log about the rows of one table, as the feed hands them on."""
 
 from collections.abc import Set as AbstractSet
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, cast, null, select
@@ -17,6 +18,7 @@ REQUEST_COLUMNS = ("request_id", "ip", "user_agent")
 """Where somebody asked from: for those who read the whole log, and for nobody else."""
 
 
+@cache
 def change_entries(collection: Collection) -> Collection:
     """Return the entries of a collection's table, to follow through the feed; for whoever may see anything of it.
 

@@ -2,46 +2,97 @@
 
 Whoever writes an event leaves it unsealed. One sealer at a time, whichever process gets the lock, gives committed
 entries their positions; nobody reads by anything else, so nobody misses what commits late. One tail per process then
-learns which tenants moved and wakes those who follow them. It hands on no content: each follower reads what is new
-within their own walls, from the position that they are at, when they are ready for it. So a slow one holds nothing up
-and nothing is buffered for them.
+learns which tenants moved and wakes those who follow them. It hands on no content: followers ask for what is new, from
+the position that they are at, when they are ready for it. So a slow one holds nothing up and nothing is buffered for
+them. What those of one tenant see alike, at the same position, is read once for all of them (`fanout`).
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from functools import cache, partial
+from itertools import count
+from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import asyncpg
-from sqlalchemy import func, make_url, select
+from sqlalchemy import Select, func, make_url, select
 from sqlmodel import col
 
 from models import FeedEntry
 from models.base import Row, row_class
-from models.database import ReadSession
+from models.database import Database, ReadSession
 from models.database.pool import connect_dedicated
-from services.permissions import Actor
+from models.statements import STATEMENT_BYTES
+from services.eventlog.fanout import FanOut, depends_on_user
+from services.eventlog.liveness import WatchedSession
+from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection
 from services.queries.loading import bind_values
 
-__all__ = ["OutboxRelay", "last_position", "read_after"]
+__all__ = ["FeedPage", "OutboxRelay", "last_position", "read_after", "select_last_position"]
 
 SEQUENCER_BATCH_SIZE = 500  # entries sealed in one transaction
 FOLLOWER_PAGE_SIZE = 100  # entries read at once by one follower
 POLL_SECONDS = 1.0  # seconds between looks when no message comes
 RETRY_SECONDS = 1.0  # seconds before a lost connection is opened again
 
+MAX_CONNECTIONS = 2  # for following, unless the settings say otherwise
+MAX_PER_SESSION = 1000  # subscriptions, likewise
+WAKES = 50  # followers woken in one iteration of the event loop
+STATEMENT_SHARE = 8  # the feed's statements are few: they get this part of what others may have prepared
+
 log = logging.getLogger("atrium.feed")
+
+
+@dataclass(eq=False)
+class FeedPage:
+    """The next entries after a position, for all who see the same of them; kept while somebody works on it."""
+
+    generation: int
+    """How far the tenant's feed had come when the read began."""
+    read_at: float
+    """When it had ended, by the monotonic clock."""
+    entries: list[tuple[int, Row]]
+    """The rows, with their positions."""
+    position: int
+    """Where to go on."""
+    has_more: bool
+    """Whether there are more already."""
+    shared: dict[Hashable, Any] = field(default_factory=dict)
+    """What was made of them, for all who want the same."""
 
 
 class OutboxRelay:
     """The sealer and the tail of one process."""
 
-    def __init__(self, url: str) -> None:
-        """Args: url: the primary as the runtime role, for a connection of the feed's own; LISTEN needs a direct one."""
+    def __init__(self, url: str, *, connections: int = MAX_CONNECTIONS, per_session: int = MAX_PER_SESSION) -> None:
+        """Prepare it; nothing connects yet.
+
+        Args:
+            url: the primary as the runtime role, for a connection of the feed's own; LISTEN needs a direct one.
+            connections: how many more serve all who follow.
+            per_session: subscriptions that one session may have open at the same time.
+        """
         self._url = make_url(url)
+        database = Database(
+            url,
+            pool_size=connections,
+            wait=None,
+            name="atrium feed reader",
+            has_reserve=False,
+            statement_bytes=STATEMENT_BYTES // STATEMENT_SHARE,
+        )
+        self.fanout = FanOut(database, per_session=per_session)
         self._followers: dict[UUID, set[asyncio.Event]] = {}
+        self._generations: dict[UUID, int] = {}
+        self._next_generation = count(1)
+        self._pages: WeakValueDictionary[Hashable, FeedPage] = WeakValueDictionary()
         self._notified = asyncio.Event()
         self._position = 0
         self._task: asyncio.Task[None] | None = None
@@ -56,6 +107,7 @@ class OutboxRelay:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        await self.fanout.stop()
 
     @contextlib.contextmanager
     def subscribe(self, tenant_id: UUID) -> Iterator[asyncio.Event]:
@@ -63,12 +115,53 @@ class OutboxRelay:
         wake = asyncio.Event()
         followers = self._followers.setdefault(tenant_id, set())
         followers.add(wake)
+        self._generations.setdefault(tenant_id, next(self._next_generation))
         try:
             yield wake
         finally:
             followers.discard(wake)
             if not followers:
                 self._followers.pop(tenant_id, None)
+                self._generations.pop(tenant_id, None)
+
+    def generation(self, tenant_id: UUID) -> int:
+        """Return how far the feed of a tenant with followers has come: a number that grows whenever they are woken."""
+        return self._generations[tenant_id]
+
+    async def last_position(self, actor: Actor, session: WatchedSession) -> int:
+        """Return the newest position of the actor's tenant.
+
+        Raises:
+            Unauthenticated: the actor is no longer let in.
+        """
+        tenant_id = actor.identity.tenant_id
+        assert tenant_id is not None, "somebody of the tenant follows"
+        key = ("last position", tenant_id, self.generation(tenant_id))
+        return await self.fanout.read(key, actor, session, partial(last_position, actor=actor))
+
+    async def read_page(self, actor: Actor, session: WatchedSession, collection: Collection, position: int) -> FeedPage:
+        """Return the next entries after a position; all who see the same of them get the same page.
+
+        One that was read before the feed came as far as it is now has an older generation: there may be more after it.
+
+        Raises:
+            Unauthenticated: the actor is no longer let in.
+        """
+        tenant_id = actor.identity.tenant_id
+        assert tenant_id is not None, "somebody of the tenant follows"
+        key = (tenant_id, actor.permissions, collection, _viewer_key(actor, collection), position)
+        if (page := self._pages.get(key)) is not None:
+            return page
+        generation = self.generation(tenant_id)
+
+        async def read(session: ReadSession) -> FeedPage:
+            found = await read_after(session, actor, collection, position)
+            page = FeedPage(generation, time.monotonic(), *found)
+            if page.position != position:  # an empty one says nothing of what comes later
+                self._pages[key] = page
+            return page
+
+        return await self.fanout.read((*key, generation), actor, session, read)
 
     async def _run(self) -> None:
         while True:
@@ -84,8 +177,7 @@ class OutboxRelay:
             for channel in ("atrium_unsealed", "atrium_sealed"):
                 await connection.add_listener(channel, self._on_notify)
             self._position = await connection.fetchval("SELECT atrium_feed_head()")
-            for wake in [wake for wakes in self._followers.values() for wake in wakes]:
-                wake.set()  # something may have been missed while there was no connection
+            await self._wake(list(self._followers))  # something may have been missed while there was no connection
             while not connection.is_closed():
                 self._notified.clear()
                 await _assign_positions(connection)
@@ -106,9 +198,18 @@ class OutboxRelay:
             "SELECT * FROM atrium_tail($1, $2)", self._position, SEQUENCER_BATCH_SIZE
         ):
             self._position = moved[-1]["sealed_position"]
-            for tenant_id in {row["of_tenant"] for row in moved}:
-                for wake in self._followers.get(tenant_id, ()):
-                    wake.set()
+            await self._wake({row["of_tenant"] for row in moved})
+
+    async def _wake(self, tenants: Iterable[UUID]) -> None:
+        sleeping: list[asyncio.Event] = []
+        for tenant_id in tenants:
+            if followers := self._followers.get(tenant_id):
+                self._generations[tenant_id] = next(self._next_generation)
+                sleeping += followers
+        for number, wake in enumerate(sleeping, 1):
+            wake.set()
+            if number % WAKES == 0:
+                await asyncio.sleep(0)
 
 
 async def _assign_positions(connection: asyncpg.Connection) -> None:
@@ -116,11 +217,27 @@ async def _assign_positions(connection: asyncpg.Connection) -> None:
         pass
 
 
+def _viewer_key(actor: Actor, collection: Collection) -> UUID | None:
+    """Return the account for whom alone a collection's rows are visible as they are; None if the role decides."""
+    permissions = frozenset(actor.permissions)
+    return actor.identity.user_id if _depends_on_user(collection, permissions) else None
+
+
+@cache
+def _depends_on_user(collection: Collection, permissions: frozenset[Permission]) -> bool:
+    return depends_on_user(collection.visible(permissions))
+
+
+def select_last_position(permissions: AbstractSet[Permission]) -> Select[Any]:
+    """Return the select of the newest position of the actor's tenant; 0 where there is none."""
+    require_permission(permissions, Permission.TENANT_READ)
+    return select(func.coalesce(func.max(col(FeedEntry.position)), 0)).where(col(FeedEntry.tenant_id) == TENANT_ID)
+
+
 async def last_position(session: ReadSession, actor: Actor) -> int:
     """Return the newest position of the actor's tenant."""
-    mine = col(FeedEntry.tenant_id) == actor.identity.tenant_id
-    newest = select(func.coalesce(func.max(col(FeedEntry.position)), 0)).where(mine)
-    return int((await session.exec(newest)).scalar_one())
+    newest = select_last_position(actor.permissions)
+    return int((await session.exec(newest, params=bind_values(actor))).scalar_one())
 
 
 async def read_after(

@@ -347,7 +347,9 @@ async def assert_nothing_left(app: App) -> None:
     at_hand = [warm.driver for warm in database.autocommit_connections]  # as they are, cleaned by nobody
     for driver in at_hand:
         assert (driver.is_in_transaction(), await leaked_settings(driver)) == (False, {})
-    for connection in [await database.engine.connect() for _ in range(database.pool_size - len(at_hand))]:
+    pool = database.engine.pool
+    assert isinstance(pool, AsyncAdaptedQueuePool)
+    for connection in [await database.engine.connect() for _ in range(pool.size() - len(at_hand))]:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
         assert (driver.is_in_transaction(), await leaked_settings(driver)) == (False, {})

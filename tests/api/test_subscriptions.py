@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from tests.support.client import COMPILER_ENABLED
 from tests.support.factories import World
 from tests.support.order_helpers import ORDER_FIELDS, TRANSITION_FIELDS, create_product
 from tests.support.subscription_client import collect_subscription
@@ -66,3 +69,42 @@ async def test_who_follows_learns_that_an_order_was_deleted_and_so_does_who_plac
         assert {event["orderId"] for event in seen} == {order["id"]}
         assert {event["order"] and event["order"]["id"] for event in seen} == {None}
         assert seen[-1]["reason"] == "a duplicate"
+
+
+@pytest.mark.parametrize("more", ["", 'suggestArticles(prefix: "a") { id }'])
+async def test_what_a_page_does_not_show_comes_behind_its_cursor(world: World, more: str) -> None:
+    """Also where the reference executor answers, which it does for a field that the compiler does not take."""
+    client = world.acme.admin.client
+    empty = await client.run("{ feedCursor }")
+    first = await client.mutate("createTask", WRITTEN, title="Before")
+    await collect_subscription(
+        world, world.acme.admin, TASK_CHANGED, 1, after=empty["feedCursor"]
+    )  # it has its position
+    answer = await client.send(f"{{ tasks {{ nodes {{ id }} }} feedCursor {more} }}")
+    assert answer["extensions"]["executor"] == ("compiler" if COMPILER_ENABLED and not more else "reference")
+    page = answer["data"]
+    assert page["tasks"]["nodes"] == [{"id": first["id"]}]
+    second = await client.mutate("createTask", WRITTEN, title="After")
+    [change] = await collect_subscription(world, world.acme.admin, TASK_CHANGED, 1, after=page["feedCursor"])
+    assert change["taskId"] == second["id"]
+    assert int(change["cursor"]) > int(page["feedCursor"]) > int(empty["feedCursor"])
+
+
+async def test_the_cursor_is_of_the_snapshot_that_the_page_is_of(world: World) -> None:
+    """Whatever is written meanwhile, each task is on the page or comes behind the cursor, and none is nowhere."""
+    client = world.acme.admin.client
+
+    async def write() -> None:
+        for number in range(20):
+            await client.mutate("createTask", WRITTEN, title=f"Plan {number}")
+
+    writing = asyncio.create_task(write())
+    pages = []
+    while not writing.done():
+        pages.append(await client.run("{ tasks(first: 100) { nodes { id } } feedCursor }"))
+    await writing
+    every = await collect_subscription(world, world.acme.admin, TASK_CHANGED, 20, after="0")
+    for page in pages:
+        behind = {change["taskId"] for change in every if int(change["cursor"]) > int(page["feedCursor"])}
+        assert behind | {node["id"] for node in page["tasks"]["nodes"]} == {change["taskId"] for change in every}
+    assert pages

@@ -63,7 +63,6 @@ OPEN_TO_ALL = {
     "services/eventlog/chain_verification.py:chain_length": REPLAY,
     "services/eventlog/chain_verification.py:verify_batch": REPLAY,
     "services/eventlog/chain_verification.py:unsequenced": REPLAY,
-    "services/eventlog/outbox.py:last_position": "a number; who follows the feed has asked for permission",
     "services/writes/row_update.py:apply_update": CALLED_BY_SERVICES,
     "services/writes/contents.py:update_contents": CALLED_BY_SERVICES,
     "services/writes/rows.py:insert_row": CALLED_BY_SERVICES,

@@ -24,7 +24,7 @@ from services.eventlog import store
 from services.eventlog.outbox import OutboxRelay
 from services.eventlog.store import NewEvent
 from services.orders.state_machine import STREAM
-from services.permissions import Actor, Permission
+from services.permissions import Actor
 from tests.conftest import Urls
 from tests.support.client import run_app
 from tests.support.factories import World
@@ -73,13 +73,14 @@ async def read_entries(
     for turn, place in enumerate(places):
         feed = feeds[turn % len(feeds)]
         context = Context(parts.database, actor(world), parts.auth, feed)
-        entries = subscriptions.follow_feed(context, Permission.ORDERS_READ, orders.EVENTS, after)
-        async for cursor, entry in entries:
-            found.append((int(cursor), entry))
-            after = cursor
-            if len(found) == place:
-                break
-        await entries.aclose()
+        with feed.fanout.subscription(context.actor.identity) as session:
+            entries = subscriptions.follow_pages(context, session, orders.EVENTS, after)
+            async for page, index in entries:
+                found.append(page.entries[index])
+                after = str(found[-1][0])
+                if len(found) == place:
+                    break
+            await entries.aclose()
         await context.close()
     return found
 

@@ -1,0 +1,143 @@
+"""The limiter of a pool: how many run at once, and which of its connections each of them gets."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from models.database.errors import PoolTimeout
+from models.database.timeouts import SharedTimeout
+
+__all__ = ["STATEMENT_SECONDS", "PartitionedLimiter", "Slot"]
+
+STATEMENT_SECONDS = 30  # that a statement may take on a general connection
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """The right to one connection, or the wait for it."""
+
+    tenant_id: UUID | None
+    general_only: bool
+    """Whether it has to be a general connection, since the statement was cut off on a reserved one."""
+    is_reserved: bool = False
+    ready: asyncio.Future[None] = field(init=False)
+
+
+class PartitionedLimiter:
+    """Lets in as many at once as there are connections, and says of which partition each gets one.
+
+    While statements wait that were cut off, the tenant with the fewest general connections goes first, and their own
+    tenants do not get the last reserved connection, which is the others'.
+    """
+
+    def __init__(self, size: int, reserve: int, wait: float | None) -> None:
+        """Prepare it.
+
+        Args:
+            size: connections of all.
+            reserve: how many of them are reserved for brief statements.
+            wait: seconds that one more waits at most; None for as long as it takes.
+        """
+        self._reserve = reserve
+        self._free_general, self._free_reserved = size - reserve, reserve
+        self._waiting: dict[Slot, None] = {}
+        self._preempted: Counter[UUID | None] = Counter()  # waiting for a general connection, by tenant
+        self._held: tuple[Counter[UUID | None], Counter[UUID | None]] = (Counter(), Counter())
+        self._limit = None if wait is None else SharedTimeout(wait)
+        self._preempted_limit = SharedTimeout(STATEMENT_SECONDS)
+        self.in_use = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether one more would have to wait."""
+        return self._free_general + self._free_reserved == 0
+
+    async def acquire(self, tenant_id: UUID | None, *, general_only: bool = False) -> Slot:
+        """Wait for a connection.
+
+        Args:
+            tenant_id: whose statements are to be run.
+            general_only: whether they have to have a general connection, for which they wait longer.
+
+        Raises:
+            PoolTimeout: none came free in time.
+        """
+        slot = Slot(tenant_id, general_only)
+        if not self._take(slot):
+            await self._wait(slot)
+        self.in_use += 1
+        return slot
+
+    def release(self, slot: Slot) -> None:
+        """Free a connection for the next."""
+        self.in_use -= 1
+        self._give_back(slot)
+
+    async def _wait(self, slot: Slot) -> None:
+        slot.ready = asyncio.get_running_loop().create_future()
+        self._waiting[slot] = None
+        _add(self._preempted, slot, int(slot.general_only))
+        limit = self._preempted_limit if slot.general_only else self._limit
+        try:
+            if limit is None:
+                await slot.ready
+            else:
+                with limit.scope():
+                    await slot.ready
+        except BaseException as error:
+            if slot in self._waiting:
+                self._stop_waiting(slot)
+                self._dispatch()  # others may have waited because of it
+            else:
+                self._give_back(slot)  # its turn had come
+            if isinstance(error, TimeoutError):
+                raise PoolTimeout from None
+            raise
+
+    def _stop_waiting(self, slot: Slot) -> None:
+        del self._waiting[slot]
+        _add(self._preempted, slot, -int(slot.general_only))
+
+    def _give_back(self, slot: Slot) -> None:
+        if slot.is_reserved:
+            self._free_reserved += 1
+        else:
+            self._free_general += 1
+        _add(self._held[slot.is_reserved], slot, -1)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        while self._waiting and (following := self._next()):
+            self._stop_waiting(following)
+            self._take(following)
+            following.ready.set_result(None)
+
+    def _next(self) -> Slot | None:
+        if self._free_general:
+            if not self._preempted:
+                return next(iter(self._waiting))
+            return min(self._waiting, key=lambda slot: self._held[0][slot.tenant_id])
+        return next((slot for slot in self._waiting if self._may_be_reserved(slot)), None)
+
+    def _take(self, slot: Slot) -> bool:
+        if self._free_general:
+            self._free_general -= 1
+        elif self._may_be_reserved(slot):
+            self._free_reserved -= 1
+            slot.is_reserved = True
+        else:
+            return False
+        _add(self._held[slot.is_reserved], slot, 1)
+        return True
+
+    def _may_be_reserved(self, slot: Slot) -> bool:
+        if slot.general_only or not self._free_reserved:
+            return False
+        return not self._preempted.get(slot.tenant_id) or self._held[1][slot.tenant_id] < self._reserve - 1
+
+
+def _add(counter: "Counter[UUID | None]", slot: Slot, change: int) -> None:
+    counter[slot.tenant_id] += change
+    if not counter[slot.tenant_id]:
+        del counter[slot.tenant_id]
