@@ -1,6 +1,6 @@
-"""The query of somebody else while something is measured: `python -m bench.probe URL TOKEN` until a line is said.
+"""Queries of another tenant while something is measured: `python -m bench.probe URL TOKEN` until a line comes.
 
-It imports nothing of Atrium, so that it starts at once and shares no interpreter with what it looks at.
+It imports nothing of Atrium, so that it starts at once and shares no interpreter with what it measures.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ import time
 import httpx
 
 QUERY = {"query": "{ tasks(first: 10) { nodes { id title } } }"}
-PAUSE = 0.01  # seconds between two
+PAUSE_SECONDS = 0.01  # between two
 
 
 async def main(url: str, token: str) -> None:
-    """Ask again and again, until something is said; print how long each took, in seconds."""
+    """Query again and again until standard input has a line; print the seconds that each took."""
     ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     took: list[float] = []
     async with httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=60) as http:
@@ -26,8 +26,8 @@ async def main(url: str, token: str) -> None:
             if body.get("errors"):
                 raise RuntimeError(body)
             if len(took) == 1:
-                print(flush=True)  # to the process that asked for it
-            await asyncio.sleep(PAUSE)
+                print(flush=True)  # to the process that started this one
+            await asyncio.sleep(PAUSE_SECONDS)
     print(json.dumps(took[1:]))  # likewise
 
 

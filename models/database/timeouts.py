@@ -1,13 +1,14 @@
 """Time that many share: limits, and iterations of the event loop."""
 
 import asyncio
+import time
 from collections import deque
 from types import TracebackType
 from typing import Self
 
 __all__ = ["Pacer", "SharedTimeout", "TimeoutScope"]
 
-SECONDS_PER_TASK = 0.002  # of an iteration, for which one more task is let through; much more than one takes
+SECONDS_PER_TASK = 0.002  # of CPU in an iteration, for which one more task is let through; much more than one takes
 MAX_FACTOR = 8  # how many times the minimum are let through at most
 
 
@@ -125,7 +126,8 @@ class Pacer:
     """Lets a few tasks through in each iteration of the event loop, in the order in which they come.
 
     What many tasks do at the same time is so spread over many iterations, and whoever comes in between does not wait
-    for all of them. Where iterations are long for other reasons, more are let through.
+    for all of them. Where iterations are long for other reasons, more are let through. They are measured in CPU time,
+    since a process that has to wait for a core is not to make its iterations longer still.
     """
 
     def __init__(self, minimum: int) -> None:
@@ -140,7 +142,7 @@ class Pacer:
         """Wait to be let through."""
         loop = asyncio.get_running_loop()
         if not self._is_scheduled:
-            self._is_scheduled, self._allowed, self._began_at = True, self._minimum, loop.time()
+            self._is_scheduled, self._allowed, self._began_at = True, self._minimum, time.thread_time()
             loop.call_soon(self._begin_iteration, loop)
         if self._passed < self._allowed and not self._waiting:
             self._passed += 1
@@ -150,7 +152,8 @@ class Pacer:
         await future
 
     def _begin_iteration(self, loop: asyncio.AbstractEventLoop) -> None:
-        took, self._began_at = loop.time() - self._began_at, loop.time()
+        now = time.thread_time()
+        took, self._began_at = now - self._began_at, now
         self._allowed = min(max(self._minimum, int(took / SECONDS_PER_TASK)), self._minimum * MAX_FACTOR)
         self._passed = 0
         while self._waiting and self._passed < self._allowed:
