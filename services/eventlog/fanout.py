@@ -30,7 +30,7 @@ MAX_OPENING = 500  # subscriptions that may wait to be opened at the same time
 OPEN_SECONDS = 5.0  # that opening one may take
 RETRY_AFTER_SECONDS = (1, 3)  # after which one that was refused is tried again; spread, so that not all come at once
 SESSION_RETRY_AFTER_SECONDS = 30  # after which one of the session's own may have ended
-DELIVERIES = 4  # in one iteration of the event loop
+DELIVERIES = 1  # in one iteration of the event loop
 
 
 class FanOut:

@@ -44,7 +44,7 @@ RETRY_SECONDS = 1.0  # seconds before a lost connection is opened again
 
 MAX_CONNECTIONS = 2  # for following, unless the settings say otherwise
 MAX_PER_SESSION = 1000  # subscriptions, likewise
-WAKES = 50  # followers woken in one iteration of the event loop
+WAKES = 20  # followers woken in one iteration of the event loop
 STATEMENT_SHARE = 8  # the feed's statements are few: they get this part of what others may have prepared
 
 log = logging.getLogger("atrium.feed")
