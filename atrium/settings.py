@@ -145,7 +145,10 @@ class Settings(BaseModel):
         2, ge=1, le=100, description="Connections to the primary, besides the pool's, that serve all subscriptions."
     )
     subscriptions_per_session: int = Field(
-        1000, ge=1, le=100_000, description="Most subscriptions that one session or API key may have open in one process."
+        1000,
+        ge=1,
+        le=100_000,
+        description="Most subscriptions that one session or API key may have open in one process.",
     )
 
     secret_key: SecretStr | None = Field(

@@ -3,7 +3,8 @@
 `uv run python -m bench.followers` takes three minutes. It follows `taskChanged` as a member of one tenant on 10
 sockets, then as members of twenty tenants, each time of a server that has just started: all subscribe at once, then
 events come one by one and in a burst. Then ten mutations of one tenant wait for a lock. Meanwhile another tenant
-queries. It ends with 1 if an event is lost, doubled or out of order, or if a bound is exceeded.
+queries. It ends with 1 if an event is lost, doubled or out of order, or if a bound is exceeded: another tenant's p99
+may grow threefold, or as much as it does when the same is written and nobody follows.
 """
 
 import argparse
@@ -64,6 +65,8 @@ class Bench:
     """CPU seconds of one query of the other tenant."""
     write_cpu: float = 0.0
     """CPU seconds of writing one task that nobody follows."""
+    write_p99: float = 0.0
+    """The other tenant's p99 while the burst is written and nobody follows."""
 
     async def query_while(self, name: str, work: Awaitable[object]) -> list[float]:
         """Measure another tenant's queries, one after the other for as long as some work lasts."""
@@ -95,6 +98,7 @@ class Bench:
         seconds = await self.query_while("writes", write(self.server, members * BURST))
         used = self.server.cpu() - cpu - self.query_cpu * len(seconds)
         self.write_cpu = used / (len(members) * BURST)
+        self.write_p99 = percentile(seconds, 0.99)
         self.add_row(f"burst of {BURST}, nobody follows", seconds)
 
     def add_row(self, name: str, seconds: list[float], *cells: str) -> None:
@@ -147,8 +151,9 @@ class Bench:
         each = f"{1000 * used / deliveries:.3f}" if deliveries else ""
         connections = await self.server.environment.superuser.fetchval(CONNECTIONS)
         self.add_row(name, seconds, f"{deliveries:,}", each, f"{took:.1f}", str(connections))
-        factor = percentile(seconds, 0.99) / self.usual_p99
-        self.require(factor <= P99_FACTOR, f"{name}: another tenant's p99 grew {factor:.1f}-fold")
+        bound = max(P99_FACTOR * self.usual_p99, self.write_p99)
+        p99 = percentile(seconds, 0.99)
+        self.require(p99 <= bound, f"{name}: another tenant's p99 was {1000 * p99:.0f} ms")
 
 
 async def main(console: Console, followers: int) -> int:

@@ -34,7 +34,7 @@ from services.eventlog.fanout import depends_on_user
 from services.permissions import Actor, Permission
 from services.queries.collection import Collection
 
-__all__ = ["ViewerScope", "event_variables", "viewer_scope"]
+__all__ = ["ViewerScope", "event_variables", "field_scope", "viewer_scope"]
 
 Permissions = frozenset[Permission]
 
@@ -104,7 +104,7 @@ def _walk_field(
         return
     for possible in _possible_types(info, type_):
         definition = possible.fields[node.name.value]
-        scope = _field_scope(definition.extensions.get("strawberry-definition"), possible, permissions)
+        scope = field_scope(definition.extensions.get("strawberry-definition"), possible, permissions)
         target = get_named_type(definition.type)
         yield scope, [TypedSelection(target, node.selection_set)] if node.selection_set else []
 
@@ -116,7 +116,8 @@ def _possible_types(info: GraphQLResolveInfo[Any], type_: GraphQLNamedType) -> t
     return (type_,)
 
 
-def _field_scope(field: Any, parent: GraphQLObjectType, permissions: Permissions) -> ViewerScope:
+def field_scope(field: Any, parent: GraphQLObjectType, permissions: Permissions) -> ViewerScope:
+    """Return for whom what a field shows is the same, apart from what is selected below it."""
     for kind, scope in _SCOPES.items():
         if type(field) is kind:
             return scope(field, permissions)
@@ -140,7 +141,7 @@ def _of_list(field: Any, permissions: Permissions) -> ViewerScope:
 
 
 def _of_expression(field: Any, permissions: Permissions) -> ViewerScope:
-    collection = field.definition.collection
+    collection = field.binding.collection
     name = field.minor if isinstance(field, MoneyField) else field.expression
     if depends_on_user(*(expression for expression in [collection.expressions.get(name)] if expression is not None)):
         return ViewerScope.ACCOUNT
@@ -150,7 +151,7 @@ def _of_expression(field: Any, permissions: Permissions) -> ViewerScope:
 _SCOPES: dict[type[StrawberryField], Callable[[Any, Permissions], ViewerScope]] = {
     Column: _of_row,
     GlobalId: _of_row,
-    ToOne: _of_target,
+    ToOne: _of_list,
     ByIdField: _of_target,
     ToMany: _of_list,
     ConnectionField: _of_list,
