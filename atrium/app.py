@@ -149,15 +149,7 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
             settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler
         ),
     )
-    app = http.Application(
-        title="Atrium",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        lifespan=lambda _app: components.run_background_services(),
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # logs and metrics are our own
-    )
-    app.state.components = components
+    app = _new_application(components)
 
     async def require_no_pending_migrations() -> None:
         if await migrate.has_pending_migrations(database_url):
@@ -174,6 +166,19 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
     )
     checks = {"database": components.database.ping, "migrations": require_no_pending_migrations}
     app.router.routes.extend([*health.build_routes(checks, reveal=not settings.is_production), metrics.route()])
+    return app
+
+
+def _new_application(components: Components) -> http.Application:
+    app = http.Application(
+        title="Atrium",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lambda _app: components.run_background_services(),
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # logs and metrics are our own
+    )
+    app.state.components = components
     return app
 
 

@@ -77,6 +77,14 @@ class Metrics:
         self._reads = cache(reads.labels)
         self._executions = {executor: executions.labels(executor) for executor in get_args(Executor)}
         self._histograms = {kind: (seconds.labels(kind), statements.labels(kind)) for kind in kinds}
+        self._register_gauges(pool_usage, cache_usages, subscriptions)
+
+    def _register_gauges(
+        self,
+        pool_usage: PoolUsage | None,
+        cache_usages: CacheUsages | None,
+        subscriptions: Callable[[], int] | None,
+    ) -> None:
         if subscriptions is not None:
             opened = Gauge("atrium_subscriptions", "Subscriptions that are open.", registry=self.registry)
             opened.set_function(subscriptions)

@@ -28,7 +28,7 @@ from services.queries.collection import Collection
 
 __all__ = ["EventExecution", "Follower", "SharedEvent"]
 
-MAX_ATTEMPTS = 5  # of an event whose connection is lost on the way
+MAX_EVENT_ATTEMPTS = 5  # of an event whose connection is lost on the way
 CACHED_RESULT_BYTES = 16 * 2**20  # of results that are kept for followers who have not come to them yet
 TRANSIENT = (Unauthenticated, Unavailable, SessionNotLive, PoolTimeout, TransactionConflict, DatabaseUnavailable)
 """What an execution fails with because of the connection, or of the one in whose name it was opened."""
@@ -150,13 +150,13 @@ class EventExecution(ExecutionWithoutCircles):
     async def _execute_shared(self, event: SharedEvent) -> ExecutionResult:
         follower, shared = event.follower, event.page.shared
         key = ("result", event.index, follower.execution_key)
-        for attempt in range(1, MAX_ATTEMPTS + 1):
+        for attempt in range(1, MAX_EVENT_ATTEMPTS + 1):
             task: asyncio.Task[ExecutionResult] | None = shared.get(key)
             if task is None:
                 task = shared[key] = asyncio.create_task(self._execute_event(event))
                 task.add_done_callback(lambda done: _keep_result(done, event.page, key))
             result = task.result() if task.done() else await asyncio.shield(task)
-            if attempt == MAX_ATTEMPTS or not _is_transient(result):
+            if attempt == MAX_EVENT_ATTEMPTS or not _is_transient(result):
                 return ExecutionResult(result.data, list(result.errors or ()) or None)  # each follower masks its own
             await follower.session.check()
         raise AssertionError  # the loop returns

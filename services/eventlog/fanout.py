@@ -28,8 +28,8 @@ Result = TypeVar("Result")
 
 MAX_OPENING = 500  # subscriptions that may wait to be opened at the same time
 OPEN_SECONDS = 5.0  # that opening one may take
-RETRY_AFTER_SECONDS = (1, 3)  # after which one that was refused is tried again; spread, so that not all come at once
-SESSION_RETRY_AFTER_SECONDS = 30  # after which one of the session's own may have ended
+OPENING_RETRY_AFTER = (1, 3)  # seconds before one that was refused is tried again, spread over many
+SESSION_RETRY_AFTER = 30  # seconds after which another one of the session's may have ended
 DELIVERIES = 1  # in one iteration of the event loop
 
 
@@ -61,7 +61,7 @@ class FanOut:
         """
         if self.liveness.followers(identity) >= self._per_session:
             message = f"This session has {self._per_session} subscriptions open, which is as many as it may have."
-            raise RateLimited(SESSION_RETRY_AFTER_SECONDS, message)
+            raise RateLimited(SESSION_RETRY_AFTER, message)
         with self.liveness.watching(identity) as session:
             yield session
 
@@ -73,13 +73,13 @@ class FanOut:
             Unavailable: with the seconds after which to try again.
         """
         if self._opening >= MAX_OPENING:
-            raise Unavailable(retry_after=random.randint(*RETRY_AFTER_SECONDS))  # noqa: S311  # no secret
+            raise Unavailable(retry_after=random.randint(*OPENING_RETRY_AFTER))  # noqa: S311  # no secret
         self._opening += 1
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 yield
         except TimeoutError:
-            raise Unavailable(retry_after=random.randint(*RETRY_AFTER_SECONDS)) from None  # noqa: S311  # no secret
+            raise Unavailable(retry_after=random.randint(*OPENING_RETRY_AFTER)) from None  # noqa: S311  # no secret
         finally:
             self._opening -= 1
 

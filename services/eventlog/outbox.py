@@ -42,8 +42,8 @@ FOLLOWER_PAGE_SIZE = 100  # entries read at once by one follower
 POLL_SECONDS = 1.0  # seconds between looks when no message comes
 RETRY_SECONDS = 1.0  # seconds before a lost connection is opened again
 
-MAX_CONNECTIONS = 2  # for following, unless the settings say otherwise
-MAX_PER_SESSION = 1000  # subscriptions, likewise
+DEFAULT_CONNECTIONS = 2  # for following, unless the settings say otherwise
+DEFAULT_PER_SESSION = 1000  # subscriptions, likewise
 WAKES = 20  # followers woken in one iteration of the event loop
 STATEMENT_SHARE = 8  # the feed's statements are few: they get this part of what others may have prepared
 
@@ -71,7 +71,9 @@ class FeedPage:
 class OutboxRelay:
     """The sealer and the tail of one process."""
 
-    def __init__(self, url: str, *, connections: int = MAX_CONNECTIONS, per_session: int = MAX_PER_SESSION) -> None:
+    def __init__(
+        self, url: str, *, connections: int = DEFAULT_CONNECTIONS, per_session: int = DEFAULT_PER_SESSION
+    ) -> None:
         """Prepare it; nothing connects yet.
 
         Args:
@@ -236,6 +238,7 @@ def select_last_position(permissions: AbstractSet[Permission]) -> Select[Any]:
 
 async def last_position(session: ReadSession, actor: Actor) -> int:
     """Return the newest position of the actor's tenant."""
+    actor.require(Permission.TENANT_READ)
     newest = select_last_position(actor.permissions)
     return int((await session.exec(newest, params=bind_values(actor))).scalar_one())
 

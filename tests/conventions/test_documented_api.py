@@ -13,14 +13,16 @@ from graphql.language.parser import MAX_NESTING_DEPTH
 from atrium.http.endpoint import CONNECTION_INIT_SECONDS, MOST_OPERATIONS
 from atrium.http.request_parsing import MAX_DEPTH, MAX_QUERY_STRING
 from atrium.settings import Settings
+from graph import shared_execution
 from graph.compiler.selection import MAX_OBJECTS
 from graph.fields.errors import STATUS
 from graph.fields.node import MAX_NODE_IDS
 from models.base import new_id
+from models.database import partitions
 from services.articles import MAX_TITLE_LENGTH
 from services.articles.search import MAX_SUGGESTIONS
 from services.articles.search import suggest as suggesting
-from services.eventlog import outbox
+from services.eventlog import fanout, outbox
 from services.orders.rules import MAX_LINES
 from services.queries import page_request
 from services.security import passwords
@@ -167,7 +169,11 @@ FIGURES = {
     "rows of a bulk call": [bulk.MAX_ROWS],
     "characters that are searched or filtered by": [page_request.MAX_FILTER_LENGTH],
     "entries that are read ahead for one subscriber": [outbox.FOLLOWER_PAGE_SIZE],
+    "subscriptions of one session or API key in a process": [setting("subscriptions_per_session")],
+    "subscriptions that are being opened at a time": [fanout.MAX_OPENING],
+    "results of events that are kept for other followers": [shared_execution.CACHED_RESULT_BYTES // 2**20],
     "wait for a connection": [setting("admission_wait_seconds")],
+    "connections that are reserved for statements of up to 0.1 s": [1, partitions.RESERVED_SHARE],
 }
 """The figures of each row of SECURITY.md, in their order."""
 

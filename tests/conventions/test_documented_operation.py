@@ -16,6 +16,7 @@ from models.database import Database
 from models.database.read_routing import RoutingReason
 from models.database.topology import PRIMARY, ServerGroup
 from models.lru import CacheUsage
+from services.eventlog.outbox import OutboxRelay
 from tests.conftest import Urls
 from tests.support.client import run_app
 from tests.support.doc_pages import code_spans, page_text, section_text, table_rows
@@ -43,7 +44,9 @@ def nodes() -> ServerGroup:
 
 
 def test_metrics_are_those_that_there_are(nodes: ServerGroup) -> None:
-    metrics = Metrics(lambda: pool_usage(nodes), lambda: {"documents": CacheUsage(0, 0)})
+    metrics = Metrics(
+        lambda: pool_usage(nodes, OutboxRelay(NOWHERE)), lambda: {"documents": CacheUsage(0, 0)}, lambda: 0
+    )
     metrics.observe(RequestRecord("id", operation_type="query", executor="compiler"))
     metrics.count_read(PRIMARY, RoutingReason.ASKED)
     made = {
@@ -54,7 +57,7 @@ def test_metrics_are_those_that_there_are(nodes: ServerGroup) -> None:
 
 
 async def test_labels_have_the_values_that_there_are(nodes: ServerGroup, urls: Urls) -> None:
-    pools = pool_usage(nodes)
+    pools = pool_usage(nodes, OutboxRelay(NOWHERE))
     async with run_app(urls, compiler=True) as app:
         caches = cache_usages(app.components)
     values = {
