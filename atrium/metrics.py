@@ -63,12 +63,8 @@ class Metrics:
             buckets=_STATEMENTS,
             registry=self.registry,
         )
-        executions = Counter(
-            "atrium_executions",
-            "GraphQL operations by the executor that ran them: one compiled statement, or the reference.",
-            ("executor",),
-            registry=self.registry,
-        )
+        who = "GraphQL operations by the executor that ran them: one compiled statement, or the reference."
+        executions = Counter("atrium_executions", who, ("executor",), registry=self.registry)
         why = "Read units by the node that served them and why it did."
         reads = Counter("atrium_reads", why, ("node", "why"), registry=self.registry)
         # Looked up once: every series exists from the start, and counting one costs little.

@@ -44,7 +44,9 @@ FORBIDDEN_IMPORTS = {
 # Types of graph refer to each other, so for them alone it does not count what only type checkers import.
 RUN_TIME_CONTRACTS = {"graph-circles"}
 
-GRAPH_MACHINERY = {"graph.schema", "graph.execution", "graph.subscriptions"}
+GRAPH_MACHINERY = {
+    *("graph.schema", "graph.execution", "graph.shared_execution", "graph.subscriptions", "graph.viewer_scope"),
+}
 """Modules of graph that are no domains, besides its packages but `articles`."""
 
 # What may look at the environment besides atrium/settings.py, and why.
