@@ -23,7 +23,7 @@ from tests.support.subscription_client import collect_subscription
 
 TASK_CHANGED = "subscription { taskChanged { cursor action task { id title creator { fullName } } } }"
 WRITTEN = "... on Task { id }"
-SOCKETS, EACH, BURST, WRITERS = 3, 100, 50, 5
+SOCKETS, EACH, BURST, WRITERS = 3, 40, 50, 5
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'atrium feed reader'"
 
 
