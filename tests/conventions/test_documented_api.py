@@ -188,7 +188,9 @@ def test_figures_of_what_is_defended_are_those_of_the_code() -> None:
 
 
 def test_the_budget_of_what_is_refused_is_the_one_of_the_tests() -> None:
-    [aimed, asserted] = re.findall(r"(?:within|assert) (\d+) ms", section_text(SECURITY, "What is defended, and against whom"))
+    [aimed, asserted] = re.findall(
+        r"(?:within|assert) (\d+) ms", section_text(SECURITY, "What is defended, and against whom")
+    )
     assert (int(asserted), int(asserted) / int(aimed)) == (CPU_BUDGET_SECONDS * 1000, 3)
 
 
