@@ -122,8 +122,7 @@ class Settings(BaseModel):
     )
 
     database_url: Annotated[SecretStr | None, BeforeValidator(_database_url)] = Field(
-        None,
-        description="PostgreSQL 15 or later, as the runtime role. Unset: the embedded database is started.",
+        None, description="PostgreSQL 15 or later, as the runtime role. Unset: the embedded database is started."
     )
     database_owner_url: Annotated[SecretStr | None, BeforeValidator(_database_url)] = Field(
         None, description="The same database as the owner role, which migrates it. Set both or neither."
@@ -145,10 +144,7 @@ class Settings(BaseModel):
         2, ge=1, le=100, description="Connections to the primary, besides the pool's, that serve all subscriptions."
     )
     subscriptions_per_session: int = Field(
-        1000,
-        ge=1,
-        le=100_000,
-        description="Most subscriptions that one session or API key may have open in one process.",
+        1000, ge=1, le=100_000, description="Most open subscriptions of one session or API key in a process."
     )
 
     secret_key: SecretStr | None = Field(
@@ -166,10 +162,7 @@ class Settings(BaseModel):
     access_token_minutes: int = Field(30, ge=1, le=1440, description="Lifetime of an access token.")
     refresh_token_days: int = Field(30, ge=1, le=365, description="Lifetime of a refresh token.")
     refresh_grace_seconds: int = Field(
-        60,
-        ge=0,
-        le=600,
-        description="How long a used refresh token answers with its successor, until that is used.",
+        60, ge=0, le=600, description="How long a used refresh token answers with its successor, until that is used."
     )
     login_attempts_per_account: int = Field(5, ge=1, description="Failed logins per account in one window.")
     login_attempts_per_address: int = Field(50, ge=1, description="Failed logins per address in one window.")
