@@ -148,10 +148,8 @@ class Database:
     @asynccontextmanager
     async def installation_transaction(self) -> AsyncIterator[WriteSession]:
         """Open an operator's transaction outside any tenant, without a user; for the owner role."""
-        async with (
-            self._transaction("READ COMMITTED", read_only=False) as connection,
-            _open_session(connection) as session,
-        ):
+        transaction = self._transaction("READ COMMITTED", None, read_only=False, general_only=True)
+        async with transaction as (connection, partition), _open_session(connection, partition) as session:
             yield WriteSession(ReadSession(session))
 
     @asynccontextmanager
