@@ -44,7 +44,7 @@ async def test_a_key_has_1_to_255_characters(world: World) -> None:
 SAME: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("createTask", {"title": "t"}, {"title": "t", "description": None}),
     ("createTask", {"title": "t"}, {"title": " t ", "status": "TODO", "dueDate": None, "projectId": None}),
-    ("createTask", {"title": "t", "dueDate": "2027-01-31"}, {"title": "t", "dueDate": "2027-01-31T01:00+01:00"}),
+    ("createTask", {"title": "t", "dueDate": "2027-01-31T00:00Z"}, {"title": "t", "dueDate": "2027-01-31T01:00+01:00"}),
     ("createProject", {"name": "p"}, {"name": " p"}),
     ("createDocument", {"title": "d"}, {"title": "d ", "content": "", "projectId": None}),
     ("createArticle", {"title": "a", "content": "c"}, {"title": "a", "content": "c", "status": "DRAFT"}),
