@@ -12,7 +12,7 @@ import models
 from graph import audit, subscriptions
 from graph.fields.as_of import by_id_as_of
 from graph.fields.connection import Connection, OrderDirection
-from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.descriptions import enum, input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import (
     AlreadyExists,
@@ -102,12 +102,9 @@ class Document(Node):
     created_by: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
     """Member who created the document, even if they have since left the tenant."""
     created_at: datetime
-    """Date and time the document was created (UTC)."""
     updated_at: datetime
     """Date and time the document was last changed (UTC)."""
     version: int
-    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
-    concurrent changes."""
     deleted_at: datetime | None
     """Date and time the document was moved to the trash (UTC); null if the document is not in the trash."""
     deleted_by: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("deleted_by", key="user_id")
@@ -200,9 +197,6 @@ class CreateDocumentInput:
     """Global ID of the project that the document belongs to; must not be in the trash. Null for a document without a
     project."""
     idempotency_key: str | None = UNSET
-    """Key chosen by the client, 1 to 255 characters, that makes `createDocument` safe to retry: a repeated call with
-    the same key and input creates nothing new and returns the document created by the first call; the same key with
-    other input returns an IdempotencyConflict. Null to create without this protection."""
 
 
 @input_type
@@ -210,7 +204,6 @@ class UpdateDocumentInput:
     """Input of `updateDocument`: fields of the document to update; fields left out stay as they are."""
 
     id: strawberry.ID = id_of("Document")
-    """Global ID of the document to update."""
     title: strawberry.Maybe[str]
     """New title of the document: 1 to 200 characters, unique ignoring case among the documents of its project, or among
     those without a project; cannot be null."""
@@ -219,8 +212,6 @@ class UpdateDocumentInput:
     project_id: strawberry.Maybe[strawberry.ID | None] = id_of("Project", default=None)
     """Global ID of the project that the document is moved to; null takes the document out of its project."""
     expected_version: int | None = UNSET
-    """Version of the document that the client last saw; if the document has changed since, nothing is written and a
-    VersionConflict is returned. Omit it to write without the check."""
 
 
 @input_type
@@ -239,7 +230,6 @@ class RestoreDocumentInput:
     """Input of `restoreDocument`: the document to restore from the trash."""
 
     id: strawberry.ID = id_of("Document")
-    """Global ID of the document to restore."""
 
 
 @input_type
@@ -255,7 +245,6 @@ class RevertDocumentInput:
     """Input of `revertDocument`: the document to revert, and the point in its history to return to."""
 
     id: strawberry.ID = id_of("Document")
-    """Global ID of the document to revert."""
     to: strawberry.ID = id_of("AuditEntry")
     """Global ID of an entry of the document's history; the document gets the title, content and project that it had
     after that entry."""
@@ -264,36 +253,7 @@ class RevertDocumentInput:
     written and a VersionConflict is returned. Omit it to write without the check."""
 
 
-CreateDocumentResult = Annotated[
-    Document | NotFound | InvalidInput | AlreadyExists | IdempotencyConflict,
-    result_union("CreateDocument", "Result of `createDocument`: the created document, or a typed error."),
-]
-UpdateDocumentResult = Annotated[
-    Document | NotFound | InvalidInput | AlreadyExists | VersionConflict,
-    result_union("UpdateDocument", "Result of `updateDocument`: the updated document, or a typed error."),
-]
-DeleteDocumentResult = Annotated[
-    Document | NotFound | VersionConflict,
-    result_union("DeleteDocument", "Result of `deleteDocument`: the document in the trash, or a typed error."),
-]
-RestoreDocumentResult = Annotated[
-    Document | NotFound | AlreadyExists,
-    result_union("RestoreDocument", "Result of `restoreDocument`: the restored document, or a typed error."),
-]
-PurgeDocumentResult = Annotated[
-    Document | NotFound | IllegalTransition,
-    result_union(
-        "PurgeDocument",
-        "Result of `purgeDocument`: the permanently deleted document as it was before, or a typed error.",
-    ),
-]
-RevertDocumentResult = Annotated[
-    Document | NotFound | InvalidInput | AlreadyExists | VersionConflict,
-    result_union("RevertDocument", "Result of `revertDocument`: the reverted document, or a typed error."),
-]
-
-
-@mutation(CreateDocumentResult)
+@mutation(Document | NotFound | InvalidInput | AlreadyExists | IdempotencyConflict, result="the created document")
 async def create_document(session: WriteSession, actor: Actor, input: CreateDocumentInput) -> models.Document:
     """Create a document in the tenant.
 
@@ -302,7 +262,7 @@ async def create_document(session: WriteSession, actor: Actor, input: CreateDocu
     return await documents.create(session, actor, **create_kwargs(to_kwargs(input)))
 
 
-@mutation(UpdateDocumentResult)
+@mutation(Document | NotFound | InvalidInput | AlreadyExists | VersionConflict, result="the updated document")
 async def update_document(session: WriteSession, actor: Actor, input: UpdateDocumentInput) -> models.Document:
     """Update a document: only the fields given in the input change.
 
@@ -311,7 +271,7 @@ async def update_document(session: WriteSession, actor: Actor, input: UpdateDocu
     return await documents.update(session, actor, **update_kwargs(to_kwargs(input)))
 
 
-@mutation(DeleteDocumentResult)
+@mutation(Document | NotFound | VersionConflict, result="the document in the trash")
 async def delete_document(session: WriteSession, actor: Actor, input: DeleteDocumentInput) -> models.Document:
     """Move a document to the trash; a document already there stays as it is.
 
@@ -320,7 +280,7 @@ async def delete_document(session: WriteSession, actor: Actor, input: DeleteDocu
     return await documents.delete(session, actor, **to_kwargs(input))
 
 
-@mutation(RestoreDocumentResult)
+@mutation(Document | NotFound | AlreadyExists, result="the restored document")
 async def restore_document(session: WriteSession, actor: Actor, input: RestoreDocumentInput) -> models.Document:
     """Restore a document from the trash; a document that is not there stays as it is.
 
@@ -329,7 +289,7 @@ async def restore_document(session: WriteSession, actor: Actor, input: RestoreDo
     return await documents.restore(session, actor, **to_kwargs(input))
 
 
-@mutation(PurgeDocumentResult)
+@mutation(Document | NotFound | IllegalTransition, result="the permanently deleted document as it was before")
 async def purge_document(session: WriteSession, actor: Actor, input: PurgeDocumentInput) -> models.Document:
     """Delete a document in the trash permanently, and return it as it was before.
 
@@ -338,7 +298,7 @@ async def purge_document(session: WriteSession, actor: Actor, input: PurgeDocume
     return await documents.purge(session, actor, **to_kwargs(input))
 
 
-@mutation(RevertDocumentResult)
+@mutation(Document | NotFound | InvalidInput | AlreadyExists | VersionConflict, result="the reverted document")
 async def revert_document(session: WriteSession, actor: Actor, input: RevertDocumentInput) -> models.Document:
     """Give a document the title, content and project that it had after an entry of its history, as a new version.
 

@@ -94,12 +94,6 @@ CreateUsersResult = Annotated[
     CreatedUserOutcomes | InvalidInput,
     result_union("CreateUsers", "Result of `createUsers`: the outcome for each user to add, or a typed error."),
 ]
-SetUsersActiveResult = Annotated[
-    UsersSwitched | InvalidInput | IllegalTransition,
-    result_union(
-        "SetUsersActive", "Result of `setUsersActive`: the number of members that were changed, or a typed error."
-    ),
-]
 
 
 @mutation_without_transaction(CreateUsersResult)
@@ -127,7 +121,7 @@ async def create_users(context: Context, input: CreateUsersInput) -> CreatedUser
     return to_outcomes(CreatedUserOutcomes, CreatedUserOutcome, results, to_type)
 
 
-@mutation(SetUsersActiveResult)
+@mutation(UsersSwitched | InvalidInput | IllegalTransition, result="the number of members that were changed")
 async def set_users_active(session: WriteSession, actor: Actor, input: SetUsersActiveInput) -> UsersSwitched:
     """Activate or deactivate 1 to 1,000 members of the tenant.
 

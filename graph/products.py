@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -12,8 +11,8 @@ import models
 from graph import audit
 from graph.fields.bulk import Outcome, Outcomes, parse_changes, parse_rows, to_outcomes
 from graph.fields.columns import expression, money
-from graph.fields.connection import Connection, OrderDirection
-from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.connection import Connection
+from graph.fields.descriptions import input_type, object_type, result_union
 from graph.fields.domain import Domain
 from graph.fields.errors import AlreadyExists, IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields.inputs import create_kwargs, given_or_none, id_of, to_kwargs, update_kwargs
@@ -22,6 +21,7 @@ from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import by_id, connection, to_many
 from graph.fields.scalars import BigInt
+from graph.fields.sorting import order_input
 from models import Currency
 from models.database import WriteSession
 from services import products
@@ -63,32 +63,13 @@ class ProductFilter:
     """Highest price of listed products, inclusive, in major units of `currency`, which must be given too."""
 
 
-@enum
-class ProductOrderField(Enum):
-    """Fields by which products can be sorted."""
-
-    CREATED_AT = "created_at"
-    """Sort products by the date and time they were created."""
-    UPDATED_AT = "updated_at"
-    """Sort products by the date and time they last changed."""
-    NAME = "name"
-    """Sort products by name, ignoring case."""
-    PRICE = "price"
-    """Sort products by price, compared as a number of minor units (such as cents); filter by `currency` as well for a
-    meaningful result."""
-    STOCK_QUANTITY = "stock_quantity"
-    """Sort products by the number of units in stock."""
-
-
-@input_type
-class ProductOrder:
-    """Sort order of products; by default by name."""
-
-    field: ProductOrderField
-    """Field by which products are sorted."""
-    direction: OrderDirection | None = UNSET
-    """Direction in which products are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first
-    (DESC), other fields ascending (ASC)."""
+ProductOrder = order_input(
+    products.PRODUCTS,
+    default="by name",
+    price="price, compared as a number of minor units (such as cents); filter by `currency` as well for a meaningful "
+    "result",
+    stock_quantity="the number of units in stock",
+)
 
 
 @backed_by(products.PRODUCTS, filter=ProductFilter, order=ProductOrder)
@@ -112,12 +93,9 @@ class Product(Node):
     is_active: bool
     """Whether the product can be ordered."""
     created_at: datetime
-    """Date and time the product was created (UTC)."""
     updated_at: datetime
     """Date and time the product last changed (UTC), its stock included."""
     version: int
-    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
-    concurrent changes."""
     units_sold: BigInt | None = expression("units_sold")
     """Number of units of the product in all orders that are not cancelled, deleted ones included. For admins and
     owners; others get null and the error FORBIDDEN."""
@@ -127,7 +105,6 @@ class Product(Node):
     orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = to_many("product_id")
     """Orders that contain the product, newest first; members see only their own orders, admins and owners all."""
     history: Connection[audit.AuditEntry] = to_many("row_id")
-    """Audit log entries about the product, newest first; visible to all members who can see the product."""
 
 
 @object_type
@@ -157,9 +134,6 @@ class CreateProductInput:
     is_active: bool = True
     """True if the product can be ordered (the default), false if not."""
     idempotency_key: str | None = UNSET
-    """Key chosen by the client, 1 to 255 characters, that makes `createProduct` safe to retry: a repeated call with the
-    same key and input creates nothing new and returns the product created by the first call; the same key with other
-    input returns an IdempotencyConflict. Null to create without this protection."""
 
 
 @input_type
@@ -170,7 +144,6 @@ class UpdateProductInput:
     """
 
     id: strawberry.ID = id_of("Product")
-    """Global ID of the product to update."""
     sku: strawberry.Maybe[str]
     """New stock keeping unit (SKU) of the product: 1 to 64 characters, unique in the tenant ignoring case; cannot be
     null."""
@@ -183,8 +156,6 @@ class UpdateProductInput:
     is_active: strawberry.Maybe[bool]
     """New setting of whether the product can be ordered; cannot be null."""
     expected_version: int | None = UNSET
-    """Version of the product that the client last saw; if the product has changed since, nothing is written and a
-    VersionConflict is returned. Omit it to write without the check."""
 
 
 @input_type
@@ -192,7 +163,6 @@ class RestockProductInput:
     """Input of `restockProduct`: the units to add to the stock of one product."""
 
     id: strawberry.ID = id_of("Product")
-    """Global ID of the product to restock."""
     quantity: int
     """Number of units to add to the stock of the product: 1 or more; the stock cannot exceed 2,147,483,647."""
     idempotency_key: str | None = UNSET
@@ -232,17 +202,9 @@ class RestockProductsInput:
     gives an IdempotencyConflict."""
 
 
-CreateProductResult = Annotated[
-    Product | InvalidInput | AlreadyExists | IdempotencyConflict,
-    result_union("CreateProduct", "Result of `createProduct`: the created product, or a typed error."),
-]
 UpdateProductResult = Annotated[
     Product | NotFound | InvalidInput | AlreadyExists | VersionConflict,
     result_union("UpdateProduct", "Result of `updateProduct`: the updated product, or a typed error."),
-]
-RestockProductResult = Annotated[
-    Product | NotFound | InvalidInput | IdempotencyConflict,
-    result_union("RestockProduct", "Result of `restockProduct`: the restocked product, or a typed error."),
 ]
 
 
@@ -302,7 +264,7 @@ RestockProductsResult = Annotated[
 ]
 
 
-@mutation(CreateProductResult)
+@mutation(Product | InvalidInput | AlreadyExists | IdempotencyConflict, result="the created product")
 async def create_product(session: WriteSession, actor: Actor, input: CreateProductInput) -> models.Product:
     """Create a product in the tenant.
 
@@ -325,7 +287,7 @@ async def update_product(session: WriteSession, actor: Actor, input: UpdateProdu
     return await products.update(session, actor, **update_kwargs(to_kwargs(input)))
 
 
-@mutation(RestockProductResult)
+@mutation(Product | NotFound | InvalidInput | IdempotencyConflict, result="the restocked product")
 async def restock_product(session: WriteSession, actor: Actor, input: RestockProductInput) -> models.Product:
     """Add units to the stock of a product.
 

@@ -1,21 +1,21 @@
 """Projects in GraphQL."""
 
 from datetime import datetime
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry import UNSET
 
 import models
-from graph.fields.connection import Connection, OrderDirection
-from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.connection import Connection
+from graph.fields.descriptions import input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import by_id, connection, to_many
+from graph.fields.sorting import order_input
 from models.database import WriteSession
 from services import projects
 from services.permissions import Actor
@@ -42,27 +42,7 @@ class ProjectFilter:
     """Whether listed projects are in the trash; false by default."""
 
 
-@enum
-class ProjectOrderField(Enum):
-    """Fields by which projects can be sorted."""
-
-    CREATED_AT = "created_at"
-    """Sort projects by the date and time they were created."""
-    UPDATED_AT = "updated_at"
-    """Sort projects by the date and time they last changed."""
-    NAME = "name"
-    """Sort projects by name, ignoring case."""
-
-
-@input_type
-class ProjectOrder:
-    """Sort order of projects; by default newest first."""
-
-    field: ProjectOrderField
-    """Field by which projects are sorted."""
-    direction: OrderDirection | None = UNSET
-    """Direction in which projects are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first
-    (DESC), other fields ascending (ASC)."""
+ProjectOrder = order_input(projects.PROJECTS)
 
 
 @backed_by(projects.PROJECTS, filter=ProjectFilter, order=ProjectOrder)
@@ -82,12 +62,8 @@ class Project(Node):
     deleted_at: datetime | None
     """Date and time the project was moved to the trash (UTC); null if it is not in the trash."""
     created_at: datetime
-    """Date and time the project was created (UTC)."""
     updated_at: datetime
-    """Date and time the project last changed (UTC)."""
     version: int
-    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
-    concurrent changes."""
     tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = to_many("project_id")
     """Tasks of the project, newest first; empty while the project is in the trash."""
     documents: Connection[Annotated["Document", strawberry.lazy("graph.documents")]] = to_many("project_id")
@@ -112,9 +88,6 @@ class CreateProjectInput:
     name: str
     """Name of the project to create, 1 to 200 characters."""
     idempotency_key: str | None = UNSET
-    """Key chosen by the client, 1 to 255 characters, that makes `createProject` safe to retry: a repeated call with the
-    same key and input creates nothing new and returns the project created by the first call; the same key with other
-    input returns an IdempotencyConflict. Null to create without this protection."""
 
 
 @input_type
@@ -122,12 +95,9 @@ class UpdateProjectInput:
     """Input of `updateProject`: fields of the project to update."""
 
     id: strawberry.ID = id_of("Project")
-    """Global ID of the project to update."""
     name: str
     """New name of the project: 1 to 200 characters."""
     expected_version: int | None = UNSET
-    """Version of the project that the client last saw; if the project has changed since, nothing is written and a
-    VersionConflict is returned. Omit it to write without the check."""
 
 
 @input_type
@@ -160,32 +130,9 @@ class RestoreProjectInput:
     """Input of `restoreProject`: the project to restore from the trash."""
 
     id: strawberry.ID = id_of("Project")
-    """Global ID of the project to restore."""
 
 
-CreateProjectResult = Annotated[
-    Project | InvalidInput | IdempotencyConflict,
-    result_union("CreateProject", "Result of `createProject`: the created project, or a typed error."),
-]
-UpdateProjectResult = Annotated[
-    Project | NotFound | InvalidInput | VersionConflict,
-    result_union("UpdateProject", "Result of `updateProject`: the updated project, or a typed error."),
-]
-ArchiveProjectResult = Annotated[
-    Project | NotFound | VersionConflict,
-    result_union("ArchiveProject", "Result of `archiveProject`: the archived or unarchived project, or a typed error."),
-]
-DeleteProjectResult = Annotated[
-    Project | NotFound | VersionConflict,
-    result_union("DeleteProject", "Result of `deleteProject`: the project in the trash, or a typed error."),
-]
-RestoreProjectResult = Annotated[
-    Project | NotFound,
-    result_union("RestoreProject", "Result of `restoreProject`: the restored project, or a typed error."),
-]
-
-
-@mutation(CreateProjectResult)
+@mutation(Project | InvalidInput | IdempotencyConflict, result="the created project")
 async def create_project(session: WriteSession, actor: Actor, input: CreateProjectInput) -> models.Project:
     """Create a project in the tenant.
 
@@ -194,7 +141,11 @@ async def create_project(session: WriteSession, actor: Actor, input: CreateProje
     return await projects.create(session, actor, **to_kwargs(input))
 
 
-@mutation(UpdateProjectResult, row_update=lambda actor, input: projects.update_command(actor, **to_kwargs(input)))
+@mutation(
+    Project | NotFound | InvalidInput | VersionConflict,
+    result="the updated project",
+    row_update=lambda actor, input: projects.update_command(actor, **to_kwargs(input)),
+)
 async def update_project(session: WriteSession, actor: Actor, input: UpdateProjectInput) -> models.Project:
     """Update a project: its name.
 
@@ -203,7 +154,11 @@ async def update_project(session: WriteSession, actor: Actor, input: UpdateProje
     return await projects.update(session, actor, **to_kwargs(input))
 
 
-@mutation(ArchiveProjectResult, row_update=lambda actor, input: projects.archive_command(actor, **to_kwargs(input)))
+@mutation(
+    Project | NotFound | VersionConflict,
+    result="the archived or unarchived project",
+    row_update=lambda actor, input: projects.archive_command(actor, **to_kwargs(input)),
+)
 async def archive_project(session: WriteSession, actor: Actor, input: ArchiveProjectInput) -> models.Project:
     """Archive a project, so that it is not listed by default, or unarchive it.
 
@@ -212,7 +167,7 @@ async def archive_project(session: WriteSession, actor: Actor, input: ArchivePro
     return await projects.archive(session, actor, **to_kwargs(input))
 
 
-@mutation(DeleteProjectResult)
+@mutation(Project | NotFound | VersionConflict, result="the project in the trash")
 async def delete_project(session: WriteSession, actor: Actor, input: DeleteProjectInput) -> models.Project:
     """Move a project to the trash, together with its tasks and documents; a project already there stays as it is.
 
@@ -221,7 +176,7 @@ async def delete_project(session: WriteSession, actor: Actor, input: DeleteProje
     return await projects.delete(session, actor, **to_kwargs(input))
 
 
-@mutation(RestoreProjectResult)
+@mutation(Project | NotFound, result="the restored project")
 async def restore_project(session: WriteSession, actor: Actor, input: RestoreProjectInput) -> models.Project:
     """Restore a project from the trash, together with the tasks and documents that were moved there with it.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -11,7 +10,7 @@ from strawberry import UNSET
 import models
 from graph import audit, subscriptions
 from graph.fields.bulk import Outcome, Outcomes, parse_changes, to_outcomes
-from graph.fields.connection import Connection, OrderDirection
+from graph.fields.connection import Connection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.domain import Domain
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
@@ -19,6 +18,7 @@ from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import by_id, connection, to_many, to_one
+from graph.fields.sorting import order_input
 from graph.runtime.context import Info
 from models import TaskStatus
 from models.database import WriteSession
@@ -62,29 +62,7 @@ class TaskFilter:
     """Text that the title or the description of listed tasks must contain, ignoring case; at most 255 characters."""
 
 
-@enum
-class TaskOrderField(Enum):
-    """Fields by which tasks can be sorted."""
-
-    CREATED_AT = "created_at"
-    """Sort tasks by the date and time they were created."""
-    UPDATED_AT = "updated_at"
-    """Sort tasks by the date and time they last changed."""
-    DUE_DATE = "due_date"
-    """Sort tasks by due date; tasks without a due date come last in both directions."""
-    TITLE = "title"
-    """Sort tasks by title, ignoring case."""
-
-
-@input_type
-class TaskOrder:
-    """Sort order of tasks; by default newest first."""
-
-    field: TaskOrderField
-    """Field by which tasks are sorted."""
-    direction: OrderDirection | None = UNSET
-    """Direction in which tasks are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first (DESC),
-    other fields ascending (ASC)."""
+TaskOrder = order_input(tasks.TASKS, due_date="due date; tasks without a due date come last in both directions")
 
 
 @backed_by(tasks.TASKS, filter=TaskFilter, order=TaskOrder)
@@ -109,14 +87,9 @@ class Task(Node):
     creator: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
     """User who created the task, current or former member of the tenant."""
     created_at: datetime
-    """Date and time the task was created (UTC)."""
     updated_at: datetime
-    """Date and time the task last changed (UTC)."""
     version: int
-    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
-    concurrent changes."""
     history: Connection[audit.AuditEntry] = to_many("row_id")
-    """Audit log entries about the task, newest first; visible to all members who can see the task."""
 
 
 @object_type
@@ -174,9 +147,6 @@ class CreateTaskInput:
     assignee_id: strawberry.ID | None = id_of("User", default=UNSET)
     """Global ID of the User to whom the task is assigned; must be an active member. Null for an unassigned task."""
     idempotency_key: str | None = UNSET
-    """Key chosen by the client, 1 to 255 characters, that makes `createTask` safe to retry: a repeated call with the
-    same key and input creates nothing new and returns the task created by the first call; the same key with other
-    input returns an IdempotencyConflict. Null to create without this protection."""
 
 
 @input_type
@@ -187,7 +157,6 @@ class UpdateTaskInput:
     """
 
     id: strawberry.ID = id_of("Task")
-    """Global ID of the task to update."""
     title: strawberry.Maybe[str]
     """New title of the task: 1 to 200 characters; cannot be null."""
     description: strawberry.Maybe[str | None]
@@ -201,8 +170,6 @@ class UpdateTaskInput:
     assignee_id: strawberry.Maybe[strawberry.ID | None] = id_of("User", default=None)
     """Global ID of the user who is to do the task, an active member of the tenant; null removes the assignee."""
     expected_version: int | None = UNSET
-    """Version of the task that the client last saw; if the task has changed since, nothing is written and a
-    VersionConflict is returned. Omit it to write without the check."""
 
 
 @input_type
@@ -219,20 +186,11 @@ class DeleteTaskInput:
     """Task to delete permanently."""
 
     id: strawberry.ID = id_of("Task")
-    """Global ID of the task to delete."""
 
 
-CreateTaskResult = Annotated[
-    Task | NotFound | InvalidInput | IdempotencyConflict,
-    result_union("CreateTask", "Result of `createTask`: the created task, or a typed error."),
-]
 UpdateTaskResult = Annotated[
     Task | NotFound | InvalidInput | VersionConflict,
     result_union("UpdateTask", "Result of `updateTask`: the updated task, or a typed error."),
-]
-DeleteTaskResult = Annotated[
-    Task | NotFound,
-    result_union("DeleteTask", "Result of `deleteTask`: the deleted task as it was before, or a typed error."),
 ]
 
 
@@ -261,7 +219,7 @@ UpdateTasksResult = Annotated[
 ]
 
 
-@mutation(CreateTaskResult)
+@mutation(Task | NotFound | InvalidInput | IdempotencyConflict, result="the created task")
 async def create_task(session: WriteSession, actor: Actor, input: CreateTaskInput) -> models.Task:
     """Create a task in the tenant.
 
@@ -291,7 +249,7 @@ async def update_tasks(session: WriteSession, actor: Actor, input: UpdateTasksIn
     return to_outcomes(TaskOutcomes, TaskOutcome, results)
 
 
-@mutation(DeleteTaskResult)
+@mutation(Task | NotFound, result="the deleted task as it was before")
 async def delete_task(session: WriteSession, actor: Actor, input: DeleteTaskInput) -> models.Task:
     """Delete a task permanently and return it as it was before.
 

@@ -43,7 +43,6 @@ class Invitation(Node):
     role: Role
     """Role that the invited person gets in the tenant."""
     created_at: datetime
-    """Date and time the invitation was created (UTC)."""
     expires_at: datetime | None
     """Date and time the invitation expires (UTC), after which it cannot be accepted; never null. Nullable in the schema
     so that it can be selected together with `ApiKey.expiresAt`."""
@@ -62,7 +61,6 @@ class ReceivedInvitation:
     role: Role
     """Role that the viewer gets by accepting the invitation."""
     created_at: datetime
-    """Date and time the received invitation was created (UTC)."""
     expires_at: datetime
     """Date and time until which the received invitation can be accepted (UTC)."""
 
@@ -82,12 +80,8 @@ class Tenant(Node):
     is_active: bool
     """Whether the tenant is active; an inactive tenant cannot be used."""
     created_at: datetime
-    """Date and time the tenant was created (UTC)."""
     updated_at: datetime
-    """Date and time the tenant last changed (UTC)."""
     version: int
-    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
-    concurrent changes."""
 
 
 @backed_by(tenants.OWN_TENANTS, is_node=False)
@@ -107,7 +101,6 @@ class Membership:
     role: Role
     """Role of the viewer in the tenant of the membership."""
     created_at: datetime
-    """Date and time the membership was created (UTC)."""
     tenant: MembershipTenant | None = to_one("tenant_id")
     """Tenant of the membership; null if the viewer can no longer read the tenant."""
 
@@ -174,8 +167,6 @@ class User(Node):
     updated_at: datetime
     """Date and time the membership of the user last changed (UTC)."""
     version: int
-    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
-    concurrent changes."""
     tasks: Connection[Annotated["Task", strawberry.lazy("graph.tasks")]] = to_many("assignee_id", key="user_id")
     """Tasks that are assigned to the user, newest first."""
     orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = to_many("user_id", key="user_id")
@@ -213,8 +204,6 @@ class UpdateTenantInput:
     name: str
     """New name of the tenant: 1 to 100 characters, unique ignoring case."""
     expected_version: int | None = UNSET
-    """Version of the tenant that the client last saw; if the tenant has changed since, nothing is written and a
-    VersionConflict is returned. Omit it to write without the check."""
 
 
 @input_type
@@ -265,45 +254,15 @@ class RemoveMemberInput:
     """Global ID of the user to remove from the tenant."""
 
 
-CreateTenantResult = Annotated[
-    Tenant | InvalidInput | AlreadyExists,
-    result_union("CreateTenant", "Result of `createTenant`: the created tenant, or a typed error."),
-]
-UpdateTenantResult = Annotated[
-    Tenant | InvalidInput | AlreadyExists | VersionConflict,
-    result_union("UpdateTenant", "Result of `updateTenant`: the updated tenant, or a typed error."),
-]
 InviteMemberResult = Annotated[
     Invitation | InvalidInput | AlreadyExists,
     result_union(
         "InviteMember", "Result of `inviteMember`: the created invitation with its secret token, or a typed error."
     ),
 ]
-RevokeInvitationResult = Annotated[
-    Invitation | NotFound,
-    result_union("RevokeInvitation", "Result of `revokeInvitation`: the revoked invitation, or a typed error."),
-]
-AcceptInvitationResult = Annotated[
-    Tenant | InvalidToken | AlreadyExists,
-    result_union(
-        "AcceptInvitation", "Result of `acceptInvitation`: the tenant that the viewer has joined, or a typed error."
-    ),
-]
-ChangeMemberRoleResult = Annotated[
-    User | NotFound | IllegalTransition | VersionConflict,
-    result_union("ChangeMemberRole", "Result of `changeMemberRole`: the member with the new role, or a typed error."),
-]
-RemoveMemberResult = Annotated[
-    User | NotFound | IllegalTransition,
-    result_union("RemoveMember", "Result of `removeMember`: the removed member, now a former one, or a typed error."),
-]
-LeaveTenantResult = Annotated[
-    User | IllegalTransition,
-    result_union("LeaveTenant", "Result of `leaveTenant`: the viewer as a former member, or a typed error."),
-]
 
 
-@mutation(CreateTenantResult)
+@mutation(Tenant | InvalidInput | AlreadyExists, result="the created tenant")
 async def create_tenant(session: WriteSession, actor: Actor, input: CreateTenantInput) -> models.Tenant:
     """Create a tenant with the viewer as its owner; `switchTenant` then gives access to it.
 
@@ -312,7 +271,7 @@ async def create_tenant(session: WriteSession, actor: Actor, input: CreateTenant
     return await tenants.create(session, actor, **to_kwargs(input))
 
 
-@mutation(UpdateTenantResult)
+@mutation(Tenant | InvalidInput | AlreadyExists | VersionConflict, result="the updated tenant")
 async def update_tenant(session: WriteSession, actor: Actor, input: UpdateTenantInput) -> models.Tenant:
     """Update the current tenant: its name.
 
@@ -334,7 +293,7 @@ async def invite_member(context: Context, input: InviteMemberInput) -> models.In
     return invitation
 
 
-@mutation(RevokeInvitationResult)
+@mutation(Invitation | NotFound, result="the revoked invitation")
 async def revoke_invitation(session: WriteSession, actor: Actor, input: RevokeInvitationInput) -> models.Invitation:
     """Revoke an open invitation of the tenant; its token stops working.
 
@@ -343,7 +302,7 @@ async def revoke_invitation(session: WriteSession, actor: Actor, input: RevokeIn
     return await invitations.revoke(session, actor, **to_kwargs(input))
 
 
-@mutation(AcceptInvitationResult)
+@mutation(Tenant | InvalidToken | AlreadyExists, result="the tenant that the viewer has joined")
 async def accept_invitation(session: WriteSession, actor: Actor, input: AcceptInvitationInput) -> models.Tenant:
     """Accept an invitation to the viewer's e-mail address and become a member of its tenant.
 
@@ -352,7 +311,7 @@ async def accept_invitation(session: WriteSession, actor: Actor, input: AcceptIn
     return await invitations.accept(session, actor, **to_kwargs(input))
 
 
-@mutation(ChangeMemberRoleResult)
+@mutation(User | NotFound | IllegalTransition | VersionConflict, result="the member with the new role")
 async def change_member_role(session: WriteSession, actor: Actor, input: ChangeMemberRoleInput) -> models.Membership:
     """Change the role of a member; the member's access tokens stop working until the next `refresh`.
 
@@ -361,7 +320,7 @@ async def change_member_role(session: WriteSession, actor: Actor, input: ChangeM
     return await tenants.change_role(session, actor, **to_kwargs(input))
 
 
-@mutation(RemoveMemberResult)
+@mutation(User | NotFound | IllegalTransition, result="the removed member, now a former one")
 async def remove_member(session: WriteSession, actor: Actor, input: RemoveMemberInput) -> models.Membership:
     """Remove a member from the tenant; what the member wrote stays, under the member's name.
 
@@ -370,7 +329,7 @@ async def remove_member(session: WriteSession, actor: Actor, input: RemoveMember
     return await tenants.remove(session, actor, **to_kwargs(input))
 
 
-@mutation(LeaveTenantResult)
+@mutation(User | IllegalTransition, result="the viewer as a former member")
 async def leave_tenant(session: WriteSession, actor: Actor) -> models.Membership:
     """End the viewer's own membership of the current tenant.
 

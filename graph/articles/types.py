@@ -98,12 +98,9 @@ class Article(Node):
     published_at: datetime | None
     """Date and time the article was published (UTC); null for a draft."""
     created_at: datetime
-    """Date and time the article was created (UTC)."""
     updated_at: datetime
     """Date and time the article was last changed (UTC)."""
     version: int
-    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
-    concurrent changes."""
     history: Connection[audit.AuditEntry] = to_many("row_id")
     """Audit entries of the article, newest first by default. Members who did not write the article see only the changes
     since its latest publication."""
@@ -128,9 +125,6 @@ class CreateArticleInput(ImportArticleInput):
     """Fields of the article to create."""
 
     idempotency_key: str | None = UNSET
-    """Key chosen by the client, 1 to 255 characters, that makes `createArticle` safe to retry: a repeated call with the
-    same key and input creates nothing new and returns the article created by the first call; the same key with other
-    input returns an IdempotencyConflict. Null to create without this protection."""
 
 
 @input_type
@@ -138,7 +132,6 @@ class UpdateArticleInput:
     """Input of `updateArticle`: fields of the article to update; fields left out stay as they are."""
 
     id: strawberry.ID = id_of("Article")
-    """Global ID of the article to update."""
     title: strawberry.Maybe[str]
     """New title of the article: 1 to 200 characters; cannot be null."""
     content: strawberry.Maybe[str]
@@ -148,8 +141,6 @@ class UpdateArticleInput:
     status: strawberry.Maybe[ArticleStatus]
     """New status of the article; only admins and owners may publish. Cannot be null."""
     expected_version: int | None = UNSET
-    """Version of the article that the client last saw; if the article has changed since, nothing is written and a
-    VersionConflict is returned. Omit it to write without the check."""
 
 
 @input_type
@@ -157,7 +148,6 @@ class DeleteArticleInput:
     """Article to delete permanently: a draft of the viewer's own, or any article for admins and owners."""
 
     id: strawberry.ID = id_of("Article")
-    """Global ID of the article to delete."""
 
 
 @input_type
@@ -172,18 +162,6 @@ class ImportArticlesInput:
     other input returns an IdempotencyConflict. Null to create without this protection."""
 
 
-CreateArticleResult = Annotated[
-    Article | NotFound | InvalidInput | IdempotencyConflict,
-    result_union("CreateArticle", "Result of `createArticle`: the created article, or a typed error."),
-]
-UpdateArticleResult = Annotated[
-    Article | NotFound | InvalidInput | VersionConflict,
-    result_union("UpdateArticle", "Result of `updateArticle`: the updated article, or a typed error."),
-]
-DeleteArticleResult = Annotated[
-    Article | NotFound,
-    result_union("DeleteArticle", "Result of `deleteArticle`: the deleted article as it was before, or a typed error."),
-]
 ImportedArticleResult = Annotated[
     Article | NotFound | InvalidInput,
     result_union(
@@ -217,7 +195,7 @@ ImportArticlesResult = Annotated[
 ]
 
 
-@mutation(CreateArticleResult)
+@mutation(Article | NotFound | InvalidInput | IdempotencyConflict, result="the created article")
 async def create_article(session: WriteSession, actor: Actor, input: CreateArticleInput) -> models.Article:
     """Create an article, as a draft unless published at once.
 
@@ -226,7 +204,7 @@ async def create_article(session: WriteSession, actor: Actor, input: CreateArtic
     return await articles.create(session, actor, **create_kwargs(to_kwargs(input)))
 
 
-@mutation(UpdateArticleResult)
+@mutation(Article | NotFound | InvalidInput | VersionConflict, result="the updated article")
 async def update_article(session: WriteSession, actor: Actor, input: UpdateArticleInput) -> models.Article:
     """Update an article: only the fields given in the input change.
 
@@ -235,7 +213,7 @@ async def update_article(session: WriteSession, actor: Actor, input: UpdateArtic
     return await articles.update(session, actor, **update_kwargs(to_kwargs(input)))
 
 
-@mutation(DeleteArticleResult)
+@mutation(Article | NotFound, result="the deleted article as it was before")
 async def delete_article(session: WriteSession, actor: Actor, input: DeleteArticleInput) -> models.Article:
     """Delete an article permanently and return it as it was before.
 

@@ -1,7 +1,11 @@
-"""Descriptions from docstrings: what is written beside the code is what schema.graphql says."""
+"""Descriptions from docstrings: what is written beside the code is what schema.graphql says.
+
+Fields that every domain has in the same words need no docstring: see STANDARD_OBJECT_FIELDS, STANDARD_INPUT_FIELDS.
+"""
 
 import ast
 import inspect
+import re
 from collections.abc import Mapping
 from enum import EnumMeta
 from functools import cache
@@ -14,7 +18,18 @@ import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.types.union import StrawberryUnion
 
-__all__ = ["describe_attributes", "docstring_summary", "enum", "input_type", "interface", "object_type", "result_union"]
+__all__ = [
+    "STANDARD_INPUT_FIELDS",
+    "STANDARD_OBJECT_FIELDS",
+    "describe_attributes",
+    "describe_node",
+    "docstring_summary",
+    "enum",
+    "input_type",
+    "interface",
+    "object_type",
+    "result_union",
+]
 
 MAYBE: Any = strawberry.Maybe
 NEVER_NULL = "__never_null__"
@@ -22,6 +37,26 @@ NEVER_NULL = "__never_null__"
 
 ClassType = TypeVar("ClassType", bound=type)
 EnumType = TypeVar("EnumType", bound=EnumMeta)
+
+STANDARD_OBJECT_FIELDS: Mapping[str, str] = {
+    "created_at": "Date and time the {noun} was created (UTC).",
+    "updated_at": "Date and time the {noun} last changed (UTC).",
+    "version": "Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect "
+    "concurrent changes.",
+    "history": "Audit log entries about the {noun}, newest first; visible to all members who can see the {noun}.",
+}
+"""Descriptions of a node's fields that have no docstring, by attribute; `noun` is the type's name in a sentence."""
+
+STANDARD_INPUT_FIELDS: Mapping[str, str] = {
+    "id": "Global ID of the {noun} to {verb}.",
+    "expected_version": "Version of the {noun} that the client last saw; if the {noun} has changed since, nothing is "
+    "written and a VersionConflict is returned. Omit it to write without the check.",
+    "idempotency_key": "Key chosen by the client, 1 to 255 characters, that makes `{mutation}` safe to retry: a "
+    "repeated call with the same key and input creates nothing new and returns the {noun} created by the first call; "
+    "the same key with other input returns an IdempotencyConflict. Null to create without this protection.",
+}
+"""Likewise for inputs. Of `UpdateTaskInput` the mutation is `updateTask`, the verb "update" and the noun "task"; where
+the input has an `id`, the noun is the type that it is of."""
 
 
 def docstring_summary(thing: object) -> str | None:
@@ -80,7 +115,7 @@ def object_type(cls: ClassType) -> ClassType:
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field,))
 def input_type(cls: ClassType) -> ClassType:
-    """Make a GraphQL input type, described by the class's docstrings.
+    """Make a GraphQL input type, described by the class's docstrings and by STANDARD_INPUT_FIELDS.
 
     Null for a `Maybe` that cannot be null is a refusal that its mutation answers as data, and one row of a bulk call
     alone: Strawberry would refuse the whole operation for it. So the type accepts null here and remembers the field.
@@ -88,9 +123,19 @@ def input_type(cls: ClassType) -> ClassType:
     maybes = {name: get_args(type_)[0] for name, type_ in cls.__annotations__.items() if get_origin(type_) is MAYBE}
     never_null = {name: type_ for name, type_ in maybes.items() if NoneType not in get_args(type_)}
     cls.__annotations__.update({name: MAYBE[type_ | None] for name, type_ in never_null.items()})
-    made = strawberry.input(describe_attributes(cls), description=docstring_summary(cls))
+    standard = _filled(STANDARD_INPUT_FIELDS, _input_words(cls))
+    made = strawberry.input(describe_attributes(cls, standard), description=docstring_summary(cls))
     setattr(made, NEVER_NULL, frozenset(never_null))
     return made
+
+
+def _input_words(cls: type) -> dict[str, str]:
+    """Return what an input is for: its mutation, the verb, and the noun."""
+    mutation = cls.__name__.removesuffix("Input")
+    verb, _, noun = _spaced(mutation).partition(" ")
+    target = getattr(cls.__dict__.get("id"), "metadata", {}).get("ref")
+    noun = _spaced(target) if isinstance(target, str) else noun
+    return {"mutation": mutation[:1].lower() + mutation[1:], "verb": verb, "noun": noun}
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field,))
@@ -113,12 +158,28 @@ def result_union(name: str, description: str) -> StrawberryUnion:
     return strawberry.union(f"{name}Result", description=description)
 
 
-def describe_attributes(cls: ClassType) -> ClassType:
-    """Give each attribute its docstring as description."""
-    for name, text in attribute_docstrings(cls).items():
+def describe_node(cls: ClassType) -> ClassType:
+    """Give each attribute of a node's class its description: its docstring, or that of STANDARD_OBJECT_FIELDS."""
+    return describe_attributes(cls, _filled(STANDARD_OBJECT_FIELDS, {"noun": _spaced(cls.__name__)}))
+
+
+def describe_attributes(cls: ClassType, standard: Mapping[str, str] | None = None) -> ClassType:
+    """Give each attribute its docstring as description; without one, what is standard for its name."""
+    own: dict[str, Any] = inspect.get_annotations(cls)
+    defaults = {name: text for name, text in (standard or {}).items() if name in own}
+    for name, text in (defaults | attribute_docstrings(cls)).items():
         value = cls.__dict__.get(name)
         if not isinstance(value, StrawberryField):
             value = strawberry.field(default=value) if name in cls.__dict__ else strawberry.field()
             setattr(cls, name, value)
         value.description = value.description or text
     return cls
+
+
+def _filled(texts: Mapping[str, str], words: Mapping[str, str]) -> dict[str, str]:
+    return {name: text.format(**words) for name, text in texts.items()}
+
+
+def _spaced(name: str) -> str:
+    """Return a type's name as words: `order item` for OrderItem."""
+    return re.sub("(?<!^)(?=[A-Z])", " ", name).lower()

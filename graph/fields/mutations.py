@@ -3,14 +3,14 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
-from graph.fields.descriptions import docstring_summary
+from graph.fields.descriptions import docstring_summary, result_union
 from graph.runtime.context import Context
 from services.permissions import Actor
 from services.writes.row_update import RowUpdate
@@ -76,19 +76,32 @@ class MutationWithoutTransaction(Mutation):
         return await self.handler(info.context, **kwargs)
 
 
-def mutation(returns: Any, row_update: MakeRowUpdate | None = None) -> Callable[[Handler], Mutation]:
-    """Return a mutation field from `async def name(session, actor, input: NameInput)`; `returns` is its union.
+def mutation(
+    returns: Any, row_update: MakeRowUpdate | None = None, *, result: str | None = None
+) -> Callable[[Handler], Mutation]:
+    """Return a mutation field from `async def name(session, actor, input: NameInput)`.
 
-    The function runs in one transaction, which is rolled back when it raises. Its docstring is the description. Where
-    it may come down to an edit of the row that it returns, `row_update` gives that, and the compiler carries it out.
+    The function runs in one transaction, which is rolled back when it raises. Its docstring is the description.
+
+    Args:
+        returns: its union of the object and typed errors.
+        row_update: what gives the update of one row that an input may come down to; the compiler carries it out.
+        result: what the object of the union is, in words. The union, here just the sum of its types, is then named
+            after the function and described so: `createTask` gives `CreateTaskResult`.
     """
 
     def decorate(handler: Handler) -> Mutation:
-        field = _mutation_field(Mutation, handler, returns)
+        field = _mutation_field(Mutation, handler, returns if result is None else _union(handler, returns, result))
         field.row_update = row_update
         return field
 
     return decorate
+
+
+def _union(handler: Handler, types: Any, result: str) -> Any:
+    name = to_camel_case(getattr(handler, "__name__", ""))
+    described = result_union(name[0].upper() + name[1:], f"Result of `{name}`: {result}, or a typed error.")
+    return Annotated.__class_getitem__((types, described))  # type: ignore[attr-defined]  # what brackets do at run time
 
 
 def mutation_without_transaction(returns: Any) -> Callable[[Handler], Mutation]:

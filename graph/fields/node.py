@@ -21,7 +21,7 @@ from graph.fields.declared import (
     argument,
     require_filter_type,
 )
-from graph.fields.descriptions import describe_attributes, docstring_summary, interface, object_type
+from graph.fields.descriptions import describe_node, docstring_summary, interface, object_type
 from graph.fields.scalars import decode_global_id, decode_past_id
 from models.base import Model, row_class
 from services.errors import InvalidInput
@@ -71,9 +71,7 @@ def backed_by(
             NODE_TYPES[binding.name] = binding
         cls.is_type_of = staticmethod(_row_check(collection.model))  # type: ignore[attr-defined]  # Strawberry's hook
         cls.__type_binding__ = binding  # type: ignore[attr-defined]  # where `binding_of` finds it
-        type_: ClassType = strawberry.type(
-            describe_attributes(cls), name=binding.name, description=docstring_summary(cls)
-        )
+        type_: ClassType = strawberry.type(describe_node(cls), name=binding.name, description=docstring_summary(cls))
         for field in get_object_definition(type_, strict=True).fields:
             if isinstance(field, DeclaredField):
                 field.binding = binding
