@@ -55,7 +55,10 @@ ENVIRONMENT_READERS = {
 }
 
 # What a migration builds on; above all not the models, which go on changing after it.
-MIGRATION_IMPORTS = {"alembic", "sqlalchemy", "migrations.audit", "migrations.atrium_enter", "migrations.rls"}
+MIGRATION_IMPORTS = {
+    *("alembic", "sqlalchemy"),
+    *("migrations.audit", "migrations.atrium_enter", "migrations.operations", "migrations.rls"),
+}
 
 # What opens a database or reads settings is called by a function that hands the result down, never by a module.
 OPENERS = {"Database", "Settings", "create_async_engine", "create_engine", "load"}
