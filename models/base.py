@@ -12,6 +12,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    Date,
     DateTime,
     ForeignKeyConstraint,
     Index,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
@@ -37,6 +39,8 @@ __all__ = [
     "indexes",
     "new_id",
     "now",
+    "nulls_last",
+    "nulls_last_indexes",
     "past_row_class",
     "row_class",
     "sort_key",
@@ -103,6 +107,27 @@ def indexes(table: str, *keys: tuple[str, ...], where: str | None = None) -> Ite
     for key in keys:
         condition = text(where) if where else None
         yield Index(f"{table}_by_{'_'.join(key)}", "tenant_id", *key, "id", postgresql_where=condition)
+
+
+def nulls_last(column: str, type_: TypeEngine[Any]) -> dict[str, str]:
+    """Return the expressions, by direction, that sort a column so that nulls come last in both of them.
+
+    CASE and not COALESCE, which row-level security keeps out of index conditions.
+    """
+    cast_type, least, most = "bigint", str(-(2**62)), str(2**62)
+    if isinstance(type_, Date | DateTime):
+        cast_type, least, most = "date" if isinstance(type_, Date) else "timestamptz", "-infinity", "infinity"
+    return {
+        direction: f"CASE WHEN {column} IS NULL THEN '{value}'::{cast_type} ELSE {column} END"
+        for direction, value in (("asc", most), ("desc", least))
+    }
+
+
+def nulls_last_indexes(table: str, column: str, type_: TypeEngine[Any], *, where: str | None = None) -> Iterator[Index]:
+    """Return the indexes of an order in which nulls come last, one for each direction."""
+    for direction, expression in nulls_last(column, type_).items():
+        name, condition = f"{table}_by_{column}_{direction}", text(where) if where else None
+        yield Index(name, "tenant_id", text(f"({expression})"), "id", postgresql_where=condition)
 
 
 def trigram_index(table: str, column: str) -> Index:

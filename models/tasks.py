@@ -4,10 +4,19 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Text, text
+from sqlalchemy import DateTime, ForeignKeyConstraint, Text, text
 from sqlmodel import Field
 
-from models.base import TenantOwned, Versioned, contained_in, enum_check, indexes, sort_key, timestamp
+from models.base import (
+    TenantOwned,
+    Versioned,
+    contained_in,
+    enum_check,
+    indexes,
+    nulls_last_indexes,
+    sort_key,
+    timestamp,
+)
 
 __all__ = ["Task", "TaskStatus"]
 
@@ -53,5 +62,6 @@ class Task(TenantOwned, Versioned, table=True):
             ("assignee_id", "created_at"),
             where="deleted_at IS NULL",
         ),
+        *nulls_last_indexes("tasks", "due_date", DateTime(timezone=True), where="deleted_at IS NULL"),
         enum_check("status", TaskStatus),
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypedDict, cast
 from uuid import UUID
 
-from sqlalchemy import DateTime, Select, Text, Uuid, and_, bindparam, literal_column, select
+from sqlalchemy import DateTime, Select, Text, Uuid, bindparam, select
 from sqlmodel import col
 
 from models import Membership, Project, Task, TaskStatus
@@ -30,18 +30,7 @@ MAX_DESCRIPTION_LENGTH = 2000
 
 LIVE = col(Task.deleted_at).is_(None)
 
-# Nulls last in both directions. CASE and not COALESCE, which row-level security keeps out of index conditions; each
-# has its index.
-DUE = SortOrder(
-    literal_column(
-        "CASE WHEN tasks.due_date IS NULL THEN 'infinity'::timestamptz ELSE tasks.due_date END",
-        DateTime(timezone=True),
-    ),
-    literal_column(
-        "CASE WHEN tasks.due_date IS NULL THEN '-infinity'::timestamptz ELSE tasks.due_date END",
-        DateTime(timezone=True),
-    ),
-)
+DUE = SortOrder.nulls_last(table_of(Task).c.due_date)
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:

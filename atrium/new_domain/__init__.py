@@ -12,7 +12,6 @@ from atrium.new_domain.fields import DomainSpec, FieldError, parse_domain
 
 __all__ = ["FieldError", "create_domain", "parse_domain"]
 
-CURRENCIES_PER_LINE = 28
 LINE_LENGTH = 120
 LONG_DOCSTRING = re.compile(r'^( *)(""".{115,}""")$', re.MULTILINE)
 
@@ -47,7 +46,7 @@ def _new_files(root: Path, spec: DomainSpec) -> dict[str, str]:
     revision = f"{int(before) + 1:04}"
     return {
         f"models/{table}.py": tables.model_text(spec),
-        f"migrations/versions/{revision}_{table}.py": tables.migration_text(spec, revision, before, _currencies()),
+        f"migrations/versions/{revision}_{table}.py": tables.migration_text(spec, revision, before),
         f"services/{table}.py": service.service_text(spec),
         f"graph/{table}.py": graphql.graph_text(spec),
         f"tests/cases/{table}.py": tests.cases_text(spec),
@@ -63,14 +62,6 @@ def _wrapped(found: re.Match[str]) -> str:
 
 def _newest(root: Path) -> Path:
     return max((root / "migrations" / "versions").glob("0*.py"))
-
-
-def _currencies() -> str:
-    from models.money import DECIMALS  # noqa: PLC0415  # only for this one text
-
-    codes = list(DECIMALS)
-    lines = (codes[start : start + CURRENCIES_PER_LINE] for start in range(0, len(codes), CURRENCIES_PER_LINE))
-    return "\n".join(map(" ".join, lines))
 
 
 def _run(root: Path, module: str, *arguments: str) -> None:

@@ -8,7 +8,6 @@ __all__ = ["graph_text"]
 IMPORTS = """
 from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -17,8 +16,8 @@ from strawberry import UNSET
 import models
 from graph import audit
 from graph.fields.columns import money
-from graph.fields.connection import Connection, OrderDirection
-from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.connection import Connection
+from graph.fields.descriptions import enum, input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import (
     AlreadyExists,
@@ -33,6 +32,7 @@ from graph.fields.money import Money, MoneyInput
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import by_id, connection, to_many, to_one
+from graph.fields.sorting import order_input
 from models import {type}Status
 from models.database import WriteSession
 from services import {table}
@@ -43,9 +43,6 @@ if TYPE_CHECKING:
     from graph.tenants import User
 """
 
-VERSION = """Version of the {words} that the client last saw; if the {words} has changed since, nothing is written and a
-    VersionConflict is returned. Omit it to write without the check."""
-
 TYPES = '''
 {enum}
 @input_type
@@ -54,43 +51,17 @@ class {type}Filter:
 
 {filters}
 
-@enum
-class {type}OrderField(Enum):
-    """Fields by which {plural} can be sorted."""
-
-    CREATED_AT = "created_at"
-    """Sort {plural} by the date and time they were created."""
-    UPDATED_AT = "updated_at"
-    """Sort {plural} by the date and time they last changed."""
-{orders}
-
-@input_type
-class {type}Order:
-    """Sort order of {plural}; by default newest first."""
-
-    field: {type}OrderField
-    """Field by which {plural} are sorted."""
-    direction: OrderDirection | None = UNSET
-    """Direction in which {plural} are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first
-    (DESC), other fields ascending (ASC)."""
+{type}Order = order_input({table}.{upper}{orders})
 
 
 @backed_by({table}.{upper}, filter={type}Filter, order={type}Order)
 class {type}(Node):
-    """{Article} of the tenant.
-
-    Visible to all members{trash}.
-    """
+    """{Article} of the tenant, visible to all members{trash}."""
 
 {fields}    created_at: datetime
-    """Date and time the {words} was created (UTC)."""
     updated_at: datetime
-    """Date and time the {words} last changed (UTC)."""
     version: int
-    """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
-    concurrent changes."""
     history: Connection[audit.AuditEntry] = to_many("row_id")
-    """Audit log entries about the {words}, newest first; visible to all members who can see the {words}."""
 
 
 @object_type
@@ -108,9 +79,6 @@ class Create{type}Input:
     """Fields of the {words} to create; for admins and owners."""
 
 {create}    idempotency_key: str | None = UNSET
-    """Key chosen by the client, 1 to 255 characters, that makes `create{type}` safe to retry: a repeated call with the
-    same key and input creates nothing new and returns the {words} created by the first call; the same key with other
-    input returns an IdempotencyConflict. Null to create without this protection."""
 
 
 @input_type
@@ -118,9 +86,7 @@ class Update{type}Input:
     """Fields of the {words} to update; fields left out stay as they are."""
 
     id: strawberry.ID = id_of("{type}")
-    """Global ID of the {words} to update."""
 {update}    expected_version: int | None = UNSET
-    """{version}"""
 
 
 @input_type
@@ -128,7 +94,6 @@ class Delete{type}Input:
     """{Words} to delete permanently."""
 
     id: strawberry.ID = id_of("{type}")
-    """Global ID of the {words} to delete."""
 '''
 
 STATUS_INPUT = '''
@@ -138,76 +103,42 @@ class Change{type}StatusInput:
     """Input of `change{type}Status`: the {words} to move to another status."""
 
     id: strawberry.ID = id_of("{type}")
-    """Global ID of the {words} that changes its status."""
     status: {type}Status
     """Status that the {words} is to have: one that may follow its current status."""
     expected_version: int | None = UNSET
-    """{version}"""
 '''
 
 MUTATIONS_TEMPLATE = '''
 
-Create{type}Result = Annotated[
-    {type} | NotFound | InvalidInput | {exists}IdempotencyConflict,
-    result_union("Create{type}", "Result of `create{type}`: the created {words}, or a typed error."),
-]
-Update{type}Result = Annotated[
-    {type} | NotFound | InvalidInput | {exists}VersionConflict,
-    result_union("Update{type}", "Result of `update{type}`: the updated {words}, or a typed error."),
-]
-Delete{type}Result = Annotated[
-    {type} | NotFound,
-    result_union("Delete{type}", "Result of `delete{type}`: the deleted {words} as it was before, or a typed error."),
-]
-{status_result}
-
-@mutation(Create{type}Result)
+@mutation({type} | NotFound | InvalidInput | {exists}IdempotencyConflict, result="the created {words}")
 async def create_{one}(session: WriteSession, actor: Actor, input: Create{type}Input) -> models.{type}:
-    """Create {article} in the tenant.
-
-    For admins and owners.
-    """
+    """Create {article} in the tenant. For admins and owners."""
     return await {table}.create(session, actor, **create_kwargs(to_kwargs(input)))
 
 
 @mutation(
-    Update{type}Result, row_update=lambda actor, input: {table}.update_command(actor, **update_kwargs(to_kwargs(input)))
+    {type} | NotFound | InvalidInput | {exists}VersionConflict,
+    result="the updated {words}",
+    row_update=lambda actor, input: {table}.update_command(actor, **update_kwargs(to_kwargs(input))),
 )
 async def update_{one}(session: WriteSession, actor: Actor, input: Update{type}Input) -> models.{type}:
-    """Update {article}: only the fields given in the input change.
-
-    For admins and owners.
-    """
+    """Update {article}: only the fields given in the input change. For admins and owners."""
     return await {table}.update(session, actor, **update_kwargs(to_kwargs(input)))
 
 {status_mutation}
-@mutation(Delete{type}Result)
+@mutation({type} | NotFound, result="the deleted {words} as it was before")
 async def delete_{one}(session: WriteSession, actor: Actor, input: Delete{type}Input) -> models.{type}:
-    """Delete {article} permanently and return it as it was before.
-
-    For admins and owners.
-    """
+    """Delete {article} permanently and return it as it was before. For admins and owners."""
     return await {table}.delete(session, actor, **to_kwargs(input))
 
 
 DOMAIN = Domain(queries=Queries, mutations=[create_{one}, update_{one}, {status_name}delete_{one}])
 '''
 
-STATUS_RESULT = """Change{type}StatusResult = Annotated[
-    {type} | NotFound | IllegalTransition | VersionConflict,
-    result_union(
-        "Change{type}Status", "Result of `change{type}Status`: the {words} with its new status, or a typed error."
-    ),
-]
-"""
-
 STATUS_MUTATION = '''
-@mutation(Change{type}StatusResult)
+@mutation({type} | NotFound | IllegalTransition | VersionConflict, result="the {words} with its new status")
 async def change_{one}_status(session: WriteSession, actor: Actor, input: Change{type}StatusInput) -> models.{type}:
-    """Move {article} to another status, one that may follow its current status.
-
-    For admins and owners.
-    """
+    """Move {article} to another status, one that may follow its current status. For admins and owners."""
     return await {table}.change_status(session, actor, **to_kwargs(input))
 
 '''
@@ -225,15 +156,13 @@ def graph_text(spec: DomainSpec) -> str:
         "in_trash": " or it is in the trash with its project" if spec.project else "",
         "exists": "AlreadyExists | " if any(field.unique for field in spec.fields) else "",
         "enum": f"enum({names.type}Status)\n\n" if spec.status else "",
-        "version": VERSION.format(words=names.words),
         "fields": "".join(_shown(spec, field) for field in spec.fields),
         "filters": "".join(_filter(spec, field) for field in spec.fields),
-        "orders": "".join(_order(spec, field) for field in spec.of("str", "int", "date", "money")),
+        "orders": _orders(spec),
         "create": "".join(_created(spec, field) for field in sorted(spec.fields, key=lambda field: field.optional)),
         "update": "".join(_updated(spec, field) for field in spec.fields),
         "status_name": f"change_{names.one}_status, " if spec.status else "",
     }
-    words["status_result"] = STATUS_RESULT.format(**words) if spec.status else ""
     words["status_mutation"] = STATUS_MUTATION.format(**words) if spec.status else ""
     status_input = STATUS_INPUT.format(**words) if spec.status else ""
     status_types = [f"{names.type}Status"] if spec.status else []
@@ -310,13 +239,13 @@ def _filter(spec: DomainSpec, field: FieldSpec) -> str:
     )
 
 
-def _order(spec: DomainSpec, field: FieldSpec) -> str:
-    plural, name = spec.names.plural, field.name.replace("_", " ")
-    more = {"str": ", ignoring case", "money": ", compared as a number of minor units (such as cents)"}.get(
-        field.kind, ""
-    )
-    last = f"; {plural} without one come last in both directions" if field.optional else ""
-    return f'    {field.name.upper()} = "{field.name}"\n    """Sort {plural} by {name}{more}{last}."""\n'
+def _orders(spec: DomainSpec) -> str:
+    """Return what the orders sort by, where their names do not say it."""
+    return "".join(f', {field.name}="the day `{field.name}`{_last(spec, field)}"' for field in spec.of("date"))
+
+
+def _last(spec: DomainSpec, field: FieldSpec) -> str:
+    return f"; {spec.names.plural} without one come last in both directions" if field.optional else ""
 
 
 def _reference(field: FieldSpec, words: str) -> str:

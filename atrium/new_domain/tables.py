@@ -6,6 +6,7 @@ __all__ = ["migration_text", "model_text", "unique_constraint"]
 
 MAX_LENGTHS = {"unique": 64, "str": 200, "text": 2000}
 MAX_MINOR = 9_999_999_999
+LIVE = "deleted_at IS NULL"
 
 
 def max_length(field: FieldSpec) -> int:
@@ -18,25 +19,16 @@ def unique_constraint(spec: DomainSpec, field: FieldSpec) -> str:
     return f"{spec.names.table}_tenant_id_{field.name}_key_key"
 
 
-def index_keys(spec: DomainSpec) -> list[tuple[str, ...]]:
-    """Return the columns of each index, behind the tenant and before the id: one for each filter and each order."""
-    keys: list[tuple[str, ...]] = [("created_at",), ("updated_at",)]
-    keys += [(f"{field.name}_key",) for field in spec.of("str") if not field.unique]
-    keys += [(f"{field.name}_key",) for field in spec.of("str") if field.unique]
-    keys += [(field.column,) for field in spec.of("int", "date", "money") if not field.optional]
-    keys += [(field.column, "created_at") for field in spec.of("status", "member", "project")]
-    return keys
+def order_keys(spec: DomainSpec) -> list[str]:
+    """Return the columns of the orders, each of which has an index."""
+    columns = [f"{field.name}_key" for unique in (False, True) for field in spec.of("str") if field.unique is unique]
+    columns += [field.column for field in spec.of("int", "date", "money") if not field.optional]
+    return ["created_at", "updated_at", *columns]
 
 
-def nulls_last(field: FieldSpec) -> dict[str, str]:
-    """Return the expressions, by direction, that sort an optional field with nulls last."""
-    cast, least, most = (
-        ("date", "-infinity", "infinity") if field.kind == "date" else ("bigint", str(-(2**62)), str(2**62))
-    )
-    return {
-        "asc": f"CASE WHEN {field.column} IS NULL THEN '{most}'::{cast} ELSE {field.column} END",
-        "desc": f"CASE WHEN {field.column} IS NULL THEN '{least}'::{cast} ELSE {field.column} END",
-    }
+def filter_keys(spec: DomainSpec) -> list[str]:
+    """Return the columns of the filters, each of which has an index together with the default order."""
+    return [field.column for field in spec.of("status", "member", "project")]
 
 
 def sorted_with_nulls(spec: DomainSpec) -> list[FieldSpec]:
@@ -48,6 +40,7 @@ def model_text(spec: DomainSpec) -> str:
     """Return models/<domain>.py."""
     names = spec.names
     states = _status_class(spec) if spec.status else ""
+    live = f'\n_LIVE = "{LIVE}"\n' if spec.project else ""
     public = [f'"{names.type}"', *([f'"{names.type}Status"'] if spec.status else [])]
     return f'''"""{names.plural.capitalize()} of a tenant."""
 
@@ -55,15 +48,15 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKeyConstraint, Index, Integer, Text
-from sqlalchemy import UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKeyConstraint, Integer, Text, UniqueConstraint, text
 from sqlmodel import Field
 
-from models.base import TenantOwned, Versioned, contained_in, enum_check, indexes, sort_key, timestamp
+from models.base import TenantOwned, Versioned, contained_in, enum_check, indexes, nulls_last_indexes, sort_key
+from models.base import timestamp
 from models.money import Currency
 
 __all__ = [{", ".join(public)}]
-
+{live}
 {states}
 class {names.type}(TenantOwned, Versioned, table=True):
     """One {names.words}."""
@@ -122,72 +115,36 @@ def _model_arguments(spec: DomainSpec) -> str:
         lines += [check, 'enum_check("currency", Currency),']
     for field in spec.of("int"):
         lines.append(f'CheckConstraint("{field.column} >= 0", name="{field.column}"),')
-    where = ', where="deleted_at IS NULL"' if spec.project else ""
-    keys = "".join(f"{key!r}, " for key in index_keys(spec))
-    lines.append(f'*indexes("{table}", {keys.rstrip(", ")}{where}),')
-    condition = ', postgresql_where=text("deleted_at IS NULL")' if spec.project else ""
+    where = ", where=_LIVE" if spec.project else ""
+    for keys in ([(key,) for key in order_keys(spec)], [(key, "created_at") for key in filter_keys(spec)]):
+        lines += [f'*indexes("{table}", {", ".join(map(repr, keys))}{where}),'] if keys else []
     for field in sorted_with_nulls(spec):
-        for direction, expression in nulls_last(field).items():
-            index = f'"{table}_by_{field.column}_{direction}", "tenant_id", text("({expression})"), "id"{condition}'
-            lines.append(f"Index({index}),")
+        type_ = "Date()" if field.kind == "date" else "Integer()"
+        lines.append(f'*nulls_last_indexes("{table}", "{field.column}", {type_}{where}),')
     return "".join(f"        {line}\n" for line in lines)
 
 
-def _index_statements(spec: DomainSpec) -> str:
-    names = spec.names
-    where = " WHERE deleted_at IS NULL" if spec.project else ""
-    found = [
-        f"CREATE INDEX {names.table}_by_{'_'.join(key)} ON {names.table}\n    (tenant_id, {', '.join(key)}, id){where}"
-        for key in index_keys(spec)
-    ]
-    for field in sorted_with_nulls(spec):
-        for direction, expression in nulls_last(field).items():
-            name = f"{names.table}_by_{field.column}_{direction}"
-            found.append(f"CREATE INDEX {name} ON {names.table}\n    (tenant_id, ({expression}), id)\n   {where}")
-            name = f"{names.table}_{field.column}_{direction}"
-            found.append(f"CREATE STATISTICS {name} ON\n    ({expression}) FROM {names.table}")
-    return ";\n".join(found)
-
-
-def migration_text(spec: DomainSpec, revision: str, before: str, currencies: str) -> str:
+def migration_text(spec: DomainSpec, revision: str, before: str) -> str:
     """Return the migration that makes the table."""
     names = spec.names
-    money = f'\nCURRENCIES = """\n{currencies}\n"""\n' if spec.of("money") else ""
-    stamped = ", ".join(f'"{name}"' for name in (names.table, *(["deleted_at"] if spec.of("project") else [])))
-    run = f'{names.upper}.replace("CURRENCIES", ", ".join(f"\'{{code}}\'" for code in CURRENCIES.split()))'
     return f'''"""{names.plural.capitalize()}."""
 
 from alembic import op
 
-from migrations.rls import add_audit_triggers, add_timestamp_trigger, enable_rls, run_script
+from migrations.operations import CURRENCIES, create_indexes, create_nulls_last_indexes, create_tenant_table
+from migrations.rls import add_audit_triggers
 
 revision = "{revision}"
 down_revision = "{before}"
-branch_labels = None
-depends_on = None
 
-{names.upper} = """
-CREATE TABLE {names.table} (
-    tenant_id uuid NOT NULL CONSTRAINT {names.table}_tenant_id_fkey REFERENCES tenants,
-    id uuid NOT NULL,
-{_sql_columns(spec)}    created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL,
-    version integer NOT NULL DEFAULT 1,
-{_sql_constraints(spec)})
-"""
-{money}
-INDEXES = """
-{_index_statements(spec)}
-"""
+{names.upper} = {"f" if spec.of("money") else ""}"""
+{_sql_body(spec)}"""
 
 
 def upgrade() -> None:
     """Make the table of {names.plural}."""
-    run_script({run if money else names.upper})
-    run_script(INDEXES)
-    enable_rls("{names.table}", grants="SELECT, INSERT, UPDATE, DELETE")
-    add_timestamp_trigger({stamped})
-    add_audit_triggers("{names.table}")
+    create_tenant_table("{names.table}", {names.upper}, grants="SELECT, INSERT, UPDATE, DELETE")
+{_sql_indexes(spec)}    add_audit_triggers("{names.table}")
 
 
 def downgrade() -> None:
@@ -196,43 +153,47 @@ def downgrade() -> None:
 '''
 
 
-def _sql_columns(spec: DomainSpec) -> str:
+def _sql_body(spec: DomainSpec) -> str:
     lines: list[str] = []
     for field in spec.fields:
         null = "" if field.optional else " NOT NULL"
-        check = f"CONSTRAINT {spec.names.table}_{field.column}_check CHECK"
         if field.kind == "str":
-            least_most = f"char_length({field.name}) BETWEEN 1 AND {max_length(field)}"
-            lines += [f"{field.name} text{null} {check} ({least_most})"]
+            lines += [f"{field.name} text{null} CHECK (char_length({field.name}) BETWEEN 1 AND {max_length(field)})"]
             lines += [f'{field.name}_key text COLLATE "C" NOT NULL GENERATED ALWAYS AS (lower({field.name})) STORED']
         elif field.kind == "text":
-            lines += [f"{field.name} text{null} {check} (char_length({field.name}) <= {max_length(field)})"]
+            lines += [f"{field.name} text{null} CHECK (char_length({field.name}) <= {max_length(field)})"]
         elif field.kind == "int":
-            lines += [f"{field.column} integer{null} {check} ({field.column} >= 0)"]
+            lines += [f"{field.column} integer{null} CHECK ({field.column} >= 0)"]
         elif field.kind == "money":
-            lines += [f"{field.column} bigint NOT NULL\n        {check} ({field.column} BETWEEN 0 AND {MAX_MINOR})"]
-            lines += [
-                f"currency text NOT NULL CONSTRAINT {spec.names.table}_currency_check CHECK (currency IN (CURRENCIES))"
-            ]
+            lines += [f"{field.column} bigint NOT NULL CHECK ({field.column} BETWEEN 0 AND {MAX_MINOR})"]
+            lines += ["currency text NOT NULL CHECK (currency IN ({CURRENCIES}))"]
         elif field.kind == "status":
             states = ", ".join(f"'{state}'" for state in field.states)
-            lines += [f"status text NOT NULL DEFAULT '{field.states[0]}'\n        {check} (status IN ({states}))"]
+            lines += [f"status text NOT NULL DEFAULT '{field.states[0]}' CHECK (status IN ({states}))"]
         else:
             lines += [f"{field.column} {'date' if field.kind == 'date' else 'uuid'}{null}"]
     lines += ["deleted_at timestamptz"] if spec.project else []
-    return "".join(f"    {line},\n" for line in lines)
-
-
-def _sql_constraints(spec: DomainSpec) -> str:
-    table = spec.names.table
-    lines = [f"CONSTRAINT {table}_pkey PRIMARY KEY (tenant_id, id)"]
-    lines += [
-        f"CONSTRAINT {unique_constraint(spec, field)} UNIQUE (tenant_id, {field.name}_key)"
-        for field in spec.of("str")
-        if field.unique
-    ]
+    lines += [f"UNIQUE (tenant_id, {field.name}_key)" for field in spec.of("str") if field.unique]
     for field in spec.of("member", "project"):
         target = "memberships (tenant_id, user_id)" if field.kind == "member" else "projects (tenant_id, id)"
-        name = f"CONSTRAINT {table}_tenant_id_{field.column}_fkey"
-        lines.append(f"{name}\n        FOREIGN KEY (tenant_id, {field.column}) REFERENCES {target}")
-    return ",\n".join(f"    {line}" for line in lines) + "\n"
+        lines += [f"FOREIGN KEY (tenant_id, {field.column}) REFERENCES {target}"]
+    return "".join(f"    {line},\n" for line in lines[:-1]) + f"    {lines[-1]}\n"
+
+
+def _sql_indexes(spec: DomainSpec) -> str:
+    """Return the calls that create the indexes."""
+    table, where = spec.names.table, f', where="{LIVE}"' if spec.project else ""
+    calls = [
+        f'create_indexes("{table}", {", ".join(map(_quoted, keys))}{where})'
+        for keys in (order_keys(spec), [f"{key}, created_at" for key in filter_keys(spec)])
+        if keys
+    ]
+    for field in sorted_with_nulls(spec):
+        date, integer = '"date"', f'"bigint", most="{2**62}", least="{-(2**62)}"'
+        type_ = date if field.kind == "date" else integer
+        calls += [f'create_nulls_last_indexes("{table}", "{field.column}", {type_}{where})']
+    return "".join(f"    {call}\n" for call in calls)
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
+    Integer,
     Select,
     Text,
     Uuid,
@@ -22,12 +24,13 @@ from sqlalchemy import (
     column,
     func,
     literal,
+    literal_column,
     select,
     table,
     true,
 )
 
-from models.base import Model
+from models.base import Model, nulls_last
 from services.permissions import Permission
 
 __all__ = ["Collection", "SortOrder", "substring_filter"]
@@ -55,6 +58,13 @@ class SortOrder:
     def newest_first(cls, expression: Any) -> "SortOrder":
         """Sort by a moment that is never null, from the newest to the oldest unless told otherwise."""
         return cls(expression, expression, is_descending=True)
+
+    @classmethod
+    def nulls_last(cls, column: Any) -> "SortOrder":
+        """Sort by a column that may be null; `models.base.nulls_last_indexes` are its indexes."""
+        expressions = nulls_last(f"{column.table.name}.{column.name}", column.type)
+        type_ = BigInteger() if isinstance(column.type, Integer) else column.type
+        return cls(literal_column(expressions["asc"], type_), literal_column(expressions["desc"], type_))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
