@@ -7,7 +7,7 @@ from alembic import op
 
 from migrations.rls import add_touch_trigger, enable_rls
 
-__all__ = ["CURRENCIES", "create_indexes", "create_nulls_last_indexes", "create_tenant_table"]
+__all__ = ["CURRENCIES", "LIVE", "create_indexes", "create_nulls_last_indexes", "create_tenant_table"]
 
 _CODES = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY
@@ -20,6 +20,9 @@ UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
 CURRENCIES = ", ".join(f"'{code}'" for code in _CODES.split())
 """The currencies of ISO 4217 as of revision 0014, for a CHECK. If they change, that is another constant, and a revision
 that gives it to every table."""
+
+LIVE = "deleted_at IS NULL"
+"""The condition for rows that are not in the trash."""
 
 
 def create_tenant_table(table: str, body: str, *, grants: str) -> None:

@@ -31,6 +31,6 @@ class ApiKey(TenantOwned, table=True):
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "created_by"], ["memberships.tenant_id", "memberships.user_id"]),
-        *indexes("api_keys", ("created_at",), ("created_by", "created_at"), where=LIVE),
+        *indexes("api_keys", "created_at", "created_by, created_at", where=LIVE),
         enum_check("role", Role),
     )

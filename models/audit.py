@@ -55,11 +55,11 @@ class AuditEntry(TenantOwned, table=True):
     __table_args__ = (
         *indexes(
             "audit_log",
-            ("created_at",),
-            ("row_id", "created_at"),
-            ("table_name", "created_at"),
-            ("actor_id", "created_at"),
-            ("action", "created_at"),
+            "created_at",
+            "row_id, created_at",
+            "table_name, created_at",
+            "actor_id, created_at",
+            "action, created_at",
         ),
         enum_check("action", AuditAction),
     )

@@ -1,7 +1,7 @@
 """The columns and types that all tables share."""
 
 from collections import namedtuple
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
@@ -27,6 +27,7 @@ from uuid_utils.compat import uuid7
 
 __all__ = [
     "CHANGE_TIME",
+    "LIVE",
     "Model",
     "Row",
     "TenantOwned",
@@ -39,8 +40,7 @@ __all__ = [
     "indexes",
     "new_id",
     "now",
-    "nulls_last",
-    "nulls_last_indexes",
+    "nulls_last_expressions",
     "past_row_class",
     "row_class",
     "sort_key",
@@ -59,6 +59,9 @@ SQLModel.metadata.naming_convention = {
 
 
 CONTAINER_COLUMN = "container_column"
+
+LIVE = "deleted_at IS NULL"
+"""The condition for rows that are not in the trash, in SQL."""
 
 
 def new_id() -> UUID:
@@ -102,14 +105,28 @@ def generated_flag(when: str) -> Any:
     return Field(default=None, nullable=False, sa_column_args=(Computed(when, persisted=True),))
 
 
-def indexes(table: str, *keys: tuple[str, ...], where: str | None = None) -> Iterator[Index]:
-    """Return one index per list of columns, within the tenant and ending in the id, as a keyset page needs it."""
+def indexes(
+    table: str, *keys: str, where: str | None = None, nulls_last: Mapping[str, TypeEngine[Any]] | None = None
+) -> Iterator[Index]:
+    """Return one index per list of columns, within the tenant and ending in the id, as a keyset page needs it.
+
+    Args:
+        table: its name.
+        keys: lists of columns, such as "status, created_at".
+        where: which rows are listed.
+        nulls_last: columns that may be null and are sorted by, with their types; each has an index per direction.
+    """
+    condition = text(where) if where else None
     for key in keys:
-        condition = text(where) if where else None
-        yield Index(f"{table}_by_{'_'.join(key)}", "tenant_id", *key, "id", postgresql_where=condition)
+        columns = key.split(", ")
+        yield Index(f"{table}_by_{'_'.join(columns)}", "tenant_id", *columns, "id", postgresql_where=condition)
+    for column, type_ in (nulls_last or {}).items():
+        for direction, expression in nulls_last_expressions(column, type_).items():
+            name = f"{table}_by_{column}_{direction}"
+            yield Index(name, "tenant_id", text(f"({expression})"), "id", postgresql_where=condition)
 
 
-def nulls_last(column: str, type_: TypeEngine[Any]) -> dict[str, str]:
+def nulls_last_expressions(column: str, type_: TypeEngine[Any]) -> dict[str, str]:
     """Return the expressions, by direction, that sort a column so that nulls come last in both of them.
 
     CASE and not COALESCE, which row-level security keeps out of index conditions.
@@ -121,13 +138,6 @@ def nulls_last(column: str, type_: TypeEngine[Any]) -> dict[str, str]:
         direction: f"CASE WHEN {column} IS NULL THEN '{value}'::{cast_type} ELSE {column} END"
         for direction, value in (("asc", most), ("desc", least))
     }
-
-
-def nulls_last_indexes(table: str, column: str, type_: TypeEngine[Any], *, where: str | None = None) -> Iterator[Index]:
-    """Return the indexes of an order in which nulls come last, one for each direction."""
-    for direction, expression in nulls_last(column, type_).items():
-        name, condition = f"{table}_by_{column}_{direction}", text(where) if where else None
-        yield Index(name, "tenant_id", text(f"({expression})"), "id", postgresql_where=condition)
 
 
 def trigram_index(table: str, column: str) -> Index:

@@ -6,11 +6,10 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, Index, Text, text
 from sqlmodel import Field
 
-from models.base import TenantOwned, Versioned, contained_in, indexes, sort_key, timestamp, trigram_index
+from models.base import LIVE, TenantOwned, Versioned, contained_in, indexes, sort_key, timestamp, trigram_index
 
 __all__ = ["Document"]
 
-_LIVE = "deleted_at IS NULL"
 _TRASHED = "deleted_at IS NOT NULL"
 
 
@@ -38,18 +37,18 @@ class Document(TenantOwned, Versioned, table=True):
             "project_id",
             "title_key",
             unique=True,
-            postgresql_where=text(_LIVE),
+            postgresql_where=text(LIVE),
             postgresql_nulls_not_distinct=True,
         ),
         *indexes(
             "documents",
-            ("created_at",),
-            ("updated_at",),
-            ("title_key",),
-            ("project_id", "created_at"),
-            ("created_by", "created_at"),
-            where=_LIVE,
+            "created_at",
+            "updated_at",
+            "title_key",
+            "project_id, created_at",
+            "created_by, created_at",
+            where=LIVE,
         ),
-        *indexes("documents", ("deleted_at",), ("deleted_by", "deleted_at"), where=_TRASHED),
+        *indexes("documents", "deleted_at", "deleted_by, deleted_at", where=_TRASHED),
         trigram_index("documents", "title_key"),
     )

@@ -45,14 +45,7 @@ class Order(TenantOwned, table=True):
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "user_id"], ["memberships.tenant_id", "memberships.user_id"]),
-        *indexes(
-            "orders",
-            ("created_at",),
-            ("updated_at",),
-            ("total_minor",),
-            ("status", "created_at"),
-            ("user_id", "created_at"),
-        ),
+        *indexes("orders", "created_at", "updated_at", "total_minor", "status, created_at", "user_id, created_at"),
         enum_check("status", OrderStatus),
         enum_check("currency", Currency),
     )
@@ -76,7 +69,7 @@ class OrderItem(TenantOwned, table=True):
         ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
         CheckConstraint("quantity >= 1", name="quantity"),
         enum_check("currency", Currency),
-        *indexes("order_items", ("order_id", "line"), ("product_id",)),
+        *indexes("order_items", "order_id, line", "product_id"),
     )
 
 

@@ -29,11 +29,11 @@ class Project(TenantOwned, Versioned, table=True):
         ForeignKeyConstraint(["tenant_id", "deleted_by"], ["memberships.tenant_id", "memberships.user_id"]),
         *indexes(
             "projects",
-            ("is_deleted", "is_archived", "created_at"),
-            ("is_deleted", "created_at"),
-            ("created_at",),
-            ("updated_at",),
-            ("name_key",),
+            "is_deleted, is_archived, created_at",
+            "is_deleted, created_at",
+            "created_at",
+            "updated_at",
+            "name_key",
         ),
         trigram_index("projects", "name_key"),
     )

@@ -7,16 +7,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, ForeignKeyConstraint, Text, text
 from sqlmodel import Field
 
-from models.base import (
-    TenantOwned,
-    Versioned,
-    contained_in,
-    enum_check,
-    indexes,
-    nulls_last_indexes,
-    sort_key,
-    timestamp,
-)
+from models.base import LIVE, TenantOwned, Versioned, contained_in, enum_check, indexes, sort_key, timestamp
 
 __all__ = ["Task", "TaskStatus"]
 
@@ -52,16 +43,8 @@ class Task(TenantOwned, Versioned, table=True):
         contained_in("projects", "project_id"),
         ForeignKeyConstraint(["tenant_id", "assignee_id"], ["memberships.tenant_id", "memberships.user_id"]),
         ForeignKeyConstraint(["tenant_id", "created_by"], ["memberships.tenant_id", "memberships.user_id"]),
-        *indexes(
-            "tasks",
-            ("created_at",),
-            ("updated_at",),
-            ("title_key",),
-            ("status", "created_at"),
-            ("project_id", "created_at"),
-            ("assignee_id", "created_at"),
-            where="deleted_at IS NULL",
-        ),
-        *nulls_last_indexes("tasks", "due_date", DateTime(timezone=True), where="deleted_at IS NULL"),
+        *indexes("tasks", "created_at", "updated_at", "title_key", where=LIVE),
+        *indexes("tasks", "status, created_at", "project_id, created_at", "assignee_id, created_at", where=LIVE),
+        *indexes("tasks", where=LIVE, nulls_last={"due_date": DateTime(timezone=True)}),
         enum_check("status", TaskStatus),
     )

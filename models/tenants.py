@@ -79,12 +79,12 @@ class Membership(TenantOwned, Versioned, table=True):
         Index(None, "user_id", "created_at", "id"),
         *indexes(
             "memberships",
-            ("created_at",),
-            ("name_key",),
-            ("is_former", "name_key"),
-            ("is_former", "role", "name_key"),
-            ("is_former", "is_active", "name_key"),
-            ("email",),
+            "created_at",
+            "name_key",
+            "is_former, name_key",
+            "is_former, role, name_key",
+            "is_former, is_active, name_key",
+            "email",
         ),
         trigram_index("memberships", "name_key"),
         enum_check("role", Role),
@@ -108,7 +108,7 @@ class Invitation(TenantOwned, table=True):
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "invited_by"], ["memberships.tenant_id", "memberships.user_id"]),
-        *indexes("invitations", ("created_at",), where=OPEN),
+        *indexes("invitations", "created_at", where=OPEN),
         Index(None, "email", "created_at", "id", postgresql_where=text(OPEN)),
         Index("invitations_tenant_id_email_key", "tenant_id", "email", unique=True, postgresql_where=text(OPEN)),
         enum_check("role", Role),

@@ -7,7 +7,7 @@ without a project, since it could be seen nowhere otherwise.
 
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
 from sqlalchemy import Select, Uuid, and_, bindparam, select
@@ -23,13 +23,12 @@ from services.permissions import TENANT_ID, Actor, Permission, require_permissio
 from services.queries.collection import Collection, SortOrder, substring_filter
 from services.queries.loading import bind_values
 from services.tenants import user_id_of_member
-from services.validation import Validator, validating
-from services.writes.idempotency import key_scope, once
+from services.validation import validating
+from services.writes.changes import FreeText, OneLine, WriteRules, check_changes, create_row, lock_references
 from services.writes.rows import (
     delete_row,
     get_row,
     get_row_for_update,
-    insert_row,
     unique_violation_as,
     update_row,
 )
@@ -49,9 +48,6 @@ __all__ = [
     "update",
     "visible",
 ]
-
-MAX_TITLE_LENGTH = 200
-MAX_CONTENT_LENGTH = 100_000
 
 LIVE = col(Document.deleted_at).is_(None)
 UNIQUE_CONSTRAINTS = {"documents_title_key": "title"}
@@ -111,9 +107,19 @@ ALL_DOCUMENTS = Collection(
 class DocumentChanges(TypedDict, total=False):
     """What an update says; what is absent stays as it is."""
 
-    title: str
-    content: str
-    project_id: UUID | None
+    title: Annotated[str, OneLine(200)]
+    content: Annotated[str, FreeText(100_000)]
+    project_id: Annotated[UUID | None, projects.LIVE_PROJECT]
+
+
+DOCUMENT_RULES = WriteRules(
+    Document,
+    DocumentChanges,
+    where=LIVE,
+    unique=UNIQUE_CONSTRAINTS,
+    defaults={"content": ""},
+    creator="created_by",
+)
 
 
 async def create(
@@ -129,17 +135,7 @@ async def create(
         IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.DOCUMENTS_WRITE)
-
-    async def make() -> UUID:
-        checked = await _validate_changes(
-            session, actor, values
-        )  # in here, so that a replay is answered whatever became of it
-        async with unique_violation_as(UNIQUE_CONSTRAINTS):
-            return (await insert_row(session, actor, Document, {**checked, "created_by": actor.identity.user_id})).id
-
-    meaning = _columns(Validator(), {"content": "", **values})
-    document_id = await once(session, actor, key_scope("create", Document), idempotency_key, meaning, make)
-    return await get_row(session, actor, Document, document_id, where=LIVE)
+    return await create_row(session, actor, DOCUMENT_RULES, values, idempotency_key)
 
 
 async def update(
@@ -153,13 +149,10 @@ async def update(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.DOCUMENTS_WRITE)
-    project_id = changes.get("project_id")
-    there = await _lock_live_project(session, actor, project_id)
+    there = await lock_references(session, actor, DocumentChanges, [changes])
     document = await get_row_for_update(session, actor, Document, id, expected_version=expected_version, where=LIVE)
-    with validating() as checks:
-        columns = _columns(checks, changes)
-        if project_id not in {there, document.project_id}:
-            checks.add_problem("project_id", "There is no such project.")
+    with validating() as validator:
+        columns = check_changes(validator, DocumentChanges, changes, there, document)
     return await _write(session, actor, document, columns)
 
 
@@ -272,23 +265,3 @@ async def _write(session: WriteSession, actor: Actor, document: Document, values
 async def _lock_live_project(session: WriteSession, actor: Actor, project_id: UUID | None) -> UUID | None:
     """Lock a project until the transaction ends; return None if it is gone or in the trash."""
     return project_id if await projects.lock_live(session, actor, [project_id] if project_id else []) else None
-
-
-async def _validate_changes(session: WriteSession, actor: Actor, changes: DocumentChanges) -> dict[str, Any]:
-    """Validate the changes; return them as column values."""
-    project_id = changes.get("project_id")
-    there = await _lock_live_project(session, actor, project_id)
-    with validating() as validator:
-        columns = _columns(validator, changes)
-        if project_id != there:
-            validator.add_problem("project_id", "There is no such project.")
-    return columns
-
-
-def _columns(checks: Validator, changes: DocumentChanges) -> dict[str, Any]:
-    columns: dict[str, Any] = dict(changes)
-    if "title" in changes:
-        columns["title"] = checks.check_line("title", changes["title"], max_length=MAX_TITLE_LENGTH)
-    if "content" in changes:
-        columns["content"] = checks.check_text("content", changes["content"], max_length=MAX_CONTENT_LENGTH)
-    return columns

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from decimal import Decimal
 from operator import add
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Annotated, Any, NamedTuple, TypedDict
 from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, Boolean, Select, Text, Uuid, and_, bindparam, case, func, select
@@ -15,19 +14,28 @@ from sqlmodel import col
 from models import ArchivedSale, Order, OrderItem, OrderStatus, Product
 from models.base import table_of
 from models.database import WriteSession, fetch
-from models.money import Currency, minor_units
+from models.money import minor_units
 from services.errors import AlreadyExists, DomainError, InvalidInput, NotFound, Unavailable
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing, unnest_params, unnest_table, update_rows
+from services.writes.changes import (
+    FreeText,
+    MoneyRange,
+    MoneyValue,
+    OneLine,
+    WriteRules,
+    change_row,
+    check_changes,
+    row_update_of,
+)
 from services.writes.idempotency import key_scope, once, once_many
-from services.writes.row_update import RowUpdate, apply_update
+from services.writes.row_update import RowUpdate
 from services.writes.rows import get_row, insert_row, lock_rows, unique_violation_as, violated_constraint
 
 __all__ = [
     "PRODUCTS",
-    "Price",
     "ProductChanges",
     "StockReceipt",
     "create",
@@ -39,21 +47,11 @@ __all__ = [
     "visible",
 ]
 
-MAX_NAME_LENGTH = 200
-MAX_SKU_LENGTH = 64
-MAX_DESCRIPTION_LENGTH = 2000
 MAX_PRICE = 9_999_999_999  # minor units: ten digits
 MAX_STOCK = 2**31 - 1
 UNIQUE_CONSTRAINTS = {"products_tenant_id_sku_key_key": "sku"}
 STOCK_LIMIT_MESSAGE = f"The stock cannot pass {MAX_STOCK:,}."
 UPDATE_ATTEMPTS = 3
-
-
-class Price(TypedDict):
-    """An amount in a currency."""
-
-    amount: Decimal
-    currency: Currency
 
 
 class StockReceipt(NamedTuple):
@@ -66,10 +64,10 @@ class StockReceipt(NamedTuple):
 class ProductChanges(TypedDict, total=False):
     """What an update says; what is absent stays as it is."""
 
-    sku: str
-    name: str
-    description: str | None
-    price: Price
+    sku: Annotated[str, OneLine(64)]
+    name: Annotated[str, OneLine(200)]
+    description: Annotated[str | None, FreeText(2000)]
+    price: Annotated[MoneyValue, MoneyRange(MAX_PRICE)]
     is_active: bool
 
 
@@ -140,6 +138,9 @@ PRODUCTS = Collection(
 )
 
 
+PRODUCT_RULES = WriteRules(Product, ProductChanges, unique=UNIQUE_CONSTRAINTS)
+
+
 async def create(
     session: WriteSession,
     actor: Actor,
@@ -179,22 +180,19 @@ async def update(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.PRODUCTS_WRITE)
-    async with unique_violation_as(UNIQUE_CONSTRAINTS):
-        return await apply_update(
-            session, actor, update_command(actor, id=id, changes=changes, expected_version=expected_version)
-        )
+    return await change_row(session, actor, PRODUCT_RULES, id, changes, expected_version)
 
 
 def update_command(
     actor: Actor, *, id: UUID, changes: ProductChanges, expected_version: int | None = None
-) -> RowUpdate[Product]:
+) -> RowUpdate[Product] | None:
     """Return the row update that `update` comes down to.
 
     Raises:
         InvalidInput: as in `create`.
     """
     actor.require(Permission.PRODUCTS_WRITE)
-    return RowUpdate(Product, id, _validate_changes(changes), expected_version)
+    return row_update_of(PRODUCT_RULES, id, changes, expected_version)
 
 
 async def restock(
@@ -243,7 +241,7 @@ async def update_all(
     columns: dict[int, dict[str, Any]] = {}
     for index, row in batch.pending_rows():
         with batch.validating(index) as validator:
-            columns[index] = _changed_columns(validator, cast("ProductChanges", row.changes))
+            columns[index] = check_changes(validator, ProductChanges, row.changes)
     await _lock_skus(session, actor, columns)
     current = await lock_rows(session, actor, Product, [row.id for row in batch.pending.values()])
     reject_missing(batch, Product, current)
@@ -348,39 +346,16 @@ async def _reject_taken_skus(
         first.add(key)
 
 
-def _validate_changes(changes: ProductChanges, stock_quantity: int | None = None) -> dict[str, Any]:
+def _validate_changes(changes: ProductChanges, stock_quantity: int) -> dict[str, Any]:
     """Validate the changes; return them as column values."""
     with validating() as validator:
-        columns = _changed_columns(validator, changes)
-        if stock_quantity is not None:
-            columns["stock_quantity"] = stock_quantity
-            if not 0 <= stock_quantity <= MAX_STOCK:
-                validator.add_problem("stock_quantity", "A stock is 0 or more.")
-    return columns
-
-
-def _changed_columns(validator: Validator, changes: ProductChanges) -> dict[str, Any]:
-    columns: dict[str, Any] = {name: value for name, value in changes.items() if name != "price"}
-    if "sku" in changes:
-        columns["sku"] = validator.check_line("sku", changes["sku"], max_length=MAX_SKU_LENGTH)
-    if "name" in changes:
-        columns["name"] = validator.check_line("name", changes["name"], max_length=MAX_NAME_LENGTH)
-    if description := changes.get("description"):
-        columns["description"] = validator.check_text("description", description, max_length=MAX_DESCRIPTION_LENGTH)
-    if "price" in changes:
-        columns |= _price_columns(validator, changes["price"])
+        columns = check_changes(validator, ProductChanges, changes)
+        columns["stock_quantity"] = stock_quantity
+        if not 0 <= stock_quantity <= MAX_STOCK:
+            validator.add_problem("stock_quantity", "A stock is 0 or more.")
     return columns
 
 
 def _validate_quantity(validator: Validator, quantity: int) -> None:
     if not 1 <= quantity <= MAX_STOCK:
         validator.add_problem("quantity", "A quantity is 1 or more.")
-
-
-def _price_columns(validator: Validator, price: Price) -> dict[str, Any]:
-    minor = minor_units(price["amount"], price["currency"])
-    if minor is None:
-        validator.add_problem("price.amount", "This has more decimals than the currency.")
-    elif not 0 <= minor <= MAX_PRICE:
-        validator.add_problem("price.amount", "A price is 0 or more, with ten digits at most.")
-    return {"price_minor": minor, "currency": price["currency"]}

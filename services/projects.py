@@ -14,12 +14,14 @@ from models.database import WriteSession
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
 from services.validation import validating
+from services.writes.changes import Reference
 from services.writes.contents import share_change_time, update_contents
 from services.writes.idempotency import key_scope, once
 from services.writes.row_update import RowUpdate, apply_update
 from services.writes.rows import get_row, get_row_for_update, insert_row, lock_rows, update_row
 
 __all__ = [
+    "LIVE_PROJECT",
     "PROJECTS",
     "archive",
     "archive_command",
@@ -145,6 +147,11 @@ async def lock_existing(session: WriteSession, actor: Actor, ids: Iterable[UUID]
     """Return those of some projects that exist, in the trash too; they stay as they are for this transaction."""
     actor.require(Permission.PROJECTS_READ)
     return await lock_rows(session, actor, Project, set(ids), shared=True)
+
+
+LIVE_PROJECT = Reference(
+    lock_existing, lambda project: not project.is_deleted, "id", "There is no such project.", lock_order=1
+)
 
 
 async def lock_live(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, Project]:

@@ -1,32 +1,37 @@
 """The rules of tasks: what is to be done, by whom and until when."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
 from sqlalchemy import DateTime, Select, Text, Uuid, bindparam, select
 from sqlmodel import col
 
-from models import Membership, Project, Task, TaskStatus
+from models import Task, TaskStatus
 from models.base import table_of
-from models.database import WriteSession, fetch
+from models.database import WriteSession
 from services import projects, tenants
 from services.errors import DomainError, InvalidInput
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
 from services.tenants import user_id_of_member
-from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing, update_rows
-from services.writes.idempotency import key_scope, once
-from services.writes.row_update import RowUpdate, apply_update
-from services.writes.rows import delete_row, get_row, insert_row, lock_rows
+from services.writes.changes import (
+    FreeText,
+    OneLine,
+    WriteRules,
+    change_row,
+    check_changes,
+    create_row,
+    lock_references,
+    row_update_of,
+)
+from services.writes.row_update import RowUpdate
+from services.writes.rows import delete_row, lock_rows
 
 __all__ = ["TASKS", "TaskChanges", "create", "delete", "update", "update_all", "update_command", "visible"]
-
-MAX_TITLE_LENGTH = 200
-MAX_DESCRIPTION_LENGTH = 2000
 
 LIVE = col(Task.deleted_at).is_(None)
 
@@ -63,12 +68,15 @@ TASKS = Collection(
 class TaskChanges(TypedDict, total=False):
     """What an update says; what is absent stays as it is."""
 
-    title: str
-    description: str | None
+    title: Annotated[str, OneLine(200)]
+    description: Annotated[str | None, FreeText(2000)]
     status: TaskStatus
     due_date: datetime | None
-    project_id: UUID | None
-    assignee_id: UUID | None
+    project_id: Annotated[UUID | None, projects.LIVE_PROJECT]
+    assignee_id: Annotated[UUID | None, tenants.ACTIVE_MEMBER]
+
+
+TASK_RULES = WriteRules(Task, TaskChanges, where=LIVE, defaults={"status": TaskStatus.TODO}, creator="created_by")
 
 
 async def create(
@@ -83,17 +91,7 @@ async def create(
         IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.TASKS_WRITE)
-
-    async def make() -> UUID:
-        there = await _lock_references(session, actor, [values])  # in here, so that a replay is answered in any case
-        with validating() as checks:
-            checked = _changed_columns(checks, values, there)
-        row = {"status": TaskStatus.TODO, **checked, "created_by": actor.identity.user_id}
-        return (await insert_row(session, actor, Task, row)).id
-
-    meaning = {"status": TaskStatus.TODO, **_texts(Validator(), values)}
-    task_id = await once(session, actor, key_scope("create", Task), idempotency_key, meaning, make)
-    return await get_row(session, actor, Task, task_id, where=LIVE)
+    return await create_row(session, actor, TASK_RULES, values, idempotency_key)
 
 
 async def update(
@@ -107,11 +105,7 @@ async def update(
         VersionConflict: it is not at the expected version.
     """
     actor.require(Permission.TASKS_WRITE)
-    there = await _lock_references(session, actor, [changes])
-    current = None if there == NO_REFERENCES else await _current(session, actor, id)
-    with validating() as checks:
-        columns = _changed_columns(checks, changes, there, current)
-    return await apply_update(session, actor, RowUpdate(Task, id, columns, expected_version, LIVE))
+    return await change_row(session, actor, TASK_RULES, id, changes, expected_version)
 
 
 def update_command(
@@ -123,11 +117,7 @@ def update_command(
         InvalidInput: as in `create`.
     """
     actor.require(Permission.TASKS_WRITE)
-    if changes.get("project_id") or changes.get("assignee_id"):
-        return None
-    with validating() as validator:
-        columns = _changed_columns(validator, changes, NO_REFERENCES)
-    return RowUpdate(Task, id, columns, expected_version, LIVE)
+    return row_update_of(TASK_RULES, id, changes, expected_version)
 
 
 async def update_all(
@@ -141,12 +131,12 @@ async def update_all(
     actor.require(Permission.TASKS_WRITE)
     batch = Batch[RowChange, Task]("tasks", rows)
     batch.reject_duplicates("id", lambda row: row.id)
-    there = await _lock_references(session, actor, [_task_changes(row) for row in batch.pending.values()])
+    there = await lock_references(session, actor, TaskChanges, [row.changes for row in batch.pending.values()])
     current = await lock_rows(session, actor, Task, [row.id for row in batch.pending.values()], where=LIVE)
     columns: dict[int, dict[str, Any]] = {}
     for index, row in batch.pending_rows():
         with batch.validating(index) as validator:
-            columns[index] = _changed_columns(validator, _task_changes(row), there, current.get(row.id))
+            columns[index] = check_changes(validator, TaskChanges, row.changes, there, current.get(row.id))
     reject_missing(batch, Task, current)
     changes = {row.id: columns[index] for index, row in batch.pending_rows()}
     changed = await update_rows(session, actor, Task, current, changes)
@@ -162,69 +152,3 @@ async def delete(session: WriteSession, actor: Actor, *, id: UUID) -> Task:
     """
     actor.require(Permission.TASKS_WRITE)
     return await delete_row(session, actor, Task, id, where=LIVE)
-
-
-class References(NamedTuple):
-    """What tasks are to point at, by its ids, as far as it is there."""
-
-    projects: Mapping[UUID, Project]
-    members: Mapping[UUID, Membership]
-
-
-NO_REFERENCES = References({}, {})
-
-
-def _changed_columns(
-    validator: Validator, changes: TaskChanges, there: References, current: Task | None = None
-) -> dict[str, Any]:
-    """Validate the changes; return them as column values.
-
-    References that stay the same are neither checked nor written: the row may be changed before this write.
-    """
-    columns = _texts(validator, changes)
-    if project_id := changes.get("project_id"):
-        project = there.projects.get(project_id)
-        stays = current is not None and current.project_id == project_id
-        if stays:
-            del columns["project_id"]
-        elif project is None or project.is_deleted:
-            validator.add_problem("project_id", "There is no such project.")
-    if assignee_id := changes.get("assignee_id"):
-        member = there.members.get(assignee_id)
-        columns["assignee_id"] = member and member.user_id
-        if current is not None and member is not None and current.assignee_id == member.user_id:
-            del columns["assignee_id"]
-        elif member is None or member.is_former or not member.is_active:
-            validator.add_problem("assignee_id", "There is no such active member.")
-    return columns
-
-
-def _texts(checks: Validator, changes: TaskChanges) -> dict[str, Any]:
-    """The changes, with their texts as they are kept."""
-    columns: dict[str, Any] = dict(changes)
-    if "title" in changes:
-        columns["title"] = checks.check_line("title", changes["title"], max_length=MAX_TITLE_LENGTH)
-    if description := changes.get("description"):
-        columns["description"] = checks.check_text("description", description, max_length=MAX_DESCRIPTION_LENGTH)
-    return columns
-
-
-async def _current(session: WriteSession, actor: Actor, task_id: UUID) -> Task | None:
-    """A task as it is, if it is there; not locked, since projects are locked before their tasks by every rule."""
-    columns = table_of(Task).c
-    this = and_(columns.tenant_id == actor.identity.tenant_id, columns.id == task_id, LIVE)
-    return next(iter(await fetch(session, Task, select(*columns).where(this))), None)
-
-
-async def _lock_references(session: WriteSession, actor: Actor, rows: Sequence[TaskChanges]) -> References:
-    """Lock the existing rows that these changes refer to, until the transaction ends."""
-    project_ids = (each for row in rows if (each := row.get("project_id")))
-    member_ids = (each for row in rows if (each := row.get("assignee_id")))
-    return References(
-        await projects.lock_existing(session, actor, project_ids),
-        await tenants.lock_members(session, actor, member_ids),
-    )
-
-
-def _task_changes(row: RowChange) -> TaskChanges:
-    return cast("TaskChanges", row.changes)

@@ -18,9 +18,11 @@ from services.invitations import revoke_unauthorized
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
 from services.validation import Validator, normalize_email, validating
+from services.writes.changes import Reference
 from services.writes.rows import get_row, lock_rows, lock_tenant, unique_violation_as, update_row, update_where
 
 __all__ = [
+    "ACTIVE_MEMBER",
     "MEMBERSHIPS",
     "OWN_TENANTS",
     "TENANTS",
@@ -28,7 +30,6 @@ __all__ = [
     "change_role",
     "create",
     "leave",
-    "lock_active_members",
     "lock_members",
     "remove",
     "update",
@@ -216,17 +217,19 @@ def user_id_of_member(member: str) -> ColumnElement[UUID]:
     return select(col(Membership.user_id)).where(same).scalar_subquery()
 
 
-async def lock_active_members(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, UUID]:
-    """Return the accounts of those of some members who are active, kept in place until the transaction ends."""
-    actor.require(Permission.MEMBERS_READ)
-    found = await lock_rows(session, actor, Membership, set(ids), where=LIVE, shared=True)
-    return {member_id: member.user_id for member_id, member in found.items()}
-
-
 async def lock_members(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, Membership]:
     """Return those of some members that exist, former ones too; they stay as they are for this transaction."""
     actor.require(Permission.MEMBERS_READ)
     return await lock_rows(session, actor, Membership, set(ids), shared=True)
+
+
+ACTIVE_MEMBER = Reference(
+    lock_members,
+    lambda member: member.is_active and not member.is_former,
+    "user_id",
+    "There is no such active member.",
+    lock_order=2,
+)
 
 
 async def _lock_and_get_member(session: WriteSession, actor: Actor, member_id: UUID) -> Membership:

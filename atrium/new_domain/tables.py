@@ -6,7 +6,6 @@ __all__ = ["migration_text", "model_text", "unique_constraint"]
 
 MAX_LENGTHS = {"unique": 64, "str": 200, "text": 2000}
 MAX_MINOR = 9_999_999_999
-LIVE = "deleted_at IS NULL"
 
 
 def max_length(field: FieldSpec) -> int:
@@ -40,7 +39,6 @@ def model_text(spec: DomainSpec) -> str:
     """Return models/<domain>.py."""
     names = spec.names
     states = _status_class(spec) if spec.status else ""
-    live = f'\n_LIVE = "{LIVE}"\n' if spec.project else ""
     public = [f'"{names.type}"', *([f'"{names.type}Status"'] if spec.status else [])]
     return f'''"""{names.plural.capitalize()} of a tenant."""
 
@@ -51,12 +49,11 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKeyConstraint, Integer, Text, UniqueConstraint, text
 from sqlmodel import Field
 
-from models.base import TenantOwned, Versioned, contained_in, enum_check, indexes, nulls_last_indexes, sort_key
-from models.base import timestamp
+from models.base import LIVE, TenantOwned, Versioned, contained_in, enum_check, indexes, sort_key, timestamp
 from models.money import Currency
 
 __all__ = [{", ".join(public)}]
-{live}
+
 {states}
 class {names.type}(TenantOwned, Versioned, table=True):
     """One {names.words}."""
@@ -115,12 +112,12 @@ def _model_arguments(spec: DomainSpec) -> str:
         lines += [check, 'enum_check("currency", Currency),']
     for field in spec.of("int"):
         lines.append(f'CheckConstraint("{field.column} >= 0", name="{field.column}"),')
-    where = ", where=_LIVE" if spec.project else ""
-    for keys in ([(key,) for key in order_keys(spec)], [(key, "created_at") for key in filter_keys(spec)]):
-        lines += [f'*indexes("{table}", {", ".join(map(repr, keys))}{where}),'] if keys else []
-    for field in sorted_with_nulls(spec):
-        type_ = "Date()" if field.kind == "date" else "Integer()"
-        lines.append(f'*nulls_last_indexes("{table}", "{field.column}", {type_}{where}),')
+    where = ", where=LIVE" if spec.project else ""
+    keys = (order_keys(spec), [f"{key}, created_at" for key in filter_keys(spec)])
+    lines += [f'*indexes("{table}", {_quoted(each)}{where}),' for each in keys if each]
+    types = {"date": "Date()", "int": "Integer()"}
+    last = ", ".join(f'"{field.column}": {types[field.kind]}' for field in sorted_with_nulls(spec))
+    lines += [f'*indexes("{table}"{where}, nulls_last={{{last}}}),'] if last else []
     return "".join(f"        {line}\n" for line in lines)
 
 
@@ -131,7 +128,7 @@ def migration_text(spec: DomainSpec, revision: str, before: str) -> str:
 
 from alembic import op
 
-from migrations.operations import CURRENCIES, create_indexes, create_nulls_last_indexes, create_tenant_table
+from migrations.operations import CURRENCIES, LIVE, create_indexes, create_nulls_last_indexes, create_tenant_table
 from migrations.rls import add_audit_triggers
 
 revision = "{revision}"
@@ -182,18 +179,14 @@ def _sql_body(spec: DomainSpec) -> str:
 
 def _sql_indexes(spec: DomainSpec) -> str:
     """Return the calls that create the indexes."""
-    table, where = spec.names.table, f', where="{LIVE}"' if spec.project else ""
-    calls = [
-        f'create_indexes("{table}", {", ".join(map(_quoted, keys))}{where})'
-        for keys in (order_keys(spec), [f"{key}, created_at" for key in filter_keys(spec)])
-        if keys
-    ]
+    table, where = spec.names.table, ", where=LIVE" if spec.project else ""
+    keys = (order_keys(spec), [f"{key}, created_at" for key in filter_keys(spec)])
+    calls = [f'create_indexes("{table}", {_quoted(each)}{where})' for each in keys if each]
+    types = {"date": '"date"', "int": f'"bigint", most="{2**62}", least="{-(2**62)}"'}
     for field in sorted_with_nulls(spec):
-        date, integer = '"date"', f'"bigint", most="{2**62}", least="{-(2**62)}"'
-        type_ = date if field.kind == "date" else integer
-        calls += [f'create_nulls_last_indexes("{table}", "{field.column}", {type_}{where})']
+        calls += [f'create_nulls_last_indexes("{table}", "{field.column}", {types[field.kind]}{where})']
     return "".join(f"    {call}\n" for call in calls)
 
 
-def _quoted(text: str) -> str:
-    return f'"{text}"'
+def _quoted(texts: list[str]) -> str:
+    return ", ".join(f'"{text}"' for text in texts)

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.operations import create_indexes, create_nulls_last_indexes, create_tenant_table
+from migrations.operations import LIVE, create_indexes, create_nulls_last_indexes, create_tenant_table
 from migrations.rls import CURRENT_USER_ID, IS_CURRENT_TENANT, enable_rls, owner_view, run_script
 
 revision = "0003"
@@ -49,7 +49,6 @@ CREATE TABLE idempotency_keys (
 )
 """
 
-LIVE = "deleted_at IS NULL"
 TASK_TEXT = "(title_key || E'\\n' || lower(coalesce(description, '')))"
 
 # The statistics are what the planner cannot know by itself: taken for independent of the tenant, a project would seem

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.operations import create_indexes, create_tenant_table
+from migrations.operations import LIVE, create_indexes, create_tenant_table
 from migrations.rls import add_audit_triggers, owner_view
 
 revision = "0009"
@@ -29,7 +29,6 @@ DOCUMENTS = """
     FOREIGN KEY (tenant_id, deleted_by) REFERENCES memberships (tenant_id, user_id)
 """
 
-LIVE = "deleted_at IS NULL"
 TRASHED = "deleted_at IS NOT NULL"
 
 

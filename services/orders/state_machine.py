@@ -13,6 +13,7 @@ from uuid import UUID
 from models import Event, OrderStatus
 from services.errors import IllegalTransition
 from services.eventlog.store import NewEvent, upcast
+from services.writes.transitions import require_transition
 
 __all__ = [
     "STREAM",
@@ -128,19 +129,13 @@ def decide(state: OrderState | None, command: Place | Transition | Delete) -> li
         return [NewEvent(PLACED, _placed_payload(command))]
     assert state is not None, "what was never placed cannot move"
     assert not state.is_deleted, "what was deleted stays as it is"
-    allowed = TRANSITIONS[state.status]
     payload = {"reason": command.reason} if command.reason else {}
     if isinstance(command, Delete):
-        if allowed:
+        if allowed := TRANSITIONS[state.status]:
             message = f"This order is {state.status.lower()}; only a cancelled or delivered order can be deleted."
             raise IllegalTransition(message, current=state.status, allowed=allowed)
         return [NewEvent(DELETED, payload)]
-    if command.status not in allowed:
-        raise IllegalTransition(
-            f"This order is {state.status.lower()}, so it cannot become {command.status.lower()}.",
-            current=state.status,
-            allowed=allowed,
-        )
+    require_transition("order", state.status, command.status, TRANSITIONS)
     return [NewEvent(TRANSITION_EVENTS[command.status], payload)]
 
 

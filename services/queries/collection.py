@@ -30,7 +30,7 @@ from sqlalchemy import (
     true,
 )
 
-from models.base import Model, nulls_last
+from models.base import Model, nulls_last_expressions
 from services.permissions import Permission
 
 __all__ = ["Collection", "SortOrder", "substring_filter"]
@@ -61,8 +61,8 @@ class SortOrder:
 
     @classmethod
     def nulls_last(cls, column: Any) -> "SortOrder":
-        """Sort by a column that may be null; `models.base.nulls_last_indexes` are its indexes."""
-        expressions = nulls_last(f"{column.table.name}.{column.name}", column.type)
+        """Sort by a column that may be null; see `models.base.indexes`."""
+        expressions = nulls_last_expressions(f"{column.table.name}.{column.name}", column.type)
         type_ = BigInteger() if isinstance(column.type, Integer) else column.type
         return cls(literal_column(expressions["asc"], type_), literal_column(expressions["desc"], type_))
 

@@ -13,11 +13,12 @@ from services.errors import AlreadyExists, Forbidden, IdempotencyConflict, Inval
 from services.permissions import Permission
 from services.products import MAX_STOCK, StockReceipt
 from services.writes.bulk import RowChange
+from services.writes.changes import MoneyValue
 from tests.support.factories import World
 from tests.support.service_client import ServiceClient, invalid_paths
 
 
-def price(amount: str = "19.90", currency: str = "EUR") -> products.Price:
+def price(amount: str = "19.90", currency: str = "EUR") -> MoneyValue:
     return {"amount": Decimal(amount), "currency": Currency(currency)}
 
 
