@@ -5,7 +5,7 @@ What a function here does, it has done in migrations that were applied, so none 
 
 from alembic import op
 
-from migrations.rls import add_touch_trigger, enable_rls
+from migrations.rls import add_audit_triggers, add_touch_trigger, enable_rls
 
 __all__ = ["CURRENCIES", "LIVE", "create_indexes", "create_nulls_last_indexes", "create_tenant_table"]
 
@@ -25,7 +25,7 @@ LIVE = "deleted_at IS NULL"
 """The condition for rows that are not in the trash."""
 
 
-def create_tenant_table(table: str, body: str, *, grants: str) -> None:
+def create_tenant_table(table: str, body: str, *, grants: str, audited: bool = False) -> None:
     """Create a table of tenants' rows, with row-level security and the trigger that moves `version` and `updated_at`.
 
     Every row has `tenant_id` and `id`, which are its key, and `created_at`, `updated_at` and `version`. Constraints
@@ -35,6 +35,7 @@ def create_tenant_table(table: str, body: str, *, grants: str) -> None:
         table: its name.
         body: its other columns, and its constraints.
         grants: the privileges of the runtime role, such as "SELECT, INSERT".
+        audited: whether every change of its rows is written into the audit log.
     """
     op.execute(f"""
 CREATE TABLE {table} (
@@ -48,6 +49,8 @@ CREATE TABLE {table} (
 )""")
     enable_rls(table, grants=grants)
     add_touch_trigger(table)
+    if audited:
+        add_audit_triggers(table)
 
 
 def create_indexes(table: str, *keys: str, where: str = "") -> None:

@@ -4,11 +4,16 @@ Currencies and their number of decimals are those of ISO 4217 (list one); funds,
 minor unit, are left out.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-__all__ = ["CURRENCY_NAMES", "DECIMALS", "Currency", "amount", "minor_units"]
+from sqlalchemy import CheckConstraint
+
+from models.base import enum_check
+
+__all__ = ["CURRENCY_NAMES", "DECIMALS", "Currency", "amount", "minor_units", "money_checks"]
 
 _ISO_4217 = """
 AED 2 UAE Dirham
@@ -192,3 +197,9 @@ def minor_units(value: Decimal, currency: str) -> int | None:
         return None
     units = Fraction(value) * 10 ** DECIMALS[currency]  # exact, unlike the arithmetic of Decimal
     return int(units) if units.denominator == 1 else None
+
+
+def money_checks(minor: str, *, digits: int = 10) -> Iterator[CheckConstraint]:
+    """Return the CHECKs for an amount of 0 or more minor units, in the column `minor`, and for its `currency`."""
+    yield CheckConstraint(f"{minor} BETWEEN 0 AND {10**digits - 1}", name=minor)
+    yield enum_check("currency", Currency)

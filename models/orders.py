@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Text
 from sqlmodel import Field
 
 from models.base import TenantOwned, enum_check, indexes, timestamp
-from models.money import Currency
+from models.money import Currency, money_checks
 
 __all__ = ["ArchivedSale", "Order", "OrderItem", "OrderStatus"]
 
@@ -47,7 +47,7 @@ class Order(TenantOwned, table=True):
         ForeignKeyConstraint(["tenant_id", "user_id"], ["memberships.tenant_id", "memberships.user_id"]),
         *indexes("orders", "created_at", "updated_at", "total_minor", "status, created_at", "user_id, created_at"),
         enum_check("status", OrderStatus),
-        enum_check("currency", Currency),
+        *money_checks("total_minor", digits=12),
     )
 
 

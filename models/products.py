@@ -5,8 +5,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Text, UniqueConstraint, text
 from sqlmodel import Field
 
-from models.base import TenantOwned, Versioned, enum_check, generated_flag, indexes, sort_key, trigram_index
-from models.money import Currency
+from models.base import TenantOwned, Versioned, generated_flag, indexes, sort_key, trigram_index
+from models.money import money_checks
 
 __all__ = ["Product"]
 
@@ -31,8 +31,7 @@ class Product(TenantOwned, Versioned, table=True):
     __table_args__ = (
         UniqueConstraint("tenant_id", "sku_key"),
         CheckConstraint("stock_quantity >= 0", name="stock_quantity"),
-        CheckConstraint("price_minor BETWEEN 0 AND 9999999999", name="price_minor"),
-        enum_check("currency", Currency),
+        *money_checks("price_minor"),
         *indexes(
             "products",
             "created_at",

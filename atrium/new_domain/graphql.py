@@ -51,7 +51,7 @@ class {type}Filter:
 
 {filters}
 
-{type}Order = order_input({table}.{upper}{orders})
+{type}Order = order_input({table}.{upper})
 
 
 @backed_by({table}.{upper}, filter={type}Filter, order={type}Order)
@@ -158,7 +158,6 @@ def graph_text(spec: DomainSpec) -> str:
         "enum": f"enum({names.type}Status)\n\n" if spec.status else "",
         "fields": "".join(_shown(spec, field) for field in spec.fields),
         "filters": "".join(_filter(spec, field) for field in spec.fields),
-        "orders": _orders(spec),
         "create": "".join(_created(spec, field) for field in sorted(spec.fields, key=lambda field: field.optional)),
         "update": "".join(_updated(spec, field) for field in spec.fields),
         "status_name": f"change_{names.one}_status, " if spec.status else "",
@@ -239,15 +238,6 @@ def _filter(spec: DomainSpec, field: FieldSpec) -> str:
     )
 
 
-def _orders(spec: DomainSpec) -> str:
-    """Return what the orders sort by, where their names do not say it."""
-    return "".join(f', {field.name}="the day `{field.name}`{_last(spec, field)}"' for field in spec.of("date"))
-
-
-def _last(spec: DomainSpec, field: FieldSpec) -> str:
-    return f"; {spec.names.plural} without one come last in both directions" if field.optional else ""
-
-
 def _reference(field: FieldSpec, words: str) -> str:
     if field.kind == "project":
         return f"Global ID of the project that the {words} belongs to; must not be in the trash"
@@ -275,12 +265,14 @@ def _created(spec: DomainSpec, field: FieldSpec) -> str:
 def _updated(spec: DomainSpec, field: FieldSpec) -> str:
     if field.kind == "status":
         return ""
-    words, target = spec.names.words, {"member": "User", "project": "Project"}.get(field.kind)
+    words, name = spec.names.words, field.name.replace("_", " ")
+    target = {"member": "User", "project": "Project"}.get(field.kind)
     inner = f"{_input_type(field)} | None" if field.optional else _input_type(field)
     limits = f", {_limits(field)}" if _limits(field) else ", a calendar day"
-    text = f"New {field.name.replace('_', ' ')} of the {words}" + (
-        ": " + _reference(field, words)[0].lower() + _reference(field, words)[1:] if target else limits
-    )
+    text = {
+        "member": f"Global ID of the new {name} of the {words}, an active member",
+        "project": f"Global ID of the project that the {words} is moved to",
+    }.get(field.kind, f"New {name} of the {words}{limits}")
     none = "; null removes it" if field.optional else "; cannot be null"
     value = f' = id_of("{target}", default=None)' if target else ""
     return f'    {field.key}: strawberry.Maybe[{inner}]{value}\n    """{text}{none}."""\n'

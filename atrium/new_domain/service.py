@@ -31,7 +31,6 @@ from models.database import WriteSession
 from services import projects, tenants
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
-from services.tenants import user_id_of_member
 from services.writes.changes import {checks}, WriteRules, change_row, create_row, row_update_of
 from services.writes.row_update import RowUpdate
 from services.writes.rows import delete_row, get_row_for_update, update_row
@@ -144,11 +143,10 @@ def _constants(spec: DomainSpec) -> str:
             f"{names.type}Status.{state}: {_states(names.type, after)}, " for state, after in spec.status.transitions
         )
         lines += ["", f"TRANSITIONS: Mapping[{names.type}Status, tuple[{names.type}Status, ...]] = {{{following}}}"]
-        lines += [f'"""What {names.article} may become next."""']
     lines += ["", f"LIVE = col({names.type}.deleted_at).is_(None)"] if spec.project else []
     for field in sorted_with_nulls(spec):
         order = f"SortOrder.nulls_last(table_of({names.type}).c.{field.column})"
-        lines += ["", f"{field.name.upper()} = {order}"]
+        lines += [f"{field.name.upper()} = {order}"]
     return "\n".join(lines) + "\n"
 
 
@@ -163,7 +161,7 @@ def _filters(spec: DomainSpec) -> str:
         elif field.kind == "status":
             lines.append(f'"status": {column} == bindparam("status", type_=Text()),')
         elif field.kind == "member":
-            lines.append(f'"{field.key}": {column} == user_id_of_member("{field.key}"),')
+            lines.append(f'"{field.key}": {column} == tenants.user_id_of_member("{field.key}"),')
         elif field.kind == "project":
             lines.append(f'"{field.key}": {column} == bindparam("{field.key}", type_=Uuid()),')
         elif field.kind == "date":

@@ -50,7 +50,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKeyConstraint, 
 from sqlmodel import Field
 
 from models.base import LIVE, TenantOwned, Versioned, contained_in, enum_check, indexes, sort_key, timestamp
-from models.money import Currency
+from models.money import money_checks
 
 __all__ = [{", ".join(public)}]
 
@@ -108,8 +108,7 @@ def _model_arguments(spec: DomainSpec) -> str:
     lines += [f'contained_in("projects", "{field.column}"),' for field in spec.of("project")]
     lines += [f'enum_check("status", {spec.names.type}Status),' for _ in spec.of("status")]
     for field in spec.of("money"):
-        check = f'CheckConstraint("{field.column} BETWEEN 0 AND {MAX_MINOR}", name="{field.column}"),'
-        lines += [check, 'enum_check("currency", Currency),']
+        lines += [f'*money_checks("{field.column}"),']
     for field in spec.of("int"):
         lines.append(f'CheckConstraint("{field.column} >= 0", name="{field.column}"),')
     where = ", where=LIVE" if spec.project else ""
@@ -129,7 +128,6 @@ def migration_text(spec: DomainSpec, revision: str, before: str) -> str:
 from alembic import op
 
 from migrations.operations import CURRENCIES, LIVE, create_indexes, create_nulls_last_indexes, create_tenant_table
-from migrations.rls import add_audit_triggers
 
 revision = "{revision}"
 down_revision = "{before}"
@@ -140,9 +138,8 @@ down_revision = "{before}"
 
 def upgrade() -> None:
     """Make the table of {names.plural}."""
-    create_tenant_table("{names.table}", {names.upper}, grants="SELECT, INSERT, UPDATE, DELETE")
-{_sql_indexes(spec)}    add_audit_triggers("{names.table}")
-
+    create_tenant_table("{names.table}", {names.upper}, grants="SELECT, INSERT, UPDATE, DELETE", audited=True)
+{_sql_indexes(spec)}
 
 def downgrade() -> None:
     """Take it back."""

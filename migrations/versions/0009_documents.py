@@ -3,7 +3,7 @@
 from alembic import op
 
 from migrations.operations import LIVE, create_indexes, create_tenant_table
-from migrations.rls import add_audit_triggers, owner_view
+from migrations.rls import owner_view
 
 revision = "0009"
 down_revision = "0008"
@@ -34,13 +34,12 @@ TRASHED = "deleted_at IS NOT NULL"
 
 def upgrade() -> None:
     """Make the table."""
-    create_tenant_table("documents", DOCUMENTS, grants="SELECT, INSERT, UPDATE, DELETE")
+    create_tenant_table("documents", DOCUMENTS, grants="SELECT, INSERT, UPDATE, DELETE", audited=True)
     op.execute(UNIQUE_TITLES)
     create_indexes("documents", "created_at", "updated_at", "title_key", where=LIVE)
     create_indexes("documents", "project_id, created_at", "created_by, created_at", where=LIVE)
     create_indexes("documents", "deleted_at", "deleted_by, deleted_at", where=TRASHED)
     op.execute("CREATE INDEX documents_by_text ON documents USING gist (tenant_id, title_key gist_trgm_ops)")
-    add_audit_triggers("documents")
     owner_view("documents_text", "SELECT tenant_id, id, title_key AS text FROM documents")
 
 

@@ -9,13 +9,20 @@ from typing import Any
 
 import asyncpg
 import pytest
+from graphql import get_named_type
+from strawberry.utils.str_converters import to_camel_case
 
+from graph.fields.scalars import to_global_id
+from graph.schema import DOMAINS
+from models.base import new_id
 from models.database.errors import ConnectionLost, PoolTimeout
 from models.database.identity import Identity, enter_arguments
 from tests.conftest import Urls
+from tests.support.compiled_operations import is_compiled
 from tests.support.differential import BothExecutors, Tally, run_both
 from tests.support.differential_updates import compare_update
 from tests.support.factories import insert
+from tests.support.graph_schema import input_type_of, reference_of
 
 SHARE = 150
 ALL = 3_000
@@ -105,6 +112,34 @@ async def test_a_link_edits_nothing(executors: BothExecutors) -> None:
     answer = await client.http.get("/graphql", params={"query": text}, headers=headers)
     assert answer.status_code == 405
     assert await executors.world.connection.fetchval("SELECT title FROM tasks WHERE id = $1::uuid", row[5:]) == "old"
+
+
+UPDATES = {field.python_name: field for domain in DOMAINS for field in domain.mutations if field.row_update is not None}
+"""The mutations that say what row update they come down to."""
+
+
+def smallest_input(mutation: str) -> tuple[str, str]:
+    """Return an input of a mutation with what it requires, and the first text that it may change; and its type."""
+    fields, type_name = input_type_of(mutation).fields, ""
+    given = []
+    first = next((name for name, field in fields.items() if get_named_type(field.type).name == "String"), None)
+    for name, field in fields.items():
+        if target := name == "id" and reference_of(field):
+            type_name = target
+            given.append(f'id: "{to_global_id(target, new_id())}"')
+        elif name == first:
+            given.append(f'{name}: "New"')
+    return ", ".join(given), type_name
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_an_update_that_looks_at_no_other_row_is_one_statement(name: str) -> None:
+    mutation = to_camel_case(name)
+    given, type_name = smallest_input(mutation)
+    operation = f"mutation {{ {mutation}(input: {{ {given} }}) {{ ... on {type_name} {{ id version }} }} }}"
+    assert is_compiled(operation), (
+        f"Give {mutation} the `update_command` of its services as `row_update`, which returns a RowUpdate for {given}."
+    )
 
 
 PLANNER_SETTINGS = [

@@ -28,6 +28,7 @@ from tests.support.document_helpers import (
     list_trash,
 )
 from tests.support.factories import World
+from tests.support.rule_checks import RuleChecks
 from tests.support.service_client import ServiceClient, invalid_paths, wait_until_blocked
 
 
@@ -77,6 +78,20 @@ async def test_what_cannot_be_is_refused(rules: ServiceClient, world: World, giv
             await rules.apply(world.acme.member, rule, **arguments)
         assert invalid_paths(refused.value) == [path]
     assert await list_titles(rules, world) == ["x" * 200]
+
+
+CHECKS = RuleChecks(
+    documents,
+    documents.DOCUMENTS,
+    lambda _world: {"title": "Plan", "content": "Fly"},
+    limits=[("title", "x" * 200, "x" * 201), ("title", "x", " "), ("content", "x" * 100_000, "x" * 100_001)],
+    unique=["title"],
+)
+
+
+@pytest.mark.parametrize("check", CHECKS.names)
+async def test_its_rules(rules: ServiceClient, world: World, check: str) -> None:
+    await CHECKS.run(check, rules, world)
 
 
 async def test_a_title_is_unique_among_the_live_documents_of_a_project(rules: ServiceClient, world: World) -> None:

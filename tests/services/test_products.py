@@ -15,6 +15,7 @@ from services.products import MAX_STOCK, StockReceipt
 from services.writes.bulk import RowChange
 from services.writes.changes import MoneyValue
 from tests.support.factories import World
+from tests.support.rule_checks import RuleChecks, euros
 from tests.support.service_client import ServiceClient, invalid_paths
 
 
@@ -42,29 +43,26 @@ async def test_a_product_is_offered_and_changed(rules: ServiceClient, world: Wor
     assert (changed.name, changed.stock_quantity, changed.version) == ("Green tea", 3, 2)
 
 
-LIMITS = [
-    ("sku", "x", "x" * 64, "x" * 65),
-    ("sku", "x", "x" * 64, " "),
-    ("name", "x", "x" * 200, "x" * 201),
-    ("name", "x", "x" * 200, ""),
-    ("description", "", "x" * 2000, "x" * 2001),
-]
+CHECKS = RuleChecks(
+    products,
+    products.PRODUCTS,
+    lambda _world: {"sku": "tea", "name": "Tea", "price": price()},
+    limits=[
+        ("sku", "x" * 64, "x" * 65),
+        ("sku", "x", " "),
+        ("name", "x" * 200, "x" * 201),
+        ("name", "x", ""),
+        ("description", "x" * 2000, "x" * 2001),
+        ("price", euros(9_999_999_999), euros(10_000_000_000)),
+        ("price", euros(0), euros(-1)),
+    ],
+    unique=["sku"],
+)
 
 
-@pytest.mark.parametrize(("field", "least", "most", "beyond"), LIMITS)
-async def test_texts_have_their_lengths(
-    rules: ServiceClient, world: World, field: str, least: str, most: str, beyond: str
-) -> None:
-    short = await create_product(rules, world, **{"sku": "short", field: least})
-    tea = await create_product(rules, world, **{"sku": "long", field: most})
-    assert (getattr(short, field), getattr(tea, field)) == (least, most)
-    with pytest.raises(InvalidInput) as refused:
-        await create_product(rules, world, **{field: beyond})
-    assert invalid_paths(refused.value) == [field]
-    with pytest.raises(InvalidInput) as refused:
-        await rules.apply(world.acme.admin, products.update, id=tea.id, changes={field: beyond})
-    assert invalid_paths(refused.value) == [field]
-    assert await count(world) == 2
+@pytest.mark.parametrize("check", CHECKS.names)
+async def test_its_rules(rules: ServiceClient, world: World, check: str) -> None:
+    await CHECKS.run(check, rules, world)
 
 
 PRICES = [

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -129,12 +130,24 @@ async def test_a_key_belongs_to_one_person_one_mutation_and_one_tenant(rules: Se
 
 def scopes() -> set[str]:
     """The scopes of keys in all rules."""
-    calls = [node for source in sources("services") for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
-    return {
-        key_scope(ast.literal_eval(call.args[0]), getattr(models, ast.unparse(call.args[1])), many=bool(call.keywords))
-        for call in calls
-        if ast.unparse(call.func) == "key_scope"
+    return {scope for source in sources("services") for scope in scopes_in(source.tree)}
+
+
+def scopes_in(tree: ast.Module) -> Iterator[str]:
+    """The scopes that a module names itself, and those of the rows that it creates by their WriteRules."""
+    written = {
+        ast.unparse(node.targets[0]): ast.unparse(node.value.args[0])
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and ast.unparse(node.value.func) == "WriteRules"
     }
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        called = ast.unparse(call.func)
+        if called == "create_row":
+            yield key_scope("create", getattr(models, written[ast.unparse(call.args[2])]))
+        elif called == "key_scope" and isinstance(call.args[1], ast.Name):
+            yield key_scope(ast.literal_eval(call.args[0]), getattr(models, call.args[1].id), many=bool(call.keywords))
 
 
 def test_a_scope_is_the_name_of_the_mutation_that_takes_the_key() -> None:
