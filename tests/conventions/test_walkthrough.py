@@ -5,6 +5,7 @@ The page runs `atrium new-domain` and shows parts of what that writes; both are 
 
 import asyncio
 import contextlib
+import difflib
 import json
 import os
 import re
@@ -27,6 +28,8 @@ REPOSITORY = Path(__file__).parents[2]
 CODE_BLOCK = re.compile(r"^```(\w+) ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEVER_COPIED = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "build", "dist", "uv.lock")
 MAX_WRITTEN_FILES = 10
+MAX_LINES = 450  # of a whole domain, as ruff formats it: what has to be written by hand without the command
+MAX_TEST_LINES = 80
 COMMAND = re.compile(r"^uv run (atrium new-domain .*)$", re.MULTILINE)
 SHOWN_ID = re.compile(r"(\w+):…")
 SEED = """
@@ -130,7 +133,26 @@ def test_what_it_shows_is_what_the_command_writes(house: RepositoryCopy) -> None
     assert {house.shown_path(block.mark) for block in shown} <= {house.home / name for name in house.written}
     for block in shown:
         assert block.text in house.shown_path(block.mark).read_text(), f"{block.mark} holds something else"
-    assert len(house.written) <= MAX_WRITTEN_FILES
+
+
+def test_a_domain_is_written_in_few_lines(house: RepositoryCopy) -> None:
+    house.python("-m", "ruff", "format", "--check", *house.written)
+    lines = {name: added_lines(REPOSITORY / name, house.home / name) for name in house.written}
+    in_tests = sum(count for name, count in lines.items() if name.startswith("tests/"))
+    figures = f"{sum(lines.values())} lines, {in_tests} of them tests, in {len(lines)} files: {lines}"
+    assert len(lines) <= MAX_WRITTEN_FILES, figures
+    assert sum(lines.values()) <= MAX_LINES, (
+        f"Lift what repeats into machinery (services/writes, graph/fields): {figures}"
+    )
+    assert in_tests <= MAX_TEST_LINES, f"Lift what repeats into tests/support: {figures}"
+    page = (REPOSITORY / "CONTRIBUTING.md").read_text()
+    assert f"{MAX_LINES} lines at most, {MAX_TEST_LINES} of them" in " ".join(page.split())
+
+
+def added_lines(before: Path, after: Path) -> int:
+    """How many lines a file has, blank ones too, that it did not have."""
+    old = before.read_text().splitlines() if before.exists() else []
+    return sum(line.startswith("+ ") for line in difflib.ndiff(old, after.read_text().splitlines()))
 
 
 def test_the_lines_that_it_adds_are_added(house: RepositoryCopy) -> None:
