@@ -34,7 +34,10 @@ async def test_who_may(founded_world: World, case: str) -> None:
         found[who] = outcome_code(answer, operation.field)
         if found[who] != "ok":
             assert await table_digests(founded_world.connection) == before, f"refused, but something changed: {who}"
-    assert found == EXPECTED[case]
+    assert found == EXPECTED[case], (
+        f"Write into `outcomes` of {CASES_FILE} what {case!r} answers to each role, or mend who may in"
+        " services/permissions.py and in the rule."
+    )
 
 
 PERSONAL = frozenset().union(*(cases.forbidden_to_keys for cases in all_cases().values()))
@@ -55,7 +58,10 @@ async def test_a_key_may_what_its_role_may_but_for_what_is_personal(founded_worl
         expected[who] = "FORBIDDEN" if case in PERSONAL else EXPECTED[case][who]
         if found[who] != "ok":
             assert await table_digests(founded_world.connection) == before, f"refused, but something changed: {who}"
-    assert found == expected
+    assert found == expected, (
+        f"Write {case!r} into `forbidden_to_keys` of {CASES_FILE} if it is no machine's to do, and its permission into"
+        " FORBIDDEN_TO_API_KEYS of services/permissions.py."
+    )
 
 
 ADDRESSES = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on User { email } } }"

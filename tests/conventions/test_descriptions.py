@@ -76,7 +76,7 @@ def faults(coordinate: str, text: str | None) -> list[str]:
 
 def test_every_description_is_understood_alone() -> None:
     found = {coordinate: wrong for coordinate, text in DESCRIPTIONS.items() if (wrong := faults(coordinate, text))}
-    assert found == {}, "the docstring beside each of these is its description: write it anew"
+    assert found == {}, f"Write the docstring beside each of these anew, since it is the description: {found}"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_no_description_serves_two_things() -> None:
         for text, where in shared_texts(DESCRIPTIONS).items()
         if not {short_name(coordinate) for coordinate in where} <= SAME_SHAPE
     }
-    assert found == {}, "describe each by what it alone holds"
+    assert found == {}, f"Write docstrings that describe each of these by what it alone holds: {found}"
 
 
 def test_a_copy_is_seen() -> None:
@@ -134,13 +134,14 @@ def test_unions_name_their_mutation() -> None:
         and f"{name[0].lower()}{name[1:].removesuffix('Result')}" in SCHEMA.mutation_type.fields
         and f"`{name[0].lower()}{name[1:].removesuffix('Result')}`" not in (type_.description or "")
     ]
-    assert nameless == [], "say whose result it is: 'Result of `createTask`: …'"
+    assert nameless == [], f"Describe {nameless} as 'Result of `createTask`: …', as @mutation(…, result=…) does."
 
 
 def test_scalars_name_their_specification() -> None:
     ours = [type_ for type_ in SCHEMA.type_map.values() if isinstance(type_, graphql.GraphQLScalarType)]
     ours = [type_ for type_ in ours if not graphql.is_specified_scalar_type(type_)]
-    assert [type_.name for type_ in ours if type_.specified_by_url is None] == []
+    unspecified = [type_.name for type_ in ours if type_.specified_by_url is None]
+    assert unspecified == [], f"Write `specified_by_url` beside {unspecified} in graph/fields/scalars.py."
 
 
 def halves(text: str) -> tuple[str, str]:
@@ -150,4 +151,4 @@ def halves(text: str) -> tuple[str, str]:
 
 def test_no_description_says_everything_twice() -> None:
     twice = [coordinate for coordinate, text in DESCRIPTIONS.items() if text and len(set(halves(text))) == 1]
-    assert twice == []
+    assert twice == [], f"Write the docstrings of {twice} once, not twice over."

@@ -55,7 +55,8 @@ def undocumented(tree: ast.Module) -> Iterator[str]:
 
 
 def test_everything_public_has_a_docstring() -> None:
-    assert breaches(SOURCES, lambda source: undocumented(source.tree)) == {}
+    found = breaches(SOURCES, lambda source: undocumented(source.tree))
+    assert found == {}, f"Write a docstring, a verb and a standard noun, for each of these: {found}"
 
 
 def test_a_missing_docstring_is_seen() -> None:
@@ -80,7 +81,8 @@ def too_long(text: str) -> Iterator[str]:
 
 
 def test_no_function_is_too_long() -> None:
-    assert breaches(SOURCES, lambda source: too_long(source.text)) == {}
+    found = breaches(SOURCES, lambda source: too_long(source.text))
+    assert found == {}, f"Split these functions into ones of at most {LONGEST_FUNCTION} lines: {found}"
 
 
 def test_a_function_is_measured_by_its_code() -> None:
@@ -92,7 +94,8 @@ def test_a_function_is_measured_by_its_code() -> None:
 
 def test_no_file_is_too_long() -> None:
     lengths = {source.name: source.text.count("\n") for source in EVERYTHING if "versions" not in source.name}
-    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE} == {}
+    found = {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE}
+    assert found == {}, f"Split these files by what they are about, into ones of at most {LONGEST_FILE} lines: {found}"
 
 
 def forbidden_names(path: str) -> set[str]:
@@ -100,7 +103,8 @@ def forbidden_names(path: str) -> set[str]:
 
 
 def test_no_file_is_named_for_everything_and_nothing() -> None:
-    assert breaches(EVERYTHING, lambda source: forbidden_names(source.name)) == {}
+    found = breaches(EVERYTHING, lambda source: forbidden_names(source.name))
+    assert found == {}, f"Name these files after what they do: {found}"
 
 
 def test_a_name_for_everything_is_seen() -> None:
@@ -125,7 +129,8 @@ def unfinished(text: str) -> Iterator[int]:
 
 
 def test_nothing_is_put_off() -> None:
-    assert breaches(SOURCES, lambda source: unfinished(source.text)) == {}
+    found = breaches(SOURCES, lambda source: unfinished(source.text))
+    assert found == {}, f"Do what these lines put off, or take the note out: {found}"
 
 
 @pytest.mark.parametrize("code", ["# TODO later", "x = 1  # FIXME", "'''TODO: tell more.'''"])
@@ -146,7 +151,8 @@ def unexplained(text: str) -> Iterator[int]:
 
 
 def test_every_exception_has_its_reason() -> None:
-    assert breaches(EVERYTHING, lambda source: unexplained(source.text)) == {}
+    found = breaches(EVERYTHING, lambda source: unexplained(source.text))
+    assert found == {}, f"Write the rule and the reason beside the exception, as `# noqa: S608  # why`, in: {found}"
 
 
 @pytest.mark.parametrize(

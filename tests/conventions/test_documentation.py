@@ -159,7 +159,10 @@ def test_every_table_is_in_the_picture() -> None:
     picture = next(
         block for block in code_blocks(ROOT / "docs/architecture.md", "mermaid") if block.startswith("erDiagram")
     )
-    assert set(re.findall(r"^    (\w+)(?: \{)?$", picture, re.MULTILINE)) == set(Model.metadata.tables)
+    drawn = set(re.findall(r"^    (\w+)(?: \{)?$", picture, re.MULTILINE))
+    assert drawn == set(Model.metadata.tables), (
+        "Run `uv run atrium docs`, which draws every table in docs/architecture.md."
+    )
 
 
 @pytest.fixture(scope="module")
@@ -196,4 +199,4 @@ def test_decisions_are_listed_by_their_headings() -> None:
 def test_every_folder_is_on_the_map() -> None:
     folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"docs"}
     mapped = re.findall(r"^(\w+)/ ", page_text(ROOT / "README.md"), re.MULTILINE)
-    assert set(mapped) == folders
+    assert set(mapped) == folders, f"Write {sorted(set(mapped) ^ folders)} on the map of README.md, or take them out."

@@ -59,9 +59,10 @@ def fields(schema: GraphQLSchema) -> Iterator[tuple[str, str, Any]]:
 def test_what_has_a_history_is_named(schema: GraphQLSchema) -> None:
     having = {type_.lower() for type_, name, _ in fields(schema) if name == "history"}
     [things] = re.findall(r"^([A-Z][^.>]+?) have a `history`", section_text(CLIENTS, "What happened"), re.MULTILINE)
-    assert {word.lower().removesuffix("s") for word in re.findall(r"\w+", things)} - {"and"} == having
+    advice = "Run `uv run atrium docs`, which names in docs/clients.md and SECURITY.md what has a history."
+    assert {word.lower().removesuffix("s") for word in re.findall(r"\w+", things)} - {"and"} == having, advice
     [seen] = re.findall(r"Whoever sees ([^.]+?) sees\s+its\s+history", page_text(SECURITY))
-    assert set(re.findall(r"\ban? (\w+)", seen)) == having
+    assert set(re.findall(r"\ban? (\w+)", seen)) == having, advice
 
 
 def test_lists_without_filter_and_order_are_named(schema: GraphQLSchema) -> None:
@@ -70,27 +71,39 @@ def test_lists_without_filter_and_order_are_named(schema: GraphQLSchema) -> None
         for type_, name, field in fields(schema)
         if get_named_type(field.type).name.endswith("Connection")
     }
-    assert {name for name, extras in lists.items() if len(extras) == 1} == set()
+    halves = {name for name, extras in lists.items() if len(extras) == 1}
+    assert halves == set(), f"Hand both `filter=` and `order=` to @backed_by of what {sorted(halves)} list, or neither."
     rows = table_rows(CLIENTS, "Lists with neither `filter` nor `orderBy`")
-    assert {name for names, _ in rows for name in code_spans(names)} == {
-        name for name, extras in lists.items() if not extras
-    }
+    named = {name for names, _ in rows for name in code_spans(names)}
+    plain = {name for name, extras in lists.items() if not extras}
+    assert named == plain, (
+        "Write these into the table of lists with neither `filter` nor `orderBy` of docs/clients.md, or take them out:"
+        f" {sorted(named ^ plain)}"
+    )
 
 
 def test_what_is_made_without_a_key_is_named(schema: GraphQLSchema) -> None:
     assert schema.mutation_type is not None
     mutations = schema.mutation_type.fields
     verbs = {name: re.match("[a-z]+", name)[0] for name in mutations}  # type: ignore[index]  # every name begins so
-    assert set(verbs.values()) == CREATING_VERBS | OTHER_VERBS, "a new verb: does it make something?"
+    new = set(verbs.values()) ^ (CREATING_VERBS | OTHER_VERBS)
+    assert not new, (
+        f"Write {sorted(new)} into CREATING_VERBS of this file if mutations so called create, else into OTHER_VERBS."
+    )
     keyed = {
         name
         for name, field in mutations.items()
         if any("idempotencyKey" in getattr(get_named_type(given.type), "fields", ()) for given in field.args.values())
     }
-    assert {verbs[name] for name in keyed} <= CREATING_VERBS
+    others = {name for name in keyed if verbs[name] not in CREATING_VERBS}
+    assert not others, f"Take `idempotencyKey` out of the inputs of {sorted(others)}: repeated, they do nothing again."
     rows = table_rows(CLIENTS, "Mutation without a key")
     unkeyed = {name for name, verb in verbs.items() if verb in CREATING_VERBS} - keyed
-    assert {name for cell, _ in rows for name in code_spans(cell)} == unkeyed
+    named = {name for cell, _ in rows for name in code_spans(cell)}
+    assert named == unkeyed, (
+        "Give their inputs an `idempotency_key`, or write into docs/clients.md, beside the mutations without a key, why"
+        f" not: {sorted(named ^ unkeyed)}"
+    )
 
 
 def default(of: Callable[..., Any], name: str) -> Any:

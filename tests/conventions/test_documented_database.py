@@ -47,7 +47,7 @@ def test_every_foreign_key_is_in_the_picture() -> None:
     assert len(drawn) == PICTURE.count("--")
     assert drawn.keys() - LOOSE == {(one, many) for one, many, _ in keys()}, "Run `uv run atrium docs`."
     needed = {(one, many) for one, many, is_optional in keys() if not is_optional}
-    assert {pair for pair, left in drawn.items() if left == "||"} - LOOSE == needed
+    assert {pair for pair, left in drawn.items() if left == "||"} - LOOSE == needed, "Run `uv run atrium docs`."
 
 
 def test_columns_in_the_picture_are_those_of_the_tables() -> None:
@@ -57,7 +57,9 @@ def test_columns_in_the_picture_are_those_of_the_tables() -> None:
         columns = Model.metadata.tables[name].c
         shown = re.findall(r"^ +\S+ (\w+)( PK)?", body, re.MULTILINE)
         assert {(name, column) for column, _ in shown if column not in columns} <= UNREAD
-        assert {column for column, key in shown if key} == {each.name for each in columns if each.primary_key}, name
+        assert {column for column, key in shown if key} == {each.name for each in columns if each.primary_key}, (
+            f"Draw the key of {name} in the picture of docs/architecture.md as its table has it."
+        )
 
 
 # What the examples are given.

@@ -73,20 +73,34 @@ def inconsistencies(collection: Collection) -> set[str]:
 @pytest.mark.parametrize("name", LISTED_COLLECTIONS)
 def test_filters_and_orders_have_the_same_names_in_both_layers(name: str) -> None:
     collection = LISTED_COLLECTIONS[name]
-    assert filter_names(name) == set(collection.filters)
-    assert order_names(name) == set(collection.orders)
+    table = collection.model.__tablename__
+    one_sided = filter_names(name) ^ set(collection.filters)
+    assert not one_sided, (
+        f"Write the filters {sorted(one_sided)} into {name}Filter of graph/{table}.py, and into `filters` of the"
+        f" collection in services/{table}.py."
+    )
+    one_sided = order_names(name) ^ set(collection.orders)
+    assert not one_sided, (
+        f"Write the orders {sorted(one_sided)} into {name}OrderField of graph/{table}.py, and into `orders` of the"
+        f" collection in services/{table}.py; `order_input` makes the first of the second."
+    )
 
 
 @pytest.mark.parametrize("name", UNLISTED_COLLECTIONS)
 def test_a_list_without_filters_has_one_order(name: str) -> None:
-    assert SCHEMA.get_type_by_name(f"{name}Filter") is None
-    assert SCHEMA.get_type_by_name(f"{name}OrderField") is None
-    assert list(UNLISTED_COLLECTIONS[name].orders) == [UNLISTED_COLLECTIONS[name].default_order[0]]
+    advice = f"Hand `filter=` and `order=` to @backed_by of {name}, or take its filters and its other orders out."
+    assert SCHEMA.get_type_by_name(f"{name}Filter") is None, advice
+    assert SCHEMA.get_type_by_name(f"{name}OrderField") is None, advice
+    assert list(UNLISTED_COLLECTIONS[name].orders) == [UNLISTED_COLLECTIONS[name].default_order[0]], advice
 
 
 @pytest.mark.parametrize("name", NODE_TYPES)
 def test_a_collection_uses_only_names_that_it_defines(name: str) -> None:
-    assert inconsistencies(NODE_TYPES[name].collection) == set()
+    found = inconsistencies(NODE_TYPES[name].collection)
+    assert not found, (
+        f"Make {sorted(found)} of the collection of {name} in services name what there is: a filter has one bind of its"
+        " own name, and `defaults`, `restricted` and `default_order` name filters, expressions and orders."
+    )
 
 
 def test_a_name_out_of_place_is_seen() -> None:
@@ -105,7 +119,10 @@ def test_a_name_out_of_place_is_seen() -> None:
 def test_what_may_be_seen_of_a_row_has_its_columns_in_order(name: str) -> None:
     collection = NODE_TYPES[name].collection
     shown = collection.visible(frozenset(Permission)).selected_columns
-    assert [column.key for column in shown] == list(table_of(collection.model).columns.keys())
+    table = table_of(collection.model)
+    assert [column.key for column in shown] == list(table.columns.keys()), (
+        f"Begin `visible` of services/{table.name}.py with select(*table_of({collection.model.__name__}).c)."
+    )
 
 
 def declared_fields() -> dict[str, Field]:
@@ -168,7 +185,8 @@ def test_a_search_says_what_the_services_name() -> None:
 def test_every_declared_field_names_what_is_there() -> None:
     fields = declared_fields()
     assert {"Task.title", "Task.assignee", "Project.tasks", "Product.orders"} <= set(fields)
-    assert {name: found for name, field in fields.items() if (found := missing_names(field))} == {}
+    wrong = {name: found for name, field in fields.items() if (found := missing_names(field))}
+    assert wrong == {}, f"Declare these fields over columns, expressions and types that there are: {wrong}"
 
 
 @pytest.mark.parametrize(

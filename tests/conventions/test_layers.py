@@ -169,7 +169,10 @@ def test_a_domain_of_graph_uses_types_of_others_and_nothing_else() -> None:
         for source in domains
         for use in names_of_other_domains(module_of(source), source.tree)
     }
-    assert {use for use in used if not is_graphql_type(*use[1:])} == set()
+    others = {use for use in used if not is_graphql_type(*use[1:])}
+    assert not others, (
+        f"Use types alone of another domain of graph, and move what else they share to graph/fields: {others}"
+    )
     assert ("graph.tasks", "graph.audit", "AuditEntry") in used
     assert ("graph.members", "graph.tenants", "User") in used
 
@@ -186,7 +189,8 @@ def module_of(source: Source) -> str:
 
 
 def test_every_file_is_under_contract(every_import: grimp.ImportGraph) -> None:
-    assert {module_of(source) for source in layers()} <= every_import.modules
+    outside = {module_of(source) for source in layers()} - every_import.modules
+    assert not outside, f"Add an __init__.py to the folders of {sorted(outside)}, or nobody can import them."
 
 
 def layers() -> list[Source]:
@@ -223,7 +227,10 @@ def environment_reads(tree: ast.AST) -> Iterator[int]:
 
 def test_the_environment_is_read_in_the_settings_alone() -> None:
     readers = {source.name for source in sources(*LAYERS) if list(environment_reads(source.tree))}
-    assert readers - {"atrium/settings.py"} == set(ENVIRONMENT_READERS)
+    others = (readers - {"atrium/settings.py"}) ^ set(ENVIRONMENT_READERS)
+    assert not others, (
+        f"Read the environment in atrium/settings.py and hand the value down, instead of in {sorted(others)}."
+    )
 
 
 @pytest.mark.parametrize("code", ["os.environ['X']", "os.getenv('X')", "from os import environ"])
@@ -262,7 +269,8 @@ def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def test_no_module_holds_an_engine_or_settings() -> None:
-    assert [(source.name, name) for source in sources(*LAYERS) for name in opened_by_module(source.tree)] == []
+    found = [(source.name, name) for source in sources(*LAYERS) for name in opened_by_module(source.tree)]
+    assert found == [], f"Open these in a function, and hand them down: {found}"
 
 
 def test_a_global_engine_is_seen() -> None:

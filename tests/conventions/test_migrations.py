@@ -53,9 +53,11 @@ async def test_every_step_up_is_taken_back_whole(empty: Urls) -> None:
     for number in NUMBERS:
         states[number] = await snapshot_after(migrate.upgrade, empty, number)
     for lower, upper in itertools.pairwise(states.values()):
-        assert lower != upper
+        assert lower != upper, "Take a migration out that changes nothing."
     for number in reversed(["base", *NUMBERS[:-1]]):
-        assert await snapshot_after(migrate.downgrade, empty, number) == states[number]
+        assert await snapshot_after(migrate.downgrade, empty, number) == states[number], (
+            f"Let `downgrade` of the migration behind {number} take back all that its `upgrade` makes."
+        )
     assert await snapshot_after(migrate.upgrade, empty, "head") == states[NUMBERS[-1]]
     await snapshot_after(migrate.downgrade, empty, "base")
     assert await snapshot_after(migrate.upgrade, empty, "head") == states[NUMBERS[-1]]
@@ -143,14 +145,18 @@ async def test_what_alembic_does_not_compare_is_the_same_too(
     """Conditions and operators of indexes, generated columns, collations, checks."""
     said, made = await snapshot_of_models(empty), await take_snapshot(urls.plain("owner"))
     for kind in ("column", "constraint", "index"):
-        assert said[kind] - made[kind] == set(), kind
+        missing = said[kind] - made[kind]
+        assert missing == set(), f"Write into a migration what the models say of each {kind}, word for word: {missing}"
     views = {row[0] for row in made["view"]}
     columns = {row[:2] for row in made["column"] - said["column"] if row[0] not in views}
-    assert columns == {SEARCHED, ("alembic_version", "version_num")}
+    assert columns == {SEARCHED, ("alembic_version", "version_num")}, "Write these columns into the models."
     known = {*EXPRESSION_INDEXES, "articles_by_vector", "alembic_version_pkc"}
-    assert {row[0] for row in made["index"] - said["index"]} == known
+    assert {row[0] for row in made["index"] - said["index"]} == known, "Write these indexes into the models."
     more = {row for row in made["constraint"] - said["constraint"] if row[0] != "alembic_version"}
-    assert {row[1] for row in more if "char_length" not in str(row[2])} == OTHER_CHECKS
+    unsaid = {row[1] for row in more if "char_length" not in str(row[2])}
+    assert unsaid == OTHER_CHECKS, (
+        f"Write these constraints into the models, with the same words: {unsaid - OTHER_CHECKS}"
+    )
 
     await owner_connection.execute(
         "DROP INDEX tasks_by_title_key; CREATE INDEX tasks_by_title_key ON tasks (tenant_id, title_key, id)"
@@ -169,11 +175,14 @@ def misnamed_revisions(names: list[str]) -> list[str]:
 
 
 def test_migrations_are_numbered_in_their_order() -> None:
-    assert misnamed_revisions(REVISIONS) == []
+    misnamed = misnamed_revisions(REVISIONS)
+    assert misnamed == [], f"Name each of {misnamed} by the next number and what it is about, as 0002_tenants.py."
     scripts = ScriptDirectory(str(migrate.MIGRATIONS_FOLDER))
     steps = [(script.revision, script.down_revision, Path(script.path).stem) for script in scripts.walk_revisions()]
     below = [None, *NUMBERS]
-    assert steps[::-1] == list(zip(NUMBERS, below, REVISIONS, strict=False))
+    assert steps[::-1] == list(zip(NUMBERS, below, REVISIONS, strict=False)), (
+        "Write its own number into `revision` of each migration, and the one before it into `down_revision`."
+    )
 
 
 def test_a_name_that_says_nothing_is_seen() -> None:

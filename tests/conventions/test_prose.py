@@ -31,12 +31,12 @@ def wide(page: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=relative_path)
 def test_a_heading_is_there_once(page: Path) -> None:
-    assert repeated(page_text(page)) == []
+    assert repeated(page_text(page)) == [], f"Give these headings of {page.name} names of their own."
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative_path)
 def test_lines_are_wrapped(page: Path) -> None:
-    assert list(wide(page_text(page))) == []
+    assert list(wide(page_text(page))) == [], f"Wrap these lines of {page.name} at {WIDEST} characters."
 
 
 def test_what_breaks_the_form_is_seen() -> None:

@@ -13,6 +13,7 @@ from tests.conftest import Urls
 from tests.support.case_context import CaseContext
 from tests.support.case_objects import order
 from tests.support.derived_rows import sample_values
+from tests.support.domain_cases import CASES_FILE
 from tests.support.factories import World
 from tests.support.service_client import stop_sequencer
 
@@ -74,11 +75,16 @@ async def test_out_of_context_nothing_is_seen(world: World, runtime: asyncpg.Con
     await insert_missing_rows(world)
     everything = await readable(world.connection)
     empty = {name for name, count in (await rows(world.connection, everything)).items() if count == 0}
-    assert empty == {
-        name for name in everything if name.endswith(("_text", "_search"))
-    }  # views wall their owner off too
+    views = {name for name in everything if name.endswith(("_text", "_search"))}  # they wall their owner off too
+    assert empty == views, (
+        f"Let `insert_listed` of {CASES_FILE}, or insert_missing_rows in this file, insert rows of"
+        f" {sorted(empty - views)}."
+    )
     seen = await readable(runtime)
-    assert everything - seen == {"article_words", "throttles", "unsealed"}
+    unreadable = everything - seen
+    assert unreadable == {"article_words", "throttles", "unsealed"}, (
+        f"Write SELECT into the grants of {sorted(unreadable)} in their migration, or name them here."
+    )
     assert set((await rows(runtime, seen)).values()) == {0}
 
     member = world.acme.member
@@ -128,7 +134,9 @@ async def test_copy_does_not_climb_the_walls(role: str, urls: Urls) -> None:
     if role == "runtime":
         granted = "SELECT table_name FROM information_schema.table_privileges WHERE privilege_type = 'INSERT'"
         expected &= {name for (name,) in await connection.fetch(f"{granted} AND grantee = $1", RUNTIME_ROLE)}
-    assert {table for table, _ in tables} == expected > {"tasks"}
+    assert {table for table, _ in tables} == expected > {"tasks"}, (
+        "Call enable_rls, or create_tenant_table, with the runtime role's grants in the migration of every table."
+    )
     for table, column in tables:
         with pytest.raises(asyncpg.FeatureNotSupportedError, match="row-level security"):
             await connection.copy_records_to_table(table, columns=[column], records=[])

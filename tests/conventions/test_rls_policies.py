@@ -83,8 +83,10 @@ async def test_every_policy_says_what_is_written_here(owner_connection: asyncpg.
     found = await policies(owner_connection)
     assert OTHERS.keys() < found.keys(), "a table that is named here is gone"
     for table, row in found.items():
-        assert (row["polname"], row["polcmd"], row["polpermissive"]) == ("wall", "*", True)
-        assert row["roles"] == f"{{{RUNTIME_ROLE}}}"
+        kind = (row["polname"], row["polcmd"], row["polpermissive"], row["roles"])
+        assert kind == ("wall", "*", True, f"{{{RUNTIME_ROLE}}}"), (
+            f"Make the policy of {table} by migrations.rls.enable_rls."
+        )
         expected = await as_postgresql_prints(owner_connection, table, OTHERS.get(table, OWN_TENANT))
         advice = f"the policy of {table} changed: write what it is to say into OTHERS in this file"
         assert (row["using"], row["check"]) == expected, advice

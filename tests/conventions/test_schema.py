@@ -113,7 +113,9 @@ def mutations(of: GraphQLSchema) -> dict[str, Any]:
 
 
 def test_schema_graphql_is_what_the_code_says() -> None:
-    assert (ROOT / "schema.graphql").read_text(encoding="utf-8") == PRINTED
+    assert (ROOT / "schema.graphql").read_text(encoding="utf-8") == PRINTED, (
+        "Run `uv run atrium schema`, which writes it."
+    )
 
 
 def misshapen_mutations(of: GraphQLSchema) -> Iterator[str]:
@@ -136,7 +138,10 @@ def misshapen_mutations(of: GraphQLSchema) -> Iterator[str]:
 
 
 def test_every_mutation_has_the_one_shape() -> None:
-    assert list(misshapen_mutations(SCHEMA)) == []
+    misshapen = list(misshapen_mutations(SCHEMA))
+    assert misshapen == [], (
+        f"Let each take `input: NameInput!` and answer the object or errors, by @mutation: {misshapen}"
+    )
     assert set(mutations(SCHEMA)) >= ALWAYS_DONE | WITHOUT_INPUT
 
 
@@ -169,11 +174,18 @@ def test_another_shape_is_seen(field: str) -> None:
 def test_inputs_and_unions_are_named_after_their_use() -> None:
     titles = {name[0].upper() + name[1:] for name in mutations(SCHEMA)}
     unions = {type_.name for type_ in own_types(SCHEMA) if isinstance(type_, GraphQLUnionType)}
-    assert unions - {f"{title}Result" for title in titles} == ROW_RESULTS
+    others = unions - {f"{title}Result" for title in titles}
+    assert others == ROW_RESULTS, (
+        f"Name each union after its mutation, as @mutation(…, result=…) does: {sorted(others ^ ROW_RESULTS)}"
+    )
     inputs = {type_.name for type_ in own_types(SCHEMA) if isinstance(type_, GraphQLInputObjectType)}
     objects = {type_.name for type_ in own_types(SCHEMA) if isinstance(type_, GraphQLObjectType)}
     lists = {f"{name}{suffix}" for name in objects for suffix in ("Filter", "Order")}
-    assert inputs - {f"{title}Input" for title in titles} - lists == set(PARTS)
+    others = inputs - {f"{title}Input" for title in titles} - lists
+    assert others == set(PARTS), (
+        f"Name each input after its mutation or its list, or write into PARTS of this file what holds it:"
+        f" {sorted(others ^ set(PARTS))}"
+    )
 
 
 def unpaged(of: GraphQLSchema) -> Iterator[str]:
@@ -190,7 +202,11 @@ def unpaged(of: GraphQLSchema) -> Iterator[str]:
 
 
 def test_every_list_is_a_connection() -> None:
-    assert set(unpaged(SCHEMA)) == set(PLAIN_LISTS)
+    found = set(unpaged(SCHEMA))
+    assert found == set(PLAIN_LISTS), (
+        "Make each of these lists a Connection, or write into PLAIN_LISTS of this file why it is short:"
+        f" {sorted(found ^ set(PLAIN_LISTS))}"
+    )
 
 
 def test_a_list_that_is_no_connection_is_seen() -> None:
@@ -259,7 +275,8 @@ def test_a_field_that_cannot_be_selected_together_is_seen() -> None:
 
 def test_no_secret_has_a_field() -> None:
     names = [name for name, _ in output_fields(SCHEMA) if not name.startswith("Mutation.")]
-    assert [name for name in names if SECRETS.search(name.partition(".")[2])] == []
+    found = [name for name in names if SECRETS.search(name.partition(".")[2])]
+    assert found == [], f"Take {found} out of their types, or give them names that are no secret's."
     assert SECRETS.search("passwordHash")
 
 

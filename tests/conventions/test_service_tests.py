@@ -41,7 +41,8 @@ def test_every_service_has_its_test_file() -> None:
     missing = [line for line in untested(modules, ROOT) if line.split()[0] not in TESTED_ELSEWHERE]
     if missing:
         pytest.fail("\n".join(missing))
-    assert {line.split()[0] for line in untested(modules, ROOT)} == set(TESTED_ELSEWHERE), "these have tests now"
+    tested = set(TESTED_ELSEWHERE) - {line.split()[0] for line in untested(modules, ROOT)}
+    assert not tested, f"Take {sorted(tested)} out of TESTED_ELSEWHERE in this file: they have tests now."
 
 
 @pytest.mark.parametrize(
