@@ -18,14 +18,14 @@ def unique_constraint(spec: DomainSpec, field: FieldSpec) -> str:
     return f"{spec.names.table}_tenant_id_{field.name}_key_key"
 
 
-def order_keys(spec: DomainSpec) -> list[str]:
+def order_columns(spec: DomainSpec) -> list[str]:
     """Return the columns of the orders, each of which has an index."""
     columns = [f"{field.name}_key" for unique in (False, True) for field in spec.of("str") if field.unique is unique]
     columns += [field.column for field in spec.of("int", "date", "money") if not field.optional]
     return ["created_at", "updated_at", *columns]
 
 
-def filter_keys(spec: DomainSpec) -> list[str]:
+def filter_columns(spec: DomainSpec) -> list[str]:
     """Return the columns of the filters, each of which has an index together with the default order."""
     return [field.column for field in spec.of("status", "member", "project")]
 
@@ -112,7 +112,7 @@ def _model_arguments(spec: DomainSpec) -> str:
     for field in spec.of("int"):
         lines.append(f'CheckConstraint("{field.column} >= 0", name="{field.column}"),')
     where = ", where=LIVE" if spec.project else ""
-    keys = (order_keys(spec), [f"{key}, created_at" for key in filter_keys(spec)])
+    keys = (order_columns(spec), [f"{key}, created_at" for key in filter_columns(spec)])
     lines += [f'*indexes("{table}", {_quoted(each)}{where}),' for each in keys if each]
     types = {"date": "Date()", "int": "Integer()"}
     last = ", ".join(f'"{field.column}": {types[field.kind]}' for field in sorted_with_nulls(spec))
@@ -177,7 +177,7 @@ def _sql_body(spec: DomainSpec) -> str:
 def _sql_indexes(spec: DomainSpec) -> str:
     """Return the calls that create the indexes."""
     table, where = spec.names.table, ", where=LIVE" if spec.project else ""
-    keys = (order_keys(spec), [f"{key}, created_at" for key in filter_keys(spec)])
+    keys = (order_columns(spec), [f"{key}, created_at" for key in filter_columns(spec)])
     calls = [f'create_indexes("{table}", {_quoted(each)}{where})' for each in keys if each]
     types = {"date": '"date"', "int": f'"bigint", most="{2**62}", least="{-(2**62)}"'}
     for field in sorted_with_nulls(spec):
