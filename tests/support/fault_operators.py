@@ -24,9 +24,12 @@ SWAPS: dict[type[ast.cmpop], tuple[str, str]] = {
     ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.In: ("in", "not in"), ast.NotIn: ("not in", "in"),
 }  # fmt: skip
 LIMIT_NAMES = re.compile(r"^(MAX|MIN)_|(_MAX|_MIN|_LIMIT|_LENGTH)$")
+LIMIT_CALLS = ("OneLine", "FreeText", "IntegerRange", "MoneyRange")
 LIMIT_KEYWORDS = ("min_length", "max_length", "most", "least", "first", "limit")
 CONDITION_CALLS = ("and_", "or_", "where", "filter")
-REQUIREMENTS = ("require", "require_permission", "check_row_count", "reject_duplicates", "reject_missing")
+REQUIREMENTS = (
+    *("require", "require_permission", "require_transition", "check_row_count", "reject_duplicates", "reject_missing"),
+)
 LOCK_CALLS = ("lock_tenant", "lock_rows", "pg_advisory_xact_lock")
 CONSTRAINTS = ("CheckConstraint", "UniqueConstraint", "ForeignKeyConstraint", "enum_check")
 CONSTRAINT_KEYWORDS = ("nullable", "unique", "foreign_key")
@@ -38,8 +41,8 @@ SQL = {
            (r"(?<= )=(?= )(?!.*;$)", "<>"), (r"(?<= )<>(?= )", "="), (r"IS NULL", "IS NOT NULL"),
            (r"IS NOT NULL", "IS NULL")],
     LOCK: [(r" FOR (?:NO KEY )?(?:UPDATE|SHARE)(?! OF)", ""), (r"PERFORM pg_advisory_xact_lock\(.*\);", "NULL;")],
-    CONSTRAINT: [(r" CONSTRAINT \w+ CHECK \([^()]*(?:\([^()]*\)[^()]*)*\)", ""), (r" CONSTRAINT \w+ UNIQUE(?! \()", ""),
-                 (r" CONSTRAINT \w+ REFERENCES \w+", ""), (r"(?<=[a-z]) NOT NULL(?= CONSTRAINT|,|$)", "")],
+    CONSTRAINT: [(r"(?: CONSTRAINT \w+)? CHECK \([^()]*(?:\([^()]*\)[^()]*)*\)", ""), (r" CONSTRAINT \w+ UNIQUE(?! \()", ""),
+                 (r" CONSTRAINT \w+ REFERENCES \w+", ""), (r"(?<=[a-z]) NOT NULL(?= CONSTRAINT| CHECK|,|$)", "")],
 }  # fmt: skip
 SQL_LIMIT = re.compile(r"(?<=<= )\d+|(?<=BETWEEN )\d+|(?<= AND )\d+")
 
@@ -143,6 +146,9 @@ class _Finder(ast.NodeVisitor):
             self.change(LOCK, node, self._source(node.func.value))
         if _called(node) == "get_row_for_update":
             self.change(LOCK, node.func, "get_row")
+        if _called(node) in LIMIT_CALLS:
+            for argument in node.args:
+                self._limit(argument)
         for keyword in node.keywords:
             if keyword.arg in LIMIT_KEYWORDS:
                 self._limit(keyword.value)
