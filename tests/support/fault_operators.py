@@ -41,8 +41,9 @@ SQL = {
            (r"(?<= )=(?= )(?!.*;$)", "<>"), (r"(?<= )<>(?= )", "="), (r"IS NULL", "IS NOT NULL"),
            (r"IS NOT NULL", "IS NULL")],
     LOCK: [(r" FOR (?:NO KEY )?(?:UPDATE|SHARE)(?! OF)", ""), (r"PERFORM pg_advisory_xact_lock\(.*\);", "NULL;")],
-    CONSTRAINT: [(r"(?: CONSTRAINT \w+)? CHECK \([^()]*(?:\([^()]*\)[^()]*)*\)", ""), (r" CONSTRAINT \w+ UNIQUE(?! \()", ""),
-                 (r" CONSTRAINT \w+ REFERENCES \w+", ""), (r"(?<=[a-z]) NOT NULL(?= CONSTRAINT| CHECK|,|$)", "")],
+    CONSTRAINT: [(r"(?: CONSTRAINT \w+)? CHECK \([^()]*(?:\([^()]*\)[^()]*)*\)", ""),
+                 (r" CONSTRAINT \w+ UNIQUE(?! \()", ""), (r" CONSTRAINT \w+ REFERENCES \w+", ""),
+                 (r"(?<=[a-z]) NOT NULL(?= CONSTRAINT| CHECK|,|$)", "")],
 }  # fmt: skip
 SQL_LIMIT = re.compile(r"(?<=<= )\d+|(?<=BETWEEN )\d+|(?<= AND )\d+")
 
