@@ -86,6 +86,22 @@ def test_a_riddle_is_seen(text: str | None) -> None:
     assert faults("Task.title", text) != []
 
 
+def test_a_standard_field_needs_no_docstring_and_may_have_its_own() -> None:
+    standard = DESCRIPTIONS["DeleteTaskInput.id"], DESCRIPTIONS["UpdateTaskInput.expectedVersion"]
+    assert standard[0] == "Global ID of the task to delete."
+    assert str(standard[1]).startswith("Version of the task that the client last saw;")
+    assert "`createTask` safe to retry" in str(DESCRIPTIONS["CreateTaskInput.idempotencyKey"])
+    assert (
+        DESCRIPTIONS["Order.updatedAt"]
+        != DESCRIPTIONS["Task.updatedAt"]
+        == "Date and time the task last changed (UTC)."
+    )
+    assert (
+        DESCRIPTIONS["DeleteTaskResult"]
+        == "Result of `deleteTask`: the deleted task as it was before, or a typed error."
+    )
+
+
 def inherited(coordinate: str) -> str:
     """The interface that declares a type's field, if there is one: its types may share the interface's words."""
     type_name, _, field = coordinate.partition(".")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import BindParameter, ColumnElement, Text, bindparam
 from sqlalchemy.sql import visitors
-from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional
+from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional, get_object_definition
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 
@@ -15,6 +15,7 @@ from graph.fields.columns import Column, ExpressionField
 from graph.fields.declared import NODE_TYPES
 from graph.fields.match_fields import ArticleSearchField, MatchField
 from graph.fields.relations import ToMany, ToOne
+from graph.fields.sorting import order_input
 from models.base import table_of
 from services import documents
 from services.permissions import Permission
@@ -84,6 +85,22 @@ def test_filters_and_orders_have_the_same_names_in_both_layers(name: str) -> Non
         f"Write the orders {sorted(one_sided)} into {name}OrderField of graph/{table}.py, and into `orders` of the"
         f" collection in services/{table}.py; `order_input` makes the first of the second."
     )
+
+
+def test_the_input_for_sorting_has_the_collection_s_orders() -> None:
+    tasks = LISTED_COLLECTIONS["Task"]
+    definition = get_object_definition(order_input(tasks, title="what they are called"), strict=True)
+    assert (definition.name, definition.description) == ("TaskOrder", "Sort order of tasks; by default newest first.")
+    enum_type = definition.fields[0].type
+    assert isinstance(enum_type, StrawberryEnumDefinition)
+    assert {value.value: value.description for value in enum_type.values} == {
+        "created_at": "Sort tasks by the date and time they were created.",
+        "updated_at": "Sort tasks by the date and time they last changed.",
+        "due_date": "Sort tasks by due date; tasks without one come last in both directions.",
+        "title": "Sort tasks by what they are called.",
+    }
+    with pytest.raises(TypeError, match="cannot be sorted by size"):
+        order_input(tasks, size="how big they are")
 
 
 @pytest.mark.parametrize("name", UNLISTED_COLLECTIONS)
