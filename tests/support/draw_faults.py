@@ -77,9 +77,9 @@ def _checked(folder: Path, batch: Sequence[Fault]) -> dict[str, str]:
     found: dict[str, str] = {}
     for file, number, message in re.findall(r"^(\S+?):(\d+): error: (.*)$", done.stdout, re.MULTILINE):
         text = (folder / file).read_text(encoding="utf-8")
-        for fault in batch:
+        for fault in (fault for fault in batch if fault.file == file):
             begin, end = scope_of(text, fault.scope) if fault.scope else (0, len(text))
-            if fault.file == file and begin < int(number) <= end:
+            if begin < int(number) <= end:
                 found[fault.name] = f"mypy: {message}"
                 break
         else:
