@@ -3,11 +3,20 @@
 What a function here does, it has done in migrations that were applied, so none may come to mean something else.
 """
 
+from collections.abc import Mapping, Sequence
+
 from alembic import op
 
-from migrations.rls import add_audit_triggers, add_touch_trigger, enable_rls
+from migrations.rls import add_audit_triggers, add_timestamp_trigger, add_touch_trigger, enable_rls
 
-__all__ = ["CURRENCIES", "LIVE", "create_indexes", "create_nulls_last_indexes", "create_tenant_table"]
+__all__ = [
+    "CURRENCIES",
+    "LIVE",
+    "create_indexes",
+    "create_tenant_table",
+    "create_touched_table",
+    "drop_tenant_table",
+]
 
 _CODES = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY
@@ -25,8 +34,10 @@ LIVE = "deleted_at IS NULL"
 """The condition for rows that are not in the trash."""
 
 
-def create_tenant_table(table: str, body: str, *, grants: str, audited: bool = False) -> None:
-    """Create a table of tenants' rows, with row-level security and the trigger that moves `version` and `updated_at`.
+def create_tenant_table(
+    table: str, body: str, *, grants: str, stamps: Sequence[str] = (), audited: bool = True
+) -> None:
+    """Create a table of tenants' rows, with row-level security, the trigger of its timestamps, and its audit triggers.
 
     Every row has `tenant_id` and `id`, which are its key, and `created_at`, `updated_at` and `version`. Constraints
     without a name get PostgreSQL's, which is the one that the models expect.
@@ -35,49 +46,69 @@ def create_tenant_table(table: str, body: str, *, grants: str, audited: bool = F
         table: its name.
         body: its other columns, and its constraints.
         grants: the privileges of the runtime role, such as "SELECT, INSERT".
+        stamps: other columns that take the moment of a change, such as "deleted_at"; see `add_timestamp_trigger`.
         audited: whether every change of its rows is written into the audit log.
     """
-    op.execute(f"""
-CREATE TABLE {table} (
-    tenant_id uuid NOT NULL REFERENCES tenants,
-    id uuid NOT NULL,
-    {body.strip().removesuffix(",")},
-    created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now(),
-    version integer NOT NULL DEFAULT 1,
-    PRIMARY KEY (tenant_id, id)
-)""")
+    _create_table(table, body, "timestamptz NOT NULL")
+    enable_rls(table, grants=grants)
+    add_timestamp_trigger(table, *stamps)
+    if audited:
+        add_audit_triggers(table)
+
+
+def drop_tenant_table(table: str, *, stamps: Sequence[str] = ()) -> None:
+    """Drop a table that `create_tenant_table` made with these stamps, and its own trigger function."""
+    op.execute(f"DROP TABLE {table}")
+    if stamps:
+        op.execute(f"DROP FUNCTION atrium_touch_{table}")
+
+
+def create_touched_table(table: str, body: str, *, grants: str, audited: bool = False) -> None:
+    """Create a table as `create_tenant_table` does, but with the timestamps that tables had up to revision 0016."""
+    _create_table(table, body, "timestamptz NOT NULL DEFAULT now()")
     enable_rls(table, grants=grants)
     add_touch_trigger(table)
     if audited:
         add_audit_triggers(table)
 
 
-def create_indexes(table: str, *keys: str, where: str = "") -> None:
-    """Create one index per list of columns, within the tenant and ending in the id, as a keyset page needs it."""
-    for key in keys:
-        name = f"{table}_by_{key.replace(', ', '_')}"
-        op.execute(f"CREATE INDEX {name} ON {table} (tenant_id, {key}, id){f' WHERE {where}' if where else ''}")
+def _create_table(table: str, body: str, timestamp: str) -> None:
+    op.execute(f"""
+CREATE TABLE {table} (
+    tenant_id uuid NOT NULL REFERENCES tenants,
+    id uuid NOT NULL,
+    {body.strip().removesuffix(",")},
+    created_at {timestamp},
+    updated_at {timestamp},
+    version integer NOT NULL DEFAULT 1,
+    PRIMARY KEY (tenant_id, id)
+)""")
 
 
-def create_nulls_last_indexes(
-    table: str, column: str, type_: str, *, most: str = "infinity", least: str = "-infinity", where: str = ""
-) -> None:
-    """Create the two indexes of an order in which nulls come last in both directions, and their statistics.
+EXTREMES = {
+    "date": ("infinity", "-infinity"),
+    "timestamptz": ("infinity", "-infinity"),
+    "bigint": (str(2**62), str(-(2**62))),
+}
+"""By type, a value above all others and one below, which stand for null in an order."""
 
-    A partial index says nothing of how its expression is distributed, without which the planner would walk all rows by
-    age rather than look up the few that are wanted.
+
+def create_indexes(table: str, *keys: str, where: str = "", nulls_last: Mapping[str, str] | None = None) -> None:
+    """Create one index per list of columns, within the tenant and ending in the id, as a keyset page needs it.
 
     Args:
         table: its name.
-        column: what is sorted by.
-        type_: its type.
-        most: a value above all others, which stands for null in ascending order.
-        least: one below all others, for descending order.
+        keys: lists of columns, such as "status, created_at".
         where: which rows are listed.
+        nulls_last: columns that may be null and are sorted by, with their types. Each has an index per direction, and
+            statistics: a partial index says nothing of how its expression is distributed, without which the planner
+            would walk all rows by age rather than look up the few that are wanted.
     """
-    for direction, value in (("asc", most), ("desc", least)):
-        expression = f"(CASE WHEN {column} IS NULL THEN '{value}'::{type_} ELSE {column} END)"
-        index = f"CREATE INDEX {table}_by_{column}_{direction} ON {table} (tenant_id, {expression}, id)"
-        op.execute(f"{index} WHERE {where}" if where else index)
-        op.execute(f"CREATE STATISTICS {table}_{column}_{direction} ON {expression} FROM {table}")
+    which = f" WHERE {where}" if where else ""
+    for key in keys:
+        op.execute(f"CREATE INDEX {table}_by_{key.replace(', ', '_')} ON {table} (tenant_id, {key}, id){which}")
+    for column, type_ in (nulls_last or {}).items():
+        for direction, value in zip(("asc", "desc"), EXTREMES[type_], strict=True):
+            expression = f"(CASE WHEN {column} IS NULL THEN '{value}'::{type_} ELSE {column} END)"
+            op.execute(f"CREATE INDEX {table}_by_{column}_{direction} ON {table} (tenant_id, {expression}, id){which}")
+            op.execute(f"CREATE STATISTICS {table}_{column}_{direction} ON {expression} FROM {table}")

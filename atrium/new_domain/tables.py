@@ -122,12 +122,10 @@ def _model_arguments(spec: DomainSpec) -> str:
 
 def migration_text(spec: DomainSpec, revision: str, before: str) -> str:
     """Return the migration that makes the table."""
-    names = spec.names
+    names, stamps = spec.names, ', stamps=["deleted_at"]' if spec.project else ""
     return f'''"""{names.plural.capitalize()}."""
 
-from alembic import op
-
-from migrations.operations import CURRENCIES, LIVE, create_indexes, create_nulls_last_indexes, create_tenant_table
+from migrations.operations import CURRENCIES, LIVE, create_indexes, create_tenant_table, drop_tenant_table
 
 revision = "{revision}"
 down_revision = "{before}"
@@ -138,12 +136,12 @@ down_revision = "{before}"
 
 def upgrade() -> None:
     """Make the table of {names.plural}."""
-    create_tenant_table("{names.table}", {names.upper}, grants="SELECT, INSERT, UPDATE, DELETE", audited=True)
+    create_tenant_table("{names.table}", {names.upper}, grants="SELECT, INSERT, UPDATE, DELETE"{stamps})
 {_sql_indexes(spec)}
 
 def downgrade() -> None:
     """Take it back."""
-    op.execute("DROP TABLE {names.table}")
+    drop_tenant_table("{names.table}"{stamps})
 '''
 
 
@@ -179,9 +177,9 @@ def _sql_indexes(spec: DomainSpec) -> str:
     table, where = spec.names.table, ", where=LIVE" if spec.project else ""
     keys = (order_columns(spec), [f"{key}, created_at" for key in filter_columns(spec)])
     calls = [f'create_indexes("{table}", {_quoted(each)}{where})' for each in keys if each]
-    types = {"date": '"date"', "int": f'"bigint", most="{2**62}", least="{-(2**62)}"'}
-    for field in sorted_with_nulls(spec):
-        calls += [f'create_nulls_last_indexes("{table}", "{field.column}", {types[field.kind]}{where})']
+    types = {"date": "date", "int": "bigint"}
+    last = ", ".join(f'"{field.column}": "{types[field.kind]}"' for field in sorted_with_nulls(spec))
+    calls += [f'create_indexes("{table}"{where}, nulls_last={{{last}}})'] if last else []
     return "".join(f"    {call}\n" for call in calls)
 
 

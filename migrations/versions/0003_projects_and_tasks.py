@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.operations import LIVE, create_indexes, create_nulls_last_indexes, create_tenant_table
+from migrations.operations import LIVE, create_indexes, create_touched_table
 from migrations.rls import CURRENT_USER_ID, IS_CURRENT_TENANT, enable_rls, owner_view, run_script
 
 revision = "0003"
@@ -63,12 +63,12 @@ CREATE INDEX idempotency_keys_tenant_id_created_at_idx ON idempotency_keys (tena
 
 def upgrade() -> None:
     """Make what a tenant works with."""
-    create_tenant_table("projects", PROJECTS, grants="SELECT, INSERT, UPDATE")
+    create_touched_table("projects", PROJECTS, grants="SELECT, INSERT, UPDATE")
     create_indexes("projects", "is_deleted, is_archived, created_at", "created_at", "updated_at", "name_key")
-    create_tenant_table("tasks", TASKS, grants="SELECT, INSERT, UPDATE, DELETE")
+    create_touched_table("tasks", TASKS, grants="SELECT, INSERT, UPDATE, DELETE")
     create_indexes("tasks", "created_at", "updated_at", "title_key", where=LIVE)
     create_indexes("tasks", "status, created_at", "project_id, created_at", "assignee_id, created_at", where=LIVE)
-    create_nulls_last_indexes("tasks", "due_date", "timestamptz", where=LIVE)
+    create_indexes("tasks", where=LIVE, nulls_last={"due_date": "timestamptz"})
     op.execute(KEYS)
     run_script(MORE_INDEXES)
     enable_rls(

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.operations import create_indexes, create_tenant_table
+from migrations.operations import create_indexes, create_touched_table
 from migrations.rls import owner_view
 
 revision = "0004"
@@ -27,7 +27,7 @@ PRODUCTS = """
 
 def upgrade() -> None:
     """Make what a tenant sells."""
-    create_tenant_table("products", PRODUCTS, grants="SELECT, INSERT, UPDATE")
+    create_touched_table("products", PRODUCTS, grants="SELECT, INSERT, UPDATE")
     create_indexes("products", "created_at", "updated_at", "name_key", "price_minor", "stock_quantity")
     create_indexes("products", "currency, price_minor", "is_active, name_key", "is_in_stock, name_key")
     op.execute("CREATE INDEX products_by_text ON products USING gist (tenant_id, name_key gist_trgm_ops)")

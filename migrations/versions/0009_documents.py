@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.operations import LIVE, create_indexes, create_tenant_table
+from migrations.operations import LIVE, create_indexes, create_touched_table
 from migrations.rls import owner_view
 
 revision = "0009"
@@ -34,7 +34,7 @@ TRASHED = "deleted_at IS NOT NULL"
 
 def upgrade() -> None:
     """Make the table."""
-    create_tenant_table("documents", DOCUMENTS, grants="SELECT, INSERT, UPDATE, DELETE", audited=True)
+    create_touched_table("documents", DOCUMENTS, grants="SELECT, INSERT, UPDATE, DELETE", audited=True)
     op.execute(UNIQUE_TITLES)
     create_indexes("documents", "created_at", "updated_at", "title_key", where=LIVE)
     create_indexes("documents", "project_id, created_at", "created_by, created_at", where=LIVE)

@@ -136,13 +136,17 @@ class Reference:
     lock_order: int
     """References with a lower one are locked first, in every rule, so that no two wait for each other."""
 
-    def column(self, validator: Validator, name: str, row: Any, current: Any) -> Any:
-        """Return what is written for a row, and tell the validator if it cannot be pointed at."""
+    def columns(self, validator: Validator, name: str, row: Any, current: Any) -> dict[str, Any]:
+        """Return what is written for a row, and tell the validator if it cannot be pointed at.
+
+        A reference that stays the same is not written: the row may be changed before this write.
+        """
         value = None if row is None else getattr(row, self.key)
-        stays = row is not None and current is not None and getattr(current, name) == value
-        if not stays and (row is None or not self.is_usable(row)):
+        if row is not None and current is not None and getattr(current, name) == value:
+            return {}
+        if row is None or not self.is_usable(row):
             validator.add_problem(name, self.message)
-        return value
+        return {name: value}
 
 
 def check_changes(
@@ -159,7 +163,7 @@ def check_changes(
         fields: the type of the changes, whose annotations say what is allowed.
         changes: what a client gave; what is null is not checked.
         there: what `lock_references` found; without it references are left as they were given.
-        current: the row as it is, so that a reference that does not change is not judged.
+        current: the row as it is, so that a reference that does not change is neither judged nor written.
     """
     checked: dict[str, dict[str, Any]] = {}
     for name, check in _checks(fields).items():
@@ -168,7 +172,7 @@ def check_changes(
         if isinstance(check, FieldCheck):
             checked[name] = check.columns(validator, name, value)
         elif there is not None:
-            checked[name] = {name: check.column(validator, name, there[name].get(value), current)}
+            checked[name] = check.columns(validator, name, there[name].get(value), current)
     columns: dict[str, Any] = {}
     for name, value in changes.items():
         columns |= checked.get(name, {name: value})
@@ -243,7 +247,7 @@ async def change_row(
     changes: Mapping[str, Any],
     expected_version: int | None,
 ) -> RowType:
-    """Change a row; what is absent stays as it is, and a reference that does not change is not judged.
+    """Change a row; what is absent stays as it is, and a reference that does not change is neither judged nor written.
 
     Raises:
         NotFound: no such row.
