@@ -30,7 +30,7 @@ from tests.support.service_client import ServiceClient
 CHECKS = RuleChecks(
     {table},
     {table}.{upper},
-    lambda world: {{{given}}},
+    lambda {world}: {{{given}}},
 {more})
 
 
@@ -56,6 +56,7 @@ def service_test_text(spec: DomainSpec) -> str:
     if spec.status:
         more.append(f"transitions={ {state: list(after) for state, after in spec.status.transitions}!r}")
     words = {"Plural": names.plural.capitalize(), "table": names.table, "upper": names.upper}
+    words["world"] = "world" if any("world" in value for value in given) else "_world"
     return SERVICE_TEST.format(**words, given=", ".join(given), more="".join(f"    {line},\n" for line in more))
 
 
