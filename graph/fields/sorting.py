@@ -35,14 +35,14 @@ def order_input(collection: Collection, *, default: str = "newest first", **sort
     }
     for value in enum_type.__strawberry_definition__.values:  # type: ignore[attr-defined]  # Strawberry adds it
         value.description = f"Sort {plural} by {texts[value.value]}."
-    times = " and ".join(f"`{order.upper()}`" for order in collection.orders if order in STANDARD_ORDERS)
+    times = " and ".join(f"`{order.upper()}`" for order, sort in collection.orders.items() if sort.is_descending)
     namespace = {
         "__annotations__": {"field": enum_type, "direction": OrderDirection | None},
         "field": strawberry.field(description=f"Field by which {plural} are sorted."),
         "direction": strawberry.field(
             default=UNSET,
-            description=f"Direction in which {plural} are sorted. If omitted or null, {times} sort newest first (DESC), "
-            "other fields ascending (ASC).",
+            description=f"Direction in which {plural} are sorted. If omitted or null, {times} sort newest first"
+            " (DESC), other fields ascending (ASC).",
         ),
     }
     return strawberry.input(
