@@ -89,5 +89,5 @@ class ArchivedSale(TenantOwned, table=True):
         ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
         CheckConstraint("quantity >= 1", name="quantity"),
         enum_check("currency", Currency),
-        *indexes("archived_sales", ("order_id",), ("product_id",)),
+        *indexes("archived_sales", "order_id", "product_id"),
     )
