@@ -1,7 +1,7 @@
 """Atrium beside other GraphQL servers, measured: one database, one process each, the same seven operations.
 
 `uv run python -m bench` brings everything up, makes sure that all answer the same, loads one server after the other,
-and prints how Atrium does beside each. It needs wrk, and npm for the servers for Node. `--help` tells the rest.
+and prints how Atrium does beside each. It needs wrk; `uv run --group node` brings Node. `--help` tells the rest.
 """
 
 import argparse

