@@ -133,7 +133,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     seconds = sum(workers) + process_seconds(with_children=not workers)
     terminalreporter.write_line(f"CPU: {seconds:.0f} s in tests, {server:.0f} s in the PostgreSQL started for them")
     if "not slow" in config.option.markexpr:
-        terminalreporter.write_line("Left out what is slow (copies of the repository): `uv run pytest -m slow` runs it")
+        left_out = "Left out what is slow (copies of the repository, clients in Node)"
+        terminalreporter.write_line(f"{left_out}: `uv run --group node pytest -m slow` runs it")
 
 
 REPEAT_INTERRUPT_SECONDS = 5
