@@ -64,6 +64,9 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 def fault(command: list[str]) -> str | None:
     """Why a command could not be run; None if it could."""
+    if command[0] == "--group":
+        known = command[1] in declared()["dependency-groups"]
+        return fault(command[2:]) if known else f"there is no group {command[1]}"
     name, *arguments = command
     if name == "atrium":
         return atrium_fault(*arguments)
