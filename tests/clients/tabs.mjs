@@ -37,7 +37,7 @@ if (process.env.LATE_SECONDS) {
   let firstIsDone;
   const done = new Promise((resolve) => (firstIsDone = resolve));
   beforeRefresh(async () => {
-    if (++refreshes === 1) return;
+    if (++refreshes !== 2) return;
     await done;
     await new Promise((resolve) => setTimeout(resolve, 1000 * late));
   });
