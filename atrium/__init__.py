@@ -1,1 +1,1 @@
-"""The front door: builds everything from the settings and starts it. Nothing else imports it."""
+"""The application: builds everything from the settings and starts it. Nothing else imports it."""

@@ -1,7 +1,7 @@
 """Importing from files: articles by the hundred thousand, a batch at a time, with as much memory as one batch takes.
 
-COPY takes no table with walls, so each batch goes to a temporary table and from there, by one statement, to where it
-belongs. It is committed by itself: nobody who writes meanwhile waits for longer than a batch takes.
+COPY takes no table with row-level security, so each batch goes to a temporary table and from there, by one statement,
+to where it belongs. It is committed by itself: nobody who writes meanwhile waits for longer than a batch takes.
 """
 
 import json

@@ -140,7 +140,7 @@ def suspend(
     email: Annotated[str | None, typer.Option(help="A person, in every tenant.")] = None,
     tenant: Annotated[str | None, typer.Option(help="A tenant, by its slug.")] = None,
 ) -> None:
-    """Put a person or a tenant out, at once; nothing is deleted."""
+    """Suspend an account or a tenant at once; nothing is deleted."""
     _set_active(email, tenant, active=False)
 
 
@@ -149,7 +149,7 @@ def resume(
     email: Annotated[str | None, typer.Option(help="A person.")] = None,
     tenant: Annotated[str | None, typer.Option(help="A tenant, by its slug.")] = None,
 ) -> None:
-    """Let a person or a tenant in again."""
+    """Resume a suspended account or tenant."""
     _set_active(email, tenant, active=True)
 
 
@@ -187,7 +187,7 @@ def doctor() -> None:
 def replay(
     *, repair: Annotated[bool, typer.Option(help="Set right what differs; without it, only compare.")] = False
 ) -> None:
-    """Make all orders anew from their events and hold them against the tables, while the server runs."""
+    """Rebuild all orders from their events and compare them with the tables, while the server runs."""
     with _open_database() as (_settings, urls), Progress(console=console) as progress:
         different = asyncio.run(maintenance.replay(urls.runtime, urls.owner, progress, repair=repair))
     for slug, order_id in different:
@@ -199,7 +199,7 @@ def replay(
 
 @main.command(name="verify-audit")
 def verify_audit() -> None:
-    """Make sure that every event and audit entry is still there, as and where it was sealed, tenant by tenant."""
+    """Make sure that every event and audit entry is still there, unchanged and in its place, tenant by tenant."""
     with _open_database() as (_settings, urls), Progress(console=console) as progress:
         report = asyncio.run(maintenance.verify(urls.runtime, urls.owner, progress))
     for slug, damage in report.faults:
@@ -207,7 +207,7 @@ def verify_audit() -> None:
         console.print(f"{slug}: {damage.source} {damage.entry_id}{where} {damage.reason}", style="red", soft_wrap=True)
     if report.first_gap is not None:
         console.print(f"The feed has nothing at position {report.first_gap}: it was taken out.", style="red")
-    console.print(f"{report.entries:,} entries verified; {report.unsequenced:,} wait to be sealed.")
+    console.print(f"{report.entries:,} entries verified; {report.unsequenced:,} wait for their positions.")
     if not report.is_intact:
         raise typer.Exit(1)
     console.print(f"The head is position {report.head[0]}, {report.head[1]}", soft_wrap=True)
@@ -237,7 +237,7 @@ def purge(
         int | None, typer.Option(help="Also documents that have been in the trash for so many days.", min=0, max=36_500)
     ] = None,
 ) -> None:
-    """Forget what has had its time: keys and tokens that have expired, and documents that were deleted long ago."""
+    """Delete what has expired: keys and tokens, and documents that were deleted long ago."""
     with _open_database() as (settings, urls), Progress(console=console) as progress:
         lifetime = timedelta(hours=settings.idempotency_key_hours)
         purged = asyncio.run(maintenance.purge(urls.owner, keys_older_than=lifetime))

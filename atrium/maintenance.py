@@ -1,4 +1,4 @@
-"""Maintenance from the command line, tenant by tenant, inside each one's walls: replaying, verifying, purging."""
+"""Maintenance from the command line, tenant by tenant, under row-level security: replaying, verifying, purging."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ from services.orders import rebuild
 
 __all__ = ["PurgeCounts", "VerificationReport", "purge", "purge_trash", "replay", "verify"]
 
-ENDED_KEY_RETENTION = timedelta(days=365)  # so that whoever looks at what a machine did finds out which it was
+ENDED_KEY_RETENTION = timedelta(days=365)  # so that the audit log can still name the key
 ENDED_SESSION_RETENTION = timedelta(days=30)
 THROTTLE_RETENTION = timedelta(days=1)  # as long as a window can be set to
 PURGE_BATCH_SIZE = 200  # documents
@@ -29,7 +29,7 @@ class VerificationReport:
     """What verifying the chains of all tenants found."""
 
     faults: list[tuple[str, chain_verification.ChainFault]] = field(default_factory=list)
-    """By the slugs of the tenants, what is not as it was sealed."""
+    """By the slugs of the tenants, what differs from what was sequenced."""
     first_gap: int | None = None
     """The first position that nothing is at, though something is behind it."""
     entries: int = 0
@@ -40,7 +40,7 @@ class VerificationReport:
 
     @property
     def is_intact(self) -> bool:
-        """Return whether everything is as it was sealed."""
+        """Return whether everything is as it was sequenced."""
         return not self.faults and self.first_gap is None
 
 
@@ -76,7 +76,7 @@ async def replay(runtime_url: str, owner_url: str, progress: Progress, *, repair
 
 
 async def verify(runtime_url: str, owner_url: str, progress: Progress) -> VerificationReport:
-    """Walk the chains of all tenants; gives the first thing of each that is not as it was sealed."""
+    """Walk the chains of all tenants; return the first entry of each that differs from what was sequenced."""
     report = VerificationReport(first_gap=await _find_gap(owner_url))
     async with _open_database(runtime_url) as database:
         for tenant_id, slug in await _select_tenants(owner_url):

@@ -130,11 +130,11 @@ class View(NamedTuple):
 
 
 async def require_usable_database(settings: Settings, urls: DatabaseUrls) -> DatabaseState:
-    """Refuse a database that this program cannot serve, or that would not keep its walls; return what was seen of it.
+    """Refuse a database that this program cannot serve safely; return what was seen of it.
 
     Raises:
-        SettingsError: it is not there, too old, not Atrium's, or at another revision; the runtime role could see
-            through walls; or a pooler shares connections between transactions, also those to replicas.
+        SettingsError: it is not there, too old, not Atrium's, or at another revision; the runtime role could bypass
+            row-level security; or a pooler shares connections between transactions, also those to replicas.
     """
     state = await _inspect(urls.runtime, RUNTIME_VARIABLE, SERVER_SETTINGS)
     _refuse(state, RUNTIME_VARIABLE, RUNTIME_CHECKS)
@@ -225,7 +225,7 @@ def _version_fault(seen: View) -> str | None:
     return f"Atrium needs PostgreSQL {OLDEST_POSTGRESQL // 10_000} or later, and this is {seen.state.version}."
 
 
-def _walls_fault(seen: View) -> str | None:
+def _rls_fault(seen: View) -> str | None:
     """Return what the runtime role must not be. A member of the owner may become the owner, and see every row."""
     state = seen.state
     powers = {
@@ -274,7 +274,7 @@ def _pending_fault(seen: View) -> str | None:
     return "Migrations are pending: run `atrium migrate` first." if pending else None
 
 
-RUNTIME_CHECKS = (_version_fault, _walls_fault, _origin_fault, _pending_fault, _settings_fault)
+RUNTIME_CHECKS = (_version_fault, _rls_fault, _origin_fault, _pending_fault, _settings_fault)
 OWNER_CHECKS = (_version_fault, _origin_fault, _owner_fault)
 
 

@@ -1,4 +1,4 @@
-"""Where everything is measured: one database with the demo data, and who asks."""
+"""Where everything is measured: one database with the demo data, and the caller."""
 
 import asyncio
 import contextlib
@@ -45,7 +45,7 @@ BACKGROUND_PROCESSES = (
 
 @dataclass
 class BenchEnvironment:
-    """The database, its addresses, and acme's owner, who asks."""
+    """The database, its addresses, and acme's owner, the caller."""
 
     folder: Path
     server: Server = field(repr=False)

@@ -25,7 +25,7 @@ def print_operation(console: Console, operation: str, results: "Results") -> Non
     """Return all servers on one operation."""
     table = Table(
         "server",
-        "walls",
+        "row-level security",
         *(
             "requests/s",
             "Atrium's times",
@@ -43,15 +43,15 @@ def print_operation(console: Console, operation: str, results: "Results") -> Non
         column.justify = "right"
     for kind in KINDS:
         samples = results.samples[operation].get(kind.name)
-        walls = "yes" if kind.has_rls else "no"
+        rls = "yes" if kind.has_rls else "no"
         if not samples:
             if kind.name in results.blanks[operation]:
-                table.add_row(kind.title, walls, *[""] * 8)
+                table.add_row(kind.title, rls, *[""] * 8)
             continue
         times = ratios(results, operation, kind.name)
         table.add_row(
             kind.title,
-            walls,
+            rls,
             f"{_median(samples, 'per_second'):,.0f}",
             *("", "")
             if kind is ATRIUM
@@ -149,16 +149,23 @@ def render_markdown(given: Mapping[str, Any]) -> str:
     for name in names:
         lines += ["", f"### {name}: {OPERATIONS[name].title}", ""]
         lines += _table_head(
-            "server", "walls", "requests/s", "p50, ms", "p99, ms", "statements", "server CPU, ms", "DB CPU, ms"
+            "server",
+            "row-level security",
+            "requests/s",
+            "p50, ms",
+            "p99, ms",
+            "statements",
+            "server CPU, ms",
+            "DB CPU, ms",
         )
         for kind in KINDS:
-            walls = "yes" if kind.has_rls else "no"
+            rls = "yes" if kind.has_rls else "no"
             if figures_ := given["details"][name].get(kind.name):
                 numbers = [f"{figures_['per_second']:,.0f}", f"{figures_['p50']:.1f}", f"{figures_['p99']:.1f}"]
                 numbers += [f"{figures_['statements']:g}", f"{figures_['server_cpu']:.2f}"]
-                lines.append(_table_row(kind.title, walls, *numbers, f"{figures_['database_cpu']:.2f}"))
+                lines.append(_table_row(kind.title, rls, *numbers, f"{figures_['database_cpu']:.2f}"))
             elif why := given["blank"].get(name, {}).get(kind.name):
-                lines.append(_table_row(kind.title, walls, "", "", "", "", "", why))
+                lines.append(_table_row(kind.title, rls, "", "", "", "", "", why))
     return "\n".join(lines) + "\n"
 
 

@@ -1,8 +1,8 @@
 """Search, measured: importing articles, first and deep pages, misspelled words, each beside what could be had at best.
 
 `uv run python -m bench.search` takes some minutes. What stands beside it is a superuser: a plain COPY into the same
-table with the same index and triggers, and a statement written by hand on the same index, without walls. Figures of
-one run on one machine are good for comparing with each other, and for nothing else.
+table with the same index and triggers, and a statement written by hand on the same index, without row-level security.
+Figures of one run on one machine are good for comparing with each other, and for nothing else.
 """
 
 import argparse
@@ -39,7 +39,7 @@ LANGUAGES = {"ENGLISH": 0.6, "GERMAN": 0.25, "FRENCH": 0.15}
 CONSONANTS, VOWELS = "bdfgklmnrst", "aeio"
 REPEATS = 5
 
-# What somebody would write who has no walls to think of: the page, its ranks, nothing else.
+# What somebody would write without row-level security: the page, its ranks, nothing else.
 SELECT_PAGE = """
     SELECT id, title, ts_rank_cd(vector, q, 1) AS rank FROM articles, websearch_to_tsquery('english', $2) q
     WHERE tenant_id = $1 AND language = 'ENGLISH' AND vector @@ q ORDER BY rank DESC, id DESC LIMIT 20
@@ -129,7 +129,7 @@ async def measure_import(bench: SearchBench, folder: Path, count: int, console: 
 
 
 async def measure_first_page(bench: SearchBench) -> Table:
-    """Return the first page: by hand without walls, and as the API reads it, with walls, total and highlights."""
+    """Return the first page: by hand without row-level security, and by the API with it, with total and highlights."""
     table = Table("", "median ms", "p95 ms", "p95 ratio", title="The first page of 20, two words, in one language")
     tenant, queries = bench.people["acme"].tenant_id, _generate_queries()
     ways: dict[str, Callable[[str], Awaitable[Any]]] = {

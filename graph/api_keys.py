@@ -1,4 +1,4 @@
-"""API keys in GraphQL: how machines get in."""
+"""API keys in GraphQL: how programs authenticate."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""Subscriptions: following the feed in the name of whoever asked, event by event."""
+"""Subscriptions: following the feed as the caller, event by event."""
 
 import asyncio
 import contextlib
@@ -52,7 +52,7 @@ async def follow_pages(
 ) -> AsyncGenerator[tuple[FeedPage, int]]:
     """Yield the feed's visible entries of a collection, from now on or after a cursor: each as its page and index.
 
-    Who asks must still be let in each time.
+    Who must be authorized again each time.
 
     Raises:
         InvalidInput: `after` is no cursor of this feed.

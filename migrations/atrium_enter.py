@@ -1,4 +1,4 @@
-"""The function that lets people in, and later machines, as each revision has it."""
+"""The function `atrium_enter`, which checks the caller and sets the context, as each revision has it."""
 
 from alembic import op
 
@@ -6,12 +6,12 @@ from migrations.rls import grant_definer
 
 __all__ = ["create_atrium_enter"]
 
-# Yields its one row, and sets the context that every policy reads, only if whoever asks is still let in: the account
+# Yields its one row, and sets the context that every policy reads, only if the caller is still authorized: the account
 # is active, the session neither revoked nor over, the tenant active, and the membership live with the role that the
 # token claims. Checking first and setting afterwards leaves no context behind a refusal. The settings are local to
 # the transaction; those that the audit log alone needs are left out for who only reads, which is told by a request of
 # null. Each is an assignment, for a query would cost several times as much. It runs with the owner's rights, since what
-# it checks lies outside every wall.
+# it checks lies outside every policy.
 ENTER_FUNCTION = """
 CREATE FUNCTION atrium_enter(
     tenant uuid, member uuid, claimed_role text, session uuid, request text, address text, agent text{parameters}
@@ -53,8 +53,8 @@ BEGIN
 END $$
 """
 
-# For a machine a key must be neither revoked nor over, and whoever made it must still be let in to its tenant, with a
-# role that allows as much as the key's. The machine then asks in their name.
+# For a machine a key must be neither revoked nor over, and its maker must still be an active member of its tenant, with
+# a role that allows as much as the key's. The key then acts in their name.
 API_KEY_CHECK = """
     IF api_key IS NOT NULL THEN
         PERFORM FROM public.api_keys k
@@ -77,7 +77,7 @@ def create_atrium_enter(*, operation: bool = False, machines: bool = False) -> N
 
     Args:
         operation: whether it is told what is being done, for the audit log.
-        machines: whether it lets machines in, by their keys.
+        machines: whether it accepts API keys.
     """
     parameters = settings = ""
     if operation:

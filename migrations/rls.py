@@ -176,8 +176,8 @@ def grant_definer(signature: str) -> None:
 def owner_view(name: str, select: str, *, where: str = "true") -> None:
     """Create a view of the current tenant's rows that reads with the owner's rights.
 
-    Operators that are not leakproof (LIKE, trigrams, full text) reach an index only where no policy stands in the
-    way; here the tenant's wall is the view's own WHERE. It is no security barrier, so the planner may combine the two,
+    Operators that are not leakproof (LIKE, trigrams, full text) reach an index only where no policy stands in the way;
+    here the tenant's condition is the view's own WHERE. It is no security barrier, so the planner may combine the two,
     and for that it may show only columns that everybody who may read the table may read.
     """
     op.execute(f"CREATE VIEW {name} AS {select} WHERE {IS_CURRENT_TENANT} AND {where}")

@@ -1,4 +1,4 @@
-"""API keys: what machines bring in place of a login."""
+"""API keys: how programs authenticate without a login."""
 
 from datetime import datetime
 from uuid import UUID
@@ -15,7 +15,7 @@ LIVE = "revoked_at IS NULL"  # what lists of keys show; the rest is history
 
 
 class ApiKey(TenantOwned, table=True):
-    """One machine's key to one tenant, with one role. It acts in the name of whoever made it."""
+    """A key to one tenant, with one role. It acts in the name of its maker."""
 
     __tablename__ = "api_keys"
 

@@ -41,7 +41,7 @@ class AuditEntry(TenantOwned, table=True):
     row_id: UUID
     action: str = Field(sa_type=Text)
     actor_id: UUID | None = None  # the account that did it, or that made the key; none for operators
-    api_key_id: UUID | None = None  # the key of the machine that did it
+    api_key_id: UUID | None = None  # the API key that did it
     request_id: str = Field(sa_type=Text)
     operation: str = Field(sa_type=Text)  # the mutation, such as createTask
     ip: str | None = Field(default=None, sa_type=Text)

@@ -1,4 +1,4 @@
-"""Events: what happened, append-only; and the feed, which says in which order it was sealed."""
+"""Events: what happened, append-only; and the feed, which gives every entry its position."""
 
 from datetime import datetime
 from typing import Any

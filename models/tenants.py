@@ -59,7 +59,7 @@ class Membership(TenantOwned, Versioned, table=True):
     """One person in one tenant. Never deleted, only ended, so that their work keeps a name.
 
     `full_name` and `email` are copies of the account's, kept by the database (trigger `users_spread`): with
-    them a tenant's people can be listed, sorted and searched inside its own walls.
+    them a tenant's people can be listed, sorted and searched under its own row-level security.
     """
 
     __tablename__ = "memberships"

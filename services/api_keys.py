@@ -1,7 +1,7 @@
-"""The rules of API keys: how machines get in.
+"""The rules of API keys: how programs authenticate.
 
-A key opens one tenant with one role, and never the account of whoever made it. What a machine does, it does in that
-person's name, and it is out as soon as they are.
+A key opens one tenant with one role, and never the account of whoever made it. What a program does with it, it does in
+that person's name, and it is out as soon as they are.
 """
 
 import contextlib

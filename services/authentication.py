@@ -1,4 +1,4 @@
-"""The door: what it takes to let people in, who counts their tries, and who checks their passwords.
+"""Authentication: its configuration, the throttling of attempts, and the check of passwords.
 
 Work around a password takes a hundred times as long as a statement, on purpose, and no connection may wait for it. So
 the rules around it open their own units, several short ones.

@@ -1,4 +1,4 @@
-"""Who may do what: the permissions, the table of roles, and the actor who asks.
+"""Who may do what: the permissions, the table of roles, and the actor.
 
 Four questions, one place each. May this role do this: `Actor.require`, from the table here. Which rows and columns of
 the tenant may it see: each collection's `visible`. Which tenant: the policies in the database. Is this session still
@@ -35,7 +35,7 @@ class Permission(StrEnum):
     MEMBERS_READ = "MEMBERS_READ"  # names; e-mail addresses need MEMBERS_WRITE
     MEMBERS_WRITE = "MEMBERS_WRITE"
     OWNERS_WRITE = "OWNERS_WRITE"  # making and unmaking owners
-    API_KEYS_WRITE = "API_KEYS_WRITE"  # letting machines in, and seeing which are
+    API_KEYS_WRITE = "API_KEYS_WRITE"  # creating, revoking and listing API keys
     PROJECTS_READ = "PROJECTS_READ"
     PROJECTS_WRITE = "PROJECTS_WRITE"
     TASKS_READ = "TASKS_READ"
@@ -92,13 +92,13 @@ ROLES: dict[Role | None, frozenset[Permission]] = {
 """What each role allows; None is a person who has logged in but entered no tenant."""
 
 FORBIDDEN_TO_API_KEYS = frozenset({Permission.ACCOUNT, Permission.API_KEYS_WRITE, Permission.SUPERUSER})
-"""What no machine may, whatever its role: touch the account behind its key, make keys that outlive it, or do what
+"""What no API key allows, whatever its role: touch the account behind its key, make keys that outlive it, or do what
 superusers do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whoever asks: an identity, and what its role allows."""
+    """The caller: an identity, and what its role allows."""
 
     identity: Identity = NOBODY
     permissions: AbstractSet[Permission] = field(default=frozenset())

@@ -1,7 +1,7 @@
 """Demo data: a few companies in which every page of an app has something to show, or as much as measuring takes.
 
-Everything is loaded as the owner role: accounts belong to no tenant, so the runtime role's walls would let it make
-one of them at a time. What is loaded stays inside its tenant all the same, by the foreign keys, and each tenant is
+Everything is loaded as the owner role: accounts belong to no tenant, so row-level security would let the runtime role
+make one of them at a time. What is loaded stays inside its tenant all the same, by the foreign keys, and each tenant is
 filled under its own `app.tenant_id`, as in all maintenance.
 """
 
@@ -201,7 +201,7 @@ async def _insert_rows(
 
 
 async def _copy_rows(connection: AsyncConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows with the same columns by way of a temporary table, since COPY takes no table with walls."""
+    """Insert rows with the same columns through a temporary table: COPY takes no table with row-level security."""
     names = list(rows[0])
     columns, staging_table = ", ".join(names), f"demo_{table}"
     await connection.execute(

@@ -1,4 +1,4 @@
-"""The front door over HTTP: everything between the socket and the schema.
+"""HTTP: everything between the socket and the schema.
 
 `mount_graphql` joins the parts on an application. A GraphQL request passes FastAPI by: CORS, the
 request's record and time limit, the endpoint.

@@ -1,4 +1,4 @@
-"""What the HTTP layer hands to whoever builds the context of an operation."""
+"""What the HTTP layer hands to the builder of an operation's context."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""The limit: no GraphQL at all. Each operation is one statement written by hand, inside the walls, on bare ASGI.
+"""The limit: no GraphQL at all. Each operation is one handwritten statement under row-level security, on bare ASGI.
 
 What it leaves out is what a server costs besides: parsing, validation, limits, tokens, errors, metrics. The walls are
 Atrium's own, `atrium_enter` in each statement. The driver does not clean a connection when it goes back to its pool,

@@ -1,6 +1,7 @@
 """The statements of the servers written by hand, one for each list or relation; those for Node read them as JSON.
 
-Each takes the tenant first. They know nothing of walls: these servers run as the role that owns the tables.
+Each takes the tenant first. They know nothing of row-level security: these servers run as the role that owns the
+tables.
 """
 
 import json

@@ -2,8 +2,9 @@
 
     SELECT coalesce('{"orders":' || … || ',"viewer":' || … || '}', '') FROM atrium_enter($1, …, $9) entered
 
-The body stands in the select list and refers to what `atrium_enter` yielded, so that nothing of it is evaluated before
-the walls are set, and nothing at all for who is not let in. Within it, a row as an object is
+The body stands in the select list and refers to the row that `atrium_enter` returned, so that nothing of it is
+evaluated before row-level security has its settings, and nothing at all where the liveness check fails. Within it, a
+row as an object is
 
     (SELECT '{"fullName":' || to_json(t2."full_name")::text || … || '}' FROM (SELECT … FROM memberships …) t2)
 
@@ -43,7 +44,7 @@ class Statement:
     """A statement, and where the values of its parameters behind those of `atrium_enter` come from."""
 
     sql: str
-    """It yields no row where nobody is let in, and an empty text where it came to nothing."""
+    """It returns no row where the liveness check fails, and an empty text where it found nothing."""
     sources: tuple[ParameterSource, ...]
 
 

@@ -7,10 +7,10 @@
     SELECT '{"updateTask":{"title":' || … || '}}' FROM t1, (SELECT $1::uuid AS tenant_id, $2::uuid AS user_id) entered
 
 The entry is a condition that refers to no row, so PostgreSQL evaluates it once and before the scan. The statement
-yields nothing where nobody is let in, and nothing where there is no such row, none at the expected version, or one that
-is so already; it has changed nothing then, and the reference executor finds out why. The same statement sees all other
-rows as they were before, and what an edit could change about them is not asked of it: what is shown are columns of the
-row, and of rows of other tables that it points at.
+returns nothing where the liveness check fails, and nothing where there is no such row, none at the expected version, or
+one that is so already; it has changed nothing then, and the reference executor finds out why. The same statement sees
+all other rows as they were before, and what an edit could change about them is not asked of it: what is shown are
+columns of the row, and of rows of other tables that it points at.
 """
 
 from collections.abc import Mapping

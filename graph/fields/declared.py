@@ -77,7 +77,7 @@ class DeclaredField(StrawberryField):
 
     @property
     def is_basic_field(self) -> bool:
-        """Return whether it can be answered without knowing who asks; only columns can."""
+        """Return whether it can be answered without knowing the caller; only columns can."""
         return False
 
     @cached_property

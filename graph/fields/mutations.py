@@ -30,7 +30,7 @@ class Mutation(StrawberryField):
 
     @property
     def is_basic_field(self) -> bool:
-        """It is none: who asks matters."""
+        """Return False: it depends on the caller."""
         return False
 
     @cached_property

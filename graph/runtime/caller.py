@@ -1,4 +1,4 @@
-"""The caller: who asks for an operation, and whether they came with a token that is not valid."""
+"""The caller: the actor of an operation, and whether the request had an invalid token."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ __all__ = ["Caller"]
 
 
 class Caller:
-    """Whoever asks; a mutation may switch to somebody who has just logged in."""
+    """Actor of the operation; a mutation may switch to the account that has just logged in."""
 
     __slots__ = ("actor", "expires_at", "has_invalid_token")
 

@@ -1,7 +1,7 @@
 """The document budget: how much one operation may ask for, decided before validation and execution.
 
 A document of a few hundred bytes can stand for millions of fields, because fragments spread fragments. So
-nothing here expands one: each fragment is measured once, bottom-up, and whoever spreads it adds its figures.
+nothing here expands one: each fragment is measured once, bottom-up, and its figures are added wherever it is spread.
 All but the cost follows from the text alone, the cost from the text and the lengths of lists: `analyze` reads
 the text, once if the caller keeps the result, and `CostModel.measure` fills in the variables.
 """

@@ -1,4 +1,4 @@
-"""What every resolver gets: who asks, and how to open the database. Never a session itself.
+"""What every resolver gets: the caller, and how to open the database. Never a session itself.
 
 Strawberry resolves the fields of a query concurrently, and a session is no place to meet. So a query opens one
 read session at its first need, whose statements take turns: the whole answer is one snapshot. A mutation field opens
@@ -57,7 +57,7 @@ class Context(BaseContext):
 
         Args:
             database: where everything is.
-            actor: who asks.
+            actor: the caller.
             auth: how people get in.
             feed: what subscriptions follow.
             has_invalid_token: whether a token came along that is not valid; the actor is nobody then.
@@ -86,7 +86,7 @@ class Context(BaseContext):
 
     @property
     def actor(self) -> Actor:
-        """Return who asks."""
+        """Return the caller."""
         return self.caller.actor
 
     @property

@@ -62,7 +62,7 @@ class Reader:
         self._log.statements += await asyncio.shield(self._current.end())
 
     def forget(self) -> None:
-        """Forget what was loaded, and go on with a session of whoever the caller is now."""
+        """Forget what was loaded, and open the next session as the present caller."""
         self._read_session = self._loaders = None
 
     @property

@@ -90,7 +90,7 @@ CREATE INDEX invitations_by_created_at ON invitations (tenant_id, created_at, id
 """
 
 # A membership carries a copy of its account's name and e-mail. Both functions must see accounts and memberships
-# beyond the caller's walls, so they run with the owner's rights.
+# beyond what the caller may see, so they run with the owner's rights.
 COPY_ACCOUNT = """
 CREATE FUNCTION atrium_copy_account() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

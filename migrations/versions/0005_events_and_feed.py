@@ -108,7 +108,7 @@ END $$
 """
 
 # Which tenants' streams moved after a position; ids only. It runs with the owner's rights, since one reader serves the
-# subscribers of all tenants, each of whom then reads within their own walls.
+# subscribers of all tenants, each of whom then reads under row-level security.
 TAIL = """
 CREATE FUNCTION atrium_tail(after bigint, most integer)
 RETURNS TABLE (sealed_position bigint, of_tenant uuid, of_source text, of_stream uuid)

@@ -1,4 +1,4 @@
-"""Tokens that are mailed, verified addresses, and API keys for machines."""
+"""Tokens that are mailed, verified addresses, and API keys."""
 
 from alembic import op
 
@@ -54,7 +54,7 @@ CREATE INDEX api_keys_by_created_by_created_at ON api_keys (tenant_id, created_b
 
 
 def upgrade() -> None:
-    """Let people prove an address, and let machines in."""
+    """Let people prove an address, and programs authenticate by keys."""
     run_script(TABLES)
     # A mailed token is used by whoever holds it; nobody lists them.
     enable_rls(

@@ -1,4 +1,4 @@
-"""Entries of the feed, found by what they are about: for verification, and so that nothing is sealed twice."""
+"""Entries of the feed, found by what they are about: for verification, and so that nothing gets two positions."""
 
 from alembic import op
 

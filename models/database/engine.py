@@ -1,4 +1,4 @@
-"""The database: engines, sessions, and the units of work that enter a tenant's walls.
+"""The database: engines, sessions, and the transactions that enter a tenant.
 
 A unit is one connection and one transaction. Its first statement, `atrium_enter`, says who is asking and for which
 tenant; the policies of every table read that, and it ends with the transaction. Nothing is ever set on a connection
@@ -212,7 +212,7 @@ class Database:
         return value
 
     async def check_live(self, identity: Identity) -> int:
-        """Make sure that whoever asks is let in; says where the log of this primary ends now.
+        """Check that the caller is authorized; return the end of the primary's log.
 
         Raises:
             SessionNotLive, PoolTimeout, DatabaseUnavailable.

@@ -1,4 +1,4 @@
-"""Why a unit of work did not happen, or has to happen again, by what that means to whoever wanted it."""
+"""Why a unit of work did not happen, or has to happen again, by what that means to the caller."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ CONNECTION_SQLSTATES = ("08", "57P")  # how the codes of a connection that faile
 
 
 class SessionNotLive(Exception):
-    """Whoever asks is no longer let in: session revoked, person or tenant inactive, role changed, or removed."""
+    """The caller is no longer authorized: session revoked, person or tenant inactive, role changed, or removed."""
 
 
 class PoolTimeout(Exception):

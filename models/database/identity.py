@@ -1,4 +1,4 @@
-"""Who asks, for which tenant, and from where: what `atrium_enter` is told."""
+"""The identity of a caller, their tenant and their address: the arguments of `atrium_enter`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks, for which tenant, and from where; `NOBODY` is an unknown person."""
+    """The caller, their tenant and their address; `NOBODY` is an anonymous caller."""
 
     tenant_id: UUID | None = None
     user_id: UUID | None = None
@@ -32,7 +32,7 @@ class Identity:
     operation: str = ""
     """What it does, such as `createTask`; the audit log keeps it."""
     api_key_id: UUID | None = None
-    """The key of a machine that asks, in the name of the person who made it; there is no session then."""
+    """The API key of the request, which acts in the name of its maker; there is no session then."""
 
     def without_user(self) -> "Identity":
         """Return where the request comes from, without the user."""

@@ -1,10 +1,10 @@
 """The way of one operation to its node: the primary, or a replica that shows all that the reader must see.
 
-Everything that is written has a position: where the primary's log ended after its commit. A replica shows a commit
-once it has replayed the log that far. So a read goes to a replica that has replayed what its reader wrote last, and
-what the primary had a few seconds ago; the replica itself is asked, on the very connection that then reads. Where none
-has, the primary answers. Whether whoever asks is still let in is always the primary's to say, since a replica may not
-have heard of a revocation yet.
+Everything that is written has a position: where the primary's log ended after its commit. A replica shows a commit once
+it has replayed the log that far. So a read goes to a replica that has replayed what its reader wrote last, and what the
+primary had a few seconds ago; the replica itself is asked, on the very connection that then reads. Where none has, the
+primary answers. Whether the caller is still authorized is always decided by the primary, since a replica may not have
+heard of a revocation yet.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

@@ -126,7 +126,7 @@ def unhealthy_reason(status: ServerStatus | None, primary: ServerStatus | None, 
     """Return why a server cannot be read from as a replica; None if it can.
 
     The same system identifier means the same initdb, and a copy that went its own way has a newer timeline. The same
-    role by the same name has the same walls, since roles are the cluster's.
+    role by the same name has the same policies, since roles are the cluster's.
     """
     if status is None:
         return "it does not answer"

@@ -64,7 +64,7 @@ _UNSEQUENCED = text("""
 
 
 class ChainFault(NamedTuple):
-    """The first thing that is not as it was sealed."""
+    """The first entry that differs from what was sequenced."""
 
     reason: str
     """What is wrong with it."""

@@ -1,6 +1,6 @@
 """The feed: what happened in all tenants, in the order in which it was committed.
 
-Whoever writes an event leaves it unsealed. One sealer at a time, whichever process gets the lock, gives committed
+A writer leaves its events in the outbox. One sequencer at a time, whichever process gets the lock, gives committed
 entries their positions; nobody reads by anything else, so nobody misses what commits late. One tail per process then
 learns which tenants moved and wakes those who follow them. It hands on no content: followers ask for what is new, from
 the position that they are at, when they are ready for it. So a slow one holds nothing up and nothing is buffered for
@@ -37,7 +37,7 @@ from services.queries.loading import bind_values
 
 __all__ = ["FeedPage", "OutboxRelay", "last_position", "read_after", "select_last_position"]
 
-SEQUENCER_BATCH_SIZE = 500  # entries sealed in one transaction
+SEQUENCER_BATCH_SIZE = 500  # entries sequenced in one transaction
 FOLLOWER_PAGE_SIZE = 100  # entries read at once by one follower
 POLL_SECONDS = 1.0  # seconds between looks when no message comes
 RETRY_SECONDS = 1.0  # seconds before a lost connection is opened again

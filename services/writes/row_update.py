@@ -1,4 +1,4 @@
-"""Edits: what many changes come down to, as data, so that whoever carries one out may show the row as well."""
+"""Row updates: what many changes come down to, as data, so that one statement can do it and return the row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
