@@ -54,8 +54,8 @@ class AccountOrder:
 
     field: AccountOrderField
     """Field by which accounts are sorted."""
-    direction: OrderDirection = OrderDirection.ASC
-    """Direction in which accounts are sorted; ascending if left out."""
+    direction: OrderDirection | None = UNSET
+    """Direction in which accounts are sorted. If omitted or null, `CREATED_AT` sorts newest first (DESC)."""
 
 
 @backed_by(superusers.MANAGED_ACCOUNTS, is_node=False, filter=AccountFilter, order=AccountOrder)
@@ -106,8 +106,8 @@ class ManagedTenantOrder:
 
     field: ManagedTenantOrderField
     """Field by which the tenants are sorted."""
-    direction: OrderDirection = OrderDirection.ASC
-    """Direction in which the tenants are sorted; ascending if left out."""
+    direction: OrderDirection | None = UNSET
+    """Direction in which the tenants are sorted. If omitted or null, `CREATED_AT` sorts newest first (DESC)."""
 
 
 @backed_by(superusers.MANAGED_TENANTS, is_node=False, filter=ManagedTenantFilter, order=ManagedTenantOrder)
@@ -150,8 +150,9 @@ class AccountLogEntryOrder:
 
     field: AccountLogEntryOrderField
     """Field by which entries of the account log are sorted."""
-    direction: OrderDirection = OrderDirection.ASC
-    """Direction in which entries of the account log are sorted; ascending if left out."""
+    direction: OrderDirection | None = UNSET
+    """Direction in which entries of the account log are sorted. If omitted or null, `CREATED_AT` sorts newest first
+    (DESC)."""
 
 
 @backed_by(superusers.ACCOUNT_EVENTS, is_node=False, filter=AccountLogEntryFilter, order=AccountLogEntryOrder)

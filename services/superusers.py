@@ -79,7 +79,7 @@ MANAGED_ACCOUNTS = Collection(
         "is_active": _is(col(ManagedAccount.is_active), "is_active"),
         "is_superuser": _is(col(ManagedAccount.is_superuser), "is_superuser"),
     },
-    orders={"created_at": SortOrder.by(col(ManagedAccount.created_at))},
+    orders={"created_at": SortOrder.newest_first(col(ManagedAccount.created_at))},
     default_order=("created_at", True),
 )
 
@@ -90,7 +90,7 @@ MANAGED_TENANTS = Collection(
         "text": substring_filter("superuser_tenants_text", col(ManagedTenant.id)),
         "is_active": _is(col(ManagedTenant.is_active), "is_active"),
     },
-    orders={"created_at": SortOrder.by(col(ManagedTenant.created_at))},
+    orders={"created_at": SortOrder.newest_first(col(ManagedTenant.created_at))},
     default_order=("created_at", True),
 )
 
@@ -98,7 +98,7 @@ ACCOUNT_EVENTS = Collection(
     model=ManagedAccountEvent,
     visible=visible_account_events,
     filters={"account_id": col(ManagedAccountEvent.user_id) == bindparam("account_id", type_=Uuid())},
-    orders={"created_at": SortOrder.by(col(ManagedAccountEvent.created_at))},
+    orders={"created_at": SortOrder.newest_first(col(ManagedAccountEvent.created_at))},
     default_order=("created_at", True),
 )
 
@@ -106,7 +106,7 @@ ACTS = Collection(
     model=LoggedAct,
     visible=visible_acts,
     filters={},
-    orders={"created_at": SortOrder.by(col(LoggedAct.created_at))},
+    orders={"created_at": SortOrder.newest_first(col(LoggedAct.created_at))},
     default_order=("created_at", True),
 )
 

@@ -28,6 +28,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "suspend": ("--tenant", "acme"),
     "resume": ("--tenant", "acme"),
     "account-log": ("--email", "somebody@example.com"),
+    "superuser": ("grant", "--email", "somebody@example.com"),
     "doctor": (),
     "replay": (),
     "verify-audit": (),
@@ -134,6 +135,10 @@ def elsewhere(**parts: object) -> Callable[[Urls], dict[str, str]]:
 
 
 NEWEST = migrate.newest_revision()
+EMPTY_SCHEMA = (  # the extension first: its index options fail PostgreSQL's cascade
+    "DROP EXTENSION pg_trgm CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
+    " GRANT USAGE ON SCHEMA public TO PUBLIC"
+)
 ALL_FAULTS = {
     "newer": Fault(
         f"The database is at revision 9001, newer than this program ({NEWEST}).", lambda c: sets_revision(c, "9001")
@@ -147,15 +152,12 @@ ALL_FAULTS = {
     ),
     "another program's tables": Fault(
         "is not empty, and its tables are not Atrium's.",
-        lambda c: c.execute(
-            "DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC;"
-            "CREATE TABLE things (id integer)"
-        ),
+        lambda c: c.execute(f"{EMPTY_SCHEMA};CREATE TABLE things (id integer)"),
     ),
     "another program's revision": Fault(
         "is at revision 0001, which is none of this program's",
         lambda c: c.execute(
-            "DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC;"
+            f"{EMPTY_SCHEMA};"
             "CREATE TABLE alembic_version (version_num text); GRANT SELECT ON alembic_version TO PUBLIC;"
             "INSERT INTO alembic_version VALUES ('0001')"
         ),
@@ -201,7 +203,7 @@ async def test_roles_that_may_not_migrate_are_refused(
     urls = await make_database()
     await cluster.admin(f"ALTER DATABASE {make_url(urls.owner).database} OWNER TO postgres")
     connection = await asyncpg.connect(urls.plain("superuser"))
-    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC")
+    await connection.execute(EMPTY_SCHEMA)
     await connection.close()
     for command in MIGRATING:
         assert "may not create tables in" in await refusal(command, variables(urls)), command

@@ -7,4 +7,8 @@ OUTCOMES = """
 feedCursor                        ok         ok         ok         U          F          U
 """
 
-CASES = DomainCases(operations={"feedCursor": {}}, outcomes=OUTCOMES)
+CASES = DomainCases(
+    operations={"feedCursor": {}},
+    outcomes=OUTCOMES,
+    cannot_leak={"feedCursor": "is a number that counts the entries of all tenants, and says nothing of any"},
+)

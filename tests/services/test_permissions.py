@@ -8,6 +8,9 @@ from models.tenants import Role
 from services.errors import Forbidden, Unauthenticated
 from services.permissions import FORBIDDEN_TO_API_KEYS, ROLES, Actor, Permission, require_permission
 
+ACCOUNTS = {Permission.ACCOUNT, Permission.SUPERUSER}
+"""What takes an account alone; whether it is a superuser's, each statement finds out."""
+
 ADMINS_ALONE = {
     Permission.TENANT_WRITE,
     Permission.MEMBERS_WRITE,
@@ -27,7 +30,7 @@ def actor(role: str | None, **more: object) -> Actor:
 
 def test_each_role_allows_what_the_one_below_does() -> None:
     nobody, member, admin, owner = (ROLES[role] for role in (None, Role.MEMBER, Role.ADMIN, Role.OWNER))
-    assert nobody == {Permission.ACCOUNT}
+    assert nobody == ACCOUNTS
     assert nobody < member < admin < owner == set(Permission)
     assert owner - admin == {Permission.OWNERS_WRITE}
     assert not member & ADMINS_ALONE
@@ -38,12 +41,12 @@ def test_each_role_allows_what_the_one_below_does() -> None:
 def test_an_actor_may_what_the_role_says(role: Role) -> None:
     assert actor(role).permissions == ROLES[role]
     assert actor(role, api_key_id=new_id()).permissions == ROLES[role] - FORBIDDEN_TO_API_KEYS
-    assert {Permission.ACCOUNT, Permission.API_KEYS_WRITE} == FORBIDDEN_TO_API_KEYS
+    assert {*ACCOUNTS, Permission.API_KEYS_WRITE} == FORBIDDEN_TO_API_KEYS
 
 
 def test_nobody_and_an_unknown_role_may_nothing() -> None:
     assert Actor.of(NOBODY).permissions == actor("EMPEROR").permissions == Actor().permissions == frozenset()
-    assert actor(None).permissions == {Permission.ACCOUNT}
+    assert actor(None).permissions == ACCOUNTS
 
 
 def test_a_refusal_says_whether_to_log_in_choose_a_tenant_or_ask_somebody_else() -> None:

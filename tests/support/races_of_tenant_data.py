@@ -309,3 +309,12 @@ async def confirming_an_order_that_is_cancelled(context: RaceContext) -> None:
     assert refused(outcomes, VersionConflict, IllegalTransition) == 1
     cancelled = not isinstance(outcomes[1], Exception)
     assert await context.value("SELECT stock_quantity FROM products") == (9 if cancelled else 8)
+
+
+@race
+async def deleting_an_order_twice(context: RaceContext) -> None:
+    admin, order = context.world.acme.admin, await _buying(context, await _tea(context, 9))()
+    await context.rules.apply(admin, orders.transition, id=order.id, status=OrderStatus.CANCELLED)
+    deleting = context.in_transaction(admin, orders.delete, id=order.id)
+    assert refused(await context.rendezvous.between("events", deleting, deleting), NotFound) == 1
+    assert await context.value("SELECT count(*) FROM events WHERE type = 'OrderDeleted'") == 1

@@ -36,6 +36,7 @@ __all__ = ["KnownValues", "QueryMaker", "RandomQuery"]
 
 DEPTH = 4
 RARELY = 0.002
+FOR_SUPERUSERS = {"accounts", "tenants", "accountLog", "superuserActs"}
 LANGUAGES = ["ENGLISH", "GERMAN"]  # the languages that something is written in
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -125,6 +126,7 @@ class QueryMaker:
             and (not composite or is_composite_type(get_named_type(each.type)))
             and (self.known.allows(type_, name) or self.chance(RARELY))
             and (not is_resolved_in_python(each) or self.chance(RARELY))
+            and (name not in FOR_SUPERUSERS or self.chance(RARELY))
         ]
         names = names or ["__typename"]
         chosen = self.random.sample(names, min(len(names), self.random.randint(1, most)))
