@@ -56,9 +56,9 @@ def find_wrk() -> str:
     return found
 
 
-def build_requests(operation: BenchOperation, server: RunningServer) -> list[dict[str, Any]]:
-    """Requests with variables drawn at random, the same for every server."""
-    chance = Random(operation.name)  # noqa: S311  # the same each time
+def build_requests(operation: BenchOperation, server: RunningServer, *, draw: int = 0) -> list[dict[str, Any]]:
+    """Requests with variables drawn at random, the same for every server; others for each `draw`."""
+    chance = Random(f"{operation.name}{draw or ''}")  # noqa: S311  # the same each time
     data = server.environment.data
     drawn = (operation.variables(chance, data) for _ in range(REQUEST_COUNT))
     made = (operation.body(given, data, own_schema=server.kind.has_own_schema) for given in drawn)
@@ -111,8 +111,8 @@ async def count_statements(
     environment: BenchEnvironment, server: RunningServer, requests: Sequence[dict[str, Any]]
 ) -> float:
     """Return how many statements the database is asked for by one operation, once it has been asked a few times."""
-    asked = list(islice(cycle(requests), COUNTED_REQUESTS))
-    for body in asked:
+    asked = islice(cycle(requests), 2 * COUNTED_REQUESTS)
+    for body in islice(asked, COUNTED_REQUESTS):
         server.post(body)
     async with environment.count_statements() as counted:
         for body in asked:

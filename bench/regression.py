@@ -46,7 +46,8 @@ async def main(console: Console) -> int:
             for name, recorded in RECORDED_RATIOS.items():
                 operation = OPERATIONS[name]
                 require_equal_answers(operation, servers)
-                counted = await count_statements(environment, servers[0], build_requests(operation, servers[0]))
+                requests = build_requests(operation, servers[0], draw=-1)
+                counted = await count_statements(environment, servers[0], requests)
                 least = recorded * TOLERANCE
                 own, other = await _measure_costs(name, servers, least)
                 failed |= other / own < least or counted > MAX_STATEMENTS
@@ -62,7 +63,10 @@ async def _measure_costs(name: str, servers: list[RunningServer], least: float) 
     """Milliseconds of CPU an operation, of each server; in turns, the least, since what others do only adds to it."""
     best = [float("inf")] * len(servers)
     for round_ in range(MAX_ROUNDS):
-        taken = [await _measure_cost(name, server) for server in servers]
+        taken = [
+            await _measure_cost(name, server, draw=1 + round_ * len(servers) + number)
+            for number, server in enumerate(servers)
+        ]
         if round_:
             best = [min(pair) for pair in zip(best, taken, strict=True)]
         if round_ + 1 >= ROUNDS and best[1] / best[0] >= least:
@@ -70,9 +74,9 @@ async def _measure_costs(name: str, servers: list[RunningServer], least: float) 
     return best
 
 
-async def _measure_cost(name: str, server: RunningServer) -> float:
+async def _measure_cost(name: str, server: RunningServer, *, draw: int) -> float:
     times = REQUESTS_PER_ROUND[server.kind.name]
-    waiting = iter(build_requests(OPERATIONS[name], server)[:times])
+    waiting = iter(build_requests(OPERATIONS[name], server, draw=draw)[:times])  # an update that was sent is no change
     async with httpx.AsyncClient(base_url=server.url, headers=server.headers, timeout=60) as http:
 
         async def client() -> None:
