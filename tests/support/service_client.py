@@ -48,7 +48,8 @@ class CallerTransactions:
     async def write(
         self, work: Callable[[WriteSession], Awaitable[Result]], identity: Identity | None = None
     ) -> Result:
-        async with self.database.write(identity or self.identity) as session:
+        # On no reserved connection, where what waits for a lock is cut off and, but for here, done again.
+        async with self.database.write(identity or self.identity, general_only=True) as session:
             return await work(session)
 
     def long_work(self) -> AbstractAsyncContextManager[None]:
@@ -93,7 +94,7 @@ class ServiceClient:
     async def apply(self, person: Person, rule: Callable[..., Awaitable[Result]], **given: Any) -> Result:
         """Apply a rule that writes, in one transaction."""
         actor = self.actor(person)
-        async with self.database.write(actor.identity) as session:
+        async with self.database.write(actor.identity, general_only=True) as session:
             return await rule(session, actor, **given)
 
     async def page(self, person: Person, collection: Collection, **wanted: Any) -> Page:
