@@ -2,27 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import NamedTuple
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from atrium.app import build_auth_config, load_signing_keys
 from atrium.settings import Settings, SettingsError
-from models.base import new_id
+from models import ManagedAccountEvent
+from models.base import new_id, table_of
 from models.database import Database, WriteSession
 from services import superusers
 from services.authentication import AuthConfig
-from services.errors import NotFound
 from services.validation import normalize_email
 
-__all__ = ["AccountLog", "account_log", "issue_token", "owner_connection", "set_account_active", "set_superuser"]
+__all__ = ["account_log", "issue_token", "owner_connection", "set_account_active", "set_superuser"]
 
-ACCOUNT = text("SELECT id FROM users WHERE email = :email")
 SELECT_MEMBERSHIP = text("""
     SELECT m.tenant_id, m.role FROM memberships m JOIN tenants t ON t.id = m.tenant_id
     WHERE m.user_id = :user_id AND t.slug = :slug AND m.is_active AND NOT m.is_former
@@ -31,24 +27,6 @@ INSERT_SESSION = text("""
     INSERT INTO sessions (id, user_id, tenant_id, refresh_digest, expires_at, user_agent)
     VALUES (:id, :user_id, :tenant_id, 'none', clock_timestamp() + CAST(:lifetime AS interval), 'atrium token')
 """)
-
-ACCOUNT_LOG = text("""
-    SELECT e.created_at, e.type, e.email, e.operation, e.request_id, e.ip, e.user_agent
-    FROM account_events e JOIN users u ON u.id = e.user_id
-    WHERE u.email = :email ORDER BY e.created_at DESC, e.id DESC LIMIT :most
-""")
-
-
-class AccountLog(NamedTuple):
-    """One thing that happened to an account."""
-
-    created_at: datetime
-    type: str
-    email: str
-    operation: str
-    request_id: str
-    ip: str | None
-    user_agent: str | None
 
 
 @asynccontextmanager
@@ -68,13 +46,11 @@ async def issue_token(owner_url: str, settings: Settings, *, email: str, tenant:
         SettingsError: there is no such person, or they do not belong to the tenant.
     """
     auth = build_auth_config(settings, load_signing_keys(settings))
-    engine = create_async_engine(owner_url, poolclass=NullPool)
     try:
-        async with engine.begin() as connection:
-            return await _insert_session(connection, auth, email, tenant)
+        async with _open_transaction(owner_url) as session:
+            return await _insert_session(session, auth, email, tenant)
     finally:
         auth.passwords.close()
-        await engine.dispose()
 
 
 async def set_account_active(owner_url: str, *, email: str | None, tenant: str | None, active: bool) -> None:
@@ -83,7 +59,7 @@ async def set_account_active(owner_url: str, *, email: str | None, tenant: str |
     The open invitations that a suspended person has sent are revoked.
 
     Raises:
-        NotFound: there is none.
+        SettingsError: there is none.
         IllegalTransition: the account is that of the last superuser.
     """
     async with _open_transaction(owner_url) as session:
@@ -93,7 +69,7 @@ async def set_account_active(owner_url: str, *, email: str | None, tenant: str |
         else:
             tenant_id = await superusers.tenant_by_slug(session, (tenant or "").strip().lower())
             if tenant_id is None:
-                raise NotFound
+                raise SettingsError(f"There is no tenant {tenant}.")
             await superusers.suspend_or_resume(session, "tenant", tenant_id, active=active)
 
 
@@ -101,7 +77,7 @@ async def set_superuser(owner_url: str, *, email: str, is_superuser: bool) -> No
     """Make an account a superuser, or one no longer.
 
     Raises:
-        NotFound: there is no such account.
+        SettingsError: there is no such account.
         IllegalTransition: it is the last superuser.
     """
     async with _open_transaction(owner_url) as session:
@@ -111,7 +87,7 @@ async def set_superuser(owner_url: str, *, email: str, is_superuser: bool) -> No
 async def _find_account(session: WriteSession, email: str) -> UUID:
     found = await superusers.account_by_email(session, normalize_email(email))
     if found is None:
-        raise NotFound
+        raise SettingsError(f"There is no account {email}.")
     return found
 
 
@@ -125,37 +101,28 @@ async def _open_transaction(owner_url: str) -> AsyncIterator[WriteSession]:
         await database.close()
 
 
-async def account_log(owner_url: str, *, email: str, most: int) -> list[AccountLog]:
+async def account_log(owner_url: str, *, email: str, most: int) -> list[dict[str, Any]]:
     """Return what happened to an account last, newest first; `most` entries at most.
 
     Raises:
         SettingsError: there is no such account.
     """
-    engine = create_async_engine(owner_url, poolclass=NullPool)
-    try:
-        async with engine.connect() as connection:
-            address = {"email": normalize_email(email)}
-            rows = await connection.execute(ACCOUNT_LOG, {**address, "most": most})
-            found = [AccountLog(*row) for row in rows]
-            if not found and (await connection.execute(ACCOUNT, address)).first() is None:
-                raise SettingsError(f"There is no account {email}.")
-    finally:
-        await engine.dispose()
-    return found
+    async with _open_transaction(owner_url) as session:
+        events = await superusers.latest_events(session, await _find_account(session, email), most=most)
+    names = table_of(ManagedAccountEvent).columns.keys()
+    return [{name: getattr(event, name) for name in names} for event in events]
 
 
-async def _insert_session(connection: AsyncConnection, auth: AuthConfig, email: str, tenant: str | None) -> str:
-    accounts = await connection.execute(ACCOUNT, {"email": normalize_email(email)})
-    user_id = accounts.scalar_one_or_none()
-    if user_id is None:
-        raise SettingsError(f"There is no account {email}.")
+async def _insert_session(session: WriteSession, auth: AuthConfig, email: str, tenant: str | None) -> str:
+    user_id = await _find_account(session, email)
     tenant_id, role = None, None
     if tenant is not None:
-        membership = (await connection.execute(SELECT_MEMBERSHIP, {"user_id": user_id, "slug": tenant})).one_or_none()
+        membership = (await session.exec(SELECT_MEMBERSHIP, params={"user_id": user_id, "slug": tenant})).one_or_none()
         if membership is None:
             raise SettingsError(f"{email} does not belong to {tenant}.")
         tenant_id, role = membership
-    session = {"id": new_id(), "user_id": user_id, "tenant_id": tenant_id}
-    await connection.execute(INSERT_SESSION, {**session, "lifetime": auth.session_lifetime})
-    issued, _ = auth.tokens.issue(user_id=user_id, tenant_id=tenant_id, role=role, session_id=session["id"])
+    session_id = new_id()
+    values = {"id": session_id, "user_id": user_id, "tenant_id": tenant_id, "lifetime": auth.session_lifetime}
+    await session.exec(INSERT_SESSION, params=values)
+    issued, _ = auth.tokens.issue(user_id=user_id, tenant_id=tenant_id, role=role, session_id=session_id)
     return issued

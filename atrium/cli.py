@@ -21,7 +21,7 @@ from atrium import app as application
 from atrium import demo as demo_data
 from atrium.settings import Settings, SettingsError, load_settings, names_production
 from graph import schema as graphql_schema
-from services.errors import IllegalTransition, NotFound
+from services.errors import IllegalTransition
 
 __all__ = ["main"]
 
@@ -171,7 +171,7 @@ def account_log(
     """Print what happened to an account, one JSON object a line, the newest first."""
     with _open_database() as (_settings, urls):
         for entry in asyncio.run(admin.account_log(urls.owner, email=email, most=last)):
-            print(json.dumps(entry._asdict(), default=str))  # noqa: T201  # for a shell
+            print(json.dumps(entry, default=str))  # noqa: T201  # for a shell
 
 
 @main.command()
@@ -260,9 +260,6 @@ def _administer(work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
     with _open_database() as (_settings, urls):
         try:
             asyncio.run(work(urls.owner))
-        except NotFound:
-            console.print("There is no such person or tenant.")
-            raise typer.Exit(1) from None
         except IllegalTransition as refusal:
             console.print(refusal.message)
             raise typer.Exit(1) from None

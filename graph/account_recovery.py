@@ -1,10 +1,9 @@
 """What is done by mail, in GraphQL: a forgotten password, an address that is proved or changed."""
 
 from datetime import timedelta
-from typing import Annotated
 
 from graph.accounts import SessionsEnded
-from graph.fields.descriptions import input_type, object_type, result_union
+from graph.fields.descriptions import input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import (
     AlreadyExists,
@@ -80,45 +79,13 @@ class VerifyEmailInput:
     used once, until it expires."""
 
 
-RequestPasswordResetResult = Annotated[
-    MailRequested | InvalidInput | RateLimited,
-    result_union(
-        "RequestPasswordReset",
-        "Result of `requestPasswordReset`: confirmation that a reset link was requested, or a typed error.",
-    ),
-]
-ResetPasswordResult = Annotated[
-    SessionsEnded | InvalidToken | InvalidInput,
-    result_union(
-        "ResetPassword",
-        "Result of `resetPassword`: the number of sessions that the reset ended, or a typed error.",
-    ),
-]
-RequestEmailVerificationResult = Annotated[
-    MailRequested | IllegalTransition | RateLimited,
-    result_union(
-        "RequestEmailVerification",
-        "Result of `requestEmailVerification`: confirmation that a verification link was mailed, or a typed error.",
-    ),
-]
-RequestEmailChangeResult = Annotated[
-    MailRequested | InvalidInput | InvalidCredentials | RateLimited,
-    result_union(
-        "RequestEmailChange",
-        "Result of `requestEmailChange`: confirmation that a link was mailed to the new address, or a typed error.",
-    ),
-]
-VerifyEmailResult = Annotated[
-    EmailVerified | InvalidToken | AlreadyExists,
-    result_union("VerifyEmail", "Result of `verifyEmail`: the verified e-mail address, or a typed error."),
-]
-
-
 def _to_mail_requested(lifetime: timedelta) -> MailRequested:
     return MailRequested(valid_minutes=round(lifetime.total_seconds() / 60))
 
 
-@mutation_without_transaction(RequestPasswordResetResult)
+@mutation_without_transaction(
+    MailRequested | InvalidInput | RateLimited, result="confirmation that a reset link was requested"
+)
 async def request_password_reset(context: Context, input: RequestPasswordResetInput) -> MailRequested:
     """Mail a link that resets a forgotten password.
 
@@ -130,7 +97,9 @@ async def request_password_reset(context: Context, input: RequestPasswordResetIn
     )
 
 
-@mutation_without_transaction(ResetPasswordResult)
+@mutation_without_transaction(
+    SessionsEnded | InvalidToken | InvalidInput, result="the number of sessions that the reset ended"
+)
 async def reset_password(context: Context, input: ResetPasswordInput) -> SessionsEnded:
     """Set a new password with the token from the reset e-mail.
 
@@ -140,13 +109,18 @@ async def reset_password(context: Context, input: ResetPasswordInput) -> Session
     return SessionsEnded(count=await account_recovery.reset_password(context, context.auth, origin, **to_kwargs(input)))
 
 
-@mutation_without_transaction(RequestEmailVerificationResult)
+@mutation_without_transaction(
+    MailRequested | IllegalTransition | RateLimited, result="confirmation that a verification link was mailed"
+)
 async def request_email_verification(context: Context) -> MailRequested:
     """Mail a link that verifies the viewer's e-mail address; `register` has already sent the first one."""
     return _to_mail_requested(await account_recovery.request_email_verification(context, context.auth, context.actor))
 
 
-@mutation_without_transaction(RequestEmailChangeResult)
+@mutation_without_transaction(
+    MailRequested | InvalidInput | InvalidCredentials | RateLimited,
+    result="confirmation that a link was mailed to the new address",
+)
 async def request_email_change(context: Context, input: RequestEmailChangeInput) -> MailRequested:
     """Mail a verification link to a new e-mail address of the viewer.
 
@@ -157,7 +131,7 @@ async def request_email_change(context: Context, input: RequestEmailChangeInput)
     )
 
 
-@mutation_without_transaction(VerifyEmailResult)
+@mutation_without_transaction(EmailVerified | InvalidToken | AlreadyExists, result="the verified e-mail address")
 async def verify_email(context: Context, input: VerifyEmailInput) -> EmailVerified:
     """Verify an e-mail address with the token from the verification e-mail.
 

@@ -9,7 +9,7 @@ from strawberry import UNSET
 import models
 from graph.fields.columns import column
 from graph.fields.connection import Connection
-from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.descriptions import enum, input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import (
     AlreadyExists,
@@ -237,49 +237,14 @@ class RevokeSessionInput:
     """Global ID of the login session to end, one of `viewer.sessions`."""
 
 
-RegisterResult = Annotated[
-    Session | InvalidInput | AlreadyExists | RateLimited,
-    result_union("Register", "Result of `register`: the session of the new account, or a typed error."),
-]
-LoginResult = Annotated[
-    Session | InvalidCredentials | InvalidInput | RateLimited,
-    result_union("Login", "Result of `login`: the new session with its tokens, or a typed error."),
-]
-RefreshResult = Annotated[
-    Session | InvalidToken | InvalidInput,
-    result_union("Refresh", "Result of `refresh`: the session with its new tokens, or a typed error."),
-]
-SwitchTenantResult = Annotated[
-    Session | InvalidInput,
-    result_union(
-        "SwitchTenant", "Result of `switchTenant`: the session with an access token for the tenant, or a typed error."
-    ),
-]
-UpdateViewerResult = Annotated[
-    Viewer | InvalidInput | VersionConflict,
-    result_union("UpdateViewer", "Result of `updateViewer`: the updated account of the viewer, or a typed error."),
-]
-ChangePasswordResult = Annotated[
-    SessionsEnded | InvalidCredentials | InvalidInput | RateLimited,
-    result_union(
-        "ChangePassword",
-        "Result of `changePassword`: the number of other sessions of the viewer that were ended, or a typed error.",
-    ),
-]
-RevokeSessionResult = Annotated[
-    SessionsEnded | NotFound,
-    result_union(
-        "RevokeSession", "Result of `revokeSession`: the number of login sessions that ended, or a typed error."
-    ),
-]
-
-
 def _switch_to_session(context: Context, issued: sessions.IssuedSession) -> Session:
     context.switch_identity(issued.identity)
     return Session(access_token=issued.access_token, refresh_token=issued.refresh_token, expires_at=issued.expires_at)
 
 
-@mutation_without_transaction(RegisterResult)
+@mutation_without_transaction(
+    Session | InvalidInput | AlreadyExists | RateLimited, result="the session of the new account"
+)
 async def register(context: Context, input: RegisterInput) -> Session:
     """Create an account, log it in and mail a link that verifies its e-mail address.
 
@@ -289,7 +254,9 @@ async def register(context: Context, input: RegisterInput) -> Session:
     return _switch_to_session(context, await accounts.register(context, context.auth, origin, **to_kwargs(input)))
 
 
-@mutation_without_transaction(LoginResult)
+@mutation_without_transaction(
+    Session | InvalidCredentials | InvalidInput | RateLimited, result="the new session with its tokens"
+)
 async def login(context: Context, input: LoginInput) -> Session:
     """Log in with an e-mail address and a password, and open a session.
 
@@ -299,7 +266,7 @@ async def login(context: Context, input: LoginInput) -> Session:
     return _switch_to_session(context, await sessions.login(context, context.auth, origin, **to_kwargs(input)))
 
 
-@mutation_without_transaction(RefreshResult)
+@mutation_without_transaction(Session | InvalidToken | InvalidInput, result="the session with its new tokens")
 async def refresh(context: Context, input: RefreshInput) -> Session:
     """Exchange a refresh token for a new access token and a new refresh token.
 
@@ -311,7 +278,7 @@ async def refresh(context: Context, input: RefreshInput) -> Session:
     return _switch_to_session(context, await sessions.refresh(context, context.auth, origin, **to_kwargs(input)))
 
 
-@mutation_without_transaction(SwitchTenantResult)
+@mutation_without_transaction(Session | InvalidInput, result="the session with an access token for the tenant")
 async def switch_tenant(context: Context, input: SwitchTenantInput) -> Session:
     """Issue an access token of the current session for another tenant of the viewer.
 
@@ -324,7 +291,10 @@ async def switch_tenant(context: Context, input: SwitchTenantInput) -> Session:
     return _switch_to_session(context, opened)
 
 
-@mutation_without_transaction(ChangePasswordResult)
+@mutation_without_transaction(
+    SessionsEnded | InvalidCredentials | InvalidInput | RateLimited,
+    result="the number of other sessions of the viewer that were ended",
+)
 async def change_password(context: Context, input: ChangePasswordInput) -> SessionsEnded:
     """Change the viewer's password.
 
@@ -334,13 +304,13 @@ async def change_password(context: Context, input: ChangePasswordInput) -> Sessi
     return SessionsEnded(count=ended)
 
 
-@mutation(UpdateViewerResult)
+@mutation(Viewer | InvalidInput | VersionConflict, result="the updated account of the viewer")
 async def update_viewer(session: WriteSession, actor: Actor, input: UpdateViewerInput) -> models.User:
     """Update the viewer's own account: the full name."""
     return await accounts.update(session, actor, **to_kwargs(input))
 
 
-@mutation(RevokeSessionResult)
+@mutation(SessionsEnded | NotFound, result="the number of login sessions that ended")
 async def revoke_session(session: WriteSession, actor: Actor, input: RevokeSessionInput) -> SessionsEnded:
     """End one login session of the viewer; its tokens stop working at once."""
     return SessionsEnded(count=await sessions.revoke_session(session, actor, **to_kwargs(input)))

@@ -8,7 +8,7 @@ from strawberry import UNSET
 
 import models
 from graph.fields.connection import Connection
-from graph.fields.descriptions import input_type, object_type, result_union
+from graph.fields.descriptions import input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import InvalidInput, NotFound
 from graph.fields.inputs import id_of, to_kwargs
@@ -86,18 +86,7 @@ class RevokeApiKeyInput:
     """Global ID of the API key to revoke; one that is already revoked is not found."""
 
 
-CreateApiKeyResult = Annotated[
-    ApiKey | InvalidInput,
-    result_union(
-        "CreateApiKey", "Result of `createApiKey`: the created API key with its secret token, or a typed error."
-    ),
-]
-RevokeApiKeyResult = Annotated[
-    ApiKey | NotFound, result_union("RevokeApiKey", "Result of `revokeApiKey`: the revoked API key, or a typed error.")
-]
-
-
-@mutation_without_transaction(CreateApiKeyResult)
+@mutation_without_transaction(ApiKey | InvalidInput, result="the created API key with its secret token")
 async def create_api_key(context: Context, input: CreateApiKeyInput) -> models.ApiKey:
     """Create an API key for the current tenant; its token is returned only in this response.
 
@@ -108,7 +97,7 @@ async def create_api_key(context: Context, input: CreateApiKeyInput) -> models.A
     return key
 
 
-@mutation(RevokeApiKeyResult)
+@mutation(ApiKey | NotFound, result="the revoked API key")
 async def revoke_api_key(session: WriteSession, actor: Actor, input: RevokeApiKeyInput) -> models.ApiKey:
     """Revoke an API key of the tenant; the key stops working at once.
 

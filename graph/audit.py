@@ -1,14 +1,13 @@
 """The audit log in GraphQL."""
 
 from datetime import datetime
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry import UNSET
 
 from graph.fields.columns import column, expression
-from graph.fields.connection import Connection, OrderDirection
+from graph.fields.connection import Connection
 from graph.fields.declared import NODE_TYPES, DeclaredField
 from graph.fields.descriptions import enum, input_type, object_type
 from graph.fields.domain import Domain
@@ -17,6 +16,7 @@ from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_one
 from graph.fields.row_changes import field_changes, row_global_id
 from graph.fields.scalars import JSON
+from graph.fields.sorting import order_input
 from models import AuditAction
 from models.base import Model
 from services import audit
@@ -60,7 +60,7 @@ class ChangesField(DeclaredField):
         """Return the changed values under the schema's names, with references as global ids."""
         loaders = info.context.loaders
         changes = await field_changes(
-            info, source, lambda: loaders.expression(audit.AUDIT, audit.VALUES_AFTER, source.id)
+            info, source, lambda: loaders.expression(audit.AUDIT, audit.AMOUNTS_AFTER, source.id)
         )
         return [FieldChange(field=name, before=before, after=after) for name, before, after in changes]
 
@@ -112,22 +112,7 @@ class AuditEntryFilter:
     """Date and time before which the audit entries were created; null for no upper limit."""
 
 
-@enum
-class AuditEntryOrderField(Enum):
-    """Fields by which audit entries can be sorted."""
-
-    CREATED_AT = "created_at"
-    """Sort audit entries by the date and time of the change."""
-
-
-@input_type
-class AuditEntryOrder:
-    """Sort order of audit entries; by default newest first."""
-
-    field: AuditEntryOrderField
-    """Field by which audit entries are sorted."""
-    direction: OrderDirection | None = UNSET
-    """Direction in which audit entries are sorted. If omitted or null, `CREATED_AT` sorts newest first (DESC)."""
+AuditEntryOrder = order_input(audit.AUDIT, plural="audit entries", created_at="the date and time of the change")
 
 
 @backed_by(audit.AUDIT, filter=AuditEntryFilter, order=AuditEntryOrder)

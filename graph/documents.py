@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -11,8 +10,8 @@ from strawberry import UNSET
 import models
 from graph import audit, subscriptions
 from graph.fields.as_of import by_id_as_of
-from graph.fields.connection import Connection, OrderDirection
-from graph.fields.descriptions import enum, input_type, object_type
+from graph.fields.connection import Connection
+from graph.fields.descriptions import input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import (
     AlreadyExists,
@@ -26,6 +25,7 @@ from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_many, to_one
+from graph.fields.sorting import order_input
 from graph.runtime.context import Info
 from models.database import WriteSession
 from services import documents
@@ -62,27 +62,7 @@ class DocumentFilter:
     """Global ID of the User who created the documents; null for documents created by anyone."""
 
 
-@enum
-class DocumentOrderField(Enum):
-    """Fields by which documents can be sorted."""
-
-    CREATED_AT = "created_at"
-    """Sort documents by the date and time they were created."""
-    UPDATED_AT = "updated_at"
-    """Sort documents by the date and time they were last changed."""
-    TITLE = "title"
-    """Sort documents by title, ignoring case."""
-
-
-@input_type
-class DocumentOrder:
-    """Sort order of documents; by default newest first."""
-
-    field: DocumentOrderField
-    """Field by which documents are sorted."""
-    direction: OrderDirection | None = UNSET
-    """Direction in which documents are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first
-    (DESC), other fields ascending (ASC)."""
+DocumentOrder = order_input(documents.DOCUMENTS)
 
 
 @backed_by(documents.DOCUMENTS, filter=DocumentFilter, order=DocumentOrder)
@@ -124,23 +104,13 @@ class TrashFilter:
     """Global ID of the user who moved the listed documents to the trash."""
 
 
-@enum
-class TrashOrderField(Enum):
-    """Fields by which documents in the trash can be sorted."""
-
-    DELETED_AT = "deleted_at"
-    """Sort documents by the date and time they were moved to the trash."""
-
-
-@input_type
-class TrashOrder:
-    """Sort order of documents in the trash; by default most recently deleted first."""
-
-    field: TrashOrderField
-    """Field by which documents in the trash are sorted."""
-    direction: OrderDirection | None = UNSET
-    """Direction in which documents in the trash are sorted. If omitted or null, `DELETED_AT` sorts newest first
-    (DESC)."""
+TrashOrder = order_input(
+    TRASH,
+    name="Trash",
+    plural="documents in the trash",
+    default="most recently deleted first",
+    deleted_at="the date and time they were moved to the trash",
+)
 
 
 @object_type

@@ -90,13 +90,7 @@ class UsersSwitched:
     counted."""
 
 
-CreateUsersResult = Annotated[
-    CreatedUserOutcomes | InvalidInput,
-    result_union("CreateUsers", "Result of `createUsers`: the outcome for each user to add, or a typed error."),
-]
-
-
-@mutation_without_transaction(CreateUsersResult)
+@mutation_without_transaction(CreatedUserOutcomes | InvalidInput, result="the outcome for each user to add")
 async def create_users(context: Context, input: CreateUsersInput) -> CreatedUserOutcomes:
     """Add 1 to 1,000 people to the tenant.
 

@@ -13,8 +13,8 @@ import models
 from graph import subscriptions
 from graph.fields.as_of import by_id_as_of
 from graph.fields.columns import expression, global_id, money
-from graph.fields.connection import Connection, OrderDirection
-from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.connection import Connection
+from graph.fields.descriptions import enum, input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import (
     IdempotencyConflict,
@@ -29,6 +29,7 @@ from graph.fields.money import Money
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_many, to_one
+from graph.fields.sorting import order_input
 from graph.products import Product
 from graph.runtime.context import Context, Info
 from models import OrderStatus
@@ -127,27 +128,12 @@ class OrderFilter:
     """Date and time before which listed orders were placed (UTC), exclusive."""
 
 
-@enum
-class OrderOrderField(Enum):
-    """Fields by which orders can be sorted."""
-
-    CREATED_AT = "created_at"
-    """Sort orders by the date and time they were placed."""
-    UPDATED_AT = "updated_at"
-    """Sort orders by the date and time of their last status change."""
-    TOTAL_AMOUNT = "total_amount"
-    """Sort orders by total amount, compared as a number of minor units (such as cents) whatever the currency."""
-
-
-@input_type
-class OrderOrder:
-    """Sort order of orders; by default newest first."""
-
-    field: OrderOrderField
-    """Field by which orders are sorted."""
-    direction: OrderDirection | None = UNSET
-    """Direction in which orders are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first (DESC),
-    other fields ascending (ASC)."""
+OrderOrder = order_input(
+    orders.ORDERS,
+    created_at="the date and time they were placed",
+    updated_at="the date and time of their last status change",
+    total_amount="total amount, compared as a number of minor units (such as cents) whatever the currency",
+)
 
 
 @backed_by(orders.ORDERS, filter=OrderFilter, order=OrderOrder)
@@ -300,13 +286,9 @@ class DeleteOrderInput:
 
 
 TransitionResult = Order | NotFound | InvalidInput | IllegalTransition | VersionConflict
-PlaceOrderResult = Annotated[
-    Order | OutOfStock | InvalidInput | IdempotencyConflict | NotFound,
-    result_union("PlaceOrder", "Result of `placeOrder`: the placed order, or a typed error."),
-]
 
 
-@mutation(PlaceOrderResult)
+@mutation(Order | OutOfStock | InvalidInput | IdempotencyConflict | NotFound, result="the placed order")
 async def place_order(session: WriteSession, actor: Actor, input: PlaceOrderInput) -> models.Order:
     """Place an order of products, completely or not at all.
 
@@ -317,12 +299,7 @@ async def place_order(session: WriteSession, actor: Actor, input: PlaceOrderInpu
     return await orders.place(session, actor, items=items, **given)
 
 
-@mutation(
-    Annotated[
-        TransitionResult,
-        result_union("ConfirmOrder", "Result of `confirmOrder`: the confirmed order, or a typed error."),
-    ]
-)
+@mutation(TransitionResult, result="the confirmed order")
 async def confirm_order(session: WriteSession, actor: Actor, input: ConfirmOrderInput) -> models.Order:
     """Confirm a pending order.
 
@@ -331,11 +308,7 @@ async def confirm_order(session: WriteSession, actor: Actor, input: ConfirmOrder
     return await orders.transition(session, actor, status=OrderStatus.CONFIRMED, **to_kwargs(input))
 
 
-@mutation(
-    Annotated[
-        TransitionResult, result_union("ShipOrder", "Result of `shipOrder`: the shipped order, or a typed error.")
-    ]
-)
+@mutation(TransitionResult, result="the shipped order")
 async def ship_order(session: WriteSession, actor: Actor, input: ShipOrderInput) -> models.Order:
     """Mark a confirmed order as shipped.
 
@@ -344,12 +317,7 @@ async def ship_order(session: WriteSession, actor: Actor, input: ShipOrderInput)
     return await orders.transition(session, actor, status=OrderStatus.SHIPPED, **to_kwargs(input))
 
 
-@mutation(
-    Annotated[
-        TransitionResult,
-        result_union("DeliverOrder", "Result of `deliverOrder`: the delivered order, or a typed error."),
-    ]
-)
+@mutation(TransitionResult, result="the delivered order")
 async def deliver_order(session: WriteSession, actor: Actor, input: DeliverOrderInput) -> models.Order:
     """Mark a shipped order as delivered.
 
@@ -358,11 +326,7 @@ async def deliver_order(session: WriteSession, actor: Actor, input: DeliverOrder
     return await orders.transition(session, actor, status=OrderStatus.DELIVERED, **to_kwargs(input))
 
 
-@mutation(
-    Annotated[
-        TransitionResult, result_union("CancelOrder", "Result of `cancelOrder`: the cancelled order, or a typed error.")
-    ]
-)
+@mutation(TransitionResult, result="the cancelled order")
 async def cancel_order(session: WriteSession, actor: Actor, input: CancelOrderInput) -> models.Order:
     """Cancel an order that has not been shipped, and return its units to the stock.
 
@@ -371,12 +335,7 @@ async def cancel_order(session: WriteSession, actor: Actor, input: CancelOrderIn
     return await orders.transition(session, actor, status=OrderStatus.CANCELLED, **to_kwargs(input))
 
 
-@mutation(
-    Annotated[
-        TransitionResult,
-        result_union("DeleteOrder", "Result of `deleteOrder`: the deleted order as it was before, or a typed error."),
-    ]
-)
+@mutation(TransitionResult, result="the deleted order as it was before")
 async def delete_order(session: WriteSession, actor: Actor, input: DeleteOrderInput) -> models.Order:
     """Delete a cancelled or delivered order with its items permanently, and return it as it was before, without items.
 

@@ -56,7 +56,7 @@ async def follow_pages(
 
     Raises:
         InvalidInput: `after` is no cursor of this feed.
-        Unauthenticated: the actor is no longer let in.
+        Unauthenticated: the actor is no longer authorized.
         Unavailable: too many subscriptions are being opened, or the database is away.
     """
     feed, actor = context.feed, context.actor

@@ -1,22 +1,21 @@
 """Superusers in GraphQL: all accounts and tenants of the installation, and what superusers did to them."""
 
 from datetime import datetime
-from enum import Enum
-from typing import Annotated
 
 import strawberry
 from strawberry import UNSET
 
 import models
 from graph.fields.columns import column, global_id
-from graph.fields.connection import Connection, OrderDirection
-from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.connection import Connection
+from graph.fields.descriptions import enum, input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import IllegalTransition, NotFound
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation
 from graph.fields.node import backed_by
 from graph.fields.relations import connection, to_one
+from graph.fields.sorting import order_input
 from models import SecurityEventType, SuperuserActType
 from models.database import WriteSession
 from services import superusers
@@ -40,22 +39,7 @@ class AccountFilter:
     """Whether listed accounts are superusers."""
 
 
-@enum
-class AccountOrderField(Enum):
-    """Fields by which accounts can be sorted."""
-
-    CREATED_AT = "created_at"
-    """Sort accounts by the date and time they were created."""
-
-
-@input_type
-class AccountOrder:
-    """Sort order of accounts; by default newest first."""
-
-    field: AccountOrderField
-    """Field by which accounts are sorted."""
-    direction: OrderDirection | None = UNSET
-    """Direction in which accounts are sorted. If omitted or null, `CREATED_AT` sorts newest first (DESC)."""
+AccountOrder = order_input(superusers.MANAGED_ACCOUNTS, name="Account", plural="accounts")
 
 
 @backed_by(superusers.MANAGED_ACCOUNTS, is_node=False, filter=AccountFilter, order=AccountOrder)
@@ -92,22 +76,7 @@ class ManagedTenantFilter:
     """Whether listed tenants are active (true) or suspended (false)."""
 
 
-@enum
-class ManagedTenantOrderField(Enum):
-    """Fields by which tenants listed for superusers can be sorted."""
-
-    CREATED_AT = "created_at"
-    """Sort tenants by the date and time they were created."""
-
-
-@input_type
-class ManagedTenantOrder:
-    """Sort order of tenants listed for superusers; by default newest first."""
-
-    field: ManagedTenantOrderField
-    """Field by which the tenants are sorted."""
-    direction: OrderDirection | None = UNSET
-    """Direction in which the tenants are sorted. If omitted or null, `CREATED_AT` sorts newest first (DESC)."""
+ManagedTenantOrder = order_input(superusers.MANAGED_TENANTS, plural="tenants listed for superusers")
 
 
 @backed_by(superusers.MANAGED_TENANTS, is_node=False, filter=ManagedTenantFilter, order=ManagedTenantOrder)
@@ -136,23 +105,12 @@ class AccountLogEntryFilter:
     """ID of the account that the listed entries are about, from `Account.id`; null for all accounts."""
 
 
-@enum
-class AccountLogEntryOrderField(Enum):
-    """Fields by which entries of the account log can be sorted."""
-
-    CREATED_AT = "created_at"
-    """Sort entries of the account log by the date and time of what happened."""
-
-
-@input_type
-class AccountLogEntryOrder:
-    """Sort order of entries of the account log; by default newest first."""
-
-    field: AccountLogEntryOrderField
-    """Field by which entries of the account log are sorted."""
-    direction: OrderDirection | None = UNSET
-    """Direction in which entries of the account log are sorted. If omitted or null, `CREATED_AT` sorts newest first
-    (DESC)."""
+AccountLogEntryOrder = order_input(
+    superusers.ACCOUNT_EVENTS,
+    name="AccountLogEntry",
+    plural="entries of the account log",
+    created_at="the date and time of what happened",
+)
 
 
 @backed_by(superusers.ACCOUNT_EVENTS, is_node=False, filter=AccountLogEntryFilter, order=AccountLogEntryOrder)
@@ -253,25 +211,7 @@ class ResumeTenantInput:
     """Global ID of the tenant to resume."""
 
 
-SuspendAccountResult = Annotated[
-    Account | NotFound | IllegalTransition,
-    result_union("SuspendAccount", "Result of `suspendAccount`: the suspended account, or a typed error."),
-]
-ResumeAccountResult = Annotated[
-    Account | NotFound,
-    result_union("ResumeAccount", "Result of `resumeAccount`: the account that is active again, or a typed error."),
-]
-SuspendTenantResult = Annotated[
-    ManagedTenant | NotFound,
-    result_union("SuspendTenant", "Result of `suspendTenant`: the suspended tenant, or a typed error."),
-]
-ResumeTenantResult = Annotated[
-    ManagedTenant | NotFound,
-    result_union("ResumeTenant", "Result of `resumeTenant`: the tenant that is active again, or a typed error."),
-]
-
-
-@mutation(SuspendAccountResult)
+@mutation(Account | NotFound | IllegalTransition, result="the suspended account")
 async def suspend_account(session: WriteSession, actor: Actor, input: SuspendAccountInput) -> models.ManagedAccount:
     """Suspend an account in all tenants, at once; one already suspended stays as it is.
 
@@ -281,7 +221,7 @@ async def suspend_account(session: WriteSession, actor: Actor, input: SuspendAcc
     return await superusers.suspend_or_resume_account(session, actor, **to_kwargs(input), active=False)
 
 
-@mutation(ResumeAccountResult)
+@mutation(Account | NotFound, result="the account that is active again")
 async def resume_account(session: WriteSession, actor: Actor, input: ResumeAccountInput) -> models.ManagedAccount:
     """Resume a suspended account; one that is active stays as it is.
 
@@ -290,7 +230,7 @@ async def resume_account(session: WriteSession, actor: Actor, input: ResumeAccou
     return await superusers.suspend_or_resume_account(session, actor, **to_kwargs(input), active=True)
 
 
-@mutation(SuspendTenantResult)
+@mutation(ManagedTenant | NotFound, result="the suspended tenant")
 async def suspend_tenant(session: WriteSession, actor: Actor, input: SuspendTenantInput) -> models.ManagedTenant:
     """Suspend a tenant, so that nobody can use it, at once; one already suspended stays as it is.
 
@@ -299,7 +239,7 @@ async def suspend_tenant(session: WriteSession, actor: Actor, input: SuspendTena
     return await superusers.suspend_or_resume_tenant(session, actor, **to_kwargs(input), active=False)
 
 
-@mutation(ResumeTenantResult)
+@mutation(ManagedTenant | NotFound, result="the tenant that is active again")
 async def resume_tenant(session: WriteSession, actor: Actor, input: ResumeTenantInput) -> models.ManagedTenant:
     """Resume a suspended tenant; one that is active stays as it is.
 

@@ -1,21 +1,21 @@
 """Tenants in GraphQL: the organisation, its people, and how they come and go."""
 
 from datetime import datetime
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry import UNSET
 
 import models
-from graph.fields.connection import Connection, OrderDirection
-from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.connection import Connection
+from graph.fields.descriptions import input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import AlreadyExists, IllegalTransition, InvalidInput, InvalidToken, NotFound, VersionConflict
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation, mutation_without_transaction
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_many, to_one
+from graph.fields.sorting import order_input
 from graph.fields.viewer import one_time_secret, viewer_reference
 from graph.runtime.context import Context
 from models import Role
@@ -124,25 +124,13 @@ class UserFilter:
     """Whether listed users are former members; false by default."""
 
 
-@enum
-class UserOrderField(Enum):
-    """Fields by which users can be sorted."""
-
-    CREATED_AT = "created_at"
-    """Sort users by the date and time they first joined the tenant."""
-    FULL_NAME = "full_name"
-    """Sort users by full name, ignoring case."""
-
-
-@input_type
-class UserOrder:
-    """Sort order of users; by default by full name."""
-
-    field: UserOrderField
-    """Field by which users are sorted."""
-    direction: OrderDirection | None = UNSET
-    """Direction in which users are sorted. If omitted or null, `CREATED_AT` sorts newest first (DESC), other fields
-    ascending (ASC)."""
+UserOrder = order_input(
+    tenants.USERS,
+    name="User",
+    plural="users",
+    default="by full name",
+    created_at="the date and time they first joined the tenant",
+)
 
 
 @backed_by(tenants.USERS, filter=UserFilter, order=UserOrder)
@@ -254,14 +242,6 @@ class RemoveMemberInput:
     """Global ID of the user to remove from the tenant."""
 
 
-InviteMemberResult = Annotated[
-    Invitation | InvalidInput | AlreadyExists,
-    result_union(
-        "InviteMember", "Result of `inviteMember`: the created invitation with its secret token, or a typed error."
-    ),
-]
-
-
 @mutation(Tenant | InvalidInput | AlreadyExists, result="the created tenant")
 async def create_tenant(session: WriteSession, actor: Actor, input: CreateTenantInput) -> models.Tenant:
     """Create a tenant with the viewer as its owner; `switchTenant` then gives access to it.
@@ -280,7 +260,9 @@ async def update_tenant(session: WriteSession, actor: Actor, input: UpdateTenant
     return await tenants.update(session, actor, **to_kwargs(input))
 
 
-@mutation_without_transaction(InviteMemberResult)
+@mutation_without_transaction(
+    Invitation | InvalidInput | AlreadyExists, result="the created invitation with its secret token"
+)
 async def invite_member(context: Context, input: InviteMemberInput) -> models.Invitation:
     """Invite a person to the tenant by e-mail; the token of the invitation is also returned, only in this response.
 

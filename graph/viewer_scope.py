@@ -164,7 +164,7 @@ _SCOPES: dict[type[StrawberryField], Callable[[Any, Permissions], ViewerScope]] 
 @cache
 def _collection_scope(collection: Collection, permissions: Permissions) -> ViewerScope:
     if "tenant_id" not in collection.model.model_fields:
-        return ViewerScope.SESSION  # what is of no tenant is walled by who asks
+        return ViewerScope.SESSION  # rows of no tenant are visible to their own account or session
     try:
         visible = collection.visible(permissions)
     except DomainError:

@@ -72,9 +72,9 @@ class SecurityEventType(StrEnum):
     EMAIL_CHANGED = "EMAIL_CHANGED"
     """The account got another e-mail address."""
     SUSPENDED = "SUSPENDED"
-    """An operator suspended the account: it cannot log in, and its tokens no longer work."""
+    """A superuser or an operator suspended the account: it cannot log in, and its tokens no longer work."""
     RESUMED = "RESUMED"
-    """An operator ended the suspension of the account."""
+    """A superuser or an operator ended the suspension of the account."""
 
 
 class AccountEvent(Model, table=True):

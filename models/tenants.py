@@ -38,7 +38,7 @@ class Role(StrEnum):
 
 
 class Tenant(Versioned, table=True):
-    """One organisation. Everything it owns is walled off from every other."""
+    """One organisation. Row-level security keeps everything it owns from every other."""
 
     __tablename__ = "tenants"
 

@@ -21,11 +21,11 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.dialects.postgresql import aggregate_order_by, array
 from sqlmodel import col
 
 from models import AuditEntry
-from models.base import table_of
+from models.base import Model, table_of
 from services import articles, documents, products, tasks
 from services.errors import Forbidden
 from services.eventlog.change_entries import is_of_table, select_without_request
@@ -33,10 +33,10 @@ from services.permissions import TENANT_ID, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
 from services.tenants import user_id_of_member
 
-__all__ = ["AUDIT", "FULL_LOG", "VALUES_AFTER", "visible"]
+__all__ = ["AMOUNTS_AFTER", "AUDIT", "FULL_LOG", "visible"]
 
-VALUES_AFTER = "values_after"
-"""Name of the expression for all values that an entry's row had after the change."""
+AMOUNTS_AFTER = "amounts_after"
+"""Name of the expression for the amounts and currencies that an entry's row had after the change."""
 
 HISTORIES = (tasks.TASKS, products.PRODUCTS, documents.ALL_DOCUMENTS, articles.ARTICLES)
 """Collections whose rows show their history to whoever sees them."""
@@ -64,8 +64,10 @@ def _visible_row_conditions(permissions: AbstractSet[Permission]) -> Iterator[An
             yield and_(is_of_table(collection), exists().where(rows.c.id == col(AuditEntry.row_id), shown))
 
 
-def _values_after() -> ColumnElement[Any]:
-    """Return the values of an entry's row after the change: of each column, the latest that was written until then."""
+def _amounts_after() -> ColumnElement[Any]:
+    """Return the amounts of an entry's row after the change: of each column, the latest that was written until then."""
+    names = {column.name for table in Model.metadata.tables.values() for column in table.c}
+    amounts = array(sorted(name for name in names if name == "currency" or name.endswith("_minor")), type_=Text())
     until = table_of(AuditEntry).alias("until")
     written = func.jsonb_each(until.c.new_values).table_valued("key", "value").lateral("written")
     same_row = and_(until.c.tenant_id == col(AuditEntry.tenant_id), until.c.row_id == col(AuditEntry.row_id))
@@ -73,7 +75,7 @@ def _values_after() -> ColumnElement[Any]:
     return (
         select(latest)
         .select_from(until.join(written, true()))
-        .where(same_row, until.c.created_at <= col(AuditEntry.created_at))
+        .where(same_row, until.c.created_at <= col(AuditEntry.created_at), until.c.new_values.has_any(amounts))
         .correlate(table_of(AuditEntry))
         .scalar_subquery()
     )
@@ -92,7 +94,7 @@ AUDIT = Collection(
     },
     orders={"created_at": SortOrder.newest_first(col(AuditEntry.created_at))},
     default_order=("created_at", True),
-    expressions={VALUES_AFTER: _values_after(), "via_api_key": col(AuditEntry.api_key_id).is_not(None)},
+    expressions={AMOUNTS_AFTER: _amounts_after(), "via_api_key": col(AuditEntry.api_key_id).is_not(None)},
 )
 
 FULL_LOG = replace(AUDIT, visible=visible_log)

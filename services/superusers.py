@@ -26,6 +26,7 @@ __all__ = [
     "MANAGED_TENANTS",
     "account_by_email",
     "grant_or_revoke",
+    "latest_events",
     "suspend_or_resume",
     "suspend_or_resume_account",
     "suspend_or_resume_tenant",
@@ -155,6 +156,15 @@ async def account_by_email(session: ReadSession, email: str) -> UUID | None:
     wanted = select(col(ManagedAccount.id)).where(col(ManagedAccount.email) == email)
     found: UUID | None = (await session.exec(wanted)).scalar_one_or_none()
     return found
+
+
+async def latest_events(session: ReadSession, account_id: UUID, *, most: int) -> list[ManagedAccountEvent]:
+    """Return what happened to an account last, newest first, for an operator; `most` entries at most."""
+    events = ManagedAccountEvent
+    newest = select(*table_of(events).c).where(col(events.user_id) == account_id)
+    return await fetch(
+        session, events, newest.order_by(col(events.created_at).desc(), col(events.id).desc()).limit(most)
+    )
 
 
 async def tenant_by_slug(session: ReadSession, slug: str) -> UUID | None:

@@ -1,8 +1,8 @@
 """The limit: no GraphQL at all. Each operation is one handwritten statement under row-level security, on bare ASGI.
 
-What it leaves out is what a server costs besides: parsing, validation, limits, tokens, errors, metrics. The walls are
-Atrium's own, `atrium_enter` in each statement. The driver does not clean a connection when it goes back to its pool,
-since a statement alone leaves nothing behind.
+What it leaves out is what a server costs besides: parsing, validation, limits, tokens, errors, metrics. Row-level
+security is Atrium's own, `atrium_enter` in each statement. The driver does not clean a connection when it goes back to
+its pool, since a statement alone leaves nothing behind.
 """
 
 import os

@@ -1,7 +1,6 @@
 """Writing and reading articles."""
 
 from datetime import datetime
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated, cast
 
 import strawberry
@@ -10,13 +9,14 @@ from strawberry import UNSET
 import models
 from graph import audit
 from graph.fields.bulk import Outcome, Outcomes, parse_rows, to_outcomes
-from graph.fields.connection import Connection, OrderDirection
+from graph.fields.connection import Connection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields.inputs import create_kwargs, given_or_none, id_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import to_many, to_one
+from graph.fields.sorting import order_input
 from models import ArticleLanguage, ArticleStatus
 from models.database import WriteSession
 from services import articles
@@ -54,27 +54,7 @@ class ArticleFilter:
     """Date and time before which the articles were created; null for no upper limit on their creation."""
 
 
-@enum
-class ArticleOrderField(Enum):
-    """Fields by which articles can be sorted."""
-
-    CREATED_AT = "created_at"
-    """Sort articles by the date and time they were created."""
-    UPDATED_AT = "updated_at"
-    """Sort articles by the date and time they were last changed."""
-    TITLE = "title"
-    """Sort articles by title, ignoring case."""
-
-
-@input_type
-class ArticleOrder:
-    """Sort order of articles; by default newest first."""
-
-    field: ArticleOrderField
-    """Field by which articles are sorted."""
-    direction: OrderDirection | None = UNSET
-    """Direction in which articles are sorted. If omitted or null, `CREATED_AT` and `UPDATED_AT` sort newest first
-    (DESC), other fields ascending (ASC)."""
+ArticleOrder = order_input(articles.ARTICLES)
 
 
 @backed_by(articles.ARTICLES, filter=ArticleFilter, order=ArticleOrder)
@@ -187,14 +167,6 @@ class ArticleOutcomes(Outcomes):
     """Outcome of each article, in the order of the input."""
 
 
-ImportArticlesResult = Annotated[
-    ArticleOutcomes | InvalidInput | IdempotencyConflict,
-    result_union(
-        "ImportArticles", "Result of `importArticles`: the outcome of each article to import, or a typed error."
-    ),
-]
-
-
 @mutation(Article | NotFound | InvalidInput | IdempotencyConflict, result="the created article")
 async def create_article(session: WriteSession, actor: Actor, input: CreateArticleInput) -> models.Article:
     """Create an article, as a draft unless published at once.
@@ -222,7 +194,7 @@ async def delete_article(session: WriteSession, actor: Actor, input: DeleteArtic
     return await articles.delete(session, actor, **to_kwargs(input))
 
 
-@mutation(ImportArticlesResult)
+@mutation(ArticleOutcomes | InvalidInput | IdempotencyConflict, result="the outcome of each article to import")
 async def import_articles(session: WriteSession, actor: Actor, input: ImportArticlesInput) -> ArticleOutcomes:
     """Create 1 to 1,000 articles; failed rows do not affect the others.
 

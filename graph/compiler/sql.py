@@ -2,7 +2,7 @@
 
 The services' expressions name their binds; the same name means another value in each list of a statement. So every bind
 becomes the parameter of its site, and the actor's own become columns of `atrium_enter`, which yields its one row only
-to who is let in. Values of the services' own are written out, since they are part of the rule.
+to callers who are authorized. Values of the services' own are written out, since they are part of the rule.
 """
 
 from collections.abc import Callable, Mapping

@@ -91,7 +91,7 @@ def mutation(
     """
 
     def decorate(handler: Handler) -> Mutation:
-        field = _mutation_field(Mutation, handler, returns if result is None else _union(handler, returns, result))
+        field = _mutation_field(Mutation, handler, returns, result)
         field.row_update = row_update
         return field
 
@@ -104,16 +104,17 @@ def _union(handler: Handler, types: Any, result: str) -> Any:
     return Annotated.__class_getitem__((types, described))  # type: ignore[attr-defined]  # what brackets do at run time
 
 
-def mutation_without_transaction(returns: Any) -> Callable[[Handler], Mutation]:
+def mutation_without_transaction(returns: Any, *, result: str | None = None) -> Callable[[Handler], Mutation]:
     """Return a mutation field from `async def name(context, input: NameInput)`, which opens its own write units.
 
     For work around a password, since hashing takes long on purpose and no connection may wait for it; and for what
-    changes who the rest of the operation runs as.
+    changes who the rest of the operation runs as. `returns` and `result` are as in `mutation`.
     """
-    return lambda handler: _mutation_field(MutationWithoutTransaction, handler, returns)
+    return lambda handler: _mutation_field(MutationWithoutTransaction, handler, returns, result)
 
 
-def _mutation_field(kind: type[Mutation], handler: Handler, returns: Any) -> Mutation:
+def _mutation_field(kind: type[Mutation], handler: Handler, returns: Any, result: str | None) -> Mutation:
+    returns = returns if result is None else _union(handler, returns, result)
     field = kind(
         python_name=getattr(handler, "__name__", ""),
         type_annotation=StrawberryAnnotation(returns),

@@ -51,21 +51,21 @@ def changed_field_names(info: Any, entry: models.AuditEntry) -> list[str]:
 
 
 async def field_changes(
-    info: Any, entry: models.AuditEntry, load_values_after: Callable[[], Awaitable[Values | None]]
+    info: Any, entry: models.AuditEntry, load_amounts_after: Callable[[], Awaitable[Values | None]]
 ) -> Sequence[tuple[str, Any, Any]]:
     """Return the fields that an entry changed, each with its JSON before and after.
 
     Args:
         info: the resolver's.
         entry: the change.
-        load_values_after: loads all values that the row had after the change. An update's entry holds those alone that
-            changed, and an amount is told together with its currency.
+        load_amounts_after: loads the amounts and currencies that the row had after the change. An update's entry holds
+            the columns alone that changed, and an amount is told together with its currency.
     """
     fields = _changed_fields(info, entry)
     before, after = entry.old_values, entry.new_values
     if before and after and any(not after.keys() >= set(field.columns) for field in fields):
-        complete = await load_values_after() or {}
-        before, after = {**complete, **before}, {**complete, **after}
+        amounts = await load_amounts_after() or {}
+        before, after = {**amounts, **before}, {**amounts, **after}
 
     async def change(field: AuditedField) -> tuple[str, Any, Any]:
         return field.name, await _to_json(info, field, before), await _to_json(info, field, after)

@@ -39,7 +39,7 @@ CREATE INDEX tenants_by_text ON tenants USING gist ((slug || ' ' || name_key) gi
 # True for a superuser who logged in with their password within the last 15 minutes, and for an operator: somebody who
 # is connected as the owner, for nobody. Else it fails the statement, with a code that says why, so whoever was revoked
 # is out at once. No API key has a session, so none comes through. A standby may not have heard of a revocation yet, so
-# it sends whoever asks to the primary. It runs with the owner's rights, since it looks at an account before it is known
+# it sends the caller to the primary. It runs with the owner's rights, since it looks at an account before it is known
 # who may see it.
 REQUIRE_SUPERUSER = """
 CREATE FUNCTION atrium_require_superuser() RETURNS boolean
@@ -60,7 +60,7 @@ BEGIN
         AND s.id = nullif(current_setting('app.session_id', true), '')::uuid
         AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp();
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'whoever asks is no superuser' USING ERRCODE = 'U0001';
+        RAISE EXCEPTION 'the caller is no superuser' USING ERRCODE = 'U0001';
     END IF;
     IF authenticated < clock_timestamp() - interval '15 minutes' THEN
         RAISE EXCEPTION 'the login is older than 15 minutes' USING ERRCODE = 'U0002';
@@ -69,10 +69,10 @@ BEGIN
 END $$
 """
 
-# Suspends or resumes an account or a tenant, for superusers and operators. Superusers take turns, so that no two put
-# each other out; whoever had to wait is looked at again. The open invitations that a suspended person has sent are
+# Suspends or resumes an account or a tenant, for superusers and operators. Superusers take turns, so that no two
+# suspend each other; whoever had to wait is looked at again. The open invitations that a suspended person has sent are
 # revoked, under the lock of their tenants that inviting takes. It runs with the owner's rights, since these rows are
-# beyond every wall, and says what became of it.
+# outside every policy, and returns what became of it.
 SET_ACTIVE = """
 CREATE FUNCTION atrium_set_active(kind text, target uuid, active boolean) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -223,7 +223,7 @@ class Database:
         return lsn
 
     async def check_sessions(self, identities: Sequence[Identity]) -> list[bool]:
-        """Return for each of these identities whether it is let in; one statement.
+        """Return for each of these identities whether it is still authorized; one statement.
 
         Raises:
             PoolTimeout, DatabaseUnavailable.

@@ -70,15 +70,15 @@ def is_connection_lost(code: str | None) -> bool:
 
 
 class SuperuserRefused(Exception):
-    """A statement that answers to superusers alone refuses whoever asks."""
+    """A statement for superusers alone refuses the caller."""
 
 
 class NotSuperuser(SuperuserRefused):
-    """Whoever asks is none."""
+    """The caller is no superuser."""
 
 
 class LoginTooOld(SuperuserRefused):
-    """Whoever asks is one, but logged in with their password too long ago."""
+    """The caller is a superuser, but logged in with their password too long ago."""
 
 
 REFUSAL_SQLSTATES: dict[str, type[Exception]] = {

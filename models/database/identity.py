@@ -39,7 +39,7 @@ class Identity:
         return Identity(request_id=self.request_id, ip=self.ip, user_agent=self.user_agent)
 
     def without_origin(self) -> "Identity":
-        """Return who asks and for which tenant, without where from."""
+        """Return the caller and their tenant, without address and request."""
         return Identity(self.tenant_id, self.user_id, self.role, self.session_id, api_key_id=self.api_key_id)
 
 
@@ -86,7 +86,7 @@ def read_enter_arguments(identity: Identity) -> tuple[Any, ...]:
 LIVENESS_PARAMETERS: Mapping[str, str] = {
     name: ENTER_PARAMETERS[name] for name in ("tenant_id", "user_id", "role", "session_id", "api_key_id")
 }
-"""What of an identity decides whether it is let in."""
+"""The parts of an identity that decide whether it is authorized."""
 
 _ARRAYS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(LIVENESS_PARAMETERS.values(), 1))
 _ENTERED = ", ".join(f"asked.{name}" if name in LIVENESS_PARAMETERS else "NULL" for name in ENTER_PARAMETERS)
@@ -95,7 +95,7 @@ CHECK_SESSIONS_QUERY = (
     f"SELECT array_agg(asked.number) FROM unnest({_ARRAYS})"  # noqa: S608  # names of ours
     f" WITH ORDINALITY AS asked({', '.join(LIVENESS_PARAMETERS)}, number), LATERAL atrium_enter({_ENTERED}) AS entered"
 )
-"""Which of many identities, counted from 1, are let in. What their entries set ends with the statement."""
+"""Which of many identities, counted from 1, are authorized. The settings that are made end with the statement."""
 
 
 def check_sessions_arguments(identities: Sequence[Identity]) -> list[list[Any]]:

@@ -155,7 +155,7 @@ async def extend_context(
 
 
 async def recheck_live(session: WriteSession, identity: Identity) -> None:
-    """Check within a transaction that has waited for another one that whoever asks is still let in.
+    """Check within a transaction that has waited for another one that the caller is still authorized.
 
     Raises:
         SessionNotLive: they are not, by what the other transaction did.

@@ -106,7 +106,7 @@ class FanOut:
             work: reads it.
 
         Raises:
-            Unauthenticated: the actor is no longer let in.
+            Unauthenticated: the actor is no longer authorized.
         """
         while True:
             task = self._reading.get(key)

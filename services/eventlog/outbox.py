@@ -69,7 +69,7 @@ class FeedPage:
 
 
 class OutboxRelay:
-    """The sealer and the tail of one process."""
+    """The sequencer and the tail of one process."""
 
     def __init__(
         self, url: str, *, connections: int = DEFAULT_CONNECTIONS, per_session: int = DEFAULT_PER_SESSION
@@ -100,7 +100,7 @@ class OutboxRelay:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to seal and to tail."""
+        """Begin to assign positions and to tail."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -134,7 +134,7 @@ class OutboxRelay:
         """Return the newest position of the actor's tenant.
 
         Raises:
-            Unauthenticated: the actor is no longer let in.
+            Unauthenticated: the actor is no longer authorized.
         """
         tenant_id = actor.identity.tenant_id
         assert tenant_id is not None, "somebody of the tenant follows"
@@ -147,7 +147,7 @@ class OutboxRelay:
         One that was read before the feed came as far as it is now has an older generation: there may be more after it.
 
         Raises:
-            Unauthenticated: the actor is no longer let in.
+            Unauthenticated: the actor is no longer authorized.
         """
         tenant_id = actor.identity.tenant_id
         assert tenant_id is not None, "somebody of the tenant follows"

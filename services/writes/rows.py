@@ -244,7 +244,7 @@ async def lock_tenant(session: WriteSession, actor: Actor) -> None:
     Whoever waited may have been removed or demoted meanwhile, so the actor is checked again.
 
     Raises:
-        SessionNotLive: the actor is no longer let in, or no longer in their role.
+        SessionNotLive: the actor is no longer authorized, or no longer in their role.
     """
     assert actor.identity.tenant_id is not None, "the permission is of a tenant"
     await lock_tenant_row(session, actor.identity.tenant_id)

@@ -55,6 +55,7 @@ OPEN_TO_ALL = {
     "services/superusers.py:suspend_or_resume": SUPERUSERS,
     "services/superusers.py:grant_or_revoke": SUPERUSERS,
     "services/superusers.py:account_by_email": SUPERUSERS,
+    "services/superusers.py:latest_events": SUPERUSERS,
     "services/superusers.py:tenant_by_slug": SUPERUSERS,
     "services/eventlog/row_history.py:state_as_of": READS_HISTORY,
     "services/eventlog/row_history.py:state_after": READS_HISTORY,

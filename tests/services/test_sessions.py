@@ -9,6 +9,7 @@ import jwt
 import pytest
 
 from atrium import admin
+from atrium.settings import SettingsError
 from models.base import new_id, now
 from services import security, sessions, tenants
 from services.errors import InvalidCredentials, InvalidInput, InvalidToken, NotFound, Unauthenticated
@@ -145,7 +146,7 @@ async def test_whoever_is_put_out_is_out_at_once(rules: ServiceClient, urls: Url
         await refresh(rules, opened.refresh_token)
     await admin.set_account_active(urls.owner, email="member@acme.example.com", tenant=None, active=True)
     assert await rules.is_live(opened.identity)
-    with pytest.raises(NotFound):
+    with pytest.raises(SettingsError, match="There is no account"):
         await admin.set_account_active(urls.owner, email="nobody@example.com", tenant=None, active=False)
 
 
