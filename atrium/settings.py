@@ -4,17 +4,21 @@
 environment. `Settings(...)` builds the same object from values alone, for tests and scripts.
 """
 
-import re
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
+from atrium.setting_types import (
+    DatabaseUrls,
+    HeaderNames,
+    Networks,
+    OptionalDatabaseUrl,
+    OptionalSmtpUrl,
+    Origins,
+    SigningKeys,
+)
 from atrium.unknown_variables import describe_unknown
 from graph.runtime.complexity import Limits
 
@@ -23,85 +27,11 @@ LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 MIN_SECRET_LENGTH = 32
 MIN_SECRET_ALPHABET = 8
 
-_DRIVER = "postgresql+asyncpg"
-_PEM = re.compile(r"-----BEGIN [^-]+-----.+?-----END [^-]+-----", re.DOTALL)
-_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _LIMITS = Limits()
-
-Network = IPv4Network | IPv6Network
 
 
 class SettingsError(Exception):
     """The settings do not allow a start; the message is one sentence per fault, without any value."""
-
-
-def _secret_value(value: object) -> object:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value
-
-
-def _database_url(value: object) -> object:
-    """Return a PostgreSQL URL in the form the asyncpg driver takes, `sslmode` included."""
-    text = _secret_value(value)
-    if text is None or text == "":
-        return None
-    if not isinstance(text, str):
-        raise ValueError("must be a URL")  # noqa: TRY004  pydantic turns a ValueError into a message
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise ValueError("is not a URL of the form postgresql://user:password@host:port/database") from None
-    if url.drivername.partition("+")[0] not in {"postgres", "postgresql"}:
-        raise ValueError("must be a PostgreSQL URL, postgresql://…")
-    if sslmode := url.query.get("sslmode"):
-        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
-    return url.set(drivername=_DRIVER).render_as_string(hide_password=False)
-
-
-def _smtp_url(value: object) -> object:
-    """Return a mail server's URL with a host, and nothing that there is no use for."""
-    text = _secret_value(value)
-    if text is None or text == "":
-        return None
-    try:
-        url = urlsplit(text) if isinstance(text, str) else None
-        good = url is not None and url.scheme in {"smtp", "smtps"} and url.hostname and url.port != 0
-    except ValueError:
-        good = False
-    if not good or url is None or url.path.strip("/") or url.query or url.fragment:
-        raise ValueError("is not a URL of the form smtp://user:password@host:port")
-    return text
-
-
-def _split(value: object) -> object:
-    """Return the items of a list written with commas or line breaks between them."""
-    if isinstance(value, str):
-        return tuple(item.strip() for item in re.split(r"[,\n]", value) if item.strip())
-    return value
-
-
-def _split_keys(value: object) -> object:
-    """Signing keys written one after the other: PEM blocks as they are, anything else by comma or line break."""
-    if not isinstance(value, str):
-        return value
-    text = value.replace("\\n", "\n")
-    seeds = _split(_PEM.sub(",", text))
-    return (*_PEM.findall(text), *(seeds if isinstance(seeds, tuple) else ()))
-
-
-DatabaseUrl = Annotated[SecretStr, BeforeValidator(_database_url)]
-
-
-def _header_names(value: object) -> object:
-    """Return the items of such a list in lower case, each the name of a header."""
-    names = _split(value)
-    if isinstance(names, tuple):
-        names = tuple(name.lower() for name in names)
-        if not all(_HEADER_NAME.fullmatch(name) for name in names):
-            raise ValueError("must be names of headers, separated by commas")
-    return names
-
-
-Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseModel):
@@ -121,13 +51,13 @@ class Settings(BaseModel):
         "info", description="Least severe messages that are logged; requests are logged at `info`."
     )
 
-    database_url: Annotated[SecretStr | None, BeforeValidator(_database_url)] = Field(
+    database_url: OptionalDatabaseUrl = Field(
         None, description="PostgreSQL 15 or later, as the runtime role. Unset: the embedded database is started."
     )
-    database_owner_url: Annotated[SecretStr | None, BeforeValidator(_database_url)] = Field(
+    database_owner_url: OptionalDatabaseUrl = Field(
         None, description="The same database as the owner role, which migrates it. Set both or neither."
     )
-    database_replica_urls: Annotated[tuple[DatabaseUrl, ...], NoDecode, BeforeValidator(_split)] = Field(
+    database_replica_urls: DatabaseUrls = Field(
         (), description="Read replicas, as the runtime role, separated by commas."
     )
     replica_max_lag_seconds: float = Field(
@@ -152,7 +82,7 @@ class Settings(BaseModel):
         description="At least 32 random characters; keys are derived from it. "
         "Unset in development: one is made in the data folder.",
     )
-    signing_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_keys)] = Field(
+    signing_keys: SigningKeys = Field(
         (),
         description="Ed25519 keys that sign access tokens, PEM or base64 seeds, by comma or line break. "
         "The first signs, all verify.",
@@ -175,7 +105,7 @@ class Settings(BaseModel):
     )
     invitation_days: int = Field(7, ge=1, le=90, description="How long an invitation can be accepted.")
 
-    smtp_url: Annotated[SecretStr | None, BeforeValidator(_smtp_url)] = Field(
+    smtp_url: OptionalSmtpUrl = Field(
         None,
         description="The mail server: `smtp://user:password@host:port`, or `smtps://…` for TLS from the first byte. "
         "Unset: mail is written to the log in development, and dropped in production.",
@@ -251,13 +181,13 @@ class Settings(BaseModel):
         description="Origins whose pages may call, separated by commas. "
         "Unset: any port of localhost in development, none in production.",
     )
-    cors_headers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_header_names)] = Field(
+    cors_headers: HeaderNames = Field(
         (), description="Request headers that these pages may send besides the usual ones, separated by commas."
     )
     cors_credentials: bool = Field(
         False, description="Whether the pages of `ATRIUM_CORS_ORIGINS` may send and be given cookies: `on` or `off`."
     )
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)] = Field(
+    trusted_proxies: Networks = Field(
         (), description="Networks whose `X-Forwarded-For` is believed, separated by commas."
     )
 
