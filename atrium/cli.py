@@ -103,12 +103,12 @@ def docs(
     if not (ROOT / "docs").is_dir():
         console.print("This works in a checkout of Atrium, where its documents are.")
         raise typer.Exit(1)
-    different = {path: text for path, text in documents.current_documents(ROOT).items() if path.read_text() != text}
+    different = documents.outdated_documents(ROOT)
     if check and different:
         console.print(f"{', '.join(path.name for path in different)}: run `atrium docs`.")
         raise typer.Exit(1)
     for path, text in different.items():
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
 
 
 @main.command(name="new-domain")

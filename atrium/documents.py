@@ -1,4 +1,4 @@
-"""Parts of the documents that follow from the code: `atrium docs` writes them, and a test compares them.
+"""What of the documents follows from the code: `atrium docs` writes it, and a test compares it.
 
 A part stands between `<!-- name -->` and `<!-- /name -->`. In the picture of the tables, the lines of foreign keys are
 kept with their labels as long as the keys are there; what is new gets its column's name as its label.
@@ -12,12 +12,12 @@ from pathlib import Path
 from graphql import GraphQLObjectType
 from sqlalchemy import ForeignKeyConstraint
 
+from atrium.schema_reference import PAGE_WIDTH, reference_pages
 from graph import schema
 from models import Model
 
-__all__ = ["current_documents"]
+__all__ = ["outdated_documents"]
 
-LINE_WIDTH = 120
 PICTURE = re.compile(r'^    (\w+) (\|[|o])--\S+ (\w+) : "[^"]*"\n', re.MULTILINE)
 ENTITY = re.compile(r"^    (\w+)(?: \{)?$", re.MULTILINE)
 NO_KEYS = frozenset(
@@ -28,7 +28,7 @@ NO_KEYS = frozenset(
 
 
 def current_documents(root: Path) -> dict[Path, str]:
-    """Return the documents that have such parts, as they should be."""
+    """Return the documents that have such parts, as they should be, and the whole reference of the schema."""
     parts: dict[str, dict[str, Callable[[], str]]] = {
         "docs/clients.md": {"histories": lambda: f"{_listed(_histories(), '', 'and').capitalize()} have a `history`."},
         "SECURITY.md": {"histories": lambda: f"Whoever sees {_listed(_histories(), 'a', 'or')} sees its history too."},
@@ -41,11 +41,20 @@ def current_documents(root: Path) -> dict[Path, str]:
             before, start, rest = text.partition(f"<!-- {mark} -->\n")
             _, end, after = rest.partition(f"<!-- /{mark} -->")
             assert start, f"{name} has no part {mark}"
-            text = before + start + textwrap.fill(part(), LINE_WIDTH) + "\n" + end + after
+            text = before + start + textwrap.fill(part(), PAGE_WIDTH) + "\n" + end + after
         found[root / name] = text
     architecture = root / "docs/architecture.md"
     found[architecture] = _with_foreign_keys(found[architecture])
-    return found
+    return found | reference_pages(root)
+
+
+def outdated_documents(root: Path) -> dict[Path, str]:
+    """Return those that are not there, or say something else, as they should be."""
+    return {
+        path: text
+        for path, text in current_documents(root).items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    }
 
 
 def _histories() -> list[str]:

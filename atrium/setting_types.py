@@ -12,13 +12,13 @@ from sqlalchemy.exc import ArgumentError
 
 __all__ = [
     "DatabaseUrl",
-    "DatabaseUrls",
     "HeaderNames",
     "Networks",
     "OptionalDatabaseUrl",
     "OptionalSmtpUrl",
     "Origins",
-    "SigningKeys",
+    "ReplicaUrls",
+    "SigningKeyTexts",
 ]
 
 _DRIVER = "postgresql+asyncpg"
@@ -90,10 +90,10 @@ def _header_names(value: object) -> object:
 
 
 DatabaseUrl = Annotated[SecretStr, BeforeValidator(_database_url)]
-DatabaseUrls = Annotated[tuple[DatabaseUrl, ...], NoDecode, BeforeValidator(_split)]
+ReplicaUrls = Annotated[tuple[DatabaseUrl, ...], NoDecode, BeforeValidator(_split)]
 OptionalDatabaseUrl = Annotated[SecretStr | None, BeforeValidator(_database_url)]
 OptionalSmtpUrl = Annotated[SecretStr | None, BeforeValidator(_smtp_url)]
-SigningKeys = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_keys)]
+SigningKeyTexts = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_keys)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 HeaderNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_header_names)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]

@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from atrium.setting_types import (
-    DatabaseUrls,
     HeaderNames,
     Networks,
     OptionalDatabaseUrl,
     OptionalSmtpUrl,
     Origins,
-    SigningKeys,
+    ReplicaUrls,
+    SigningKeyTexts,
 )
 from atrium.unknown_variables import describe_unknown
 from graph.runtime.complexity import Limits
@@ -57,7 +57,7 @@ class Settings(BaseModel):
     database_owner_url: OptionalDatabaseUrl = Field(
         None, description="The same database as the owner role, which migrates it. Set both or neither."
     )
-    database_replica_urls: DatabaseUrls = Field(
+    database_replica_urls: ReplicaUrls = Field(
         (), description="Read replicas, as the runtime role, separated by commas."
     )
     replica_max_lag_seconds: float = Field(
@@ -82,7 +82,7 @@ class Settings(BaseModel):
         description="At least 32 random characters; keys are derived from it. "
         "Unset in development: one is made in the data folder.",
     )
-    signing_keys: SigningKeys = Field(
+    signing_keys: SigningKeyTexts = Field(
         (),
         description="Ed25519 keys that sign access tokens, PEM or base64 seeds, by comma or line break. "
         "The first signs, all verify.",

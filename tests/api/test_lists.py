@@ -9,7 +9,7 @@ from graph.schema import create_schema
 from models.base import now
 from tests.conftest import Urls
 from tests.support.client import Client, run_app
-from tests.support.domain_cases import CASES_FILE, all_cases, merged
+from tests.support.domain_cases import CASES_FILE, insert_rows, merged
 from tests.support.factories import World
 
 PAGE = "{ totalCount nodes { __typename } edges { cursor node { __typename } } pageInfo { ...P } }".replace(
@@ -43,13 +43,6 @@ def place_of(type_name: str) -> str:
     root = next((n for n, field in fields if get_named_type(field.type).name == f"{type_name}Connection"), None)
     assert root, f"Write a query for one {type_name} into `places` of {CASES_FILE}: no list at the root has any."
     return f"{root}(first: 1) {{{{ nodes {{{{ {{}} }}}} }}}}"
-
-
-async def insert_rows(world: World) -> None:
-    """Three or more of everything that the owner of acme can list."""
-    for cases in all_cases().values():
-        if cases.insert_listed is not None:
-            await cases.insert_listed(world)
 
 
 def list_call(name: str, arguments: str) -> str:

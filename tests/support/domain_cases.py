@@ -30,6 +30,7 @@ __all__ = [
     "DomainCases",
     "all_cases",
     "domain_names",
+    "insert_rows",
     "merged",
     "read_matrix",
 ]
@@ -131,6 +132,13 @@ def all_cases() -> dict[str, DomainCases]:
             raise AssertionError(message) from None
         found[name] = module.CASES
     return found
+
+
+async def insert_rows(world: World) -> None:
+    """Insert three or more of everything that the owner of acme can list."""
+    for cases in all_cases().values():
+        if cases.insert_listed is not None:
+            await cases.insert_listed(world)
 
 
 def merged(name: str) -> dict[str, Any]:
