@@ -14,6 +14,7 @@ from sqlmodel import col
 from models import ArchivedSale, Order, OrderItem, OrderStatus, Product
 from models.base import table_of
 from models.database import WriteSession, fetch
+from services.abilities import Ability
 from services.errors import AlreadyExists, DomainError, InvalidInput, NotFound, Unavailable
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, money_filters, substring_filter
@@ -123,6 +124,10 @@ PRODUCTS = Collection(
     },
     normalize_filters=money_filters("A price", MAX_PRICE, "price_from", "price_to"),
     restricted={"units_sold": Permission.ORDERS_WRITE, "revenue_minor": Permission.ORDERS_WRITE},
+    abilities={
+        "update": Ability.by(Permission.PRODUCTS_WRITE),
+        "restock": Ability.by(Permission.PRODUCTS_WRITE, col(Product.stock_quantity) < MAX_STOCK),
+    },
 )
 
 

@@ -31,6 +31,7 @@ from models.base import new_id, past_row_class, table_of
 from models.database import ReadSession, WriteSession, fetch
 from services.errors import DomainError, IllegalTransition, InvalidInput, NotFound, VersionConflict
 from services.eventlog import store
+from services.orders.abilities import ORDER_ABILITIES
 from services.orders.numbers import next_number, with_number
 from services.orders.projection import delete_order, order_row, write_order, write_transitions
 from services.orders.state_machine import (
@@ -150,6 +151,7 @@ ORDERS = Collection(
     normalize_filters=money_filters("A total", MAX_TOTAL, "total_from", "total_to"),
     expressions={"next_statuses": NEXT_STATUSES},
     join_conditions={"product_id": _contains_product},
+    abilities=ORDER_ABILITIES,
 )
 
 ITEMS = Collection(

@@ -32,6 +32,7 @@ from sqlalchemy import (
 
 from models.base import Model, nulls_last_expressions
 from models.money import minor_units
+from services.abilities import Ability
 from services.errors import InvalidInput
 from services.permissions import Permission
 
@@ -90,6 +91,8 @@ class Collection:
     """What holds for every row that can be reached by other ways than a list."""
     restricted: Mapping[str, Permission] = field(default_factory=dict)
     """Filters and expressions over what not everybody sees, and what it takes to use them."""
+    abilities: Mapping[str, Ability] = field(default_factory=dict)
+    """What can be done with a row, by name."""
     normalize_filters: Callable[[dict[str, Any]], dict[str, Any]] = dict
     """Turns what a client filters by into the values of the binds; may raise InvalidInput."""
     history_filter: Callable[[AbstractSet[Permission], Any, Any], ColumnElement[bool]] = (
