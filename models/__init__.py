@@ -26,6 +26,7 @@ from models.superusers import (
 )
 from models.tasks import Task, TaskStatus
 from models.tenants import Invitation, Membership, Role, Tenant
+from models.trusted_documents import TrustedDocument
 
 __all__ = [
     "AccountEvent",
@@ -69,6 +70,7 @@ __all__ = [
     "TaskStatus",
     "Tenant",
     "Throttle",
+    "TrustedDocument",
     "User",
     "row_class",
 ]
