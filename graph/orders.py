@@ -16,7 +16,7 @@ from graph.fields.as_of import by_id_as_of
 from graph.fields.bulk import Outcome, Outcomes, parse_changes, to_outcomes
 from graph.fields.columns import expression, global_id, money
 from graph.fields.connection import Connection
-from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.descriptions import docstring_summary, enum, input_type, object_type, result_union
 from graph.fields.domain import Domain
 from graph.fields.errors import (
     IdempotencyConflict,
@@ -230,7 +230,7 @@ class Subscriptions:
     """Orders, live."""
 
     order_events: AsyncGenerator[OrderEventMessage, None] = strawberry.subscription(
-        resolver=_order_events, description=_order_events.__doc__
+        resolver=_order_events, description=docstring_summary(_order_events)
     )
 
 

@@ -237,4 +237,5 @@ def _describe_connections(schema: GraphQLSchema) -> None:
         for suffix, text in (("Connection", "A page of {}s."), ("Edge", "An item of a page of {}s, with its cursor.")):
             if type_.description and name.endswith(suffix) and name.removesuffix(suffix) in schema.type_map:
                 words = re.sub("(?<!^)(?=[A-Z])", " ", name.removesuffix(suffix)).lower()
-                type_.description = text.format(words).replace("ys.", "ies.").replace("ys,", "ies,")
+                words = re.sub("(?<![aeiou])y$", "ie", words).replace("api ", "API ")
+                type_.description = text.format(words)

@@ -1,7 +1,6 @@
 // What the samples leave to the application: here it only writes down what it is asked to show.
 const { env } = (globalThis as any).process;
 export const ENDPOINT: string = env.ENDPOINT;
-export const possibleTypes: Record<string, string[]> = JSON.parse(env.POSSIBLE_TYPES ?? "{}");
 
 export const shown: unknown[] = [];
 const listeners = new Set<() => void>();

@@ -69,6 +69,8 @@ def faults(coordinate: str, text: str | None) -> list[str]:
     found = [f"begins with a riddle: name the subject ({pattern})" for pattern in STUBS if re.search(pattern, text)]
     if len(text) < MIN_LENGTH:
         found.append(f"has fewer than {MIN_LENGTH} characters")
+    if "\n" in text:
+        found.append("is more than one paragraph: give `docstring_summary` of what it describes")
     if word := re.search(IN_HOUSE_WORDS, text, re.IGNORECASE):
         found.append(f"has an in-house word: {word[0]!r}")
     return found
@@ -80,7 +82,8 @@ def test_every_description_is_understood_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "Which task.", "By what.", "The thing itself, or why not.", "Its walls stand high."]
+    "text",
+    [None, "", "Which task.", "By what.", "The thing itself, or why not.", "Its walls stand high.", "Tasks.\n\n    Live."],
 )
 def test_a_riddle_is_seen(text: str | None) -> None:
     assert faults("Task.title", text) != []

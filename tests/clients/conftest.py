@@ -1,0 +1,81 @@
+"""Node with the clients and generators of package.json, and the samples of docs/clients.md with what they generate."""
+
+import fcntl
+import hashlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bench.node import NodeMissing, cache_folder, find_node, run_npm
+from tests.conftest import Urls
+from tests.support.client_scenarios import CLIENTS, Scenarios, run_command, write_samples
+from tests.support.factories import World
+from tests.support.root_operations import root_operations
+from tests.support.server_process import Process, served
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """The Node of the dependency group; where it is not installed there is nothing to test with."""
+    try:
+        return find_node()
+    except NodeMissing:
+        pytest.skip("needs Node: uv run --group node pytest -m slow")
+
+
+@pytest.fixture(scope="session")
+def packages(node: Path) -> Path:  # noqa: ARG001  # skips without Node
+    """The clients and generators, installed once for each state of the lock file, by whichever process comes first."""
+    sources = [CLIENTS / name for name in ("package.json", "package-lock.json", ".npmrc")]
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+    cache = cache_folder("atrium-clients")
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (cache / digest).exists():
+            folder = Path(tempfile.mkdtemp(dir=cache))
+            for source in sources:
+                shutil.copy(source, folder)
+            run_npm(folder, "ci")
+            folder.rename(cache / digest)
+    return cache / digest / "node_modules"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def samples(node: Path, packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The samples, with an operation for every root field, and what graphql-codegen makes of all that."""
+    project = tmp_path_factory.mktemp("samples")
+    (project / "node_modules").symlink_to(packages)
+    folder = project / "samples"
+    write_samples(folder)
+    (folder / "every.graphql").write_text("\n".join(root_operations()), encoding="utf-8")
+    command = [node, packages / "@graphql-codegen/cli/esm/bin.js", "--config", "codegen.ts"]
+    await run_command(command, folder, {"CI": "true"})
+    return folder
+
+
+@pytest.fixture
+def workshop(packages: Path, samples: Path, tmp_path: Path) -> Path:
+    """A folder with scenarios, samples, and the clients."""
+    folder = tmp_path / "clients"
+    folder.mkdir()
+    for source in (CLIENTS / "package.json", *CLIENTS.glob("*.mjs"), *CLIENTS.glob("*.ts")):
+        shutil.copy(source, folder)
+    (folder / "node_modules").symlink_to(packages)
+    for name in ("samples", "other-tab"):
+        shutil.copytree(samples, folder / name)
+    return folder
+
+
+@pytest.fixture
+async def process(urls: Urls, tmp_path: Path) -> AsyncIterator[Process]:
+    async with served(urls, tmp_path) as process:
+        yield process
+
+
+@pytest.fixture
+def scenarios(node: Path, workshop: Path, world: World, process: Process) -> Scenarios:
+    return Scenarios(node, workshop, world, process)

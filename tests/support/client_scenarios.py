@@ -1,0 +1,196 @@
+"""The samples of docs/clients.md as files, and scenarios in Node that use them against a server.
+
+Each `.mjs` file of tests/clients is a scenario. It asks the test for what no client can do by a line, `ask: restart`.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from models.base import now
+from tests.conftest import Urls
+from tests.support.doc_pages import page_text
+from tests.support.factories import PASSWORD, World
+from tests.support.server_process import Process, served
+from tests.support.source_files import ROOT
+
+__all__ = [
+    "CLIENTS",
+    "LAG_SECONDS",
+    "Answers",
+    "Restarted",
+    "Scenarios",
+    "member_answers",
+    "run_command",
+    "session_of",
+    "write_samples",
+]
+
+PAGE = "docs/clients.md"
+CLIENTS = ROOT / "tests" / "clients"
+SCENARIO_SECONDS = 240
+SHORT_SECONDS = 6
+"""How long the token is good that ends while a scenario follows events."""
+LAG_SECONDS = 300
+"""How far replicas lag behind: nothing arrives there while a test lasts."""
+
+SAMPLE = re.compile(r"^```\w+ (\S+\.\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DOCUMENT = re.compile(r"^```graphql\n((?:query|mutation|subscription) (\w+).*?)^```$", re.MULTILINE | re.DOTALL)
+
+Answers = dict[str, Callable[[], Awaitable[str]]]
+
+
+def write_samples(folder: Path) -> None:
+    """Write the page's samples, its operations under the names that the samples give them, and what is the reader's."""
+    folder.mkdir()
+    page = page_text(PAGE)
+    for name, text in SAMPLE.findall(page):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    documents = {_constant_name(name): text for text, name in DOCUMENT.findall(page)}
+    lines = [f"export const {name} = {json.dumps(text)};\n" for name, text in documents.items()]
+    (folder / "documents.ts").write_text("".join(lines), encoding="utf-8")
+    for name in ("app.ts", "package.json"):
+        shutil.copy(CLIENTS / name, folder)
+    shutil.copy(ROOT / "schema.graphql", folder)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _constant_name(operation: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).upper()
+
+
+async def session_of(world: World) -> dict[str, Any]:
+    """A session of the member's of acme."""
+    fields = "... on Session { accessToken refreshToken expiresAt tenant { slug } }"
+    given = {"email": world.acme.member.email, "password": PASSWORD, "tenant": "acme"}
+    return await world.nobody.mutate("login", fields, **given)
+
+
+@dataclass
+class Scenarios:
+    """Runs scenarios against a server, as a member of acme; the owner acts beside."""
+
+    node: Path
+    folder: Path
+    world: World
+    process: Process
+
+    async def run(self, name: str, answers: Answers | None = None, **variables: str) -> None:
+        """Run one until it ends well.
+
+        Raises:
+            AssertionError: it failed; has what it printed.
+        """
+        environment = {
+            "ENDPOINT": f"{self.process.url}/graphql",
+            "OWNER_TOKEN": self.world.acme.owner.client.token or "",
+            "LOGIN": json.dumps(await session_of(self.world)),
+            **variables,
+        }
+        await run_command([self.node, "--import", "./setup.mjs", name], self.folder, environment, answers or {})
+
+
+async def run_command(
+    command: list[Any], folder: Path, environment: dict[str, str] | None = None, answers: Answers | None = None
+) -> str:
+    """Run a command; answer what it asks for, and give what it printed.
+
+    Raises:
+        AssertionError: it failed; has what it printed.
+    """
+    pipe = asyncio.subprocess.PIPE
+    env = os.environ | (environment or {})
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, env=env, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT
+    )
+    assert process.stdout
+    assert process.stdin
+    output = ""
+    try:
+        async with asyncio.timeout(SCENARIO_SECONDS):
+            async for line in process.stdout:
+                output += line.decode()
+                if line.startswith(b"ask: "):
+                    assert answers is not None
+                    process.stdin.write(f"{await answers[line.decode()[5:].strip()]()}\n".encode())
+            assert await process.wait() == 0, output
+    except TimeoutError:
+        raise AssertionError(f"it did not end; it printed:\n{output}") from None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    return output
+
+
+@dataclass
+class Restarted:
+    """A server that can be restarted on its port; a session may follow one subscription at a time."""
+
+    urls: Urls
+    folder: Path
+    stack: AsyncExitStack
+    port: int = field(default_factory=free_port)
+    process: Process = field(init=False)
+
+    async def start(self) -> str:
+        """Start it."""
+        settings = {"port": self.port, "subscriptions_per_session": 1}
+        self.process = await self.stack.enter_async_context(served(self.urls, self.folder, **settings))
+        return "started"
+
+    async def restart(self) -> str:
+        """End it in good order, and start it."""
+        self.process.terminate()
+        await self.process.wait(60)
+        return await self.start()
+
+    async def kill(self) -> str:
+        """Kill it, and start it."""
+        self.process.popen.kill()
+        await self.process.wait(60)
+        return await self.start()
+
+    @property
+    def answers(self) -> Answers:
+        """What scenarios may ask for."""
+        return {"restart": self.restart, "kill": self.kill}
+
+
+def member_answers(world: World) -> Answers:
+    """What scenarios may ask for about the member of acme, who runs them."""
+    member, components = world.acme.member, world.app.components
+
+    async def short_token() -> str:
+        assert member.session_id is not None
+        lifetime = timedelta(minutes=components.settings.access_token_minutes)
+        issued = now() - lifetime + timedelta(seconds=SHORT_SECONDS)
+        given = {"tenant_id": member.tenant_id, "role": member.role, "session_id": member.session_id, "now": issued}
+        return components.auth.tokens.issue(user_id=member.user_id, **given)[0]
+
+    async def other_role() -> str:
+        owner = world.acme.owner.client
+        return str(await owner.mutate("changeMemberRole", "... on User { role }", id=member.id, role="ADMIN"))
+
+    async def end_session() -> str:
+        ended = "UPDATE sessions SET revoked_at = clock_timestamp() WHERE user_id = $1"
+        return str(await world.connection.execute(ended, member.user_id))
+
+    return {"short token": short_token, "other role": other_role, "end session": end_session}
