@@ -24,6 +24,7 @@ from graph.fields.errors import (
     OutOfStock,
     VersionConflict,
 )
+from graph.fields.filtering import filter_input
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.money import Money
 from graph.fields.mutations import mutation
@@ -112,20 +113,15 @@ class OrderEvent(Node):
     """Order that the event belongs to, as the order is now; null once the order has been deleted."""
 
 
-@input_type
-class OrderFilter:
-    """Conditions that listed orders must meet; all given conditions apply."""
-
-    status: OrderStatus | None = UNSET
-    """Status that listed orders must have."""
-    placed_by: strawberry.ID | None = id_of("User", default=UNSET)
-    """Global ID of the user who placed the listed orders."""
-    product_id: strawberry.ID | None = id_of("Product", default=UNSET)
-    """Global ID of a product that listed orders must contain."""
-    created_from: datetime | None = UNSET
-    """Earliest date and time at which listed orders were placed (UTC), inclusive."""
-    created_before: datetime | None = UNSET
-    """Date and time before which listed orders were placed (UTC), exclusive."""
+OrderFilter = filter_input(
+    orders.ORDERS,
+    ids={"user_id": "User"},
+    total_amount="total amount",
+    user_id="member who placed them, by global ID,",
+    mine="that the viewer placed",
+    created_at="date and time of placement",
+    updated_at="date and time of the last status change",
+)
 
 
 OrderOrder = order_input(

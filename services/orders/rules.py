@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
-    DateTime,
     Integer,
     Select,
     Text,
@@ -47,7 +46,8 @@ from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_
 from services.products import MAX_STOCK, STOCK_LIMIT_MESSAGE
 from services.queries.collection import Collection, SortOrder
 from services.queries.loading import bind_values
-from services.tenants import user_id_of_member
+from services.queries.filters import choice_filter, money_filter, scalar_filter, viewer_filter
+from services.tenants import member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import unnest_params, unnest_table
 from services.writes.idempotency import key_scope, once
@@ -137,11 +137,12 @@ ORDERS = Collection(
     model=Order,
     visible=visible,
     filters={
-        "status": col(Order.status) == bindparam("status", type_=Text()),
-        "placed_by": col(Order.user_id) == user_id_of_member("placed_by"),
-        "created_from": col(Order.created_at) >= bindparam("created_from", type_=DateTime(timezone=True)),
-        "created_before": col(Order.created_at) < bindparam("created_before", type_=DateTime(timezone=True)),
-        "product_id": _contains_product(bindparam("product_id", type_=Uuid())),
+        "status": choice_filter(col(Order.status), OrderStatus),
+        "total_amount": money_filter(col(Order.total_minor), col(Order.currency), MAX_TOTAL),
+        "user_id": member_filter(col(Order.user_id)),
+        "mine": viewer_filter(col(Order.user_id) == USER_ID),
+        "created_at": scalar_filter(col(Order.created_at)),
+        "updated_at": scalar_filter(col(Order.updated_at)),
     },
     orders={
         "created_at": SortOrder.newest_first(col(Order.created_at)),
