@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["DOMAIN", "ApiKey", "ApiKeyFilter", "ApiKeyOrder", "Queries"]
 
 
-ApiKeyFilter = filter_input(api_keys.API_KEYS, plural="API keys", ids={"creator_id": "User"}, mine="that the viewer created")
+ApiKeyFilter = filter_input(
+    api_keys.API_KEYS, plural="API keys", ids={"creator_id": "User"}, mine="that the viewer created"
+)
 ApiKeyOrder = order_input(api_keys.API_KEYS, plural="API keys")
 
 

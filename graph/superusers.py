@@ -3,7 +3,6 @@
 from datetime import datetime
 
 import strawberry
-from strawberry import UNSET
 
 import models
 from graph.fields.columns import column, global_id

@@ -114,8 +114,8 @@ UserFilter = filter_input(
     tenants.USERS,
     name="User",
     plural="users",
-    note="Without a condition on `isFormer`, former members are left out. For admins and owners, `email` too; others get "
-    "the error FORBIDDEN for it.",
+    note="Without a condition on `isFormer`, former members are left out. A condition on `email` is for admins and "
+    "owners; others get the error FORBIDDEN.",
     email="e-mail address",
     is_active="right to use the tenant",
     is_former="state, former members or not,",

@@ -66,9 +66,7 @@ PROJECTS = Collection(
     default_order=("created_at", True),
     defaults=[
         DefaultFilter({"deleted_at": {"is_null": True}}, unless=frozenset({"deleted_at"})),
-        DefaultFilter(
-            {"is_archived": {"eq": False}}, unless=frozenset({"is_archived", "archived_at", "deleted_at"})
-        ),
+        DefaultFilter({"is_archived": {"eq": False}}, unless=frozenset({"is_archived", "archived_at", "deleted_at"})),
     ],
     reachable=LIVE,
 )

@@ -47,7 +47,13 @@ class PageArguments:
     def plan_key(self) -> Hashable:
         """Return its direction, its order, the condition of its filter, and whether it begins at a cursor."""
         request = self.request
-        return request.backwards, request.order, request.descending, request.filter.condition, request.cursor is not None
+        return (
+            request.backwards,
+            request.order,
+            request.descending,
+            request.filter.condition,
+            request.cursor is not None,
+        )
 
     def value(self, name: str) -> Any:
         """Return the limit, the fingerprint, a part of the cursor, or the value of a filter."""

@@ -80,7 +80,13 @@ PARTS = "__filter_parts__"
 
 
 def filter_input(
-    collection: Collection, *, name: str = "", plural: str = "", note: str = "", ids: IdTypes | None = None, **texts: str
+    collection: Collection,
+    *,
+    name: str = "",
+    plural: str = "",
+    note: str = "",
+    ids: IdTypes | None = None,
+    **texts: str,
 ) -> type:
     """Return the input type `<name>Filter`, with a field for each filter of a collection, and `and`, `or` and `not`.
 
@@ -106,7 +112,8 @@ def filter_input(
         setattr(cls, f"{each}_", described)
     for key, field in collection.filters.items():
         annotations[key] = _type_of(field) | None
-        described = strawberry.field(default=UNSET, description=_text(key, field, plural, texts.get(key, "")))
+        text = _text(key, field, plural, texts.get(key, ""))
+        described = strawberry.field(default=UNSET, description=text, metadata={"ref": ids.get(key)})
         setattr(cls, key, described)
     cls.__annotations__ = annotations
     limits = f"at most {MAX_CONDITIONS} in all, `and`, `or` and `not` at most {MAX_DEPTH} levels deep"
@@ -155,7 +162,10 @@ def _operator_input(kind: FilterKind, choices: Any, *, is_nullable: bool) -> typ
     setattr(cls, PARTS, tuple(parts))
     optional = " that may be missing" if is_nullable else ""
     article = "an" if noun[0] in "aeiouI" else "a"
-    made: type = strawberry.input(cls, description=f"Conditions on {article} {noun}{optional}; all given ones apply.")
+    description = f"Conditions on {article} {noun}{optional}; all given ones apply."
+    if kind is FilterKind.SUBSTRING:
+        description = "Condition on a text that is searched as a whole, for a part of it."
+    made: type = strawberry.input(cls, description=description)
     return made
 
 

@@ -15,7 +15,16 @@ from graph.fields.descriptions import NEVER_NULL
 from graph.fields.scalars import decode_global_id, from_global_id
 from services.errors import InvalidInput
 
-__all__ = ["any_id", "create_kwargs", "given_or_none", "id_of", "page_kwargs", "parse_ids", "to_kwargs", "update_kwargs"]
+__all__ = [
+    "any_id",
+    "create_kwargs",
+    "given_or_none",
+    "id_of",
+    "page_kwargs",
+    "parse_ids",
+    "to_kwargs",
+    "update_kwargs",
+]
 
 
 def id_of(type_name: str, default: Any = MISSING) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypedDict
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, Uuid, and_, bindparam, func, or_, select, true
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, and_, bindparam, func, or_, select, true
 from sqlmodel import col
 
 from models import Article, ArticleLanguage, ArticleStatus, AuditAction, AuditEntry

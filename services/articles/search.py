@@ -334,9 +334,7 @@ def query_text(request: PageRequest) -> str:
 def _without_values(request: PageRequest) -> PageRequest:
     """Return a request without its values."""
     cursor = None if request.cursor is None else ("", UUID(int=0))
-    return replace(
-        request, limit=0, filter=Filter(request.filter.condition), cursor=cursor, fingerprint="", search=""
-    )
+    return replace(request, limit=0, filter=Filter(request.filter.condition), cursor=cursor, fingerprint="", search="")
 
 
 def _with_query(request: PageRequest, query: str) -> PageRequest:

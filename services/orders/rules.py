@@ -45,8 +45,8 @@ from services.orders.state_machine import (
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.products import MAX_STOCK, STOCK_LIMIT_MESSAGE
 from services.queries.collection import Collection, SortOrder
-from services.queries.loading import bind_values
 from services.queries.filters import choice_filter, money_filter, scalar_filter, viewer_filter
+from services.queries.loading import bind_values
 from services.tenants import member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import unnest_params, unnest_table

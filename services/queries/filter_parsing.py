@@ -113,9 +113,8 @@ def parse_filter(collection: Collection, given: Mapping[str, Any] | None, path: 
     """
     parser = _FilterParser(collection)
     conditions = [parser.parse_object(given, path, 0)] if given else []
-    for default in collection.defaults:
-        if not default.unless & parser.fields:
-            conditions.append(parser.parse_object(default.filter, path, 0))
+    defaults = [each for each in collection.defaults if not each.unless & parser.fields]
+    conditions += [parser.parse_object(each.filter, path, 0) for each in defaults]
     return Filter(_all_of(conditions), tuple(parser.values))
 
 
@@ -177,11 +176,11 @@ class _FilterParser:
     def parse_operator(self, name: str, field: FilterField, operator: str, given: Any, path: str) -> FieldCondition:
         """Parse one operator with its value."""
         match operator, given:
-            case ("is_true" | "is_false"), _:
+            case (("is_true" | "is_false"), _):
                 return FieldCondition(name, operator)
             case "is_null", bool():
                 return FieldCondition(name, "is_null" if given else "is_not_null")
-            case ("eq" | "not"), None if field.is_null is not None:
+            case (("eq" | "not"), None) if field.is_null is not None:
                 return FieldCondition(name, "is_null" if operator == "eq" else "is_not_null")
             case _, None:
                 raise InvalidInput.of(path, NULL_MESSAGE)

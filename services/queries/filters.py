@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Text,
     Uuid,
+    any_,
     bindparam,
     column,
     func,
@@ -157,7 +158,7 @@ def _equal(field: FilterField, name: str) -> ColumnElement[bool]:
 
 def _any_of(field: FilterField, name: str) -> ColumnElement[bool]:
     values = field.compared_any(bindparam(name, type_=ARRAY(field.value_type)))
-    condition: ColumnElement[bool] = field.value == func.any(values)
+    condition: ColumnElement[bool] = field.value == any_(values)
     return condition
 
 

@@ -74,7 +74,8 @@ def filter_condition(
         case Not(inner):
             return filter_condition(collection, permissions, inner).is_not(true())
         case AllOf(conditions):
-            return and_(true(), *(filter_condition(collection, permissions, each) for each in conditions))
+            parts = (filter_condition(collection, permissions, each) for each in conditions)
+            return and_(*parts) if conditions else true()
         case AnyOf(conditions):
             return or_(*(filter_condition(collection, permissions, each) for each in conditions))
 
