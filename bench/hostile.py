@@ -47,7 +47,7 @@ def _comments(number: int, letters: int, items: int) -> str:
 
 
 def _literals(number: int, letters: int, _items: int) -> str:
-    return f'{{ tasks(first: 1, filter: {{ text: "{number}{"l" * letters}" }}) {{ totalCount }} }}'
+    return f'{{ tasks(first: 1, filter: {{ text: {{ contains: "{number}{"l" * letters}" }} }}) {{ totalCount }} }}'
 
 
 def _descriptions(number: int, letters: int, _items: int) -> str:

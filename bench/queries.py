@@ -66,7 +66,7 @@ TOTAL_MINOR = "totalAmount_minor: totalMinor totalAmount_currency: currency"
 def build_wide_query(rows: int) -> tuple[str, str]:
     """Orders with their buyers, lines and products, so many of them; in both schemas."""
     return (
-        f"""query Q2($status: OrderStatus) {{ orders(first: {rows}, filter: {{status: $status}}) {{ nodes {{
+        f"""query Q2($status: OrderStatus) {{ orders(first: {rows}, filter: {{status: {{eq: $status}}}}) {{ nodes {{
             id status createdAt {TOTAL} user {{ id fullName email }}
             items(first: 20) {{ nodes {{ id line quantity unitPrice {{ amount currency }}
                 product {{ id sku name }} }} }}
@@ -108,7 +108,7 @@ def build_deep_query(levels: int) -> tuple[str, str]:
 Q1 = BenchOperation(
     "Q1",
     "50 flat orders",
-    f"""query Q1($status: OrderStatus) {{ orders(first: 50, filter: {{status: $status}}) {{
+    f"""query Q1($status: OrderStatus) {{ orders(first: 50, filter: {{status: {{eq: $status}}}}) {{
         nodes {{ id status {TOTAL} shippingAddress createdAt }} }} }}""",
     f"""query Q1($status: String) {{ orders: allOrders(first: 50, condition: {{status: $status}}, {NEWEST}) {{
         nodes {{ id: rowId status {TOTAL_MINOR} shippingAddress createdAt }} }} }}""",
@@ -176,7 +176,7 @@ Q7 = BenchOperation(
     "Q7",
     "five lists of 10",
     f"""query Q7($status: OrderStatus) {{
-        orders(first: 10, filter: {{status: $status}}) {{ nodes {{ id status {TOTAL} }} }}
+        orders(first: 10, filter: {{status: {{eq: $status}}}}) {{ nodes {{ id status {TOTAL} }} }}
         users(first: 10) {{ nodes {{ id fullName role }} }}
         products(first: 10) {{ nodes {{ id sku name stockQuantity }} }}
         projects(first: 10) {{ nodes {{ id name createdAt }} }}

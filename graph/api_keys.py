@@ -11,10 +11,12 @@ from graph.fields.connection import Connection
 from graph.fields.descriptions import input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import InvalidInput, NotFound
+from graph.fields.filtering import filter_input
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation, mutation_without_transaction
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_one
+from graph.fields.sorting import order_input
 from graph.fields.viewer import one_time_secret
 from graph.runtime.context import Context
 from models import Role
@@ -25,10 +27,16 @@ from services.permissions import Actor
 if TYPE_CHECKING:
     from graph.tenants import User
 
-__all__ = ["DOMAIN", "ApiKey", "Queries"]
+__all__ = ["DOMAIN", "ApiKey", "ApiKeyFilter", "ApiKeyOrder", "Queries"]
 
 
-@backed_by(api_keys.API_KEYS, listed_as="api_keys")
+ApiKeyFilter = filter_input(
+    api_keys.API_KEYS, plural="API keys", ids={"creator_id": "User"}, mine="that the viewer created"
+)
+ApiKeyOrder = order_input(api_keys.API_KEYS, plural="API keys")
+
+
+@backed_by(api_keys.API_KEYS, filter=ApiKeyFilter, order=ApiKeyOrder, listed_as="api_keys")
 class ApiKey(Node):
     """An API key of the tenant, with which a program sends requests in the name of its creator.
 
@@ -49,7 +57,7 @@ class ApiKey(Node):
     """Date and time the API key was last used (UTC), accurate to five minutes; null if it has never been used."""
     revoked_at: datetime | None
     """Date and time the API key was revoked (UTC); null if it has not been revoked."""
-    created_by: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
+    creator: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
     """Member who created the API key; they may have left the tenant since."""
     token: str | None = one_time_secret()
     """Secret token of the API key, for the HTTP header `Authorization: Bearer <token>`; returned only by the

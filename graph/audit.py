@@ -4,14 +4,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
-from strawberry import UNSET
 
 from graph.fields.columns import column, expression
 from graph.fields.connection import Connection
 from graph.fields.declared import NODE_TYPES, DeclaredField
-from graph.fields.descriptions import enum, input_type, object_type
+from graph.fields.descriptions import enum, object_type
 from graph.fields.domain import Domain
-from graph.fields.inputs import any_id, id_of
+from graph.fields.filtering import filter_input
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_one
 from graph.fields.row_changes import field_changes, row_global_id
@@ -92,25 +91,16 @@ def _is_known(type_name: str) -> bool:
     return type_name in NODE_TYPES or type_name in Model.metadata.tables
 
 
-@input_type
-class AuditEntryFilter:
-    """Conditions that listed audit entries must meet; all given conditions apply."""
-
-    table: str | None = UNSET
-    """Name of the database table of the changed objects, such as `tasks`, at most 255 characters; null for all
-    tables."""
-    row_id: strawberry.ID | None = any_id(_is_known, default=UNSET)
-    """Global ID of the object that the audit entries are about, even if the object no longer exists; null for all
-    objects."""
-    action: AuditAction | None = UNSET
-    """Action that the audit entries must record; null for any action."""
-    actor: strawberry.ID | None = id_of("User", default=UNSET)
-    """Global ID of the User who is the actor of the audit entries; null for any actor."""
-    from_: datetime | None = strawberry.field(name="from", default=UNSET)
-    """Date and time at or after which the audit entries were created; null for no lower limit."""
-    to: datetime | None = UNSET
-    """Date and time before which the audit entries were created; null for no upper limit."""
-
+AuditEntryFilter = filter_input(
+    audit.AUDIT,
+    plural="audit entries",
+    ids={"row_id": _is_known, "actor_id": "User"},
+    table="database table of the changed objects",
+    row_id="global ID of the changed object, there or not any more,",
+    operation="mutation that made the change, by name,",
+    mine="of changes that the viewer made",
+    created_at="date and time",
+)
 
 AuditEntryOrder = order_input(audit.AUDIT, plural="audit entries", created_at="the date and time of the change")
 

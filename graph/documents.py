@@ -21,6 +21,7 @@ from graph.fields.errors import (
     NotFound,
     VersionConflict,
 )
+from graph.fields.filtering import filter_input
 from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
@@ -49,19 +50,11 @@ __all__ = [
 ]
 
 
-@input_type
-class DocumentFilter:
-    """Conditions that listed documents must meet; all given conditions apply."""
-
-    text: str | None = UNSET
-    """Text that the title of the documents must contain, ignoring case, at most 255 characters; null for documents with
-    any title."""
-    project_id: strawberry.ID | None = id_of("Project", default=UNSET)
-    """Global ID of the project that the documents belong to; null for documents of any project or of none."""
-    created_by: strawberry.ID | None = id_of("User", default=UNSET)
-    """Global ID of the User who created the documents; null for documents created by anyone."""
-
-
+DocumentFilter = filter_input(
+    documents.DOCUMENTS,
+    ids={"project_id": "Project", "creator_id": "User"},
+    mine="that the viewer created",
+)
 DocumentOrder = order_input(documents.DOCUMENTS)
 
 
@@ -79,7 +72,7 @@ class Document(Node):
     """Content of the document, at most 100,000 characters."""
     project: Annotated["Project", strawberry.lazy("graph.projects")] | None = to_one("project_id")
     """Project that the document belongs to; null if none, or if the project is in the trash."""
-    created_by: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
+    creator: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
     """Member who created the document, even if they have since left the tenant."""
     created_at: datetime
     updated_at: datetime
@@ -94,16 +87,14 @@ class Document(Node):
     one of them."""
 
 
-@input_type
-class TrashFilter:
-    """Conditions that listed documents in the trash must meet; all given conditions apply."""
-
-    text: str | None = UNSET
-    """Text that the title of listed documents in the trash must contain, ignoring case; at most 255 characters."""
-    deleted_by: strawberry.ID | None = id_of("User", default=UNSET)
-    """Global ID of the user who moved the listed documents to the trash."""
-
-
+TrashFilter = filter_input(
+    TRASH,
+    name="Trash",
+    plural="documents in the trash",
+    ids={"deleted_by_id": "User"},
+    deleted_by_id="member who moved them there",
+    deleted_at="date and time of the move to the trash",
+)
 TrashOrder = order_input(
     TRASH,
     name="Trash",

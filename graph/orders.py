@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
-from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +25,7 @@ from graph.fields.errors import (
     OutOfStock,
     VersionConflict,
 )
+from graph.fields.filtering import filter_input
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.money import Money
 from graph.fields.mutations import mutation
@@ -34,7 +34,7 @@ from graph.fields.relations import by_key, connection, to_many, to_one
 from graph.fields.sorting import order_input
 from graph.products import Product
 from graph.runtime.context import Context, Info
-from models import Currency, OrderStatus
+from models import OrderStatus
 from models.database import WriteSession
 from services import orders
 from services.api_keys import ALL_API_KEYS
@@ -114,31 +114,16 @@ class OrderEvent(Node):
     """Order that the event belongs to, as the order is now; null once the order has been deleted."""
 
 
-@input_type
-class OrderFilter:
-    """Conditions that listed orders must meet; all given conditions apply."""
-
-    status: OrderStatus | None = UNSET
-    """Status that listed orders must have."""
-    placed_by: strawberry.ID | None = id_of("User", default=UNSET)
-    """Global ID of the user who placed the listed orders."""
-    product_id: strawberry.ID | None = id_of("Product", default=UNSET)
-    """Global ID of a product that listed orders must contain."""
-    created_from: datetime | None = UNSET
-    """Earliest date and time at which listed orders were placed (UTC), inclusive."""
-    created_before: datetime | None = UNSET
-    """Date and time before which listed orders were placed (UTC), exclusive."""
-    number: int | None = UNSET
-    """Number of the listed order."""
-    text: str | None = UNSET
-    """Text that the number or the shipping address of listed orders must contain, ignoring case; at most 255
-    characters."""
-    currency: Currency | None = UNSET
-    """Currency that the total amount of listed orders must have."""
-    total_from: Decimal | None = UNSET
-    """Lowest total amount of listed orders, inclusive, in major units of `currency`, which must be given too."""
-    total_to: Decimal | None = UNSET
-    """Highest total amount of listed orders, inclusive, in major units of `currency`, which must be given too."""
+OrderFilter = filter_input(
+    orders.ORDERS,
+    ids={"user_id": "User"},
+    total_amount="total amount",
+    user_id="member who placed them, by global ID,",
+    text="number or shipping address",
+    mine="that the viewer placed",
+    created_at="date and time of placement",
+    updated_at="date and time of the last status change",
+)
 
 
 OrderOrder = order_input(

@@ -1,7 +1,6 @@
 """Products in GraphQL."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -15,6 +14,7 @@ from graph.fields.connection import Connection
 from graph.fields.descriptions import input_type, object_type, result_union
 from graph.fields.domain import Domain
 from graph.fields.errors import AlreadyExists, IdempotencyConflict, InvalidInput, NotFound, VersionConflict
+from graph.fields.filtering import filter_input
 from graph.fields.inputs import create_kwargs, given_or_none, id_of, to_kwargs, update_kwargs
 from graph.fields.money import Money, MoneyInput
 from graph.fields.mutations import mutation
@@ -22,7 +22,6 @@ from graph.fields.node import Node, backed_by
 from graph.fields.relations import by_id, connection, to_many
 from graph.fields.scalars import BigInt
 from graph.fields.sorting import order_input
-from models import Currency
 from models.database import WriteSession
 from services import products
 from services.permissions import Actor
@@ -43,30 +42,16 @@ __all__ = [
 ]
 
 
-@input_type
-class ProductFilter:
-    """Conditions that listed products must meet; all given conditions apply."""
-
-    text: str | None = UNSET
-    """Text that the name of listed products must contain, ignoring case; at most 255 characters."""
-    sku: str | None = UNSET
-    """Stock keeping unit (SKU) of the listed product, ignoring case."""
-    is_active: bool | None = UNSET
-    """Whether listed products can be ordered (true) or cannot be ordered (false)."""
-    in_stock: bool | None = UNSET
-    """Whether listed products are in stock (true) or have a stock of 0 (false)."""
-    currency: Currency | None = UNSET
-    """Currency that the price of listed products must have."""
-    price_from: Decimal | None = UNSET
-    """Lowest price of listed products, inclusive, in major units of `currency`, which must be given too."""
-    price_to: Decimal | None = UNSET
-    """Highest price of listed products, inclusive, in major units of `currency`, which must be given too."""
-
-
+ProductFilter = filter_input(
+    products.PRODUCTS,
+    sku="stock keeping unit (SKU)",
+    stock_quantity="number of units in stock",
+    is_active="state, orderable or not,",
+)
 ProductOrder = order_input(
     products.PRODUCTS,
     default="by name",
-    price="price, compared as a number of minor units (such as cents); filter by `currency` as well for a meaningful "
+    price="price, compared as a number of minor units (such as cents); filter by `price` as well for a meaningful "
     "result",
     stock_quantity="the number of units in stock",
 )

@@ -11,6 +11,7 @@ from graph.fields.connection import Connection
 from graph.fields.descriptions import input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
+from graph.fields.filtering import filter_input
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
@@ -27,21 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["DOMAIN", "Project", "ProjectFilter", "ProjectOrder", "Queries"]
 
 
-@input_type
-class ProjectFilter:
-    """Conditions that listed projects must meet; all given conditions apply.
-
-    Archived projects and projects in the trash are listed only on request.
-    """
-
-    text: str | None = UNSET
-    """Text that the name of listed projects must contain, ignoring case; at most 255 characters."""
-    archived: bool | None = UNSET
-    """Whether listed projects are archived; false by default, except for projects in the trash."""
-    deleted: bool | None = UNSET
-    """Whether listed projects are in the trash; false by default."""
-
-
+ProjectFilter = filter_input(
+    projects.PROJECTS,
+    note="Without a condition on `deletedAt`, projects in the trash are left out; without one on `deletedAt`, "
+    "`isArchived` or `archivedAt`, archived projects too.",
+    is_archived="state, archived or not,",
+    archived_at="date and time of archiving",
+    deleted_at="date and time of the move to the trash",
+)
 ProjectOrder = order_input(projects.PROJECTS)
 
 

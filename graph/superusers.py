@@ -3,7 +3,6 @@
 from datetime import datetime
 
 import strawberry
-from strawberry import UNSET
 
 import models
 from graph.fields.columns import column, global_id
@@ -11,6 +10,7 @@ from graph.fields.connection import Connection
 from graph.fields.descriptions import enum, input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import IllegalTransition, NotFound
+from graph.fields.filtering import filter_input
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation
 from graph.fields.node import backed_by
@@ -26,19 +26,17 @@ __all__ = ["DOMAIN", "Account", "AccountLogEntry", "ManagedTenant", "Queries", "
 enum(SuperuserActType)
 
 
-@input_type
-class AccountFilter:
-    """Conditions that listed accounts must meet; all given conditions apply."""
-
-    text: str | None = UNSET
-    """Text that the e-mail address or the full name of listed accounts must contain, ignoring case; at most 255
-    characters."""
-    is_active: bool | None = UNSET
-    """Whether listed accounts are active (true) or suspended (false)."""
-    is_superuser: bool | None = UNSET
-    """Whether listed accounts are superusers."""
-
-
+AccountFilter = filter_input(
+    superusers.MANAGED_ACCOUNTS,
+    name="Account",
+    plural="accounts",
+    text="e-mail address and the full name, as one text,",
+    email="e-mail address",
+    is_active="state, active or suspended,",
+    is_superuser="right to act as a superuser",
+    email_verified_at="date and time of the verified e-mail address",
+    last_login="date and time of the last login",
+)
 AccountOrder = order_input(superusers.MANAGED_ACCOUNTS, name="Account", plural="accounts")
 
 
@@ -66,16 +64,12 @@ class Account:
     """Date and time the account last changed (UTC)."""
 
 
-@input_type
-class ManagedTenantFilter:
-    """Conditions that tenants listed for superusers must meet; all given conditions apply."""
-
-    text: str | None = UNSET
-    """Text that the slug or the name of listed tenants must contain, ignoring case; at most 255 characters."""
-    is_active: bool | None = UNSET
-    """Whether listed tenants are active (true) or suspended (false)."""
-
-
+ManagedTenantFilter = filter_input(
+    superusers.MANAGED_TENANTS,
+    plural="tenants listed for superusers",
+    text="slug and the name, as one text,",
+    is_active="state, active or suspended,",
+)
 ManagedTenantOrder = order_input(superusers.MANAGED_TENANTS, plural="tenants listed for superusers")
 
 
@@ -97,14 +91,13 @@ class ManagedTenant:
     """Date and time the managed tenant last changed (UTC)."""
 
 
-@input_type
-class AccountLogEntryFilter:
-    """Conditions that listed entries of the account log must meet; all given conditions apply."""
-
-    account_id: strawberry.ID | None = id_of("Account", default=UNSET)
-    """ID of the account that the listed entries are about, from `Account.id`; null for all accounts."""
-
-
+AccountLogEntryFilter = filter_input(
+    superusers.ACCOUNT_EVENTS,
+    name="AccountLogEntry",
+    plural="entries of the account log",
+    ids={"account_id": "Account"},
+    created_at="date and time",
+)
 AccountLogEntryOrder = order_input(
     superusers.ACCOUNT_EVENTS,
     name="AccountLogEntry",
@@ -137,7 +130,19 @@ class AccountLogEntry:
     """Date and time of what the account log entry records (UTC)."""
 
 
-@backed_by(superusers.ACTS, is_node=False)
+SuperuserActFilter = filter_input(
+    superusers.ACTS,
+    name="SuperuserAct",
+    plural="acts of superusers",
+    ids={"actor_id": "Account", "account_id": "Account"},
+    created_at="date and time",
+)
+SuperuserActOrder = order_input(
+    superusers.ACTS, name="SuperuserAct", plural="acts of superusers", created_at="the date and time of the act"
+)
+
+
+@backed_by(superusers.ACTS, is_node=False, filter=SuperuserActFilter, order=SuperuserActOrder)
 class SuperuserAct:
     """An entry of the log of what superusers and operators did to accounts and tenants; never changed or deleted."""
 

@@ -14,6 +14,7 @@ from graph.fields.connection import Connection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.domain import Domain
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
+from graph.fields.filtering import filter_input
 from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
@@ -44,24 +45,12 @@ __all__ = [
 enum(TaskStatus)
 
 
-@input_type
-class TaskFilter:
-    """Conditions that listed tasks must meet; all given conditions apply."""
-
-    status: TaskStatus | None = UNSET
-    """Status that listed tasks must have."""
-    due_from: datetime | None = UNSET
-    """Earliest due date and time of listed tasks (UTC), inclusive; tasks without a due date are not listed."""
-    due_before: datetime | None = UNSET
-    """Date and time before which listed tasks are due (UTC), exclusive; tasks without a due date are not listed."""
-    project_id: strawberry.ID | None = id_of("Project", default=UNSET)
-    """Global ID of the project that listed tasks must belong to."""
-    assignee_id: strawberry.ID | None = id_of("User", default=UNSET)
-    """Global ID of the user to whom listed tasks must be assigned."""
-    text: str | None = UNSET
-    """Text that the title or the description of listed tasks must contain, ignoring case; at most 255 characters."""
-
-
+TaskFilter = filter_input(
+    tasks.TASKS,
+    ids={"project_id": "Project", "assignee_id": "User", "creator_id": "User"},
+    text="title and the description, as one text,",
+    mine="that are assigned to the viewer",
+)
 TaskOrder = order_input(tasks.TASKS, due_date="due date; tasks without a due date come last in both directions")
 
 

@@ -11,6 +11,7 @@ from graph.fields.connection import Connection
 from graph.fields.descriptions import input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import AlreadyExists, IllegalTransition, InvalidInput, InvalidToken, NotFound, VersionConflict
+from graph.fields.filtering import filter_input
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation, mutation_without_transaction
 from graph.fields.node import Node, backed_by
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["DOMAIN", "Invitation", "Membership", "Queries", "ReceivedInvitation", "Tenant", "User"]
 
 
-@backed_by(invitations.INVITATIONS, listed_as="invitations")
+InvitationFilter = filter_input(invitations.INVITATIONS, email="e-mail address")
+InvitationOrder = order_input(invitations.INVITATIONS)
+
+
+@backed_by(invitations.INVITATIONS, filter=InvitationFilter, order=InvitationOrder, listed_as="invitations")
 class Invitation(Node):
     """An invitation for one e-mail address to join the tenant; can be accepted once, until it expires.
 
@@ -105,25 +110,17 @@ class Membership:
     """Tenant of the membership; null if the viewer can no longer read the tenant."""
 
 
-@input_type
-class UserFilter:
-    """Conditions that listed users must meet; all given conditions apply.
-
-    Former members are listed only on request.
-    """
-
-    text: str | None = UNSET
-    """Text that the full name of listed users must contain, ignoring case; at most 255 characters."""
-    email: str | None = UNSET
-    """E-mail address of the listed user, ignoring case. For admins and owners; others get the error FORBIDDEN."""
-    role: Role | None = UNSET
-    """Role that listed users must have."""
-    is_active: bool | None = UNSET
-    """Whether listed users may use the tenant (true) or may not (false)."""
-    is_former: bool | None = UNSET
-    """Whether listed users are former members; false by default."""
-
-
+UserFilter = filter_input(
+    tenants.USERS,
+    name="User",
+    plural="users",
+    note="Without a condition on `isFormer`, former members are left out. A condition on `email` is for admins and "
+    "owners; others get the error FORBIDDEN.",
+    email="e-mail address",
+    is_active="right to use the tenant",
+    is_former="state, former members or not,",
+    created_at="date and time of first joining the tenant",
+)
 UserOrder = order_input(
     tenants.USERS,
     name="User",

@@ -106,7 +106,10 @@ def _walk_field(
         return
     for possible in _possible_types(info, type_):
         definition = possible.fields[node.name.value]
-        scope = field_scope(definition.extensions.get("strawberry-definition"), possible, permissions)
+        declared = definition.extensions.get("strawberry-definition")
+        scope = field_scope(declared, possible, permissions)
+        if isinstance(declared, ConnectionField) and any(each.name.value == "filter" for each in node.arguments or ()):
+            scope = max(scope, _filter_scope(declared.collection))
         target = get_named_type(definition.type)
         yield scope, [TypedSelection(target, node.selection_set)] if node.selection_set else []
 
@@ -180,8 +183,16 @@ def _collection_scope(collection: Collection, permissions: Permissions) -> Viewe
     except DomainError:
         return ViewerScope.ROLE  # the refusal is the same
     linked = [link(visible.selected_columns[0]) for link in collection.join_conditions.values()]
-    depends = depends_on_user(visible, collection.reachable, *collection.filters.values(), *linked)
+    depends = depends_on_user(visible, collection.reachable, *linked)
     return ViewerScope.ACCOUNT if depends else ViewerScope.ROLE
+
+
+@cache
+def _filter_scope(collection: Collection) -> ViewerScope:
+    """Return for whom a filtered list is the same: a filter may be about the viewer."""
+    fields = collection.filters.values()
+    conditions = [field.condition(operator, "value") for field in fields for operator in field.operators]
+    return ViewerScope.ACCOUNT if depends_on_user(*conditions) else ViewerScope.ROLE
 
 
 class _VariableNames(Visitor):

@@ -27,6 +27,8 @@ from services.abilities import Ability
 from services.errors import Forbidden, InvalidInput, InvalidToken
 from services.permissions import ROLES, TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
+from services.queries.filters import choice_filter, scalar_filter, text_filter, viewer_filter
+from services.tenants import member_filter
 from services.validation import validating
 from services.writes.rows import insert_row, update_row
 
@@ -52,7 +54,15 @@ def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
 API_KEYS = Collection(
     model=ApiKey,
     visible=visible,
-    filters={},
+    filters={
+        "name": text_filter(func.lower(col(ApiKey.name))),
+        "role": choice_filter(col(ApiKey.role), Role),
+        "creator_id": member_filter(col(ApiKey.created_by)),
+        "mine": viewer_filter(col(ApiKey.created_by) == USER_ID),
+        "created_at": scalar_filter(col(ApiKey.created_at)),
+        "expires_at": scalar_filter(col(ApiKey.expires_at)),
+        "last_used_at": scalar_filter(col(ApiKey.last_used_at)),
+    },
     orders={"created_at": SortOrder.newest_first(col(ApiKey.created_at))},
     default_order=("created_at", True),
     abilities={"revoke": Ability.by(Permission.API_KEYS_WRITE, LIVE)},

@@ -6,32 +6,19 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    DateTime,
-    Select,
-    Text,
-    Uuid,
-    and_,
-    bindparam,
-    exists,
-    false,
-    func,
-    or_,
-    select,
-    true,
-)
+from sqlalchemy import ColumnElement, Select, Text, and_, exists, false, func, or_, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by, array
 from sqlmodel import col
 
-from models import AuditEntry
+from models import AuditAction, AuditEntry
 from models.base import Model, table_of
 from services import articles, documents, products, tasks
 from services.errors import Forbidden
 from services.eventlog.change_entries import is_of_table, select_without_request
-from services.permissions import TENANT_ID, Permission, require_permission
+from services.permissions import TENANT_ID, USER_ID, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
-from services.tenants import user_id_of_member
+from services.queries.filters import choice_filter, id_filter, scalar_filter, text_filter, viewer_filter
+from services.tenants import member_filter
 
 __all__ = ["AMOUNTS_AFTER", "AUDIT", "FULL_LOG", "visible"]
 
@@ -85,12 +72,13 @@ AUDIT = Collection(
     model=AuditEntry,
     visible=visible,
     filters={
-        "table": col(AuditEntry.table_name) == bindparam("table", type_=Text()),
-        "row_id": col(AuditEntry.row_id) == bindparam("row_id", type_=Uuid()),
-        "action": col(AuditEntry.action) == bindparam("action", type_=Text()),
-        "actor": col(AuditEntry.actor_id) == user_id_of_member("actor"),
-        "from_": col(AuditEntry.created_at) >= bindparam("from_", type_=DateTime(timezone=True)),
-        "to": col(AuditEntry.created_at) < bindparam("to", type_=DateTime(timezone=True)),
+        "table": text_filter(col(AuditEntry.table_name)),
+        "row_id": id_filter(col(AuditEntry.row_id)),
+        "action": choice_filter(col(AuditEntry.action), AuditAction),
+        "operation": text_filter(func.lower(col(AuditEntry.operation))),
+        "actor_id": member_filter(col(AuditEntry.actor_id)),
+        "mine": viewer_filter(col(AuditEntry.actor_id) == USER_ID),
+        "created_at": scalar_filter(col(AuditEntry.created_at)),
     },
     orders={"created_at": SortOrder.newest_first(col(AuditEntry.created_at))},
     default_order=("created_at", True),

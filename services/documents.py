@@ -20,10 +20,11 @@ from services import projects
 from services.abilities import Ability
 from services.errors import IllegalTransition, InvalidInput
 from services.eventlog import row_history
-from services.permissions import TENANT_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder, substring_filter
+from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
+from services.queries.collection import Collection, SortOrder
+from services.queries.filters import id_filter, scalar_filter, substring_condition, text_filter, viewer_filter
 from services.queries.loading import bind_values
-from services.tenants import user_id_of_member
+from services.tenants import member_filter
 from services.validation import validating
 from services.writes.changes import FreeText, OneLine, WriteRules, check_changes, create_row, lock_references
 from services.writes.rows import (
@@ -73,16 +74,20 @@ def visible_trash(permissions: AbstractSet[Permission]) -> Select[Any]:
     return visible_all(permissions).where(~LIVE)
 
 
-_TEXT = substring_filter("documents_text", col(Document.id))
+_TITLE = text_filter(col(Document.title_key), contains=substring_condition("documents_text", col(Document.id)))
+_FILTERS = {
+    "title": _TITLE,
+    "project_id": id_filter(col(Document.project_id)),
+    "creator_id": member_filter(col(Document.created_by)),
+    "mine": viewer_filter(col(Document.created_by) == USER_ID),
+    "created_at": scalar_filter(col(Document.created_at)),
+    "updated_at": scalar_filter(col(Document.updated_at)),
+}
 
 DOCUMENTS = Collection(
     model=Document,
     visible=visible,
-    filters={
-        "text": _TEXT,
-        "project_id": col(Document.project_id) == bindparam("project_id", type_=Uuid()),
-        "created_by": col(Document.created_by) == user_id_of_member("created_by"),
-    },
+    filters=_FILTERS,
     orders={
         "created_at": SortOrder.newest_first(col(Document.created_at)),
         "updated_at": SortOrder.newest_first(col(Document.updated_at)),
@@ -101,7 +106,11 @@ DOCUMENTS = Collection(
 TRASH = Collection(
     model=Document,
     visible=visible_trash,
-    filters={"text": _TEXT, "deleted_by": col(Document.deleted_by) == user_id_of_member("deleted_by")},
+    filters={
+        "title": _TITLE,
+        "deleted_by_id": member_filter(col(Document.deleted_by)),
+        "deleted_at": scalar_filter(col(Document.deleted_at)),
+    },
     orders={"deleted_at": SortOrder.newest_first(col(Document.deleted_at))},
     default_order=("deleted_at", True),
 )

@@ -22,7 +22,8 @@ from services.authentication import AuthConfig, Transactions
 from services.errors import AlreadyExists, InvalidToken, NotFound
 from services.permissions import ROLES, TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
-from services.validation import validating
+from services.queries.filters import choice_filter, scalar_filter, text_filter
+from services.validation import normalize_address, validating
 from services.writes.bulk import insert_statement, unnest_params
 from services.writes.rows import lock_tenant, lock_tenant_row
 
@@ -65,13 +66,18 @@ def visible_received(permissions: AbstractSet[Permission]) -> Select[Any]:
 INVITATIONS = Collection(
     model=Invitation,
     visible=visible,
-    filters={},
+    filters={
+        "email": text_filter(col(Invitation.email), normalize=normalize_address),
+        "role": choice_filter(col(Invitation.role), Role),
+        "created_at": scalar_filter(col(Invitation.created_at)),
+        "expires_at": scalar_filter(col(Invitation.expires_at)),
+    },
     orders={"created_at": SortOrder.newest_first(col(Invitation.created_at))},
     default_order=("created_at", True),
     abilities={"revoke": Ability.by(Permission.MEMBERS_WRITE, OPEN)},
 )
 
-RECEIVED_INVITATIONS = replace(INVITATIONS, visible=visible_received)
+RECEIVED_INVITATIONS = replace(INVITATIONS, visible=visible_received, filters={})
 
 
 async def invite(

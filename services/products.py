@@ -6,7 +6,7 @@ from operator import add
 from typing import Annotated, Any, NamedTuple, TypedDict
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, Select, Text, Uuid, and_, bindparam, case, func, select
+from sqlalchemy import ARRAY, BigInteger, Select, Text, Uuid, and_, bindparam, case, func, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
@@ -17,7 +17,8 @@ from models.database import WriteSession, fetch
 from services.abilities import Ability
 from services.errors import AlreadyExists, DomainError, InvalidInput, NotFound, Unavailable
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder, money_filters, substring_filter
+from services.queries.collection import Collection, SortOrder
+from services.queries.filters import flag_filter, money_filter, scalar_filter, substring_condition, text_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing, unnest_params, unnest_table, update_rows
 from services.writes.changes import (
@@ -102,13 +103,13 @@ PRODUCTS = Collection(
     model=Product,
     visible=visible,
     filters={
-        "text": substring_filter("products_text", col(Product.id)),
-        "sku": col(Product.sku_key) == func.lower(bindparam("sku", type_=Text())),
-        "is_active": col(Product.is_active) == bindparam("is_active", type_=Boolean()),
-        "in_stock": col(Product.is_in_stock) == bindparam("in_stock", type_=Boolean()),
-        "currency": col(Product.currency) == bindparam("currency", type_=Text()),
-        "price_from": col(Product.price_minor) >= bindparam("price_from", type_=BigInteger()),
-        "price_to": col(Product.price_minor) <= bindparam("price_to", type_=BigInteger()),
+        "sku": text_filter(col(Product.sku_key)),
+        "name": text_filter(col(Product.name_key), contains=substring_condition("products_text", col(Product.id))),
+        "price": money_filter(col(Product.price_minor), col(Product.currency), MAX_PRICE),
+        "stock_quantity": scalar_filter(col(Product.stock_quantity)),
+        "is_active": flag_filter(col(Product.is_active)),
+        "created_at": scalar_filter(col(Product.created_at)),
+        "updated_at": scalar_filter(col(Product.updated_at)),
     },
     orders={
         "created_at": SortOrder.newest_first(col(Product.created_at)),
@@ -122,7 +123,6 @@ PRODUCTS = Collection(
         "units_sold": _sum_of_sales(lambda sale: col(sale.quantity)),
         "revenue_minor": _sum_of_sales(_subtotal_in_own_currency),
     },
-    normalize_filters=money_filters("A price", MAX_PRICE, "price_from", "price_to"),
     restricted={"units_sold": Permission.ORDERS_WRITE, "revenue_minor": Permission.ORDERS_WRITE},
     abilities={
         "update": Ability.by(Permission.PRODUCTS_WRITE),

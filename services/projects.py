@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Select, bindparam, select
+from sqlalchemy import Select, select
 from sqlmodel import col
 
 from models import Project
@@ -13,7 +13,8 @@ from models.base import CHANGE_TIME, table_of
 from models.database import WriteSession
 from services.abilities import Ability
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder, substring_filter
+from services.queries.collection import Collection, DefaultFilter, SortOrder
+from services.queries.filters import flag_filter, scalar_filter, substring_condition, text_filter
 from services.validation import validating
 from services.writes.changes import Reference
 from services.writes.contents import share_change_time, update_contents
@@ -47,19 +48,16 @@ def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     return select(*table_of(Project).c).where(col(Project.tenant_id) == TENANT_ID)
 
 
-def _with_defaults(given: dict[str, Any]) -> dict[str, Any]:
-    """Filters as they are without being told otherwise: what is in the trash is listed archived or not."""
-    defaults = {"deleted": False} if given.get("deleted") else {"deleted": False, "archived": False}
-    return {**defaults, **given}
-
-
 PROJECTS = Collection(
     model=Project,
     visible=visible,
     filters={
-        "text": substring_filter("projects_text", col(Project.id)),
-        "archived": col(Project.is_archived) == bindparam("archived", type_=Boolean()),
-        "deleted": col(Project.is_deleted) == bindparam("deleted", type_=Boolean()),
+        "name": text_filter(col(Project.name_key), contains=substring_condition("projects_text", col(Project.id))),
+        "is_archived": flag_filter(col(Project.is_archived)),
+        "archived_at": scalar_filter(col(Project.archived_at)),
+        "deleted_at": scalar_filter(col(Project.deleted_at), is_null=LIVE),
+        "created_at": scalar_filter(col(Project.created_at)),
+        "updated_at": scalar_filter(col(Project.updated_at)),
     },
     orders={
         "created_at": SortOrder.newest_first(col(Project.created_at)),
@@ -67,7 +65,10 @@ PROJECTS = Collection(
         "name": SortOrder.by(col(Project.name_key)),
     },
     default_order=("created_at", True),
-    normalize_filters=_with_defaults,
+    defaults=[
+        DefaultFilter({"deleted_at": {"is_null": True}}, unless=frozenset({"deleted_at"})),
+        DefaultFilter({"is_archived": {"eq": False}}, unless=frozenset({"is_archived", "archived_at", "deleted_at"})),
+    ],
     reachable=LIVE,
     abilities={
         "update": Ability.by(Permission.PROJECTS_WRITE, LIVE),

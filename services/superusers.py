@@ -9,15 +9,32 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, Select, Uuid, bindparam, func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlmodel import col
 
-from models import LoggedAct, ManagedAccount, ManagedAccountEvent, ManagedTenant, User
+from models import (
+    LoggedAct,
+    ManagedAccount,
+    ManagedAccountEvent,
+    ManagedTenant,
+    SecurityEventType,
+    SuperuserActType,
+    User,
+)
 from models.base import table_of
 from models.database import ReadSession, WriteSession, fetch
 from services.errors import IllegalTransition, NotFound
 from services.permissions import Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder, substring_filter
+from services.queries.collection import Collection, SortOrder
+from services.queries.filters import (
+    choice_filter,
+    flag_filter,
+    id_filter,
+    scalar_filter,
+    substring_filter,
+    text_filter,
+)
+from services.validation import normalize_address
 
 __all__ = [
     "ACCOUNT_EVENTS",
@@ -67,18 +84,17 @@ def visible_acts(permissions: AbstractSet[Permission]) -> Select[Any]:
     return select(*table_of(LoggedAct).c)
 
 
-def _is(column: Any, name: str) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = column == bindparam(name, type_=Boolean())
-    return condition
-
-
 MANAGED_ACCOUNTS = Collection(
     model=ManagedAccount,
     visible=visible_managed_accounts,
     filters={
         "text": substring_filter("superuser_accounts_text", col(ManagedAccount.id)),
-        "is_active": _is(col(ManagedAccount.is_active), "is_active"),
-        "is_superuser": _is(col(ManagedAccount.is_superuser), "is_superuser"),
+        "email": text_filter(col(ManagedAccount.email), normalize=normalize_address),
+        "is_active": flag_filter(col(ManagedAccount.is_active)),
+        "is_superuser": flag_filter(col(ManagedAccount.is_superuser)),
+        "email_verified_at": scalar_filter(col(ManagedAccount.email_verified_at)),
+        "last_login": scalar_filter(col(ManagedAccount.last_login)),
+        "created_at": scalar_filter(col(ManagedAccount.created_at)),
     },
     orders={"created_at": SortOrder.newest_first(col(ManagedAccount.created_at))},
     default_order=("created_at", True),
@@ -89,7 +105,9 @@ MANAGED_TENANTS = Collection(
     visible=visible_managed_tenants,
     filters={
         "text": substring_filter("superuser_tenants_text", col(ManagedTenant.id)),
-        "is_active": _is(col(ManagedTenant.is_active), "is_active"),
+        "slug": text_filter(col(ManagedTenant.slug)),
+        "is_active": flag_filter(col(ManagedTenant.is_active)),
+        "created_at": scalar_filter(col(ManagedTenant.created_at)),
     },
     orders={"created_at": SortOrder.newest_first(col(ManagedTenant.created_at))},
     default_order=("created_at", True),
@@ -98,7 +116,11 @@ MANAGED_TENANTS = Collection(
 ACCOUNT_EVENTS = Collection(
     model=ManagedAccountEvent,
     visible=visible_account_events,
-    filters={"account_id": col(ManagedAccountEvent.user_id) == bindparam("account_id", type_=Uuid())},
+    filters={
+        "account_id": id_filter(col(ManagedAccountEvent.user_id)),
+        "event_type": choice_filter(col(ManagedAccountEvent.type), SecurityEventType),
+        "created_at": scalar_filter(col(ManagedAccountEvent.created_at)),
+    },
     orders={"created_at": SortOrder.newest_first(col(ManagedAccountEvent.created_at))},
     default_order=("created_at", True),
 )
@@ -106,7 +128,12 @@ ACCOUNT_EVENTS = Collection(
 ACTS = Collection(
     model=LoggedAct,
     visible=visible_acts,
-    filters={},
+    filters={
+        "type": choice_filter(col(LoggedAct.type), SuperuserActType),
+        "actor_id": id_filter(col(LoggedAct.actor_id)),
+        "account_id": id_filter(col(LoggedAct.account_id)),
+        "created_at": scalar_filter(col(LoggedAct.created_at)),
+    },
     orders={"created_at": SortOrder.newest_first(col(LoggedAct.created_at))},
     default_order=("created_at", True),
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
-from sqlalchemy import DateTime, Select, Text, Uuid, bindparam, select
+from sqlalchemy import Select, select
 from sqlmodel import col
 
 from models import Task, TaskStatus
@@ -15,9 +15,16 @@ from models.database import WriteSession
 from services import projects, tenants
 from services.abilities import Ability
 from services.errors import DomainError, InvalidInput
-from services.permissions import TENANT_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder, substring_filter
-from services.tenants import user_id_of_member
+from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
+from services.queries.collection import Collection, SortOrder
+from services.queries.filters import (
+    choice_filter,
+    id_filter,
+    scalar_filter,
+    substring_filter,
+    text_filter,
+    viewer_filter,
+)
 from services.writes.bulk import Batch, RowChange, reject_missing, update_rows
 from services.writes.changes import (
     FreeText,
@@ -49,12 +56,16 @@ TASKS = Collection(
     model=Task,
     visible=visible,
     filters={
-        "status": col(Task.status) == bindparam("status", type_=Text()),
-        "due_from": DUE.descending >= bindparam("due_from", type_=DateTime(timezone=True)),
-        "due_before": DUE.ascending < bindparam("due_before", type_=DateTime(timezone=True)),
-        "project_id": col(Task.project_id) == bindparam("project_id", type_=Uuid()),
-        "assignee_id": col(Task.assignee_id) == user_id_of_member("assignee_id"),
         "text": substring_filter("tasks_text", col(Task.id)),
+        "title": text_filter(col(Task.title_key)),
+        "status": choice_filter(col(Task.status), TaskStatus),
+        "due_date": scalar_filter(col(Task.due_date), least=DUE.descending, most=DUE.ascending),
+        "project_id": id_filter(col(Task.project_id)),
+        "assignee_id": tenants.member_filter(col(Task.assignee_id)),
+        "creator_id": tenants.member_filter(col(Task.created_by)),
+        "mine": viewer_filter(col(Task.assignee_id) == USER_ID),
+        "created_at": scalar_filter(col(Task.created_at)),
+        "updated_at": scalar_filter(col(Task.updated_at)),
     },
     orders={
         "created_at": SortOrder.newest_first(col(Task.created_at)),

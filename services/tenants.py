@@ -6,7 +6,18 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, Select, Text, Uuid, and_, bindparam, case, exists, or_, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Uuid,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
@@ -17,8 +28,17 @@ from services.abilities import Ability
 from services.errors import IllegalTransition
 from services.invitations import revoke_unauthorized
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder, substring_filter
-from services.validation import Validator, normalize_email, validating
+from services.queries.collection import Collection, DefaultFilter, SortOrder
+from services.queries.filters import (
+    FilterField,
+    choice_filter,
+    flag_filter,
+    id_filter,
+    scalar_filter,
+    substring_condition,
+    text_filter,
+)
+from services.validation import Validator, normalize_address, validating
 from services.writes.changes import Reference
 from services.writes.rows import get_row, lock_rows, lock_tenant, unique_violation_as, update_row, update_where
 
@@ -32,9 +52,9 @@ __all__ = [
     "create",
     "leave",
     "lock_members",
+    "member_filter",
     "remove",
     "update",
-    "user_id_of_member",
 ]
 
 MAX_NAME_LENGTH = 100
@@ -122,30 +142,25 @@ MEMBERSHIPS = Collection(
 )
 
 
-def _with_address(given: dict[str, Any]) -> dict[str, Any]:
-    """Filters with an e-mail address in the form in which it is kept; another text finds nobody."""
-    if "email" in given:
-        given = {**given, "email": normalize_email(given["email"])}
-    return given
-
-
 USERS = Collection(
     model=Membership,
     visible=visible_users,
     filters={
-        "text": substring_filter("memberships_text", col(Membership.id)),
-        "email": col(Membership.email) == bindparam("email", type_=Text()),
-        "role": col(Membership.role) == bindparam("role", type_=Text()),
-        "is_active": col(Membership.is_active) == bindparam("is_active", type_=Boolean()),
-        "is_former": col(Membership.is_former) == bindparam("is_former", type_=Boolean()),
+        "full_name": text_filter(
+            col(Membership.name_key), contains=substring_condition("memberships_text", col(Membership.id))
+        ),
+        "email": text_filter(col(Membership.email), normalize=normalize_address),
+        "role": choice_filter(col(Membership.role), Role),
+        "is_active": flag_filter(col(Membership.is_active)),
+        "is_former": flag_filter(col(Membership.is_former)),
+        "created_at": scalar_filter(col(Membership.created_at)),
     },
     orders={
         "created_at": SortOrder.newest_first(col(Membership.created_at)),
         "full_name": SortOrder.by(col(Membership.name_key)),
     },
     default_order=("full_name", False),
-    defaults={"is_former": False},
-    normalize_filters=_with_address,
+    defaults=[DefaultFilter({"is_former": {"eq": False}}, unless=frozenset({"is_former"}))],
     restricted={"email": Permission.MEMBERS_WRITE},
     abilities={
         "change_role": Ability.by(Permission.MEMBERS_WRITE, BELOW_OWNER).or_by(Permission.OWNERS_WRITE, DISPENSABLE),
@@ -249,10 +264,17 @@ async def leave(session: WriteSession, actor: Actor) -> Membership:
     return await _end(session, actor, member.id)
 
 
-def user_id_of_member(member: str) -> ColumnElement[UUID]:
-    """Return the account of the member whose id is in the bind of that name; for filters by people."""
-    same = and_(col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == bindparam(member, type_=Uuid()))
-    return select(col(Membership.user_id)).where(same).scalar_subquery()
+def member_filter(user_id: Any) -> FilterField:
+    """Return the filter field of a column with accounts of members, which clients name by the members' ids."""
+    members = table_of(Membership).alias("member")  # so that it is apart from a list of members
+    accounts, member = select(members.c.user_id).where(members.c.tenant_id == TENANT_ID), members.c.id
+    return id_filter(
+        user_id,
+        compared=lambda given: accounts.where(member == given).scalar_subquery(),
+        compared_any=lambda given: func.array(
+            accounts.where(member == func.any(given)).scalar_subquery(), type_=ARRAY(Uuid())
+        ),
+    )
 
 
 async def lock_members(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, Membership]:

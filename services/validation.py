@@ -11,7 +11,15 @@ from email_validator import EmailNotValidError, validate_email
 
 from services.errors import FieldProblem, InvalidInput
 
-__all__ = ["MAX_EMAIL_LENGTH", "Validator", "is_storable_text", "normalize_email", "normalize_text", "validating"]
+__all__ = [
+    "MAX_EMAIL_LENGTH",
+    "Validator",
+    "is_storable_text",
+    "normalize_address",
+    "normalize_email",
+    "normalize_text",
+    "validating",
+]
 
 MAX_EMAIL_LENGTH = 255
 
@@ -57,6 +65,11 @@ def normalize_email(text: str) -> str:
     address = normalize_text(address.lower())
     # In a letter's header "=?" begins an encoded word, which may name another mailbox.
     return "" if "=?" in address or len(address) > MAX_EMAIL_LENGTH or not is_storable_text(address) else address
+
+
+def normalize_address(text: str) -> str:
+    """Return what e-mail addresses are compared with, which may be a part of one: a whole address as it is stored."""
+    return normalize_email(text) or text
 
 
 class Validator:

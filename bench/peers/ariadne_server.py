@@ -88,8 +88,9 @@ async def _order(_: Any, __: Any, id: str) -> Any:
 
 @query.field("orders")
 async def _orders(_: Any, __: Any, first: int, filter: dict[str, Any] | None = None) -> Any:
-    if filter and filter.get("status"):
-        return {"nodes": await database.rows("ordersByStatus", first, filter["status"])}
+    status = ((filter or {}).get("status") or {}).get("eq")
+    if status:
+        return {"nodes": await database.rows("ordersByStatus", first, status)}
     return {"nodes": await database.rows("orders", first)}
 
 

@@ -50,7 +50,7 @@ export const resolvers = {
   Query: {
     order: async (_, { id }) => (await rows("order", plain(id)))[0],
     orders: async (_, { first, filter }) => ({
-      nodes: filter?.status ? await rows("ordersByStatus", first, filter.status) : await rows("orders", first),
+      nodes: filter?.status?.eq ? await rows("ordersByStatus", first, filter.status.eq) : await rows("orders", first),
     }),
     users: (_, { first }) => list("users", first),
     products: (_, { first }) => list("products", first),

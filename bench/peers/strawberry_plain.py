@@ -250,10 +250,17 @@ class NotFound:
 
 
 @strawberry.input
+class OrderStatusFilter:
+    """Which status."""
+
+    eq: OrderStatus | None = None
+
+
+@strawberry.input
 class OrderFilter:
     """Which orders."""
 
-    status: OrderStatus | None = None
+    status: OrderStatusFilter | None = None
 
 
 @strawberry.input
@@ -284,8 +291,8 @@ class Query:
         """The newest orders."""
         model = models.Order
         statement = select(model).where(col(model.tenant_id) == TENANT)
-        if filter and filter.status:
-            statement = statement.where(col(model.status) == filter.status)
+        if filter and filter.status and filter.status.eq:
+            statement = statement.where(col(model.status) == filter.status.eq)
         rows = await fetch_all(statement.order_by(col(model.created_at).desc(), col(model.id).desc()).limit(first))
         return OrderConnection(nodes=[Order.of(row) for row in rows])
 

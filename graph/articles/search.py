@@ -10,18 +10,18 @@ from uuid import UUID
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
-from graph.articles.types import Article, ArticleFilter
+from graph.articles.types import Article, ArticleSearchFilter
 from graph.fields.connection import Connection, PageInfo, to_page_info
 from graph.fields.declared import argument
 from graph.fields.descriptions import enum, object_type
-from graph.fields.inputs import page_kwargs, to_kwargs
+from graph.fields.filtering import to_filter
+from graph.fields.inputs import page_kwargs
 from graph.fields.match_fields import article_search_field, match_field
 from graph.fields.relations import by_id, connection, page_arguments, to_one
 from graph.runtime.context import Info
 from models import ArticleLanguage
 from services import articles
 from services.articles import ARTICLE_SEARCH
-from services.errors import InvalidInput
 from services.queries.page_request import PageRequest
 
 if TYPE_CHECKING:
@@ -208,10 +208,9 @@ def _search_arguments() -> list[StrawberryArgument]:
         argument(
             "language",
             ArticleLanguage,
-            "Language of the articles to search; null to search articles in all languages. If `filter` also has a "
-            "language, both must be the same.",
+            "Language of the articles to search; null to search articles in all languages.",
         ),
-        argument("filter", ArticleFilter, "Conditions that the articles to search must meet."),
+        argument("filter", ArticleSearchFilter, "Conditions that the articles to search must meet."),
         argument(
             "order_by", ArticleSearchOrder, "Sort order of the articles that match; most relevant first if omitted."
         ),
@@ -222,16 +221,14 @@ def _parse_search(kwargs: dict[str, Any]) -> PageRequest:
     """Return the page that the arguments ask for.
 
     Raises:
-        InvalidInput: two languages at once; and as in `services.articles.request_of`.
+        InvalidInput: as in `services.articles.parse_request`.
     """
     wanted, language = kwargs.get("filter"), kwargs.get("language")
-    filters = to_kwargs(wanted, "filter") if wanted else {}
-    if language:
-        if filters.get("language") not in {None, language}:
-            raise InvalidInput.of("language", "`filter` names another language.")
-        filters["language"] = language
+    given = to_filter(wanted) if wanted else {}
+    if language and given.get("and", True):  # an empty `and` is refused
+        given["and"] = [*given.get("and", ()), {"language": {"eq": language}}]
     order = ((kwargs.get("order_by") or ArticleSearchOrder.RELEVANCE).value, True)
-    return articles.parse_request(kwargs["query"], filters, order=order, **page_kwargs(kwargs))
+    return articles.parse_request(kwargs["query"], given, order=order, **page_kwargs(kwargs))
 
 
 async def _resolve_search(info: Info, request: PageRequest) -> ArticleSearchConnection:

@@ -12,6 +12,7 @@ from graph.fields.bulk import Outcome, Outcomes, parse_rows, to_outcomes
 from graph.fields.connection import Connection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
+from graph.fields.filtering import filter_input
 from graph.fields.inputs import create_kwargs, given_or_none, id_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
@@ -32,28 +33,28 @@ __all__ = [
     "ArticleOrder",
     "ArticleOutcome",
     "ArticleOutcomes",
+    "ArticleSearchFilter",
 ]
 
 enum(ArticleLanguage)
 enum(ArticleStatus)
 
 
-@input_type
-class ArticleFilter:
-    """Conditions that listed or searched articles must meet; all given conditions apply."""
-
-    status: ArticleStatus | None = UNSET
-    """Publication status that the articles must have; null for articles of any status."""
-    language: ArticleLanguage | None = UNSET
-    """Language that the articles must have; null for articles in any language."""
-    author_id: strawberry.ID | None = id_of("User", default=UNSET)
-    """Global ID of the User who wrote the articles; null for articles by any author."""
-    created_from: datetime | None = UNSET
-    """Date and time at or after which the articles were created; null for no lower limit on their creation."""
-    created_before: datetime | None = UNSET
-    """Date and time before which the articles were created; null for no upper limit on their creation."""
-
-
+ArticleFilter = filter_input(
+    articles.ARTICLES,
+    ids={"author_id": "User"},
+    mine="that the viewer wrote",
+    status="publication status",
+    published_at="date and time of publication",
+)
+ArticleSearchFilter = filter_input(
+    articles.MATCHES,
+    name="ArticleSearch",
+    plural="articles that match",
+    ids={"author_id": "User"},
+    mine="that the viewer wrote",
+    status="publication status",
+)
 ArticleOrder = order_input(articles.ARTICLES)
 
 

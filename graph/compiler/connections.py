@@ -182,8 +182,8 @@ class ConnectionCompiler:
 
     def select_rows(self) -> Select[Any]:
         """Select the rows as the services do."""
-        filters = [name for name, _ in self.request.filters]
-        return select_list(self.collection, self.objects.permissions, filters, self.parent_key)
+        condition = self.request.filter.condition
+        return select_list(self.collection, self.objects.permissions, condition, self.parent_key)
 
     def compile_count(self) -> JsonExpression:
         """Compile `totalCount`."""

@@ -46,10 +46,15 @@ class PageArguments:
     request: PageRequest
 
     def plan_key(self) -> Hashable:
-        """Return its direction, order and filters, and whether it begins at a cursor."""
+        """Return its direction, its order, the condition of its filter, and whether it begins at a cursor."""
         request = self.request
-        filters = tuple([name for name, _ in request.filters])
-        return request.backwards, request.order, request.descending, filters, request.cursor is not None
+        return (
+            request.backwards,
+            request.order,
+            request.descending,
+            request.filter.condition,
+            request.cursor is not None,
+        )
 
     def value(self, name: str) -> Any:
         """Return the limit, the fingerprint, a part of the cursor, or the value of a filter."""
@@ -63,7 +68,9 @@ class PageArguments:
                 return request.cursor and request.cursor[0]
             case "after_id":
                 return request.cursor and request.cursor[1]
-        return next(value for each, value in request.filters if each == name)
+            case "query":
+                return request.search
+        return request.filter.value(name)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,16 @@ from graph.fields.descriptions import NEVER_NULL
 from graph.fields.scalars import decode_global_id, from_global_id
 from services.errors import InvalidInput
 
-__all__ = ["any_id", "create_kwargs", "given_or_none", "id_of", "page_kwargs", "to_kwargs", "update_kwargs"]
+__all__ = [
+    "any_id",
+    "create_kwargs",
+    "given_or_none",
+    "id_of",
+    "page_kwargs",
+    "parse_ids",
+    "to_kwargs",
+    "update_kwargs",
+]
 
 
 def id_of(type_name: str, default: Any = MISSING) -> Any:
@@ -44,7 +53,7 @@ def to_kwargs(given: Any, path: str = "") -> dict[str, Any]:
         where = f"{path}.{field.name}" if path else field.name
         if value is None and field.name in never_null:
             raise InvalidInput.of(where, "This must not be null: leave it out, or give it a value.")
-        kwargs[field.name] = _parse_value(value, field.metadata.get("ref"), where)
+        kwargs[field.name] = parse_ids(value, field.metadata.get("ref"), where)
     return kwargs
 
 
@@ -69,9 +78,19 @@ def update_kwargs(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {"id": kwargs.pop("id"), "expected_version": kwargs.pop("expected_version", None), "changes": kwargs}
 
 
-def _parse_value(value: Any, type_: str | Callable[[str], bool] | None, path: str) -> Any:
+def parse_ids(value: Any, type_: str | Callable[[str], bool] | None, path: str) -> Any:
+    """Return a value with its ids as UUIDs, if it holds any; what is no id is as it was given.
+
+    Args:
+        value: one value, a list of them, or an input object.
+        type_: the type that the ids are of, or what says whether they may be of a type; None if it is no id.
+        path: where the value stands, for messages.
+
+    Raises:
+        InvalidInput: an id that is none, or of another type.
+    """
     if isinstance(value, list):
-        return [_parse_value(item, type_, f"{path}.{index}") for index, item in enumerate(value)]
+        return [parse_ids(item, type_, f"{path}.{index}") for index, item in enumerate(value)]
     if dataclasses.is_dataclass(value):
         return to_kwargs(value, path)
     if type_ is None or value is None:

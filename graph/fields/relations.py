@@ -9,7 +9,8 @@ from strawberry.types.arguments import StrawberryArgument
 
 from graph.fields.connection import to_connection_later
 from graph.fields.declared import DeclaredField, argument, require_filter_type, with_attributes
-from graph.fields.inputs import page_kwargs, to_kwargs
+from graph.fields.filtering import to_filter
+from graph.fields.inputs import page_kwargs
 from graph.fields.scalars import from_global_id
 from services.queries.collection import Collection
 from services.queries.page_request import PageRequest
@@ -130,7 +131,7 @@ class ConnectionField(DeclaredField, compilable=True):
             self.collection,
             self.list_name,
             order=(order.field.value, order.direction.value == "desc" if order.direction else None) if order else None,
-            filters=to_kwargs(wanted, "filter") if wanted else None,
+            filter=to_filter(wanted) if wanted else None,
             **page_kwargs(kwargs),
         )
 

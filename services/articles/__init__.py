@@ -15,6 +15,7 @@ from services.articles.rules import (
 )
 from services.articles.search import (
     ARTICLE_SEARCH,
+    MATCHES,
     Facets,
     Highlight,
     Hit,
@@ -31,6 +32,7 @@ from services.articles.search import (
 __all__ = [
     "ARTICLES",
     "ARTICLE_SEARCH",
+    "MATCHES",
     "MAX_CONTENT_LENGTH",
     "MAX_TITLE_LENGTH",
     "ArticleChanges",

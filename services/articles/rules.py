@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypedDict
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, DateTime, Select, Text, Uuid, and_, bindparam, func, or_, select, true
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, and_, bindparam, func, or_, select, true
 from sqlmodel import col
 
 from models import Article, ArticleLanguage, ArticleStatus, AuditAction, AuditEntry
@@ -15,8 +15,9 @@ from services.abilities import Ability
 from services.errors import DomainError, Forbidden, InvalidInput, NotFound
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
+from services.queries.filters import FilterField, choice_filter, scalar_filter, text_filter, viewer_filter
 from services.queries.loading import bind_values
-from services.tenants import user_id_of_member
+from services.tenants import member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, insert_statement, unnest_params
 from services.writes.idempotency import key_scope, once, once_many
@@ -73,14 +74,14 @@ def history_filter(permissions: AbstractSet[Permission], article: Any, entry: An
     return or_(article.author_id == USER_ID, entry.created_at > published, whole)
 
 
-def article_filters(columns: Any) -> dict[str, ColumnElement[bool]]:
+def article_filters(columns: Any) -> dict[str, FilterField]:
     """Return the filters of articles, over the columns of the table or of the search view."""
     return {
-        "status": columns.status == bindparam("status", type_=Text()),
-        "language": columns.language == bindparam("language", type_=Text()),
-        "author_id": columns.author_id == user_id_of_member("author_id"),
-        "created_from": columns.created_at >= bindparam("created_from", type_=DateTime(timezone=True)),
-        "created_before": columns.created_at < bindparam("created_before", type_=DateTime(timezone=True)),
+        "status": choice_filter(columns.status, ArticleStatus),
+        "language": choice_filter(columns.language, ArticleLanguage),
+        "author_id": member_filter(columns.author_id),
+        "mine": viewer_filter(columns.author_id == USER_ID),
+        "created_at": scalar_filter(columns.created_at),
     }
 
 
@@ -90,7 +91,12 @@ OWN_DRAFT = and_(col(Article.status) == ArticleStatus.DRAFT, col(Article.author_
 ARTICLES = Collection(
     model=Article,
     visible=visible,
-    filters=article_filters(table_of(Article).c),
+    filters={
+        "title": text_filter(col(Article.title_key)),
+        **article_filters(table_of(Article).c),
+        "updated_at": scalar_filter(col(Article.updated_at)),
+        "published_at": scalar_filter(col(Article.published_at)),
+    },
     orders={
         "created_at": SortOrder.newest_first(col(Article.created_at)),
         "updated_at": SortOrder.newest_first(col(Article.updated_at)),

@@ -52,9 +52,11 @@ from services.permissions import Actor, Permission
 from services.queries.article_search import ArticleSearchSource
 from services.queries.collection import Collection, SortOrder
 from services.queries.cursors import encode_cursor
+from services.queries.filter_parsing import Filter
+from services.queries.filters import MAX_FILTER_LENGTH
 from services.queries.loading import Edge, Page, bind_values, slice_page
-from services.queries.page_request import MAX_FILTER_LENGTH, MAX_PAGE_SIZE, PageRequest
-from services.queries.statements import apply_filters, apply_page, order_by, order_keys
+from services.queries.page_request import MAX_PAGE_SIZE, PageRequest
+from services.queries.statements import apply_filter, apply_page, order_by, order_keys
 from services.validation import is_storable_text
 
 __all__ = [
@@ -111,7 +113,7 @@ RANK = cast(
 MATCHES = Collection(
     model=Article,
     visible=visible,
-    filters={"query": SEARCH_VIEW.c.vector.bool_op("@@")(QUERIES.c.query), **article_filters(SEARCH_VIEW.c)},
+    filters=article_filters(SEARCH_VIEW.c),
     orders={"relevance": SortOrder.by(MATCHED_CTE.c.rank), "newest": SortOrder.by(MATCHED_CTE.c.created_at)},
     default_order=("relevance", True),
     row_id=MATCHED_CTE.c.id,
@@ -154,7 +156,7 @@ class Facets(NamedTuple):
     """By month of writing, as in 2026-11, the newest first."""
 
 
-def parse_request(query: str, filters: Mapping[str, Any], **paging: Any) -> PageRequest:
+def parse_request(query: str, filter: Mapping[str, Any] | None = None, **paging: Any) -> PageRequest:
     """Check what a client searches for; for the paging see `PageRequest.of`.
 
     Raises:
@@ -164,9 +166,8 @@ def parse_request(query: str, filters: Mapping[str, Any], **paging: Any) -> Page
         raise InvalidInput.of("query", "This holds characters that can be found nowhere.")
     if len(query) > MAX_FILTER_LENGTH:
         raise InvalidInput.of("query", f"This may have {MAX_FILTER_LENGTH} characters at most.")
-    return PageRequest.of(
-        MATCHES, "searchArticles", filters={**filters, "query": normalize("NFC", query.strip())}, **paging
-    )
+    search = normalize("NFC", query.strip())
+    return PageRequest.of(MATCHES, "searchArticles", filter=filter, search=search, **paging)
 
 
 async def search(session: ReadSession, actor: Actor, *, request: PageRequest) -> SearchResult:
@@ -315,29 +316,30 @@ def _matches_cte(permissions: AbstractSet[Permission], request: PageRequest, *co
     up in the index; the planner would else be free to read all articles and to compare each with every query.
     """
     inner = select(*columns).where(
-        SEARCH_VIEW.c.language == QUERIES.c.language, *visible_conditions(permissions, SEARCH_VIEW.c)
+        SEARCH_VIEW.c.language == QUERIES.c.language,
+        SEARCH_VIEW.c.vector.bool_op("@@")(QUERIES.c.query),
+        *visible_conditions(permissions, SEARCH_VIEW.c),
     )
-    wanted = [name for name, _ in request.filters]
-    inner = apply_filters(inner.correlate(QUERIES), MATCHES, permissions, wanted).offset(literal_column("0"))
+    filtered = apply_filter(inner.correlate(QUERIES), MATCHES, permissions, request.filter.condition)
+    inner = filtered.offset(literal_column("0"))
     each = lateral(inner, "each")
     return select(*each.c).select_from(QUERIES.join(each, true())).cte("matched").prefix_with("MATERIALIZED")
 
 
 def query_text(request: PageRequest) -> str:
     """Return the text that a request searches for."""
-    return str(dict(request.filters)["query"])
+    return request.search or ""
 
 
 def _without_values(request: PageRequest) -> PageRequest:
     """Return a request without its values."""
-    names = tuple((name, None) for name, _ in request.filters)
     cursor = None if request.cursor is None else ("", UUID(int=0))
-    return replace(request, limit=0, filters=names, cursor=cursor, fingerprint="")
+    return replace(request, limit=0, filter=Filter(request.filter.condition), cursor=cursor, fingerprint="", search="")
 
 
 def _with_query(request: PageRequest, query: str) -> PageRequest:
     """Return the same request with another query; its cursors stay those of the first query."""
-    return replace(request, filters=tuple(sorted({**dict(request.filters), "query": query}.items())))
+    return replace(request, search=query)
 
 
 def _month_expression(moment: ColumnElement[Any]) -> ColumnElement[str]:

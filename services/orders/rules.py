@@ -9,9 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
-    BigInteger,
-    DateTime,
-    Integer,
     Select,
     Text,
     Uuid,
@@ -46,9 +43,10 @@ from services.orders.state_machine import (
 )
 from services.orders.stock import MAX_TOTAL, Item, reserve_stock, return_stock
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder, money_filters, substring_filter
+from services.queries.collection import Collection, SortOrder
+from services.queries.filters import choice_filter, money_filter, scalar_filter, substring_filter, viewer_filter
 from services.queries.loading import bind_values
-from services.tenants import user_id_of_member
+from services.tenants import member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing
 from services.writes.idempotency import key_scope, once
@@ -130,16 +128,14 @@ ORDERS = Collection(
     model=Order,
     visible=visible,
     filters={
-        "status": col(Order.status) == bindparam("status", type_=Text()),
-        "placed_by": col(Order.user_id) == user_id_of_member("placed_by"),
-        "created_from": col(Order.created_at) >= bindparam("created_from", type_=DateTime(timezone=True)),
-        "created_before": col(Order.created_at) < bindparam("created_before", type_=DateTime(timezone=True)),
-        "product_id": _contains_product(bindparam("product_id", type_=Uuid())),
-        "number": col(Order.number) == bindparam("number", type_=Integer()),
+        "number": scalar_filter(col(Order.number)),
         "text": substring_filter("orders_text", col(Order.id)),
-        "currency": col(Order.currency) == bindparam("currency", type_=Text()),
-        "total_from": col(Order.total_minor) >= bindparam("total_from", type_=BigInteger()),
-        "total_to": col(Order.total_minor) <= bindparam("total_to", type_=BigInteger()),
+        "status": choice_filter(col(Order.status), OrderStatus),
+        "total_amount": money_filter(col(Order.total_minor), col(Order.currency), MAX_TOTAL),
+        "user_id": member_filter(col(Order.user_id)),
+        "mine": viewer_filter(col(Order.user_id) == USER_ID),
+        "created_at": scalar_filter(col(Order.created_at)),
+        "updated_at": scalar_filter(col(Order.updated_at)),
     },
     orders={
         "created_at": SortOrder.newest_first(col(Order.created_at)),
@@ -148,7 +144,6 @@ ORDERS = Collection(
         "number": SortOrder.by(col(Order.number)),
     },
     default_order=("created_at", True),
-    normalize_filters=money_filters("A total", MAX_TOTAL, "total_from", "total_to"),
     expressions={"next_statuses": NEXT_STATUSES},
     join_conditions={"product_id": _contains_product},
     abilities=ORDER_ABILITIES,

@@ -8,35 +8,19 @@ Pages are keyset pages: a cursor names the last row seen by its order key and id
 first one does, and rows that come and go in between move nothing else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Integer,
-    Select,
-    Text,
-    Uuid,
-    bindparam,
-    column,
-    func,
-    literal,
-    literal_column,
-    select,
-    table,
-    true,
-)
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, literal_column, true
 
 from models.base import Model, nulls_last_expressions
-from models.money import minor_units
 from services.abilities import Ability
-from services.errors import InvalidInput
 from services.permissions import Permission
+from services.queries.filters import FilterField
 
-__all__ = ["Collection", "SortOrder", "money_filters", "substring_filter"]
+__all__ = ["Collection", "DefaultFilter", "SortOrder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +55,16 @@ class SortOrder:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class DefaultFilter:
+    """A condition that a list applies when it is not told otherwise."""
+
+    filter: Mapping[str, Any]
+    """The condition, as a client would write it."""
+    unless: AbstractSet[str]
+    """Fields of which one condition, anywhere in a client's filter, takes the place of this."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Collection:
     """What can be read of one table, and by whom; each is one of a kind, and fit to be a key."""
 
@@ -78,23 +72,21 @@ class Collection:
     visible: Callable[[AbstractSet[Permission]], Select[Any]]
     """The rows, with their columns in the table's order, that these permissions let one see, over the binds
     `tenant_id` and `user_id`. Raises Forbidden when there is nothing to see."""
-    filters: Mapping[str, ColumnElement[bool]]
-    """By name, over one bind of the same name."""
+    filters: Mapping[str, FilterField]
+    """What it can be filtered by, under the names of the output fields."""
     orders: Mapping[str, SortOrder]
     default_order: tuple[str, bool]
     """Its name, and whether descending: the natural direction, wherever a client can name this order."""
     expressions: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
     """What can be computed of a row, by name."""
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    """Filters that a list applies when it is not told otherwise."""
+    defaults: Sequence[DefaultFilter] = ()
+    """Conditions that a list applies when it is not told otherwise."""
     reachable: ColumnElement[bool] = field(default_factory=true)
     """What holds for every row that can be reached by other ways than a list."""
     restricted: Mapping[str, Permission] = field(default_factory=dict)
     """Filters and expressions over what not everybody sees, and what it takes to use them."""
     abilities: Mapping[str, Ability] = field(default_factory=dict)
     """What can be done with a row, by name."""
-    normalize_filters: Callable[[dict[str, Any]], dict[str, Any]] = dict
-    """Turns what a client filters by into the values of the binds; may raise InvalidInput."""
     history_filter: Callable[[AbstractSet[Permission], Any, Any], ColumnElement[bool]] = (
         lambda _permissions, _row, _entry: true()
     )
@@ -103,41 +95,3 @@ class Collection:
     """How rows are found under a parent that is in none of their columns: a condition over the parent's id."""
     row_id: ColumnElement[Any] | None = None
     """What breaks ties, where a list is read from something else than the table itself."""
-
-
-def substring_filter(view: str, row_id: Any) -> ColumnElement[bool]:
-    """Return the filter for rows whose text contains the bind `text`, in any case, over a view (tenant_id, id, text).
-
-    The view reads with its owner's rights, since no policy lets LIKE reach an index.
-    """
-    texts = table(view, column("id", Uuid()), column("text", Text()))
-    wanted = func.lower(bindparam("text", type_=Text()))
-    for special in ("\\", "%", "_"):
-        wanted = func.replace(wanted, special, f"\\{special}")
-    anything = literal("%", Text())
-    pattern = anything + wanted + anything  # not concat(), which the planner does not work out beforehand
-    # Materialized: looked for once, and not once more for each row, as a planner without statistics would.
-    found = select(texts.c.id).where(texts.c.text.like(pattern)).cte("found").prefix_with("MATERIALIZED")
-    matching: ColumnElement[bool] = row_id.in_(select(found.c.id))
-    return matching
-
-
-def money_filters(noun: str, most: int, *names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Return what converts filters by an amount to minor units of the currency that is filtered by.
-
-    Args:
-        noun: what has the amount, such as "A price", for the message.
-        most: the highest amount, in minor units.
-        names: the filters.
-    """
-
-    def normalize(given: dict[str, Any]) -> dict[str, Any]:
-        for name in names:
-            if name in given:
-                minor = minor_units(given[name], given["currency"]) if "currency" in given else None
-                if minor is None or not 0 <= minor <= most:
-                    raise InvalidInput.of(f"filter.{name}", f"{noun} needs `currency` beside it, and fit it.")
-                given = {**given, name: minor}
-        return given
-
-    return normalize

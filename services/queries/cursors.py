@@ -4,6 +4,7 @@ import hashlib
 import json
 import struct
 from base64 import urlsafe_b64decode
+from collections.abc import Hashable
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -27,23 +28,24 @@ def encode_cursor(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> Column
     return func.translate(encoded, "+/=\n", "-_")
 
 
-_List = tuple[str, tuple[str, bool], tuple[tuple[str, Any], ...]]
-"""A list's name, its order and its filter."""
+_List = tuple[str, tuple[str, bool], Hashable, tuple[Any, ...]]
+"""A list's name, its order, the condition of its filter, and the values that it compares with."""
 
 
 def _weigh(key: _List, fingerprint: str) -> int:
-    return FINGERPRINT_BYTES + size_of(fingerprint, items=(part for pair in key[2] for part in pair))
+    values = (part for value in key[3] for part in (value if isinstance(value, tuple) else (value,)))
+    return FINGERPRINT_BYTES + size_of(fingerprint, repr(key[2]), items=values)
 
 
 _FINGERPRINTS: SegmentedLRU[_List, str] = SegmentedLRU(2 * 2**20, _weigh)  # as costly to make as a short page
 
 
-def list_fingerprint(name: str, order: tuple[str, bool], values: tuple[tuple[str, Any], ...]) -> str:
+def list_fingerprint(name: str, order: tuple[str, bool], condition: Hashable, values: tuple[Any, ...]) -> str:
     """Return twelve characters that tell one list with its order and filter from all others."""
-    key = (name, order, values)
+    key = (name, order, condition, values)
     known = _FINGERPRINTS.get(key)
     if known is None:
-        text = json.dumps([name, order, list(values)], default=str)
+        text = json.dumps([name, order, repr(condition), values], default=str)
         known = hashlib.sha256(text.encode()).hexdigest()[:12]
         _FINGERPRINTS.put(key, known)
     return known

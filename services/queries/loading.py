@@ -211,7 +211,9 @@ def bind_values(actor: Actor, request: PageRequest | None = None) -> dict[str, A
     values: dict[str, Any] = {"tenant_id": actor.identity.tenant_id, "user_id": actor.identity.user_id}
     if request is None:
         return values
-    values |= {**dict(request.filters), "limit": request.limit + 1, "fingerprint": request.fingerprint}
+    values |= {**request.filter.binds(), "limit": request.limit + 1, "fingerprint": request.fingerprint}
+    if request.search is not None:
+        values["query"] = request.search
     if request.cursor:
         values["after_key"], values["after_id"] = request.cursor
     return values
@@ -229,7 +231,7 @@ def slice_page(edges_found: Sequence[Edge], request: PageRequest) -> Page:
 def _visible_rows(
     actor: Actor, collection: Collection, request: PageRequest, parent: tuple[str, ColumnElement[Any]] | None = None
 ) -> Select[Any]:
-    return select_list(collection, actor.permissions, [name for name, _ in request.filters], parent)
+    return select_list(collection, actor.permissions, request.filter.condition, parent)
 
 
 def _is_any_of_ids(column: ColumnElement[Any]) -> ColumnElement[bool]:

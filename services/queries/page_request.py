@@ -8,17 +8,14 @@ from uuid import UUID
 from services.errors import InvalidInput
 from services.queries.collection import Collection
 from services.queries.cursors import decode_cursor, list_fingerprint
-from services.validation import is_storable_text, normalize_text
+from services.queries.filter_parsing import Filter, parse_filter
 
-__all__ = ["DEFAULT_PAGE_SIZE", "MAX_FILTER_LENGTH", "MAX_PAGE_SIZE", "PageRequest"]
+__all__ = ["DEFAULT_PAGE_SIZE", "MAX_PAGE_SIZE", "PageRequest"]
 
 DEFAULT_PAGE_SIZE = 20
 
 
 MAX_PAGE_SIZE = 100
-
-
-MAX_FILTER_LENGTH = 255  # characters; a pattern is matched against every row that the index cannot rule out
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +26,11 @@ class PageRequest:
     backwards: bool
     order: str
     descending: bool
-    filters: tuple[tuple[str, Any], ...]
+    filter: Filter
     cursor: tuple[str, UUID] | None
     fingerprint: str
+    search: str | None = None
+    """What is searched for, where the list is what a search finds."""
 
     @classmethod
     def of(
@@ -44,7 +43,8 @@ class PageRequest:
         last: int | None = None,
         before: str | None = None,
         order: tuple[str, bool | None] | None = None,
-        filters: Mapping[str, Any] | None = None,
+        filter: Mapping[str, Any] | None = None,
+        search: str | None = None,
     ) -> "PageRequest":
         """Check what a client asks for.
 
@@ -56,11 +56,11 @@ class PageRequest:
             last: rows before `before`, 1 to 100.
             before: a cursor of this list, or none for its end.
             order: a name of the collection's orders, and whether descending; None for its natural direction.
-            filters: values by names of the collection's filters; None does not filter.
+            filter: what the rows must meet; see `services.queries.filter_parsing.parse_filter`.
+            search: what is searched for, where the list is what a search finds.
 
         Raises:
-            InvalidInput: out of range, both directions at once, another list's cursor, or a filter by what no text
-                can hold, or by more than 255 characters.
+            InvalidInput: out of range, both directions at once, another list's cursor, or what `parse_filter` refuses.
         """
         backwards = last is not None
         if backwards and (first is not None or after is not None):
@@ -73,19 +73,9 @@ class PageRequest:
         order_name, descending = order or collection.default_order
         if descending is None:
             descending = collection.orders[order_name].is_descending
-        given = {
-            key: normalize_text(value) if type(value) is str else value
-            for key, value in (filters or {}).items()
-            if value is not None
-        }
-        for key, value in given.items():
-            if isinstance(value, str) and not is_storable_text(value):
-                raise InvalidInput.of(f"filter.{key}", "This holds characters that can be found nowhere.")
-            if isinstance(value, str) and len(value) > MAX_FILTER_LENGTH:
-                raise InvalidInput.of(f"filter.{key}", f"This may have {MAX_FILTER_LENGTH} characters at most.")
-        values = tuple(sorted({**collection.defaults, **collection.normalize_filters(given)}.items()))
-        fingerprint = list_fingerprint(name, (order_name, descending), values)
+        parsed = parse_filter(collection, filter)
+        fingerprint = list_fingerprint(name, (order_name, descending), parsed.condition, (search, *parsed.values))
         token = before if backwards else after
         sort = collection.orders[order_name].ascending
         cursor = None if token is None else decode_cursor(token, sort.type.python_type, fingerprint)
-        return cls(size, backwards, order_name, descending, values, cursor, fingerprint)
+        return cls(size, backwards, order_name, descending, parsed, cursor, fingerprint, search)

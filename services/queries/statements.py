@@ -1,6 +1,6 @@
 """From collections to statements: the rows that there are to see, filtered, beneath a parent, in order, page by page.
 
-Whoever runs such a statement binds `tenant_id`, `user_id`, and a value of its name for each filter; see
+Whoever runs such a statement binds `tenant_id`, `user_id`, and the values of the filter; see
 `services.queries.loading.bind_values`. The compiler in graph puts them into statements of its own.
 """
 
@@ -8,16 +8,18 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, Uuid, bindparam, cast, tuple_
+from sqlalchemy import ColumnElement, Select, Text, Uuid, and_, bindparam, cast, or_, true, tuple_
 
 from models.base import table_of
 from services.permissions import Permission, require_permission
 from services.queries.collection import Collection
+from services.queries.filter_parsing import AllOf, AnyOf, Condition, FieldCondition, Not, bind_name
 from services.queries.page_request import PageRequest
 
 __all__ = [
-    "apply_filters",
+    "apply_filter",
     "apply_page",
+    "filter_condition",
     "keyset_condition",
     "order_by",
     "order_keys",
@@ -44,25 +46,44 @@ def parent_condition(collection: Collection, key: str, parent: ColumnElement[Any
     return link(parent) if link else table_of(collection.model).c[key] == parent
 
 
-def apply_filters(
-    rows: Select[Any], collection: Collection, permissions: AbstractSet[Permission], filters: Iterable[str]
+def apply_filter(
+    rows: Select[Any], collection: Collection, permissions: AbstractSet[Permission], condition: Condition
 ) -> Select[Any]:
-    """Apply filters, by their names.
+    """Apply a filter besides what is visible, which no filter widens; bind its values with `Filter.binds`.
 
     Raises:
         Forbidden: these permissions do not let one filter like that.
     """
-    for name in filters:
-        if name in collection.restricted:
-            require_permission(permissions, collection.restricted[name])
-        rows = rows.where(collection.filters[name])
-    return rows
+    parts = condition.conditions if isinstance(condition, AllOf) else (condition,)
+    return rows.where(*(filter_condition(collection, permissions, each) for each in parts))
+
+
+def filter_condition(
+    collection: Collection, permissions: AbstractSet[Permission], condition: Condition
+) -> ColumnElement[bool]:
+    """Return a filter's condition over the collection's columns; it is true or not, whatever is null.
+
+    Raises:
+        Forbidden: these permissions do not let one filter like that, wherever the field stands in it.
+    """
+    match condition:
+        case FieldCondition(field, operator, bind):
+            if field in collection.restricted:
+                require_permission(permissions, collection.restricted[field])
+            return collection.filters[field].condition(operator, "" if bind is None else bind_name(bind))
+        case Not(inner):
+            return filter_condition(collection, permissions, inner).is_not(true())
+        case AllOf(conditions):
+            parts = (filter_condition(collection, permissions, each) for each in conditions)
+            return and_(*parts) if conditions else true()
+        case AnyOf(conditions):
+            return or_(*(filter_condition(collection, permissions, each) for each in conditions))
 
 
 def select_list(
     collection: Collection,
     permissions: AbstractSet[Permission],
-    filters: Iterable[str],
+    condition: Condition,
     parent: tuple[str, ColumnElement[Any]] | None = None,
 ) -> Select[Any]:
     """Select all rows of a list: filtered, and under a parent by the column that holds its key.
@@ -73,7 +94,7 @@ def select_list(
     rows = collection.visible(permissions)
     if parent is not None:
         rows = rows.where(parent_condition(collection, *parent))
-    return apply_filters(rows, collection, permissions, filters)
+    return apply_filter(rows, collection, permissions, condition)
 
 
 def order_keys(collection: Collection, request: PageRequest) -> tuple[ColumnElement[Any], ColumnElement[Any], bool]:

@@ -81,9 +81,9 @@ async def test_an_invitation_is_accepted_from_its_letter(world: World) -> None:
 @pytest.mark.parametrize("role", ["OWNER", "ADMIN", "MEMBER"])
 async def test_a_machine_works_until_its_key_is_revoked(world: World, role: str) -> None:
     owner = world.acme.owner
-    fields = "... on ApiKey { id token role lastUsedAt createdBy { id } } ... on Error { code }"
+    fields = "... on ApiKey { id token role lastUsedAt creator { id } } ... on Error { code }"
     made = await owner.client.mutate("createApiKey", fields, name="Robot", role=role)
-    assert (made["role"], made["lastUsedAt"], made["createdBy"]["id"]) == (role, None, owner.id)
+    assert (made["role"], made["lastUsedAt"], made["creator"]["id"]) == (role, None, owner.id)
     machine = world.app.client_with(made["token"])
     title = "... on Task { title } ... on Error { code }"
     assert (await machine.mutate("createTask", title, title="By a machine"))["title"] == "By a machine"

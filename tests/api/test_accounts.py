@@ -187,7 +187,7 @@ async def test_ones_name_is_changed_unless_it_moved_on(world: World) -> None:
     assert (late["code"], late["currentVersion"], late["current"]) == ("VERSION_CONFLICT", 2, None)
     wrong = await client.mutate("updateViewer", fields, fullName="")
     assert [problem["path"] for problem in wrong["fields"]] == ["fullName"]
-    named = '{ users(filter: {text: "ada"}) { nodes { fullName email } } }'
+    named = '{ users(filter: {fullName: {contains: "ada"}}) { nodes { fullName email } } }'
     assert (await client.run(named))["users"]["nodes"] == [{"fullName": "Ada", "email": world.acme.member.email}]
 
 

@@ -11,8 +11,8 @@ from tests.support.client import Client
 from tests.support.factories import World
 from tests.support.order_helpers import create_product
 
-WHO = "viaApiKey apiKey { name role revokedAt createdBy { fullName } } actor { fullName }"
-LOG = f"query($id: ID!) {{ auditLog(filter: {{rowId: $id}}) {{ nodes {{ operation {WHO} }} }} }}"
+WHO = "viaApiKey apiKey { name role revokedAt creator { fullName } } actor { fullName }"
+LOG = f"query($id: ID!) {{ auditLog(filter: {{rowId: {{eq: $id}}}}) {{ nodes {{ operation {WHO} }} }} }}"
 HISTORY = f"query($id: ID!) {{ task(id: $id) {{ history {{ nodes {{ operation {WHO} }} }} }} }}"
 EVENTS = f"query($id: ID!) {{ order(id: $id) {{ events {{ nodes {{ type {WHO} }} }} }} }}"
 
@@ -28,7 +28,7 @@ async def robot(world: World) -> tuple[Client, str]:
 def require_robot(made: dict[str, Any], *, revoked: bool = False) -> None:
     assert (made["viaApiKey"], made["actor"]) == (True, {"fullName": "Admin"})
     assert (made["apiKey"]["name"], made["apiKey"]["role"]) == ("Robot", "ADMIN")
-    assert made["apiKey"]["createdBy"] == {"fullName": "Admin"}
+    assert made["apiKey"]["creator"] == {"fullName": "Admin"}
     assert (made["apiKey"]["revokedAt"] is not None) == revoked
 
 

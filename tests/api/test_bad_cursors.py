@@ -96,8 +96,8 @@ async def _cursor(stage: CaseContext, field: str) -> str:
     [
         'tasks(after: "{}", orderBy: {{field: TITLE}})',
         'tasks(after: "{}", orderBy: {{field: CREATED_AT, direction: ASC}})',
-        'tasks(after: "{}", filter: {{status: TODO}})',
-        'tasks(last: 1, before: "{}", filter: {{text: "x"}})',
+        'tasks(after: "{}", filter: {{status: {{eq: TODO}}}})',
+        'tasks(last: 1, before: "{}", filter: {{text: {{contains: "x"}}}})',
         'projects(after: "{}")',
         'users(after: "{}")',
         'projects {{ nodes {{ tasks(after: "{}") {{ totalCount }} }} }} x: tasks',

@@ -23,7 +23,7 @@ from tests.support.subscription_client import collect_subscription
 
 ERROR = "... on Error { message code }"
 FIELDS = "... on InvalidInput { fields { path } }"
-SHOWN = "id title content version createdAt updatedAt deletedAt deletedBy { fullName } createdBy { fullName }"
+SHOWN = "id title content version createdAt updatedAt deletedAt deletedBy { fullName } creator { fullName }"
 DOCUMENT = f"... on Document {{ {SHOWN} project {{ id }} }} {ERROR}"
 CONFLICT = "... on VersionConflict { currentVersion current { ... on Document { id title content } } }"
 ILLEGAL = "... on IllegalTransition { currentStatus allowed }"
@@ -33,7 +33,7 @@ QUERIES_BY_FIELD = {
     "Query.node": "query($id: ID!) { node(id: $id) { ... on Document { title content } } }",
     "Query.nodes": "query($id: ID!) { nodes(ids: [$id]) { ... on Document { title content } } }",
     "Query.document": "query($id: ID!) { document(id: $id) { title content } }",
-    "Query.documents": f'query {{ documents(filter: {{text: "secret"}}) {{ totalCount {SHOW} }} }}',
+    "Query.documents": f'query {{ documents(filter: {{title: {{contains: "secret"}}}}) {{ totalCount {SHOW} }} }}',
     "Project.documents": f"query($in: ID!) {{ project(id: $in) {{ documents {{ totalCount {SHOW} }} }} }}",
 }
 """How each field that reads is asked for a document, by its id, in its project, or by its title."""
@@ -117,7 +117,9 @@ TRASH = (
     "query($f: TrashFilter) { trash(filter: $f) { totalCount nodes { id title deletedAt deletedBy { fullName } } } }"
 )
 HISTORY = "{ trash { nodes { history { nodes { id action version operation changes { field before after } } } } } }"
-ALL_LOG = '{ auditLog(first: 100, filter: {table: "documents"}) { nodes { action version changes { before after } } } }'
+ALL_LOG = (
+    '{ auditLog(first: 100, filter: {table: {eq: "documents"}}) { nodes { action version changes { before after } } } }'
+)
 
 
 async def test_a_deleted_document_is_nowhere_but_in_the_trash_and_its_history(world: World) -> None:
@@ -140,9 +142,11 @@ async def test_a_deleted_document_is_nowhere_but_in_the_trash_and_its_history(wo
     changes = await changes_of(world, 2)
     assert [(change["document"], change["fields"]) for change in changes][1] == (None, ["deletedAt", "deletedBy"])
     assert changes[0]["document"] is None
-    trash = (await member.run(TRASH, f={"text": "SECRET", "deletedBy": world.acme.member.id}))["trash"]
+    trash = (await member.run(TRASH, f={"title": {"contains": "SECRET"}, "deletedById": {"eq": world.acme.member.id}}))[
+        "trash"
+    ]
     assert (trash["totalCount"], [node["id"] for node in trash["nodes"]]) == (1, [made["id"]])
-    assert (await member.run(TRASH, f={"text": "x"}))["trash"]["nodes"] == []
+    assert (await member.run(TRASH, f={"title": {"contains": "x"}}))["trash"]["nodes"] == []
     [node] = (await member.run(HISTORY))["trash"]["nodes"]
     assert [(e["action"], e["operation"]) for e in node["history"]["nodes"]] == [
         ("UPDATE", "deleteDocument"),
@@ -234,7 +238,7 @@ async def test_a_past_state_is_shown_and_brought_back(world: World) -> None:
 async def test_bad_input_gets_typed_answers(world: World) -> None:
     admin, member = world.acme.admin.client, world.acme.member.client
     made, other = await create_document(member), await create_document(member, title="Other")
-    log = '{ auditLog(filter: {rowId: "%s"}) { nodes { id } } }'
+    log = '{ auditLog(filter: {rowId: {eq: "%s"}}) { nodes { id } } }'
     [entry] = (await admin.run(log % other["id"]))["auditLog"]["nodes"]
     for to in (entry["id"], f"AuditEntry:{new_id()}"):
         refused = await member.mutate("revertDocument", f"{FIELDS} {ERROR}", id=made["id"], to=to)

@@ -128,7 +128,7 @@ async def test_a_page_has_20_rows_unless_more_or_fewer_are_asked_for(world: Worl
     for arguments, rows in (("", 20), ("(first: null)", 20), ("(first: 100)", 100), ("(last: 100)", 100)):
         answer = await page(client, ("Query", "tasks"), arguments)
         assert (len(answer["nodes"]), answer["totalCount"]) == (rows, 101)
-    empty = await page(client, ("Query", "tasks"), "(filter: {status: DONE})")
+    empty = await page(client, ("Query", "tasks"), "(filter: {status: {eq: DONE}})")
     assert (empty["nodes"], empty["edges"], empty["totalCount"]) == ([], [], 0)
     assert empty["pageInfo"] == {
         "hasNextPage": False,
@@ -166,15 +166,15 @@ async def test_tasks_are_filtered_and_sorted_as_asked(world: World) -> None:
         assert await titles({"field": field}) == await titles({"field": field, "direction": None}) == natural
         assert await titles({"field": field, "direction": "ASC"}) == ascending
         assert await titles({"field": field, "direction": "DESC"}) == descending
-    assert await titles(status="DONE") == ["b 50 %"]
-    assert await titles(dueFrom="2027-01-02T00:00:00Z") == ["b 50 %"]
-    assert await titles(dueBefore="2027-01-02T00:00:00Z") == ["c", "Ärger"]
-    assert await titles(projectId=project["id"]) == ["A_x"]
-    assert await titles(assigneeId=acme.admin.id) == ["Ärger"]
+    assert await titles(status={"eq": "DONE"}) == ["b 50 %"]
+    assert await titles(dueDate={"gte": "2027-01-02T00:00:00Z"}) == ["b 50 %"]
+    assert await titles(dueDate={"lt": "2027-01-02T00:00:00Z"}) == ["c", "Ärger"]
+    assert await titles(projectId={"eq": project["id"]}) == ["A_x"]
+    assert await titles(assigneeId={"eq": acme.admin.id}) == ["Ärger"]
     for text, found in (("%", ["b 50 %"]), ("_", ["A_x"]), ("äRG", ["Ärger"]), ("STRAßE", ["A_x"]), ("\\", [])):
-        assert await titles(text=text) == found
-    assert await titles(status=None, text=None, projectId=None) == await titles()
-    assert await client.error_codes(query, f={"projectId": acme.admin.id}) == ["BAD_USER_INPUT"]
+        assert await titles(text={"contains": text}) == found
+    assert await titles(projectId=None) == ["c", "Ärger", "b 50 %"]
+    assert await client.error_codes(query, f={"projectId": {"eq": acme.admin.id}}) == ["BAD_USER_INPUT"]
     assert await client.error_codes(query, f={"nothing": 1}) == ["BAD_USER_INPUT"]
     assert await client.error_codes(query, o={"field": "nothing"}) == ["BAD_USER_INPUT"]
 
@@ -214,15 +214,15 @@ async def test_every_order_without_a_direction_has_the_documented_one(
 async def test_a_cursor_goes_on_with_the_same_filter_and_order_alone(world: World) -> None:
     await insert_rows(world)
     client, tasks = world.acme.member.client, ("Query", "tasks")
-    own = 'filter: {text: "task"}, orderBy: {field: DUE_DATE}'
+    own = 'filter: {text: {contains: "task"}}, orderBy: {field: DUE_DATE}'
     cursor = (await page(client, tasks, f"(first: 1, {own})"))["edges"][0]["cursor"]
     assert len((await page(client, tasks, f'(after: "{cursor}", {own})'))["nodes"]) == 4
     for other in (
-        'filter: {text: "task"}, orderBy: {field: DUE_DATE, direction: DESC}',
-        'filter: {text: "task"}, orderBy: {field: TITLE}',
-        'filter: {text: "Task"}, orderBy: {field: DUE_DATE}',
+        'filter: {text: {contains: "task"}}, orderBy: {field: DUE_DATE, direction: DESC}',
+        'filter: {text: {contains: "task"}}, orderBy: {field: TITLE}',
+        'filter: {text: {contains: "Task"}}, orderBy: {field: DUE_DATE}',
         "orderBy: {field: DUE_DATE}",
-        'filter: {text: "task"}',
+        'filter: {text: {contains: "task"}}',
     ):
         query = f'{{ tasks(after: "{cursor}", {other}) {{ totalCount }} }}'
         assert await client.error_codes(query) == ["BAD_USER_INPUT"], other
@@ -236,8 +236,9 @@ async def test_under_every_member_the_same_page_of_their_tasks(world: World) -> 
         due = now() if number % 2 else None
         await world.add("tasks", **task, assignee_id=person.user_id, due_date=due)
     query = (
-        "query($former: Boolean) { users(filter: {isFormer: $former}) { nodes { fullName tasks(last: 2,"
-        ' filter: {dueFrom: "2020-01-01T00:00:00Z"}, orderBy: {field: TITLE}) { totalCount nodes { title } } } } }'
+        "query($former: Boolean) { users(filter: {isFormer: {eq: $former}}) { nodes { fullName tasks(last: 2,"
+        ' filter: {dueDate: {gte: "2020-01-01T00:00:00Z"}}, orderBy: {field: TITLE})'
+        " { totalCount nodes { title } } } } }"
     )
     seen = {}
     for former in (False, True):

@@ -211,7 +211,7 @@ async def test_who_is_shut_out_is_out_at_once(world: World) -> None:
     assert await globex.member.client.error_codes("{ tasks { totalCount } }") == []
     accounts = "SELECT count(*) FROM users WHERE NOT is_active"
     assert await world.connection.fetchval(accounts) == 0
-    people = await acme.owner.client.run("{ users(filter: {isActive: false}) { nodes { id role } } }")
+    people = await acme.owner.client.run("{ users(filter: {isActive: {eq: false}}) { nodes { id role } } }")
     assert people["users"]["nodes"] == [{"id": admin.id, "role": "ADMIN"}, {"id": member.id, "role": "MEMBER"}]
 
     assert (await run_bulk(acme.owner, "setUsersActive", ids))["count"] == 0

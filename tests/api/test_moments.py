@@ -125,13 +125,13 @@ async def test_an_order_is_shown_as_it_was_at_every_moment_that_anybody_was_told
         moved = await client.mutate(mutation, ORDERED, id=order["id"])
         assert moved["updatedAt"] == moved["events"]["nodes"][-1]["createdAt"] > past[-1][0]
         past.append((moved["updatedAt"], {name: moved[name] for name in ("status", "version", "updatedAt")}))
-        log = "query($id: ID!) { auditLog(first: 1, filter: {rowId: $id}) { nodes { createdAt } } }"
+        log = "query($id: ID!) { auditLog(first: 1, filter: {rowId: {eq: $id}}) { nodes { createdAt } } }"
         assert (await client.run(log, id=order["id"]))["auditLog"]["nodes"] == [{"createdAt": moved["updatedAt"]}]
     for moment in sorted(client.moments):
         assert (await client.run(ORDER_AS_OF, id=order["id"], at=moment))["order"] == expected(past, moment), moment
 
 
-ENTRY = "query($id: ID!) { auditLog(first: 1, filter: {rowId: $id}) { nodes { createdAt } } }"
+ENTRY = "query($id: ID!) { auditLog(first: 1, filter: {rowId: {eq: $id}}) { nodes { createdAt } } }"
 
 Prepare = Callable[[World], Awaitable[str]]
 

@@ -15,7 +15,7 @@ from tests.support.order_helpers import PRODUCT_FIELDS, create_product
 FINER = "0." + "9" * 38
 FOUND = """
 query($from: Decimal, $to: Decimal) {
-  products(filter: { currency: EUR, priceFrom: $from, priceTo: $to }) { nodes { sku } }
+  products(filter: { price: { currency: EUR, gte: $from, lte: $to } }) { nodes { sku } }
 }
 """
 INPUT = '{ sku: "s", name: "n", price: { amount: %s, currency: EUR } }'
@@ -60,7 +60,7 @@ async def test_an_amount_may_be_a_literal(world: World) -> None:
     for literal, amount in (("19.95", "19.95"), ("2", "2.00"), ('"3.10"', "3.10"), ("1.5e1", "15.00")):
         changed = (await client.run(UPDATE % (identifier, literal)))["updateProduct"]
         assert changed["price"]["amount"] == amount
-    found = "{ products(filter: { currency: EUR, priceFrom: 14.99, priceTo: 15 }) { totalCount } }"
+    found = "{ products(filter: { price: { currency: EUR, gte: 14.99, lte: 15 } }) { totalCount } }"
     assert (await client.run(found))["products"]["totalCount"] == 1
 
 
@@ -80,7 +80,7 @@ async def test_an_amount_finer_than_its_currency_is_refused_everywhere(world: Wo
     for name in ("from", "to"):
         assert await client.error_codes(FOUND, **{name: FINER}) == ["BAD_USER_INPUT"]
     assert await client.error_codes(
-        f"{{ products(filter: {{ currency: EUR, priceTo: {FINER} }}) {{ totalCount }} }}"
+        f"{{ products(filter: {{ price: {{ currency: EUR, lte: {FINER} }} }}) {{ totalCount }} }}"
     ) == ["BAD_USER_INPUT"]
     assert await world.connection.fetchval("SELECT price_minor FROM products") == 1990
 
@@ -126,7 +126,7 @@ MOMENTS = {
     "2026-01-31T09:30:00.123456+02:00": "2026-01-31T07:30:00.123456Z",
     "2026-01-31T09:30:00": "2026-01-31T09:30:00.000000Z",
 }
-DUE = "query($from: DateTime) { tasks(filter: { dueFrom: $from }) { nodes { dueDate } } }"
+DUE = "query($from: DateTime) { tasks(filter: { dueDate: { gte: $from } }) { nodes { dueDate } } }"
 NOTE = 'mutation($due: DateTime) { createTask(input: { title: "t", dueDate: $due }) { ... on Task { id dueDate } } }'
 NOTED = 'mutation { createTask(input: { title: "t", dueDate: %s }) { ... on Task { dueDate } } }'
 

@@ -12,7 +12,7 @@ from tests.support.order_helpers import create_product
 
 FIELDS = {
     "order": "id status nextStatuses version updatedAt totalAmount { amount } items { nodes { id } } user { id }",
-    "document": "id title content version updatedAt deletedAt createdBy { id fullName }",
+    "document": "id title content version updatedAt deletedAt creator { id fullName }",
 }
 TYPES = {"order": "Order", "document": "Document"}
 

@@ -37,7 +37,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("{ tasks(firs: 1) { totalCount } }", {}),
     ('{ tasks(first: "a") { totalCount } }', {}),
     ("{ tasks(filter: {statu: 1}) { totalCount } }", {}),
-    ("{ tasks(filter: {status: TOD}) { totalCount } }", {}),
+    ("{ tasks(filter: {status: {eq: TOD}}) { totalCount } }", {}),
     ("{ tasks(orderBy: {}) { totalCount } }", {}),
     ("{ node(id: 1.5) { id } }", {}),
     ("{ node { id } }", {}),

@@ -15,9 +15,9 @@ CONFLICT = "... on VersionConflict { currentVersion current { id ... on Project 
 TASK = f"... on Task {{ id title project {{ id }} }} {ERROR}"
 
 
-async def list_names(client: Client, **filters: Any) -> list[str]:
+async def list_names(client: Client, **filter: Any) -> list[str]:
     query = "query($f: ProjectFilter) { projects(filter: $f, orderBy: {field: NAME}) { totalCount nodes { name } } }"
-    projects = (await client.run(query, f=filters or None))["projects"]
+    projects = (await client.run(query, f=filter or None))["projects"]
     assert projects["totalCount"] == len(projects["nodes"])
     return [node["name"] for node in projects["nodes"]]
 
@@ -46,7 +46,7 @@ async def test_a_project_is_started_renamed_and_archived(world: World) -> None:
     assert archived["isArchived"]
     assert archived["archivedAt"]
     assert await list_names(admin) == []
-    assert await list_names(admin, archived=True) == ["Gemini"]
+    assert await list_names(admin, isArchived={"eq": True}) == ["Gemini"]
     shown = "query($id: ID!) { project(id: $id) { isArchived } }"
     assert (await world.acme.member.client.run(shown, id=project["id"]))["project"] == {"isArchived": True}
     back = await admin.mutate("archiveProject", PROJECT, id=project["id"], archived=False)
@@ -79,7 +79,7 @@ async def test_a_project_goes_to_the_trash_with_its_tasks_and_comes_back_with_th
     assert again == deleted
     assert [node["title"] for node in (await member.run(titles))["tasks"]["nodes"]] == ["Other"]
     assert await list_names(member) == ["Gemini"]
-    assert await list_names(member, deleted=True) == ["Apollo"]
+    assert await list_names(member, deletedAt={"isNull": False}) == ["Apollo"]
     shown = "query($id: ID!) { project(id: $id) { id } node(id: $id) { id } }"
     assert await member.run(shown, id=project["id"]) == {"project": None, "node": None}
     refused = await member.mutate("createTask", f"{TASK} {FIELDS}", title="Late", projectId=project["id"])
@@ -112,7 +112,8 @@ async def test_a_project_shows_its_tasks_page_by_page(world: World) -> None:
     cursor = nodes[0]["tasks"]["pageInfo"]["endCursor"]
     nodes = (await client.run(query, after=cursor))["projects"]["nodes"]
     assert [[task["title"] for task in node["tasks"]["nodes"]] for node in nodes] == [["c", "d"], ["x"], []]
-    own = "query($id: ID!) { tasks(filter: {projectId: $id}) { totalCount } project(id: $id) { tasks { totalCount } } }"
+    listed = "tasks(filter: {projectId: {eq: $id}}) { totalCount }"
+    own = f"query($id: ID!) {{ {listed} project(id: $id) {{ tasks {{ totalCount }} }} }}"
     both = await client.run(own, id=first["id"])
     assert both["tasks"] == both["project"]["tasks"] == {"totalCount": 5}
 

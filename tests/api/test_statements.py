@@ -51,14 +51,14 @@ TWENTY = """query($task: ID!, $project: ID!) {
     d: nodes(ids: [$task, $project]) { id }
     e: tasks { totalCount }
     f: tasks(last: 3) { nodes { title assignee { email } } }
-    g: tasks(filter: {status: TODO}) { nodes { title } }
-    h: tasks(filter: {text: "task"}) { nodes { title } totalCount }
+    g: tasks(filter: {status: {eq: TODO}}) { nodes { title } }
+    h: tasks(filter: {text: {contains: "task"}}) { nodes { title } totalCount }
     i: tasks(orderBy: {field: TITLE}) { nodes { creator { fullName } } }
     j: projects { nodes { name } }
-    k: projects(filter: {archived: true}) { nodes { name } }
-    l: projects(filter: {deleted: true}) { totalCount }
-    m: users(filter: {isFormer: true}) { nodes { fullName } }
-    n: users(filter: {role: ADMIN}) { nodes { email } }
+    k: projects(filter: {isArchived: {eq: true}}) { nodes { name } }
+    l: projects(filter: {deletedAt: {isNull: false}}) { totalCount }
+    m: users(filter: {isFormer: {eq: true}}) { nodes { fullName } }
+    n: users(filter: {role: {eq: ADMIN}}) { nodes { email } }
     o: users(orderBy: {field: CREATED_AT, direction: DESC}) { nodes { id } }
     p: viewer { invitations { totalCount } }
 }"""

@@ -167,9 +167,9 @@ async def test_what_a_removed_member_did_still_reads(world: World) -> None:
         "assignee": {"fullName": "Member", "isFormer": True, "tasks": {"nodes": [{"title": "Mine"}]}},
         "creator": {"fullName": "Member"},
     }
-    names = "query($f: Boolean) { users(filter: {isFormer: $f}) { nodes { fullName } } }"
-    for former, found in ((None, ["Admin", "Owner"]), (True, ["Member", "Removed"])):
-        nodes = (await acme.owner.client.run(names, f=former))["users"]["nodes"]
+    names = "query($f: Boolean) { users(filter: {isFormer: {eq: $f}}) { nodes { fullName } } }"
+    for former, found in (({}, ["Admin", "Owner"]), ({"f": True}, ["Member", "Removed"])):
+        nodes = (await acme.owner.client.run(names, **former))["users"]["nodes"]
         assert [node["fullName"] for node in nodes] == found
 
 
@@ -212,7 +212,7 @@ async def test_people_of_elsewhere_and_of_nowhere_read_the_same(world: World) ->
 
 
 async def test_addresses_are_for_who_manages_members(world: World) -> None:
-    by_email = "query($e: String) { users(filter: {email: $e}) { totalCount nodes { fullName email } } }"
+    by_email = "query($e: String) { users(filter: {email: {eq: $e}}) { totalCount nodes { fullName email } } }"
     email = world.acme.member.email
     found = (await world.acme.admin.client.run(by_email, e=email.upper()))["users"]
     assert found == {"totalCount": 1, "nodes": [{"fullName": "Member", "email": email}]}

@@ -118,7 +118,7 @@ async def test_composed_and_decomposed_letters_are_the_same(world: World) -> Non
     client = world.acme.owner.client
     for title in (COMPOSED, DECOMPOSED):
         await client.mutate("createTask", FIELDS, title=title, description=title)
-    found = "query($text: String) { tasks(filter: { text: $text }) { nodes { title description } } }"
+    found = "query($text: String!) { tasks(filter: { text: { contains: $text } }) { nodes { title description } } }"
     for text in (COMPOSED, DECOMPOSED):
         answer = await client.run(found, text=text)
         assert answer["tasks"]["nodes"] == [{"title": COMPOSED, "description": COMPOSED}] * 2
@@ -127,7 +127,7 @@ async def test_composed_and_decomposed_letters_are_the_same(world: World) -> Non
         for sku in (COMPOSED, DECOMPOSED)
     ]
     assert [each.get("code") for each in made] == [None, "ALREADY_EXISTS"]
-    by_sku = "query($sku: String) { products(filter: { sku: $sku }) { totalCount } }"
+    by_sku = "query($sku: String) { products(filter: { sku: { eq: $sku } }) { totalCount } }"
     assert (await client.run(by_sku, sku=DECOMPOSED.upper()))["products"]["totalCount"] == 1
     titles = [
         await client.mutate("createDocument", "... on Error { code }", title=title) for title in (DECOMPOSED, COMPOSED)
@@ -161,7 +161,7 @@ async def test_an_address_is_the_same_at_every_door(world: World, registered: st
         world.acme.tenant_id,
         user["id"],
     )
-    filtered = "query($email: String) { users(filter: { email: $email }) { totalCount } }"
+    filtered = "query($email: String) { users(filter: { email: { eq: $email } }) { totalCount } }"
     for address in ADDRESSES:
         assert (await owner.client.run(filtered, email=address))["users"]["totalCount"] == 1, address
         (row,) = results(await run_bulk(owner, "createUsers", [{"email": address, "fullName": "U"}]))
@@ -185,7 +185,7 @@ async def test_case_is_compared_as_the_documents_say(world: World) -> None:
     client = world.acme.owner.client
     for title in ("Stra\u00dfe", "\u039f\u0394\u039f\u03a3", "\u00c4rger"):
         await client.mutate("createTask", FIELDS, title=title)
-    found = "query($text: String) { tasks(filter: { text: $text }) { totalCount } }"
+    found = "query($text: String!) { tasks(filter: { text: { contains: $text } }) { totalCount } }"
     counts = {
         "STRA\u00dfE": 1,
         "STRASSE": 0,

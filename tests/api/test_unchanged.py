@@ -106,11 +106,11 @@ async def test_an_archived_project_is_archived_in_the_trash_too(world: World) ->
         deleted = await client.mutate("deleteProject", "... on Project { isArchived }", id=project)
         assert deleted["isArchived"] is (project == archived)
     listed = "query($filter: ProjectFilter) { projects(filter: $filter) { nodes { id isArchived } } }"
-    wanted: list[tuple[dict[str, bool], set[str]]] = [
-        ({"deleted": True, "archived": True}, {archived}),
-        ({"deleted": True, "archived": False}, {plain}),
-        ({"deleted": True}, {archived, plain}),
-        ({"archived": True}, set()),
+    wanted: list[tuple[dict[str, Any], set[str]]] = [
+        ({"deletedAt": {"isNull": False}, "isArchived": {"eq": True}}, {archived}),
+        ({"deletedAt": {"isNull": False}, "isArchived": {"eq": False}}, {plain}),
+        ({"deletedAt": {"isNull": False}}, {archived, plain}),
+        ({"isArchived": {"eq": True}}, set()),
         ({}, set()),
     ]
     for given, found in wanted:

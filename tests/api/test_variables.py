@@ -14,7 +14,7 @@ DOCUMENT_FAULTS = {
     "query($a: String) { node(id: $a) { id } }": "used in position",
     "query($a: Int, $a: Int) { tasks(first: $a) { totalCount } }": "only one variable",
     "query($a: Task) { viewer { email } }": "non-input type",
-    "query($a: TaskFilter = {status: NEVER}) { tasks(filter: $a) { totalCount } }": "NEVER",
+    "query($a: TaskFilter = {status: {eq: NEVER}}) { tasks(filter: $a) { totalCount } }": "NEVER",
     "mutation($a: Int) { logout }": "never used",
 }
 

@@ -34,10 +34,10 @@ EITHER = ("NULL", "NOT NULL")
 FIRST_PAGE = """{
   tenant { slug }
   users { totalCount nodes { fullName } }
-  former: users(filter: {isFormer: true}) { totalCount nodes { tasks { totalCount } } }
+  former: users(filter: {isFormer: {eq: true}}) { totalCount nodes { tasks { totalCount } } }
   projects { totalCount }
-  archived: projects(filter: {archived: true}) { totalCount }
-  trashed: projects(filter: {deleted: true}) { nodes { id name } }
+  archived: projects(filter: {isArchived: {eq: true}}) { totalCount }
+  trashed: projects(filter: {deletedAt: {isNull: false}}) { nodes { id name } }
   tasks(first: 100) { totalCount nodes { id title } }
   viewer { fullName invitations { totalCount } }
 }"""

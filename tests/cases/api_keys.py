@@ -11,6 +11,7 @@ OUTCOMES = """
                                   owner      admin      member     removed    outsider   nobody
 node: ApiKey                      ok         ok         null       U          null       U
 apiKeys                           ok         ok         ok         U          ok         U
+apiKeys: of somebody              ok         ok         ok         U          ok         U
 apiKeys: after                    ok         ok         ok         U          INPUT      U
 createApiKey                      ok         ok         F          U          F          U
 createApiKey: of an owner         ok         F          F          U          F          U
@@ -29,6 +30,7 @@ SCALE = {
 CASES = DomainCases(
     operations={
         "apiKeys": PAGE,
+        "apiKeys: of somebody": {"filter": {"creatorId": {"eq": case_objects.member}}},
         "apiKeys: after": {**PAGE, "after": case_objects.first_cursor("apiKeys", case_objects.own_key)},
         "createApiKey": {"input": {"name": secret_text, "role": "ADMIN", "expiresAt": "2999-01-01T00:00:00Z"}},
         "createApiKey: of an owner": {"input": {"name": secret_text, "role": "OWNER"}},
@@ -37,7 +39,15 @@ CASES = DomainCases(
     nodes={"ApiKey": case_objects.api_key},
     outcomes=OUTCOMES,
     forbidden_to_keys=frozenset(
-        {"createApiKey: of an owner", "apiKeys: after", "createApiKey", "revokeApiKey", "apiKeys", "node: ApiKey"}
+        {
+            "createApiKey: of an owner",
+            "apiKeys: of somebody",
+            "apiKeys: after",
+            "createApiKey",
+            "revokeApiKey",
+            "apiKeys",
+            "node: ApiKey",
+        }
     ),
     collections={
         "api_keys.API_KEYS": CollectionCase(api_keys.API_KEYS, bulk_fixtures.some_keys, 60),

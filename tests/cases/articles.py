@@ -50,12 +50,12 @@ CASES = DomainCases(
         "article": {"id": case_documents.article},
         "article: somebody's draft": {"id": case_documents.draft_article},
         "articles": {"orderBy": {"field": "TITLE"}},
-        "articles: of somebody": {"filter": {"authorId": case_documents.article_author}},
+        "articles: of somebody": {"filter": {"authorId": {"eq": case_documents.article_author}}},
         "articles: after": {**PAGE, "after": case_objects.first_cursor("articles", case_documents.article)},
         "searchArticles": {"query": case_documents.text_in_article},
         "searchArticles: of somebody": {
             "query": "secret",
-            "filter": {"authorId": case_documents.article_author},
+            "filter": {"authorId": {"eq": case_documents.article_author}},
             "orderBy": "NEWEST",
         },
         "searchArticles: after": {

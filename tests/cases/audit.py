@@ -20,8 +20,8 @@ auditLog: after                   ok         ok         F          U          F 
 CASES = DomainCases(
     operations={
         "auditLog": PAGE,
-        "auditLog: about something": {"filter": {"rowId": case_objects.task, "table": "tasks"}},
-        "auditLog: by somebody": {"filter": {"actor": case_objects.audit_author}},
+        "auditLog: about something": {"filter": {"rowId": {"eq": case_objects.task}, "table": {"eq": "tasks"}}},
+        "auditLog: by somebody": {"filter": {"actorId": {"eq": case_objects.audit_author}}},
         "auditLog: after": {**PAGE, "after": case_objects.first_cursor("auditLog", case_objects.audit_entry)},
     },
     nodes={"AuditEntry": case_objects.audit_entry},

@@ -65,13 +65,13 @@ CASES = DomainCases(
         "document": {"id": case_documents.document},
         "document: as it was": {"id": case_documents.document, "asOf": "2999-01-01T00:00:00Z"},
         "documents": {"orderBy": {"field": "TITLE"}},
-        "documents: holding a text": {"filter": {"text": case_documents.text_in_document}},
-        "documents: of a project": {"filter": {"projectId": case_documents.project_of_documents}},
-        "documents: of somebody": {"filter": {"createdBy": case_documents.document_author}},
+        "documents: holding a text": {"filter": {"title": {"contains": case_documents.text_in_document}}},
+        "documents: of a project": {"filter": {"projectId": {"eq": case_documents.project_of_documents}}},
+        "documents: of somebody": {"filter": {"creatorId": {"eq": case_documents.document_author}}},
         "documents: after": {**PAGE, "after": case_objects.first_cursor("documents", case_documents.document)},
         "trash": {**PAGE, "orderBy": {"field": "DELETED_AT"}},
-        "trash: holding a text": {"filter": {"text": case_documents.text_in_document}},
-        "trash: of somebody": {"filter": {"deletedBy": case_documents.document_author}},
+        "trash: holding a text": {"filter": {"title": {"contains": case_documents.text_in_document}}},
+        "trash: of somebody": {"filter": {"deletedById": {"eq": case_documents.document_author}}},
         "trash: after": {**PAGE, "after": case_objects.first_cursor("trash", case_documents.deleted_document)},
         "createDocument": {
             "input": {"title": case_objects.new_name, "content": secret_text, "projectId": case_objects.project}

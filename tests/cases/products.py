@@ -48,8 +48,11 @@ async def insert_listed(world: World) -> None:
 CASES = DomainCases(
     operations={
         "product": {"id": case_objects.product},
-        "products: holding a text": {"filter": {"text": case_objects.text_in_product}, "orderBy": {"field": "PRICE"}},
-        "products: by number": {"filter": {"sku": case_objects.product_sku}},
+        "products: holding a text": {
+            "filter": {"name": {"contains": case_objects.text_in_product}},
+            "orderBy": {"field": "PRICE"},
+        },
+        "products: by number": {"filter": {"sku": {"eq": case_objects.product_sku}}},
         "products: after": {**PAGE, "after": case_objects.first_cursor("products", case_objects.product)},
         "createProduct": {"input": {"sku": case_objects.new_name, "name": secret_text, "price": PRICE}},
         "updateProduct": {"input": {"id": case_objects.product, "name": secret_text, "expectedVersion": 1}},
@@ -65,6 +68,6 @@ CASES = DomainCases(
     scale=SCALE,
     selective={"Query.products price_from": Decimal("990.00"), "Query.products price_to": Decimal("11.00")},
     beside={"Query.products price_from": {"currency": "EUR"}, "Query.products price_to": {"currency": "EUR"}},
-    places={"Product": 'products(filter: {{text: "lamp"}}) {{ nodes {{ {} }} }}'},
+    places={"Product": 'products(filter: {{name: {{contains: "lamp"}}}}) {{ nodes {{ {} }} }}'},
     insert_listed=insert_listed,
 )

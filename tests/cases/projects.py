@@ -47,7 +47,9 @@ CASES = DomainCases(
     operations={
         "project": {"id": case_objects.project},
         "projects": {"orderBy": {"field": "NAME"}},
-        "projects: holding a text": {"filter": {"text": case_objects.text_in_archived_project, "archived": True}},
+        "projects: holding a text": {
+            "filter": {"name": {"contains": case_objects.text_in_archived_project}, "isArchived": {"eq": True}}
+        },
         "projects: after": {**PAGE, "after": case_objects.first_cursor("projects", case_objects.project)},
         "createProject": {"input": {"name": secret_text, "idempotencyKey": case_objects.new_name}},
         "updateProject": {"input": {"id": case_objects.project, "name": secret_text, "expectedVersion": 1}},
@@ -61,6 +63,6 @@ CASES = DomainCases(
         "projects.PROJECTS": CollectionCase(projects.PROJECTS, some_rows(Project, 150, archived_at=None), 150)
     },
     scale=SCALE,
-    places={"Project": 'projects(filter: {{text: "apollo"}}) {{ nodes {{ {} }} }}'},
+    places={"Project": 'projects(filter: {{name: {{contains: "apollo"}}}}) {{ nodes {{ {} }} }}'},
     insert_listed=insert_listed,
 )

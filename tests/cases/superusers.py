@@ -17,6 +17,7 @@ tenants: found                    F          F          F          U          F 
 accountLog                     F          F          F          U          F          U          ok
 accountLog: of one             F          F          F          U          F          U          ok
 superuserActs                     F          F          F          U          F          U          ok
+superuserActs: of one             F          F          F          U          F          U          ok
 suspendAccount                    F          F          F          U          F          U          ok
 resumeAccount                     F          F          F          U          F          U          ok
 suspendTenant                     F          F          F          U          F          U          ok
@@ -61,12 +62,15 @@ async def insert_listed(world: World) -> None:
 
 OPERATIONS = {
     "accounts": PAGE,
-    "accounts: found": {"filter": {"text": "example", "isActive": True}},
+    "accounts: found": {"filter": {"text": {"contains": "example"}, "isActive": {"eq": True}}},
     "tenants": PAGE,
-    "tenants: found": {"filter": {"text": "ACME", "isActive": True}},
+    "tenants: found": {"filter": {"text": {"contains": "ACME"}, "isActive": {"eq": True}}},
     "accountLog": PAGE,
-    "accountLog: of one": {"filter": {"accountId": case_objects.account}},
+    "accountLog: of one": {"filter": {"accountId": {"eq": case_objects.account}}},
     "superuserActs": PAGE,
+    "superuserActs: of one": {
+        "filter": {"actorId": {"eq": case_objects.account}, "accountId": {"eq": case_objects.account}}
+    },
     "suspendAccount": {"input": {"id": case_objects.account}},
     "resumeAccount": {"input": {"id": case_objects.suspended_account}},
     "suspendTenant": {"input": {"id": case_objects.other_tenant}},

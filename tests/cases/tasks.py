@@ -15,6 +15,7 @@ tasks                             ok         ok         ok         U          F 
 tasks: holding a text             ok         ok         ok         U          F          U
 tasks: of a project               ok         ok         ok         U          F          U
 tasks: of somebody                ok         ok         ok         U          F          U
+tasks: by somebody                ok         ok         ok         U          F          U
 tasks: after                      ok         ok         ok         U          F          U
 createTask                        ok         ok         ok         U          F          U
 updateTask                        ok         ok         ok         U          F          U
@@ -45,9 +46,10 @@ CASES = DomainCases(
     operations={
         "task": {"id": case_objects.task},
         "tasks": {"orderBy": {"field": "DUE_DATE"}},
-        "tasks: holding a text": {"filter": {"text": case_objects.text_in_task}},
-        "tasks: of a project": {"filter": {"projectId": case_objects.project}},
-        "tasks: of somebody": {"filter": {"assigneeId": case_objects.member}},
+        "tasks: holding a text": {"filter": {"text": {"contains": case_objects.text_in_task}}},
+        "tasks: of a project": {"filter": {"projectId": {"eq": case_objects.project}}},
+        "tasks: of somebody": {"filter": {"assigneeId": {"eq": case_objects.member}}},
+        "tasks: by somebody": {"filter": {"creatorId": {"eq": case_objects.member}, "mine": False}},
         "tasks: after": {**PAGE, "after": case_objects.first_cursor("tasks", case_objects.task)},
         "createTask": {
             "input": {"title": secret_text, "projectId": case_objects.project, "assigneeId": case_objects.member}

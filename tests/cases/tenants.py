@@ -93,7 +93,9 @@ CASES = DomainCases(
     operations={
         "tenant": {},
         "users": {"orderBy": {"field": "CREATED_AT"}},
-        "users: by address": {"filter": {"email": case_objects.member_email, "isFormer": None}},
+        "users: by address": {
+            "filter": {"email": {"eq": case_objects.member_email}, "isFormer": {"in": [False, True]}}
+        },
         "users: after": {**PAGE, "after": case_objects.first_cursor("users", case_objects.member)},
         "invitations": PAGE,
         "invitations: after": {**PAGE, "after": case_objects.first_cursor("invitations", case_objects.invitation)},
@@ -140,7 +142,7 @@ CASES = DomainCases(
     scale=SCALE,
     selective={"Query.users text": "ada 3f2"},
     short_lists={"Query.invitations": "those that nobody has answered yet"},
-    places={"User": 'users(filter: {{text: "owner"}}) {{ nodes {{ {} }} }}'},
+    places={"User": 'users(filter: {{fullName: {{contains: "owner"}}}}) {{ nodes {{ {} }} }}'},
     audited_rows={"memberships": _membership},
     insert_listed=insert_listed,
 )

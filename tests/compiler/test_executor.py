@@ -285,7 +285,7 @@ PLANNERS = [
 NESTED = """{
     users(first: 5) { nodes { fullName email orders(first: 2) { totalCount nodes { id items { totalCount } } } } }
     orders(last: 3) { edges { cursor node { id user { fullName } items { nodes { product { name } } } } } }
-    projects(filter: {text: "a"}) { totalCount pageInfo { endCursor hasNextPage } } viewer { email }
+    projects(filter: {name: {contains: "a"}}) { totalCount pageInfo { endCursor hasNextPage } } viewer { email }
     searchArticles(query: "river", first: 2) { totalCount edges { rank cursor node { title } titleSegments { text } } }
 }"""
 

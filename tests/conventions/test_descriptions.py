@@ -25,6 +25,7 @@ STANDARD_NAMES = {"Currency", "ArticleLanguage"}  # their values are described b
 SHARED_FIELDS = {
     *("id", "version", "message", "code", "edges", "nodes", "pageInfo", "totalCount", "node", "cursor"),
     *("first", "after", "last", "before", "filter", "orderBy"),
+    *("eq", "in", "not", "isNull", "gt", "gte", "lt", "lte", "contains", "startsWith", "currency"),
 }
 STUBS = (
     r"^The thing itself",

@@ -24,7 +24,7 @@ from services.articles.search import MAX_SUGGESTIONS
 from services.articles.search import suggest as suggesting
 from services.eventlog import fanout, outbox
 from services.orders.rules import MAX_LINES
-from services.queries import page_request
+from services.queries import filters, page_request
 from services.security import passwords
 from services.security.opaque_tokens import OpaqueToken
 from services.writes import bulk, idempotency
@@ -121,7 +121,7 @@ LIMITS = {
     "ids in `nodes`": MAX_NODE_IDS,
     "rows of a bulk call, and ids in `setUsersActive`": bulk.MAX_ROWS,
     "products of an order": MAX_LINES,
-    "characters of a text that is searched or filtered by": page_request.MAX_FILTER_LENGTH,
+    "characters of a text that is searched or filtered by": filters.MAX_FILTER_LENGTH,
     "characters of a `prefix`, in `suggestArticles`": MAX_TITLE_LENGTH,
     f"suggestions; {default(suggesting, 'first')} by default": MAX_SUGGESTIONS,
     "query string of a GET, in bytes": MAX_QUERY_STRING,
@@ -180,7 +180,7 @@ FIGURES = {
     "connections from one address": [setting("connections_per_address"), STATUS["TOO_MANY_CONNECTIONS"]],
     "time to an answer": [setting("request_timeout_seconds"), setting("bulk_password_timeout_seconds")],
     "rows of a bulk call": [bulk.MAX_ROWS],
-    "characters that are searched or filtered by": [page_request.MAX_FILTER_LENGTH],
+    "characters that are searched or filtered by": [filters.MAX_FILTER_LENGTH],
     "entries that are read ahead for one subscriber": [outbox.FOLLOWER_PAGE_SIZE],
     "subscriptions of one session or API key in a process": [setting("subscriptions_per_session")],
     "subscriptions that are being opened at a time": [fanout.MAX_OPENING],

@@ -19,7 +19,8 @@ from graph.fields.sorting import order_input
 from models.base import table_of
 from services import documents
 from services.permissions import Permission
-from services.queries.collection import Collection, SortOrder
+from services.queries.collection import Collection, DefaultFilter, SortOrder
+from services.queries.filters import id_filter
 
 SCHEMA = schema.create_schema()
 LISTED_COLLECTIONS = {
@@ -35,10 +36,13 @@ Field = Column | ToOne | ToMany | ExpressionField
 IDENTITY_BINDS = {"tenant_id", "user_id"}
 
 
+COMBINATORS = {"and_", "or_", "not_"}
+
+
 def filter_names(type_name: str) -> set[str]:
     definition = SCHEMA.get_type_by_name(f"{type_name}Filter")
     assert isinstance(definition, StrawberryObjectDefinition)
-    return {field.python_name for field in definition.fields}
+    return {field.python_name for field in definition.fields} - COMBINATORS
 
 
 def order_names(type_name: str) -> set[str]:
@@ -53,19 +57,29 @@ def bind_names(expression: ColumnElement[Any]) -> set[str]:
     return {part.key for part in parts if isinstance(part, BindParameter) and not part.unique}
 
 
+def takes_value(operator: str) -> bool:
+    """Whether an operator compares with a value of the client's."""
+    return not operator.startswith("is_")
+
+
 def inconsistencies(collection: Collection) -> set[str]:
     """Names that a collection uses and does not define, and filters that wait for other values than their own."""
     filters, orders = set(collection.filters), set(collection.orders)
     stray = {
-        name for name, expression in collection.filters.items() if bind_names(expression) - IDENTITY_BINDS != {name}
+        name
+        for name, field in collection.filters.items()
+        for operator in field.operators
+        if bind_names(field.condition(operator, "value")) - IDENTITY_BINDS
+        != ({"value"} if takes_value(operator) else set())
     }
+    defaults = set().union(*(each.unless | set(each.filter) for each in collection.defaults))
     timeless = {
         name for name, order in collection.orders.items() if bind_names(order.ascending) | bind_names(order.descending)
     }
     return (
         stray
         | timeless
-        | (set(collection.defaults) - filters)
+        | (defaults - filters)
         | (set(collection.restricted) - filters - set(collection.expressions))
         | ({collection.default_order[0]} - orders)
     )
@@ -77,8 +91,8 @@ def test_filters_and_orders_have_the_same_names_in_both_layers(name: str) -> Non
     table = collection.model.__tablename__
     one_sided = filter_names(name) ^ set(collection.filters)
     assert not one_sided, (
-        f"Write the filters {sorted(one_sided)} into {name}Filter of graph/{table}.py, and into `filters` of the"
-        f" collection in services/{table}.py."
+        f"Write the filters {sorted(one_sided)} into `filters` of the collection in services/{table}.py, of which"
+        f" `filter_input` in graph/{table}.py makes {name}Filter."
     )
     one_sided = order_names(name) ^ set(collection.orders)
     assert not one_sided, (
@@ -115,17 +129,19 @@ def test_a_list_without_filters_has_one_order(name: str) -> None:
 def test_a_collection_uses_only_names_that_it_defines(name: str) -> None:
     found = inconsistencies(NODE_TYPES[name].collection)
     assert not found, (
-        f"Make {sorted(found)} of the collection of {name} in services name what there is: a filter has one bind of its"
-        " own name, and `defaults`, `restricted` and `default_order` name filters, expressions and orders."
+        f"Make {sorted(found)} of the collection of {name} in services name what there is: a filter has one bind, of"
+        " the name that it is given, and `defaults`, `restricted` and `default_order` name filters, expressions and"
+        " orders."
     )
 
 
 def test_a_name_out_of_place_is_seen() -> None:
     tasks = LISTED_COLLECTIONS["Task"]
     title = table_of(tasks.model).c.title
-    assert inconsistencies(replace(tasks, filters={"title": title == bindparam("name")})) == {"title"}
-    assert inconsistencies(replace(tasks, filters={"title": title == "Plan"})) == {"title"}
-    assert inconsistencies(replace(tasks, defaults={"deleted": False})) == {"deleted"}
+    other = id_filter(title + bindparam("name", type_=Text()))
+    assert inconsistencies(replace(tasks, filters={"title": other})) == {"title"}
+    deleted = DefaultFilter({"deleted": {"eq": False}}, unless=frozenset({"gone"}))
+    assert inconsistencies(replace(tasks, defaults=[deleted])) == {"deleted", "gone"}
     assert inconsistencies(replace(tasks, restricted={"secret": Permission.ACCOUNT})) == {"secret"}
     assert inconsistencies(replace(tasks, default_order=("size", True))) == {"size"}
     by_value = SortOrder.by(bindparam("size", type_=Text()))

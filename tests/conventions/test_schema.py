@@ -74,6 +74,17 @@ PARTS = {
     "ImportArticleInput": "a row of ImportArticlesInput",
     "TrashFilter": "of the trash, which is a list of documents with filters of its own",
     "TrashOrder": "likewise",
+    "ArticleSearchFilter": "of the articles that a search finds",
+    **dict.fromkeys(
+        ("BooleanFilter", "DateTimeFilter", "IDFilter", "IntFilter", "StringFilter", "SubstringFilter"),
+        "the operators of one field of a filter",
+    ),
+    **dict.fromkeys(("NullableDateTimeFilter", "NullableIDFilter"), "likewise, where there may be no value"),
+    **dict.fromkeys(
+        ("ArticleLanguageFilter", "ArticleStatusFilter", "AuditActionFilter", "OrderStatusFilter", "RoleFilter"),
+        "likewise, of the values of an enum",
+    ),
+    **dict.fromkeys(("SecurityEventTypeFilter", "SuperuserActTypeFilter", "TaskStatusFilter"), "likewise"),
 }
 
 # Unions that say what became of one row of a bulk mutation, where no mutation does the same for one alone.
@@ -310,8 +321,14 @@ CONTRACT = """
     type TaskConnection { totalCount: Int! }   type LoginSessionConnection { totalCount: Int! }
     type ReceivedInvitationConnection { totalCount: Int! }
 
-    input ProjectFilter { deleted: Boolean archived: Boolean }
-    input TaskFilter { status: TaskStatus }
+    input ProjectFilter { isArchived: BooleanFilter deletedAt: NullableDateTimeFilter }
+    input TaskFilter { and: [TaskFilter!] or: [TaskFilter!] not: TaskFilter status: TaskStatusFilter }
+    input TaskStatusFilter { eq: TaskStatus in: [TaskStatus!] not: TaskStatus }
+    input BooleanFilter { eq: Boolean in: [Boolean!] not: Boolean }
+    input NullableDateTimeFilter {
+        eq: DateTime in: [DateTime!] not: DateTime isNull: Boolean
+        gt: DateTime gte: DateTime lt: DateTime lte: DateTime
+    }
 
     input RegisterInput { email: String! fullName: String! password: String! }
     input LoginInput { email: String! password: String! tenant: String }

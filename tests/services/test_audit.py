@@ -177,7 +177,7 @@ async def test_members_see_what_changed_and_not_from_where(rules: ServiceClient,
     client = world.acme.admin.client
     await client.run('mutation { createTask(input: {title: "Plan"}) { __typename } }')
     for person, is_shown in ((world.acme.member, False), (world.acme.admin, True), (world.acme.owner, True)):
-        [entry] = await rules.rows(person, audit.AUDIT, filters={"table": "tasks"})
+        [entry] = await rules.rows(person, audit.AUDIT, filter={"table": {"eq": "tasks"}})
         assert (entry.action, entry.actor_id, entry.operation) == ("CREATE", world.acme.admin.user_id, "createTask")
         assert [bool(value) for value in (entry.ip, entry.user_agent, entry.request_id)] == [is_shown] * 3
     with pytest.raises(Forbidden):
@@ -190,9 +190,9 @@ async def test_members_see_entries_of_the_rows_that_they_see(rules: ServiceClien
         for person in (world.acme.member, world.acme.owner)
     ]
     for person, expected in ((world.acme.member, {own.id}), (world.acme.admin, {own.id, others.id})):
-        seen = await rules.rows(person, audit.AUDIT, filters={"table": "articles"})
+        seen = await rules.rows(person, audit.AUDIT, filter={"table": {"eq": "articles"}})
         assert {entry.row_id for entry in seen} == expected
-    assert await rules.rows(world.globex.owner, audit.AUDIT, filters={"table": "articles"}) == []
+    assert await rules.rows(world.globex.owner, audit.AUDIT, filter={"table": {"eq": "articles"}}) == []
 
 
 async def test_an_update_keeps_what_changed_and_no_secret(world: World) -> None:

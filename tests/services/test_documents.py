@@ -136,10 +136,11 @@ async def test_the_trash_says_who_and_when_and_gives_back_what_was_there(rules: 
     assert abs(deleted.deleted_at - before) < timedelta(minutes=1)
     assert (deleted.deleted_by, deleted.version) == (world.acme.admin.user_id, 2)
     assert (await list_titles(rules, world), await list_trash(rules, world)) == ([], ["Plan"])
-    assert await list_trash(rules, world, deleted_by=world.acme.admin.member_id) == ["Plan"]
-    assert await list_trash(rules, world, deleted_by=world.acme.member.member_id) == []
-    assert (await list_trash(rules, world, text="LA"), await list_trash(rules, world, text="x")) == (["Plan"], [])
-    assert await list_titles(rules, world, text="la") == []
+    assert await list_trash(rules, world, deleted_by_id={"eq": world.acme.admin.member_id}) == ["Plan"]
+    assert await list_trash(rules, world, deleted_by_id={"eq": world.acme.member.member_id}) == []
+    assert await list_trash(rules, world, title={"contains": "LA"}) == ["Plan"]
+    assert await list_trash(rules, world, title={"contains": "x"}) == []
+    assert await list_titles(rules, world, title={"contains": "la"}) == []
     restored = await rules.apply(world.acme.member, documents.restore, id=made.id)
     assert (document_state(restored), restored.deleted_at, restored.deleted_by) == (document_state(made), None, None)
     assert (await list_titles(rules, world), await list_trash(rules, world)) == (["Plan"], [])
@@ -205,10 +206,10 @@ async def test_a_project_and_its_documents_come_and_go_as_one_set(rules: Service
     await rules.apply(world.acme.member, documents.update, id=moved.id, changes={"project_id": other.id})
     await rules.apply(admin, projects.delete, id=project.id)
     assert await list_titles(rules, world) == ["Free", "Moved"]
-    assert await list_trash(rules, world, deleted_by=admin.member_id) == ["Two", "One"]
+    assert await list_trash(rules, world, deleted_by_id={"eq": admin.member_id}) == ["Two", "One"]
     await rules.apply(admin, projects.restore, id=project.id)
     assert await list_titles(rules, world) == ["Free", "Moved", "One", "Two"]
-    assert await list_titles(rules, world, project_id=project.id) == ["One", "Two"]
+    assert await list_titles(rules, world, project_id={"eq": project.id}) == ["One", "Two"]
     assert await list_trash(rules, world) == ["Gone"]
     marks = "SELECT count(*) FROM documents WHERE (deleted_at IS NULL) <> (deleted_by IS NULL)"
     assert await world.connection.fetchval(marks) == 0
@@ -226,7 +227,7 @@ async def test_restored_without_its_project_it_has_none(rules: ServiceClient, wo
     assert reverted == restored
     await rules.apply(admin, projects.restore, id=project.id)
     assert await list_titles(rules, world) == ["Alone", "Along"]
-    assert await list_titles(rules, world, project_id=project.id) == ["Along"]
+    assert await list_titles(rules, world, project_id={"eq": project.id}) == ["Along"]
     back = await rules.apply(world.acme.member, documents.revert, id=alone.id, to=entry)
     assert back.project_id == project.id
 

@@ -145,7 +145,7 @@ async def test_what_is_still_there_is_not_forgotten(rules: ServiceClient, world:
 
 async def test_histories_are_of_live_and_trashed_documents(rules: ServiceClient, world: World) -> None:
     made = await create_document(rules, world)
-    page = {"filters": {"row_id": made.id}}
+    page = {"filter": {"row_id": {"eq": made.id}}}
     assert len(await rules.rows(world.acme.member, audit.AUDIT, **page)) == 1
     await rules.apply(world.acme.member, documents.delete, id=made.id)
     assert len(await rules.rows(world.acme.member, audit.AUDIT, **page)) == 2

@@ -195,35 +195,38 @@ async def test_lists_are_filtered_by_what_a_product_is(rules: ServiceClient, wor
     await create_product(rules, world, "tea", price=price("5"), stock_quantity=1)
     await create_product(rules, world, "cup", name="Cup", price=price("10"))
     await create_product(rules, world, "yen", name="Yen", price=price("500", "JPY"))
-    for filters, expected in (
-        ({"text": "te"}, ["Tea"]),
-        ({"sku": "CUP"}, ["Cup"]),
-        ({"in_stock": True}, ["Tea"]),
-        ({"in_stock": False}, ["Cup", "Yen"]),
-        ({"currency": "JPY"}, ["Yen"]),
-        ({"currency": "EUR", "price_from": Decimal(5), "price_to": Decimal("9.99")}, ["Tea"]),
-        ({"currency": "EUR", "price_from": Decimal("5.01")}, ["Cup"]),
-        ({"currency": "EUR", "price_to": Decimal(10)}, ["Cup", "Tea"]),
-        ({"is_active": False}, []),
+    for filter_, expected in (
+        ({"name": {"contains": "e"}}, ["Tea", "Yen"]),
+        ({"sku": {"eq": "CUP"}}, ["Cup"]),
+        ({"sku": {"in": ["CUP", "Yen", "none"]}}, ["Cup", "Yen"]),
+        ({"stock_quantity": {"gt": 0}}, ["Tea"]),
+        ({"stock_quantity": {"eq": 0}}, ["Cup", "Yen"]),
+        ({"price": {"currency": "JPY"}}, ["Yen"]),
+        ({"price": {"currency": "EUR", "gte": Decimal(5), "lte": Decimal("9.99")}}, ["Tea"]),
+        ({"price": {"currency": "EUR", "gt": Decimal(5)}}, ["Cup"]),
+        ({"price": {"currency": "EUR", "lte": Decimal(10)}}, ["Cup", "Tea"]),
+        ({"price": {"currency": "EUR", "in": [Decimal(10), Decimal(500)]}}, ["Cup"]),
+        ({"not": {"price": {"currency": "EUR", "eq": Decimal(10)}}}, ["Tea", "Yen"]),
+        ({"is_active": {"eq": False}}, []),
     ):
-        rows = await rules.rows(world.acme.member, products.PRODUCTS, filters=filters)
-        assert [row.name for row in rows] == expected, filters
+        rows = await rules.rows(world.acme.member, products.PRODUCTS, filter=filter_)
+        assert [row.name for row in rows] == expected, filter_
 
 
 @pytest.mark.parametrize(
-    ("filters", "path"),
+    ("price_filter", "path"),
     [
-        ({"price_from": Decimal(1)}, "filter.price_from"),
-        ({"currency": "JPY", "price_from": Decimal("1.5")}, "filter.price_from"),
-        ({"currency": "EUR", "price_to": Decimal("-0.01")}, "filter.price_to"),
-        ({"currency": "EUR", "price_to": Decimal("100000000.00")}, "filter.price_to"),
+        ({"gte": Decimal(1)}, "filter.price"),
+        ({"currency": "JPY", "gt": Decimal("1.5")}, "filter.price.gt"),
+        ({"currency": "EUR", "lte": Decimal("-0.01")}, "filter.price.lte"),
+        ({"currency": "EUR", "in": [Decimal(1), Decimal("100000000.00")]}, "filter.price.in.1"),
     ],
 )
 async def test_a_price_filter_needs_its_currency_and_fits_it(
-    rules: ServiceClient, world: World, filters: dict[str, Any], path: str
+    rules: ServiceClient, world: World, price_filter: dict[str, Any], path: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
-        await rules.rows(world.acme.member, products.PRODUCTS, filters=filters)
+        await rules.rows(world.acme.member, products.PRODUCTS, filter={"price": price_filter})
     assert invalid_paths(refused.value) == [path]
-    most = {"currency": "EUR", "price_from": Decimal(0), "price_to": Decimal("99999999.99")}
-    assert await rules.rows(world.acme.member, products.PRODUCTS, filters=most) == []
+    most = {"price": {"currency": "EUR", "gt": Decimal(0), "lte": Decimal("99999999.99")}}
+    assert await rules.rows(world.acme.member, products.PRODUCTS, filter=most) == []

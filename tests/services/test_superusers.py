@@ -66,19 +66,19 @@ async def test_a_superuser_sees_all_accounts_and_tenants(rules: ServiceClient, w
 async def test_accounts_and_tenants_are_found_by_what_they_are_called(
     rules: ServiceClient, world: World, root: Person
 ) -> None:
-    async def found(collection: Collection, **filters: Any) -> set[str]:
-        rows = await rules.rows(root, collection, first=100, filters=filters)
+    async def found(collection: Collection, **filter: Any) -> set[str]:
+        rows = await rules.rows(root, collection, first=100, filter=filter)
         return {getattr(row, "email", None) or row.slug for row in rows}
 
     await world.add("users", email="x@y.example", full_name="Ada Lovelace")
-    assert await found(superusers.MANAGED_ACCOUNTS, text="LOVE") == {"x@y.example"}
-    assert await found(superusers.MANAGED_ACCOUNTS, text="@Y.example") == {"x@y.example"}
-    assert await found(superusers.MANAGED_ACCOUNTS, text="100%") == set()
-    assert await found(superusers.MANAGED_ACCOUNTS, is_superuser=True) == {"root@example.com"}
+    assert await found(superusers.MANAGED_ACCOUNTS, text={"contains": "LOVE"}) == {"x@y.example"}
+    assert await found(superusers.MANAGED_ACCOUNTS, text={"contains": "@Y.example"}) == {"x@y.example"}
+    assert await found(superusers.MANAGED_ACCOUNTS, text={"contains": "100%"}) == set()
+    assert await found(superusers.MANAGED_ACCOUNTS, is_superuser={"eq": True}) == {"root@example.com"}
     await suspend(rules, root, world.outsider.user_id)
-    assert await found(superusers.MANAGED_ACCOUNTS, is_active=False) == {"outsider@example.com"}
-    assert await found(superusers.MANAGED_TENANTS, text="Glob") == {"globex"}
-    assert await found(superusers.MANAGED_TENANTS, is_active=False) == set()
+    assert await found(superusers.MANAGED_ACCOUNTS, is_active={"eq": False}) == {"outsider@example.com"}
+    assert await found(superusers.MANAGED_TENANTS, text={"contains": "Glob"}) == {"globex"}
+    assert await found(superusers.MANAGED_TENANTS, is_active={"eq": False}) == set()
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -216,7 +216,7 @@ async def test_operators_need_no_login_and_spare_the_last_superuser(
         await operate(operator, superusers.suspend_or_resume, "account", root.user_id, active=False)
     with pytest.raises(IllegalTransition, match="last superuser cannot be revoked"):
         await operate(operator, superusers.grant_or_revoke, root.user_id, is_superuser=False)
-    await operate(operator, superusers.grant_or_revoke, world.outsider.user_id, is_superuser=True)
+    await operate(operator, superusers.grant_or_revoke, world.outsider.user_id, is_superuser={"eq": True})
     await operate(operator, superusers.suspend_or_resume, "account", root.user_id, active=False)
     with pytest.raises(IllegalTransition):  # the other one is suspended
         await operate(operator, superusers.grant_or_revoke, world.outsider.user_id, is_superuser=False)
@@ -252,7 +252,7 @@ async def test_the_log_says_who_did_what_to_whom(
     await rules.apply(root, superusers.suspend_or_resume_tenant, id=world.acme.tenant_id, active=False)
     await operate(operator, superusers.suspend_or_resume, "tenant", world.acme.tenant_id, active=True)
     await operate(operator, superusers.suspend_or_resume, "account", world.acme.member.user_id, active=True)
-    await operate(operator, superusers.grant_or_revoke, world.outsider.user_id, is_superuser=True)
+    await operate(operator, superusers.grant_or_revoke, world.outsider.user_id, is_superuser={"eq": True})
     await operate(operator, superusers.grant_or_revoke, world.outsider.user_id, is_superuser=False)
     acts = [row for row in reversed(await rules.rows(root, superusers.ACTS)) if row.account_id != root.user_id]
     member, acme, outsider = world.acme.member.user_id, world.acme.tenant_id, world.outsider.user_id
@@ -270,8 +270,8 @@ async def test_the_account_log_is_read_of_all_and_of_one(rules: ServiceClient, w
     await suspend(rules, root, world.acme.member.user_id)
     of_all = await rules.rows(root, superusers.ACCOUNT_EVENTS, first=100)
     assert len(of_all) == await world.connection.fetchval("SELECT count(*) FROM account_events") > 10
-    given = {"account_id": world.acme.member.user_id}
-    of_one = await rules.rows(root, superusers.ACCOUNT_EVENTS, filters=given)
+    given = {"account_id": {"eq": world.acme.member.user_id}}
+    of_one = await rules.rows(root, superusers.ACCOUNT_EVENTS, filter=given)
     assert [event.type for event in of_one] == ["SUSPENDED", "LOGGED_IN", "REGISTERED"]
     assert {event.user_id for event in of_one} == {world.acme.member.user_id}
 

@@ -166,30 +166,33 @@ async def test_people_are_found_by_each_filter(rules: ServiceClient, world: Worl
     await world.connection.execute("UPDATE users SET full_name = $2 WHERE id = $1", acme.admin.user_id, "Zoë_O'Ñeil")
     await world.connection.execute("UPDATE memberships SET is_active = false WHERE id = $1", acme.member.member_id)
 
-    async def found(**filters: Any) -> list[UUID | None]:
-        return [row.id for row in await rules.rows(acme.owner, tenants.USERS, filters=filters)]
+    async def found(**filter: Any) -> list[UUID | None]:
+        return [row.id for row in await rules.rows(acme.owner, tenants.USERS, filter=filter)]
 
     owner, admin, member, removed = (p.member_id for p in (acme.owner, acme.admin, acme.member, acme.removed))
     assert await found() == [member, owner, admin]
-    assert await found(is_former=True) == [removed]
-    assert await found(role="ADMIN") == [admin]
-    assert await found(is_active=False) == [member]
-    assert await found(is_active=True) == [owner, admin]
-    assert await found(email="Owner@ACME.example.com") == [owner]
-    assert await found(email="owner@globex.example.com") == []
-    assert await found(text="zOË") == [admin]
-    assert await found(text="o'ñ") == [admin]
-    assert await found(text="ë_o") == [admin]
-    assert await found(text="_") == [admin]
-    assert await found(text="%") == []
-    assert await found(text="e", role="OWNER") == [owner]
+    assert await found(is_former={"eq": True}) == [removed]
+    assert await found(role={"eq": "ADMIN"}) == [admin]
+    assert await found(is_active={"eq": False}) == [member]
+    assert await found(is_active={"eq": True}) == [owner, admin]
+    assert await found(email={"eq": "Owner@ACME.example.com"}) == [owner]
+    assert await found(email={"eq": "owner@globex.example.com"}) == []
+    assert await found(full_name={"contains": "zOË"}) == [admin]
+    assert await found(full_name={"contains": "o'ñ"}) == [admin]
+    assert await found(full_name={"contains": "ë_o"}) == [admin]
+    assert await found(full_name={"contains": "_"}) == [admin]
+    assert await found(full_name={"contains": "%"}) == []
+    assert await found(full_name={"contains": "e"}, role={"eq": "OWNER"}) == [owner]
 
 
 async def test_an_address_is_no_filter_for_who_does_not_see_it(rules: ServiceClient, world: World) -> None:
     with pytest.raises(Forbidden):
-        await rules.page(world.acme.member, tenants.USERS, filters={"email": "owner@acme.example.com"})
-    assert [row.role for row in await rules.rows(world.acme.member, tenants.USERS, filters={"text": "own"})]
-    assert not await rules.rows(world.acme.member, tenants.USERS, filters={"text": "acme"})
+        await rules.page(world.acme.member, tenants.USERS, filter={"email": {"eq": "owner@acme.example.com"}})
+    assert [
+        row.role
+        for row in await rules.rows(world.acme.member, tenants.USERS, filter={"full_name": {"contains": "own"}})
+    ]
+    assert not await rules.rows(world.acme.member, tenants.USERS, filter={"full_name": {"contains": "acme"}})
 
 
 # --- roles ---
@@ -258,7 +261,7 @@ async def test_a_removed_member_is_out_at_once_and_stays_as_a_name(rules: Servic
     ended = await rules.apply(acme.admin, tenants.remove, id=member.member_id)
     assert (ended.id, ended.is_former, ended.role) == (member.member_id, True, "MEMBER")
     assert not await rules.is_live(rules.identity(member))
-    former = await rules.rows(acme.owner, tenants.USERS, filters={"is_former": True})
+    former = await rules.rows(acme.owner, tenants.USERS, filter={"is_former": {"eq": True}})
     assert {row.full_name for row in former} == {"Member", "Removed"}
     with pytest.raises(NotFound):
         await rules.apply(acme.admin, tenants.remove, id=member.member_id)

@@ -167,9 +167,11 @@ def _filter_cases(
     for key, each in filters.fields.items():
         if target := reference_of(each):
             column = re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", key)
-            found[f"{name}: by {key}"] = {"filter": {key: referred_row_builder(builder, collection, column, target)}}
+            found[f"{name}: by {key}"] = {
+                "filter": {key: {"eq": referred_row_builder(builder, collection, column, target)}}
+            }
         elif key == "text":
-            found[f"{name}: holding a text"] = {"filter": {key: secret_text}}
+            found[f"{name}: holding a text"] = {"filter": {key: {"contains": secret_text}}}
     return found
 
 

@@ -21,13 +21,13 @@ async def create_project(rules: ServiceClient, world: World, name: str = "Apollo
     return await rules.apply(world.acme.admin, projects.create, name=name)
 
 
-async def list_titles(rules: ServiceClient, world: World, **filters: Any) -> list[str]:
-    rows = await rules.rows(world.acme.member, documents.DOCUMENTS, filters=filters, order=("title", False))
+async def list_titles(rules: ServiceClient, world: World, **filter: Any) -> list[str]:
+    rows = await rules.rows(world.acme.member, documents.DOCUMENTS, filter=filter, order=("title", False))
     return [row.title for row in rows]
 
 
-async def list_trash(rules: ServiceClient, world: World, **filters: Any) -> list[str]:
-    return [row.title for row in await rules.rows(world.acme.member, documents.TRASH, filters=filters)]
+async def list_trash(rules: ServiceClient, world: World, **filter: Any) -> list[str]:
+    return [row.title for row in await rules.rows(world.acme.member, documents.TRASH, filter=filter)]
 
 
 async def database_now(world: World) -> datetime:

@@ -66,16 +66,18 @@ OPERATION_CASES: dict[str, Any] = {
 def argument_paths(wanted: Callable[[Any], bool]) -> Iterator[tuple[str, ...]]:
     """Where a type that is wanted stands in the arguments of the root fields, and in the inputs within them."""
 
-    def within(type_: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    def within(type_: Any, path: tuple[str, ...], outside: frozenset[str]) -> Iterator[tuple[str, ...]]:
+        named = graphql.get_named_type(type_)
         if wanted(type_):
             yield path
-        for name, field in getattr(graphql.get_named_type(type_), "fields", {}).items():
-            yield from within(field.type, (*path, name))
+        elif named.name not in outside:  # a filter may hold itself
+            for name, field in getattr(named, "fields", {}).items():
+                yield from within(field.type, (*path, name), outside | {named.name})
 
     for root in ROOTS.values():
         for name, field in root.fields.items():
             for argument, declared in field.args.items():
-                yield from within(declared.type, (name, argument))
+                yield from within(declared.type, (name, argument), frozenset())
 
 
 def field_of(case: str) -> str:
@@ -84,16 +86,16 @@ def field_of(case: str) -> str:
 
 
 def is_id(type_: Any) -> bool:
-    """Whether a type is an id, or many."""
-    return graphql.get_named_type(type_).name == "ID"
+    """Whether a type is an id, many, or a condition on one."""
+    return graphql.get_named_type(type_).name in {"ID", "IDFilter", "NullableIDFilter"}
 
 
 def built_paths(case: str) -> set[tuple[str, ...]]:
-    """The places in which a case makes something for the occasion; the rows of a list are one place."""
+    """The places in which a case makes something for the occasion; rows of a list, and operators, are one place."""
 
     def within(given: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         if callable(given):
-            yield path
+            yield path[:-1] if path[-1] in {"eq", "in", "not"} else path
         for value in given if isinstance(given, list) else ():
             yield from within(value, path)
         for name, value in given.items() if isinstance(given, dict) else ():

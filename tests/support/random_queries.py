@@ -4,7 +4,6 @@ They alias, merge, spread fragments, skip and include, put values into variables
 both ways, and now and then ask for what is refused.
 """
 
-import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +30,8 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from graph.fields.declared import DeclaredField
 from graph.fields.match_fields import ArticleSearchField
 from graph.fields.relations import ByIdField, ConnectionField
+from tests.support.random_filters import filter_argument
+from tests.support.random_values import EnumLiteral, to_json, to_literal
 
 __all__ = ["KnownValues", "QueryMaker", "RandomQuery"]
 
@@ -290,13 +291,13 @@ class QueryMaker:
         if backwards or len(path) > 1 or self.chance(0.8):
             given.append(self.given(name, definition.args[name], size))
         if "filter" in definition.args and self.chance(0.3):
-            given.append(self.given("filter", definition.args["filter"], self.filter(definition.args["filter"])))
+            given.append(filter_argument(self, definition.args["filter"]))
         if "orderBy" in definition.args and self.chance(0.4):
             order = definition.args["orderBy"]
             given.append(self.given("orderBy", order, self.order(order)))
         if "query" in definition.args:
             given.append(self.given("query", definition.args["query"], self.random.choice(self.known.searches)))
-        if "language" in definition.args and not any("filter" in each for each in given) and self.chance(0.15):
+        if "language" in definition.args and self.chance(0.15):
             language = definition.args["language"]
             given.append(self.given("language", language, self.value(language.type, "language")))
         site = None
@@ -312,8 +313,8 @@ class QueryMaker:
 
     def given(self, name: str, argument: GraphQLArgument, value: Any) -> str:
         if self.chance(0.3):
-            return f"{name}: {self.variable(str(argument.type), _plain(value))}"
-        return f"{name}: {_literal(value)}"
+            return f"{name}: {self.variable(str(argument.type), to_json(value))}"
+        return f"{name}: {to_literal(value)}"
 
     def an_id(self, type_name: str | Callable[[str], bool] | None) -> str:
         if self.chance(RARELY):
@@ -324,15 +325,6 @@ class QueryMaker:
         if self.chance(0.05) or not self.known.ids.get(type_name):
             return f"{type_name}:0190b5a0-0000-7000-8000-000000000000"
         return self.random.choice(self.known.ids[type_name])
-
-    def filter(self, argument: GraphQLArgument) -> dict[str, Any]:
-        type_ = get_named_type(argument.type)
-        assert isinstance(type_, GraphQLInputObjectType)
-        names = self.random.sample(sorted(type_.fields), self.random.randint(0, 2))
-        found = {name: self.value(type_.fields[name].type, name, type_.fields[name]) for name in names}
-        if {"priceFrom", "priceTo"} & set(found):
-            found["currency"] = EnumLiteral(self.random.choice(["EUR", "JPY"]))
-        return {name: None if self.chance(0.05) else value for name, value in found.items()}
 
     def order(self, argument: GraphQLArgument) -> Any:
         type_ = get_named_type(argument.type)
@@ -366,35 +358,9 @@ class QueryMaker:
         return made.get(plain.name, lambda: self.random.choice(self.known.words))()
 
 
-class EnumLiteral(str):
-    """A name and no string: a value of an enum."""
-
-    __slots__ = ()
-
-
 def _id_type(input_field: GraphQLInputField | None) -> str | Callable[[str], bool] | None:
     if input_field is None:
         return None
     declared = input_field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     found: str | Callable[[str], bool] | None = getattr(declared, "metadata", {}).get("ref")
     return found
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    return (
-        [_plain(each) for each in value]
-        if isinstance(value, list)
-        else str(value)
-        if isinstance(value, EnumLiteral)
-        else value
-    )
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_literal(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_literal, value)) + "]"
-    return value if isinstance(value, EnumLiteral) else json.dumps(value, ensure_ascii=False)

@@ -45,8 +45,7 @@ async def some_articles(world: World, chance: random.Random, count: int = 120) -
 
 async def search(rules: ServiceClient, person: Person, query: str, **wanted: Any) -> articles.SearchResult:
     actor = rules.actor(person)
-    filters = wanted.pop("filters", {})
-    request = articles.parse_request(query, filters, **wanted)
+    request = articles.parse_request(query, **wanted)
     async with rules.database.read(actor.identity) as session:
         return await articles.search(session, actor, request=request)
 
@@ -89,7 +88,7 @@ async def test_a_cursor_is_good_for_its_own_search(rules: ServiceClient, world: 
     for wrong in (
         lambda: search(rules, owner, "river", after=cursor),
         lambda: search(rules, owner, "garden", after=cursor, order=("newest", True)),
-        lambda: search(rules, owner, "garden", after=cursor, filters={"status": "DRAFT"}),
+        lambda: search(rules, owner, "garden", after=cursor, filter={"status": {"eq": "DRAFT"}}),
         lambda: search(rules, owner, "gar\0den"),
         lambda: search(rules, owner, "x" * 256),
     ):

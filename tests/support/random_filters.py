@@ -1,0 +1,89 @@
+"""Random filters, made from the input types of the schema: any operators, in any combination, mostly valid."""
+
+from typing import TYPE_CHECKING, Any
+
+from graphql import GraphQLArgument, GraphQLInputField, GraphQLInputObjectType, GraphQLNonNull, get_named_type
+
+from tests.support.random_values import EnumLiteral, RawLiteral, to_json, to_literal
+
+if TYPE_CHECKING:
+    from tests.support.random_queries import QueryMaker
+
+__all__ = ["filter_argument"]
+
+DEPTH = 3
+COMBINATORS = ("and", "or", "not")
+RARELY = 0.004
+
+
+def filter_argument(maker: "QueryMaker", argument: GraphQLArgument) -> str:
+    """Return the argument `filter`: in a variable, written out, or written out with variables within it."""
+    type_ = get_named_type(argument.type)
+    assert isinstance(type_, GraphQLInputObjectType)
+    if maker.chance(0.3):
+        value = to_json(_FilterMaker(maker, variables=0).filter(type_, DEPTH))
+        return f"filter: {maker.variable(str(argument.type), value)}"
+    return f"filter: {to_literal(_FilterMaker(maker, variables=0.2).filter(type_, DEPTH))}"
+
+
+class _FilterMaker:
+    def __init__(self, maker: "QueryMaker", *, variables: float) -> None:
+        """Args: variables: the share of values that become variables of their own."""
+        self.maker = maker
+        self.variables = variables
+
+    def filter(self, type_: GraphQLInputObjectType, depth: int) -> dict[str, Any]:
+        """Return a filter of a list of this type."""
+        names = [name for name in sorted(type_.fields) if name not in COMBINATORS]
+        chosen = self.maker.random.sample(names, min(len(names), self.maker.random.choice([0, 1, 1, 1, 2])))
+        found: dict[str, Any] = {name: self.condition(type_.fields[name], name) for name in chosen}
+        for name in COMBINATORS:
+            if depth and self.maker.chance(0.2):
+                found[name] = self.combined(name, type_, depth - 1)
+        if self.maker.chance(RARELY):
+            found[self.maker.random.choice(COMBINATORS)] = None
+        return found
+
+    def combined(self, name: str, type_: GraphQLInputObjectType, depth: int) -> Any:
+        """Return what a combinator holds."""
+        if name == "not":
+            return self.filter(type_, depth)
+        count = 0 if self.maker.chance(RARELY) else self.maker.random.choice([1, 2, 2, 3])
+        return [self.filter(type_, depth) for _ in range(count)]
+
+    def condition(self, field: GraphQLInputField, name: str) -> Any:
+        """Return the condition of one field."""
+        type_ = get_named_type(field.type)
+        if not isinstance(type_, GraphQLInputObjectType):
+            return self.given(field, self.maker.chance(0.5))
+        is_nullable = "isNull" in type_.fields
+        if self.maker.chance(0.1 if is_nullable else RARELY):
+            return None
+        required = [key for key, each in type_.fields.items() if isinstance(each.type, GraphQLNonNull)]
+        optional = [key for key in sorted(type_.fields) if key not in required]
+        count = min(len(optional), self.maker.random.choice([1, 1, 1, 2]))
+        keys = required + self.maker.random.sample(optional, count)
+        return {key: self.operand(key, type_.fields[key], field, name, is_nullable=is_nullable) for key in keys}
+
+    def operand(
+        self, key: str, operator: GraphQLInputField, field: GraphQLInputField, name: str, *, is_nullable: bool
+    ) -> Any:
+        """Return the value of one operator."""
+        nullable = is_nullable and key in {"eq", "not"}
+        if not isinstance(operator.type, GraphQLNonNull) and self.maker.chance(0.1 if nullable else RARELY):
+            return self.given(operator, None)
+        if key == "currency":
+            return self.given(operator, EnumLiteral(self.maker.random.choice(["EUR", "JPY"])))
+        if key == "in":
+            count = self.maker.random.choice([1, 2, 3])
+            return self.given(operator, [self.value(operator.type, field, name) for _ in range(count)])
+        return self.given(operator, self.value(operator.type, field, name))
+
+    def value(self, type_: Any, field: GraphQLInputField, name: str) -> Any:
+        return self.maker.value(get_named_type(type_), name, field)
+
+    def given(self, operator: GraphQLInputField, value: Any) -> Any:
+        """Return a value as it is, or as a variable that has it."""
+        if self.maker.chance(self.variables):
+            return RawLiteral(self.maker.variable(str(operator.type), to_json(value)))
+        return value
