@@ -114,6 +114,8 @@ class ProductChange(subscriptions.Change):
     product: Product | None
     """Product as it is now, possibly newer than the change; never null, since
     products are not deleted."""
+    deleted_product_id: strawberry.ID | None
+    """Always null, as products are not deleted; it is there as in every other change."""
 
 
 def _product_changed(

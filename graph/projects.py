@@ -87,6 +87,9 @@ class ProjectChange(subscriptions.Change):
     project: Project | None
     """Project as it is now, possibly newer than the change; null if the project is in
     the trash."""
+    deleted_project_id: strawberry.ID | None
+    """Global ID of the project if it can no longer be read, for Relay's `@deleteRecord`; null while there is a
+    `project`."""
 
 
 def _project_changed(

@@ -105,6 +105,9 @@ class ArticleChange(subscriptions.Change):
     article: Article | None
     """Article as it is now, possibly newer than the change; null if the article was
     deleted, or is a draft of somebody else whom the viewer may not edit."""
+    deleted_article_id: strawberry.ID | None
+    """Global ID of the article if it can no longer be read, for Relay's `@deleteRecord`; null while there is an
+    `article`."""
 
 
 def _article_changed(
