@@ -207,11 +207,10 @@ class Compiler:
         prepared: PreparedOperation | Unsupported = cached.prepared
         if isinstance(prepared, Unsupported):
             raise prepared.again()
-        if (
-            cached.cost_model.steps
-            and cached.cost_model.measure(variables).limit_error(self._document_cache.limits) is not None
-        ):
-            raise Unsupported("operation too complex")
+        if cached.cost_model.steps:
+            cost = context.cost.estimate
+            if (cached.cost_model.cost(variables) if cost is None else cost) > self._document_cache.limits.cost:
+                raise Unsupported("operation too complex")
         return prepared
 
     def _parse_and_validate(
