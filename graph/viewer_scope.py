@@ -6,7 +6,7 @@ depends on the viewer. Whatever is resolved by code that is not known here count
 
 from collections.abc import Callable, Iterator
 from enum import IntEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from graphql import (

@@ -5,7 +5,7 @@ from alembic import op
 from migrations.rls import enable_rls
 
 revision = "0025"
-down_revision = "0021"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 

@@ -5,7 +5,7 @@ from alembic import op
 from migrations.rls import enable_rls, grant_definer
 
 revision = "0026"
-down_revision = "0021"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 
