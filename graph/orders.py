@@ -43,7 +43,17 @@ if TYPE_CHECKING:
     from graph.api_keys import ApiKey
     from graph.tenants import User
 
-__all__ = ["DOMAIN", "Order", "OrderEvent", "OrderFilter", "OrderItem", "OrderOrder", "Queries", "Subscriptions"]
+__all__ = [
+    "DOMAIN",
+    "Order",
+    "OrderEvent",
+    "OrderFilter",
+    "OrderItem",
+    "OrderItemFilter",
+    "OrderOrder",
+    "Queries",
+    "Subscriptions",
+]
 
 enum(OrderStatus)
 
@@ -113,9 +123,11 @@ class OrderEvent(Node):
     """Order that the event belongs to, as the order is now; null once the order has been deleted."""
 
 
+OrderItemFilter = filter_input(orders.FILTERED_ITEMS, ids={"product_id": "Product"}, quantity="number of units")
 OrderFilter = filter_input(
     orders.ORDERS,
     ids={"user_id": "User"},
+    related={"user": ("UserFilter", "graph.tenants"), "items": ("OrderItemFilter", "graph.orders")},
     total_amount="total amount",
     user_id="member who placed them, by global ID,",
     mine="that the viewer placed",

@@ -45,6 +45,7 @@ class Task(TenantOwned, Versioned, table=True):
         ForeignKeyConstraint(["tenant_id", "created_by"], ["memberships.tenant_id", "memberships.user_id"]),
         *indexes("tasks", "created_at", "updated_at", "title_key", where=LIVE),
         *indexes("tasks", "status, created_at", "project_id, created_at", "assignee_id, created_at", where=LIVE),
+        *indexes("tasks", "created_by, created_at", where=LIVE),
         *indexes("tasks", where=LIVE, nulls_last={"due_date": DateTime(timezone=True)}),
         enum_check("status", TaskStatus),
     )

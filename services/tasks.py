@@ -24,6 +24,7 @@ from services.queries.filters import (
     text_filter,
     viewer_filter,
 )
+from services.queries.relation_filters import related_row, related_rows
 from services.writes.bulk import Batch, RowChange, reject_missing, update_rows
 from services.writes.changes import (
     FreeText,
@@ -66,6 +67,11 @@ TASKS = Collection(
         "created_at": scalar_filter(col(Task.created_at)),
         "updated_at": scalar_filter(col(Task.updated_at)),
     },
+    relations={
+        "project": related_row(lambda: projects.PROJECTS, "project_id"),
+        "assignee": related_row(lambda: tenants.USERS, "assignee_id", "user_id"),
+        "creator": related_row(lambda: tenants.USERS, "created_by", "user_id"),
+    },
     orders={
         "created_at": SortOrder.newest_first(col(Task.created_at)),
         "updated_at": SortOrder.newest_first(col(Task.updated_at)),
@@ -74,6 +80,9 @@ TASKS = Collection(
     },
     default_order=("created_at", True),
 )
+
+projects.PROJECTS.relations["tasks"] = related_rows(lambda: TASKS, "project_id")
+tenants.USERS.relations["tasks"] = related_rows(lambda: TASKS, "assignee_id", "user_id")
 
 
 class TaskChanges(TypedDict, total=False):

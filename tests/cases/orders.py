@@ -17,6 +17,7 @@ order                             ok         ok         null       U          F 
 order: one's own                  ok         ok         ok         U          F          U
 order: as it was                  ok         ok         ok         U          F          U
 orders: of somebody               ok         ok         ok         U          F          U
+orders: with a product            ok         ok         ok         U          F          U
 orders: after                     ok         ok         ok         U          F          U
 placeOrder                        ok         ok         ok         U          F          U
 confirmOrder                      ok         ok         F          U          F          U
@@ -95,6 +96,7 @@ CASES = DomainCases(
             "filter": {"userId": {"eq": case_objects.buyer}},
             "orderBy": {"field": "TOTAL_AMOUNT"},
         },
+        "orders: with a product": {"filter": {"items": {"some": {"productId": {"eq": case_objects.ordered_product}}}}},
         "orders: after": {**PAGE, "after": case_objects.first_cursor("orders", case_objects.own_order)},
         "placeOrder": {
             "input": {"items": [{"productId": case_objects.product, "quantity": 2}], "shippingAddress": secret_text}
@@ -117,7 +119,6 @@ CASES = DomainCases(
     },
     sort_columns={"total_amount": "total_minor"},
     scale=SCALE,
-    selective={"Query.orders product_id": "SELECT product_id FROM order_items WHERE tenant_id = $1 LIMIT 1"},
     owner_outcomes={"deleteOrder: too early": "ILLEGAL_TRANSITION"},
     places={"Order": "orders(filter: {{status: {{eq: SHIPPED}}}}) {{ nodes {{ {} }} }}"},
     audited_columns={"order_items": "currency"},
