@@ -31,7 +31,11 @@ __all__ = ["DOMAIN", "ApiKey", "ApiKeyFilter", "ApiKeyOrder", "Queries"]
 
 
 ApiKeyFilter = filter_input(
-    api_keys.API_KEYS, plural="API keys", ids={"creator_id": "User"}, mine="that the viewer created"
+    api_keys.API_KEYS,
+    plural="API keys",
+    ids={"creator_id": "User"},
+    related={"creator": ("UserFilter", "graph.tenants")},
+    mine="that the viewer created",
 )
 ApiKeyOrder = order_input(api_keys.API_KEYS, plural="API keys")
 

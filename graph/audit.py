@@ -79,6 +79,7 @@ AuditEntryFilter = filter_input(
     audit.AUDIT,
     plural="audit entries",
     ids={"row_id": _is_known, "actor_id": "User"},
+    related={"actor": ("UserFilter", "graph.tenants")},
     table="database table of the changed objects",
     row_id="global ID of the changed object, there or not any more,",
     operation="mutation that made the change, by name,",

@@ -53,6 +53,7 @@ __all__ = [
 DocumentFilter = filter_input(
     documents.DOCUMENTS,
     ids={"project_id": "Project", "creator_id": "User"},
+    related={"project": ("ProjectFilter", "graph.projects"), "creator": ("UserFilter", "graph.tenants")},
     mine="that the viewer created",
 )
 DocumentOrder = order_input(documents.DOCUMENTS)

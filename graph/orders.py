@@ -51,6 +51,7 @@ __all__ = [
     "OrderEvent",
     "OrderFilter",
     "OrderItem",
+    "OrderItemFilter",
     "OrderOrder",
     "Queries",
     "Subscriptions",
@@ -124,9 +125,11 @@ class OrderEvent(Node):
     """Order that the event belongs to, as the order is now; null once the order has been deleted."""
 
 
+OrderItemFilter = filter_input(orders.FILTERED_ITEMS, ids={"product_id": "Product"}, quantity="number of units")
 OrderFilter = filter_input(
     orders.ORDERS,
     ids={"user_id": "User"},
+    related={"user": ("UserFilter", "graph.tenants"), "items": ("OrderItemFilter", "graph.orders")},
     total_amount="total amount",
     user_id="member who placed them, by global ID,",
     text="number or shipping address",

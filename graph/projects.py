@@ -33,6 +33,10 @@ __all__ = ["DOMAIN", "Project", "ProjectChange", "ProjectFilter", "ProjectOrder"
 
 ProjectFilter = filter_input(
     projects.PROJECTS,
+    related={
+        "tasks": ("TaskFilter", "graph.tasks"),
+        "documents": ("DocumentFilter", "graph.documents"),
+    },
     note="Without a condition on `deletedAt`, projects in the trash are left out; without one on `deletedAt`, "
     "`isArchived` or `archivedAt`, archived projects too.",
     is_archived="state, archived or not,",

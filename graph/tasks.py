@@ -49,6 +49,11 @@ enum(TaskStatus)
 TaskFilter = filter_input(
     tasks.TASKS,
     ids={"project_id": "Project", "assignee_id": "User", "creator_id": "User"},
+    related={
+        "project": ("ProjectFilter", "graph.projects"),
+        "assignee": ("UserFilter", "graph.tenants"),
+        "creator": ("UserFilter", "graph.tenants"),
+    },
     text="title and the description, as one text,",
     mine="that are assigned to the viewer",
 )

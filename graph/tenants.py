@@ -114,6 +114,7 @@ UserFilter = filter_input(
     tenants.USERS,
     name="User",
     plural="users",
+    related={"tasks": ("TaskFilter", "graph.tasks")},
     note="Without a condition on `isFormer`, former members are left out. A condition on `email` is for admins and "
     "owners; others get the error FORBIDDEN.",
     email="e-mail address",

@@ -197,10 +197,11 @@ def _collection_scope(collection: Collection, permissions: Permissions) -> Viewe
 
 @cache
 def _filter_scope(collection: Collection) -> ViewerScope:
-    """Return for whom a filtered list is the same: a filter may be about the viewer."""
+    """Return for whom a filtered list is the same: a filter may be about the viewer, or about what the viewer sees."""
     fields = collection.filters.values()
     conditions = [field.condition(operator, "value") for field in fields for operator in field.operators]
-    return ViewerScope.ACCOUNT if depends_on_user(*conditions) else ViewerScope.ROLE
+    depends = collection.relations or depends_on_user(*conditions)
+    return ViewerScope.ACCOUNT if depends else ViewerScope.ROLE
 
 
 class _VariableNames(Visitor):

@@ -49,6 +49,7 @@ class Task(TenantOwned, Versioned, table=True):
         UniqueConstraint("tenant_id", "position"),
         *indexes("tasks", "created_at", "updated_at", "title_key", "position", where=LIVE),
         *indexes("tasks", "status, created_at", "project_id, created_at", "assignee_id, created_at", where=LIVE),
+        *indexes("tasks", "created_by, created_at", where=LIVE),
         *indexes("tasks", where=LIVE, nulls_last={"due_date": DateTime(timezone=True)}),
         enum_check("status", TaskStatus),
     )

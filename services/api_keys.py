@@ -28,7 +28,8 @@ from services.errors import Forbidden, InvalidInput, InvalidToken
 from services.permissions import ROLES, TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
 from services.queries.filters import choice_filter, scalar_filter, text_filter, viewer_filter
-from services.tenants import member_filter
+from services.queries.relation_filters import related_row
+from services.tenants import USERS, member_filter
 from services.validation import validating
 from services.writes.rows import insert_row, update_row
 
@@ -55,14 +56,15 @@ API_KEYS = Collection(
     model=ApiKey,
     visible=visible,
     filters={
-        "name": text_filter(func.lower(col(ApiKey.name))),
-        "role": choice_filter(col(ApiKey.role), Role),
+        "name": text_filter(func.lower(col(ApiKey.name)), is_indexed=False),
+        "role": choice_filter(col(ApiKey.role), Role, is_indexed=False),
         "creator_id": member_filter(col(ApiKey.created_by)),
         "mine": viewer_filter(col(ApiKey.created_by) == USER_ID),
         "created_at": scalar_filter(col(ApiKey.created_at)),
-        "expires_at": scalar_filter(col(ApiKey.expires_at)),
-        "last_used_at": scalar_filter(col(ApiKey.last_used_at)),
+        "expires_at": scalar_filter(col(ApiKey.expires_at), is_indexed=False),
+        "last_used_at": scalar_filter(col(ApiKey.last_used_at), is_indexed=False),
     },
+    relations={"creator": related_row(lambda: USERS, "created_by", "user_id")},
     orders={"created_at": SortOrder.newest_first(col(ApiKey.created_at))},
     default_order=("created_at", True),
     abilities={"revoke": Ability.by(Permission.API_KEYS_WRITE, LIVE)},

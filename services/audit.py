@@ -18,7 +18,8 @@ from services.eventlog.change_entries import is_of_table, select_without_request
 from services.permissions import TENANT_ID, USER_ID, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
 from services.queries.filters import choice_filter, id_filter, scalar_filter, text_filter, viewer_filter
-from services.tenants import member_filter
+from services.queries.relation_filters import related_row
+from services.tenants import USERS, member_filter
 
 __all__ = ["AMOUNTS_AFTER", "AUDIT", "FULL_LOG", "visible"]
 
@@ -75,11 +76,12 @@ AUDIT = Collection(
         "table": text_filter(col(AuditEntry.table_name)),
         "row_id": id_filter(col(AuditEntry.row_id)),
         "action": choice_filter(col(AuditEntry.action), AuditAction),
-        "operation": text_filter(func.lower(col(AuditEntry.operation))),
+        "operation": text_filter(func.lower(col(AuditEntry.operation)), is_indexed=False),
         "actor_id": member_filter(col(AuditEntry.actor_id)),
         "mine": viewer_filter(col(AuditEntry.actor_id) == USER_ID),
         "created_at": scalar_filter(col(AuditEntry.created_at)),
     },
+    relations={"actor": related_row(lambda: USERS, "actor_id", "user_id")},
     orders={"created_at": SortOrder.newest_first(col(AuditEntry.created_at))},
     default_order=("created_at", True),
     expressions={AMOUNTS_AFTER: _amounts_after(), "via_api_key": col(AuditEntry.api_key_id).is_not(None)},

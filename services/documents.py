@@ -24,7 +24,8 @@ from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_
 from services.queries.collection import Collection, SortOrder
 from services.queries.filters import id_filter, scalar_filter, substring_condition, text_filter, viewer_filter
 from services.queries.loading import bind_values
-from services.tenants import member_filter
+from services.queries.relation_filters import related_row, related_rows
+from services.tenants import USERS, member_filter
 from services.validation import validating
 from services.writes.changes import FreeText, OneLine, WriteRules, check_changes, create_row, lock_references
 from services.writes.rows import (
@@ -88,6 +89,10 @@ DOCUMENTS = Collection(
     model=Document,
     visible=visible,
     filters=_FILTERS,
+    relations={
+        "project": related_row(lambda: projects.PROJECTS, "project_id"),
+        "creator": related_row(lambda: USERS, "created_by", "user_id"),
+    },
     orders={
         "created_at": SortOrder.newest_first(col(Document.created_at)),
         "updated_at": SortOrder.newest_first(col(Document.updated_at)),
@@ -102,6 +107,8 @@ DOCUMENTS = Collection(
         "purge": Ability.by(Permission.DOCUMENTS_PURGE, ~LIVE),
     },
 )
+
+projects.PROJECTS.relations["documents"] = related_rows(lambda: DOCUMENTS, "project_id")
 
 TRASH = Collection(
     model=Document,

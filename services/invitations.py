@@ -68,9 +68,9 @@ INVITATIONS = Collection(
     visible=visible,
     filters={
         "email": text_filter(col(Invitation.email), normalize=normalize_address),
-        "role": choice_filter(col(Invitation.role), Role),
+        "role": choice_filter(col(Invitation.role), Role, is_indexed=False),
         "created_at": scalar_filter(col(Invitation.created_at)),
-        "expires_at": scalar_filter(col(Invitation.expires_at)),
+        "expires_at": scalar_filter(col(Invitation.expires_at), is_indexed=False),
     },
     orders={"created_at": SortOrder.newest_first(col(Invitation.created_at))},
     default_order=("created_at", True),

@@ -92,8 +92,8 @@ MANAGED_ACCOUNTS = Collection(
         "email": text_filter(col(ManagedAccount.email), normalize=normalize_address),
         "is_active": flag_filter(col(ManagedAccount.is_active)),
         "is_superuser": flag_filter(col(ManagedAccount.is_superuser)),
-        "email_verified_at": scalar_filter(col(ManagedAccount.email_verified_at)),
-        "last_login": scalar_filter(col(ManagedAccount.last_login)),
+        "email_verified_at": scalar_filter(col(ManagedAccount.email_verified_at), is_indexed=False),
+        "last_login": scalar_filter(col(ManagedAccount.last_login), is_indexed=False),
         "created_at": scalar_filter(col(ManagedAccount.created_at)),
     },
     orders={"created_at": SortOrder.newest_first(col(ManagedAccount.created_at))},
@@ -118,7 +118,7 @@ ACCOUNT_EVENTS = Collection(
     visible=visible_account_events,
     filters={
         "account_id": id_filter(col(ManagedAccountEvent.user_id)),
-        "event_type": choice_filter(col(ManagedAccountEvent.type), SecurityEventType),
+        "event_type": choice_filter(col(ManagedAccountEvent.type), SecurityEventType, is_indexed=False),
         "created_at": scalar_filter(col(ManagedAccountEvent.created_at)),
     },
     orders={"created_at": SortOrder.newest_first(col(ManagedAccountEvent.created_at))},
@@ -129,7 +129,7 @@ ACTS = Collection(
     model=LoggedAct,
     visible=visible_acts,
     filters={
-        "type": choice_filter(col(LoggedAct.type), SuperuserActType),
+        "type": choice_filter(col(LoggedAct.type), SuperuserActType, is_indexed=False),
         "actor_id": id_filter(col(LoggedAct.actor_id)),
         "account_id": id_filter(col(LoggedAct.account_id)),
         "created_at": scalar_filter(col(LoggedAct.created_at)),

@@ -31,6 +31,7 @@ from services.queries.filters import (
     viewer_filter,
 )
 from services.queries.loading import bind_values
+from services.queries.relation_filters import related_row, related_rows
 from services.validation import Validator, validating
 from services.writes.bulk import (
     Batch,
@@ -100,6 +101,11 @@ TASKS = Collection(
         "created_at": scalar_filter(col(Task.created_at)),
         "updated_at": scalar_filter(col(Task.updated_at)),
     },
+    relations={
+        "project": related_row(lambda: projects.PROJECTS, "project_id"),
+        "assignee": related_row(lambda: tenants.USERS, "assignee_id", "user_id"),
+        "creator": related_row(lambda: tenants.USERS, "created_by", "user_id"),
+    },
     orders={
         "created_at": SortOrder.newest_first(col(Task.created_at)),
         "updated_at": SortOrder.newest_first(col(Task.updated_at)),
@@ -113,6 +119,9 @@ TASKS = Collection(
         "delete": Ability.by(Permission.TASKS_WRITE, LIVE),
     },
 )
+
+projects.PROJECTS.relations["tasks"] = related_rows(lambda: TASKS, "project_id")
+tenants.USERS.relations["tasks"] = related_rows(lambda: TASKS, "assignee_id", "user_id")
 
 
 @lru_cache(maxsize=1024)

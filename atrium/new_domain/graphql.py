@@ -7,7 +7,6 @@ __all__ = ["graph_text"]
 
 IMPORTS = """
 from datetime import date, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -27,6 +26,7 @@ from graph.fields.errors import (
     NotFound,
     VersionConflict,
 )
+from graph.fields.filtering import filter_input
 from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
 from graph.fields.money import Money, MoneyInput
 from graph.fields.mutations import mutation
@@ -45,12 +45,7 @@ if TYPE_CHECKING:
 
 TYPES = '''
 {enum}
-@input_type
-class {type}Filter:
-    """Conditions that listed {plural} must meet; all given conditions apply."""
-
-{filters}
-
+{type}Filter = filter_input({table}.{upper}{filter_ids})
 {type}Order = order_input({table}.{upper})
 
 
@@ -157,7 +152,7 @@ def graph_text(spec: DomainSpec) -> str:
         "exists": "AlreadyExists | " if any(field.unique for field in spec.fields) else "",
         "enum": f"enum({names.type}Status)\n\n" if spec.status else "",
         "fields": "".join(_shown(spec, field) for field in spec.fields),
-        "filters": "".join(_filter(spec, field) for field in spec.fields),
+        "filter_ids": _filter_ids(spec),
         "create": "".join(_created(spec, field) for field in sorted(spec.fields, key=lambda field: field.optional)),
         "update": "".join(_updated(spec, field) for field in spec.fields),
         "status_name": f"change_{names.one}_status, " if spec.status else "",
@@ -214,28 +209,11 @@ def _shown(spec: DomainSpec, field: FieldSpec) -> str:
     return f"    {field.name}: {types.get(field.kind, 'str')}{null}{value}\n{said}"
 
 
-def _filter(spec: DomainSpec, field: FieldSpec) -> str:
-    plural, said = spec.names.plural, _said(field)
-    if field.kind == "str" and field.unique:
-        return (
-            f'    {field.name}: str | None = UNSET\n    """{said} of the listed {spec.names.words}, ignoring case."""\n'
-        )
-    if field.kind == "status":
-        return f'    status: {spec.names.type}Status | None = UNSET\n    """Status that listed {plural} must have."""\n'
-    if field.kind in {"member", "project"}:
-        target = "User" if field.kind == "member" else "Project"
-        text = f"Global ID of the {target.lower()} that listed {plural} must have as their {field.name}"
-        return f'    {field.key}: strawberry.ID | None = id_of("{target}", default=UNSET)\n    """{text}."""\n'
-    if field.kind != "date":
-        return ""
-    none = f"; {plural} without one are not listed" if field.optional else ""
-    sides = (("from", "Earliest"), ("to", "Latest"))
-    name = field.name.replace("_", " ")
-    return "".join(
-        f"    {field.name}_{side}: date | None = UNSET\n"
-        f'    """{which} {name} day of listed {plural}, inclusive{none}."""\n'
-        for side, which in sides
-    )
+def _filter_ids(spec: DomainSpec) -> str:
+    """Return the argument of the filter's input type that says of what type its ids are."""
+    targets = {"member": "User", "project": "Project"}
+    ids = {field.key: targets[field.kind] for field in spec.fields if field.kind in targets}
+    return f", ids={ids!r}" if ids else ""
 
 
 def _reference(field: FieldSpec, words: str) -> str:

@@ -22,7 +22,7 @@ from datetime import date
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
-from sqlalchemy import Date, Select, Text, Uuid, bindparam, func, select
+from sqlalchemy import Select, select
 from sqlmodel import col
 
 from models import {type}, {type}Status
@@ -31,6 +31,7 @@ from models.database import WriteSession
 from services import projects, tenants
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
+from services.queries.filters import choice_filter, id_filter, money_filter, scalar_filter, text_filter
 from services.writes.changes import {checks}, WriteRules, change_row, create_row, row_update_of
 from services.writes.row_update import RowUpdate
 from services.writes.rows import delete_row, get_row_for_update, update_row
@@ -151,28 +152,26 @@ def _constants(spec: DomainSpec) -> str:
 
 
 def _filters(spec: DomainSpec) -> str:
-    model, lines = spec.names.type, []
-    for field in spec.fields:
-        column = f"col({model}.{field.column})"
-        if field.kind == "str" and field.unique:
-            lines.append(
-                f'"{field.name}": col({model}.{field.name}_key) == func.lower(bindparam("{field.name}", type_=Text())),'
-            )
-        elif field.kind == "status":
-            lines.append(f'"status": {column} == bindparam("status", type_=Text()),')
-        elif field.kind == "member":
-            lines.append(f'"{field.key}": {column} == tenants.user_id_of_member("{field.key}"),')
-        elif field.kind == "project":
-            lines.append(f'"{field.key}": {column} == bindparam("{field.key}", type_=Uuid()),')
-        elif field.kind == "date":
-            least, most = (
-                (f"{field.name.upper()}.descending", f"{field.name.upper()}.ascending")
-                if field.optional
-                else (column, column)
-            )
-            lines.append(f'"{field.name}_from": {least} >= bindparam("{field.name}_from", type_=Date()),')
-            lines.append(f'"{field.name}_to": {most} <= bindparam("{field.name}_to", type_=Date()),')
+    model = spec.names.type
+    lines = [f'"{field.key}": {_filter_field(spec, field)},' for field in spec.fields if field.kind != "text"]
+    lines += [f'"{name}": scalar_filter(col({model}.{name})),' for name in ("created_at", "updated_at")]
     return "".join(f"        {line}\n" for line in lines)
+
+
+def _filter_field(spec: DomainSpec, field: FieldSpec) -> str:
+    """Return the filter field of a field."""
+    model = spec.names.type
+    column = f"col({model}.{field.column})"
+    if field in sorted_with_nulls(spec):
+        order = field.name.upper()
+        return f"scalar_filter({column}, least={order}.descending, most={order}.ascending)"
+    return {
+        "str": f"text_filter(col({model}.{field.name}_key))",
+        "status": f"choice_filter({column}, {model}Status)",
+        "member": f"tenants.member_filter({column})",
+        "project": f"id_filter({column})",
+        "money": f"money_filter({column}, col({model}.currency), {MAX_MINOR:_})",
+    }.get(field.kind, f"scalar_filter({column})")
 
 
 def _orders(spec: DomainSpec) -> str:

@@ -227,7 +227,7 @@ def _parse_search(kwargs: dict[str, Any]) -> PageRequest:
     given = to_filter(wanted) if wanted else {}
     if language and given.get("and", True):  # an empty `and` is refused
         given["and"] = [*given.get("and", ()), {"language": {"eq": language}}]
-    order = ((kwargs.get("order_by") or ArticleSearchOrder.RELEVANCE).value, True)
+    order = [((kwargs.get("order_by") or ArticleSearchOrder.RELEVANCE).value, True)]
     return articles.parse_request(kwargs["query"], given, order=order, **page_kwargs(kwargs))
 
 

@@ -46,6 +46,7 @@ enum(ArticleStatus)
 ArticleFilter = filter_input(
     articles.ARTICLES,
     ids={"author_id": "User"},
+    related={"author": ("UserFilter", "graph.tenants")},
     mine="that the viewer wrote",
     status="publication status",
     published_at="date and time of publication",

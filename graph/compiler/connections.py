@@ -130,10 +130,11 @@ class ConnectionCompiler:
         """Return the expression of a row's cursor, which is base64url."""
         return f"({self.builder.render(encode_cursor(*self.sort_keys()), self.site)})"
 
-    def sort_keys(self) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-        """Return what the page is sorted by."""
-        sort, _, _ = order_keys(self.collection, self.request)
-        return self.page.add("=sort", sort), self.page.column("id")
+    def sort_keys(self) -> list[ColumnElement[Any]]:
+        """Return what the page is sorted by, the id last."""
+        keys = order_keys(self.collection, self.request)[:-1]
+        sorts = [self.page.add(f"=sort{number}", key.expression) for number, key in enumerate(keys)]
+        return [*sorts, self.page.column("id")]
 
     def compile_list(self, each: JsonExpression) -> JsonExpression:
         """Compile a JSON array with one element for each row of the page."""
@@ -150,7 +151,8 @@ class ConnectionCompiler:
 
     def first_row_cursor(self) -> JsonExpression:
         """Return the cursor of the first row in reading order."""
-        first = f"max({self.project_row(self.cursor_expression())}) FILTER (WHERE {self.row_alias}.n = 1)"
+        within = f" AND {self.limit} > 0" if self.fetches_extra_row else ""  # an empty page begins nowhere
+        first = f"max({self.project_row(self.cursor_expression())}) FILTER (WHERE {self.row_alias}.n = 1{within})"
         return self.project_page(JsonExpression.string(first).or_null())
 
     def last_row_cursor(self) -> JsonExpression:
@@ -201,8 +203,9 @@ class ConnectionCompiler:
         """Return the select of what is needed of each row, in reading order."""
         parts = [f"{expression} AS {name}" for expression, name in self.row_expressions.items()]
         if self.is_numbered:
-            direction = " DESC" if self.request.descending != self.request.backwards else ""
-            order = ", ".join(f"{key!s}{direction}" for key in self.sort_keys())
+            downwards = [descending != self.request.backwards for _, descending in self.request.order]
+            directions = [" DESC" if each else "" for each in (*downwards, downwards[-1])]
+            order = ", ".join(map("{}{}".format, self.sort_keys(), directions))
             parts.append(f"row_number() OVER (ORDER BY {order}) AS n")
         return f"SELECT {', '.join(parts)} FROM ({self.page_select()}) {self.page.alias}"
 

@@ -29,6 +29,9 @@ __all__ = [
 ]
 
 
+AFTER_KEY = "after_key_"
+
+
 class PlanArguments(Protocol):
     """What the arguments of one field ask for."""
 
@@ -51,7 +54,6 @@ class PageArguments:
         return (
             request.backwards,
             request.order,
-            request.descending,
             request.filter.condition,
             request.cursor is not None,
         )
@@ -64,12 +66,12 @@ class PageArguments:
                 return request.limit
             case "fingerprint":
                 return request.fingerprint
-            case "after_key":
-                return request.cursor and request.cursor[0]
             case "after_id":
                 return request.cursor and request.cursor[1]
             case "query":
                 return request.search
+        if name.startswith(AFTER_KEY):
+            return request.cursor and request.cursor[0][int(name.removeprefix(AFTER_KEY))]
         return request.filter.value(name)
 
 

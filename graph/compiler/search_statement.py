@@ -92,8 +92,8 @@ class _SearchCompiler(ConnectionCompiler):
     def select_rows(self) -> Select[Any]:
         return self.search_source.rows(self.objects.permissions)
 
-    def sort_keys(self) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-        return self.page.add("=key", self.search_source.page.c.key), self.page.column("id")
+    def sort_keys(self) -> list[ColumnElement[Any]]:
+        return [self.page.add("=key", self.search_source.page.c.key), self.page.column("id")]
 
     def compile_count(self) -> JsonExpression:
         return self.project_page(

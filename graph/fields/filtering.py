@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import strawberry
 from strawberry import UNSET
+from strawberry.utils.str_converters import to_camel_case
 
 from graph.fields.inputs import parse_ids
 from models.money import Currency
@@ -18,6 +19,7 @@ from services.queries.filters import MAX_FILTER_LENGTH, FilterField, FilterKind
 __all__ = ["filter_input", "to_filter"]
 
 IdTypes = Mapping[str, str | Callable[[str], bool]]
+RelatedTypes = Mapping[str, tuple[str, str]]
 
 NOUNS = {
     FilterKind.ID: "ID",
@@ -75,6 +77,8 @@ class _Part(NamedTuple):
     """What type its ids are of."""
 
 
+IS_FILTER = "__is_filter__"
+"""What marks input types with conditions on rows, other than the operators of one field."""
 PARTS = "__filter_parts__"
 """Where an input type notes its fields."""
 
@@ -86,6 +90,7 @@ def filter_input(
     plural: str = "",
     note: str = "",
     ids: IdTypes | None = None,
+    related: RelatedTypes | None = None,
     **texts: str,
 ) -> type:
     """Return the input type `<name>Filter`, with a field for each filter of a collection, and `and`, `or` and `not`.
@@ -96,16 +101,19 @@ def filter_input(
         plural: what is listed, in words, where they are not those of the table's name.
         note: what else there is to say of the filter, such as what a list applies by default.
         ids: by filter, the type that its ids are of.
+        related: by relation, the filter of the related objects: the name of its input type, and the module that has it.
         texts: by filter, what completes "Condition on the … of listed tasks", where its name does not say enough; of
             what is the viewer's own, "True for tasks …".
     """
-    model, ids = collection.model, ids or {}
+    model, ids, related = collection.model, ids or {}, related or {}
+    if collection.relations.keys() != related.keys():
+        raise TypeError(f"Name the filters of {', '.join(sorted(collection.relations))} for {model.__name__}.")
     if unknown := (texts.keys() | ids.keys()) - collection.filters.keys():
         raise TypeError(f"{model.__name__} cannot be filtered by {', '.join(sorted(unknown))}.")
     name, plural = name or model.__name__, plural or str(model.__tablename__).replace("_", " ")
     parts = [_Part(f"{each}_", each) for each in ("and", "or", "not")]
-    parts += [_Part(each, each, ids.get(each)) for each in collection.filters]
-    cls = type(f"{name}Filter", (), {"__annotations__": {}, PARTS: tuple(parts)})
+    parts += [_Part(each, each, ids.get(each)) for each in (*collection.filters, *collection.relations)]
+    cls = type(f"{name}Filter", (), {"__annotations__": {}, PARTS: tuple(parts), IS_FILTER: True})
     annotations: dict[str, Any] = {"and_": list[cls] | None, "or_": list[cls] | None, "not_": cls | None}  # type: ignore[valid-type]  # made here
     for each, text in COMBINATOR_TEXTS.items():
         described = strawberry.field(name=each, default=UNSET, description=text.format(plural=plural))
@@ -114,6 +122,11 @@ def filter_input(
         annotations[key] = _type_of(field) | None
         text = _text(key, field, plural, texts.get(key, ""))
         described = strawberry.field(default=UNSET, description=text, metadata={"ref": ids.get(key)})
+        setattr(cls, key, described)
+    for key, relation in collection.relations.items():
+        type_name, module = related[key]
+        annotations[key] = _relation_input(type_name, module, is_many=relation.is_many) | None
+        described = strawberry.field(default=UNSET, description=_relation_text(collection, key, plural))
         setattr(cls, key, described)
     cls.__annotations__ = annotations
     limits = f"at most {MAX_CONDITIONS} in all, `and`, `or` and `not` at most {MAX_DEPTH} levels deep"
@@ -128,7 +141,46 @@ def _text(key: str, field: FilterField, plural: str, text: str) -> str:
         return f"True for {plural} {text}, false for all others."
     words = text or STANDARD_TEXTS.get(key) or key.removesuffix("_id").replace("_", " ")
     null = f"; null for {plural} without one" if field.is_null is not None else ""
-    return f"Condition on the {words} of listed {plural}{null}."
+    return f"Condition on the {words} of listed {plural}{null}.{_cost_note(field)}"
+
+
+def _relation_text(collection: Collection, key: str, plural: str) -> str:
+    """Return the description of a condition on related objects."""
+    relation, words = collection.relations[key], key.replace("_", " ")
+    null = f"; null for {plural} without one that the viewer may see" if relation.is_nullable(collection) else ""
+    return (
+        f"Condition on the {words} of listed {plural}, as far as the viewer may see them, one step deep; conditions "
+        f"that their own list has by default do not apply{null}."
+    )
+
+
+@cache
+def _relation_input(type_name: str, module: str, *, is_many: bool) -> Any:
+    """Return the type of a condition on related objects, whose own filter may be made later."""
+    single: Any = Annotated[type_name, strawberry.lazy(module)]
+    if not is_many:
+        return single
+    words = _words(type_name.removesuffix("Filter"))
+    cls = type(f"{type_name.removesuffix('Filter')}ListFilter", (), {})
+    cls.__annotations__ = {"some": single | None, "none": single | None}
+    for quantifier, text in (("some", "at least one"), ("none", "no")):
+        description = f"Conditions that {text} related {words} must meet."
+        setattr(cls, quantifier, strawberry.field(default=UNSET, description=description))
+    setattr(cls, PARTS, tuple(_Part(each, each) for each in ("some", "none")))
+    setattr(cls, IS_FILTER, True)
+    made: type = strawberry.input(cls, description=f"Conditions on many objects that are related: each {words}.")
+    return made
+
+
+def _cost_note(field: FilterField) -> str:
+    """Return what there is to say of operators that no index serves."""
+    if not field.is_indexed:
+        return " No index serves it: on long lists combine it with other conditions."
+    names = [to_camel_case(operator) for operator in field.kind.operators if operator in field.unindexed]
+    if not names or field.kind is FilterKind.SUBSTRING:
+        return ""
+    spans = " and ".join(f"`{name}`" for name in names)
+    return f" No index serves {spans}: on long lists combine it with other conditions."
 
 
 def _type_of(field: FilterField) -> Any:
@@ -200,7 +252,7 @@ def to_filter(given: Any, path: str = "filter") -> dict[str, Any]:
             found[name] = value
         elif isinstance(value, list):
             found[name] = [to_filter(each, f"{where}.{number}") for number, each in enumerate(value)]
-        elif attribute == "not_":
+        elif hasattr(type(value), IS_FILTER):
             found[name] = to_filter(value, where)
         else:
             found[name] = _to_operators(value, ref, where)

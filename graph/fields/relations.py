@@ -13,7 +13,7 @@ from graph.fields.filtering import to_filter
 from graph.fields.inputs import page_kwargs
 from graph.fields.scalars import from_global_id
 from services.queries.collection import Collection
-from services.queries.page_request import PageRequest
+from services.queries.page_request import MAX_SORT_KEYS, PageRequest
 
 __all__ = [
     "ByIdField",
@@ -119,18 +119,21 @@ class ConnectionField(DeclaredField, compilable=True):
             description = "Conditions that the listed items must meet; omit them to get the default list."
             arguments.append(argument("filter", filter_type, description))
         if order_type is not None:
-            description = "Sort order of the listed items; omit it to get the default order."
-            arguments.append(argument("order_by", order_type, description))
+            description = (
+                f"Fields to sort the listed items by, the first one first, at most {MAX_SORT_KEYS}, each field once; "
+                "rows that are equal in all of them are sorted by ID. Omit it to get the default order."
+            )
+            arguments.append(argument("order_by", list[order_type], description))  # type: ignore[valid-type]  # made from the orders
         return arguments
 
     def parse_arguments(self, kwargs: dict[str, Any]) -> PageRequest:
         """Return the page that the arguments ask for."""
-        order = kwargs.get("order_by") or None
+        order = kwargs.get("order_by") or ()
         wanted = kwargs.get("filter") or None
         return PageRequest.of(
             self.collection,
             self.list_name,
-            order=(order.field.value, order.direction.value == "desc" if order.direction else None) if order else None,
+            order=[(key.field.value, key.direction.value == "desc" if key.direction else None) for key in order],
             filter=to_filter(wanted) if wanted else None,
             **page_kwargs(kwargs),
         )
@@ -163,7 +166,7 @@ def page_arguments() -> list[StrawberryArgument]:
         argument(
             "first",
             int,
-            "Maximum number of items to return from the start of the list, or after the cursor `after`: 1 to 100; "
+            "Maximum number of items to return from the start of the list, or after the cursor `after`: 0 to 100; "
             "20 if neither `first` nor `last` is given.",
         ),
         argument(
@@ -175,7 +178,7 @@ def page_arguments() -> list[StrawberryArgument]:
         argument(
             "last",
             int,
-            "Maximum number of items to return from the end of the list, or before the cursor `before`: 1 to 100. "
+            "Maximum number of items to return from the end of the list, or before the cursor `before`: 0 to 100. "
             "Cannot be combined with `first` or `after`.",
         ),
         argument(

@@ -247,7 +247,7 @@ def _largest_size(length: _Length, variables: Mapping[str, object]) -> int:
             return max((len(rows) for rows in value.values() if isinstance(rows, list)), default=least)
         if isinstance(value, list):
             return len(value)
-        return value if type(value) is int and 1 <= value <= MAX_PAGE_SIZE else MAX_PAGE_SIZE
+        return value if type(value) is int and 0 <= value <= MAX_PAGE_SIZE else MAX_PAGE_SIZE
 
     values = (variables.get(v.name.value) if isinstance(v, graphql.VariableNode) else v for v in length)
     return max((size(value) for value in values if value is not None), default=DEFAULT_PAGE_SIZE)

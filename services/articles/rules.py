@@ -17,7 +17,8 @@ from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_
 from services.queries.collection import Collection, SortOrder
 from services.queries.filters import FilterField, choice_filter, scalar_filter, text_filter, viewer_filter
 from services.queries.loading import bind_values
-from services.tenants import member_filter
+from services.queries.relation_filters import related_row
+from services.tenants import USERS, member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, insert_statement, unnest_params
 from services.writes.idempotency import key_scope, once, once_many
@@ -95,8 +96,9 @@ ARTICLES = Collection(
         "title": text_filter(col(Article.title_key)),
         **article_filters(table_of(Article).c),
         "updated_at": scalar_filter(col(Article.updated_at)),
-        "published_at": scalar_filter(col(Article.published_at)),
+        "published_at": scalar_filter(col(Article.published_at), is_indexed=False),
     },
+    relations={"author": related_row(lambda: USERS, "author_id", "user_id")},
     orders={
         "created_at": SortOrder.newest_first(col(Article.created_at)),
         "updated_at": SortOrder.newest_first(col(Article.updated_at)),

@@ -56,7 +56,7 @@ from services.queries.filter_parsing import Filter
 from services.queries.filters import MAX_FILTER_LENGTH
 from services.queries.loading import Edge, Page, bind_values, slice_page
 from services.queries.page_request import MAX_PAGE_SIZE, PageRequest
-from services.queries.statements import apply_filter, apply_page, order_by, order_keys
+from services.queries.statements import OrderKey, apply_filter, apply_page, order_by, order_keys
 from services.validation import is_storable_text
 
 __all__ = [
@@ -262,7 +262,7 @@ def page_statement(actor: Actor, request: PageRequest) -> Select[Any]:
 
     It depends on what the actor may do and on the shape of the request, and on no value.
     """
-    _, _, downwards = order_keys(MATCHES, request)
+    [key, _] = order_keys(MATCHES, request)
     rows = _page_rows(actor.permissions).add_columns(PAGE_CTE.c.key, PAGE_CTE.c.rank).subquery("rows")
     columns = [rows.c[column.name] for column in table_of(Article).c]
     total = select(func.count()).select_from(MATCHED_CTE).scalar_subquery()
@@ -270,7 +270,7 @@ def page_statement(actor: Actor, request: PageRequest) -> Select[Any]:
     found: Select[Any] = (
         select(total, encode_cursor(rows.c.key, rows.c.id), rows.c.rank, *columns)
         .select_from(one.outerjoin(rows, true()))
-        .order_by(*order_by((rows.c.key, rows.c.id), downwards=downwards))
+        .order_by(*order_by(OrderKey(column, key.downwards) for column in (rows.c.key, rows.c.id)))
         .add_cte(*_match_and_page_ctes(actor.permissions, request, bindparam("limit", type_=Integer())))
     )
     return found
@@ -282,7 +282,7 @@ def _match_and_page_ctes(permissions: AbstractSet[Permission], request: PageRequ
     The page is planned for the longest one, since a plan may not know the limit.
     """
     kept = (SEARCH_VIEW.c.id, SEARCH_VIEW.c.language, SEARCH_VIEW.c.author_id, SEARCH_VIEW.c.created_at)
-    key, row_id, _ = order_keys(MATCHES, request)
+    [(key, _), (row_id, _)] = order_keys(MATCHES, request)
     ids = select(row_id.label("id"), key.label("key"), MATCHED_CTE.c.rank, MATCHED_CTE.c.terms).select_from(MATCHED_CTE)
     longest = apply_page(ids, MATCHES, request, literal_column(str(MAX_PAGE_SIZE + 1))).subquery("longest")
     matched = _matches_cte(permissions, request, *kept, RANK.label("rank"), QUERIES.c.terms)
@@ -333,7 +333,7 @@ def query_text(request: PageRequest) -> str:
 
 def _without_values(request: PageRequest) -> PageRequest:
     """Return a request without its values."""
-    cursor = None if request.cursor is None else ("", UUID(int=0))
+    cursor = None if request.cursor is None else (("",), UUID(int=0))
     return replace(request, limit=0, filter=Filter(request.filter.condition), cursor=cursor, fingerprint="", search="")
 
 

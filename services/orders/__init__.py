@@ -4,11 +4,23 @@
 the rows anew from the events.
 """
 
-from services.orders.rules import EVENTS, ITEMS, ORDERS, Item, as_of, confirm_all, delete, place, transition
+from services.orders.rules import (
+    EVENTS,
+    FILTERED_ITEMS,
+    ITEMS,
+    ORDERS,
+    Item,
+    as_of,
+    confirm_all,
+    delete,
+    place,
+    transition,
+)
 from services.orders.state_machine import next_statuses
 
 __all__ = [
     "EVENTS",
+    "FILTERED_ITEMS",
     "ITEMS",
     "ORDERS",
     "Item",

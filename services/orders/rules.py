@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -44,15 +45,34 @@ from services.orders.state_machine import (
 from services.orders.stock import MAX_TOTAL, Item, reserve_stock, return_stock
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
-from services.queries.filters import choice_filter, money_filter, scalar_filter, substring_filter, viewer_filter
+from services.queries.filters import (
+    choice_filter,
+    id_filter,
+    money_filter,
+    scalar_filter,
+    substring_filter,
+    viewer_filter,
+)
 from services.queries.loading import bind_values
-from services.tenants import member_filter
+from services.queries.relation_filters import related_row, related_rows
+from services.tenants import USERS, member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing
 from services.writes.idempotency import key_scope, once
 from services.writes.rows import get_row
 
-__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "confirm_all", "delete", "place", "transition"]
+__all__ = [
+    "EVENTS",
+    "FILTERED_ITEMS",
+    "ITEMS",
+    "ORDERS",
+    "Item",
+    "as_of",
+    "confirm_all",
+    "delete",
+    "place",
+    "transition",
+]
 
 MAX_LINES = 100
 MAX_LINE_QUANTITY = 2**31 - 1
@@ -124,6 +144,20 @@ NEXT_STATUSES = case(
     )
 )
 
+ITEMS = Collection(
+    model=OrderItem,
+    visible=visible_items,
+    filters={},
+    orders={"line": SortOrder.by(col(OrderItem.line))},
+    default_order=("line", False),
+)
+
+FILTERED_ITEMS = replace(
+    ITEMS,
+    filters={"product_id": id_filter(col(OrderItem.product_id)), "quantity": scalar_filter(col(OrderItem.quantity))},
+)
+"""Items, as orders are filtered by them."""
+
 ORDERS = Collection(
     model=Order,
     visible=visible,
@@ -137,6 +171,10 @@ ORDERS = Collection(
         "created_at": scalar_filter(col(Order.created_at)),
         "updated_at": scalar_filter(col(Order.updated_at)),
     },
+    relations={
+        "user": related_row(lambda: USERS, "user_id", "user_id"),
+        "items": related_rows(lambda: FILTERED_ITEMS, "order_id"),
+    },
     orders={
         "created_at": SortOrder.newest_first(col(Order.created_at)),
         "updated_at": SortOrder.newest_first(col(Order.updated_at)),
@@ -147,14 +185,6 @@ ORDERS = Collection(
     expressions={"next_statuses": NEXT_STATUSES},
     join_conditions={"product_id": _contains_product},
     abilities=ORDER_ABILITIES,
-)
-
-ITEMS = Collection(
-    model=OrderItem,
-    visible=visible_items,
-    filters={},
-    orders={"line": SortOrder.by(col(OrderItem.line))},
-    default_order=("line", False),
 )
 
 EVENTS = Collection(

@@ -19,6 +19,7 @@ from models.base import Model, nulls_last_expressions
 from services.abilities import Ability
 from services.permissions import Permission
 from services.queries.filters import FilterField
+from services.queries.relation_filters import RelationFilter
 
 __all__ = ["Collection", "DefaultFilter", "SortOrder"]
 
@@ -74,6 +75,9 @@ class Collection:
     `tenant_id` and `user_id`. Raises Forbidden when there is nothing to see."""
     filters: Mapping[str, FilterField]
     """What it can be filtered by, under the names of the output fields."""
+    relations: dict[str, RelationFilter] = field(default_factory=dict, kw_only=True)
+    """Related rows that it can be filtered by, under the names of the output fields; those of domains that know this
+    one are added by them."""
     orders: Mapping[str, SortOrder]
     default_order: tuple[str, bool]
     """Its name, and whether descending: the natural direction, wherever a client can name this order."""

@@ -25,6 +25,7 @@ __all__ = [
     "FieldCondition",
     "Filter",
     "Not",
+    "Related",
     "bind_name",
     "parse_filter",
 ]
@@ -67,7 +68,15 @@ class Not:
     condition: "Condition"
 
 
-Condition = FieldCondition | AllOf | AnyOf | Not
+@dataclass(frozen=True, slots=True)
+class Related:
+    """What is true if some related row that the caller may see meets the condition."""
+
+    relation: str
+    condition: "Condition"
+
+
+Condition = FieldCondition | AllOf | AnyOf | Not | Related
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +121,9 @@ def parse_filter(collection: Collection, given: Mapping[str, Any] | None, path: 
             an amount without its currency, a text that nothing can hold.
     """
     parser = _FilterParser(collection)
-    conditions = [parser.parse_object(given, path, 0)] if given else []
+    conditions = [parser.parse_object(collection, given, path, 0)] if given else []
     defaults = [each for each in collection.defaults if not each.unless & parser.fields]
-    conditions += [parser.parse_object(each.filter, path, 0) for each in defaults]
+    conditions += [parser.parse_object(collection, each.filter, path, 0) for each in defaults]
     return Filter(_all_of(conditions), tuple(parser.values))
 
 
@@ -128,36 +137,58 @@ class _FilterParser:
         """Names of all fields that the filter has a condition for."""
         self.count = 0
 
-    def parse_object(self, given: Mapping[str, Any], path: str, depth: int) -> "Condition":
-        """Parse an object of fields and combinators, which all apply."""
+    def parse_object(self, within: Collection, given: Mapping[str, Any], path: str, depth: int) -> "Condition":
+        """Parse an object of fields, relations and combinators, which all apply."""
         conditions: list[Condition] = []
         for name, value in given.items():
             where = f"{path}.{name}"
             if name in {"and", "or"}:
-                found = tuple(self.parse_list(value, where, depth + 1))
+                found = tuple(self.parse_list(within, value, where, depth + 1))
                 conditions.append(_all_of(found) if name == "and" else AnyOf(found))
             elif name == "not":
-                conditions.append(Not(self.parse_combined(value, where, depth + 1)))
+                conditions.append(Not(self.parse_combined(within, value, where, depth + 1)))
+            elif name in within.relations:
+                conditions += self.parse_relation(within, name, value, where, depth)
             else:
-                self.fields.add(name)
-                conditions += self.parse_field(name, self.collection.filters[name], value, where)
+                self.fields |= {name} if within is self.collection else set()
+                conditions += self.parse_field(name, within.filters[name], value, where)
         return _all_of(conditions)
 
-    def parse_list(self, given: Any, path: str, depth: int) -> "Iterator[Condition]":
+    def parse_relation(self, within: Collection, name: str, given: Any, path: str, depth: int) -> "Iterator[Condition]":
+        """Parse the condition on related rows: null, a filter of theirs, or of many `some` and `none`."""
+        if within is not self.collection:
+            raise InvalidInput.of(path, "Conditions on related objects are one step deep.")
+        relation = within.relations[name]
+        target = relation.target()
+        if given is None and relation.is_nullable(within):
+            self.count_one(path)
+            yield Not(Related(name, AllOf()))
+            return
+        if given is None:
+            raise InvalidInput.of(path, NULL_MESSAGE)
+        for quantifier, inner in given.items() if relation.is_many else [("", given)]:
+            where = f"{path}.{quantifier}" if quantifier else path
+            if inner is None:
+                raise InvalidInput.of(where, NULL_MESSAGE)
+            self.count_one(where)
+            found = Related(name, self.parse_object(target, inner, where, depth))
+            yield Not(found) if quantifier == "none" else found
+
+    def parse_list(self, within: Collection, given: Any, path: str, depth: int) -> "Iterator[Condition]":
         """Parse the objects in `and` or `or`."""
         if not given:
             raise InvalidInput.of(path, "This needs one condition or more.")
         for number, each in enumerate(given):
             self.count_one(path)
-            yield self.parse_combined(each, f"{path}.{number}", depth)
+            yield self.parse_combined(within, each, f"{path}.{number}", depth)
 
-    def parse_combined(self, given: Any, path: str, depth: int) -> "Condition":
+    def parse_combined(self, within: Collection, given: Any, path: str, depth: int) -> "Condition":
         """Parse an object within a combinator."""
         if given is None:
             raise InvalidInput.of(path, NULL_MESSAGE)
         if depth > MAX_DEPTH:
             raise InvalidInput.of(path, f"`and`, `or` and `not` may be nested {MAX_DEPTH} levels deep.")
-        return self.parse_object(given, path, depth)
+        return self.parse_object(within, given, path, depth)
 
     def parse_field(self, name: str, field: FilterField, given: Any, path: str) -> "Iterator[Condition]":
         """Parse what is asked of one field: null, or operators, which all apply."""

@@ -122,6 +122,24 @@ class FilterField:
     """The largest amount, in minor units."""
     choices: type[StrEnum] | None = None
     """What the values are, where they can be listed."""
+    is_indexed: bool = True
+    """Whether an index serves the operators that find few rows, but for those of `unindexed`."""
+
+    @property
+    def unindexed(self) -> frozenset[str]:
+        """Return the operators that no index serves, besides those that find most rows, such as `not`."""
+        if not self.is_indexed:
+            return frozenset(self.operators)
+        is_range = getattr(self.value.type, "collation", None) == "C"
+        return frozenset(
+            operator
+            for operator, served in (
+                ("contains", self.contains is not None),
+                ("starts_with", is_range),
+                ("is_null", self.least is None),
+            )
+            if operator in self.operators and not served
+        )
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -216,9 +234,11 @@ def id_filter(value: Any, **options: Any) -> FilterField:
     return FilterField(FilterKind.ID, Uuid(), value, is_null=_null_test(value), **options)
 
 
-def choice_filter(value: Any, choices: type[StrEnum]) -> FilterField:
+def choice_filter(value: Any, choices: type[StrEnum], *, is_indexed: bool = True) -> FilterField:
     """Return the filter field of a column with the values of an enum."""
-    return FilterField(FilterKind.CHOICE, Text(), value, is_null=_null_test(value), choices=choices)
+    return FilterField(
+        FilterKind.CHOICE, Text(), value, is_null=_null_test(value), choices=choices, is_indexed=is_indexed
+    )
 
 
 def flag_filter(value: Any) -> FilterField:
@@ -226,7 +246,9 @@ def flag_filter(value: Any) -> FilterField:
     return FilterField(FilterKind.FLAG, Boolean(), value)
 
 
-def scalar_filter(value: Any, *, least: Any = None, most: Any = None, is_null: Any = None) -> FilterField:
+def scalar_filter(
+    value: Any, *, least: Any = None, most: Any = None, is_null: Any = None, is_indexed: bool = True
+) -> FilterField:
     """Return the filter field of a column with numbers, moments or days.
 
     Args:
@@ -234,11 +256,12 @@ def scalar_filter(value: Any, *, least: Any = None, most: Any = None, is_null: A
         least: what is the least where there is no value, indexed for the order of that name.
         most: what is the most where there is no value.
         is_null: the condition for rows without a value, where an index knows it by another column.
+        is_indexed: whether an index serves it.
     """
     kinds = {"int": FilterKind.NUMBER, "datetime": FilterKind.MOMENT, "date": FilterKind.DAY}
     kind = kinds[value.type.python_type.__name__]
     is_null = _null_test(value) if is_null is None else is_null
-    return FilterField(kind, value.type, value, least=least, most=most, is_null=is_null)
+    return FilterField(kind, value.type, value, least=least, most=most, is_null=is_null, is_indexed=is_indexed)
 
 
 def money_filter(minor: Any, currency: Any, maximum: int) -> FilterField:
@@ -251,6 +274,7 @@ def text_filter(
     *,
     contains: Callable[[str], ColumnElement[bool]] | None = None,
     normalize: Callable[[str], str] = lambda value: value,
+    is_indexed: bool = True,
 ) -> FilterField:
     """Return the filter field of a text that is compared ignoring case.
 
@@ -258,6 +282,7 @@ def text_filter(
         value: the column that keeps the text in lower case, such as its sort key.
         contains: makes the condition for a part of the text, where an index serves that.
         normalize: returns a client's text in the form in which it is kept, apart from its case.
+        is_indexed: whether an index serves it.
     """
     return FilterField(
         FilterKind.TEXT,
@@ -268,6 +293,7 @@ def text_filter(
         compared_any=_lower_all,
         contains=contains,
         normalize=normalize,
+        is_indexed=is_indexed,
     )
 
 

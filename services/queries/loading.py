@@ -18,7 +18,7 @@ from services.permissions import Actor, require_permission
 from services.queries.collection import Collection
 from services.queries.cursors import encode_cursor
 from services.queries.page_request import PageRequest
-from services.queries.statements import apply_page, order_by, order_keys, select_list
+from services.queries.statements import OrderKey, apply_page, order_by, order_keys, select_list
 
 __all__ = [
     "Edge",
@@ -68,7 +68,7 @@ class Page:
 async def load_page(session: ReadSession, actor: Actor, collection: Collection, request: PageRequest) -> Page:
     """Load one page of everything that the actor sees of a collection."""
     rows = _visible_rows(actor, collection, request)
-    rows = rows.add_columns(encode_cursor(*order_keys(collection, request)[:2]).label("cursor"))
+    rows = rows.add_columns(encode_cursor(*(key for key, _ in order_keys(collection, request))).label("cursor"))
     result = await session.exec(apply_page(rows, collection, request, LIMIT), params=bind_values(actor, request))
     return _to_page([tuple(row) for row in result], collection, request)
 
@@ -90,14 +90,16 @@ async def pages_by_parent(
 ) -> dict[UUID, Page]:
     """Load the same page under each of many parents, whose ids are in the column `key`; one statement."""
     rows = _visible_rows(actor, collection, request, (key, PARENT.c.id))
-    sort, _row_id, downwards = order_keys(collection, request)
-    inner = apply_page(rows.add_columns(sort.label("sort")), collection, request, LIMIT).lateral("page")
-    *columns, outer_sort = inner.c
-    outer_keys = (outer_sort, inner.c["id"])
+    *keys, row_id = order_keys(collection, request)
+    sorts = [key.expression.label(f"sort_{number}") for number, key in enumerate(keys)]
+    inner = apply_page(rows.add_columns(*sorts), collection, request, LIMIT).lateral("page")
+    columns, outer_sorts = list(inner.c)[: -len(keys)], list(inner.c)[-len(keys) :]
+    outer_keys = [*outer_sorts, inner.c["id"]]
+    order = [OrderKey(column, key.downwards) for column, key in zip(outer_keys, [*keys, row_id], strict=True)]
     statement = (  # a cursor costs more to make than its row to read, so none is made for rows beyond the limit
         select(PARENT.c.id.label("parent_id"), *columns, encode_cursor(*outer_keys))
         .select_from(PARENT.join(inner, true()))
-        .order_by(*order_by(outer_keys, downwards=downwards))
+        .order_by(*order_by(order))
     )
     result = await session.exec(statement, params={**bind_values(actor, request), "parents": list(parents)})
     found: dict[UUID, list[tuple[Any, ...]]] = {parent_id: [] for parent_id in parents}
@@ -215,7 +217,8 @@ def bind_values(actor: Actor, request: PageRequest | None = None) -> dict[str, A
     if request.search is not None:
         values["query"] = request.search
     if request.cursor:
-        values["after_key"], values["after_id"] = request.cursor
+        keys, values["after_id"] = request.cursor
+        values |= {f"after_key_{number}": key for number, key in enumerate(keys)}
     return values
 
 

@@ -4,19 +4,22 @@ Whoever runs such a statement binds `tenant_id`, `user_id`, and the values of th
 `services.queries.loading.bind_values`. The compiler in graph puts them into statements of its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
+from itertools import takewhile
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Text, Uuid, and_, bindparam, cast, or_, true, tuple_
 
 from models.base import table_of
 from services.permissions import Permission, require_permission
 from services.queries.collection import Collection
-from services.queries.filter_parsing import AllOf, AnyOf, Condition, FieldCondition, Not, bind_name
+from services.queries.filter_parsing import AllOf, AnyOf, Condition, FieldCondition, Not, Related, bind_name
 from services.queries.page_request import PageRequest
+from services.queries.relation_filters import RelationFilter
 
 __all__ = [
+    "OrderKey",
     "apply_filter",
     "apply_page",
     "filter_condition",
@@ -78,6 +81,20 @@ def filter_condition(
             return and_(*parts) if conditions else true()
         case AnyOf(conditions):
             return or_(*(filter_condition(collection, permissions, each) for each in conditions))
+        case Related(name, inner):
+            return _related_condition(collection, permissions, collection.relations[name], inner)
+
+
+def _related_condition(
+    collection: Collection, permissions: AbstractSet[Permission], relation: RelationFilter, condition: Condition
+) -> ColumnElement[bool]:
+    """Return the condition for rows that some related row which these permissions let one see makes true."""
+    target = relation.target()
+    key = table_of(target.model).c[relation.key]
+    rows = target.visible(permissions).with_only_columns(key, maintain_column_froms=True)
+    rows = apply_filter(rows.where(target.reachable), target, permissions, condition)
+    matching: ColumnElement[bool] = table_of(collection.model).c[relation.column].in_(rows.correlate(None))
+    return matching
 
 
 def select_list(
@@ -97,32 +114,56 @@ def select_list(
     return apply_filter(rows, collection, permissions, condition)
 
 
-def order_keys(collection: Collection, request: PageRequest) -> tuple[ColumnElement[Any], ColumnElement[Any], bool]:
-    """Return what a page is sorted by: its key, the id that breaks ties, and whether it is read in descending order."""
-    order = collection.orders[request.order]
-    key = order.descending if request.descending else order.ascending
+class OrderKey(NamedTuple):
+    """One of the keys that a page is sorted by."""
+
+    expression: ColumnElement[Any]
+    downwards: bool
+    """Whether it is read in descending order."""
+
+
+def order_keys(collection: Collection, request: PageRequest) -> list[OrderKey]:
+    """Return what a page is sorted by, in the direction in which it is read; the id, which breaks ties, comes last."""
+    keys = []
+    for name, descending in request.order:
+        order = collection.orders[name]
+        keys.append(OrderKey(order.descending if descending else order.ascending, descending != request.backwards))
     row_id = table_of(collection.model).c.id if collection.row_id is None else collection.row_id
-    return key, row_id, request.descending != request.backwards
+    return [*keys, OrderKey(row_id, keys[-1].downwards)]
 
 
 def keyset_condition(collection: Collection, request: PageRequest) -> ColumnElement[bool]:
-    """Return the keyset predicate for the page's cursor, over the binds `after_key` and `after_id`."""
-    key, row_id, downwards = order_keys(collection, request)
-    here = tuple_(key, row_id)
-    there = tuple_(cast(bindparam("after_key", type_=Text()), key.type), bindparam("after_id", type_=Uuid()))
-    return here < there if downwards else here > there
+    """Return the keyset predicate for the page's cursor, over the binds `after_key_0`, … and `after_id`."""
+    *keys, row_id = order_keys(collection, request)
+    there: list[ColumnElement[Any]] = [
+        cast(bindparam(f"after_key_{number}", type_=Text()), key.expression.type) for number, key in enumerate(keys)
+    ]
+    return _is_beyond([*keys, row_id], [*there, bindparam("after_id", type_=Uuid())])
+
+
+def _is_beyond(keys: Sequence[OrderKey], there: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
+    """Return the condition for rows behind a place: one comparison as far as all keys have the same direction."""
+    first = keys[0]
+    same = list(takewhile(lambda key: key.downwards == first.downwards, keys))
+    row, place = tuple_(*(key.expression for key in same)), tuple_(*there[: len(same)])
+    beyond = row < place if first.downwards else row > place
+    if len(same) == len(keys):
+        return beyond
+    further = _is_beyond(keys[len(same) :], there[len(same) :])
+    # Said twice, so that an index on the first keys is entered at the place: a condition with OR enters none.
+    reached = row <= place if first.downwards else row >= place
+    return and_(reached, or_(beyond, and_(row == place, further)))
 
 
 def apply_page(
     rows: Select[Any], collection: Collection, request: PageRequest, limit: ColumnElement[int]
 ) -> Select[Any]:
     """Limit a list to one page: the rows after the cursor, in the order in which they are read."""
-    key, row_id, downwards = order_keys(collection, request)
     if request.cursor:
         rows = rows.where(keyset_condition(collection, request))
-    return rows.order_by(*order_by((key, row_id), downwards=downwards)).limit(limit)
+    return rows.order_by(*order_by(order_keys(collection, request))).limit(limit)
 
 
-def order_by(keys: Iterable[ColumnElement[Any]], *, downwards: bool) -> list[ColumnElement[Any]]:
+def order_by(keys: Iterable[OrderKey]) -> list[ColumnElement[Any]]:
     """Return the keys with their direction, for ORDER BY."""
-    return [key.desc() if downwards else key.asc() for key in keys]
+    return [expression.desc() if downwards else expression.asc() for expression, downwards in keys]

@@ -29,8 +29,8 @@ GARBAGE = [
     encode_cursor(b"\xff\xfe"),
 ]
 
-AFTER = "query($after: String, $order: TaskOrder) { tasks(after: $after, orderBy: $order) { nodes { id } } }"
-CURSOR = "query($order: TaskOrder) { tasks(first: 1, orderBy: $order) { pageInfo { endCursor } } }"
+AFTER = "query($after: String, $order: [TaskOrder!]) { tasks(after: $after, orderBy: $order) { nodes { id } } }"
+CURSOR = "query($order: [TaskOrder!]) { tasks(first: 1, orderBy: $order) { pageInfo { endCursor } } }"
 
 
 @pytest.mark.parametrize("cursor", GARBAGE, ids=range(len(GARBAGE)))

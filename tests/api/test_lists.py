@@ -148,7 +148,7 @@ async def test_tasks_are_filtered_and_sorted_as_asked(world: World) -> None:
         {"title": "c", "dueDate": "2027-01-01T00:00:00Z", "status": "IN_PROGRESS"},
     ):
         await client.mutate("createTask", "... on Task { id }", **given)
-    query = "query($f: TaskFilter, $o: TaskOrder) { tasks(filter: $f, orderBy: $o) { totalCount nodes { title } } }"
+    query = "query($f: TaskFilter, $o: [TaskOrder!]) { tasks(filter: $f, orderBy: $o) { totalCount nodes { title } } }"
 
     async def titles(order: Any = None, **filters: Any) -> list[str]:
         tasks = (await client.run(query, f=filters or None, o=order))["tasks"]

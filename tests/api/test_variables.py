@@ -26,7 +26,7 @@ async def test_a_fault_of_the_document_is_of_validation(world: World, document: 
     assert any(DOCUMENT_FAULTS[document] in error["message"] for error in errors), errors
 
 
-LIST = "query($f: TaskFilter, $o: TaskOrder, $n: Int) { tasks(filter: $f, orderBy: $o, first: $n) { totalCount } }"
+LIST = "query($f: TaskFilter, $o: [TaskOrder!], $n: Int) { tasks(filter: $f, orderBy: $o, first: $n) { totalCount } }"
 CREATE = "mutation($i: CreateTaskInput!) { createTask(input: $i) { __typename } }"
 VALUE_FAULTS: list[tuple[str, dict[str, Any], str]] = [
     (LIST, {"f": {"statu": 1}}, '{"statu": 1}'),

@@ -33,8 +33,10 @@ CASES = DomainCases(
     selective={
         "Query.audit_log table": "tenants",
         "Query.audit_log action": "DELETE",
-        "Query.audit_log actor": "SELECT id FROM memberships WHERE tenant_id = $1 LIMIT 1",
-        "Query.audit_log from_": now() + timedelta(days=1),
-        "Query.audit_log to": now() - timedelta(days=1),
+        "Query.audit_log actor_id": "SELECT id FROM memberships WHERE tenant_id = $1 LIMIT 1",
+        "Query.audit_log created_at gt": now() + timedelta(days=1),
+        "Query.audit_log created_at gte": now() + timedelta(days=1),
+        "Query.audit_log created_at lt": now() - timedelta(days=1),
+        "Query.audit_log created_at lte": now() - timedelta(days=1),
     },
 )

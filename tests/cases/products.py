@@ -1,7 +1,5 @@
 """What the shared tests try of products."""
 
-from decimal import Decimal
-
 from models import Product
 from services import products
 from tests.support import case_objects
@@ -66,8 +64,6 @@ CASES = DomainCases(
     outcomes=OUTCOMES,
     collections={"products.PRODUCTS": CollectionCase(products.PRODUCTS, some_rows(Product, 90), 90)},
     scale=SCALE,
-    selective={"Query.products price_from": Decimal("990.00"), "Query.products price_to": Decimal("11.00")},
-    beside={"Query.products price_from": {"currency": "EUR"}, "Query.products price_to": {"currency": "EUR"}},
     places={"Product": 'products(filter: {{name: {{contains: "lamp"}}}}) {{ nodes {{ {} }} }}'},
     insert_listed=insert_listed,
 )

@@ -140,7 +140,7 @@ CASES = DomainCases(
     },
     sort_columns={"full_name": "name_key"},
     scale=SCALE,
-    selective={"Query.users text": "ada 3f2"},
+    selective={"Query.users full_name contains": "ada 3f2"},
     short_lists={"Query.invitations": "those that nobody has answered yet"},
     places={"User": 'users(filter: {{fullName: {{contains: "owner"}}}}) {{ nodes {{ {} }} }}'},
     audited_rows={"memberships": _membership},

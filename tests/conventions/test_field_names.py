@@ -143,7 +143,7 @@ def test_a_name_out_of_place_is_seen() -> None:
     deleted = DefaultFilter({"deleted": {"eq": False}}, unless=frozenset({"gone"}))
     assert inconsistencies(replace(tasks, defaults=[deleted])) == {"deleted", "gone"}
     assert inconsistencies(replace(tasks, restricted={"secret": Permission.ACCOUNT})) == {"secret"}
-    assert inconsistencies(replace(tasks, default_order=("size", True))) == {"size"}
+    assert inconsistencies(replace(tasks, default_order=[("size", True)])) == {"size"}
     by_value = SortOrder.by(bindparam("size", type_=Text()))
     assert inconsistencies(replace(tasks, orders={**tasks.orders, "size": by_value})) == {"size"}
 

@@ -26,7 +26,7 @@ async def create_task(rules: ServiceClient, world: World, title: str, project_id
 
 
 async def list_names(rules: ServiceClient, world: World, **filter: Any) -> list[str]:
-    order = ("name", False)
+    order = [("name", False)]
     rows = await rules.rows(world.acme.member, projects.PROJECTS, filter=filter, order=order)
     return [row.name for row in rows]
 

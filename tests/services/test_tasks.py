@@ -29,7 +29,7 @@ async def update_task(
 
 
 async def list_titles(rules: ServiceClient, person: Person, *order: Any, **filter: Any) -> list[str]:
-    rows = await rules.rows(person, tasks.TASKS, filter=filter, order=order or None)
+    rows = await rules.rows(person, tasks.TASKS, filter=filter, order=[order] if order else None)
     return [row.title for row in rows]
 
 

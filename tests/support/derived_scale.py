@@ -7,16 +7,16 @@ import re
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BinaryExpression, Column, ColumnElement, create_engine
+from sqlalchemy import Column, ColumnElement, create_engine
 from sqlalchemy.pool import NullPool
-from sqlalchemy.sql import operators
 
 from models.base import Model, table_of
 from services.permissions import Permission
 from services.queries.collection import Collection
+from services.queries.filters import FilterField
 from tests.support.derived_rows import choices_in_order, data_columns, references_of, unique_columns
 
-__all__ = ["columns_of", "index_condition", "scale_insert", "selective_value", "sql"]
+__all__ = ["columns_of", "index_condition", "scale_insert", "selective_query", "sql"]
 
 DIALECT = create_engine("postgresql+asyncpg://", poolclass=NullPool).dialect
 IN_THE_TRASH = {
@@ -24,6 +24,13 @@ IN_THE_TRASH = {
     "deleted_by": "CASE WHEN n % 50 = 7 THEN memberships.ids[1 + n % 200] END",
 }
 COMMON = {"created_at": "now() - n * interval '1 hour'", "updated_at": "now() - n * interval '1 minute'"}
+BEHIND_VIEWS = {
+    "superuser_accounts": "users",
+    "superuser_tenants": "tenants",
+    "superuser_account_events": "account_events",
+    "superuser_log": "superuser_acts",
+}
+"""The tables behind the views that answer to superusers alone."""
 RARE_TEXT = "3f2a"
 """Part of the hexadecimal digits that some rows hold."""
 
@@ -105,32 +112,31 @@ def columns_of(expression: ColumnElement[Any]) -> set[str]:
     return set(re.findall(r"\b[a-z_]+\.(\w+)", sql(expression)))
 
 
-def index_condition(filter_: ColumnElement[Any]) -> str:
+def index_condition(field: FilterField, operator: str) -> str:
     """Return what the index condition of a filter must hold: its column, of whichever table, or what finds a text."""
-    (column, *further) = re.findall(r"\b[a-z_]+\.(\w+)", sql(filter_))
-    if "_text" in sql(filter_):
+    condition = sql(field.condition(operator, "value"))
+    (column, *further) = re.findall(r"\b[a-z_]+\.(\w+)", condition)
+    if "_text" in condition:
         return "~~"
     return str(further[-1] if column == "id" else column)
 
 
-def selective_value(collection: Collection, filter_name: str) -> str:
-    """Return a value by which a filter finds few of the rows at scale, or a query for it over the tenant $1."""
-    found_by_text = "_text" in sql(collection.filters[filter_name])
-    return RARE_TEXT if found_by_text else _rarest_query(collection, filter_name)
-
-
-def _rarest_query(collection: Collection, filter_name: str) -> str:
-    filter_ = collection.filters[filter_name]
-    table, column = table_of(collection.model).name, index_condition(filter_)
+def selective_query(collection: Collection, name: str, operator: str) -> str:
+    """Return a query over the tenant $1 for a value by which a filter finds few of the rows at scale."""
+    field = collection.filters[name]
+    if "_text" in sql(field.condition(operator, "value")):
+        return f"SELECT '{RARE_TEXT}' WHERE $1::uuid IS NOT NULL"
+    table, column = table_of(collection.model).name, index_condition(field, operator)
+    table = BEHIND_VIEWS.get(table, table)
     visible = sql(collection.visible(frozenset(Permission)))
     trash = next((f" AND {test}" for test in ("deleted_at IS NULL", "deleted_at IS NOT NULL") if test in visible), "")
-    rows = f"FROM {table} WHERE tenant_id = $1 AND {column} IS NOT NULL{trash}"
-    operator = filter_.operator if isinstance(filter_, BinaryExpression) else operators.eq
-    if operator in {operators.ge, operators.gt}:
+    tenant = "tenant_id = $1" if "tenant_id" in table_of(collection.model).c else "$1::uuid IS NOT NULL"
+    rows = f"FROM {table} WHERE {tenant} AND {column} IS NOT NULL{trash}"
+    if operator in {"gt", "gte"}:
         return f"SELECT percentile_disc(0.98) WITHIN GROUP (ORDER BY {column}) {rows}"
-    if operator in {operators.le, operators.lt}:
+    if operator in {"lt", "lte"}:
         return f"SELECT percentile_disc(0.02) WITHIN GROUP (ORDER BY {column}) {rows}"
     rarest = f"SELECT {column} {rows} GROUP BY 1 ORDER BY count(*), 1 LIMIT 1"
-    if "memberships.user_id" in sql(filter_).partition("=")[2]:
+    if "memberships AS member" in sql(field.condition(operator, "value")):
         return f"SELECT id FROM memberships WHERE tenant_id = $1 AND user_id = ({rarest})"
     return rarest

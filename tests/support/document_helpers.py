@@ -22,7 +22,7 @@ async def create_project(rules: ServiceClient, world: World, name: str = "Apollo
 
 
 async def list_titles(rules: ServiceClient, world: World, **filter: Any) -> list[str]:
-    rows = await rules.rows(world.acme.member, documents.DOCUMENTS, filter=filter, order=("title", False))
+    rows = await rules.rows(world.acme.member, documents.DOCUMENTS, filter=filter, order=[("title", False)])
     return [row.title for row in rows]
 
 

@@ -93,10 +93,8 @@ class DomainCases:
     scale: Mapping[str, str] = field(default_factory=dict)
     """By table, the statement that fills it as an old tenant has it, over the tenants that there are."""
     selective: Mapping[str, Any] = field(default_factory=dict)
-    """By list and filter (`Query.tasks status`), a value that finds few rows at scale, or a query for one, where the
-    rarest value of the column does not."""
-    beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By list and filter, the filters without which it cannot be given."""
+    """By list and filter (`Query.tasks status`), perhaps with an operator (`Query.tasks due_date gte`), a value that
+    finds few rows at scale, or a query for one, where the rarest value of the column does not."""
     short_lists: Mapping[str, str] = field(default_factory=dict)
     """Lists of so few rows that the planner sorts them, as it should, each with its reason."""
     audited_columns: Mapping[str, str] = field(default_factory=dict)

@@ -70,7 +70,8 @@ def argument_paths(wanted: Callable[[Any], bool]) -> Iterator[tuple[str, ...]]:
         named = graphql.get_named_type(type_)
         if wanted(type_):
             yield path
-        elif named.name not in outside:  # a filter may hold itself
+        elif named.name not in outside and not ("and" in getattr(named, "fields", ()) and "filter" in path[:-1]):
+            # A filter may hold itself, and those of related rows, which are tried at their own lists.
             for name, field in getattr(named, "fields", {}).items():
                 yield from within(field.type, (*path, name), outside | {named.name})
 

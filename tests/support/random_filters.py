@@ -26,15 +26,21 @@ def filter_argument(maker: "QueryMaker", argument: GraphQLArgument) -> str:
     return f"filter: {to_literal(_FilterMaker(maker, variables=0.2).filter(type_, DEPTH))}"
 
 
+def is_relation(field: GraphQLInputField) -> bool:
+    """Whether an input field is a condition on related rows."""
+    return bool({"and", "some"} & set(getattr(get_named_type(field.type), "fields", ())))
+
+
 class _FilterMaker:
     def __init__(self, maker: "QueryMaker", *, variables: float) -> None:
         """Args: variables: the share of values that become variables of their own."""
         self.maker = maker
         self.variables = variables
+        self.is_related = False
 
     def filter(self, type_: GraphQLInputObjectType, depth: int) -> dict[str, Any]:
         """Return a filter of a list of this type."""
-        names = [name for name in sorted(type_.fields) if name not in COMBINATORS]
+        names = [name for name in sorted(type_.fields) if name not in COMBINATORS and self.is_near(type_, name)]
         chosen = self.maker.random.sample(names, min(len(names), self.maker.random.choice([0, 1, 1, 1, 2])))
         found: dict[str, Any] = {name: self.condition(type_.fields[name], name) for name in chosen}
         for name in COMBINATORS:
@@ -43,6 +49,10 @@ class _FilterMaker:
         if self.maker.chance(RARELY):
             found[self.maker.random.choice(COMBINATORS)] = None
         return found
+
+    def is_near(self, type_: GraphQLInputObjectType, name: str) -> bool:
+        """Whether a condition is one on the rows themselves, or on related ones where that is allowed."""
+        return not is_relation(type_.fields[name]) or not self.is_related or self.maker.chance(RARELY)
 
     def combined(self, name: str, type_: GraphQLInputObjectType, depth: int) -> Any:
         """Return what a combinator holds."""
@@ -56,6 +66,8 @@ class _FilterMaker:
         type_ = get_named_type(field.type)
         if not isinstance(type_, GraphQLInputObjectType):
             return self.given(field, self.maker.chance(0.5))
+        if is_relation(field):
+            return self.relation(type_)
         is_nullable = "isNull" in type_.fields
         if self.maker.chance(0.1 if is_nullable else RARELY):
             return None
@@ -64,6 +76,20 @@ class _FilterMaker:
         count = min(len(optional), self.maker.random.choice([1, 1, 1, 2]))
         keys = required + self.maker.random.sample(optional, count)
         return {key: self.operand(key, type_.fields[key], field, name, is_nullable=is_nullable) for key in keys}
+
+    def relation(self, type_: GraphQLInputObjectType) -> Any:
+        """Return the condition on related rows."""
+        if self.maker.chance(0.05):
+            return None
+        outside, self.is_related = self.is_related, True
+        if "some" in type_.fields:
+            inner = get_named_type(type_.fields["some"].type)
+            assert isinstance(inner, GraphQLInputObjectType)
+            found = {self.maker.random.choice(["some", "none"]): self.filter(inner, 1)}
+        else:
+            found = self.filter(type_, 1)
+        self.is_related = outside
+        return found
 
     def operand(
         self, key: str, operator: GraphQLInputField, field: GraphQLInputField, name: str, *, is_nullable: bool

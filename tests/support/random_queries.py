@@ -245,8 +245,8 @@ class QueryMaker:
                 found[name] = self.chance(0.5)
             elif isinstance(value, int):
                 found[name] = self.random.randint(1, 4)
-            elif isinstance(value, dict) and "field" in value:
-                found[name] = {**value, "direction": self.random.choice(["ASC", "DESC"])}
+            elif isinstance(value, list) and value and isinstance(value[0], dict) and "field" in value[0]:
+                found[name] = [{**key, "direction": self.random.choice(["ASC", "DESC"])} for key in value]
             elif not required and self.chance(0.4):
                 found[name] = None
                 if self.chance(0.5):
@@ -283,9 +283,9 @@ class QueryMaker:
 
     def page(self, definition: GraphQLField, path: tuple[str, ...]) -> tuple[str, ListSite | None]:
         backwards = self.chance(0.3)
-        size = self.random.choice([1, 2, 3, 5])
+        size = self.random.choice([0, 1, 1, 2, 2, 3, 3, 5])
         if self.chance(RARELY):
-            size = self.random.choice([0, 101, -1])
+            size = self.random.choice([101, -1])
         given = []
         name = "last" if backwards else "first"
         if backwards or len(path) > 1 or self.chance(0.8):
@@ -331,10 +331,17 @@ class QueryMaker:
         if isinstance(type_, GraphQLEnumType):
             return self.value(type_, "orderBy")
         assert isinstance(type_, GraphQLInputObjectType)
-        found = {"field": self.value(type_.fields["field"].type, "field")}
-        if self.chance(0.6):
-            found["direction"] = self.value(type_.fields["direction"].type, "direction")
-        return found
+        fields = sorted(get_named_type(type_.fields["field"].type).values)
+        count = self.random.choice([1, 1, 1, 2, 2, 3])
+        if self.chance(RARELY):
+            fields, count = fields * 2, self.random.choice([0, 2, 5])
+        keys = []
+        for name in self.random.sample(fields, min(count, len(fields))):
+            key = {"field": EnumLiteral(name)}
+            if self.chance(0.6):
+                key["direction"] = self.value(type_.fields["direction"].type, "direction")
+            keys.append(key)
+        return keys
 
     def value(self, type_: Any, name: str, input_field: GraphQLInputField | None = None) -> Any:
         plain = get_nullable_type(type_)

@@ -10,7 +10,7 @@ from tests.support.service_client import ServiceClient
 
 async def visible_entries(rules: ServiceClient, person: Person, article_id: UUID) -> list[tuple[str, set[str]]]:
     """The entries that somebody sees, oldest first: the action, and all texts that they hold."""
-    wanted: dict[str, Any] = {"filter": {"row_id": {"eq": article_id}}, "order": ("created_at", False)}
+    wanted: dict[str, Any] = {"filter": {"row_id": {"eq": article_id}}, "order": [("created_at", False)]}
     entries = await rules.rows(person, audit.AUDIT, **wanted)
     return [(e.action, {str(v) for v in ((e.old_values or {}) | (e.new_values or {})).values()}) for e in entries]
 

@@ -58,7 +58,7 @@ async def test_every_match_comes_once_both_ways_whatever_the_ranks(
     await some_articles(world, chance)
     for person in (world.acme.owner, world.acme.member):
         for query in ("garden", "garden or river -stone", "copper lamp"):
-            wanted: dict[str, Any] = {"order": (order, True)}
+            wanted: dict[str, Any] = {"order": [(order, True)]}
             whole = await search(rules, person, query, first=100, **wanted)
             hits = list(whole.page.edges)
             keys = [(hit.rank if order == "relevance" else hit.node.created_at, hit.node.id) for hit in hits]
@@ -87,7 +87,7 @@ async def test_a_cursor_is_good_for_its_own_search(rules: ServiceClient, world: 
     cursor = (await search(rules, owner, "garden", first=1)).page.edges[0].cursor
     for wrong in (
         lambda: search(rules, owner, "river", after=cursor),
-        lambda: search(rules, owner, "garden", after=cursor, order=("newest", True)),
+        lambda: search(rules, owner, "garden", after=cursor, order=[("newest", True)]),
         lambda: search(rules, owner, "garden", after=cursor, filter={"status": {"eq": "DRAFT"}}),
         lambda: search(rules, owner, "gar\0den"),
         lambda: search(rules, owner, "x" * 256),

@@ -11,6 +11,7 @@ from sqlalchemy import Text, literal, select
 
 from services.errors import InvalidInput
 from services.queries.cursors import decode_cursor, encode_cursor, list_fingerprint
+from services.queries.filter_parsing import AllOf, FieldCondition
 from tests.support.factories import World
 from tests.support.service_client import ServiceClient, invalid_paths
 
@@ -27,7 +28,7 @@ async def test_what_the_database_writes_is_read_back(rules: ServiceClient, world
     async with rules.database.read(rules.identity(world.acme.member)) as session:
         token = (await session.exec(statement, params={"fingerprint": "mark"})).scalar_one()
     assert not set(token) & set("+/=\n")
-    assert decode_cursor(token, str, "mark") == (key, ROW_ID)
+    assert decode_cursor(token, [str], "mark") == ((key,), ROW_ID)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ async def test_what_the_database_writes_is_read_back(rules: ServiceClient, world
     ],
 )
 def test_a_key_is_what_its_order_sorts_by(kind: type, key: str, expected: str) -> None:
-    assert decode_cursor(written("mark", key, str(ROW_ID)), kind, "mark") == (expected, ROW_ID)
+    assert decode_cursor(written("mark", key, str(ROW_ID)), [kind], "mark") == ((expected,), ROW_ID)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,8 @@ def test_a_key_is_what_its_order_sorts_by(kind: type, key: str, expected: str) -
         ("ä", str),
         ("not base64!", str),
         (written("mark"), str),
+        (written("mark", str(ROW_ID)), str),
+        (written("mark", "a", "b", str(ROW_ID)), str),
         (written("other", "a", str(ROW_ID)), str),
         (written("mark", 5, str(ROW_ID)), str),
         (written("mark", "a\0", str(ROW_ID)), str),
@@ -65,20 +68,24 @@ def test_a_key_is_what_its_order_sorts_by(kind: type, key: str, expected: str) -
 )
 def test_whatever_else_is_refused(token: str, kind: type) -> None:
     with pytest.raises(InvalidInput) as refused:
-        decode_cursor(token, kind, "mark")
+        decode_cursor(token, [kind], "mark")
     assert invalid_paths(refused.value) == ["cursor"]
 
 
 def test_a_fingerprint_tells_lists_orders_and_filters_apart() -> None:
-    base = ("tasks", ("created_at", True), (("status", "DONE"),))
+    name, order = "tasks", (("created_at", True),)
+    base = (name, order, FieldCondition("status", "eq", 0), ("DONE",))
     others = [
         ("projects", *base[1:]),
-        (base[0], ("created_at", False), base[2]),
-        (base[0], ("title", True), base[2]),
-        (*base[:2], (("status", "TODO"),)),
-        (*base[:2], ()),
+        (name, (("created_at", False),), *base[2:]),
+        (name, (("title", True),), *base[2:]),
+        (name, (*order, ("title", True)), *base[2:]),
+        (name, order, FieldCondition("status", "not", 0), ("DONE",)),
+        (name, order, FieldCondition("title", "eq", 0), ("DONE",)),
+        (*base[:3], ("TODO",)),
+        (name, order, AllOf(), ()),
     ]
     marks = {list_fingerprint(*given) for given in (base, *others)}
-    assert len(marks) == 6
+    assert len(marks) == 9
     assert {len(mark) for mark in marks} == {12}
     assert list_fingerprint(*base) == list_fingerprint(*base)

@@ -10,6 +10,7 @@ from services import tasks
 from services.errors import Forbidden
 from services.permissions import Actor
 from services.products import PRODUCTS
+from services.queries.filter_parsing import NO_FILTER
 from services.queries.loading import (
     Edge,
     bind_values,
@@ -24,7 +25,7 @@ from services.queries.page_request import PageRequest
 from tests.support.factories import Person, World
 from tests.support.service_client import ServiceClient
 
-CURSOR = ("key", new_id())
+CURSOR = (("key",), new_id())
 
 
 def request(**wanted: Any) -> PageRequest:
@@ -57,7 +58,7 @@ def test_a_page_is_what_was_asked_for_and_says_what_else_there_is(
     found: int, cursor: Any, kept: list[int], *, backwards: bool, has_next: bool, has_previous: bool
 ) -> None:
     edges = [Edge(number, str(number)) for number in range(found)]
-    asked = PageRequest(2, backwards, "created_at", False, (), cursor, "mark")  # as it stands there
+    asked = PageRequest(2, backwards, (("created_at", False),), NO_FILTER, cursor, "mark")  # as it stands there
     page = slice_page(edges, asked)
     assert [edge.node for edge in page.edges] == kept
     assert (page.has_next_page, page.has_previous_page) == (has_next, has_previous)
@@ -66,11 +67,11 @@ def test_a_page_is_what_was_asked_for_and_says_what_else_there_is(
 def test_binds_are_of_who_asks_what_is_asked_and_one_row_more() -> None:
     actor = Actor()
     assert bind_values(actor) == {"tenant_id": None, "user_id": None}
-    values = bind_values(actor, request(first=5, filters={"status": "TODO"}))
-    assert (values["limit"], values["status"], "after_key" in values) == (6, "TODO", False)
+    values = bind_values(actor, request(first=5, filter={"status": {"eq": "TODO"}}))
+    assert (values["limit"], values["filter_0"], "after_key_0" in values) == (6, "TODO", False)
     asked = PageRequest(5, False, "title", False, (), CURSOR, "mark")  # as it stands there
     values = bind_values(actor, asked)
-    assert (values["after_key"], values["after_id"], values["fingerprint"]) == (*CURSOR, "mark")
+    assert ((values["after_key_0"],), values["after_id"], values["fingerprint"]) == (*CURSOR, "mark")
 
 
 async def test_rows_are_found_by_a_key_and_only_those_to_be_seen(rules: ServiceClient, world: World) -> None:
@@ -84,7 +85,7 @@ async def test_rows_are_found_by_a_key_and_only_those_to_be_seen(rules: ServiceC
 async def test_each_parent_has_a_page_and_a_count_of_its_own(rules: ServiceClient, world: World) -> None:
     parents = [await world.add("projects", tenant_id=world.acme.tenant_id, name=str(n)) for n in range(3)]
     theirs = [await create_tasks(world, count, parent) for count, parent in zip((0, 2, 4), parents, strict=True)]
-    asked = request(first=2, order=("created_at", False))
+    asked = request(first=2, order=[("created_at", False)])
     given = (tasks.TASKS, asked, "project_id", parents)
     pages = await read(rules, world.acme.member, pages_by_parent, *given)
     assert {parent: [edge.node.id for edge in page.edges] for parent, page in pages.items()} == {

@@ -1,0 +1,22 @@
+"""Indexes for what lists are filtered by."""
+
+from alembic import op
+
+from migrations.operations import create_indexes
+
+revision = "0024"
+down_revision = "0021"
+branch_labels = None
+depends_on = None
+
+LIVE = "deleted_at IS NULL"
+
+
+def upgrade() -> None:
+    """Make the index for tasks by who created them."""
+    create_indexes("tasks", "created_by, created_at", where=LIVE)
+
+
+def downgrade() -> None:
+    """Take it back."""
+    op.execute("DROP INDEX tasks_by_created_by_created_at")
