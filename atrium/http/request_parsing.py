@@ -15,7 +15,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 from strawberry.http import GraphQLRequestData
 
-from atrium.http.responses import JSON_MEDIA_TYPE, RequestRefused
+from atrium.http.negotiation import JSON_MEDIA_TYPE
+from atrium.http.responses import UNPROCESSABLE, RequestRefused
 
 MAX_DEPTH = 32  # levels of JSON; inputs within inputs are coerced recursively, several frames a level
 MAX_QUERY_STRING = 16_384  # bytes
@@ -161,22 +162,24 @@ def require_identity(content_encoding: str | None) -> None:
 
 
 def parse_operation(data: object, protocol: ResponseProtocol) -> GraphQLRequestData:
-    """Return the operation that a decoded body or query string describes.
+    """Return the operation that a decoded body or query string describes; what else is in it is ignored.
 
     Raises:
         RequestRefused: BAD_REQUEST, when it is no object (there are no batches), has a parameter of another type
             than the specification's, or has no query.
     """
     if isinstance(data, list):
-        raise RequestRefused("BAD_REQUEST", "Batches are not served: send each operation in a request of its own.")
+        raise _malformed("Batches are not served: send each operation in a request of its own.")
     if not isinstance(data, dict):
-        raise RequestRefused("BAD_REQUEST", "The body must be one JSON object.")
+        raise _malformed("The body must be one JSON object.")
     for name, kind, article in _PARAMETERS:
         value = data.get(name)
         if value is not None and not isinstance(value, kind):
-            raise RequestRefused("BAD_REQUEST", f"`{name}` must be {article}.")
-    if not data.get("query"):
-        raise RequestRefused("BAD_REQUEST", "`query` is missing.")
+            raise _malformed(f"`{name}` must be {article}.")
+    if data.get("query") is None:
+        raise _malformed("`query` is missing.")
+    if not data["query"]:
+        raise RequestRefused("BAD_REQUEST", "`query` is empty.")
     return GraphQLRequestData(
         query=data["query"],
         variables=data.get("variables"),
@@ -184,3 +187,8 @@ def parse_operation(data: object, protocol: ResponseProtocol) -> GraphQLRequestD
         extensions=data.get("extensions"),
         protocol=protocol,
     )
+
+
+def _malformed(message: str) -> RequestRefused:
+    """Return the refusal of what was read, and is no well-formed request."""
+    return RequestRefused("BAD_REQUEST", message, status=UNPROCESSABLE)

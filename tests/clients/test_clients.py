@@ -143,8 +143,8 @@ class Scenarios:
         await run_scenario([self.node, "--import", "./setup.mjs", name], self.folder, environment, answers or {})
 
 
-async def run_scenario(command: list[Any], folder: Path, environment: dict[str, str], answers: Answers) -> None:
-    """Run a command; answer what it asks for."""
+async def run_scenario(command: list[Any], folder: Path, environment: dict[str, str], answers: Answers) -> str:
+    """Run a command; answer what it asks for. Gives what it printed."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, env=os.environ | environment, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT
@@ -159,6 +159,7 @@ async def run_scenario(command: list[Any], folder: Path, environment: dict[str, 
                 if line.startswith(b"ask: "):
                     process.stdin.write(f"{await answers[line.decode()[5:].strip()]()}\n".encode())
             assert await process.wait() == 0, output
+            return output
     except TimeoutError:
         raise AssertionError(f"it did not end; it printed:\n{output}") from None
     finally:
@@ -293,6 +294,15 @@ async def test_subscriptions_outlive_tokens_restarts_and_roles(
 @pytest.mark.parametrize("scenario", ["urql.mjs", "apollo.mjs"])
 async def test_a_library_queries_changes_and_follows(scenario: str, scenarios: Scenarios) -> None:
     await scenarios.run(scenario)
+
+
+async def test_legacy_statuses_are_those_of_the_drafts(
+    node: Path, workshop: Path, urls: Urls, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    async with served(urls, tmp_path, http_status="legacy") as process:
+        environment = {"ENDPOINT": f"{process.url}/graphql"}
+        printed = await run_scenario([node, "audits.mjs"], workshop, environment, {})
+    record_property("summary", f"graphql-http's audits with ATRIUM_HTTP_STATUS=legacy: {printed.strip()}")
 
 
 async def test_who_sends_the_position_back_reads_what_was_written(
