@@ -128,6 +128,11 @@ class Settings(BaseModel):
         description="How long an idempotency key is kept at least; `atrium purge` removes older ones.",
     )
 
+    http_status: Literal["2026", "legacy"] = Field(
+        "2026",
+        description="Statuses and media types of answers: by the first edition of GraphQL over HTTP (September "
+        "2026), or by the drafts before it, for `legacy` clients.",
+    )
     request_timeout_seconds: float = Field(
         60.0, gt=0, le=3600, description="Longest time to the beginning of an answer; then it is cancelled."
     )

@@ -23,6 +23,7 @@ from tests.support import tmpfs
 from tests.support.client import App, run_app
 from tests.support.cpu_seconds import process_seconds, server_seconds
 from tests.support.factories import World, create_world
+from tests.support.http_rules import count_rules
 from tests.support.replication import ReplicatedCluster, shared_cluster
 
 TEMPLATE = "atrium_template"
@@ -129,6 +130,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         for name, said in (pair for report in reports for pair in getattr(report, "user_properties", ())):
             if name == "summary":
                 terminalreporter.write_line(said)
+    if (rules := count_rules(terminalreporter.stats)) is not None:
+        terminalreporter.write_line(rules)
     workers, server = config.stash.get(WORKER_SECONDS, []), server_seconds()
     seconds = sum(workers) + process_seconds(with_children=not workers)
     terminalreporter.write_line(f"CPU: {seconds:.0f} s in tests, {server:.0f} s in the PostgreSQL started for them")

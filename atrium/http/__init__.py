@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.schema import BaseSchema
 
@@ -26,9 +26,10 @@ from atrium.http.consistency import HEADER_NAME as CONSISTENCY_HEADER
 from atrium.http.document_lookup import DocumentLookup
 from atrium.http.endpoint import GraphQLEndpoint, get_record
 from atrium.http.middleware import RequestMiddleware, choose_request_id
+from atrium.http.negotiation import OK
 from atrium.http.operation_request import COST_HEADER, ContextGetter, OperationRequest, TokenCheck
 from atrium.http.request_parsing import BodyLimits
-from atrium.http.responses import OK, RequestRefused
+from atrium.http.responses import RequestRefused, Responder, refuse_outside_graphql
 from atrium.http.server import GraphQLServer
 from atrium.http.shutdown import Shutdown
 from atrium.http.uvicorn_protocol import CoalescingHttpProtocol
@@ -52,7 +53,7 @@ ALLOWED_HEADERS = (
     COST_HEADER,
     *("traceparent", "tracestate", "baggage", "sentry-trace"),  # what browsers' tracing adds to a request
     *("apollographql-client-name", "apollographql-client-version", "graphql-client-name", "graphql-client-version"),
-    *("apollo-require-preflight", "x-apollo-operation-name"),
+    *("apollo-require-preflight", "graphql-require-preflight", "x-apollo-operation-name"),
 )
 """Request headers that pages of other origins may send: Atrium's own, and those that clients and tracers add."""
 EXPOSED_HEADERS = ("x-request-id", CONSISTENCY_HEADER, "retry-after")
@@ -70,7 +71,7 @@ class CodedCORSMiddleware(CORSMiddleware):
             return response
         refusal = RequestRefused("BAD_REQUEST", f"{bytes(response.body).decode()}.")
         own = choose_request_id(request_headers.get("x-request-id"))
-        coded = refusal.to_response(own, request_headers.get("accept"))
+        coded = refuse_outside_graphql(refusal, own)
         kept = [(name, value) for name, value in response.raw_headers if not name.startswith(b"content-")]
         coded.raw_headers += [*kept, (b"x-request-id", own.encode())]
         return coded
@@ -132,6 +133,7 @@ def mount_graphql(
         (finish_operation if is_operation else log_request)(record)
 
     app.shutdown = Shutdown(settings.shutdown_seconds)
+    responder = Responder(settings.http_status)
     endpoint = GraphQLEndpoint(
         schema,
         get_context=get_context,
@@ -140,26 +142,29 @@ def mount_graphql(
         timeout=settings.request_timeout_seconds,
         long_timeout=settings.bulk_password_timeout_seconds,
         body_limits=BodyLimits(settings.body_limit_bytes, settings.anonymous_body_limit_bytes),
+        responder=responder,
         graphiql=settings.graphiql_enabled,
         allows_origin=_build_origin_check(settings),
         on_finish=finish_operation,
         documents=documents or DocumentLookup(),
     )
     rules, options = _cors_rules(settings), _request_options(settings, app.shutdown, finish)
-    app.graphql_app = ConditionalCORSMiddleware(RequestMiddleware(endpoint, **options), rules=rules)
-    app.add_middleware(RequestMiddleware, **options)
+    graphql_app = RequestMiddleware(endpoint, refuse=responder.refuse, **options)
+    app.graphql_app = ConditionalCORSMiddleware(graphql_app, rules=rules)
+    app.add_middleware(RequestMiddleware, refuse=refuse_outside_graphql, **options)
     app.add_middleware(ConditionalCORSMiddleware, rules=rules)  # the last one added is the first to see a request
     app.add_exception_handler(HTTPException, _handle_error)
     app.add_exception_handler(RequestValidationError, _handle_error)
-    _add_routes(app, settings, schema, key_set)
+    app.router.routes.extend(_build_routes(settings, schema, key_set))
 
 
-def _add_routes(app: Application, settings: Settings, schema: BaseSchema, key_set: Mapping[str, Any]) -> None:
-    app.router.routes.append(_key_set_route(key_set))
+def _build_routes(settings: Settings, schema: BaseSchema, key_set: Mapping[str, Any]) -> list[BaseRoute]:
+    routes: list[BaseRoute] = [_key_set_route(key_set)]
     if settings.introspection_enabled:
-        app.router.routes.append(_schema_route(schema))
+        routes.append(_schema_route(schema))
     if settings.graphiql_enabled:
-        app.router.routes.extend(graphiql.build_routes(demo=not settings.is_production))
+        routes.extend(graphiql.build_routes(demo=not settings.is_production))
+    return routes
 
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:
@@ -174,10 +179,11 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         settings.keep_alive_seconds,
     )
     counter = ConnectionCounter(settings.connections_per_address, settings.trusted_proxies)
+    responder = Responder(settings.http_status)
     return {
         "host": settings.host,
         "port": settings.port,
-        "http": partial(CoalescingHttpProtocol, limits=limits, counter=counter),
+        "http": partial(CoalescingHttpProtocol, limits=limits, counter=counter, refuse=responder.refuse),
         "ws": partial(SocketProtocol, counter=counter),
         "log_config": None,
         "access_log": False,
@@ -226,7 +232,7 @@ async def _handle_error(request: Request, error: Exception) -> Response:
         refusal = RequestRefused.from_status(error.status_code, str(error.detail), error.headers)
     else:
         refusal = RequestRefused("BAD_REQUEST", "The request is not valid.")
-    return refusal.to_response(get_record(request).request_id, request.headers.get("accept"))
+    return refuse_outside_graphql(refusal, get_record(request).request_id)
 
 
 def _schema_route(schema: BaseSchema) -> Route:

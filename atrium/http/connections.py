@@ -14,8 +14,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from atrium.http.middleware import SECURITY_HEADERS, Network, choose_request_id, is_trusted
-from atrium.http.responses import RequestRefused
+from atrium.http.middleware import SECURITY_HEADERS, Network, Refuse, choose_request_id, is_trusted
+from atrium.http.responses import RequestRefused, refuse_outside_graphql
 from atrium.http.shutdown import CLIENT_CLOSE_SECONDS
 from atrium.logs import RequestRecord, log_request
 
@@ -57,14 +57,14 @@ class ConnectionCounter:
 
 
 def refused_bytes(
-    refusal: RequestRefused, address: str, *, method: str = "", path: str = ""
+    refusal: RequestRefused, address: str, *, refuse: Refuse, method: str = "", path: str = ""
 ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Return the status, headers and body that refuse a connection, and log that it was refused."""
     record = RequestRecord(choose_request_id(None), method=method, path=path, client_address=address or None)
-    record.status, record.outcome = refusal.status, "refused"
+    answer = refuse(refusal, record.request_id, None)
+    record.status, record.outcome = answer.status_code, "refused"
     record.finish()
     log_request(record)
-    answer = refusal.to_response(record.request_id)
     headers = [*answer.raw_headers, (b"x-request-id", record.request_id.encode()), *SECURITY_HEADERS]
     return answer.status_code, [*headers, (b"connection", b"close")], bytes(answer.body)
 
@@ -111,6 +111,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         refusal = RequestRefused.from_status(int(status), "This is no WebSocket that is served here.")
         request = getattr(self, "request", None)
         path = request.path.partition("?")[0] if request is not None else ""
-        found, headers, body = refused_bytes(refusal, self.address, method="WEBSOCKET", path=path)
+        refuse = refuse_outside_graphql
+        found, headers, body = refused_bytes(refusal, self.address, refuse=refuse, method="WEBSOCKET", path=path)
         named = Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
         return Response(found, HTTPStatus(found).phrase, named, body)

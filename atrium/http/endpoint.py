@@ -34,27 +34,21 @@ from atrium.http import request_parsing
 from atrium.http.document_lookup import DocumentLookup
 from atrium.http.long_work import within_request
 from atrium.http.middleware import get_header
+from atrium.http.negotiation import EVENT_STREAM, GRAPHQL_JSON, JSON_MEDIA_TYPE
 from atrium.http.operation_request import ContextGetter, OperationRequest, ResponseHeaders, TokenCheck
 from atrium.http.request_parsing import BodyLimits
 from atrium.http.responses import (
-    EVENT_STREAM,
-    JSON_MEDIA_TYPE,
-    OK,
     RequestRefused,
-    accepted,
-    build_response,
+    Responder,
     classify_outcome,
     encode_json,
     format_error,
     is_request_error,
-    retry_after,
-    status_of,
 )
 from atrium.http.shutdown import Shutdown
 from atrium.http.streams import EventStream
 from atrium.http.websockets import BoundedWebSocket, SocketAdapter, SocketHandler, SocketSession
 from atrium.logs import RequestRecord
-from graph.fields.errors import STATUS
 from models.database.timeouts import Pacer, SharedTimeout
 
 MOST_OPERATIONS = 100  # that run at once on a WebSocket
@@ -63,6 +57,7 @@ CONNECTION_INIT_SECONDS = 10  # how long a WebSocket may stay silent before conn
 
 SINGLE_CONNECTION = b"x-graphql-event-stream-token"
 NO_SINGLE_CONNECTION = "The single connection mode of graphql-sse is not served: use distinct connections."
+NOT_ACCEPTABLE = f"There is {GRAPHQL_JSON}, {JSON_MEDIA_TYPE} and {EVENT_STREAM}; `Accept` names none of them."
 _ALLOWED = {
     "GET": frozenset({OperationType.QUERY}),
     "POST": frozenset({OperationType.QUERY, OperationType.MUTATION}),
@@ -93,6 +88,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         timeout: float,
         long_timeout: float,
         body_limits: BodyLimits,
+        responder: Responder,
         graphiql: bool,
         allows_origin: Callable[[str], bool],
         on_finish: Callable[[RequestRecord], None],
@@ -110,6 +106,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         self._timeout = timeout
         self._has_valid_token = has_valid_token
         self._body_limits = body_limits
+        self._responder = responder
         self._long_limit = SharedTimeout(long_timeout)
         shutdown.bound(self._long_limit)
         self._graphiql = graphiql
@@ -129,14 +126,16 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         except RequestRefused as refusal:
             record = get_record(request)
             record.outcome = "refused"
-            response = refusal.to_response(record.request_id, get_header(scope, b"accept"))
+            response = self._responder.refuse(refusal, record.request_id, get_header(scope, b"accept"))
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
         accept = get_header(request.scope, b"accept") or ""
         if self._graphiql and "text/html" in accept and request.method == "GET" and not request.scope["query_string"]:
             return RedirectResponse(GRAPHIQL_PATH, status_code=303)  # a person opened the endpoint in a browser
-        chosen = accepted(accept)
+        chosen = self._responder.negotiate(accept)
+        if not chosen.is_acceptable and request.method in _ALLOWED:
+            raise RequestRefused("NOT_ACCEPTABLE", NOT_ACCEPTABLE)
         operation = await self._read_operation(request, "sse" if chosen.streams else "http")
         response = request.scope["state"]["collected"] = ResponseHeaders()
         long_work = partial(within_request, request, self._long_limit)
@@ -156,13 +155,8 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         if chosen.prefers_stream:
             final = self._stream(call, _only(payload), None)
         else:
-            is_ok = chosen.media_type == JSON_MEDIA_TYPE or "data" in payload
-            status = OK if is_ok else status_of(payload["errors"] or [])
-            final = build_response(payload, status=status, media_type=chosen.media_type)
+            final = self._responder.answer(payload, chosen)
         final.raw_headers += response.raw_headers
-        if not chosen.prefers_stream and (seconds := retry_after(payload)):
-            final.status_code = STATUS["RATE_LIMITED"]
-            final.raw_headers.append((b"retry-after", b"%d" % seconds))
         return final
 
     async def _read_operation(
@@ -188,8 +182,8 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         request_parsing.require_short_query_string(request.scope["query_string"])
         parameters: dict[str, Any] = dict(QueryParams(request.scope["query_string"]))
         for name in ("variables", "extensions"):
-            if name in parameters:
-                parameters[name] = self._parse_json(parameters[name])
+            if name in parameters:  # an empty one is as good as none
+                parameters[name] = self._parse_json(parameters[name]) if parameters[name] else None
         return request_parsing.parse_operation(parameters, protocol)
 
     def _parse_json(self, data: str | bytes) -> Any:

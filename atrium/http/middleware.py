@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid4
 
-from atrium.http.responses import RequestRefused
+from atrium.http.responses import RawResponse, RequestRefused
 from atrium.http.shutdown import Shutdown
 from atrium.logs import RequestRecord
 from models.database.timeouts import SharedTimeout
@@ -36,6 +36,8 @@ _logger = logging.getLogger(__name__)
 
 Network = IPv4Network | IPv6Network
 Headers = Sequence[tuple[bytes, bytes]]
+Refuse = Callable[[RequestRefused, str, str | None], RawResponse]
+"""Makes the answer to a refused request, from the request's id and its `Accept`."""
 
 
 def get_header(scope: Scope, name: bytes) -> str | None:
@@ -132,9 +134,11 @@ class RequestMiddleware:
         trusted_proxies: Sequence[Network],
         timeout: float,
         shutdown: Shutdown,
+        refuse: Refuse,
         on_finish: Callable[[RequestRecord], None],
     ) -> None:
         self._app = app
+        self._refuse = refuse
         self._trusted = trusted_proxies
         self._limit = SharedTimeout(timeout)
         self._shutdown = shutdown
@@ -184,7 +188,7 @@ class RequestMiddleware:
             if not late:
                 _logger.exception("request failed", extra={"fields": {"request_id": record.request_id}})
             refusal = self._timeout_error(record, stay.seconds) if late else RequestRefused.internal()
-            response = refusal.to_response(record.request_id, get_header(scope, b"accept"))
+            response = self._refuse(refusal, record.request_id, get_header(scope, b"accept"))
             if collected := scope["state"].get("collected"):
                 response.raw_headers += collected.raw_headers  # what was done before it failed is done
             await response(scope, receive, send_with_headers)

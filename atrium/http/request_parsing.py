@@ -16,7 +16,8 @@ from starlette.types import Receive
 from strawberry.http import GraphQLRequestData
 
 from atrium.http.document_lookup import NO_REFERENCE, DocumentReference, read_reference
-from atrium.http.responses import JSON_MEDIA_TYPE, RequestRefused
+from atrium.http.negotiation import JSON_MEDIA_TYPE
+from atrium.http.responses import UNPROCESSABLE, RequestRefused
 
 MAX_DEPTH = 32  # levels of JSON; inputs within inputs are coerced recursively, several frames a level
 MAX_QUERY_STRING = 16_384  # bytes
@@ -170,23 +171,26 @@ def require_identity(content_encoding: str | None) -> None:
 
 
 def parse_operation(data: object, protocol: ResponseProtocol) -> OperationData:
-    """Return the operation that a decoded body or query string describes.
+    """Return the operation that a decoded body or query string describes; what else is in it is ignored.
 
     Raises:
         RequestRefused: BAD_REQUEST, when it is no object (there are no batches), has a parameter of another type
             than the specification's, or has no query and names no document.
     """
     if isinstance(data, list):
-        raise RequestRefused("BAD_REQUEST", "Batches are not served: send each operation in a request of its own.")
+        raise _malformed("Batches are not served: send each operation in a request of its own.")
     if not isinstance(data, dict):
-        raise RequestRefused("BAD_REQUEST", "The body must be one JSON object.")
+        raise _malformed("The body must be one JSON object.")
     for name, kind, article in _PARAMETERS:
         value = data.get(name)
         if value is not None and not isinstance(value, kind):
-            raise RequestRefused("BAD_REQUEST", f"`{name}` must be {article}.")
+            raise _malformed(f"`{name}` must be {article}.")
     reference = read_reference(data)
-    if not data.get("query") and reference.is_empty:
-        raise RequestRefused("BAD_REQUEST", "`query` is missing.")
+    if reference.is_empty:
+        if data.get("query") is None:
+            raise _malformed("`query` is missing.")
+        if not data["query"]:
+            raise RequestRefused("BAD_REQUEST", "`query` is empty.")
     return OperationData(
         query=data.get("query"),
         variables=data.get("variables"),
@@ -195,3 +199,8 @@ def parse_operation(data: object, protocol: ResponseProtocol) -> OperationData:
         protocol=protocol,
         reference=reference,
     )
+
+
+def _malformed(message: str) -> RequestRefused:
+    """Return the refusal of what was read, and is no well-formed request."""
+    return RequestRefused("BAD_REQUEST", message, status=UNPROCESSABLE)

@@ -1,36 +1,31 @@
 """How the endpoint answers: media types, status codes, and one shape for every error.
 
 An error is `{"message", "extensions": {"code", "requestId"}}` in the `errors` of a GraphQL answer, whether it
-comes from a resolver or from a request that never reached GraphQL. The status follows the GraphQL-over-HTTP
-specification: with `application/json` a well-formed request gets 200, whatever became of it; with
-`application/graphql-response+json` an answer without `data` gets the status of its first error.
+comes from a resolver or from a request that never reached GraphQL. The status follows the first edition of GraphQL over
+HTTP: 2xx where there is `data`, else that of the first error's code; or, by setting, the drafts before it.
 """
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import orjson
 from graphql import GraphQLError
 from starlette.responses import Response
 
+from atrium.http.negotiation import GRAPHQL_JSON, JSON_MEDIA_TYPE, OK, Accepted, Edition, negotiate
 from atrium.logs import RequestOutcome
 from graph.fields.errors import STATUS, error_code
 
-JSON_MEDIA_TYPE = "application/json"
-GRAPHQL_JSON = "application/graphql-response+json"
-EVENT_STREAM = "text/event-stream"
-LONGEST_ACCEPT = 1_000  # characters
-UNACCEPTED = (0.0, 0)
-
-OK = 200
+UNPROCESSABLE = 422
 INTERNAL_MESSAGE = "Something went wrong on our side."
 
 _logger = logging.getLogger(__name__)
 _CODES = {status: code for code, status in reversed(list(STATUS.items()))}
 _UNKNOWN_STATUS = STATUS["BAD_REQUEST"]
+_LEGACY_STATUSES = {UNPROCESSABLE: STATUS["BAD_REQUEST"]}
+_RETRIED = frozenset({STATUS["RATE_LIMITED"], STATUS["SERVICE_UNAVAILABLE"]})
 _CHALLENGE = (b"www-authenticate", b"Bearer")
 _HEADERS = {
     kind: ((b"content-type", f"{kind}; charset=utf-8".encode()), (b"cache-control", b"no-store"))
@@ -50,6 +45,7 @@ class RequestRefused(Exception):
         message: str,
         headers: Mapping[str, str] | None = None,
         *,
+        status: int | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """Make it.
@@ -58,12 +54,14 @@ class RequestRefused(Exception):
             code: one of `STATUS`.
             message: one sentence, shown to the client.
             headers: of its HTTP answer.
+            status: of its HTTP answer, where it is not the code's.
             details: what else a program may want to know; it is among the error's extensions.
         """
         super().__init__(message)
         self.code = code
         self.message = message
         self.headers = dict(headers or {})
+        self.status = STATUS.get(code, _UNKNOWN_STATUS) if status is None else status
         self.details = dict(details or {})
 
     @classmethod
@@ -76,23 +74,14 @@ class RequestRefused(Exception):
         """Return the error that says nothing of an internal fault."""
         return cls("INTERNAL", INTERNAL_MESSAGE)
 
-    @property
-    def status(self) -> int:
-        """Return the HTTP status of this refusal."""
-        return STATUS.get(self.code, _UNKNOWN_STATUS)
-
     def to_error(self, request_id: str) -> dict[str, Any]:
         """Return this refusal as an error of a GraphQL answer."""
         return {"message": self.message, "extensions": {"code": self.code, "requestId": request_id, **self.details}}
 
-    def to_response(self, request_id: str, accept: str | None = None) -> Response:
-        """Return the answer to a request that was refused, in the media type it accepts."""
-        return build_response(
-            {"errors": [self.to_error(request_id)]},
-            status=self.status,
-            media_type=negotiate_media_type(accept),
-            headers=self.headers,
-        )
+    def to_response(self, request_id: str, *, status: int, media_type: str) -> "RawResponse":
+        """Return the answer to a request that was refused."""
+        payload = {"errors": [self.to_error(request_id)]}
+        return build_response(payload, status=status, media_type=media_type, headers=self.headers)
 
 
 def encode_json(data: object) -> bytes:
@@ -113,96 +102,53 @@ class RawResponse(Response):
 def build_response(
     payload: Mapping[str, Any], *, status: int, media_type: str, headers: Mapping[str, str] | None = None
 ) -> RawResponse:
-    """Return an HTTP answer with this GraphQL payload; a 401 says how to authenticate."""
+    """Return an HTTP answer with this payload; a 401 says how to authenticate, a 429 and a 503 when to try again."""
     body = encode_json(payload)
     raw = [*_HEADERS[media_type], (b"content-length", b"%d" % len(body))]
     if status == STATUS["UNAUTHENTICATED"]:
         raw.append(_CHALLENGE)
+    if status in _RETRIED and (seconds := payload["errors"][0]["extensions"].get("retryAfter")) is not None:
+        raw.append((b"retry-after", b"%d" % math.ceil(seconds)))
     if headers:
         raw += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     return RawResponse(body, status, raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What an `Accept` header comes to here."""
+class Responder:
+    """Answers GraphQL requests, with the statuses and media types of one edition of GraphQL over HTTP."""
 
-    media_type: str
-    """The type of JSON that is preferred."""
-    streams: bool
-    """Whether an event stream is accepted, by its name."""
-    prefers_stream: bool
-    """Whether an event stream is preferred to JSON."""
+    def __init__(self, edition: Edition) -> None:
+        """Args: edition: which one."""
+        self._edition: Edition = edition
+        self._statuses = _LEGACY_STATUSES if edition == "legacy" else {}
 
+    def negotiate(self, accept: str | None) -> Accepted:
+        """Return what an `Accept` header comes to."""
+        return negotiate(accept, self._edition)
 
-@lru_cache(maxsize=256)
-def _accepted(accept: str) -> Accepted:
-    ranges = [_media_range(part) for part in accept.lower().split(",")]
-    ranks = {kind: _rank(kind, ranges) for kind in (JSON_MEDIA_TYPE, GRAPHQL_JSON, EVENT_STREAM)}
-    streams = any(name == EVENT_STREAM and quality > 0 for name, quality in ranges)
-    if not streams:
-        del ranks[EVENT_STREAM]
-    first, *others = sorted(ranks, key=lambda kind: ranks[kind])
-    prefers_stream = first == EVENT_STREAM
-    best = others[0] if prefers_stream else first
-    return Accepted(best if ranks[best] != UNACCEPTED else JSON_MEDIA_TYPE, streams, prefers_stream)
+    def answer(self, payload: Mapping[str, Any], chosen: Accepted) -> RawResponse:
+        """Return the answer to a well-formed request: 2xx with data, else the status of its first error's code."""
+        if "data" in payload:
+            status = chosen.partial_status if "errors" in payload else OK
+            return build_response(payload, status=status, media_type=chosen.media_type)
+        status = STATUS.get(payload["errors"][0]["extensions"]["code"], _UNKNOWN_STATUS)
+        status = OK if chosen.hides_refusals else self._statuses.get(status, status)
+        return build_response(payload, status=status, media_type=chosen.refusal_media_type)
 
-
-def accepted(accept: str | None) -> Accepted:
-    """Return what to answer with: the supported type of the highest quality value, and of equal ones the first.
-
-    An `Accept` that allows nothing of it is disregarded, as the specification lets a server do; one that is longer than
-    any client's too.
-    """
-    return _accepted(accept) if accept and len(accept) <= LONGEST_ACCEPT else ANYTHING
+    def refuse(self, refusal: RequestRefused, request_id: str, accept: str | None = None) -> RawResponse:
+        """Return the answer to a request that was refused before it came to GraphQL."""
+        status, media_type = self._statuses.get(refusal.status, refusal.status), self.negotiate(accept)
+        return refusal.to_response(request_id, status=status, media_type=media_type.refusal_media_type)
 
 
-def negotiate_media_type(accept: str | None) -> str:
-    """Return the media type of an answer in JSON."""
-    return accepted(accept).media_type
-
-
-def _rank(kind: str, ranges: Sequence[tuple[str, float]]) -> tuple[float, int]:
-    """Return the rank of a type by the most specific range that includes it, the least being the best."""
-    for pattern in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
-        for place, (name, quality) in enumerate(ranges):
-            if name == pattern:
-                return (-quality, place) if quality > 0 else UNACCEPTED
-    return UNACCEPTED
-
-
-def _media_range(part: str) -> tuple[str, float]:
-    name, *parameters = (piece.strip() for piece in part.split(";"))
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                quality = float(parameter[2:])
-            except ValueError:
-                quality = 0.0
-            return name, quality if 0 <= quality <= 1 else 0.0
-    return name, 1.0
-
-
-ANYTHING = Accepted(JSON_MEDIA_TYPE, streams=False, prefers_stream=False)
+def refuse_outside_graphql(refusal: RequestRefused, request_id: str, _accept: str | None = None) -> RawResponse:
+    """Return the answer to a refused request for something else than GraphQL."""
+    return refusal.to_response(request_id, status=refusal.status, media_type=JSON_MEDIA_TYPE)
 
 
 def is_request_error(data: object, errors: Sequence[GraphQLError]) -> bool:
     """Return whether nothing was executed: no data, and no error that belongs to a field."""
     return data is None and all(error.path is None for error in errors)
-
-
-def status_of(errors: Sequence[Any]) -> int:
-    """Return the status of an answer without data: that of its first error's code, else 400."""
-    return STATUS.get(errors[0]["extensions"]["code"], _UNKNOWN_STATUS)
-
-
-def retry_after(payload: Mapping[str, Any]) -> int | None:
-    """Return after how many seconds to send an operation again that was refused for its rate; None for others."""
-    if "data" in payload:
-        return None
-    extensions = payload["errors"][0]["extensions"]
-    seconds: int | None = extensions.get("retryAfter") if extensions["code"] == "RATE_LIMITED" else None
-    return seconds
 
 
 def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Shutdown:
         return RequestRefused(
             "SERVICE_UNAVAILABLE",
             "The server is restarting; try again in a moment.",
-            {"retry-after": str(RETRY_AFTER_SECONDS), "connection": "close"},
+            {"connection": "close"},
             details={"retryAfter": RETRY_AFTER_SECONDS},
         )
 

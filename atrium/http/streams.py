@@ -15,7 +15,8 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from atrium.http.responses import EVENT_STREAM, RequestRefused, encode_json
+from atrium.http.negotiation import EVENT_STREAM
+from atrium.http.responses import RequestRefused, encode_json
 from atrium.http.shutdown import CLIENT_CLOSE_SECONDS, Shutdown
 
 __all__ = ["EventStream"]

@@ -13,7 +13,8 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from atrium.http.connections import UNKNOWN_ADDRESS, ConnectionCounter, ConnectionLimits, refused_bytes
-from atrium.http.responses import RequestRefused
+from atrium.http.middleware import Refuse
+from atrium.http.responses import RequestRefused, Responder
 
 __all__ = ["CoalescingHttpProtocol", "CoalescingTransport"]
 
@@ -22,6 +23,7 @@ MAX_COALESCED_BYTES = 65_536  # bytes; to copy more would cost more than it save
 LINGER_SECONDS = 1.0  # for which a client that is still sending may read its last answer
 HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 DEFAULT_LIMITS = ConnectionLimits()
+DEFAULT_RESPONDER = Responder("2026")
 
 
 class CoalescingTransport:
@@ -82,10 +84,16 @@ class CoalescingHttpProtocol(HttpToolsProtocol):
     """
 
     def __init__(
-        self, *args: Any, limits: ConnectionLimits = DEFAULT_LIMITS, counter: ConnectionCounter, **options: Any
+        self,
+        *args: Any,
+        limits: ConnectionLimits = DEFAULT_LIMITS,
+        counter: ConnectionCounter,
+        refuse: Refuse = DEFAULT_RESPONDER.refuse,
+        **options: Any,
     ) -> None:
-        """Args: limits: the bounds of a connection; counter: how many connections addresses have."""
+        """Args: limits: the bounds of a connection; counter: how many connections addresses have; refuse: as named."""
         super().__init__(*args, **options)
+        self._refuse_request = refuse
         self.timeout_keep_alive = limits.keep_alive_seconds  # type: ignore[assignment]  # a number for the loop
         self._limits = limits
         self._counter = counter
@@ -93,6 +101,8 @@ class CoalescingHttpProtocol(HttpToolsProtocol):
         """Bytes that the parser was fed since it last finished something."""
         self._unread = b""
         """What arrived behind requests that wait for the answer to another."""
+        self._reads_head = False
+        """Whether what is unfinished is the head of a request."""
         self._refusal: RequestRefused | None = None
         self._timer: asyncio.TimerHandle | None = None
         """Runs while the parser has something unfinished, and until the first byte."""
@@ -140,7 +150,7 @@ class CoalescingHttpProtocol(HttpToolsProtocol):
             self._unfinished += len(piece)
             self._feed(piece)
             if self._unfinished >= limit and not self._discards:
-                self._refuse(RequestRefused("HEADERS_TOO_LARGE", f"The headers have more than {limit} bytes."))
+                self._refuse(self._too_large(limit))
         if self._unfinished and self._timer is None and not self._discards:
             self._timer = self.loop.call_later(self._limits.header_seconds, self._give_up)
 
@@ -161,13 +171,18 @@ class CoalescingHttpProtocol(HttpToolsProtocol):
         self.transport = cast("CoalescingTransport", self.transport).unwrap()
         super().handle_websocket_upgrade()
 
+    def on_message_begin(self) -> None:
+        """Begin to read a request."""
+        super().on_message_begin()
+        self._reads_head = True
+
     def on_headers_complete(self) -> None:
         """Begin to serve a request.
 
         Raises:
             ValueError: it is refused; the parser gives up then.
         """
-        self._unfinished = 0
+        self._unfinished, self._reads_head = 0, False
         if self._timer is not None:
             self._stop_timer()
         self._refusal = self._fault_of_head()
@@ -222,6 +237,12 @@ class CoalescingHttpProtocol(HttpToolsProtocol):
             return RequestRefused("BAD_REQUEST", "The Host header names no host.")
         return None
 
+    def _too_large(self, limit: int) -> RequestRefused:
+        """Return the refusal of a head, or of trailers, by what takes up most of it."""
+        if self._reads_head and len(self.url) > limit // 2:
+            return RequestRefused("URI_TOO_LONG", f"The URI and the headers have more than {limit} bytes; send a POST.")
+        return RequestRefused("HEADERS_TOO_LARGE", f"The headers have more than {limit} bytes.")
+
     def _give_up(self) -> None:
         self._timer = None
         if not self._unfinished:
@@ -237,7 +258,9 @@ class CoalescingHttpProtocol(HttpToolsProtocol):
         self._discards = True
         transport = cast("CoalescingTransport", self.transport).unwrap()
         path = getattr(self, "url", b"").partition(b"?")[0].decode("latin-1")
-        status, headers, body = refused_bytes(refusal, self._address, method="HTTP", path=path)
+        status, headers, body = refused_bytes(
+            refusal, self._address, refuse=self._refuse_request, method="HTTP", path=path
+        )
         if (
             self.cycle is not None
             and not self.cycle.response_complete

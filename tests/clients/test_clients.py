@@ -1,6 +1,7 @@
 """The samples of docs/clients.md, as they stand there, run in Node with the clients that people use, against a server."""
 
 import json
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -52,6 +53,14 @@ async def test_subscriptions_outlive_tokens_restarts_and_roles(
 @pytest.mark.parametrize("scenario", ["urql.mjs", "apollo.mjs"])
 async def test_a_library_queries_changes_and_follows(scenario: str, scenarios: Scenarios) -> None:
     await scenarios.run(scenario)
+
+
+async def test_legacy_statuses_are_those_of_the_drafts(
+    node: Path, workshop: Path, urls: Urls, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    async with served(urls, tmp_path, http_status="legacy") as process:
+        printed = await run_command([node, "audits.mjs"], workshop, {"ENDPOINT": f"{process.url}/graphql"})
+    record_property("summary", f"graphql-http's audits with ATRIUM_HTTP_STATUS=legacy: {printed.strip()}")
 
 
 async def test_who_sends_the_position_back_reads_what_was_written(

@@ -22,6 +22,7 @@ from atrium.settings import Settings
 from tests.support.client import listen
 
 URL = "/graphql"
+TURNED_AWAY = {"Bearer hasty": "RATE_LIMITED", "Bearer unlucky": "SERVICE_UNAVAILABLE"}
 
 
 @dataclass
@@ -148,6 +149,10 @@ class Toy:
         self.calls.append(request)
         if request.authorization == "Bearer expired":
             raise RequestRefused("UNAUTHENTICATED", "The access token has expired.")
+        if request.authorization == "Bearer forbidden":
+            raise RequestRefused("FORBIDDEN", "Not from here.")
+        if request.authorization in TURNED_AWAY:
+            raise RequestRefused(TURNED_AWAY[request.authorization], "Come back later.", details={"retryAfter": 7})
         if request.authorization == "Bearer bug":
             raise RuntimeError("hunter2")
         return Context(request, self.ended, self.expires_at)
@@ -218,6 +223,12 @@ async def _failing_check() -> None:
 
 async def _passing_check() -> None:
     pass
+
+
+@pytest.fixture
+def rule(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    """Names the rule that a test is about in its report."""
+    record_property("rule", request.param)
 
 
 @pytest.fixture

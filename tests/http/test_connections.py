@@ -91,13 +91,21 @@ async def test_head_limit_is_exact(toy: Any, pieces: int) -> None:
             assert status == expected
 
 
-@pytest.mark.parametrize("before", [b"GET /", GET, GET + HOST + b"X-", GET + HOST + b"X-A: "])
-async def test_endless_head_is_refused_and_costs_little(toy: Any, before: bytes) -> None:
+@pytest.mark.parametrize(
+    ("before", "error"),
+    [
+        (b"GET /", (414, "URI_TOO_LONG")),
+        (GET, (431, "HEADERS_TOO_LARGE")),
+        (GET + HOST + b"X-", (431, "HEADERS_TOO_LARGE")),
+        (GET + HOST + b"X-A: ", (431, "HEADERS_TOO_LARGE")),
+    ],
+)
+async def test_endless_head_is_refused_and_costs_little(toy: Any, before: bytes, error: tuple[int, str]) -> None:
     async with connected(toy) as made:
         process = psutil.Process()
         began, resident = time.process_time(), process.memory_info().rss
         await made.send(before, *[b"a" * 65_536] * 160)
-        assert await made.error() == (431, "HEADERS_TOO_LARGE")
+        assert await made.error() == error
         assert time.process_time() - began < 1
         assert process.memory_info().rss - resident < 20 * 2**20
 
@@ -124,6 +132,15 @@ async def test_trailers_are_headers_too(toy: Any, piece: bytes) -> None:
     )
     async with connected(toy) as made:
         await made.send(head, b"2\r\n{}\r\n0\r\n", *[piece] * 10)
+        assert await made.error() == (431, "HEADERS_TOO_LARGE")
+
+
+async def test_trailers_are_not_blamed_on_the_uri(toy: Any) -> None:
+    head = b"POST /graphql?%s HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n" % (
+        b"a" * 9_000
+    )
+    async with connected(toy) as made:
+        await made.send(head + HOST + b"\r\n", b"2\r\n{}\r\n0\r\n", *[b"X-A: " + b"a" * 65_536] * 10)
         assert await made.error() == (431, "HEADERS_TOO_LARGE")
 
 

@@ -67,12 +67,11 @@ async def test_subscriptions_of_urql_get_a_stream(toy: Any) -> None:
         (f"{STREAM};q=0.5, {GRAPHQL};q=0.6, {JSON};q=0.4", GRAPHQL),
         (f"{STREAM};Q=0.2, */*;q=0.3", JSON),
         (f"*/*, {STREAM}", JSON),
-        (f"{STREAM};q=0", JSON),
-        (f"x{STREAM}", JSON),
+        (f"{STREAM};q=0, {JSON}", JSON),
+        (f"x{STREAM}, */*", JSON),
         (f"{JSON}, {GRAPHQL}", JSON),
         (f"application/*;q=0.5, {STREAM};q=0.4", JSON),
         (f"*/*;q=0.1, {GRAPHQL};q=0.5, {JSON};q=0.2", GRAPHQL),
-        ("multipart/mixed", JSON),
     ],
 )
 async def test_the_preferred_type_wins(toy: Any, accept: str, expected: str) -> None:
@@ -82,6 +81,13 @@ async def test_the_preferred_type_wins(toy: Any, accept: str, expected: str) -> 
         if expected == STREAM:
             [(name, _), last] = events(response.text)
             assert (name, last) == ("next", ("complete", None))
+
+
+@pytest.mark.parametrize("accept", ["multipart/mixed", f"{STREAM};q=0", f"x{STREAM}", "text/*"])
+async def test_without_an_acceptable_type_nothing_is_executed(toy: Any, accept: str) -> None:
+    response = await toy.post(MUTATION, accept=accept)
+    assert (response.status_code, toy.error(response)["code"]) == (406, "NOT_ACCEPTABLE")
+    assert toy.ended == []
 
 
 @pytest.mark.parametrize("accept", [STREAM, URQL, f"{JSON}, {STREAM};q=0.1"])
