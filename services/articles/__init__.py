@@ -26,14 +26,15 @@ from services.articles.search import (
     parse_request,
     query_text,
     search,
-    suggest,
 )
+from services.articles.suggestions import MAX_SUGGESTIONS, check_suggestion, select_suggestions, suggest
 
 __all__ = [
     "ARTICLES",
     "ARTICLE_SEARCH",
     "MATCHES",
     "MAX_CONTENT_LENGTH",
+    "MAX_SUGGESTIONS",
     "MAX_TITLE_LENGTH",
     "ArticleChanges",
     "Facets",
@@ -42,6 +43,7 @@ __all__ = [
     "SearchResult",
     "Segment",
     "article_columns",
+    "check_suggestion",
     "create",
     "delete",
     "import_all",
@@ -51,6 +53,7 @@ __all__ = [
     "parse_request",
     "query_text",
     "search",
+    "select_suggestions",
     "suggest",
     "update",
     "visible",
