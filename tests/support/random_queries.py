@@ -288,14 +288,16 @@ class QueryMaker:
     def statistics(self, definition: GraphQLField) -> str:
         given, arguments = [], definition.args
         if self.chance(0.3):
-            given.append(self.given("filter", arguments["filter"], self.filter(arguments["filter"])))
+            given.append(filter_argument(self, arguments["filter"]))
         if self.chance(0.8):
             keys = sorted(get_named_type(arguments["groupBy"].type).values)
             chosen = self.random.sample(keys, self.random.randint(0, len(keys)))
             given.append(self.given("groupBy", arguments["groupBy"], list(map(EnumLiteral, chosen))))
-        for name in ("by", "byField"):
-            if self.chance(0.5):
-                given.append(self.given(name, arguments[name], self.value(arguments[name].type, name)))
+        given += [
+            self.given(name, arguments[name], self.value(arguments[name].type, name))
+            for name in ("by", "byField")
+            if self.chance(0.5)
+        ]
         if self.chance(0.5):
             zone = self.random.choice(ZONES)
             given.append(self.given("timeZone", arguments["timeZone"], zone))
