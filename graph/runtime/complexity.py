@@ -22,7 +22,7 @@ TOO_COMPLEX_CODE = "DOCUMENT_TOO_COMPLEX"
 MAX_FIGURE = 1_000_000_000  # figures stop growing here; it fits a GraphQL Int and no sensible limit is higher
 COUNT_COST = 10  # totalCount and statistics look at every row of a list, not at one page
 # Their groups count as a largest page.
-STATISTICS = "Stats"  # how the names of statistics and of their types end
+STATISTICS = "Stats"  # how names of statistics and of their types end
 INTROSPECTION_PAGE = 8  # the fields of a type, the arguments of a field: short lists, read from memory
 INTROSPECTION_DEPTH = 16  # GraphiQL asks for 15: the type of an argument of a field, unwrapped nine times
 
