@@ -1,4 +1,4 @@
-"""Atrium beside other GraphQL servers, measured: one database, one process each, the same seven operations.
+"""Atrium beside other GraphQL servers, measured: one database, one process each, the same operations.
 
 `uv run python -m bench` brings everything up, makes sure that all answer the same, loads one server after the other,
 and prints how Atrium does beside each. It needs wrk; `uv run --group node` brings Node. `--help` tells the rest.
@@ -122,11 +122,9 @@ async def _measure(
     blanks = results.blanks.setdefault(operation.name, dict(absent))
     able = []
     for server in servers:
-        if server.kind.has_own_schema and operation.postgraphile is None:
-            blanks[server.kind.name] = operation.unsupported_reason
-            console.print(
-                f"{operation.name}: {server.kind.title} is left blank: {operation.unsupported_reason}.", markup=False
-            )
+        if reason := server.blank_reason(operation):
+            blanks[server.kind.name] = reason
+            console.print(f"{operation.name}: {server.kind.title} is left blank: {reason}.", markup=False)
         else:
             able.append(server)
     for server in able:

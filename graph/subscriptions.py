@@ -139,7 +139,7 @@ async def follow_changes(
         return kind(
             cursor=cursor,
             action=AuditAction(entry.action),
-            fields=changed_field_names(info, entry),
+            fields=changed_field_names(entry),
             entry=entry,
             **row_fields,
         )

@@ -25,6 +25,7 @@ from services.queries.collection import Collection, SortOrder
 from services.queries.filters import id_filter, scalar_filter, substring_condition, text_filter, viewer_filter
 from services.queries.loading import bind_values
 from services.queries.relation_filters import related_row, related_rows
+from services.queries.statistics import Statistics
 from services.tenants import USERS, member_filter
 from services.validation import validating
 from services.writes.changes import FreeText, OneLine, WriteRules, check_changes, create_row, lock_references
@@ -39,6 +40,7 @@ from services.writes.rows import (
 __all__ = [
     "ALL_DOCUMENTS",
     "DOCUMENTS",
+    "DOCUMENT_STATISTICS",
     "TRASH",
     "DocumentChanges",
     "as_of",
@@ -109,6 +111,12 @@ DOCUMENTS = Collection(
 )
 
 projects.PROJECTS.relations["documents"] = related_rows(lambda: DOCUMENTS, "project_id")
+
+DOCUMENT_STATISTICS = Statistics(
+    DOCUMENTS,
+    keys={"project_id": col(Document.project_id), "creator_id": col(Document.created_by)},
+    dates={"created_at": col(Document.created_at), "updated_at": col(Document.updated_at)},
+)
 
 TRASH = Collection(
     model=Document,

@@ -32,6 +32,7 @@ from services.queries.filters import (
 )
 from services.queries.loading import bind_values
 from services.queries.relation_filters import related_row, related_rows
+from services.queries.statistics import Statistics
 from services.validation import Validator, validating
 from services.writes.bulk import (
     Batch,
@@ -58,6 +59,7 @@ from services.writes.rows import delete_row, get_row_for_update, lock_rows, upda
 
 __all__ = [
     "TASKS",
+    "TASK_STATISTICS",
     "TaskChanges",
     "TaskMove",
     "changed_entries",
@@ -138,6 +140,18 @@ def changed_entries(
         "assignee_id": (assignee_id, assignee.scalar_subquery()),
     }
     return filtered_entries(TASKS, [(name, sql) for name, (value, sql) in wanted.items() if value is not None])
+
+
+TASK_STATISTICS = Statistics(
+    TASKS,
+    keys={
+        "status": col(Task.status),
+        "assignee_id": col(Task.assignee_id),
+        "creator_id": col(Task.created_by),
+        "project_id": col(Task.project_id),
+    },
+    dates={"created_at": col(Task.created_at), "updated_at": col(Task.updated_at), "due_date": col(Task.due_date)},
+)
 
 
 class TaskChanges(TypedDict, total=False):

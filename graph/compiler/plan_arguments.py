@@ -11,10 +11,12 @@ from uuid import UUID
 from strawberry.types.field import StrawberryField
 
 from graph.fields.as_of import ByIdAsOfField
-from graph.fields.match_fields import ArticleSearchField
+from graph.fields.match_fields import ArticleSearchField, ArticleSuggestionsField
 from graph.fields.node import NodeField, NodesField
 from graph.fields.relations import ByIdField, ByKeyField, ConnectionField, ToMany
+from graph.fields.statistics import StatisticsField
 from services.queries.page_request import PageRequest
+from services.queries.statistics import StatisticsRequest
 from services.writes.row_update import RowUpdate
 
 __all__ = [
@@ -25,7 +27,9 @@ __all__ = [
     "NodeIdsArgument",
     "PageArguments",
     "PlanArguments",
+    "PrefixArguments",
     "RowUpdateArguments",
+    "StatisticsArguments",
 ]
 
 
@@ -139,6 +143,37 @@ class NodeIdsArgument:
 
 
 @dataclass(slots=True)
+class PrefixArguments:
+    """What a title begins with."""
+
+    given: tuple[str, int]
+    """The prefix, and how many rows are wanted at most."""
+
+    def plan_key(self) -> Hashable:
+        """Return nothing: the statement is the same for every prefix."""
+        return None
+
+    def value(self, name: str) -> str | int:
+        """Return the prefix or the number."""
+        return self.given[0 if name == "prefix" else 1]
+
+
+@dataclass(slots=True)
+class StatisticsArguments:
+    """Statistics of a list."""
+
+    request: StatisticsRequest
+
+    def plan_key(self) -> Hashable:
+        """Return what is grouped by, and the condition of the filter."""
+        return self.request.plan_key()
+
+    def value(self, name: str) -> Any:
+        """Return the time zone, or the value of a filter."""
+        return self.request.value(name)
+
+
+@dataclass(slots=True)
 class RowUpdateArguments:
     """The row update that the input of a mutation comes down to."""
 
@@ -163,9 +198,11 @@ ARGUMENT_TYPES: Mapping[type[StrawberryField], Callable[[Any], PlanArguments]] =
     ConnectionField: PageArguments,
     ToMany: PageArguments,
     ArticleSearchField: PageArguments,
+    ArticleSuggestionsField: PrefixArguments,
     ByIdField: IdArgument,
     ByKeyField: KeyArgument,
     ByIdAsOfField: IdArgument,
+    StatisticsField: StatisticsArguments,
     NodeField: NodeIdArgument,
     NodesField: NodeIdsArgument,
 }

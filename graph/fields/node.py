@@ -15,6 +15,7 @@ from graph.fields.as_of import AS_OF_RULES
 from graph.fields.columns import GlobalId, column
 from graph.fields.connection import Edge
 from graph.fields.declared import (
+    NODE_FIELDS,
     NODE_TYPES,
     DeclaredField,
     NotCompilable,
@@ -85,9 +86,12 @@ def backed_by(
         cls.is_type_of = staticmethod(_row_check(collection.model))  # type: ignore[attr-defined]  # Strawberry's hook
         cls.__type_binding__ = binding  # type: ignore[attr-defined]  # where `binding_of` finds it
         type_: ClassType = strawberry.type(describe_node(cls), name=binding.name, description=docstring_summary(cls))
-        for field in get_object_definition(type_, strict=True).fields:
+        fields = get_object_definition(type_, strict=True).fields
+        for field in fields:
             if isinstance(field, DeclaredField):
                 field.binding = binding
+        if is_node:
+            NODE_FIELDS[binding.name] = fields
         return type_
 
     return decorate

@@ -3,6 +3,7 @@
 from services.articles.changes import CHANGED_ENTRIES
 from services.articles.highlights import Segment
 from services.articles.rules import (
+    ARTICLE_STATISTICS,
     ARTICLES,
     MAX_CONTENT_LENGTH,
     MAX_TITLE_LENGTH,
@@ -27,15 +28,17 @@ from services.articles.search import (
     parse_request,
     query_text,
     search,
-    suggest,
 )
+from services.articles.suggestions import MAX_SUGGESTIONS, check_suggestion, select_suggestions, suggest
 
 __all__ = [
     "ARTICLES",
     "ARTICLE_SEARCH",
+    "ARTICLE_STATISTICS",
     "CHANGED_ENTRIES",
     "MATCHES",
     "MAX_CONTENT_LENGTH",
+    "MAX_SUGGESTIONS",
     "MAX_TITLE_LENGTH",
     "ArticleChanges",
     "Facets",
@@ -44,6 +47,7 @@ __all__ = [
     "SearchResult",
     "Segment",
     "article_columns",
+    "check_suggestion",
     "create",
     "delete",
     "import_all",
@@ -53,6 +57,7 @@ __all__ = [
     "parse_request",
     "query_text",
     "search",
+    "select_suggestions",
     "suggest",
     "update",
     "visible",

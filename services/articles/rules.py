@@ -18,6 +18,7 @@ from services.queries.collection import Collection, SortOrder
 from services.queries.filters import FilterField, choice_filter, scalar_filter, text_filter, viewer_filter
 from services.queries.loading import bind_values
 from services.queries.relation_filters import related_row
+from services.queries.statistics import Statistics
 from services.tenants import USERS, member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, insert_statement, unnest_params
@@ -26,6 +27,7 @@ from services.writes.rows import delete_row, get_row, insert_row, update_row
 
 __all__ = [
     "ARTICLES",
+    "ARTICLE_STATISTICS",
     "MAX_CONTENT_LENGTH",
     "MAX_TITLE_LENGTH",
     "ArticleChanges",
@@ -110,6 +112,21 @@ ARTICLES = Collection(
         "update": Ability.by(Permission.ARTICLES_PUBLISH).or_by(Permission.ARTICLES_WRITE, OWN_DRAFT),
         "publish": Ability.by(Permission.ARTICLES_PUBLISH, col(Article.status) == ArticleStatus.DRAFT),
         "delete": Ability.by(Permission.ARTICLES_PUBLISH).or_by(Permission.ARTICLES_WRITE, OWN_DRAFT),
+    },
+)
+
+
+ARTICLE_STATISTICS = Statistics(
+    ARTICLES,
+    keys={
+        "status": col(Article.status),
+        "language": col(Article.language),
+        "author_id": col(Article.author_id),
+    },
+    dates={
+        "created_at": col(Article.created_at),
+        "updated_at": col(Article.updated_at),
+        "published_at": col(Article.published_at),
     },
 )
 

@@ -55,6 +55,7 @@ from services.queries.filters import (
 )
 from services.queries.loading import bind_values
 from services.queries.relation_filters import related_row, related_rows
+from services.queries.statistics import Statistics
 from services.tenants import USERS, member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing
@@ -66,6 +67,7 @@ __all__ = [
     "FILTERED_ITEMS",
     "ITEMS",
     "ORDERS",
+    "ORDER_STATISTICS",
     "Item",
     "as_of",
     "confirm_all",
@@ -185,6 +187,14 @@ ORDERS = Collection(
     expressions={"next_statuses": NEXT_STATUSES},
     join_conditions={"product_id": _contains_product},
     abilities=ORDER_ABILITIES,
+)
+
+ORDER_STATISTICS = Statistics(
+    ORDERS,
+    keys={"status": col(Order.status), "user_id": col(Order.user_id)},
+    dates={"created_at": col(Order.created_at), "updated_at": col(Order.updated_at)},
+    minor=col(Order.total_minor),
+    currency=col(Order.currency),
 )
 
 EVENTS = Collection(

@@ -26,6 +26,7 @@ orders: holding a text            ok         ok         ok         U          F 
 orders: up to a total             ok         ok         ok         U          F          U
 orders: with a product            ok         ok         ok         U          F          U
 orders: after                     ok         ok         ok         U          F          U
+orderStats                        ok         ok         ok         U          F          U
 placeOrder                        ok         ok         ok         U          F          U
 confirmOrder                      ok         ok         F          U          F          U
 shipOrder                         ok         ok         F          U          F          U
@@ -116,6 +117,7 @@ CASES = DomainCases(
         "orders: up to a total": {"filter": {"totalAmount": {"currency": "EUR", "gte": "5", "lte": "20.00"}}},
         "orders: with a product": {"filter": {"items": {"some": {"productId": {"eq": case_objects.ordered_product}}}}},
         "orders: after": {**PAGE, "after": case_objects.first_cursor("orders", case_objects.own_order)},
+        "orderStats": {"groupBy": ["USER"], "by": "MONTH"},
         "placeOrder": {
             "input": {"items": [{"productId": case_objects.product, "quantity": 2}], "shippingAddress": secret_text}
         },
