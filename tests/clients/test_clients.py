@@ -1,12 +1,15 @@
-"""The samples of docs/clients.md, as they stand there, run in Node with the clients that people use, against a server."""
+"""The samples of docs/clients.md, as they stand there, run in Node with the clients that people use, and a server."""
 
 import json
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from atrium import document_admin
+from graph.schema import create_schema
 from tests.conftest import Urls
 from tests.support.client_scenarios import LAG_SECONDS, Restarted, Scenarios, member_answers, run_command
 from tests.support.factories import World
@@ -61,6 +64,24 @@ async def test_legacy_statuses_are_those_of_the_drafts(
     async with served(urls, tmp_path, http_status="legacy") as process:
         printed = await run_command([node, "audits.mjs"], workshop, {"ENDPOINT": f"{process.url}/graphql"})
     record_property("summary", f"graphql-http's audits with ATRIUM_HTTP_STATUS=legacy: {printed.strip()}")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"persisted_queries": True}, {"documents": "allowed"}, {"documents": "only"}],
+    ids=["off", "persisted", "allowed", "only"],
+)
+async def test_documents_are_sent_by_hash_or_id(
+    settings: dict[str, Any], node: Path, workshop: Path, world: World, urls: Urls, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "persisted-documents.json"
+    manifest.write_text(json.dumps({"tasks-of-the-build": "query Tasks { tasks { totalCount __typename } }"}))
+    await document_admin.add_manifest(urls.owner, create_schema(compiler=False), manifest)
+    mode = settings.get("documents", "persisted" if settings else "off")
+    async with served(urls, tmp_path, **settings) as process:
+        scenarios = Scenarios(node, workshop, world, process)
+        # In development urql wants the definitions of a document that it sends by its id.
+        await scenarios.run("persisted.mjs", MODE=mode, TASKS_ID="tasks-of-the-build", NODE_ENV="production")
 
 
 async def test_who_sends_the_position_back_reads_what_was_written(
