@@ -13,12 +13,14 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
+from graphql import build_schema
 from rich.console import Console
 from rich.progress import Progress
 
 from atrium import (
     admin,
     article_import,
+    client_config,
     document_admin,
     documents,
     http,
@@ -38,6 +40,7 @@ __all__ = ["main"]
 
 ROOT = Path(__file__).parent.parent
 SCHEMA_FILE = ROOT / "schema.graphql"
+CLIENTS_FOLDER = ROOT / client_config.FOLDER
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(stderr=True, highlight=False)
@@ -97,26 +100,32 @@ def demo(
 def schema(
     old: Annotated[Path | None, typer.Argument(help="An older schema in SDL, to compare with.")] = None,
     *,
-    check: Annotated[bool, typer.Option(help="Write nothing; fail if schema.graphql says something else.")] = False,
+    check: Annotated[bool, typer.Option(help="Write nothing; fail if one of the files says something else.")] = False,
     documents: Annotated[
         str | None, typer.Option(help="Which documents must still work: `stored`, or the path of a manifest.")
     ] = None,
 ) -> None:
-    """Write schema.graphql; or with an older schema or documents, say what the current one breaks, and write nothing.
+    """Write schema.graphql, and what clients and their generators need beside it: possible types, keys and scalars.
 
-    It fails where a document no longer works, and without documents where any document might not.
+    With an older schema or documents, write nothing, and say what the current schema breaks. It fails where a document
+    no longer works, and without documents where any document might not.
     """
     current = graphql_schema.create_schema()
-    text = current.as_str() + "\n"
     if old is not None or documents is not None:
         with _open_database() if documents == document_admin.STORED else nullcontext() as opened:
             owner_url = None if opened is None else opened[1].owner
             _report(asyncio.run(document_admin.check_schema(current, old, documents, owner_url)))
-    elif not check:
-        SCHEMA_FILE.write_text(text)
-    elif not SCHEMA_FILE.exists() or SCHEMA_FILE.read_text() != text:
-        console.print("schema.graphql is not what the code says: run `atrium schema`.")
+        return
+    text = current.as_str() + "\n"
+    beside = {CLIENTS_FOLDER / name: made for name, made in client_config.client_files(build_schema(text)).items()}
+    files = {SCHEMA_FILE: text, **beside}
+    different = [path for path, made in files.items() if not path.exists() or path.read_text() != made]
+    if check and different:
+        console.print(f"{', '.join(path.name for path in different)}: not what the code says, run `atrium schema`.")
         raise typer.Exit(1)
+    for path in different:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(files[path])
 
 
 def _report(report: document_admin.Report) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from graph.fields.any_row import to_any_row
 from graph.fields.columns import column, expression
 from graph.fields.connection import Connection
 from graph.fields.declared import NODE_TYPES
@@ -22,6 +23,7 @@ from services.api_keys import ALL_API_KEYS
 
 if TYPE_CHECKING:
     from graph.api_keys import ApiKey
+    from graph.audited_types import AuditedType
     from graph.tenants import User
 
 __all__ = [
@@ -46,7 +48,8 @@ AuditEntryFilter = filter_input(
     plural="audit entries",
     ids={"row_id": _is_known, "actor_id": "User"},
     related={"actor": ("UserFilter", "graph.tenants")},
-    table="database table of the changed objects",
+    enums={"table": ("AuditedType", "graph.audited_types")},
+    table="type of the changed objects",
     row_id="global ID of the changed object, there or not any more,",
     operation="mutation that made the change, by name,",
     mine="of changes that the viewer made",
@@ -63,10 +66,13 @@ class AuditEntry(Node):
     Admins and owners see all entries; members see those of tasks, products, documents and articles that they may see.
     """
 
-    table: str = column("table_name")
-    """Name of the database table of the changed object, such as `tasks`."""
+    table: Annotated["AuditedType", strawberry.lazy("graph.audited_types")] = column("table_name")
+    """Type of the object that the audit entry is about, such as TASK."""
     row_id: strawberry.ID = row_id_field()
     """Global ID of the object that the audit entry is about, even if the object no longer exists."""
+    node: Node | None = to_any_row("table_name", "row_id")
+    """Object that the audit entry is about, as it is now; null if it no longer exists, is in the trash, or may not be
+    seen by the viewer."""
     action: AuditAction
     """Action that the audit entry records, such as UPDATE."""
     actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")

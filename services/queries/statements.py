@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, Text, Uuid, and_, bindparam, cast, or_, true, tuple_
 
 from models.base import table_of
+from services.errors import Forbidden, Unauthenticated
 from services.permissions import Permission, require_permission
 from services.queries.collection import Collection
 from services.queries.filter_parsing import AllOf, AnyOf, Condition, FieldCondition, Not, Related, bind_name
@@ -23,6 +24,7 @@ __all__ = [
     "apply_filter",
     "apply_page",
     "filter_condition",
+    "is_readable",
     "keyset_condition",
     "order_by",
     "order_keys",
@@ -41,6 +43,15 @@ def select_one(
         Unauthenticated, Forbidden: these permissions let one see nothing of the collection.
     """
     return collection.visible(permissions).where(collection.reachable, table_of(collection.model).c[key] == value)
+
+
+def is_readable(collection: Collection, permissions: AbstractSet[Permission]) -> bool:
+    """Return whether these permissions let one see anything of a collection."""
+    try:
+        collection.visible(permissions)
+    except (Forbidden, Unauthenticated):
+        return False
+    return True
 
 
 def parent_condition(collection: Collection, key: str, parent: ColumnElement[Any]) -> ColumnElement[bool]:

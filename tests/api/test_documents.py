@@ -118,7 +118,7 @@ TRASH = (
 )
 HISTORY = "{ trash { nodes { history { nodes { id action version operation changes { field before after } } } } } }"
 ALL_LOG = (
-    '{ auditLog(first: 100, filter: {table: {eq: "documents"}}) { nodes { action version changes { before after } } } }'
+    "{ auditLog(first: 100, filter: {table: {eq: DOCUMENT}}) { nodes { action version changes { before after } } } }"
 )
 
 

@@ -20,7 +20,7 @@ auditLog: after                   ok         ok         F          U          F 
 CASES = DomainCases(
     operations={
         "auditLog": PAGE,
-        "auditLog: about something": {"filter": {"rowId": {"eq": case_objects.task}, "table": {"eq": "tasks"}}},
+        "auditLog: about something": {"filter": {"rowId": {"eq": case_objects.task}, "table": {"eq": "TASK"}}},
         "auditLog: by somebody": {"filter": {"actorId": {"eq": case_objects.audit_author}}},
         "auditLog: after": {**PAGE, "after": case_objects.first_cursor("auditLog", case_objects.audit_entry)},
     },
