@@ -1,4 +1,4 @@
-"""What generators make of schema.graphql and of an operation for every root field fits, and the samples have its types."""
+"""What generators make of schema.graphql and of an operation for every root field fits, and the samples fit it."""
 
 import json
 import shutil

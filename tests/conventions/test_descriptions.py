@@ -83,7 +83,15 @@ def test_every_description_is_understood_alone() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [None, "", "Which task.", "By what.", "The thing itself, or why not.", "Its walls stand high.", "Tasks.\n\n    Live."],
+    [
+        None,
+        "",
+        "Which task.",
+        "By what.",
+        "The thing itself, or why not.",
+        "Its walls stand high.",
+        "Tasks.\n\n    Live.",
+    ],
 )
 def test_a_riddle_is_seen(text: str | None) -> None:
     assert faults("Task.title", text) != []
