@@ -56,7 +56,7 @@ async def test_subscriptions_outlive_tokens_restarts_and_roles(
         await Scenarios(node, workshop, world, server.process).run(scenario, answers)
 
 
-@pytest.mark.parametrize("scenario", ["urql.mjs", "graphcache.mjs", "apollo.mjs"])
+@pytest.mark.parametrize("scenario", ["urql.mjs", "graphcache.mjs", "apollo.mjs", "relay.mjs"])
 async def test_a_library_queries_changes_and_follows(scenario: str, scenarios: Scenarios) -> None:
     await scenarios.run(scenario)
 

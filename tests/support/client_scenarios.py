@@ -108,7 +108,8 @@ class Scenarios:
             "LOGIN": json.dumps(await session_of(self.world)),
             **variables,
         }
-        await run_command([self.node, "--import", "./setup.mjs", name], self.folder, environment, answers or {})
+        hooks = ["--import", "./setup.mjs", "--import", "./relay-hooks.mjs"]
+        await run_command([self.node, *hooks, name], self.folder, environment, answers or {})
 
 
 async def run_command(
