@@ -1,5 +1,5 @@
-// Every query of the schema, and every type of Node, through the caches that keep objects by their ids: what a cache gives
-// back is what the server answered, and no cache complains of a key or a type that it was not told.
+// Every query of the schema, and every type of Node, through the caches that keep objects by their ids: what a cache
+// gives back is what the server answered, and no cache complains of a key or a type that it was not told.
 import assert from "node:assert/strict";
 import * as generated from "./samples/gql/graphql.ts";
 import { apollo } from "./samples/apollo.ts";
@@ -20,7 +20,8 @@ for (const document of Object.values(generated)) {
   if (definition?.operation !== "query" || !definition.name.value.startsWith("Every")) continue;
   const needed = (definition.variableDefinitions ?? []).filter(({ type }) => type.kind === "NonNullType");
   const names = needed.map(({ variable }) => variable.name.value);
-  calls.push({ name: definition.name.value, document, variables: Object.fromEntries(names.map((name) => [name, given[name]])) });
+  const variables = Object.fromEntries(names.map((name) => [name, given[name]]));
+  calls.push({ name: definition.name.value, document, variables });
 }
 const everyNode = calls.find(({ name }) => name === "EveryNode");
 for (const [type, id] of Object.entries(ids)) calls.push({ ...everyNode, name: type, variables: { id } });

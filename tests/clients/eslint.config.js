@@ -1,4 +1,4 @@
-// What schema.graphql keeps to: @graphql-eslint's sets of rules for schemas and for Relay, and what is excepted, and why.
+// What schema.graphql keeps to: @graphql-eslint's sets of rules for schemas and for Relay; what is excepted, and why.
 import { readFileSync } from "node:fs";
 import graphql from "@graphql-eslint/eslint-plugin";
 import { buildSchema } from "graphql";
@@ -7,8 +7,8 @@ const SCHEMA = "schema.graphql";
 const schema = buildSchema(readFileSync(SCHEMA, "utf8"));
 
 const WITHOUT_ID = {
-  // Pages, their entries, numbers of things of one kind, and what the viewer may do with a thing: all of them are computed
-  // for one answer, and belong to what was asked for.
+  // Pages, their entries, numbers of things of one kind, and what the viewer may do with a thing: all of them are
+  // computed for one answer, and belong to what was asked for.
   suffixes: ["Connection", "Edge", "Facet", "Facets", "Stats", "StatsGroup", "StatsGroupKey", "ViewerCan"],
   // They say what became of a call or of a thing; the thing has an id.
   interfaces: ["Change", "Error", "Outcome", "Outcomes"],
@@ -85,8 +85,8 @@ export default [
         {
           withEdgeSuffix: true,
           shouldImplementNode: true,
-          // Pages have `nodes`, a shortcut for clients that need no cursors; and what is never long, such as the changes
-          // of an entry or the problems of an input, is a list.
+          // Pages have `nodes`, a shortcut for clients that need no cursors; and what is never long, such as the
+          // changes of an entry or the problems of an input, is a list.
           listTypeCanWrapOnlyEdgeType: false,
         },
       ],

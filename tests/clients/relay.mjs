@@ -24,7 +24,8 @@ enter(session);
 const onRender = () => setImmediate(add, "rendered"); // once it is committed
 const page = createElement(Suspense, { fallback: null }, createElement(Projects));
 const profiled = createElement(Profiler, { id: "page", onRender }, page);
-const renderer = create(createElement(RelayEnvironmentProvider, { environment }, profiled)); // which warns that it is deprecated
+const renderer = create(createElement(RelayEnvironmentProvider, { environment }, profiled));
+// From here on, since the renderer begins with a warning that it is deprecated.
 const complaints = [];
 for (const level of ["warn", "error"]) console[level] = (...parts) => complaints.push(parts.join(" "));
 
