@@ -103,7 +103,7 @@ AUDIT = Collection(
     model=AuditEntry,
     visible=visible,
     filters={
-        "table": text_filter(col(AuditEntry.table_name)),
+        "table": choice_filter(col(AuditEntry.table_name)),
         "row_id": id_filter(col(AuditEntry.row_id)),
         "action": choice_filter(col(AuditEntry.action), AuditAction),
         "operation": text_filter(func.lower(col(AuditEntry.operation)), is_indexed=False),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, NamedTuple
 
@@ -91,6 +92,7 @@ def filter_input(
     note: str = "",
     ids: IdTypes | None = None,
     related: RelatedTypes | None = None,
+    enums: RelatedTypes | None = None,
     **texts: str,
 ) -> type:
     """Return the input type `<name>Filter`, with a field for each filter of a collection, and `and`, `or` and `not`.
@@ -102,6 +104,7 @@ def filter_input(
         note: what else there is to say of the filter, such as what a list applies by default.
         ids: by filter, the type that its ids are of.
         related: by relation, the filter of the related objects: the name of its input type, and the module that has it.
+        enums: by filter, the enum of its values where the services do not know it: its name, and the module that has it.
         texts: by filter, what completes "Condition on the … of listed tasks", where its name does not say enough; of
             what is the viewer's own, "True for tasks …".
     """
@@ -119,7 +122,7 @@ def filter_input(
         described = strawberry.field(name=each, default=UNSET, description=text.format(plural=plural))
         setattr(cls, f"{each}_", described)
     for key, field in collection.filters.items():
-        annotations[key] = _type_of(field) | None
+        annotations[key] = _type_of(field, (enums or {}).get(key)) | None
         text = _text(key, field, plural, texts.get(key, ""))
         described = strawberry.field(default=UNSET, description=text, metadata={"ref": ids.get(key)})
         setattr(cls, key, described)
@@ -183,17 +186,17 @@ def _cost_note(field: FilterField) -> str:
     return f" No index serves {spans}: on long lists combine it with other conditions."
 
 
-def _type_of(field: FilterField) -> Any:
+def _type_of(field: FilterField, enum: tuple[str, str] | None) -> Any:
     """Return the type of a filter."""
     if field.kind is FilterKind.VIEWER:
         return bool
-    return _operator_input(field.kind, field.choices, is_nullable=field.is_null is not None)
+    return _operator_input(field.kind, enum or field.choices, is_nullable=field.is_null is not None)
 
 
 @cache
 def _operator_input(kind: FilterKind, choices: Any, *, is_nullable: bool) -> type:
     """Return the input type with the operators of a kind of filters."""
-    prefix, value_type = TYPES.get(kind) or (choices.__name__, choices)
+    prefix, value_type = TYPES.get(kind) or _enum_type(choices)
     noun = NOUNS.get(kind) or _words(prefix)
     null = "; null if there must be none" if is_nullable else ""
     not_null = "; true of what has no value, too. Null if there must be one" if is_nullable else ""
@@ -219,6 +222,14 @@ def _operator_input(kind: FilterKind, choices: Any, *, is_nullable: bool) -> typ
         description = "Condition on a text that is searched as a whole, for a part of it."
     made: type = strawberry.input(cls, description=description)
     return made
+
+
+def _enum_type(choices: type[StrEnum] | tuple[str, str]) -> tuple[str, Any]:
+    """Return an enum's name and its type, which may be made later in a module."""
+    if not isinstance(choices, tuple):
+        return choices.__name__, choices
+    name, module = choices
+    return name, Annotated.__class_getitem__((name, strawberry.lazy(module)))  # type: ignore[attr-defined]  # what brackets do at run time
 
 
 def _operand_type(kind: FilterKind, operator: str, value_type: Any) -> Any:

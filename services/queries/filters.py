@@ -234,8 +234,8 @@ def id_filter(value: Any, **options: Any) -> FilterField:
     return FilterField(FilterKind.ID, Uuid(), value, is_null=_null_test(value), **options)
 
 
-def choice_filter(value: Any, choices: type[StrEnum], *, is_indexed: bool = True) -> FilterField:
-    """Return the filter field of a column with the values of an enum."""
+def choice_filter(value: Any, choices: type[StrEnum] | None = None, *, is_indexed: bool = True) -> FilterField:
+    """Return the filter field of a column with the values of an enum, which graph names where nobody else knows it."""
     return FilterField(
         FilterKind.CHOICE, Text(), value, is_null=_null_test(value), choices=choices, is_indexed=is_indexed
     )

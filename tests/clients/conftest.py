@@ -46,14 +46,18 @@ def packages(node: Path) -> Path:  # noqa: ARG001  # skips without Node
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def samples(node: Path, packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The samples, with an operation for every root field, and what graphql-codegen makes of all that."""
+    """The samples, with an operation for every root field, and what graphql-codegen and relay-compiler make of them."""
     project = tmp_path_factory.mktemp("samples")
     (project / "node_modules").symlink_to(packages)
     folder = project / "samples"
     write_samples(folder)
     (folder / "every.graphql").write_text("\n".join(root_operations()), encoding="utf-8")
-    command = [node, packages / "@graphql-codegen/cli/esm/bin.js", "--config", "codegen.ts"]
-    await run_command(command, folder, {"CI": "true"})
+    tags = (f"graphql`{operation}`;" for operation in root_operations(module="everyForRelay"))
+    module = "\n".join(('import { graphql } from "react-relay";', *tags))
+    (folder / "everyForRelay.ts").write_text(module, encoding="utf-8")
+    (folder / "__generated__").mkdir()
+    for program in (["@graphql-codegen/cli/esm/bin.js", "--config", "codegen.ts"], ["relay-compiler/cli.js"]):
+        await run_command([node, packages / program[0], *program[1:]], folder, {"CI": "true"})
     return folder
 
 
@@ -62,7 +66,7 @@ def workshop(packages: Path, samples: Path, tmp_path: Path) -> Path:
     """A folder with scenarios, samples, and the clients."""
     folder = tmp_path / "clients"
     folder.mkdir()
-    for source in (CLIENTS / "package.json", *CLIENTS.glob("*.mjs"), *CLIENTS.glob("*.ts")):
+    for source in (CLIENTS / "package.json", *CLIENTS.glob("*.mjs"), CLIENTS / "typed.ts"):
         shutil.copy(source, folder)
     (folder / "node_modules").symlink_to(packages)
     for name in ("samples", "other-tab"):

@@ -1,4 +1,4 @@
-// What schema.graphql keeps to: @graphql-eslint's sets of rules for schemas and for Relay, and what is excepted, and why.
+// What schema.graphql keeps to: @graphql-eslint's sets of rules for schemas and for Relay; what is excepted, and why.
 import { readFileSync } from "node:fs";
 import graphql from "@graphql-eslint/eslint-plugin";
 import { buildSchema } from "graphql";
@@ -7,8 +7,9 @@ const SCHEMA = "schema.graphql";
 const schema = buildSchema(readFileSync(SCHEMA, "utf8"));
 
 const WITHOUT_ID = {
-  // A page, an entry of a page, and a number of things of one kind are nothing that could be asked for again.
-  suffixes: ["Connection", "Edge", "Facet", "Facets"],
+  // Pages, their entries, numbers of things of one kind, and what the viewer may do with a thing: all of them are
+  // computed for one answer, and belong to what was asked for.
+  suffixes: ["Connection", "Edge", "Facet", "Facets", "Stats", "StatsGroup", "StatsGroupKey", "ViewerCan"],
   // They say what became of a call or of a thing; the thing has an id.
   interfaces: ["Change", "Error", "Outcome", "Outcomes"],
   types: {
@@ -40,6 +41,11 @@ const EDGES_WITHOUT_NODE = {
   SuperuserActEdge: "the log of what superusers did belongs to no tenant",
 };
 
+// Fields whose names begin like their type's, and say something else.
+const NOT_PREFIXED = {
+  'Field "changes" starts with the name of the parent type "Change"': "the values before and after the change",
+};
+
 for (const name of [...WITHOUT_ID.interfaces, ...Object.keys(WITHOUT_ID.types), ...Object.keys(EDGES_WITHOUT_NODE)]) {
   if (!schema.getType(name)) throw new Error(`Take ${name} out of the exceptions: there is no such type.`);
 }
@@ -47,17 +53,18 @@ const ofInterfaces = WITHOUT_ID.interfaces.flatMap((name) =>
   schema.getPossibleTypes(schema.getType(name)).map((type) => type.name),
 );
 
-// The rule on edges has no exceptions by type: its messages about these edges are dropped.
+// These rules have no exceptions by name: their messages about what is excepted are dropped.
 const lines = [];
 const isAboutNode = ({ ruleId, messageId }) =>
   ruleId === "@graphql-eslint/relay-edge-types" && messageId === "MESSAGE_SHOULD_IMPLEMENTS_NODE";
-const edgesWithoutNode = {
+const isExcepted = (one) =>
+  one.message in NOT_PREFIXED || (isAboutNode(one) && lines[one.line - 1].split(/\W+/)[1] in EDGES_WITHOUT_NODE);
+const excepted = {
   preprocess(text) {
     lines.splice(0, lines.length, ...text.split("\n"));
     return [text];
   },
-  postprocess: ([messages]) =>
-    messages.filter((one) => !(isAboutNode(one) && lines[one.line - 1].split(/\W+/)[1] in EDGES_WITHOUT_NODE)),
+  postprocess: ([messages]) => messages.filter((one) => !isExcepted(one)),
 };
 
 export default [
@@ -65,7 +72,7 @@ export default [
     files: ["**/*.graphql"],
     languageOptions: { parser: graphql.parser, parserOptions: { graphQLConfig: { schema: SCHEMA } } },
     plugins: { "@graphql-eslint": graphql },
-    processor: edgesWithoutNode,
+    processor: excepted,
     rules: {
       ...graphql.configs["flat/schema-recommended"].rules,
       ...graphql.configs["flat/schema-relay"].rules,
@@ -78,8 +85,8 @@ export default [
         {
           withEdgeSuffix: true,
           shouldImplementNode: true,
-          // Pages have `nodes`, a shortcut for clients that need no cursors; and what is never long, such as the changes
-          // of an entry or the problems of an input, is a list.
+          // Pages have `nodes`, a shortcut for clients that need no cursors; and what is never long, such as the
+          // changes of an entry or the problems of an input, is a list.
           listTypeCanWrapOnlyEdgeType: false,
         },
       ],

@@ -1,4 +1,4 @@
-"""The samples of docs/clients.md, as they stand there, run in Node with the clients that people use, and a server."""
+"""The samples of docs/clients.md, as they stand there, run in Node with real clients, against a server."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,14 @@ import pytest
 from atrium import document_admin
 from graph.schema import create_schema
 from tests.conftest import Urls
-from tests.support.client_scenarios import LAG_SECONDS, Restarted, Scenarios, member_answers, run_command
+from tests.support.client_scenarios import (
+    LAG_SECONDS,
+    Restarted,
+    Scenarios,
+    make_everything,
+    member_answers,
+    run_command,
+)
 from tests.support.factories import World
 from tests.support.replication import ReplicatedCluster
 from tests.support.server_process import served
@@ -53,7 +60,7 @@ async def test_subscriptions_outlive_tokens_restarts_and_roles(
         await Scenarios(node, workshop, world, server.process).run(scenario, answers)
 
 
-@pytest.mark.parametrize("scenario", ["urql.mjs", "apollo.mjs"])
+@pytest.mark.parametrize("scenario", ["urql.mjs", "graphcache.mjs", "apollo.mjs", "relay.mjs"])
 async def test_a_library_queries_changes_and_follows(scenario: str, scenarios: Scenarios) -> None:
     await scenarios.run(scenario)
 
@@ -82,6 +89,10 @@ async def test_documents_are_sent_by_hash_or_id(
         scenarios = Scenarios(node, workshop, world, process)
         # In development urql wants the definitions of a document that it sends by its id.
         await scenarios.run("persisted.mjs", MODE=mode, TASKS_ID="tasks-of-the-build", NODE_ENV="production")
+
+
+async def test_caches_give_back_what_was_answered_to_every_query(scenarios: Scenarios, world: World) -> None:
+    await scenarios.run("caches.mjs", {"everything": lambda: make_everything(world)})
 
 
 async def test_who_sends_the_position_back_reads_what_was_written(

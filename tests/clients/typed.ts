@@ -15,7 +15,7 @@ is<Same<MoneyInput["amount"], string | number>>();
 export const status: Task["status"] = "ELSE";
 
 type Created = EveryCreateTaskMutation["createTask"];
-is<Same<Extract<Created, { __typename: "InvalidInput" }>["code"], string>>();
+is<Same<Extract<Created, { __typename: "InvalidInput" }>["message"], string>>();
 is<Same<Extract<Created, { __typename: "Elsewhere" }>, never>>();
 
 is<Same<VariablesOf<typeof TASK_PAGE>["after"], string | null | undefined>>();

@@ -19,8 +19,10 @@ from typing import Any
 
 from models.base import now
 from tests.conftest import Urls
+from tests.support.case_context import enter_as
 from tests.support.doc_pages import page_text
-from tests.support.factories import PASSWORD, World
+from tests.support.factories import PASSWORD, World, make_superuser
+from tests.support.operation_cases import NODE_BUILDERS, build_values
 from tests.support.server_process import Process, served
 from tests.support.source_files import ROOT
 
@@ -30,6 +32,7 @@ __all__ = [
     "Answers",
     "Restarted",
     "Scenarios",
+    "make_everything",
     "member_answers",
     "run_command",
     "session_of",
@@ -105,7 +108,8 @@ class Scenarios:
             "LOGIN": json.dumps(await session_of(self.world)),
             **variables,
         }
-        await run_command([self.node, "--import", "./setup.mjs", name], self.folder, environment, answers or {})
+        hooks = ["--import", "./setup.mjs", "--import", "./relay-hooks.mjs"]
+        await run_command([self.node, *hooks, name], self.folder, environment, answers or {})
 
 
 async def run_command(
@@ -194,3 +198,12 @@ def member_answers(world: World) -> Answers:
         return str(await world.connection.execute(ended, member.user_id))
 
     return {"short token": short_token, "other role": other_role, "end session": end_session}
+
+
+async def make_everything(world: World) -> str:
+    """Make something of every type of Node in acme; gives a token that reads it all, and the ids by type, as JSON."""
+    stage = await enter_as(world, world.acme, "owner")
+    assert stage.actor is not None
+    await make_superuser(world.connection, stage.actor)
+    ids = await build_values(NODE_BUILDERS, stage)
+    return json.dumps({"token": stage.actor.client.token, "ids": ids})
