@@ -20,7 +20,7 @@ LOGS = {"account_events", "audit_log", "events", "sessions"}
 def _audited_type() -> Any:
     tables = {name: table_of(binding.collection.model).name for name, binding in NODE_TYPES.items()}
     types = {re.sub("(?<!^)(?=[A-Z])", "_", name).upper(): name for name, table in tables.items() if table not in LOGS}
-    cls: Any = StrEnum("AuditedType", {value: tables[name] for value, name in sorted(types.items())})
+    cls: Any = StrEnum("AuditedType", {value: tables[name] for value, name in sorted(types.items())})  # type: ignore[misc]  # made from the types
     cls.__doc__ = "Types of objects whose changes are in the audit log."
     return enum(cls, {value: f"The changed object is of the type `{name}`." for value, name in types.items()})
 

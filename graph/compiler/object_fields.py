@@ -74,8 +74,10 @@ def compile_edge(
             return JsonExpression.constant(selected.child.type_name)
         if each.field.python_name == "node":
             return objects.compile_object(each.child, rows)
-        key, _row_id, _downwards = order_keys(field.binding.collection, field.request)
-        cursor = encode_cursor(rows.add("=edge", key), rows.column("id"))
+        *keys, _row_id = order_keys(field.binding.collection, field.request)
+        cursor = encode_cursor(
+            *(rows.add(f"=edge_{number}", key.expression) for number, key in enumerate(keys)), rows.column("id")
+        )
         return JsonExpression.string(f"({objects.builder.render(_of_list(cursor, field.request))})").or_error()
 
     return JsonExpression.object_of((each.key, compile_field(each)) for each in selected.child.fields)

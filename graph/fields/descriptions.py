@@ -158,7 +158,7 @@ def enum(cls: EnumType, value_descriptions: Mapping[str, str] | None = None) -> 
 def partial_enum(of: type[StrEnum], *, without: Collection[StrEnum]) -> Any:
     """Make a GraphQL enum of the members of another, but for some; described by the docstrings of the other."""
     members = [(member.name, member.value) for member in of if member not in without]
-    cls: Any = StrEnum(of.__name__, members)  # a type of its own, since GraphQL shows all members
+    cls: Any = StrEnum(of.__name__, members)  # type: ignore[misc]  # a type of its own, since GraphQL shows all members
     cls.__doc__ = of.__doc__
     return enum(cls, attribute_docstrings(of))
 

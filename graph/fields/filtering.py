@@ -104,7 +104,7 @@ def filter_input(
         note: what else there is to say of the filter, such as what a list applies by default.
         ids: by filter, the type that its ids are of.
         related: by relation, the filter of the related objects: the name of its input type, and the module that has it.
-        enums: by filter, the enum of its values where the services do not know it: its name, and the module that has it.
+        enums: by filter, the enum of values that the services do not know: its name, and the module that has it.
         texts: by filter, what completes "Condition on the … of listed tasks", where its name does not say enough; of
             what is the viewer's own, "True for tasks …".
     """

@@ -59,7 +59,9 @@ class StatisticsField(DeclaredField, compilable=True):
         return [
             argument("filter", self.filter_type, f"Conditions that the counted {plural} must meet, as in their list."),
             argument(
-                "group_by", list[keys], f"What the {plural} of a group have in common; omit it for one group of all."
+                "group_by",
+                list[keys],  # type: ignore[valid-type]  # made here
+                f"What the {plural} of a group have in common; omit it for one group of all.",
             ),
             argument(
                 "by",
@@ -110,9 +112,9 @@ def statistics_field(statistics: Statistics, *, filter: type) -> Any:
 
 
 def _enum(name: str, values: Any, description: str) -> Any:
-    return strawberry.enum(
-        Enum(name, {value.upper().removesuffix("_ID"): value for value in values}), description=description
-    )  # type: ignore[misc]  # made from the statistics
+    members = {value.upper().removesuffix("_ID"): value for value in values}
+    made: Any = Enum(name, members)  # type: ignore[misc]  # made from the statistics
+    return strawberry.enum(made, description=description)
 
 
 def _camel(name: str) -> str:

@@ -5,7 +5,7 @@ from alembic import op
 from migrations.operations import create_indexes
 
 revision = "0024"
-down_revision = "0021"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 

@@ -160,7 +160,7 @@ async def cursors_by_id(
     session: ReadSession, actor: Actor, collection: Collection, request: PageRequest, ids: Sequence[UUID]
 ) -> dict[UUID, str]:
     """Return the cursors that visible rows with these ids have in a list."""
-    cursor = encode_cursor(*order_keys(collection, request)[:2])
+    cursor = encode_cursor(*(key.expression for key in order_keys(collection, request)))
     found = await _values_by_id(session, actor, collection, ids, [cursor], request)
     return {row_id: values[0] for row_id, values in found.items()}
 
@@ -185,7 +185,7 @@ async def past_cursor(
     session: ReadSession, actor: Actor, collection: Collection, request: PageRequest, row: Any
 ) -> str:
     """Return the cursor that a row has in a list by its own values, even if the row is gone; one statement."""
-    cursor = _over_row(encode_cursor(*order_keys(collection, request)[:2]), collection, row)
+    cursor = _over_row(encode_cursor(*(key.expression for key in order_keys(collection, request))), collection, row)
     return str((await session.exec(select(cursor), params=bind_values(actor, request))).scalar_one())
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import available_timezones
 
 from sqlalchemy import (
@@ -152,7 +152,8 @@ class GroupStatistics:
         return self
 
 
-class Totals(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Totals:
     """All groups, and how many rows there are in them."""
 
     count: int
