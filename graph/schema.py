@@ -24,6 +24,7 @@ from graph import (
     boards,
     documents,
     feed,
+    labels,
     members,
     order_batches,
     orders,
@@ -65,6 +66,7 @@ DOMAINS: tuple[Domain, ...] = (
     audit.DOMAIN,
     superusers.DOMAIN,
     feed.DOMAIN,
+    labels.DOMAIN,
 )
 
 

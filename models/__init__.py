@@ -11,6 +11,7 @@ from models.base import Model, Row, row_class
 from models.documents import Document
 from models.events import Event, FeedEntry, OutboxEntry
 from models.idempotency import IdempotencyKey
+from models.labels import Label, LabelColor
 from models.money import Currency
 from models.orders import ArchivedSale, Order, OrderItem, OrderNumber, OrderStatus
 from models.products import Product
@@ -23,7 +24,7 @@ from models.superusers import (
     SuperuserAct,
     SuperuserActType,
 )
-from models.tasks import Task, TaskStatus
+from models.tasks import Task, TaskPriority, TaskStatus
 from models.tenants import Invitation, Membership, Role, Tenant
 
 __all__ = [
@@ -44,6 +45,8 @@ __all__ = [
     "FeedEntry",
     "IdempotencyKey",
     "Invitation",
+    "Label",
+    "LabelColor",
     "LoggedAct",
     "LoginSession",
     "ManagedAccount",
@@ -64,6 +67,7 @@ __all__ = [
     "SuperuserAct",
     "SuperuserActType",
     "Task",
+    "TaskPriority",
     "TaskStatus",
     "Tenant",
     "Throttle",

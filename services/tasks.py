@@ -12,15 +12,15 @@ from sqlalchemy import ARRAY, ColumnElement, DateTime, Select, Text, Uuid, bindp
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from models import Membership, Task, TaskStatus
+from models import Membership, Task, TaskPriority, TaskStatus
 from models.base import new_id, table_of
 from models.database import WriteSession, fetch
 from models.database.errors import TransactionConflict
-from services import projects, tenants
+from services import labels, projects, tenants
 from services.errors import DomainError, InvalidInput, NotFound
 from services.eventlog.change_entries import filtered_entries
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder, substring_filter
+from services.queries.collection import Collection, SortOrder, array_filter, substring_filter
 from services.queries.loading import bind_values
 from services.tenants import user_id_of_member
 from services.validation import Validator, validating
@@ -36,6 +36,7 @@ from services.writes.bulk import (
 from services.writes.changes import (
     FreeText,
     OneLine,
+    ReferenceList,
     WriteRules,
     change_row,
     check_changes,
@@ -64,7 +65,9 @@ __all__ = [
 ]
 
 MAX_POSITION_LENGTH = 1000
-NEW_TASK_COLUMNS = ("title", "description", "status", "due_date", "project_id", "assignee_id")
+NEW_TASK_COLUMNS = (
+    *("title", "description", "status", "priority", "label_ids", "due_date", "project_id", "assignee_id"),
+)
 
 LIVE = col(Task.deleted_at).is_(None)
 
@@ -87,12 +90,15 @@ TASKS = Collection(
         "project_id": col(Task.project_id) == bindparam("project_id", type_=Uuid()),
         "assignee_id": col(Task.assignee_id) == user_id_of_member("assignee_id"),
         "text": substring_filter("tasks_text", col(Task.id)),
+        "priority": col(Task.priority) == bindparam("priority", type_=Text()),
+        "label_id": array_filter("task_labels_search", col(Task.id), "label_id"),
     },
     orders={
         "created_at": SortOrder.newest_first(col(Task.created_at)),
         "updated_at": SortOrder.newest_first(col(Task.updated_at)),
         "due_date": DUE,
         "title": SortOrder.by(col(Task.title_key)),
+        "priority": SortOrder.by(col(Task.priority_rank)),
         "position": SortOrder.by(col(Task.position)),
     },
     default_order=("created_at", True),
@@ -121,6 +127,8 @@ class TaskChanges(TypedDict, total=False):
     title: Annotated[str, OneLine(200)]
     description: Annotated[str | None, FreeText(2000)]
     status: TaskStatus
+    priority: TaskPriority
+    label_ids: Annotated[list[UUID], ReferenceList(labels.EXISTING_LABEL, 20)]
     due_date: datetime | None
     project_id: Annotated[UUID | None, projects.LIVE_PROJECT]
     assignee_id: Annotated[UUID | None, tenants.ACTIVE_MEMBER]
@@ -133,7 +141,9 @@ class TaskMove(TypedDict, total=False):
     project_id: Annotated[UUID | None, projects.LIVE_PROJECT]
 
 
-TASK_RULES = WriteRules(Task, TaskChanges, where=LIVE, defaults={"status": TaskStatus.TODO}, creator="created_by")
+TASK_DEFAULTS = {"status": TaskStatus.TODO, "priority": TaskPriority.NONE, "label_ids": list[UUID]()}
+
+TASK_RULES = WriteRules(Task, TaskChanges, where=LIVE, defaults=TASK_DEFAULTS, creator="created_by")
 
 
 async def create(

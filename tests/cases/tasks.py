@@ -1,8 +1,9 @@
 """What the shared tests try of tasks."""
 
+from models.base import new_id
 from services import tasks
 from tests.support import bulk_fixtures, case_objects
-from tests.support.case_context import secret_text
+from tests.support.case_context import CaseContext, Identifier, global_id, secret_text
 from tests.support.case_values import PAGE
 from tests.support.derived_cases import insert_listed_rows
 from tests.support.domain_cases import CollectionCase, DomainCases
@@ -20,6 +21,7 @@ createTask                        ok         ok         ok         U          F 
 updateTask                        ok         ok         ok         U          F          U
 updateTask: at a version          ok         ok         ok         U          F          U
 deleteTask                        ok         ok         ok         U          F          U
+tasks: with a label               ok         ok         ok         U          F          U
 updateTasks                       ok         ok         ok         U          F          U
 """
 
@@ -41,12 +43,22 @@ SCALE = {
 """,
 }
 
+
+async def label(stage: CaseContext) -> Identifier:
+    """A label, with a task that has it."""
+    text = await secret_text(stage)
+    label_id = await stage.add("labels", name=f"{text} {new_id()}"[:50])
+    await stage.add("tasks", title=text, created_by=stage.tenant.owner.user_id, label_ids=[label_id])
+    return global_id("Label", label_id)
+
+
 CASES = DomainCases(
     operations={
         "task": {"id": case_objects.task},
         "tasks": {"orderBy": {"field": "DUE_DATE"}},
         "tasks: holding a text": {"filter": {"text": case_objects.text_in_task}},
         "tasks: of a project": {"filter": {"projectId": case_objects.project}},
+        "tasks: with a label": {"filter": {"labelId": label}, "orderBy": {"field": "PRIORITY"}},
         "tasks: of somebody": {"filter": {"assigneeId": case_objects.member}},
         "tasks: after": {**PAGE, "after": case_objects.first_cursor("tasks", case_objects.task)},
         "createTask": {

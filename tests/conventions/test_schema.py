@@ -49,9 +49,11 @@ PLAIN_LISTS = {
         "as long as the rows of the input",
     ),
     "AuditEntry.changes": "as long as the columns of a table",
-    "TaskChange.fields": "likewise",
-    "DocumentChange.fields": "likewise",
-    "Change.fields": "likewise",
+    **{
+        f"{kind}Change.{name}": "likewise"
+        for kind in ("", "Task", "Document", "Product", "Project", "Article")
+        for name in ("fields", "changes")
+    },
     "Query.nodes": "as long as the ids that it is given",
     **dict.fromkeys(
         (f"{name}.outcomes" for name in ("NewTaskOutcomes", "DeletedTaskOutcomes", "OrderOutcomes")),
@@ -70,6 +72,7 @@ PLAIN_LISTS = {
 
 # Inputs that are no mutation's own, and what they are part of.
 PARTS = {
+    "NewTaskInput": "a row of CreateTasksInput",
     "MoneyInput": "an amount, wherever one is given",
     "OrderItemInput": "a row of PlaceOrderInput",
     "CreateUserInput": "a row of CreateUsersInput",
@@ -79,8 +82,11 @@ PARTS = {
     "TrashOrder": "likewise",
 }
 
-# Unions that say what became of one row of a bulk mutation, where no mutation does the same for one alone.
-ROW_RESULTS = {"CreatedUserResult", "ImportedArticleResult", "RestockedProductResult"}
+# Unions that say what became of one row of a bulk mutation, where no mutation answers the same for one alone.
+ROW_RESULTS = {
+    *("ConfirmedOrderResult", "CreatedUserResult", "DeletedTaskResult", "ImportedArticleResult", "NewTaskResult"),
+    "RestockedProductResult",
+}
 
 # What connections and edges say besides the one shape.
 MORE = {

@@ -35,8 +35,8 @@ __all__ = [
 EPOCH = datetime(2027, 1, 1, tzinfo=UTC)
 WORDS = ("a", "A", "b", "B", "Ä", "ä", "é", "Z", "z", "ß", "Ж", "ж", "日", "😀", "a b", "_", "%", "'", "0", '"\\')
 NULL_SHARE = 0.4
-MAINTAINED = frozenset({"tenant_id", "id", "version"})
-"""Columns that are part of the key, or moved by a trigger."""
+MAINTAINED = frozenset({"tenant_id", "id", "version", "position"})
+"""Columns that are part of the key, or given by a trigger."""
 COMMON_CHOICES = frozenset({"EUR", "MEMBER"})
 Text = Callable[[Column[Any]], str]
 
