@@ -22,6 +22,7 @@ from graph import (
     articles,
     audit,
     boards,
+    comments,
     documents,
     feed,
     labels,
@@ -67,6 +68,7 @@ DOMAINS: tuple[Domain, ...] = (
     superusers.DOMAIN,
     feed.DOMAIN,
     labels.DOMAIN,
+    comments.DOMAIN,
 )
 
 

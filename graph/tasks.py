@@ -26,6 +26,7 @@ from services import tasks
 from services.permissions import Actor, Permission
 
 if TYPE_CHECKING:
+    from graph.comments import Comment
     from graph.labels import Label
     from graph.projects import Project
     from graph.tenants import User
@@ -94,6 +95,8 @@ class Task(Node):
     """Priority of the task: how important it is."""
     labels: Connection[Annotated["Label", strawberry.lazy("graph.labels")]] = to_many("task_id")
     """Labels of the task, sorted by name; at most 20."""
+    comments: Connection[Annotated["Comment", strawberry.lazy("graph.comments")]] = to_many("task_id")
+    """Comments on the task, newest first by default."""
     due_date: datetime | None
     """Due date and time of the task (UTC); null if none."""
     project: Annotated["Project", strawberry.lazy("graph.projects")] | None = to_one("project_id")

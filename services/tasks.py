@@ -1,6 +1,6 @@
 """The rules of tasks: what is to be done, by whom and until when."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -36,6 +36,7 @@ from services.writes.bulk import (
 from services.writes.changes import (
     FreeText,
     OneLine,
+    Reference,
     ReferenceList,
     WriteRules,
     change_row,
@@ -49,6 +50,7 @@ from services.writes.row_update import RowUpdate
 from services.writes.rows import delete_row, get_row_for_update, lock_rows, update_row, violated_constraint
 
 __all__ = [
+    "LIVE_TASK",
     "TASKS",
     "TaskChanges",
     "TaskMove",
@@ -57,6 +59,7 @@ __all__ = [
     "create_all",
     "delete",
     "delete_all",
+    "lock_existing",
     "move",
     "update",
     "update_all",
@@ -351,6 +354,15 @@ async def delete_all(
     deleted = await delete_rows(session, actor, Task, list(current))
     batch.finish_all({index: deleted.get(task_id) or NotFound() for index, task_id in batch.pending_rows()})
     return batch.outcomes()
+
+
+async def lock_existing(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, Task]:
+    """Return those of some tasks that exist, in the trash too; they stay for this transaction."""
+    actor.require(Permission.TASKS_READ)
+    return await lock_rows(session, actor, Task, set(ids), shared=True)
+
+
+LIVE_TASK = Reference(lock_existing, lambda task: task.deleted_at is None, "id", "There is no such task.", lock_order=4)
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID) -> Task:

@@ -22,6 +22,7 @@ from atrium.demo.vocabulary import (
     pick_pair,
 )
 from models import (
+    Comment,
     Invitation,
     Label,
     LabelColor,
@@ -116,6 +117,8 @@ class CompanyContext:
     """Those of this run that are not in the trash."""
     products: list[dict[str, Any]] = field(default_factory=list)
     """Those of this run, and those that were there before."""
+    task_ids: list[UUID] = field(default_factory=list)
+    """Of the tasks of this run."""
     labels: list[UUID] = field(default_factory=list)
     """Those of this run, and those that were there before."""
     last_order_number: int = FIRST_NUMBER - 1
@@ -217,7 +220,9 @@ def _build_tasks(context: CompanyContext, numbers: range) -> Iterator[RowValues]
     """Tasks, with and without project, in every status."""
     for number in numbers:
         with_project = context.projects and context.chance(0.85)
-        yield Task, _build_task(context, number, context.random.choice(context.projects) if with_project else None)
+        task = _build_task(context, number, context.random.choice(context.projects) if with_project else None)
+        context.task_ids.append(task["id"])
+        yield Task, task
 
 
 def _build_task(context: CompanyContext, number: int, project: dict[str, Any] | None) -> dict[str, Any]:
@@ -251,6 +256,17 @@ def _build_task(context: CompanyContext, number: int, project: dict[str, Any] | 
     }
 
 
+def _build_comments(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
+    """Comments on tasks of this run, some of which mention somebody."""
+    draw = context.random
+    for _ in numbers if context.task_ids else ():
+        created = context.random_past(0, 20)
+        comment = {"tenant_id": context.tenant_id, "id": new_id(), "task_id": draw.choice(context.task_ids)}
+        people = [person.user_id for person in draw.sample(context.people, 2)]
+        said = {"author_id": people[0], "body": draw.choice(SENTENCES), "mention_ids": people[1 : draw.randint(1, 2)]}
+        yield Comment, {**comment, **said, "created_at": created, "updated_at": created}
+
+
 def _build_invitations(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
     """Open invitations, whose tokens nobody has."""
     for number in numbers:
@@ -271,6 +287,7 @@ BUILDERS = (
     RowBuilder(Label, _build_labels, minimum=8, at_full_scale=8),
     RowBuilder(Project, _build_projects, minimum=8, at_full_scale=300),
     RowBuilder(Task, _build_tasks, minimum=120, at_full_scale=5_000, count_condition="deleted_at IS NULL"),
+    RowBuilder(Comment, _build_comments, minimum=60, at_full_scale=2_500),
     RowBuilder(Invitation, _build_invitations, minimum=2, at_full_scale=20),
 )
 """What there is, people first."""

@@ -1,4 +1,4 @@
-"""Boards: the place of each task in a list that people sort by hand, its priority, and its labels."""
+"""Boards: the place of each task in a list that people sort by hand, its priority, its labels and its comments."""
 
 from alembic import op
 
@@ -52,6 +52,15 @@ LABELS = """
     UNIQUE (tenant_id, name_key)
 """
 
+COMMENTS = """
+    task_id uuid NOT NULL,
+    author_id uuid NOT NULL,
+    body text NOT NULL CHECK (char_length(body) BETWEEN 1 AND 10000),
+    mention_ids uuid[] NOT NULL DEFAULT '{}' CHECK (cardinality(mention_ids) <= 50),
+    FOREIGN KEY (tenant_id, task_id) REFERENCES tasks (tenant_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, author_id) REFERENCES memberships (tenant_id, user_id)
+"""
+
 # The labels of a task are ids in its own row: who changes them changes the task, with its version and its entry in the
 # log. No foreign key holds an array; labels are locked while a task gets them, and deleting one takes it off all tasks.
 COLUMNS = """
@@ -72,6 +81,10 @@ def upgrade() -> None:
     run_script(COLUMNS)
     create_indexes("tasks", "priority_rank", "priority, created_at", where=LIVE)
     add_audit_triggers("tasks")
+    create_tenant_table("comments", COMMENTS, grants="SELECT, INSERT, UPDATE, DELETE")
+    create_indexes("comments", "created_at", "updated_at", "task_id, created_at", "author_id, created_at")
+    op.execute("CREATE INDEX comments_by_mention ON comments USING gin (mention_ids)")
+    owner_view("comment_mentions_search", "SELECT tenant_id, id, mention_ids AS ids FROM comments")
     owner_view("task_labels_search", "SELECT tenant_id, id, label_ids AS ids FROM tasks", where=LIVE)
     create_rank_functions()
     op.execute(TRIGGER)
@@ -82,6 +95,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take the places back."""
+    op.execute("DROP VIEW comment_mentions_search")
+    drop_tenant_table("comments")
     op.execute("DROP TRIGGER set_position ON tasks")
     op.execute("DROP FUNCTION atrium_place_task")
     op.execute("DROP INDEX tasks_by_position")

@@ -82,13 +82,14 @@ class OneLine(FieldCheck):
 
 @dataclass(frozen=True, slots=True)
 class FreeText(FieldCheck):
-    """A text of many lines, which may be empty."""
+    """A text of many lines, which may be empty unless it is said how long it is at least."""
 
     max_length: int
+    min_length: int = 0
 
     def columns(self, validator: Validator, name: str, value: Any) -> dict[str, Any]:
         """Return the text as it is stored."""
-        return {name: validator.check_text(name, value, max_length=self.max_length)}
+        return {name: validator.check_text(name, value, min_length=self.min_length, max_length=self.max_length)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ PLAIN_LISTS = {
     "AuditEntry.changes": "as long as the columns of a table",
     **{
         f"{kind}Change.{name}": "likewise"
-        for kind in ("", "Task", "Document", "Product", "Project", "Article")
+        for kind in ("", "Task", "Comment", "Document", "Product", "Project", "Article")
         for name in ("fields", "changes")
     },
     "Query.nodes": "as long as the ids that it is given",

@@ -53,6 +53,7 @@ NOT_RACED = {
             "orders.write_transitions",
             "projects.lock_existing",
             "projects.lock_live",
+            "tasks.lock_existing",
             "tenants.lock_members",
         ),
         "a part of what is raced",

@@ -1,7 +1,7 @@
-"""Races of what is on boards besides tasks: labels."""
+"""Races of what is on boards besides tasks: labels and comments."""
 
-from services import labels, tasks
-from services.errors import AlreadyExists, InvalidInput, VersionConflict
+from services import comments, labels, tasks
+from services.errors import AlreadyExists, InvalidInput, NotFound, VersionConflict
 from tests.support.races import RaceContext, race, refused
 
 LOST_LABELS = "SELECT count(*) FROM tasks, unnest(label_ids) l WHERE NOT EXISTS (SELECT FROM labels WHERE id = l)"
@@ -35,3 +35,24 @@ async def updating_a_label_at_one_version_twice(context: RaceContext) -> None:
         for name in "ab"
     ]
     assert refused(await context.rendezvous.between("labels", *changes), VersionConflict) == 1
+
+
+@race
+async def commenting_on_a_task_that_is_deleted(context: RaceContext) -> None:
+    member = context.world.acme.member
+    task = await context.rules.apply(member, tasks.create, values={"title": "Fly"})
+    commenting = context.in_transaction(member, comments.create, values={"task_id": task.id, "body": "When?"})
+    deleting = context.in_transaction(member, tasks.delete, id=task.id)
+    assert refused(await context.rendezvous.during("comments", commenting, deleting), NotFound) <= 1
+    assert await context.value("SELECT count(*) FROM comments") == 0
+
+
+@race
+async def updating_a_comment_that_is_deleted(context: RaceContext) -> None:
+    acme = context.world.acme
+    task = await context.rules.apply(acme.member, tasks.create, values={"title": "Fly"})
+    comment = await context.rules.apply(acme.member, comments.create, values={"task_id": task.id, "body": "When?"})
+    updating = context.in_transaction(acme.member, comments.update, id=comment.id, changes={"body": "Now?"})
+    deleting = context.in_transaction(acme.admin, comments.delete, id=comment.id)
+    assert refused(await context.rendezvous.between("comments", updating, deleting), NotFound) <= 1
+    assert await context.value("SELECT count(*) FROM comments") == 0
