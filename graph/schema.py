@@ -57,8 +57,10 @@ DOMAINS: tuple[Domain, ...] = (
     tenants.DOMAIN,
     members.DOMAIN,
     projects.DOMAIN,
+    labels.DOMAIN,
     tasks.DOMAIN,
     boards.DOMAIN,
+    comments.DOMAIN,
     documents.DOMAIN,
     products.DOMAIN,
     orders.DOMAIN,
@@ -67,8 +69,6 @@ DOMAINS: tuple[Domain, ...] = (
     audit.DOMAIN,
     superusers.DOMAIN,
     feed.DOMAIN,
-    labels.DOMAIN,
-    comments.DOMAIN,
 )
 
 

@@ -3,7 +3,7 @@
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ForeignKeyConstraint, Index, Text, Uuid, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKeyConstraint, Index, Text, Uuid, text
 from sqlmodel import Field
 
 from models.base import ARRAY_OF, TenantOwned, Versioned, indexes
@@ -30,5 +30,6 @@ class Comment(TenantOwned, Versioned, table=True):
         ForeignKeyConstraint(["tenant_id", "task_id"], ["tasks.tenant_id", "tasks.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["tenant_id", "author_id"], ["memberships.tenant_id", "memberships.user_id"]),
         *indexes("comments", "created_at", "updated_at", "task_id, created_at", "author_id, created_at"),
+        CheckConstraint("cardinality(mention_ids) <= 50", name="mention_ids"),
         Index("comments_by_mention", "mention_ids", postgresql_using="gin"),
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    CheckConstraint,
     Computed,
     DateTime,
     ForeignKeyConstraint,
@@ -92,4 +93,5 @@ class Task(TenantOwned, Versioned, table=True):
         *indexes("tasks", where=LIVE, nulls_last={"due_date": DateTime(timezone=True)}),
         enum_check("status", TaskStatus),
         enum_check("priority", TaskPriority),
+        CheckConstraint("cardinality(label_ids) <= 20", name="label_ids"),
     )

@@ -37,7 +37,7 @@ COMMENTS = Collection(
         "task_id": col(Comment.task_id) == bindparam("task_id", type_=Uuid()),
         "author_id": col(Comment.author_id) == user_id_of_member("author_id"),
         "mentioned_id": array_filter(
-            "comment_mentions_search", col(Comment.id), "mentioned_id", user_id_of_member("mentioned_id")
+            "comments_search", col(Comment.id), "mentioned_id", user_id_of_member("mentioned_id")
         ),
     },
     orders={

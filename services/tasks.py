@@ -94,7 +94,7 @@ TASKS = Collection(
         "assignee_id": col(Task.assignee_id) == user_id_of_member("assignee_id"),
         "text": substring_filter("tasks_text", col(Task.id)),
         "priority": col(Task.priority) == bindparam("priority", type_=Text()),
-        "label_id": array_filter("task_labels_search", col(Task.id), "label_id"),
+        "label_id": array_filter("tasks_search", col(Task.id), "label_id"),
     },
     orders={
         "created_at": SortOrder.newest_first(col(Task.created_at)),

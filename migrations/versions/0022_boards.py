@@ -84,8 +84,8 @@ def upgrade() -> None:
     create_tenant_table("comments", COMMENTS, grants="SELECT, INSERT, UPDATE, DELETE")
     create_indexes("comments", "created_at", "updated_at", "task_id, created_at", "author_id, created_at")
     op.execute("CREATE INDEX comments_by_mention ON comments USING gin (mention_ids)")
-    owner_view("comment_mentions_search", "SELECT tenant_id, id, mention_ids AS ids FROM comments")
-    owner_view("task_labels_search", "SELECT tenant_id, id, label_ids AS ids FROM tasks", where=LIVE)
+    owner_view("comments_search", "SELECT tenant_id, id, mention_ids AS ids FROM comments")
+    owner_view("tasks_search", "SELECT tenant_id, id, label_ids AS ids FROM tasks", where=LIVE)
     create_rank_functions()
     op.execute(TRIGGER)
     run_script(FILL)
@@ -95,14 +95,14 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take the places back."""
-    op.execute("DROP VIEW comment_mentions_search")
+    op.execute("DROP VIEW comments_search")
     drop_tenant_table("comments")
     op.execute("DROP TRIGGER set_position ON tasks")
     op.execute("DROP FUNCTION atrium_place_task")
     op.execute("DROP INDEX tasks_by_position")
     op.execute("ALTER TABLE tasks DROP position")
     drop_rank_functions()
-    op.execute("DROP VIEW task_labels_search")
+    op.execute("DROP VIEW tasks_search")
     op.execute("DROP INDEX tasks_by_label, tasks_by_priority_rank, tasks_by_priority_created_at")
     op.execute("ALTER TABLE tasks DROP priority_rank, DROP priority, DROP label_ids")
     add_audit_triggers("tasks")

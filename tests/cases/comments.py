@@ -59,6 +59,11 @@ async def commenter(stage: CaseContext) -> Identifier:
     return global_id("User", stage.tenant.member.member_id)
 
 
+MENTIONS = "CASE WHEN n % 50 = 0 THEN ARRAY[memberships.ids[1 + n % 200]] ELSE '{}' END"
+RARELY_MENTIONED = """
+    SELECT unnest(mention_ids) FROM comments WHERE tenant_id = $1 GROUP BY 1 ORDER BY count(*), 1 LIMIT 1
+"""
+
 CASES = DomainCases(
     operations={
         "comment": {"id": comment},
@@ -80,6 +85,7 @@ CASES = DomainCases(
     outcomes=OUTCOMES,
     owner_outcomes={"updateComment: somebody's": "NOT_FOUND"},
     collections={"comments.COMMENTS": CollectionCase(comments.COMMENTS, some_rows(comments.COMMENTS.model, 120), 120)},
-    scale={"comments": scale_insert(comments.COMMENTS.model)},
+    scale={"comments": scale_insert(comments.COMMENTS.model, mention_ids=MENTIONS)},
+    selective={"Query.comments mentioned_id": f"SELECT id FROM memberships WHERE user_id = ({RARELY_MENTIONED})"},
     insert_listed=insert_listed_rows(comments.COMMENTS, "Comment"),
 )

@@ -28,13 +28,15 @@ updateTasks                       ok         ok         ok         U          F 
 SCALE = {
     "tasks": """
     INSERT INTO tasks (tenant_id, id, title, description, status, due_date, project_id, assignee_id, created_by,
-        created_at, updated_at, deleted_at)
+        created_at, updated_at, deleted_at, priority, label_ids)
     SELECT t.id, gen_random_uuid(), 'Task ' || md5(slug || n),
         CASE WHEN n % 3 = 0 THEN repeat('What is to be done about it. ', 1 + n % 20) END,
         CASE WHEN n % 20 = 0 THEN 'IN_PROGRESS' WHEN n % 10 = 1 THEN 'TODO' ELSE 'DONE' END,
         CASE WHEN n % 5 > 0 THEN now() + (n - 4500) * interval '1 hour' END,
         CASE WHEN n % 10 > 0 THEN p.ids[1 + n % 300] END, CASE WHEN n % 4 > 0 THEN m.ids[1 + n % 200] END, m.ids[1],
-        now() - n * interval '1 hour', now() - n * interval '1 minute', CASE WHEN n % 50 = 7 THEN now() END
+        now() - n * interval '1 hour', now() - n * interval '1 minute', CASE WHEN n % 50 = 7 THEN now() END,
+        CASE WHEN n % 40 = 0 THEN 'URGENT' WHEN n % 10 = 1 THEN 'HIGH' ELSE 'NONE' END,
+        CASE WHEN n % 20 = 0 THEN ARRAY[md5(slug || n % 400)::uuid] ELSE '{}' END
     FROM tenants t
         JOIN (SELECT tenant_id, array_agg(id) FROM projects GROUP BY 1) p (tenant_id, ids) ON p.tenant_id = t.id
         JOIN (SELECT tenant_id, array_agg(user_id) FROM memberships GROUP BY 1) m (tenant_id, ids)
@@ -86,5 +88,7 @@ CASES = DomainCases(
     outcomes=OUTCOMES,
     collections={"tasks.TASKS": CollectionCase(tasks.TASKS, bulk_fixtures.some_tasks, 230)},
     scale=SCALE,
+    selective={"Query.tasks label_id": "SELECT unnest(label_ids) FROM tasks WHERE tenant_id = $1 LIMIT 1"},
+    sort_columns={"priority": "priority_rank"},
     insert_listed=insert_listed_rows(tasks.TASKS, "Task"),
 )

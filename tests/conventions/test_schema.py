@@ -38,28 +38,22 @@ ALWAYS_DONE = {"logout", "logoutEverywhere"}
 # Mutations that say all there is to say by their name.
 WITHOUT_INPUT = {"requestEmailVerification", "logout", "logoutEverywhere", "leaveTenant"}
 
+CHANGED = ("", "Task", "Comment", "Document", "Product", "Project", "Article")
+
 # Lists that are no connections.
 PLAIN_LISTS = {
     "InvalidInput.fields": "as long as the input that it is about",
     "OutOfStock.lines": "likewise",
     "IllegalTransition.allowed": "as long as the list of statuses at most",
     "Order.nextStatuses": "likewise",
-    **dict.fromkeys(
-        (f"{name}.outcomes" for name in ("CreatedUserOutcomes", "TaskOutcomes", "ProductOutcomes", "RestockOutcomes")),
-        "as long as the rows of the input",
-    ),
-    "AuditEntry.changes": "as long as the columns of a table",
     **{
-        f"{kind}Change.{name}": "likewise"
-        for kind in ("", "Task", "Comment", "Document", "Product", "Project", "Article")
-        for name in ("fields", "changes")
+        f"{kind}Outcomes.outcomes": "as long as the rows of the input"
+        for kind in ("CreatedUser", "Task", "NewTask", "DeletedTask", "Product", "Restock", "Order", "Article")
     },
+    "AuditEntry.changes": "as long as the columns of a table",
+    **{f"{kind}Change.fields": "likewise" for kind in CHANGED},
+    **{f"{kind}Change.changes": "likewise" for kind in CHANGED},
     "Query.nodes": "as long as the ids that it is given",
-    **dict.fromkeys(
-        (f"{name}.outcomes" for name in ("NewTaskOutcomes", "DeletedTaskOutcomes", "OrderOutcomes")),
-        "as long as the rows of the input",
-    ),
-    "ArticleOutcomes.outcomes": "as long as the rows of the input",
     "Query.suggestArticles": "twenty at most",
     "ArticleSearchEdge.titleSegments": "a title in pieces",
     "ArticleSearchEdge.snippetSegments": "fifty words at most, in pieces",

@@ -11,14 +11,14 @@ from types import ModuleType
 import pytest
 
 from tests.conftest import Urls
-from tests.support import races, races_of_boards, races_of_members, races_of_tenant_data
+from tests.support import races, races_of_members, races_of_tenant_data, races_of_tenant_labels
 from tests.support.doc_pages import table_rows
 from tests.support.factories import World
 from tests.support.races import RACES, RaceContext, open_rendezvous
 from tests.support.service_client import ServiceClient
 from tests.support.source_files import Source, sources
 
-LISTS = (races_of_members, races_of_tenant_data, races_of_boards)
+LISTS = (races_of_members, races_of_tenant_data, races_of_tenant_labels)
 """The modules that put races on the list."""
 
 NOT_RACED = {

@@ -117,6 +117,7 @@ def value_of(column: Column[Any], text: Text) -> Any:
         date: lambda: now().date(),
         UUID: new_id,
         dict: lambda: "{}",
+        list: list,
     }
     return by_type[column.type.python_type]()
 
@@ -207,5 +208,6 @@ def _random_value(column: Column[Any], chance: random.Random, number: int) -> An
         datetime: lambda: moment(chance),
         date: lambda: EPOCH.date() + timedelta(days=chance.randrange(5)),
         UUID: new_id,
+        list: list,
     }
     return by_type[kind]()
