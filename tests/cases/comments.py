@@ -64,6 +64,8 @@ RARELY_MENTIONED = """
     SELECT unnest(mention_ids) FROM comments WHERE tenant_id = $1 GROUP BY 1 ORDER BY count(*), 1 LIMIT 1
 """
 
+MEMBER = "SELECT id FROM memberships WHERE tenant_id = $1 AND user_id ="
+
 CASES = DomainCases(
     operations={
         "comment": {"id": comment},
@@ -86,6 +88,10 @@ CASES = DomainCases(
     owner_outcomes={"updateComment: somebody's": "NOT_FOUND"},
     collections={"comments.COMMENTS": CollectionCase(comments.COMMENTS, some_rows(comments.COMMENTS.model, 120), 120)},
     scale={"comments": scale_insert(comments.COMMENTS.model, mention_ids=MENTIONS)},
-    selective={"Query.comments mentioned_id": f"SELECT id FROM memberships WHERE user_id = ({RARELY_MENTIONED})"},
+    selective={
+        "Query.comments task_id": "SELECT task_id FROM comments WHERE tenant_id = $1 LIMIT 1",
+        "Query.comments author_id": f"{MEMBER} (SELECT author_id FROM comments WHERE tenant_id = $1 LIMIT 1)",
+        "Query.comments mentioned_id": f"{MEMBER} ({RARELY_MENTIONED})",
+    },
     insert_listed=insert_listed_rows(comments.COMMENTS, "Comment"),
 )
