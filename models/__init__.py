@@ -8,10 +8,12 @@ from models.api_keys import ApiKey
 from models.articles import Article, ArticleLanguage, ArticleStatus, ArticleWord
 from models.audit import AuditAction, AuditEntry
 from models.base import Model, Row, row_class
+from models.comments import Comment
 from models.cost_buckets import CostBucket
 from models.documents import Document
 from models.events import Event, FeedEntry, OutboxEntry
 from models.idempotency import IdempotencyKey
+from models.labels import Label, LabelColor
 from models.money import Currency
 from models.orders import ArchivedSale, Order, OrderItem, OrderNumber, OrderStatus
 from models.products import Product
@@ -24,7 +26,7 @@ from models.superusers import (
     SuperuserAct,
     SuperuserActType,
 )
-from models.tasks import Task, TaskStatus
+from models.tasks import Task, TaskPriority, TaskStatus
 from models.tenants import Invitation, Membership, Role, Tenant
 from models.trusted_documents import TrustedDocument
 
@@ -38,6 +40,7 @@ __all__ = [
     "ArticleWord",
     "AuditAction",
     "AuditEntry",
+    "Comment",
     "CostBucket",
     "Currency",
     "Document",
@@ -47,6 +50,8 @@ __all__ = [
     "FeedEntry",
     "IdempotencyKey",
     "Invitation",
+    "Label",
+    "LabelColor",
     "LoggedAct",
     "LoginSession",
     "ManagedAccount",
@@ -67,6 +72,7 @@ __all__ = [
     "SuperuserAct",
     "SuperuserActType",
     "Task",
+    "TaskPriority",
     "TaskStatus",
     "Tenant",
     "Throttle",

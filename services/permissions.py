@@ -78,11 +78,18 @@ class Permission(StrEnum):
     """Create drafts of articles, update and delete the caller's own drafts."""
     ARTICLES_PUBLISH = "ARTICLES_PUBLISH"
     """Publish articles, and read, update and delete all articles of the tenant."""
+    COMMENTS_MODERATE = "COMMENTS_MODERATE"
+    """Delete comments of others."""
+    LABELS_READ = "LABELS_READ"
+    """Read the labels of the tenant."""
+    LABELS_WRITE = "LABELS_WRITE"
+    """Create, update and delete labels."""
 
 
 _ANYBODY = {Permission.ACCOUNT, Permission.SUPERUSER}
 _MEMBER = _ANYBODY | {
     Permission.TENANT_READ,
+    Permission.LABELS_READ,
     Permission.MEMBERS_READ,
     Permission.PROJECTS_READ,
     Permission.TASKS_READ,
@@ -98,6 +105,8 @@ _MEMBER = _ANYBODY | {
 }
 _ADMIN = _MEMBER | {
     Permission.TENANT_WRITE,
+    Permission.COMMENTS_MODERATE,
+    Permission.LABELS_WRITE,
     Permission.MEMBERS_WRITE,
     Permission.API_KEYS_WRITE,
     Permission.PROJECTS_WRITE,

@@ -1,6 +1,6 @@
 """The rules of tasks: what is to be done, by whom and until when."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -12,11 +12,11 @@ from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, bindparam, func, lite
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from models import Membership, Task, TaskStatus
+from models import Membership, Task, TaskPriority, TaskStatus
 from models.base import new_id, table_of
 from models.database import WriteSession, fetch
 from models.database.errors import TransactionConflict
-from services import projects, tenants
+from services import labels, projects, tenants
 from services.abilities import Ability
 from services.errors import DomainError, InvalidInput, NotFound
 from services.eventlog.change_entries import filtered_entries
@@ -25,6 +25,7 @@ from services.queries.collection import Collection, SortOrder
 from services.queries.filters import (
     choice_filter,
     id_filter,
+    id_list_filter,
     scalar_filter,
     substring_filter,
     text_filter,
@@ -46,6 +47,8 @@ from services.writes.bulk import (
 from services.writes.changes import (
     FreeText,
     OneLine,
+    Reference,
+    ReferenceList,
     WriteRules,
     change_row,
     check_changes,
@@ -58,6 +61,7 @@ from services.writes.row_update import RowUpdate
 from services.writes.rows import delete_row, get_row_for_update, lock_rows, update_row, violated_constraint
 
 __all__ = [
+    "LIVE_TASK",
     "TASKS",
     "TASK_STATISTICS",
     "TaskChanges",
@@ -67,6 +71,7 @@ __all__ = [
     "create_all",
     "delete",
     "delete_all",
+    "lock_existing",
     "move",
     "update",
     "update_all",
@@ -75,7 +80,9 @@ __all__ = [
 ]
 
 MAX_POSITION_LENGTH = 1000
-NEW_TASK_COLUMNS = ("title", "description", "status", "due_date", "project_id", "assignee_id")
+NEW_TASK_COLUMNS = (
+    *("title", "description", "status", "priority", "label_ids", "due_date", "project_id", "assignee_id"),
+)
 
 LIVE = col(Task.deleted_at).is_(None)
 
@@ -93,6 +100,8 @@ TASKS = Collection(
     visible=visible,
     filters={
         "text": substring_filter("tasks_text", col(Task.id)),
+        "priority": choice_filter(col(Task.priority), TaskPriority),
+        "label_ids": id_list_filter("tasks_search", col(Task.id)),
         "title": text_filter(col(Task.title_key)),
         "status": choice_filter(col(Task.status), TaskStatus),
         "due_date": scalar_filter(col(Task.due_date), least=DUE.descending, most=DUE.ascending),
@@ -113,6 +122,7 @@ TASKS = Collection(
         "updated_at": SortOrder.newest_first(col(Task.updated_at)),
         "due_date": DUE,
         "title": SortOrder.by(col(Task.title_key)),
+        "priority": SortOrder.by(col(Task.priority_rank)),
         "position": SortOrder.by(col(Task.position)),
     },
     default_order=("created_at", True),
@@ -160,6 +170,8 @@ class TaskChanges(TypedDict, total=False):
     title: Annotated[str, OneLine(200)]
     description: Annotated[str | None, FreeText(2000)]
     status: TaskStatus
+    priority: TaskPriority
+    label_ids: Annotated[list[UUID], ReferenceList(labels.EXISTING_LABEL, 20)]
     due_date: datetime | None
     project_id: Annotated[UUID | None, projects.LIVE_PROJECT]
     assignee_id: Annotated[UUID | None, tenants.ACTIVE_MEMBER]
@@ -172,7 +184,9 @@ class TaskMove(TypedDict, total=False):
     project_id: Annotated[UUID | None, projects.LIVE_PROJECT]
 
 
-TASK_RULES = WriteRules(Task, TaskChanges, where=LIVE, defaults={"status": TaskStatus.TODO}, creator="created_by")
+TASK_DEFAULTS = {"status": TaskStatus.TODO, "priority": TaskPriority.NONE, "label_ids": list[UUID]()}
+
+TASK_RULES = WriteRules(Task, TaskChanges, where=LIVE, defaults=TASK_DEFAULTS, creator="created_by")
 
 
 async def create(
@@ -380,6 +394,15 @@ async def delete_all(
     deleted = await delete_rows(session, actor, Task, list(current))
     batch.finish_all({index: deleted.get(task_id) or NotFound() for index, task_id in batch.pending_rows()})
     return batch.outcomes()
+
+
+async def lock_existing(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, Task]:
+    """Return those of some tasks that exist, in the trash too; they stay for this transaction."""
+    actor.require(Permission.TASKS_READ)
+    return await lock_rows(session, actor, Task, set(ids), shared=True)
+
+
+LIVE_TASK = Reference(lock_existing, lambda task: task.deleted_at is None, "id", "There is no such task.", lock_order=4)
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID) -> Task:

@@ -1,6 +1,6 @@
 """The rules of tenants: founding one, who belongs to it and as what."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
-from models import Membership, Role, Tenant
+from models import Comment, Membership, Role, Tenant
 from models.base import CHANGE_TIME, new_id, table_of
 from models.database import WriteSession, extend_context, fetch
 from services.abilities import Ability
@@ -55,6 +55,7 @@ __all__ = [
     "member_filter",
     "remove",
     "update",
+    "user_id_of_member",
 ]
 
 MAX_NAME_LENGTH = 100
@@ -142,6 +143,13 @@ MEMBERSHIPS = Collection(
 )
 
 
+def _is_mentioned_in(comment_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition for members whom a comment mentions."""
+    theirs = select(func.unnest(col(Comment.mention_ids)))
+    theirs = theirs.where(col(Comment.tenant_id) == TENANT_ID, col(Comment.id) == comment_id)
+    return col(Membership.user_id).in_(theirs.correlate_except(table_of(Comment)))
+
+
 USERS = Collection(
     model=Membership,
     visible=visible_users,
@@ -169,6 +177,7 @@ USERS = Collection(
             Permission.OWNERS_WRITE, and_(DISPENSABLE, NOT_ONESELF_OR_INACTIVE)
         ),
     },
+    join_conditions={"comment_id": _is_mentioned_in},
 )
 
 
@@ -264,17 +273,24 @@ async def leave(session: WriteSession, actor: Actor) -> Membership:
     return await _end(session, actor, member.id)
 
 
+def user_id_of_member(member_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the account of a member, by the member's id."""
+    return _user_ids(lambda member: member == member_id)
+
+
 def member_filter(user_id: Any) -> FilterField:
     """Return the filter field of a column with accounts of members, which clients name by the members' ids."""
-    members = table_of(Membership).alias("member")  # so that it is apart from a list of members
-    accounts, member = select(members.c.user_id).where(members.c.tenant_id == TENANT_ID), members.c.id
     return id_filter(
         user_id,
-        compared=lambda given: accounts.where(member == given).scalar_subquery(),
-        compared_any=lambda given: func.array(
-            accounts.where(member == func.any(given)).scalar_subquery(), type_=ARRAY(Uuid())
-        ),
+        compared=user_id_of_member,
+        compared_any=lambda given: func.array(_user_ids(lambda member: member == func.any(given)), type_=ARRAY(Uuid())),
     )
+
+
+def _user_ids(condition: Callable[[ColumnElement[Any]], ColumnElement[bool]]) -> ColumnElement[Any]:
+    members = table_of(Membership).alias("member")  # so that it is apart from a list of members
+    accounts = select(members.c.user_id).where(members.c.tenant_id == TENANT_ID, condition(members.c.id))
+    return accounts.scalar_subquery()
 
 
 async def lock_members(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, Membership]:

@@ -29,6 +29,8 @@ from services.queries.statements import select_one
 
 __all__ = ["compile_changes", "compile_row_id"]
 
+LIST = "[]"
+"""What the name of a kind ends in that is a list of references."""
 MAX_COLUMNS = 1600  # of a table in PostgreSQL
 
 CURRENCY_FACTS = ColumnFacts(never_null=True, choices=frozenset(DECIMALS))
@@ -104,6 +106,7 @@ class _ChangesCompiler:
             AuditedKind.MOMENT.value: JsonExpression.string(moment).to_sql(),
             AuditedKind.MONEY.value: self._money(values),
             **{kind: self._reference(target, key, value) for kind, (target, key) in _reference_kinds().items()},
+            **{f"{kind}{LIST}": self._references(values, *of) for kind, of in _reference_kinds().items()},
         }
         written = " ".join(f"WHEN {quote_literal(kind)} THEN {shown}" for kind, shown in cases.items())
         return f"coalesce(CASE {self.shown} ->> 1 {written} ELSE ({values} -> {self.key})::text END, 'null')"
@@ -123,6 +126,13 @@ class _ChangesCompiler:
         rows = DerivedTable(self.objects.builder.new_alias(), target.collection, found)
         shown = JsonExpression.concat(prefix, f"{rows.column('id')}::text", end)
         return shown.selected_from(f"({self.objects.builder.render(rows.projected())}) {rows.alias}").to_sql()
+
+    def _references(self, values: str, target: TypeBinding, key: str) -> str:
+        alias, listed = self.objects.builder.new_alias(), f"({values} -> {self.key})"
+        each = f"coalesce({self._reference(target, key, f'{alias}.value')}, 'null')"
+        elements = f"jsonb_array_elements_text({listed}) WITH ORDINALITY {alias}(value, n)"
+        shown = f"(SELECT '[' || coalesce(string_agg({each}, ',' ORDER BY {alias}.n), '') || ']' FROM {elements})"
+        return f"CASE jsonb_typeof({listed}) WHEN 'array' THEN {shown} END"
 
 
 def _amounts_if_needed(rows: DerivedTable, name: str) -> ColumnElement[Any]:
@@ -167,6 +177,8 @@ def _known_fields() -> dict[str, dict[str, list[Any]]]:
             shown: list[Any] = [field.name]
             if field.kind is AuditedKind.REFERENCE:
                 shown.append(_reference_kind(field))
+            elif field.kind is AuditedKind.REFERENCES:
+                shown.append(f"{_reference_kind(field)}{LIST}")
             elif field.kind is not AuditedKind.PLAIN:
                 shown.append(field.kind.value)
             if field.kind is AuditedKind.MONEY:

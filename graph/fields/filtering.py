@@ -31,6 +31,7 @@ NOUNS = {
     FilterKind.MONEY: "amount of money",
     FilterKind.TEXT: "text",
     FilterKind.SUBSTRING: "text",
+    FilterKind.ID_LIST: "list of IDs",
 }
 TYPES: Mapping[FilterKind, tuple[str, Any]] = {
     FilterKind.ID: ("ID", strawberry.ID),
@@ -41,8 +42,12 @@ TYPES: Mapping[FilterKind, tuple[str, Any]] = {
     FilterKind.MONEY: ("Money", Decimal),
     FilterKind.TEXT: ("String", str),
     FilterKind.SUBSTRING: ("Substring", str),
+    FilterKind.ID_LIST: ("IDList", strawberry.ID),
 }
 """The beginning of the name of each kind's input type, and the type of its values."""
+
+ONE_OPERATOR = {FilterKind.SUBSTRING, FilterKind.ID_LIST}
+"""Kinds of filters whose only operator has to be given."""
 
 OPERATOR_TEXTS = {
     "eq": "Value that the {noun} must equal{null}.",
@@ -180,7 +185,7 @@ def _cost_note(field: FilterField) -> str:
     if not field.is_indexed:
         return " No index serves it: on long lists combine it with other conditions."
     names = [to_camel_case(operator) for operator in field.kind.operators if operator in field.unindexed]
-    if not names or field.kind is FilterKind.SUBSTRING:
+    if not names or field.kind in ONE_OPERATOR:
         return ""
     spans = " and ".join(f"`{name}`" for name in names)
     return f" No index serves {spans}: on long lists combine it with other conditions."
@@ -207,8 +212,9 @@ def _operator_input(kind: FilterKind, choices: Any, *, is_nullable: bool) -> typ
         attribute = f"{operator}_" if operator in {"in", "not"} else operator
         parts.append(_Part(attribute, operator))
         annotations[attribute] = _operand_type(kind, operator, value_type)
-        text = OPERATOR_TEXTS[operator].format(noun=noun, null=null, not_null=not_null)
-        is_required = operator == "currency" or kind is FilterKind.SUBSTRING
+        text = OPERATOR_TEXTS[operator] if kind is not FilterKind.ID_LIST else "Global ID that the {noun} must contain."
+        text = text.format(noun=noun, null=null, not_null=not_null)
+        is_required = operator == "currency" or kind in ONE_OPERATOR
         options: dict[str, Any] = {} if is_required else {"default": UNSET}
         if attribute != operator:
             options["name"] = operator
@@ -220,6 +226,8 @@ def _operator_input(kind: FilterKind, choices: Any, *, is_nullable: bool) -> typ
     description = f"Conditions on {article} {noun}{optional}; all given ones apply."
     if kind is FilterKind.SUBSTRING:
         description = "Condition on a text that is searched as a whole, for a part of it."
+    if kind is FilterKind.ID_LIST:
+        description = "Condition on a list of IDs."
     made: type = strawberry.input(cls, description=description)
     return made
 
@@ -237,7 +245,7 @@ def _operand_type(kind: FilterKind, operator: str, value_type: Any) -> Any:
         return Currency
     if operator == "is_null":
         return bool | None
-    if kind is FilterKind.SUBSTRING:
+    if kind in ONE_OPERATOR:
         return value_type
     return list[value_type] | None if operator == "in" else value_type | None
 

@@ -20,6 +20,7 @@ __all__ = [
     "create_kwargs",
     "given_or_none",
     "id_of",
+    "ids_of",
     "page_kwargs",
     "parse_ids",
     "to_kwargs",
@@ -30,6 +31,11 @@ __all__ = [
 def id_of(type_name: str, default: Any = MISSING) -> Any:
     """Declare an input field with the id of a certain type; services get its UUID."""
     return strawberry.field(default=default, metadata={"ref": type_name})
+
+
+def ids_of(type_name: str) -> Any:
+    """Declare an input field with ids of a certain type, none by default; services get their UUIDs."""
+    return strawberry.field(default_factory=list, metadata={"ref": type_name})
 
 
 def any_id(is_known_type: Callable[[str], bool], default: Any = MISSING) -> Any:

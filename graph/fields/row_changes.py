@@ -18,7 +18,7 @@ from graph.fields.descriptions import object_type
 from graph.fields.money import Money
 from graph.fields.relations import ToOne
 from graph.fields.scalars import JSON, serialize_datetime, to_global_id
-from models.base import Model, table_of
+from models.base import ARRAY_OF, Model, table_of
 from services import audit
 
 __all__ = [
@@ -53,6 +53,8 @@ class AuditedKind(Enum):
     """A point in time, as `DateTime` writes it."""
     REFERENCE = "reference"
     """The global ID of the row that it references."""
+    REFERENCES = "references"
+    """The global IDs of the rows that its elements reference."""
     MONEY = "money"
     """An amount with its currency."""
 
@@ -176,6 +178,8 @@ async def _to_json(info: Any, field: AuditedField, values: Values | None) -> Any
             return serialize_datetime(datetime.fromisoformat(value))
         case AuditedKind.REFERENCE:
             return await _reference_to_json(info, field, UUID(value))
+        case AuditedKind.REFERENCES:
+            return await asyncio.gather(*(_reference_to_json(info, field, UUID(each)) for each in value))
         case AuditedKind.MONEY:
             return _money_to_json(value, values.get(field.columns[1]))
     return value
@@ -235,6 +239,10 @@ def _undeclared_field(column: Any) -> AuditedField | None:
     names = (column.name,)
     if column.type.python_type is bytes:
         return None
+    table, _, key = column.info.get(ARRAY_OF, "").partition(".")
+    for target in NODE_TYPES.values():
+        if table_of(target.collection.model).name == table:
+            return AuditedField(to_camel_case(column.name), names, AuditedKind.REFERENCES, target, key)
     if column.type.python_type is not UUID:
         return AuditedField(to_camel_case(column.name), names, _kind_of(column))
     for key in column.foreign_keys:

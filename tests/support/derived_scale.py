@@ -84,6 +84,7 @@ def _plain_expression(column: Column[Any]) -> str:
         bool: "n % 20 = 0",
         datetime: "now() + (n - 4500) * interval '1 hour'",
         date: "current_date + (n - 4500) / 4",
+        list: "'{}'::uuid[]",
     }
     if kind is str and column.nullable:
         return "CASE WHEN n % 3 = 0 THEN repeat('What is to be said of it. ', 1 + n % 20) END"
@@ -118,6 +119,8 @@ def index_condition(field: FilterField, operator: str) -> str:
     (column, *further) = re.findall(r"\b[a-z_]+\.(\w+)", condition)
     if "_text" in condition:
         return "~~"
+    if "_search" in condition:
+        return "@>"
     return str(further[-1] if column == "id" else column)
 
 
