@@ -319,7 +319,7 @@ def id_list_filter(view: str, row_id: Any, *, compared: Compared = _itself) -> F
     holders = table(view, column("id", Uuid()), column("ids", ARRAY(Uuid())))
 
     def contains(name: str) -> ColumnElement[bool]:
-        wanted: Any = array([compared(bindparam(name, type_=Uuid()))], type_=Uuid())  # type: ignore[misc]  # mypy finds no type for it
+        wanted: Any = array([compared(bindparam(name, type_=Uuid()))], type_=Uuid())
         found = select(holders.c.id).where(holders.c.ids.op("@>", is_comparison=True)(wanted))
         ids = found.cte(f"with_{name}").prefix_with("MATERIALIZED")
         matching: ColumnElement[bool] = row_id.in_(select(ids.c.id))
