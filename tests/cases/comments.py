@@ -93,5 +93,10 @@ CASES = DomainCases(
         "Query.comments author_id": f"{MEMBER} (SELECT author_id FROM comments WHERE tenant_id = $1 LIMIT 1)",
         "Query.comments mention_ids": f"{MEMBER} ({RARELY_MENTIONED})",
     },
+    cannot_leak={
+        "comments: mentioning somebody": "is looked up through a view that keeps to the tenant by itself",
+        "updateComment: at a version": "finds one's own comments alone",
+        "updateComment: somebody's": "finds one's own comments alone",
+    },
     insert_listed=insert_listed_rows(comments.COMMENTS, "Comment"),
 )
