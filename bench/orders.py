@@ -33,21 +33,23 @@ SCALE = 0.01  # of the demo data
 # One placed and confirmed order per two events, with one item; the projection alongside.
 INSERT_HISTORY = """
 WITH numbers AS (SELECT n, gen_random_uuid() AS stream, gen_random_uuid() AS item FROM generate_series(1, $1) n),
-who AS (SELECT m.tenant_id, m.user_id, (SELECT id FROM products p WHERE p.tenant_id = m.tenant_id LIMIT 1) AS product
+who AS (SELECT m.tenant_id, m.user_id, (SELECT id FROM products p WHERE p.tenant_id = m.tenant_id LIMIT 1) AS product,
+        least(0, (SELECT min(number) FROM orders o WHERE o.tenant_id = m.tenant_id)) AS lowest
     FROM memberships m JOIN tenants t ON t.id = m.tenant_id WHERE t.slug = 'acme' AND m.role = 'OWNER'),
 placed AS (
     INSERT INTO events (tenant_id, id, stream_type, stream_id, version, type, payload, actor_id, created_at)
     SELECT w.tenant_id, gen_random_uuid(), 'order', stream, v,
         CASE v WHEN 1 THEN 'OrderPlaced' ELSE 'OrderConfirmed' END,
         CASE v WHEN 1 THEN jsonb_build_object(
-            'user_id', w.user_id, 'currency', 'EUR', 'shipping_address', 'x', 'lines', jsonb_build_array(
+            'number', w.lowest - n, 'user_id', w.user_id, 'currency', 'EUR',
+            'shipping_address', 'x', 'lines', jsonb_build_array(
                 jsonb_build_object('item_id', item, 'product_id', w.product, 'quantity', 1, 'unit_price_minor', 100)
             )) ELSE '{}' END,
         w.user_id, '2026-01-01'::timestamptz + n * interval '1 second' + v * interval '1 ms'
     FROM numbers, who w, generate_series(1, 2) v),
 projected AS (INSERT INTO orders SELECT w.tenant_id, stream, w.user_id, 'CONFIRMED', 100, 'EUR', 'x',
     '2026-01-01'::timestamptz + n * interval '1 second' + interval '1 ms',
-    '2026-01-01'::timestamptz + n * interval '1 second' + interval '2 ms', 2 FROM numbers, who w)
+    '2026-01-01'::timestamptz + n * interval '1 second' + interval '2 ms', 2, w.lowest - n FROM numbers, who w)
 INSERT INTO order_items SELECT w.tenant_id, item, stream, w.product, 1, 1, 100, 100, 'EUR' FROM numbers, who w
 """
 

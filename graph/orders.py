@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +13,10 @@ from strawberry import UNSET
 import models
 from graph import subscriptions
 from graph.fields.as_of import by_id_as_of
+from graph.fields.bulk import Outcome, Outcomes, parse_changes, to_outcomes
 from graph.fields.columns import expression, global_id, money
 from graph.fields.connection import Connection
-from graph.fields.descriptions import enum, input_type, object_type
+from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.domain import Domain
 from graph.fields.errors import (
     IdempotencyConflict,
@@ -28,11 +30,11 @@ from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.money import Money
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
-from graph.fields.relations import connection, to_many, to_one
+from graph.fields.relations import by_key, connection, to_many, to_one
 from graph.fields.sorting import order_input
 from graph.products import Product
 from graph.runtime.context import Context, Info
-from models import OrderStatus
+from models import Currency, OrderStatus
 from models.database import WriteSession
 from services import orders
 from services.api_keys import ALL_API_KEYS
@@ -126,6 +128,17 @@ class OrderFilter:
     """Earliest date and time at which listed orders were placed (UTC), inclusive."""
     created_before: datetime | None = UNSET
     """Date and time before which listed orders were placed (UTC), exclusive."""
+    number: int | None = UNSET
+    """Number of the listed order."""
+    text: str | None = UNSET
+    """Text that the number or the shipping address of listed orders must contain, ignoring case; at most 255
+    characters."""
+    currency: Currency | None = UNSET
+    """Currency that the total amount of listed orders must have."""
+    total_from: Decimal | None = UNSET
+    """Lowest total amount of listed orders, inclusive, in major units of `currency`, which must be given too."""
+    total_to: Decimal | None = UNSET
+    """Highest total amount of listed orders, inclusive, in major units of `currency`, which must be given too."""
 
 
 OrderOrder = order_input(
@@ -143,6 +156,9 @@ class Order(Node):
     Visible to the member who placed it, and to admins and owners.
     """
 
+    number: int
+    """Number of the order for people to read and say: 1001 for the first order of the tenant, one more for each that is
+    placed after it. Never changes, and is never given again, even after the order was deleted."""
     status: OrderStatus
     """Status of the order: how far it has been processed."""
     next_statuses: list[OrderStatus] = expression(
@@ -176,6 +192,8 @@ class Queries:
     """Order by its global ID; null if there is no such order or the viewer may not see it. Members see their own
     orders, admins and owners all orders of the tenant. With `asOf`, null if the order did not exist at that time; how a
     deleted order was before it was deleted is shown to admins and owners, without its items."""
+    order_by_number: Order | None = by_key("number", int, "Number of the Order to read, such as 1001.")
+    """Order by its number; null if there is no such order or the viewer may not see it."""
     orders: Connection[Order] = connection()
     """Orders placed by the viewer, or all orders of the tenant for admins and owners; newest first by default."""
 
@@ -285,7 +303,45 @@ class DeleteOrderInput:
     VersionConflict is returned. Omit it to delete the order without the check."""
 
 
+@input_type
+class ConfirmOrdersInput:
+    """Input of `confirmOrders`: the orders to confirm."""
+
+    orders: list[ConfirmOrderInput]
+    """Orders to confirm: 1 to 1,000, each order once."""
+
+
 TransitionResult = Order | NotFound | InvalidInput | IllegalTransition | VersionConflict
+
+ConfirmOrderResult = Annotated[
+    TransitionResult, result_union("ConfirmOrder", "Result of `confirmOrder`: the confirmed order, or a typed error.")
+]
+
+
+@object_type
+class OrderOutcome(Outcome):
+    """Outcome for one order of `confirmOrders`."""
+
+    result: ConfirmOrderResult
+    """Confirmed order, or a typed error if this order was not confirmed."""
+
+
+@object_type
+class OrderOutcomes(Outcomes):
+    """Outcomes of `confirmOrders`: one for each order of the input."""
+
+    outcomes: list[OrderOutcome]
+    """Outcomes of all orders in the input of `confirmOrders`, in the order of the input."""
+
+
+ConfirmOrdersResult = Annotated[
+    OrderOutcomes | InvalidInput,
+    result_union(
+        "ConfirmOrders",
+        "Result of `confirmOrders`: the outcomes for the orders to confirm, or a typed error that concerns the whole "
+        "call.",
+    ),
+]
 
 
 @mutation(Order | OutOfStock | InvalidInput | IdempotencyConflict | NotFound, result="the placed order")
@@ -299,13 +355,23 @@ async def place_order(session: WriteSession, actor: Actor, input: PlaceOrderInpu
     return await orders.place(session, actor, items=items, **given)
 
 
-@mutation(TransitionResult, result="the confirmed order")
+@mutation(ConfirmOrderResult)
 async def confirm_order(session: WriteSession, actor: Actor, input: ConfirmOrderInput) -> models.Order:
     """Confirm a pending order.
 
     For admins and owners.
     """
     return await orders.transition(session, actor, status=OrderStatus.CONFIRMED, **to_kwargs(input))
+
+
+@mutation(ConfirmOrdersResult)
+async def confirm_orders(session: WriteSession, actor: Actor, input: ConfirmOrdersInput) -> OrderOutcomes:
+    """Confirm 1 to 1,000 pending orders, each as `confirmOrder` does; failed rows do not affect the others.
+
+    For admins and owners.
+    """
+    results = await orders.confirm_all(session, actor, rows=parse_changes(input.orders, "orders"))
+    return to_outcomes(OrderOutcomes, OrderOutcome, results)
 
 
 @mutation(TransitionResult, result="the shipped order")
@@ -346,6 +412,6 @@ async def delete_order(session: WriteSession, actor: Actor, input: DeleteOrderIn
 
 DOMAIN = Domain(
     queries=Queries,
-    mutations=[place_order, confirm_order, ship_order, deliver_order, cancel_order, delete_order],
+    mutations=[place_order, confirm_order, confirm_orders, ship_order, deliver_order, cancel_order, delete_order],
     subscriptions=Subscriptions,
 )

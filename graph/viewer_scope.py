@@ -28,7 +28,7 @@ from strawberry.types.field import StrawberryField
 
 from graph.fields.columns import Column, ExpressionField, GlobalId, MoneyField
 from graph.fields.connection import Connection
-from graph.fields.relations import ByIdField, ConnectionField, ToMany, ToOne
+from graph.fields.relations import ByIdField, ByKeyField, ConnectionField, ToMany, ToOne
 from services.errors import DomainError
 from services.eventlog.fanout import depends_on_user
 from services.permissions import Actor, Permission
@@ -153,6 +153,7 @@ _SCOPES: dict[type[StrawberryField], Callable[[Any, Permissions], ViewerScope]] 
     GlobalId: _of_row,
     ToOne: _of_list,
     ByIdField: _of_target,
+    ByKeyField: _of_target,
     ToMany: _of_list,
     ConnectionField: _of_list,
     ExpressionField: _of_expression,

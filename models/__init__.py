@@ -12,7 +12,7 @@ from models.documents import Document
 from models.events import Event, FeedEntry, OutboxEntry
 from models.idempotency import IdempotencyKey
 from models.money import Currency
-from models.orders import ArchivedSale, Order, OrderItem, OrderStatus
+from models.orders import ArchivedSale, Order, OrderItem, OrderNumber, OrderStatus
 from models.products import Product
 from models.projects import Project
 from models.superusers import (
@@ -53,6 +53,7 @@ __all__ = [
     "Model",
     "Order",
     "OrderItem",
+    "OrderNumber",
     "OrderStatus",
     "OutboxEntry",
     "Product",

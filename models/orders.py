@@ -4,13 +4,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Text, UniqueConstraint
 from sqlmodel import Field
 
-from models.base import TenantOwned, enum_check, indexes, timestamp
+from models.base import Model, TenantOwned, enum_check, indexes, timestamp
 from models.money import Currency, money_checks
 
-__all__ = ["ArchivedSale", "Order", "OrderItem", "OrderStatus"]
+__all__ = ["ArchivedSale", "Order", "OrderItem", "OrderNumber", "OrderStatus"]
 
 
 class OrderStatus(StrEnum):
@@ -42,13 +42,25 @@ class Order(TenantOwned, table=True):
     created_at: datetime = timestamp(nullable=False)
     updated_at: datetime = timestamp(nullable=False)
     version: int
+    number: int
 
     __table_args__ = (
+        UniqueConstraint("tenant_id", "number"),
         ForeignKeyConstraint(["tenant_id", "user_id"], ["memberships.tenant_id", "memberships.user_id"]),
         *indexes("orders", "created_at", "updated_at", "total_minor", "status, created_at", "user_id, created_at"),
+        *indexes("orders", "number", "currency, total_minor"),
         enum_check("status", OrderStatus),
         *money_checks("total_minor", digits=12),
     )
+
+
+class OrderNumber(Model, table=True):
+    """The number that a tenant's newest order has."""
+
+    __tablename__ = "order_numbers"
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    last: int
 
 
 class OrderItem(TenantOwned, table=True):

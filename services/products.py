@@ -14,10 +14,9 @@ from sqlmodel import col
 from models import ArchivedSale, Order, OrderItem, OrderStatus, Product
 from models.base import table_of
 from models.database import WriteSession, fetch
-from models.money import minor_units
 from services.errors import AlreadyExists, DomainError, InvalidInput, NotFound, Unavailable
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder, substring_filter
+from services.queries.collection import Collection, SortOrder, money_filters, substring_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing, unnest_params, unnest_table, update_rows
 from services.writes.changes import (
@@ -98,17 +97,6 @@ def _subtotal_in_own_currency(sale: Any) -> Any:
     return case((col(sale.currency) == col(Product.currency), col(sale.subtotal_minor)), else_=0)
 
 
-def _normalize_price_filters(given: dict[str, Any]) -> dict[str, Any]:
-    """Convert price filters to minor units of the currency that is filtered by."""
-    for name in ("price_from", "price_to"):
-        if name in given:
-            minor = minor_units(given[name], given["currency"]) if "currency" in given else None
-            if minor is None or not 0 <= minor <= MAX_PRICE:
-                raise InvalidInput.of(f"filter.{name}", "A price needs `currency` beside it, and fit it.")
-            given = {**given, name: minor}
-    return given
-
-
 PRODUCTS = Collection(
     model=Product,
     visible=visible,
@@ -133,7 +121,7 @@ PRODUCTS = Collection(
         "units_sold": _sum_of_sales(lambda sale: col(sale.quantity)),
         "revenue_minor": _sum_of_sales(_subtotal_in_own_currency),
     },
-    normalize_filters=_normalize_price_filters,
+    normalize_filters=money_filters("A price", MAX_PRICE, "price_from", "price_to"),
     restricted={"units_sold": Permission.ORDERS_WRITE, "revenue_minor": Permission.ORDERS_WRITE},
 )
 

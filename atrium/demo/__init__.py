@@ -61,6 +61,12 @@ SELECT_PRODUCTS = text(
     "SELECT id, price_minor FROM products WHERE tenant_id = :tenant_id AND currency = 'EUR' ORDER BY id"
 )
 
+SELECT_LAST_NUMBER = text("SELECT last FROM order_numbers WHERE tenant_id = :tenant_id")
+
+SET_LAST_NUMBER = text("""
+    INSERT INTO order_numbers VALUES (:tenant_id, :last) ON CONFLICT (tenant_id) DO UPDATE SET last = excluded.last
+""")
+
 SELECT_PEOPLE = text("""
     SELECT user_id, is_former FROM memberships WHERE tenant_id = :tenant_id AND email LIKE '%@' || :domain
     ORDER BY array_position(CAST(:logins AS text[]), email), email
@@ -136,6 +142,8 @@ async def _fill_all(
             context = await _enter_tenant(connection, company, password_hash)
             for builder in BUILDERS:
                 grown |= await _fill(connection, context, builder, scale, progress)
+            last = {"tenant_id": context.tenant_id, "last": context.last_order_number}
+            await connection.execute(SET_LAST_NUMBER, last)
     return grown
 
 
@@ -172,7 +180,11 @@ async def _enter_tenant(connection: AsyncConnection, company: Company, password_
     await connection.execute(SET_TENANT, {"tenant_id": str(tenant_id)})
     taken = await connection.scalars(SELECT_EMAILS, {"domain": company.domain})
     sold = [dict(row) for row in (await connection.execute(SELECT_PRODUCTS, {"tenant_id": tenant_id})).mappings()]
-    return CompanyContext(company, tenant_id, password_hash, existing_emails=set(taken), products=sold)
+    context = CompanyContext(company, tenant_id, password_hash, existing_emails=set(taken), products=sold)
+    context.last_order_number = (
+        await connection.scalar(SELECT_LAST_NUMBER, {"tenant_id": tenant_id}) or context.last_order_number
+    )
+    return context
 
 
 async def _select_people(connection: AsyncConnection, context: CompanyContext) -> list[Person]:

@@ -15,6 +15,7 @@ from atrium.demo.vocabulary import PROJECT_KINDS, SENTENCES, SUBJECTS, TASK_OBJE
 from models import Invitation, Membership, Model, Project, Role, Task, TaskStatus, User
 from models.base import new_id, now
 from services.invitations import INVITATION_TOKEN_KIND
+from services.orders.numbers import FIRST_NUMBER
 from services.security import OpaqueToken
 
 __all__ = ["BUILDERS", "COMPANIES", "OWNER_EMAIL", "Company", "CompanyContext", "Person", "RowBuilder", "RowValues"]
@@ -94,6 +95,7 @@ class CompanyContext:
     """Those of this run that are not in the trash."""
     products: list[dict[str, Any]] = field(default_factory=list)
     """Those of this run, and those that were there before."""
+    last_order_number: int = FIRST_NUMBER - 1
 
     def random_past(self, least: float, most: float) -> datetime:
         """Return some moment between so many days ago."""

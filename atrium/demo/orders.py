@@ -54,8 +54,8 @@ def _build_orders(context: CompanyContext, numbers: range) -> Iterator[RowValues
     """Orders of one to seven products, in every state."""
     draw = context.random
     buyers = [person.user_id for person in context.people if not person.is_former]
-    for number in numbers:
-        placed = context.random_past(0, 120)
+    for number, placed in zip(numbers, sorted(context.random_past(0, 120) for _ in numbers), strict=True):
+        context.last_order_number += 1
         lines = [
             Line(new_id(), product["id"], draw.randint(1, 5), product["price_minor"])
             for product in draw.sample(context.products, min(len(context.products), draw.randint(1, 7)))
@@ -64,7 +64,9 @@ def _build_orders(context: CompanyContext, numbers: range) -> Iterator[RowValues
         statuses = draw.choices(STATUS_SEQUENCES, weights=(1.2 - age, 1 - age / 2, 0.6, 0.2 + 3 * age, 0.15, 0.1))[0]
         buyer = buyers[number % len(buyers)]
         address = f"{draw.randint(1, 99)} {draw.choice(STREETS)}"
-        yield from _build_order_rows(context, Place(buyer, lines, "EUR", address), statuses, placed)
+        yield from _build_order_rows(
+            context, Place(buyer, lines, "EUR", address, context.last_order_number), statuses, placed
+        )
 
 
 def _build_order_rows(

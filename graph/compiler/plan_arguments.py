@@ -13,13 +13,14 @@ from strawberry.types.field import StrawberryField
 from graph.fields.as_of import ByIdAsOfField
 from graph.fields.match_fields import ArticleSearchField
 from graph.fields.node import NodeField, NodesField
-from graph.fields.relations import ByIdField, ConnectionField, ToMany
+from graph.fields.relations import ByIdField, ByKeyField, ConnectionField, ToMany
 from services.queries.page_request import PageRequest
 from services.writes.row_update import RowUpdate
 
 __all__ = [
     "ARGUMENT_TYPES",
     "IdArgument",
+    "KeyArgument",
     "NodeIdArgument",
     "NodeIdsArgument",
     "PageArguments",
@@ -81,6 +82,21 @@ class IdArgument:
 
 
 @dataclass(slots=True)
+class KeyArgument:
+    """One row of a certain type, by a column that is unique in the tenant."""
+
+    key: Any
+
+    def plan_key(self) -> Hashable:
+        """Return nothing: the statement is the same for every row."""
+        return None
+
+    def value(self, name: str) -> Any:  # noqa: ARG002  # it has one value
+        """Return the value of the column."""
+        return self.key
+
+
+@dataclass(slots=True)
 class NodeIdArgument:
     """One row of any type."""
 
@@ -139,6 +155,7 @@ ARGUMENT_TYPES: Mapping[type[StrawberryField], Callable[[Any], PlanArguments]] =
     ToMany: PageArguments,
     ArticleSearchField: PageArguments,
     ByIdField: IdArgument,
+    ByKeyField: KeyArgument,
     ByIdAsOfField: IdArgument,
     NodeField: NodeIdArgument,
     NodesField: NodeIdsArgument,

@@ -31,6 +31,7 @@ from graph.fields import columns, declared, match_fields, relations, viewer
 from graph.fields.as_of import ByIdAsOfField
 from graph.fields.feed_cursor import FeedCursor
 from graph.fields.node import NodeField, NodesField
+from models.base import table_of
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS
 from services.errors import DomainError
 from services.eventlog.outbox import select_last_position
@@ -191,6 +192,14 @@ def _compile_by_id(
     return objects.compile_one(selected, field.target.collection, "id", value)
 
 
+def _compile_by_key(
+    objects: ObjectCompiler, selected: FieldSelection, field: relations.ByKeyField, _rows: DerivedTable
+) -> JsonExpression:
+    collection = field.target.collection
+    value = objects.builder.parameter(selected.site, field.key, table_of(collection.model).c[field.key].type)
+    return objects.compile_one(selected, collection, field.key, value)
+
+
 def _compile_node(
     objects: ObjectCompiler, selected: FieldSelection, _field: NodeField, _rows: DerivedTable
 ) -> JsonExpression:
@@ -241,6 +250,7 @@ FIELD_COMPILERS: FieldCompilers = {
     viewer.EqualsViewer: _compile_equals_viewer,
     viewer.OneTimeSecret: _compile_one_time_secret,
     relations.ByIdField: _compile_by_id,
+    relations.ByKeyField: _compile_by_key,
     ByIdAsOfField: _compile_by_id,
     viewer.ViewerReference: _compile_viewer_reference,
     relations.ConnectionField: _compile_connection,

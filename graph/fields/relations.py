@@ -16,10 +16,12 @@ from services.queries.page_request import PageRequest
 
 __all__ = [
     "ByIdField",
+    "ByKeyField",
     "ConnectionField",
     "ToMany",
     "ToOne",
     "by_id",
+    "by_key",
     "connection",
     "page_arguments",
     "to_many",
@@ -61,6 +63,27 @@ class ByIdField(DeclaredField, compilable=True):
     def parse_arguments(self, kwargs: dict[str, Any]) -> UUID:
         """Return the id of the row."""
         return from_global_id(kwargs["id"], self.target.name)
+
+
+class ByKeyField(DeclaredField, compilable=True):
+    """One thing by a column that is unique in the tenant; null when there is none, or none that may be seen."""
+
+    key: str
+    value_type: type
+    description_of_key: str
+
+    @property  # type: ignore[misc]  # nobody sets them, though Strawberry's can be
+    def arguments(self) -> list[StrawberryArgument]:
+        """Return the key."""
+        return [argument(self.key, self.value_type, self.description_of_key, required=True)]
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
+        """Load it, together with all the others that the operation asks for."""
+        return info.context.loaders.one(self.target.collection, self.key, self.parse_arguments(kwargs))
+
+    def parse_arguments(self, kwargs: dict[str, Any]) -> Any:
+        """Return the value of the key."""
+        return kwargs[self.key]
 
 
 class ConnectionField(DeclaredField, compilable=True):
@@ -175,6 +198,11 @@ def to_many(name: str, key: str = "id") -> Any:
 def by_id() -> Any:
     """Return one thing of the annotated type, by its id."""
     return ByIdField()
+
+
+def by_key(name: str, value_type: type, description: str) -> Any:
+    """Return one thing of the annotated type, by its column `name`, which is unique in the tenant."""
+    return with_attributes(ByKeyField(), key=name, value_type=value_type, description_of_key=description)
 
 
 def connection(collection: Collection | None = None, *, filter: type | None = None, order: type | None = None) -> Any:

@@ -64,7 +64,7 @@ class Loaders:
         self._actor = actor
         self._loaders: dict[Hashable, AnnouncingLoader] = {}
 
-    def one(self, collection: Collection, key: str, value: UUID) -> Awaitable[Any]:
+    def one(self, collection: Collection, key: str, value: Any) -> Awaitable[Any]:
         """Load the row whose column `key` has this value, or None."""
         return self._load(
             ("one", collection, key),
@@ -108,7 +108,7 @@ class Loaders:
         """Count the rows of a whole collection."""
         return await loading.count_rows(await self._read(), self._actor, collection, request)
 
-    def _load(self, key: Hashable, value: UUID, load_batch: LoadBatch) -> Awaitable[Any]:
+    def _load(self, key: Hashable, value: Any, load_batch: LoadBatch) -> Awaitable[Any]:
         loader = self._loaders.get(key)
         if loader is None:
 

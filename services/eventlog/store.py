@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Uuid, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
@@ -21,7 +21,16 @@ from services.permissions import Actor
 from services.writes.bulk import insert_statement, unnest_params
 from services.writes.rows import violated_constraint
 
-__all__ = ["UPCASTS", "NewEvent", "append_events", "read_stream", "upcast"]
+__all__ = [
+    "UPCASTS",
+    "Decision",
+    "NewEvent",
+    "append_all",
+    "append_events",
+    "read_stream",
+    "read_streams",
+    "upcast",
+]
 
 INSERT_EVENTS = insert_statement(
     Event, [column.name for column in table_of(Event).c if column.name != "created_at"], order_by="version"
@@ -40,6 +49,15 @@ class NewEvent:
     schema_version: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided on one stream at a version."""
+
+    stream_id: UUID
+    version: int
+    events: Sequence[NewEvent]
+
+
 async def append_events(
     session: WriteSession,
     actor: Actor,
@@ -54,13 +72,25 @@ async def append_events(
     Raises:
         VersionConflict: somebody else decided on that version first.
     """
+    decision = Decision(stream_id, expected_version, new_events)
+    return (await append_all(session, actor, model, stream_type, [decision]))[stream_id]
+
+
+async def append_all(
+    session: WriteSession, actor: Actor, model: type[Model], stream_type: str, decisions: Sequence[Decision]
+) -> dict[UUID, list[Event]]:
+    """Write what was decided on many streams, each the history of a row of the model; return the events by stream.
+
+    Raises:
+        VersionConflict: somebody else decided on one of these versions first.
+    """
     rows = [
         {
             "tenant_id": actor.identity.tenant_id,
             "id": new_id(),
             "stream_type": stream_type,
-            "stream_id": stream_id,
-            "version": expected_version + number,
+            "stream_id": decision.stream_id,
+            "version": decision.version + number,
             "type": fact.type,
             "schema_version": fact.schema_version,
             "payload": dict(fact.payload),
@@ -68,25 +98,41 @@ async def append_events(
             "api_key_id": actor.identity.api_key_id,
             "request_id": actor.identity.request_id,
         }
-        for number, fact in enumerate(new_events, 1)
+        for decision in decisions
+        for number, fact in enumerate(decision.events, 1)
     ]
+    written: dict[UUID, list[Event]] = {decision.stream_id: [] for decision in decisions}
+    if not rows:
+        return written
     try:
-        written = await fetch(session, Event, INSERT_EVENTS, unnest_params("given", rows))
+        inserted = await fetch(session, Event, INSERT_EVENTS, unnest_params("given", rows))
     except IntegrityError as error:
         if violated_constraint(error) != "events_tenant_id_stream_id_version_key":
             raise
-        raise VersionConflict(model, stream_id, expected_version + 1) from None
-    return sorted(written, key=lambda event: event.version)
+        first = decisions[0]
+        raise VersionConflict(model, first.stream_id, first.version + 1) from None
+    for event in sorted(inserted, key=lambda event: event.version):
+        written[event.stream_id].append(event)
+    return written
 
 
 async def read_stream(session: ReadSession, actor: Actor, stream_id: UUID) -> list[Event]:
     """Return all events of one stream, in order. The caller checks that the actor may see it."""
+    return (await read_streams(session, actor, [stream_id]))[stream_id]
+
+
+async def read_streams(session: ReadSession, actor: Actor, stream_ids: Sequence[UUID]) -> dict[UUID, list[Event]]:
+    """Return all events of many streams, in order, by one statement. The caller checks that the actor may see them."""
+    these = col(Event.stream_id) == func.any(bindparam("stream_ids", type_=ARRAY(Uuid())))
     statement = (
         select(*table_of(Event).c)
-        .where(col(Event.tenant_id) == actor.identity.tenant_id, col(Event.stream_id) == stream_id)
+        .where(col(Event.tenant_id) == actor.identity.tenant_id, these)
         .order_by(col(Event.version))
     )
-    return await fetch(session, Event, statement)
+    streams: dict[UUID, list[Event]] = {stream_id: [] for stream_id in stream_ids}
+    for event in await fetch(session, Event, statement, {"stream_ids": list(stream_ids)}):
+        streams[event.stream_id].append(event)
+    return streams
 
 
 def upcast(event: Event) -> dict[str, Any]:

@@ -4,7 +4,18 @@
 the rows anew from the events.
 """
 
-from services.orders.rules import EVENTS, ITEMS, ORDERS, Item, as_of, delete, place, transition
+from services.orders.rules import EVENTS, ITEMS, ORDERS, Item, as_of, confirm_all, delete, place, transition
 from services.orders.state_machine import next_statuses
 
-__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "delete", "next_statuses", "place", "transition"]
+__all__ = [
+    "EVENTS",
+    "ITEMS",
+    "ORDERS",
+    "Item",
+    "as_of",
+    "confirm_all",
+    "delete",
+    "next_statuses",
+    "place",
+    "transition",
+]

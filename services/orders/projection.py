@@ -1,5 +1,6 @@
 """The projection of orders: the rows that a state amounts to, and how they are written."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +11,18 @@ from models import ArchivedSale, Order, OrderItem, OrderStatus
 from models.base import table_of
 from models.database import WriteSession, fetch
 from services.orders.state_machine import OrderState
-from services.writes.bulk import insert_statement, unnest_params
+from services.writes.bulk import insert_statement, unnest_params, unnest_table
 
-__all__ = ["delete_order", "item_rows", "order_row", "sale_rows", "write_items", "write_order", "write_sales"]
+__all__ = [
+    "delete_order",
+    "item_rows",
+    "order_row",
+    "sale_rows",
+    "write_items",
+    "write_order",
+    "write_sales",
+    "write_transitions",
+]
 
 
 INSERT_ITEMS = insert_statement(OrderItem, list(table_of(OrderItem).c.keys()), order_by="line")
@@ -32,6 +42,7 @@ def order_row(tenant_id: UUID, state: OrderState) -> dict[str, Any]:
         "created_at": state.created_at,
         "updated_at": state.updated_at,
         "version": state.version,
+        "number": state.number,
     }
 
 
@@ -73,6 +84,22 @@ async def write_order(session: WriteSession, tenant_id: UUID, state: OrderState)
     mine = and_(col(Order.tenant_id) == tenant_id, col(Order.id) == state.order_id)
     moved = {name: row[name] for name in ("status", "updated_at", "version")}
     return (await fetch(session, Order, update(Order).where(mine).values(**moved).returning(*columns)))[0]
+
+
+async def write_transitions(
+    session: WriteSession, tenant_id: UUID | None, states: Sequence[OrderState]
+) -> dict[UUID, Order]:
+    """Write the projection of new states of orders that exist, by one statement; return the rows by their ids."""
+    if not states:
+        return {}
+    assert tenant_id is not None
+    columns, names = table_of(Order).c, ("id", "status", "updated_at", "version")
+    given = unnest_table("given", {name: columns[name].type for name in names})
+    moved = {name: given.c[name] for name in names if name != "id"}
+    these = and_(columns.tenant_id == tenant_id, columns.id == given.c.id)
+    statement = update(table_of(Order)).where(these).values(moved).returning(*columns)
+    rows = await fetch(session, Order, statement, unnest_params("given", [order_row(tenant_id, s) for s in states]))
+    return {row.id: row for row in rows}
 
 
 async def write_items(session: WriteSession, tenant_id: UUID, state: OrderState) -> None:

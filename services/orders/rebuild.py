@@ -18,6 +18,7 @@ from sqlmodel import col
 from models import ArchivedSale, Event, Order, OrderItem
 from models.base import Model, table_of
 from models.database import ReadSession, WriteSession, fetch
+from services.orders.numbers import with_numbers
 from services.orders.projection import item_rows, order_row, sale_rows, write_items, write_sales
 from services.orders.state_machine import STREAM, OrderState, fold
 
@@ -54,9 +55,11 @@ async def rebuild_batch(session: ReadSession, tenant_id: UUID, after: UUID | Non
     items = await _rows_by_order(session, tenant_id, OrderItem, col(OrderItem.order_id), ids, lock=False)
     sales = await _rows_by_order(session, tenant_id, ArchivedSale, col(ArchivedSale.order_id), ids, lock=False)
     events = await _events_by_order(session, tenant_id, ids)
+    folded = [state for state in map(fold, events.values()) if state is not None]
+    states = {state.order_id: state for state in await with_numbers(session, tenant_id, folded)}
     found = RebuildBatch(last=ids[-1], orders=len(ids))
     for order_id in ids:
-        state = fold(events[order_id])
+        state = states.get(order_id)
         if _differs(tenant_id, state, rows[order_id], items[order_id], sales[order_id]):
             found.mismatched.append(order_id)
             if repair:

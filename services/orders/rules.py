@@ -1,72 +1,64 @@
 """What may be done with orders, and who may see them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     DateTime,
     Integer,
     Select,
     Text,
     Uuid,
-    and_,
     bindparam,
     case,
     cast,
     exists,
+    func,
     or_,
     select,
-    update,
 )
 from sqlalchemy.dialects.postgresql import array
 from sqlmodel import col
 
-from models import Event, Order, OrderItem, OrderStatus, Product
+from models import Event, Order, OrderItem, OrderStatus
 from models.base import new_id, past_row_class, table_of
 from models.database import ReadSession, WriteSession, fetch
-from services.errors import IllegalTransition, NotFound, OutOfStock, Shortage, VersionConflict
+from services.errors import DomainError, IllegalTransition, InvalidInput, NotFound, VersionConflict
 from services.eventlog import store
-from services.orders.projection import delete_order, order_row, write_order
+from services.orders.numbers import next_number, with_number
+from services.orders.projection import delete_order, order_row, write_order, write_transitions
 from services.orders.state_machine import (
     STREAM,
     TRANSITIONS,
     Delete,
-    Line,
     OrderState,
     Place,
     Transition,
     decide,
     fold,
 )
+from services.orders.stock import MAX_TOTAL, Item, reserve_stock, return_stock
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
-from services.products import MAX_STOCK, STOCK_LIMIT_MESSAGE
-from services.queries.collection import Collection, SortOrder
+from services.queries.collection import Collection, SortOrder, money_filters, substring_filter
 from services.queries.loading import bind_values
 from services.tenants import user_id_of_member
 from services.validation import Validator, validating
-from services.writes.bulk import unnest_params, unnest_table
+from services.writes.bulk import Batch, RowChange, reject_missing
 from services.writes.idempotency import key_scope, once
-from services.writes.rows import get_row, lock_rows
+from services.writes.rows import get_row
 
-__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "delete", "place", "transition"]
+__all__ = ["EVENTS", "ITEMS", "ORDERS", "Item", "as_of", "confirm_all", "delete", "place", "transition"]
 
 MAX_LINES = 100
 MAX_LINE_QUANTITY = 2**31 - 1
-MAX_TOTAL = 999_999_999_999  # minor units: twelve digits
 MAX_ADDRESS_LENGTH = 500
 MAX_REASON_LENGTH = 500
-
-
-class Item(NamedTuple):
-    """How many of which product."""
-
-    product_id: UUID
-    quantity: int
 
 
 def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
@@ -142,13 +134,20 @@ ORDERS = Collection(
         "created_from": col(Order.created_at) >= bindparam("created_from", type_=DateTime(timezone=True)),
         "created_before": col(Order.created_at) < bindparam("created_before", type_=DateTime(timezone=True)),
         "product_id": _contains_product(bindparam("product_id", type_=Uuid())),
+        "number": col(Order.number) == bindparam("number", type_=Integer()),
+        "text": substring_filter("orders_text", col(Order.id)),
+        "currency": col(Order.currency) == bindparam("currency", type_=Text()),
+        "total_from": col(Order.total_minor) >= bindparam("total_from", type_=BigInteger()),
+        "total_to": col(Order.total_minor) <= bindparam("total_to", type_=BigInteger()),
     },
     orders={
         "created_at": SortOrder.newest_first(col(Order.created_at)),
         "updated_at": SortOrder.newest_first(col(Order.updated_at)),
         "total_amount": SortOrder.by(col(Order.total_minor)),
+        "number": SortOrder.by(col(Order.number)),
     },
     default_order=("created_at", True),
+    normalize_filters=money_filters("A total", MAX_TOTAL, "total_from", "total_to"),
     expressions={"next_statuses": NEXT_STATUSES},
     join_conditions={"product_id": _contains_product},
 )
@@ -196,9 +195,10 @@ async def place(
         wanted = _merge_items(validator, items)
 
     async def make() -> UUID:
-        lines, currency = await _reserve_stock(session, actor, items, wanted)
+        lines, currency = await reserve_stock(session, actor, items, wanted)
         assert actor.identity.user_id is not None
-        command = Place(actor.identity.user_id, lines, currency, shipping_address)
+        number = await next_number(session, actor)  # last, since whoever else places an order waits for it
+        command = Place(actor.identity.user_id, lines, currency, shipping_address, number)
         return (await _execute(session, actor, new_id(), None, command)).id
 
     values = {"items": {str(key): value for key, value in wanted.items()}, "shipping_address": shipping_address}
@@ -225,13 +225,52 @@ async def transition(
     """
     actor.require(Permission.ORDERS_PLACE if status is OrderStatus.CANCELLED else Permission.ORDERS_WRITE)
     with validating() as validator:
-        reason = validator.check_text("reason", reason, max_length=MAX_REASON_LENGTH) if reason else None
+        reason = _check_reason(validator, reason)
     await _lock(session, actor, id, expected_version)
     state = fold(await store.read_stream(session, actor, id))
     moved = await _execute(session, actor, id, state, Transition(status, reason))
     if status is OrderStatus.CANCELLED and state is not None:
-        await _return_stock(session, actor, state)
+        await return_stock(session, actor, state)
     return moved
+
+
+async def confirm_all(
+    session: WriteSession, actor: Actor, *, rows: Sequence[RowChange | InvalidInput]
+) -> list[Order | DomainError]:
+    """Confirm up to 1,000 orders, each as `transition` does; give what became of each, in their order.
+
+    Of the changes of a row there is its `reason`.
+
+    Raises:
+        InvalidInput: no rows, or too many. What is wrong with one row is its own outcome.
+    """
+    actor.require(Permission.ORDERS_WRITE)
+    batch = Batch[RowChange, Order]("orders", rows)
+    batch.reject_duplicates("id", lambda row: row.id)
+    reasons: dict[UUID, str | None] = {}
+    for index, row in batch.pending_rows():
+        with batch.validating(index) as validator:
+            reasons[row.id] = _check_reason(validator, row.changes.get("reason"))
+    current = await _lock_all(session, actor, [row.id for row in batch.pending.values()])
+    reject_missing(batch, Order, current)
+    streams = await store.read_streams(session, actor, [row.id for row in batch.pending.values()])
+    states: dict[UUID, OrderState] = {}
+    decisions: list[store.Decision] = []
+    for index, row in batch.pending_rows():
+        state = fold(streams[row.id])
+        try:
+            decided = decide(state, Transition(OrderStatus.CONFIRMED, reasons[row.id]))
+        except IllegalTransition as refusal:
+            batch.finish(index, refusal)
+        else:
+            assert state is not None
+            states[row.id] = state
+            decisions.append(store.Decision(row.id, state.version, decided))
+    written = await store.append_all(session, actor, Order, STREAM, decisions)
+    reached = [fold(written[order_id], state) for order_id, state in states.items()]
+    confirmed = await write_transitions(session, actor.identity.tenant_id, [each for each in reached if each])
+    batch.finish_all({index: confirmed[row.id] for index, row in batch.pending_rows()})
+    return batch.outcomes()
 
 
 async def delete(
@@ -247,7 +286,7 @@ async def delete(
     """
     actor.require(Permission.ORDERS_WRITE)
     with validating() as validator:
-        reason = validator.check_text("reason", reason, max_length=MAX_REASON_LENGTH) if reason else None
+        reason = _check_reason(validator, reason)
     order = await _lock(session, actor, id, expected_version)
     state = fold(await store.read_stream(session, actor, id))
     _, reached = await _record(session, actor, id, state, Delete(reason))
@@ -269,8 +308,12 @@ async def as_of(session: ReadSession, actor: Actor, *, id: UUID, moment: datetim
     state = fold(until)
     if state is None or state.is_deleted or actor.identity.tenant_id is None:
         return None
-    row = order_row(actor.identity.tenant_id, state)
+    row = order_row(actor.identity.tenant_id, await with_number(session, actor.identity.tenant_id, state))
     return past_row_class(Order).of(row[column.name] for column in table_of(Order).c)  # type: ignore[return-value]  # as in fetch
+
+
+def _check_reason(validator: Validator, reason: str | None) -> str | None:
+    return validator.check_text("reason", reason, max_length=MAX_REASON_LENGTH) if reason else None
 
 
 def _merge_items(validator: Validator, items: Sequence[Item]) -> dict[UUID, int]:
@@ -287,70 +330,6 @@ def _merge_items(validator: Validator, items: Sequence[Item]) -> dict[UUID, int]
     return wanted
 
 
-async def _reserve_stock(
-    session: WriteSession, actor: Actor, items: Sequence[Item], wanted: Mapping[UUID, int]
-) -> tuple[list[Line], str]:
-    """Take what is wanted out of the stock, and say at which prices."""
-    products = await lock_rows(session, actor, Product, wanted)
-    with validating() as validator:
-        for number, item in enumerate(items):
-            product = products.get(item.product_id)
-            if product is None or not product.is_active:
-                validator.add_problem(f"items.{number}.product_id", "There is no such product for sale.")
-        currencies = {product.currency for product in products.values()}
-        if len(currencies) > 1:
-            validator.add_problem("items", "All products of an order have the same currency.")
-        lines = [
-            Line(new_id(), product_id, quantity, products[product_id].price_minor)
-            for product_id, quantity in wanted.items()
-            if product_id in products
-        ]
-        if sum(line.subtotal_minor for line in lines) > MAX_TOTAL:
-            validator.add_problem("items", "The total may have twelve digits at most.")
-    reserved = await _adjust_stock(session, actor, wanted, -1, has_stock)
-    short = [
-        Shortage(product_id, products[product_id].name, quantity, products[product_id].stock_quantity)
-        for product_id, quantity in wanted.items()
-        if product_id not in reserved
-    ]
-    if short:
-        raise OutOfStock(short)
-    return lines, currencies.pop()
-
-
-def has_stock(quantity: Any) -> Any:
-    """Return the condition under which stock is taken."""
-    return col(Product.stock_quantity) >= quantity
-
-
-def has_room(quantity: Any) -> Any:
-    """Return the condition under which stock is put back."""
-    return col(Product.stock_quantity) <= MAX_STOCK - quantity
-
-
-async def _adjust_stock(
-    session: WriteSession, actor: Actor, quantities: Mapping[UUID, int], sign: int, condition: Callable[[Any], Any]
-) -> set[UUID]:
-    """Take stock (-1) or put it back (1), of those products for which a condition holds; says which those are."""
-    given = unnest_table("given", {"id": Uuid(), "n": Integer()})
-    these = and_(
-        col(Product.tenant_id) == actor.identity.tenant_id, col(Product.id) == given.c.id, condition(given.c.n)
-    )
-    shifted = update(Product).where(these).values(stock_quantity=col(Product.stock_quantity) + sign * given.c.n)
-    rows = [{"id": product_id, "n": quantity} for product_id, quantity in quantities.items()]
-    return set((await session.exec(shifted.returning(col(Product.id)), params=unnest_params("given", rows))).scalars())
-
-
-async def _return_stock(session: WriteSession, actor: Actor, state: OrderState) -> None:
-    """Put the stock of a cancelled order back; its row is locked, so this happens once."""
-    quantities = {line.product_id: line.quantity for line in state.lines}
-    await lock_rows(session, actor, Product, quantities)
-    if await _adjust_stock(session, actor, quantities, 1, has_room) != quantities.keys():
-        raise IllegalTransition(
-            f"What was ordered does not fit into the stock again. {STOCK_LIMIT_MESSAGE}", current=state.status
-        )
-
-
 async def _lock(session: WriteSession, actor: Actor, order_id: UUID, expected_version: int | None) -> Order:
     """Read an order that the actor sees, and keep it from changing until the transaction ends.
 
@@ -358,13 +337,20 @@ async def _lock(session: WriteSession, actor: Actor, order_id: UUID, expected_ve
         NotFound: no such order, or not one's own.
         VersionConflict: it is not at the expected version.
     """
-    mine = visible(actor.permissions).where(col(Order.id) == bindparam("order_id", type_=Uuid())).with_for_update()
-    order = await fetch(session, Order, mine, {**bind_values(actor), "order_id": order_id})
-    if not order:
+    order = (await _lock_all(session, actor, [order_id])).get(order_id)
+    if order is None:
         raise NotFound
-    if expected_version is not None and order[0].version != expected_version:
-        raise VersionConflict(Order, order_id, order[0].version)
-    return order[0]
+    if expected_version is not None and order.version != expected_version:
+        raise VersionConflict(Order, order_id, order.version)
+    return order
+
+
+async def _lock_all(session: WriteSession, actor: Actor, order_ids: Sequence[UUID]) -> dict[UUID, Order]:
+    """Read orders that the actor sees, by their ids, and keep them from changing until the transaction ends."""
+    these = visible(actor.permissions).where(col(Order.id) == func.any(bindparam("order_ids", type_=ARRAY(Uuid()))))
+    statement = these.order_by(col(Order.id)).with_for_update()
+    orders = await fetch(session, Order, statement, {**bind_values(actor), "order_ids": list(order_ids)})
+    return {order.id: order for order in orders}
 
 
 async def _execute(

@@ -16,6 +16,7 @@ from services.eventlog.store import NewEvent, upcast
 from services.writes.transitions import require_transition
 
 __all__ = [
+    "PLACED",
     "STREAM",
     "TRANSITIONS",
     "Delete",
@@ -79,6 +80,8 @@ class OrderState:
     created_at: datetime
     updated_at: datetime
     version: int
+    number: int | None = None
+    """Its number; None for an order that was placed before orders had numbers, see `numbers`."""
     is_deleted: bool = False
     """Whether the order was deleted; its status is the one that it had then."""
 
@@ -96,6 +99,7 @@ class Place:
     lines: Sequence[Line]
     currency: str
     shipping_address: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,7 @@ def apply(state: OrderState | None, event: Event) -> OrderState:
             created_at=event.created_at,
             updated_at=event.created_at,
             version=event.version,
+            number=payload.get("number"),
         )
     assert state is not None, "the first event of an order places it"
     moved = replace(state, updated_at=event.created_at, version=event.version)
@@ -174,6 +179,7 @@ def fold(events: Iterable[Event], state: OrderState | None = None) -> OrderState
 
 def _placed_payload(command: Place) -> dict[str, Any]:
     return {
+        "number": command.number,
         "user_id": str(command.user_id),
         "currency": command.currency,
         "shipping_address": command.shipping_address,

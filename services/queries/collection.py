@@ -31,9 +31,11 @@ from sqlalchemy import (
 )
 
 from models.base import Model, nulls_last_expressions
+from models.money import minor_units
+from services.errors import InvalidInput
 from services.permissions import Permission
 
-__all__ = ["Collection", "SortOrder", "substring_filter"]
+__all__ = ["Collection", "SortOrder", "money_filters", "substring_filter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +117,24 @@ def substring_filter(view: str, row_id: Any) -> ColumnElement[bool]:
     found = select(texts.c.id).where(texts.c.text.like(pattern)).cte("found").prefix_with("MATERIALIZED")
     matching: ColumnElement[bool] = row_id.in_(select(found.c.id))
     return matching
+
+
+def money_filters(noun: str, most: int, *names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what converts filters by an amount to minor units of the currency that is filtered by.
+
+    Args:
+        noun: what has the amount, such as "A price", for the message.
+        most: the highest amount, in minor units.
+        names: the filters.
+    """
+
+    def normalize(given: dict[str, Any]) -> dict[str, Any]:
+        for name in names:
+            if name in given:
+                minor = minor_units(given[name], given["currency"]) if "currency" in given else None
+                if minor is None or not 0 <= minor <= most:
+                    raise InvalidInput.of(f"filter.{name}", f"{noun} needs `currency` beside it, and fit it.")
+                given = {**given, name: minor}
+        return given
+
+    return normalize

@@ -120,9 +120,9 @@ async def counts_by_parent(
 
 
 async def rows_by_key(
-    session: ReadSession, actor: Actor, collection: Collection, key: str, ids: Sequence[UUID]
-) -> dict[UUID, Row]:
-    """Load the visible rows whose unique column `key` is one of these."""
+    session: ReadSession, actor: Actor, collection: Collection, key: str, ids: Sequence[Any]
+) -> dict[Any, Row]:
+    """Load the visible rows whose column `key`, unique in the tenant, has one of these values."""
     rows = collection.visible(actor.permissions)
     statement = rows.where(collection.reachable, _is_any_of_ids(table_of(collection.model).c[key]))
     result = await session.exec(statement, params={**bind_values(actor), "ids": list(ids)})
@@ -182,7 +182,7 @@ def _visible_rows(
 
 
 def _is_any_of_ids(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    return column == func.any(bindparam("ids", type_=ARRAY(Uuid())))
+    return column == func.any(bindparam("ids", type_=ARRAY(column.type)))
 
 
 def _to_page(rows: Sequence[tuple[Any, ...]], collection: Collection, request: PageRequest) -> Page:

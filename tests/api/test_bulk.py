@@ -21,7 +21,8 @@ from tests.support.bulk_mutations import (
     run_bulk,
     sample_row,
 )
-from tests.support.case_context import table_digests
+from tests.support.case_context import CaseContext, table_digests
+from tests.support.case_objects import order
 from tests.support.factories import PASSWORD, Person, World
 
 
@@ -103,6 +104,8 @@ async def test_statements_do_not_grow_with_rows(
             return f"User:{await world.add('memberships', **member)}"
         if mutation == "updateTasks":
             return {**row, "id": await create_task(world, f"t{number}"), "assigneeId": world.acme.member.id}
+        if mutation == "confirmOrders":
+            return {**row, "id": await order(CaseContext(world, world.acme, None))}
         changed = {**row, "id": await create_product(world, f"p{number}")}
         return {**changed, "sku": f"new{number}"} if mutation == "updateProducts" else changed
 

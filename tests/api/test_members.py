@@ -19,6 +19,7 @@ from tests.support.bulk_mutations import (
 from tests.support.case_context import table_digests
 from tests.support.client import run_app
 from tests.support.factories import PASSWORD, World
+from tests.support.order_helpers import take_order_number
 
 SESSION = "... on Session { accessToken } ... on Error { code }"
 
@@ -260,7 +261,8 @@ async def test_people_with_their_orders_take_as_many_statements_for_many_as_for_
         values = {"user_id": user_id, "status": "PENDING", "total_minor": 1, "currency": "EUR", "version": 1}
         values |= {"shipping_address": "x", "created_at": now(), "updated_at": now()}
         for _ in range(7):
-            await world.add("orders", tenant_id=world.acme.tenant_id, **values)
+            number = await take_order_number(world.connection, world.acme.tenant_id)
+            await world.add("orders", tenant_id=world.acme.tenant_id, number=number, **values)
 
     async def ask() -> tuple[int, list[Any]]:
         with record_statements() as sent:

@@ -7,6 +7,7 @@ from tests.support.case_context import secret_text
 from tests.support.case_values import PAGE
 from tests.support.domain_cases import CollectionCase, DomainCases
 from tests.support.factories import World
+from tests.support.order_helpers import take_order_number
 
 OUTCOMES = """
                                   owner      admin      member     removed    outsider   nobody
@@ -18,9 +19,14 @@ order: one's own                  ok         ok         ok         U          F 
 order: as it was                  ok         ok         ok         U          F          U
 orders: of somebody               ok         ok         ok         U          F          U
 orders: with a product            ok         ok         ok         U          F          U
+orderByNumber                     ok         ok         ok         U          F          U
+orders: by number                 ok         ok         ok         U          F          U
+orders: holding a text            ok         ok         ok         U          F          U
+orders: up to a total             ok         ok         ok         U          F          U
 orders: after                     ok         ok         ok         U          F          U
 placeOrder                        ok         ok         ok         U          F          U
 confirmOrder                      ok         ok         F          U          F          U
+confirmOrders                     ok         ok         F          U          F          U
 shipOrder                         ok         ok         F          U          F          U
 deliverOrder                      ok         ok         F          U          F          U
 cancelOrder                       ok         ok         ok         U          F          U
@@ -33,12 +39,12 @@ deleteOrder: too early            ILLEGAL    ILLEGAL    F          U          F 
 SCALE = {
     "orders": """
     INSERT INTO orders (tenant_id, id, user_id, status, total_minor, currency, shipping_address, created_at,
-        updated_at, version)
+        updated_at, version, number)
     SELECT t.id, gen_random_uuid(), m.ids[1 + n % 200],
         CASE WHEN n % 50 = 0 THEN 'PENDING' WHEN n % 40 = 1 THEN 'CONFIRMED' WHEN n % 30 = 2 THEN 'SHIPPED'
             WHEN n % 20 = 3 THEN 'CANCELLED' ELSE 'DELIVERED' END,
         100 + n * 7919 % 1000000, 'EUR', 'Somewhere ' || n, now() - n * interval '1 hour',
-        now() - n * interval '1 minute', 4
+        now() - n * interval '1 minute', 4, 10000 - n
     FROM tenants t
         JOIN (SELECT tenant_id, array_agg(user_id) FROM memberships GROUP BY 1) m (tenant_id, ids)
             ON m.tenant_id = t.id,
@@ -78,7 +84,8 @@ async def insert_listed(world: World) -> None:
         shipped = number == 2  # the one in the middle
         order = {"status": "SHIPPED" if shipped else "PENDING", "shipping_address": "Here", "currency": "EUR"}
         moments = {"created_at": now(), "updated_at": now(), "version": 3 if shipped else 1}
-        order_id = await world.add("orders", **ours, **order, **moments, user_id=buyer, total_minor=100)
+        named = {"user_id": buyer, "number": await take_order_number(world.connection, world.acme.tenant_id)}
+        order_id = await world.add("orders", **ours, **order, **moments, **named, total_minor=100)
         for line, product_id in enumerate([lamp, *others[:2]] if shipped else [lamp], 1):
             item = {"order_id": order_id, "product_id": product_id, "line": line, "quantity": 1, "currency": "EUR"}
             await world.add("order_items", **ours, **item, unit_price_minor=100, subtotal_minor=100)
@@ -94,11 +101,16 @@ CASES = DomainCases(
         "order: as it was": {"id": case_objects.own_order, "asOf": "2999-01-01T00:00:00Z"},
         "orders: of somebody": {"filter": {"placedBy": case_objects.buyer}, "orderBy": {"field": "TOTAL_AMOUNT"}},
         "orders: with a product": {"filter": {"productId": case_objects.ordered_product}},
+        "orderByNumber": {"number": case_objects.order_number},
+        "orders: by number": {"filter": {"number": case_objects.order_number}, "orderBy": {"field": "NUMBER"}},
+        "orders: holding a text": {"filter": {"text": secret_text}},
+        "orders: up to a total": {"filter": {"currency": "EUR", "totalFrom": "5", "totalTo": "20.00"}},
         "orders: after": {**PAGE, "after": case_objects.first_cursor("orders", case_objects.own_order)},
         "placeOrder": {
             "input": {"items": [{"productId": case_objects.product, "quantity": 2}], "shippingAddress": secret_text}
         },
         "confirmOrder": {"input": {"id": case_objects.order}},
+        "confirmOrders": {"input": {"orders": [{"id": case_objects.order, "expectedVersion": 1}]}},
         "shipOrder": {"input": {"id": case_objects.confirmed_order, "expectedVersion": 2}},
         "deliverOrder": {"input": {"id": case_objects.shipped_order}},
         "cancelOrder": {"input": {"id": case_objects.own_order, "reason": secret_text}},

@@ -26,7 +26,7 @@ REVISIONS = sorted(path.stem for path in (ROOT / "migrations" / "versions").glob
 NUMBERS = [name[:4] for name in REVISIONS]
 
 # What only the migrations know, besides views: indexes over expressions, and checks of what the rules check before.
-EXPRESSION_INDEXES = {"tasks_by_text", "users_by_text", "tenants_by_text"}
+EXPRESSION_INDEXES = {"orders_by_text", "tasks_by_text", "users_by_text", "tenants_by_text"}
 SEARCHED = ("articles", "vector")  # with its index, articles_by_vector
 OTHER_CHECKS = {"tenants_slug_check", "events_version_check"}
 

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from sqlalchemy import true
 
-from services.orders import rules
+from services.orders import stock
 from tests.conftest import Urls
 from tests.support.client import Client, run_app
 from tests.support.factories import World, create_world
@@ -51,7 +51,7 @@ async def test_as_many_orders_as_there_are(shop: World, buyers: int, stock: int)
 
 
 async def test_without_the_condition_it_would_oversell(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "has_stock", lambda _quantity: true())
+    monkeypatch.setattr(stock, "has_stock", lambda _quantity: true())
     await shop.connection.execute("ALTER TABLE products DROP CONSTRAINT products_stock_quantity_check")
     tea = await create_product(shop, "tea", stock=1)
     answers = await asyncio.gather(*(place_order(shop.acme.member.client, tea) for _ in range(20)))

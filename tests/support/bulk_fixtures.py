@@ -94,7 +94,7 @@ async def some_orders(world: World, chance: random.Random) -> Person:
         fixed = {"tenant_id": acme.tenant_id, "currency": "EUR"}
         times = {"created_at": moment(chance), "updated_at": moment(chance), "version": 1}
         order = {"id": new_id(), "user_id": buyer.user_id, "status": "PENDING", "shipping_address": "x", **times}
-        await world.add("orders", **fixed, **order, total_minor=chance.randrange(9))
+        await world.add("orders", **fixed, **order, number=number, total_minor=chance.randrange(9))
         for line in (1, 2):
             item = {"order_id": order["id"], "product_id": sold["id"], "line": line, "quantity": 1}
             await world.add("order_items", **fixed, **item, unit_price_minor=1, subtotal_minor=1)

@@ -35,7 +35,13 @@ RESTOCK_SELECTION = f"""
 {OUTCOMES_SELECTION}
 ... on RestockOutcomes {{ outcomes {{ index result {{ {ERROR_SELECTION} {PRODUCT_SELECTION} }} }} }}
 """
+ORDERS_SELECTION = f"""
+{OUTCOMES_SELECTION} ... on OrderOutcomes {{ outcomes {{ index result {{ {ERROR_SELECTION} {CONFLICT_SELECTION}
+    ... on IllegalTransition {{ currentStatus allowed }} ... on Order {{ id number status version }} }} }} }}
+"""
 SWITCH_SELECTION = f"{ERROR_SELECTION} ... on UsersSwitched {{ count }}"
+
+ROW_ERRORS = {"InvalidInput", "NotFound", "AlreadyExists", "VersionConflict", "IllegalTransition"}
 
 BULK_MUTATIONS: dict[str, tuple[str, str]] = {
     "createUsers": ("users", USERS_SELECTION),
@@ -43,6 +49,7 @@ BULK_MUTATIONS: dict[str, tuple[str, str]] = {
     "updateTasks": ("tasks", TASKS_SELECTION),
     "updateProducts": ("products", PRODUCTS_SELECTION),
     "restockProducts": ("products", RESTOCK_SELECTION),
+    "confirmOrders": ("orders", ORDERS_SELECTION),
 }
 
 
@@ -54,6 +61,7 @@ def sample_row(mutation: str, number: int) -> Any:
         "updateTasks": {"id": f"Task:{UUID(int=number)}", "title": "t"},
         "updateProducts": {"id": f"Product:{UUID(int=number)}", "name": "n"},
         "restockProducts": {"id": f"Product:{UUID(int=number)}", "quantity": 1},
+        "confirmOrders": {"id": f"Order:{UUID(int=number)}"},
     }[mutation]
 
 
@@ -76,7 +84,9 @@ async def request_error_codes(person: Person, mutation: str, rows: list[Any], **
 def result_types(answer: dict[str, Any]) -> list[str]:
     assert [outcome["index"] for outcome in answer["outcomes"]] == list(range(len(answer["outcomes"])))
     found = [outcome["result"]["__typename"] for outcome in answer["outcomes"]]
-    failed = sum(kind in {"InvalidInput", "NotFound", "AlreadyExists", "VersionConflict"} for kind in found)
+    failed = sum(
+        kind in {"InvalidInput", "NotFound", "AlreadyExists", "VersionConflict", "IllegalTransition"} for kind in found
+    )
     assert (answer["succeeded"], answer["failed"]) == (len(found) - failed, failed)
     return found
 

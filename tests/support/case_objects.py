@@ -11,6 +11,7 @@ from models.base import new_id, now
 from services import security
 from tests.support.case_context import CaseBuilder, CaseContext, Identifier, global_id, secret_text, unused_email
 from tests.support.factories import PASSWORD, create_person
+from tests.support.order_helpers import take_order_number
 
 INVITATION_LIFETIME = timedelta(days=1)
 
@@ -112,7 +113,8 @@ async def _insert_order(stage: CaseContext, buyer: UUID | None = None, *further:
     buyer, product_id = buyer or stage.tenant.member.user_id, await _insert_product(stage)
     made, placed_at, text = OrderIds(new_id(), product_id, new_id(), new_id()), now(), await secret_text(stage)
     line = {"item_id": str(made.item_id), "product_id": str(product_id), "quantity": 2, "unit_price_minor": 500}
-    payload = {"user_id": str(buyer), "currency": "EUR", "shipping_address": text, "lines": [line]}
+    number = await take_order_number(stage.world.connection, stage.tenant.tenant_id)
+    payload = {"number": number, "user_id": str(buyer), "currency": "EUR", "shipping_address": text, "lines": [line]}
     event = {"stream_type": "order", "stream_id": made.order_id, "actor_id": buyer, "created_at": placed_at}
     event["payload"] = json.dumps(payload)
     await stage.add("events", **event, id=made.event_id, version=1, type="OrderPlaced")
@@ -121,7 +123,7 @@ async def _insert_order(stage: CaseContext, buyer: UUID | None = None, *further:
         await stage.add("events", **event, version=version, type=f"Order{status.title()}")
     moments = {"created_at": placed_at, "updated_at": placed_at, "version": 1 + len(further)}
     order = {"id": made.order_id, "user_id": buyer, "status": ("PENDING", *further)[-1], "shipping_address": text}
-    await stage.add("orders", **order, **moments, total_minor=1000, currency="EUR")
+    await stage.add("orders", **order, **moments, number=number, total_minor=1000, currency="EUR")
     prices = {"quantity": 2, "unit_price_minor": 500, "subtotal_minor": 1000, "currency": "EUR"}
     await stage.add("order_items", id=made.item_id, order_id=made.order_id, product_id=product_id, line=1, **prices)
     return made
@@ -130,6 +132,12 @@ async def _insert_order(stage: CaseContext, buyer: UUID | None = None, *further:
 async def order(stage: CaseContext) -> Identifier:
     """A member's order, which nobody has looked at yet."""
     return global_id("Order", (await _insert_order(stage)).order_id)
+
+
+async def order_number(stage: CaseContext) -> int:
+    """The number of a member's order."""
+    made = await _insert_order(stage)
+    return int(await stage.world.connection.fetchval("SELECT number FROM orders WHERE id = $1", made.order_id))
 
 
 async def confirmed_order(stage: CaseContext) -> Identifier:

@@ -60,11 +60,12 @@ t AS (
 ),
 o AS (
     INSERT INTO orders (
-        tenant_id, id, user_id, status, total_minor, currency, shipping_address, created_at, updated_at, version
+        tenant_id, id, user_id, status, total_minor, currency, shipping_address, created_at, updated_at, version,
+        number
     )
     SELECT $1, x, someone.user_id, (ARRAY['PENDING', 'CONFIRMED', 'SHIPPED', 'DELIVERED', 'CANCELLED'])[n % 5 + 1],
         n * 1005, (ARRAY['EUR', 'JPY', 'KWD', 'EUR'])[n % 4 + 1], 'street ' || n,
-        timestamptz '2026-02-01' + (n / 2) * interval '1 day', timestamptz '2026-04-01' + n * interval '1 ms', 1
+        timestamptz '2026-02-01' + (n / 2) * interval '1 day', timestamptz '2026-04-01' + n * interval '1 ms', 1, n
     FROM n JOIN someone USING (n) RETURNING id
 ),
 i AS (

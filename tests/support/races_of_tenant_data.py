@@ -216,8 +216,8 @@ async def deleting_a_draft_that_is_published(context: RaceContext) -> None:
 # --- products and orders ---
 
 
-async def _tea(context: RaceContext, stock: int) -> UUID:
-    product = {"sku": "TEA", "name": "Tea", "price": {"amount": Decimal(2), "currency": "EUR"}}
+async def _tea(context: RaceContext, stock: int, sku: str = "TEA") -> UUID:
+    product = {"sku": sku, "name": "Tea", "price": {"amount": Decimal(2), "currency": "EUR"}}
     row = await context.rules.apply(context.world.acme.admin, products.create, values=product, stock_quantity=stock)
     return UUID(str(row.id))
 
@@ -294,6 +294,26 @@ async def ordering_once_with_one_key(context: RaceContext) -> None:
     outcomes = await context.rendezvous.between("idempotency_keys", buying, buying)
     assert refused(outcomes) == 0
     assert (len({order.id for order in outcomes}), await context.value("SELECT stock_quantity FROM products")) == (1, 8)
+
+
+@race
+async def placing_two_orders_of_different_products(context: RaceContext) -> None:
+    shelf = [await _tea(context, 9), await _tea(context, 9, "COFFEE")]
+    outcomes = await context.rendezvous.between("order_numbers", *(_buying(context, each) for each in shelf))
+    assert refused(outcomes) == 0
+    assert sorted(order.number for order in outcomes) == [1001, 1002]
+
+
+@race
+async def confirming_orders_one_of_which_is_cancelled(context: RaceContext) -> None:
+    admin, tea = context.world.acme.admin, await _tea(context, 9)
+    first, second = await _buying(context, tea)(), await _buying(context, tea)()
+    confirming = context.in_transaction(admin, orders.confirm_all, rows=[RowChange(o.id, {}) for o in (first, second)])
+    cancelling = context.in_transaction(admin, orders.transition, id=second.id, status=OrderStatus.CANCELLED)
+    confirmed, cancelled = await context.rendezvous.between("events", confirming, cancelling)
+    assert confirmed[0].status == OrderStatus.CONFIRMED
+    assert isinstance(confirmed[1], IllegalTransition) or cancelled.version == 3
+    assert await context.value("SELECT stock_quantity FROM products") == 8
 
 
 @race

@@ -181,7 +181,7 @@ TAMPERED = {
         INSERT INTO archived_sales SELECT tenant_id, gen_random_uuid(), order_id, product_id, 1, 1, 'EUR'
         FROM archived_sales""",
     "an order that came back": """
-        INSERT INTO orders SELECT s.tenant_id, order_id, user_id, 'DELIVERED', 1, 'EUR', 'x', now(), now(), 4
+        INSERT INTO orders SELECT s.tenant_id, order_id, user_id, 'DELIVERED', 1, 'EUR', 'x', now(), now(), 4, 1001
         FROM archived_sales s JOIN memberships m ON m.tenant_id = s.tenant_id AND m.role = 'OWNER'""",
 }
 

@@ -17,7 +17,7 @@ MOMENT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 def state(world: World, *lines: Line) -> OrderState:
     """An order that the member of acme has just placed."""
     member = world.acme.member.user_id
-    return OrderState(new_id(), member, OrderStatus.PENDING, lines, "EUR", "1 Main Street", MOMENT, MOMENT, 1)
+    return OrderState(new_id(), member, OrderStatus.PENDING, lines, "EUR", "1 Main Street", MOMENT, MOMENT, 1, 1001)
 
 
 def test_rows_hold_what_the_state_does(world: World) -> None:
@@ -34,6 +34,7 @@ def test_rows_hold_what_the_state_does(world: World) -> None:
         "created_at": MOMENT,
         "updated_at": MOMENT + timedelta(days=1),
         "version": 4,
+        "number": 1001,
     }
     first, second = item_rows(world.acme.tenant_id, order)
     assert (first["id"], first["line"], first["quantity"], first["subtotal_minor"]) == (tea.item_id, 1, 2, 3980)

@@ -14,7 +14,7 @@ from services.orders.state_machine import TRANSITIONS, Delete, Line, OrderState,
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LINES = (Line(new_id(), new_id(), 3, 1990), Line(new_id(), new_id(), 1, 500))
 BUYER = new_id()
-PLACE = Place(BUYER, LINES, "EUR", "1 Main Street")
+PLACE = Place(BUYER, LINES, "EUR", "1 Main Street", 1001)
 EVENT_TYPES = {
     OrderStatus.CONFIRMED: "OrderConfirmed",
     OrderStatus.SHIPPED: "OrderShipped",

@@ -18,7 +18,7 @@ from models.base import new_id, row_class, table_of
 from models.database import WriteSession, extend_context
 from models.database.errors import SessionNotLive
 from models.database.identity import Identity
-from services import accounts, errors, members, products, security, tasks, tenants
+from services import accounts, errors, members, orders, products, security, tasks, tenants
 from services.members import IssuedInvitation, NewMember
 from services.permissions import Actor
 from services.products import StockReceipt
@@ -100,6 +100,7 @@ async def test_each_rule_asks_who_may(rules: ServiceClient, world: World, who: s
         products.update_all: {"rows": change},
         products.restock_all: {"rows": [StockReceipt(new_id(), 1)]},
         tasks.update_all: {"rows": change},
+        orders.confirm_all: {"rows": [RowChange(new_id(), {})]},
     }
     refused = set()
     for rule, given in calls.items():
