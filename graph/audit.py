@@ -14,8 +14,7 @@ from graph.fields.domain import Domain
 from graph.fields.inputs import any_id, id_of
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_one
-from graph.fields.row_changes import field_changes, row_global_id
-from graph.fields.scalars import JSON
+from graph.fields.row_changes import FieldChange, field_changes, row_global_id
 from graph.fields.sorting import order_input
 from models import AuditAction
 from models.base import Model
@@ -36,21 +35,6 @@ __all__ = [
 ]
 
 enum(AuditAction)
-
-
-@object_type
-class FieldChange:
-    """Change of one field of an object, as recorded by an audit entry."""
-
-    field: str
-    """Name of the changed field as in the GraphQL schema, such as `price` or `assignee`, or of the database column in
-    camel case if the schema has no such field."""
-    before: JSON | None
-    """Value of the field before the change as the schema writes it: references as global IDs, amounts of money with
-    their currency; null if the field had no value, the object was created by this change, or the value is secret."""
-    after: JSON | None
-    """Value of the field after the change as the schema writes it: references as global IDs, amounts of money with
-    their currency; null if the field has no value, the object was deleted by this change, or the value is secret."""
 
 
 class ChangesField(DeclaredField):

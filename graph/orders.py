@@ -13,10 +13,9 @@ from strawberry import UNSET
 import models
 from graph import subscriptions
 from graph.fields.as_of import by_id_as_of
-from graph.fields.bulk import Outcome, Outcomes, parse_changes, to_outcomes
 from graph.fields.columns import expression, global_id, money
 from graph.fields.connection import Connection
-from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.descriptions import enum, input_type, object_type
 from graph.fields.domain import Domain
 from graph.fields.errors import (
     IdempotencyConflict,
@@ -44,7 +43,17 @@ if TYPE_CHECKING:
     from graph.api_keys import ApiKey
     from graph.tenants import User
 
-__all__ = ["DOMAIN", "Order", "OrderEvent", "OrderFilter", "OrderItem", "OrderOrder", "Queries", "Subscriptions"]
+__all__ = [
+    "DOMAIN",
+    "ConfirmOrderInput",
+    "Order",
+    "OrderEvent",
+    "OrderFilter",
+    "OrderItem",
+    "OrderOrder",
+    "Queries",
+    "Subscriptions",
+]
 
 enum(OrderStatus)
 
@@ -303,45 +312,7 @@ class DeleteOrderInput:
     VersionConflict is returned. Omit it to delete the order without the check."""
 
 
-@input_type
-class ConfirmOrdersInput:
-    """Input of `confirmOrders`: the orders to confirm."""
-
-    orders: list[ConfirmOrderInput]
-    """Orders to confirm: 1 to 1,000, each order once."""
-
-
 TransitionResult = Order | NotFound | InvalidInput | IllegalTransition | VersionConflict
-
-ConfirmOrderResult = Annotated[
-    TransitionResult, result_union("ConfirmOrder", "Result of `confirmOrder`: the confirmed order, or a typed error.")
-]
-
-
-@object_type
-class OrderOutcome(Outcome):
-    """Outcome for one order of `confirmOrders`."""
-
-    result: ConfirmOrderResult
-    """Confirmed order, or a typed error if this order was not confirmed."""
-
-
-@object_type
-class OrderOutcomes(Outcomes):
-    """Outcomes of `confirmOrders`: one for each order of the input."""
-
-    outcomes: list[OrderOutcome]
-    """Outcomes of all orders in the input of `confirmOrders`, in the order of the input."""
-
-
-ConfirmOrdersResult = Annotated[
-    OrderOutcomes | InvalidInput,
-    result_union(
-        "ConfirmOrders",
-        "Result of `confirmOrders`: the outcomes for the orders to confirm, or a typed error that concerns the whole "
-        "call.",
-    ),
-]
 
 
 @mutation(Order | OutOfStock | InvalidInput | IdempotencyConflict | NotFound, result="the placed order")
@@ -355,23 +326,13 @@ async def place_order(session: WriteSession, actor: Actor, input: PlaceOrderInpu
     return await orders.place(session, actor, items=items, **given)
 
 
-@mutation(ConfirmOrderResult)
+@mutation(TransitionResult, result="the confirmed order")
 async def confirm_order(session: WriteSession, actor: Actor, input: ConfirmOrderInput) -> models.Order:
     """Confirm a pending order.
 
     For admins and owners.
     """
     return await orders.transition(session, actor, status=OrderStatus.CONFIRMED, **to_kwargs(input))
-
-
-@mutation(ConfirmOrdersResult)
-async def confirm_orders(session: WriteSession, actor: Actor, input: ConfirmOrdersInput) -> OrderOutcomes:
-    """Confirm 1 to 1,000 pending orders, each as `confirmOrder` does; failed rows do not affect the others.
-
-    For admins and owners.
-    """
-    results = await orders.confirm_all(session, actor, rows=parse_changes(input.orders, "orders"))
-    return to_outcomes(OrderOutcomes, OrderOutcome, results)
 
 
 @mutation(TransitionResult, result="the shipped order")
@@ -412,6 +373,6 @@ async def delete_order(session: WriteSession, actor: Actor, input: DeleteOrderIn
 
 DOMAIN = Domain(
     queries=Queries,
-    mutations=[place_order, confirm_order, confirm_orders, ship_order, deliver_order, cancel_order, delete_order],
+    mutations=[place_order, confirm_order, ship_order, deliver_order, cancel_order, delete_order],
     subscriptions=Subscriptions,
 )

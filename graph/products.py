@@ -1,5 +1,6 @@
 """Products in GraphQL."""
 
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +9,7 @@ import strawberry
 from strawberry import UNSET
 
 import models
-from graph import audit
+from graph import audit, subscriptions
 from graph.fields.bulk import Outcome, Outcomes, parse_changes, parse_rows, to_outcomes
 from graph.fields.columns import expression, money
 from graph.fields.connection import Connection
@@ -22,10 +23,11 @@ from graph.fields.node import Node, backed_by
 from graph.fields.relations import by_id, connection, to_many
 from graph.fields.scalars import BigInt
 from graph.fields.sorting import order_input
+from graph.runtime.context import Info
 from models import Currency
 from models.database import WriteSession
 from services import products
-from services.permissions import Actor
+from services.permissions import Actor, Permission
 
 if TYPE_CHECKING:
     from graph.orders import Order
@@ -40,6 +42,7 @@ __all__ = [
     "Queries",
     "RestockOutcome",
     "RestockOutcomes",
+    "Subscriptions",
 ]
 
 
@@ -115,6 +118,35 @@ class Queries:
     """Product by its global ID; null if there is no such product."""
     products: Connection[Product] = connection()
     """Products of the tenant, sorted by name by default."""
+
+
+@object_type
+class ProductChange(subscriptions.Change):
+    """Message of the subscription `productChanged`: one change of one product."""
+
+    product_id: strawberry.ID
+    """Global ID of the product that changed, even if the product no longer exists."""
+    product: Product | None
+    """Product as it is now, possibly newer than the change; never null, since
+    products are not deleted."""
+
+
+def _product_changed(
+    info: Info, after: Annotated[str | None, subscriptions.AFTER_ARGUMENT] = UNSET
+) -> AsyncGenerator[ProductChange, None]:
+    """Changes of the products of the tenant, stock included, each once and in order, from now on or after a cursor."""
+    return subscriptions.follow_changes(
+        info, ProductChange, "product", Permission.PRODUCTS_READ, products.PRODUCTS, after or None
+    )
+
+
+@object_type
+class Subscriptions:
+    """Products, live."""
+
+    product_changed: AsyncGenerator[ProductChange, None] = strawberry.subscription(
+        resolver=_product_changed, description=_product_changed.__doc__
+    )
 
 
 @input_type
@@ -320,5 +352,7 @@ async def restock_products(session: WriteSession, actor: Actor, input: RestockPr
 
 
 DOMAIN = Domain(
-    queries=Queries, mutations=[create_product, update_product, update_products, restock_product, restock_products]
+    queries=Queries,
+    mutations=[create_product, update_product, update_products, restock_product, restock_products],
+    subscriptions=Subscriptions,
 )

@@ -1,5 +1,6 @@
 """Projects in GraphQL."""
 
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +8,7 @@ import strawberry
 from strawberry import UNSET
 
 import models
+from graph import subscriptions
 from graph.fields.connection import Connection
 from graph.fields.descriptions import input_type, object_type
 from graph.fields.domain import Domain
@@ -16,15 +18,16 @@ from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import by_id, connection, to_many
 from graph.fields.sorting import order_input
+from graph.runtime.context import Info
 from models.database import WriteSession
 from services import projects
-from services.permissions import Actor
+from services.permissions import Actor, Permission
 
 if TYPE_CHECKING:
     from graph.documents import Document
     from graph.tasks import Task
 
-__all__ = ["DOMAIN", "Project", "ProjectFilter", "ProjectOrder", "Queries"]
+__all__ = ["DOMAIN", "Project", "ProjectChange", "ProjectFilter", "ProjectOrder", "Queries", "Subscriptions"]
 
 
 @input_type
@@ -79,6 +82,35 @@ class Queries:
     projects: Connection[Project] = connection()
     """Projects of the tenant, newest first by default; archived projects and those in the trash only if the filter asks
     for them."""
+
+
+@object_type
+class ProjectChange(subscriptions.Change):
+    """Message of the subscription `projectChanged`: one change of one project."""
+
+    project_id: strawberry.ID
+    """Global ID of the project that changed, even if the project no longer exists."""
+    project: Project | None
+    """Project as it is now, possibly newer than the change; null if the project is in
+    the trash."""
+
+
+def _project_changed(
+    info: Info, after: Annotated[str | None, subscriptions.AFTER_ARGUMENT] = UNSET
+) -> AsyncGenerator[ProjectChange, None]:
+    """Changes of the projects of the tenant, each once and in order, from now on or after a cursor."""
+    return subscriptions.follow_changes(
+        info, ProjectChange, "project", Permission.PROJECTS_READ, projects.PROJECTS, after or None
+    )
+
+
+@object_type
+class Subscriptions:
+    """Projects, live."""
+
+    project_changed: AsyncGenerator[ProjectChange, None] = strawberry.subscription(
+        resolver=_project_changed, description=_project_changed.__doc__
+    )
 
 
 @input_type
@@ -186,5 +218,7 @@ async def restore_project(session: WriteSession, actor: Actor, input: RestorePro
 
 
 DOMAIN = Domain(
-    queries=Queries, mutations=[create_project, update_project, archive_project, delete_project, restore_project]
+    queries=Queries,
+    mutations=[create_project, update_project, archive_project, delete_project, restore_project],
+    subscriptions=Subscriptions,
 )

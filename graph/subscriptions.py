@@ -6,12 +6,14 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from uuid import UUID
 
 import strawberry
 
 from graph.fields.descriptions import interface
-from graph.fields.row_changes import changed_field_names, row_global_id
+from graph.fields.relations import to_one
+from graph.fields.row_changes import FieldChange, changed_field_names, changed_values, row_global_id
 from graph.runtime.context import Context, Info
 from graph.shared_execution import Follower, SharedEvent
 from models import AuditAction
@@ -21,6 +23,9 @@ from services.eventlog.liveness import RECHECK_SECONDS, WatchedSession
 from services.eventlog.outbox import FeedPage
 from services.permissions import Permission
 from services.queries.collection import Collection
+
+if TYPE_CHECKING:
+    from graph.tenants import User
 
 __all__ = ["AFTER_ARGUMENT", "Change", "follow_changes", "follow_pages", "follow_shared"]
 
@@ -45,6 +50,19 @@ class Change:
     """Kind of change that was made to the changed object."""
     fields: list[str]
     """Names of the fields of the object that changed; empty once the object has been purged."""
+    changes: list[FieldChange] = changed_values()
+    """Changed fields with their values before and after; all fields if the object was created or deleted. Empty once
+    the object has been purged."""
+    actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")
+    """Actor of the change: the member who made it, or who created the API key that made it; null if nobody was logged
+    in, such as for a change by an operator."""
+    entry: strawberry.Private[Any]
+
+    @property
+    def actor_id(self) -> UUID | None:
+        """Return the account of who made the change."""
+        actor_id: UUID | None = self.entry.actor_id
+        return actor_id
 
 
 async def follow_pages(
@@ -96,11 +114,18 @@ async def _wait_until_woken(wake: asyncio.Event, session: WatchedSession) -> Non
 
 
 async def follow_changes(
-    info: Info, kind: type[ChangeType], name: str, permission: Permission, collection: Collection, after: str | None
+    info: Info,
+    kind: type[ChangeType],
+    name: str,
+    permission: Permission,
+    collection: Collection,
+    after: str | None,
+    entries: Collection | None = None,
 ) -> AsyncGenerator[ChangeType]:
     """Yield the changes of a collection's rows, as a type of `Change` that shows the row in its field `name`.
 
-    The row is shown as it is now; it is None when it is gone, or not for the actor to see.
+    The row is shown as it is now; it is None when it is gone, or not for the actor to see. Where some entries alone are
+    of interest, or for the actor to see, they are handed in.
 
     Raises:
         InvalidInput, RateLimited, Unauthenticated, Unavailable, Forbidden: as in `follow_shared`.
@@ -110,10 +135,14 @@ async def follow_changes(
         row = await context.loaders.one(collection, "id", entry.row_id)
         row_fields = {name: row, f"{name}_id": row_global_id(entry)}
         return kind(
-            cursor=cursor, action=AuditAction(entry.action), fields=changed_field_names(info, entry), **row_fields
+            cursor=cursor,
+            action=AuditAction(entry.action),
+            fields=changed_field_names(info, entry),
+            entry=entry,
+            **row_fields,
         )
 
-    events = follow_shared(info, permission, change_entries(collection), after, to_change, collection)
+    events = follow_shared(info, permission, entries or change_entries(collection), after, to_change, collection)
     async with aclosing(events):
         async for event in events:
             yield event

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOMAIN",
+    "DeleteTaskInput",
     "Queries",
     "Subscriptions",
     "Task",
@@ -62,7 +63,11 @@ class TaskFilter:
     """Text that the title or the description of listed tasks must contain, ignoring case; at most 255 characters."""
 
 
-TaskOrder = order_input(tasks.TASKS, due_date="due date; tasks without a due date come last in both directions")
+TaskOrder = order_input(
+    tasks.TASKS,
+    due_date="due date; tasks without a due date come last in both directions",
+    position="position on the board: the order in which people have put them",
+)
 
 
 @backed_by(tasks.TASKS, filter=TaskFilter, order=TaskOrder)
@@ -86,6 +91,9 @@ class Task(Node):
     """User who is to do the task, current or former member of the tenant; null if nobody is assigned."""
     creator: Annotated["User", strawberry.lazy("graph.tenants")] = to_one("created_by", key="user_id")
     """User who created the task, current or former member of the tenant."""
+    position: str
+    """Position of the task on a board: sorted by it (`POSITION`), tasks are in the order in which people have put them.
+    Compare positions byte by byte, never by a language; their content has no meaning. New tasks come last."""
     created_at: datetime
     updated_at: datetime
     version: int
@@ -102,6 +110,21 @@ class Queries:
     """Tasks of the tenant, newest first by default."""
 
 
+@input_type
+class TaskChangeFilter:
+    """Conditions that tasks must meet whose changes `taskChanged` delivers; all given conditions apply.
+
+    A task meets them by how it is now, or by how it was just before or after the change.
+    """
+
+    task_id: strawberry.ID | None = id_of("Task", default=UNSET)
+    """Global ID of the task whose changes are delivered."""
+    project_id: strawberry.ID | None = id_of("Project", default=UNSET)
+    """Global ID of the project whose tasks' changes are delivered, also when a task leaves it."""
+    assignee_id: strawberry.ID | None = id_of("User", default=UNSET)
+    """Global ID of the user whose assigned tasks' changes are delivered, also when somebody else gets the task."""
+
+
 @object_type
 class TaskChange(subscriptions.Change):
     """Message of the subscription `taskChanged`: one change of one task."""
@@ -113,11 +136,25 @@ class TaskChange(subscriptions.Change):
     project."""
 
 
+FILTER_ARGUMENT = strawberry.argument(description="Conditions that the changed tasks must meet; omit them for all.")
+
+
 def _task_changed(
-    info: Info, after: Annotated[str | None, subscriptions.AFTER_ARGUMENT] = UNSET
+    info: Info,
+    filter: Annotated[TaskChangeFilter | None, FILTER_ARGUMENT] = UNSET,
+    after: Annotated[str | None, subscriptions.AFTER_ARGUMENT] = UNSET,
 ) -> AsyncGenerator[TaskChange, None]:
     """Changes of the tasks of the tenant: each is delivered once and in order, from now on or after a cursor."""
-    return subscriptions.follow_changes(info, TaskChange, "task", Permission.TASKS_READ, tasks.TASKS, after or None)
+    wanted = {name: value for name, value in to_kwargs(filter, "filter").items() if value} if filter else {}
+    return subscriptions.follow_changes(
+        info,
+        TaskChange,
+        "task",
+        Permission.TASKS_READ,
+        tasks.TASKS,
+        after or None,
+        tasks.changed_entries(**wanted) if wanted else None,
+    )
 
 
 @object_type

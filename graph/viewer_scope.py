@@ -6,7 +6,7 @@ depends on the viewer. Whatever is resolved by code that is not known here count
 
 from collections.abc import Callable, Iterator
 from enum import IntEnum
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -29,6 +29,8 @@ from strawberry.types.field import StrawberryField
 from graph.fields.columns import Column, ExpressionField, GlobalId, MoneyField
 from graph.fields.connection import Connection
 from graph.fields.relations import ByIdField, ByKeyField, ConnectionField, ToMany, ToOne
+from graph.fields.row_changes import ChangedValues
+from services import audit
 from services.errors import DomainError
 from services.eventlog.fanout import depends_on_user
 from services.permissions import Actor, Permission
@@ -148,6 +150,11 @@ def _of_expression(field: Any, permissions: Permissions) -> ViewerScope:
     return _collection_scope(collection, permissions)
 
 
+def _of_changes(_field: Any, permissions: Permissions) -> ViewerScope:
+    """Amounts are read from the log, as far as one sees it."""
+    return _collection_scope(audit.AUDIT, permissions)
+
+
 _SCOPES: dict[type[StrawberryField], Callable[[Any, Permissions], ViewerScope]] = {
     Column: _of_row,
     GlobalId: _of_row,
@@ -158,11 +165,12 @@ _SCOPES: dict[type[StrawberryField], Callable[[Any, Permissions], ViewerScope]] 
     ConnectionField: _of_list,
     ExpressionField: _of_expression,
     MoneyField: _of_expression,
+    ChangedValues: _of_changes,
 }
 """How the kinds of declared fields are read that are known here."""
 
 
-@cache
+@lru_cache(maxsize=4096)  # who follows with a filter has a collection of entries of their own
 def _collection_scope(collection: Collection, permissions: Permissions) -> ViewerScope:
     if "tenant_id" not in collection.model.model_fields:
         return ViewerScope.SESSION  # rows of no tenant are visible to their own account or session

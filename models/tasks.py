@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKeyConstraint, Text, text
+from sqlalchemy import DateTime, ForeignKeyConstraint, Text, UniqueConstraint, text
 from sqlmodel import Field
 
 from models.base import LIVE, TenantOwned, Versioned, contained_in, enum_check, indexes, sort_key, timestamp
@@ -37,13 +38,16 @@ class Task(TenantOwned, Versioned, table=True):
     project_id: UUID | None = None
     assignee_id: UUID | None = None  # the account of a member, who may have left since
     created_by: UUID
+    # The place on a board, see `migrations.ranks`; the database puts a new task last.
+    position: str = Field(default=None, nullable=False, sa_type=cast("Any", Text(collation="C")))
     deleted_at: datetime | None = timestamp(default=None)  # in the trash, together with its project
 
     __table_args__ = (
         contained_in("projects", "project_id"),
         ForeignKeyConstraint(["tenant_id", "assignee_id"], ["memberships.tenant_id", "memberships.user_id"]),
         ForeignKeyConstraint(["tenant_id", "created_by"], ["memberships.tenant_id", "memberships.user_id"]),
-        *indexes("tasks", "created_at", "updated_at", "title_key", where=LIVE),
+        UniqueConstraint("tenant_id", "position"),
+        *indexes("tasks", "created_at", "updated_at", "title_key", "position", where=LIVE),
         *indexes("tasks", "status, created_at", "project_id, created_at", "assignee_id, created_at", where=LIVE),
         *indexes("tasks", where=LIVE, nulls_last={"due_date": DateTime(timezone=True)}),
         enum_check("status", TaskStatus),

@@ -1,23 +1,38 @@
 """The rules of tasks: what is to be done, by whom and until when."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
-from sqlalchemy import DateTime, Select, Text, Uuid, bindparam, select
+from sqlalchemy import ARRAY, ColumnElement, DateTime, Select, Text, Uuid, bindparam, func, literal, select
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from models import Task, TaskStatus
-from models.base import table_of
-from models.database import WriteSession
+from models import Membership, Task, TaskStatus
+from models.base import new_id, table_of
+from models.database import WriteSession, fetch
+from models.database.errors import TransactionConflict
 from services import projects, tenants
-from services.errors import DomainError, InvalidInput
+from services.errors import DomainError, InvalidInput, NotFound
+from services.eventlog.change_entries import filtered_entries
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
+from services.queries.loading import bind_values
 from services.tenants import user_id_of_member
-from services.writes.bulk import Batch, RowChange, reject_missing, update_rows
+from services.validation import Validator, validating
+from services.writes.bulk import (
+    Batch,
+    RowChange,
+    delete_rows,
+    insert_statement,
+    reject_missing,
+    unnest_params,
+    update_rows,
+)
 from services.writes.changes import (
     FreeText,
     OneLine,
@@ -28,10 +43,28 @@ from services.writes.changes import (
     lock_references,
     row_update_of,
 )
+from services.writes.idempotency import key_scope, once_many
 from services.writes.row_update import RowUpdate
-from services.writes.rows import delete_row, lock_rows
+from services.writes.rows import delete_row, get_row_for_update, lock_rows, update_row, violated_constraint
 
-__all__ = ["TASKS", "TaskChanges", "create", "delete", "update", "update_all", "update_command", "visible"]
+__all__ = [
+    "TASKS",
+    "TaskChanges",
+    "TaskMove",
+    "changed_entries",
+    "create",
+    "create_all",
+    "delete",
+    "delete_all",
+    "move",
+    "update",
+    "update_all",
+    "update_command",
+    "visible",
+]
+
+MAX_POSITION_LENGTH = 1000
+NEW_TASK_COLUMNS = ("title", "description", "status", "due_date", "project_id", "assignee_id")
 
 LIVE = col(Task.deleted_at).is_(None)
 
@@ -60,9 +93,26 @@ TASKS = Collection(
         "updated_at": SortOrder.newest_first(col(Task.updated_at)),
         "due_date": DUE,
         "title": SortOrder.by(col(Task.title_key)),
+        "position": SortOrder.by(col(Task.position)),
     },
     default_order=("created_at", True),
 )
+
+
+@lru_cache(maxsize=1024)
+def changed_entries(
+    task_id: UUID | None = None, project_id: UUID | None = None, assignee_id: UUID | None = None
+) -> Collection:
+    """Return the entries about tasks that are these, in this project and for this member, now or before the change."""
+    assignee = select(col(Membership.user_id)).where(
+        col(Membership.tenant_id) == TENANT_ID, col(Membership.id) == literal(assignee_id, Uuid())
+    )
+    wanted: dict[str, tuple[UUID | None, ColumnElement[UUID]]] = {
+        "id": (task_id, literal(task_id, Uuid())),
+        "project_id": (project_id, literal(project_id, Uuid())),
+        "assignee_id": (assignee_id, assignee.scalar_subquery()),
+    }
+    return filtered_entries(TASKS, [(name, sql) for name, (value, sql) in wanted.items() if value is not None])
 
 
 class TaskChanges(TypedDict, total=False):
@@ -76,13 +126,20 @@ class TaskChanges(TypedDict, total=False):
     assignee_id: Annotated[UUID | None, tenants.ACTIVE_MEMBER]
 
 
+class TaskMove(TypedDict, total=False):
+    """What a move may change besides the position: the column of the board."""
+
+    status: TaskStatus
+    project_id: Annotated[UUID | None, projects.LIVE_PROJECT]
+
+
 TASK_RULES = WriteRules(Task, TaskChanges, where=LIVE, defaults={"status": TaskStatus.TODO}, creator="created_by")
 
 
 async def create(
     session: WriteSession, actor: Actor, *, values: TaskChanges, idempotency_key: str | None = None
 ) -> Task:
-    """Note a task; `title` is required, and `status` is TODO by default.
+    """Note a task, last on the board; `title` is required, and `status` is TODO by default.
 
     Raises:
         NotFound: the same call with the same key made a task that is no longer there.
@@ -91,7 +148,52 @@ async def create(
         IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.TASKS_WRITE)
-    return await create_row(session, actor, TASK_RULES, values, idempotency_key)
+    async with retry_on_same_position():
+        return await create_row(session, actor, TASK_RULES, values, idempotency_key)
+
+
+async def create_all(
+    session: WriteSession,
+    actor: Actor,
+    *,
+    rows: Sequence[TaskChanges | InvalidInput],
+    idempotency_key: str | None = None,
+) -> list[Task | DomainError]:
+    """Note up to 1,000 tasks, each as in `create`, on the board one after the other; give what became of each.
+
+    A repeated call with the same key gives the tasks that the first one made, NotFound for those that are gone.
+
+    Raises:
+        InvalidInput: no rows, or too many. What is wrong with one row is its own outcome.
+        IdempotencyConflict: see `services.writes.idempotency`.
+    """
+    actor.require(Permission.TASKS_WRITE)
+    batch = Batch[TaskChanges, Task]("tasks", rows)
+    given = list(batch.pending_rows())
+    there = await lock_references(session, actor, TaskChanges, [row for _, row in given])
+    columns, refused = batch.check_each(lambda validator, row: check_changes(validator, TaskChanges, row, there))
+    ids = [new_id() for _ in given]
+
+    async def make() -> Sequence[UUID]:
+        ours = {"tenant_id": actor.identity.tenant_id, "created_by": actor.identity.user_id}
+        full = [
+            {**dict.fromkeys(NEW_TASK_COLUMNS), **TASK_RULES.defaults, **columns[index], **ours, "id": task_id}
+            for (index, _), task_id in zip(given, ids, strict=True)
+            if index in columns
+        ]
+        if full:
+            async with retry_on_same_position():
+                await session.exec(insert_statement(Task, sorted(full[0])), params=unnest_params("given", full))
+        return ids if full else []
+
+    meaning = [{**TASK_RULES.defaults, **check_changes(Validator(), TaskChanges, row)} for _, row in given]
+    scope = key_scope("create", Task, many=True)
+    made = await once_many(session, actor, scope, idempotency_key, {"tasks": meaning}, make)
+    these = visible(actor.permissions).where(col(Task.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
+    tasks = {row.id: row for row in await fetch(session, Task, these, {**bind_values(actor), "ids": made})}
+    for (index, _), task_id in zip(given, made or ids, strict=True):
+        batch.finish(index, tasks.get(task_id) or refused.get(index) or NotFound())
+    return batch.outcomes()
 
 
 async def update(
@@ -141,6 +243,103 @@ async def update_all(
     changes = {row.id: columns[index] for index, row in batch.pending_rows()}
     changed = await update_rows(session, actor, Task, current, changes)
     batch.finish_all({index: changed[row.id] for index, row in batch.pending_rows()})
+    return batch.outcomes()
+
+
+async def move(
+    session: WriteSession,
+    actor: Actor,
+    *,
+    id: UUID,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    changes: TaskMove | None = None,
+    expected_version: int | None = None,
+) -> Task:
+    """Place a task directly after or before another one on the board; only its own row changes.
+
+    Between the two there is no other task then, in whatever part of the board one looks. A task that is there already
+    stays as it is. With it the task may go into another column, by its status or its project.
+
+    Raises:
+        NotFound: no such task.
+        InvalidInput: not one of `after` and `before`, the task itself, no such task beside which it is to be placed,
+            no room there, or an unknown or deleted project.
+        VersionConflict: it is not at the expected version.
+    """
+    actor.require(Permission.TASKS_WRITE)
+    side = "after" if before is None else "before"
+    beside = after if before is None else before
+    if beside is None or None not in {after, before}:
+        raise InvalidInput.of("after", "Say either `after` or `before`: the task beside which this one is placed.")
+    if beside == id:
+        raise InvalidInput.of(side, "A task cannot be placed beside itself.")
+    there = await lock_references(session, actor, TaskMove, [changes or {}])
+    task = await get_row_for_update(session, actor, Task, id, expected_version=expected_version, where=LIVE)
+    lower, higher, position = await _find_place(session, actor, task, beside, is_after=before is None)
+    with validating() as validator:
+        columns = check_changes(validator, TaskMove, changes or {}, there, task)
+        if position is None:
+            validator.add_problem(side, "There is no such task.")
+        elif len(position) > MAX_POSITION_LENGTH:
+            validator.add_problem(side, "There is no room left here: move this neighbor elsewhere and back first.")
+    if not (lower or "") < task.position < (higher or "~"):
+        columns["position"] = position
+    async with retry_on_same_position():
+        return await update_row(session, actor, Task, id, columns, where=LIVE)
+
+
+async def _find_place(
+    session: WriteSession, actor: Actor, task: Task, beside: UUID, *, is_after: bool
+) -> tuple[str | None, str | None, str | None]:
+    """Return the positions between which a task goes, null at an end, and one between them; null without such a task.
+
+    Tasks in the trash have positions too.
+    """
+    anchor, near = table_of(Task).alias("anchor"), table_of(Task).alias("near")
+    others = select(near.c.position).where(near.c.tenant_id == anchor.c.tenant_id, near.c.id != task.id)
+    if is_after:
+        ordered = others.where(near.c.position > anchor.c.position).order_by(near.c.position)
+    else:
+        ordered = others.where(near.c.position < anchor.c.position).order_by(near.c.position.desc())
+    neighbor = ordered.limit(1).scalar_subquery()
+    lower, higher = (anchor.c.position, neighbor) if is_after else (neighbor, anchor.c.position)
+    statement = select(lower, higher, func.atrium_rank_between(lower, higher)).where(
+        anchor.c.tenant_id == actor.identity.tenant_id, anchor.c.id == beside, anchor.c.deleted_at.is_(None)
+    )
+    found = (await session.exec(statement)).first()
+    return (None, None, None) if found is None else (found[0], found[1], found[2])
+
+
+@asynccontextmanager
+async def retry_on_same_position() -> AsyncIterator[None]:
+    """Have the transaction run again if another one has placed a task at the same position meanwhile.
+
+    Raises:
+        TransactionConflict: it has.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        if violated_constraint(error) != "tasks_tenant_id_position_key":
+            raise
+        raise TransactionConflict from error
+
+
+async def delete_all(
+    session: WriteSession, actor: Actor, *, rows: Sequence[UUID | InvalidInput]
+) -> list[Task | DomainError]:
+    """Delete up to 1,000 tasks for good; give each as it was, or NotFound, in their order.
+
+    Raises:
+        InvalidInput: no rows, or too many. What is wrong with one row is its own outcome.
+    """
+    actor.require(Permission.TASKS_WRITE)
+    batch = Batch[UUID, Task]("tasks", rows)
+    batch.reject_duplicates("id", lambda task_id: task_id)
+    current = await lock_rows(session, actor, Task, list(batch.pending.values()), where=LIVE)
+    deleted = await delete_rows(session, actor, Task, list(current))
+    batch.finish_all({index: deleted.get(task_id) or NotFound() for index, task_id in batch.pending_rows()})
     return batch.outcomes()
 
 

@@ -1,5 +1,6 @@
 """Writing and reading articles."""
 
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -7,7 +8,7 @@ import strawberry
 from strawberry import UNSET
 
 import models
-from graph import audit
+from graph import audit, subscriptions
 from graph.fields.bulk import Outcome, Outcomes, parse_rows, to_outcomes
 from graph.fields.connection import Connection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
@@ -17,10 +18,11 @@ from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import to_many, to_one
 from graph.fields.sorting import order_input
+from graph.runtime.context import Info
 from models import ArticleLanguage, ArticleStatus
 from models.database import WriteSession
 from services import articles
-from services.permissions import Actor
+from services.permissions import Actor, Permission
 
 if TYPE_CHECKING:
     from graph.tenants import User
@@ -32,6 +34,7 @@ __all__ = [
     "ArticleOrder",
     "ArticleOutcome",
     "ArticleOutcomes",
+    "Subscriptions",
 ]
 
 enum(ArticleLanguage)
@@ -84,6 +87,45 @@ class Article(Node):
     history: Connection[audit.AuditEntry] = to_many("row_id")
     """Audit entries of the article, newest first by default. Members who did not write the article see only the changes
     since its latest publication."""
+
+
+@object_type
+class ArticleChange(subscriptions.Change):
+    """Message of the subscription `articleChanged`: one change of one article."""
+
+    article_id: strawberry.ID
+    """Global ID of the article that changed, even if the article no longer exists."""
+    article: Article | None
+    """Article as it is now, possibly newer than the change; null if the article was
+    deleted, or is a draft of somebody else whom the viewer may not edit."""
+
+
+def _article_changed(
+    info: Info, after: Annotated[str | None, subscriptions.AFTER_ARGUMENT] = UNSET
+) -> AsyncGenerator[ArticleChange, None]:
+    """Changes of the articles that the viewer sees, each once and in order, from now on or after a cursor.
+
+    Of articles of others, who only reads learns what is published, changed since, withdrawn or deleted; of a
+    publication, a withdrawal and a deletion the status alone is told.
+    """
+    return subscriptions.follow_changes(
+        info,
+        ArticleChange,
+        "article",
+        Permission.ARTICLES_READ,
+        articles.ARTICLES,
+        after or None,
+        articles.CHANGED_ENTRIES,
+    )
+
+
+@object_type
+class Subscriptions:
+    """Articles, live."""
+
+    article_changed: AsyncGenerator[ArticleChange, None] = strawberry.subscription(
+        resolver=_article_changed, description=_article_changed.__doc__
+    )
 
 
 @input_type

@@ -13,13 +13,15 @@ from strawberry.utils.str_converters import to_camel_case
 
 import models
 from graph.fields.columns import Column, MoneyField
-from graph.fields.declared import NODE_TYPES, TypeBinding
+from graph.fields.declared import NODE_TYPES, DeclaredField, TypeBinding
+from graph.fields.descriptions import object_type
 from graph.fields.money import Money
 from graph.fields.relations import ToOne
-from graph.fields.scalars import serialize_datetime, to_global_id
+from graph.fields.scalars import JSON, serialize_datetime, to_global_id
 from models.base import Model, table_of
+from services import audit
 
-__all__ = ["changed_field_names", "field_changes", "row_global_id"]
+__all__ = ["ChangedValues", "FieldChange", "changed_field_names", "changed_values", "field_changes", "row_global_id"]
 
 HIDDEN_COLUMNS = {"id", "tenant_id", "version", "updated_at"}
 """Columns that are no news: what the entry says itself, and what moves with every change."""
@@ -29,6 +31,38 @@ Values = Mapping[str, Any]
 
 ToJSON = Callable[[Any, Values], Awaitable[Any]]
 """From the resolver's info and the values of a row to the JSON of one field."""
+
+
+@object_type
+class FieldChange:
+    """Change of one field of an object, as recorded in the audit log."""
+
+    field: str
+    """Name of the changed field as in the GraphQL schema, such as `price` or `assignee`, or of the database column in
+    camel case if the schema has no such field."""
+    before: JSON | None
+    """Value of the field before the change as the schema writes it: references as global IDs, amounts of money with
+    their currency; null if the field had no value, the object was created by this change, or the value is secret."""
+    after: JSON | None
+    """Value of the field after the change as the schema writes it: references as global IDs, amounts of money with
+    their currency; null if the field has no value, the object was deleted by this change, or the value is secret."""
+
+
+class ChangedValues(DeclaredField):
+    """The changes of an object whose attribute `entry` is an entry of the audit log."""
+
+    async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
+        """Return the changed fields with their values."""
+        entry, loaders = source.entry, info.context.loaders
+        changes = await field_changes(
+            info, entry, lambda: loaders.expression(audit.AUDIT, audit.AMOUNTS_AFTER, entry.id)
+        )
+        return [FieldChange(field=name, before=before, after=after) for name, before, after in changes]
+
+
+def changed_values() -> Any:
+    """Return the changed fields of an object that has an entry of the audit log."""
+    return ChangedValues()
 
 
 @dataclass(frozen=True, slots=True)

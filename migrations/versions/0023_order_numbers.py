@@ -6,7 +6,7 @@ from migrations.operations import create_indexes
 from migrations.rls import enable_rls, owner_view, run_script
 
 revision = "0023"
-down_revision = "0021"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 

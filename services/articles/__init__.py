@@ -1,5 +1,6 @@
 """The rules of articles: writing and reading them in `rules`, finding them in `search`."""
 
+from services.articles.changes import CHANGED_ENTRIES
 from services.articles.highlights import Segment
 from services.articles.rules import (
     ARTICLES,
@@ -31,6 +32,7 @@ from services.articles.search import (
 __all__ = [
     "ARTICLES",
     "ARTICLE_SEARCH",
+    "CHANGED_ENTRIES",
     "MAX_CONTENT_LENGTH",
     "MAX_TITLE_LENGTH",
     "ArticleChanges",

@@ -1,10 +1,13 @@
 """Entries of the audit log about the rows of one table, as the feed hands them on."""
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import cache
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, cast, null, select
+from sqlalchemy import ColumnElement, Select, Text, cast, exists, null, or_, select
 from sqlmodel import col
 
 from models import AuditEntry
@@ -12,10 +15,29 @@ from models.base import table_of
 from services.permissions import TENANT_ID, Permission
 from services.queries.collection import Collection, SortOrder
 
-__all__ = ["change_entries", "is_of_table", "select_without_request"]
+__all__ = ["Condition", "change_entries", "filtered_entries", "is_of_table", "select_without_request"]
 
 REQUEST_COLUMNS = ("request_id", "ip", "user_agent")
 """Where somebody asked from: for those who read the whole log, and for nobody else."""
+
+
+Condition = tuple[str, ColumnElement[UUID]]
+"""A column of the rows and the value that it must have; of the column `id` alone it is one value for good."""
+
+
+def filtered_entries(collection: Collection, conditions: Sequence[Condition]) -> Collection:
+    """Return the entries about rows that meet all conditions now, or met them before or after the change itself."""
+    entries, columns, rows = change_entries(collection), table_of(AuditEntry).c, table_of(collection.model)
+
+    def condition(name: str, value: ColumnElement[UUID]) -> ColumnElement[bool]:
+        if name == "id":
+            return columns.row_id == value
+        text = cast(value, Text())
+        same = exists().where(rows.c.tenant_id == TENANT_ID, rows.c.id == columns.row_id, rows.c[name] == value)
+        return or_(columns.old_values[name].astext == text, columns.new_values[name].astext == text, same)
+
+    which = [condition(name, value) for name, value in conditions]
+    return replace(entries, visible=lambda permissions: entries.visible(permissions).where(*which))
 
 
 @cache

@@ -14,7 +14,7 @@ import time
 from collections.abc import Hashable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -225,7 +225,7 @@ def _viewer_key(actor: Actor, collection: Collection) -> UUID | None:
     return actor.identity.user_id if _depends_on_user(collection, permissions) else None
 
 
-@cache
+@lru_cache(maxsize=4096)  # as `graph.viewer_scope`
 def _depends_on_user(collection: Collection, permissions: frozenset[Permission]) -> bool:
     return depends_on_user(collection.visible(permissions))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, FromClause, and_, bindparam, func, select, update
+from sqlalchemy import ARRAY, ColumnElement, FromClause, Uuid, and_, bindparam, delete, func, select, update
 from sqlalchemy import column as sa_column
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import TypeEngine
@@ -27,6 +27,7 @@ __all__ = [
     "Batch",
     "RowChange",
     "check_row_count",
+    "delete_rows",
     "insert_statement",
     "reject_missing",
     "unnest_params",
@@ -101,6 +102,21 @@ class Batch(Generic[GivenType, MadeType]):
         except InvalidInput as refusal:
             self.finish(index, refusal)
 
+    def check_each(
+        self, check: Callable[[Validator, GivenType], dict[str, Any]]
+    ) -> tuple[dict[int, dict[str, Any]], dict[int, InvalidInput]]:
+        """Return the columns of each row by its index, and why the others are refused; no row ends by this."""
+        columns: dict[int, dict[str, Any]] = {}
+        refused: dict[int, InvalidInput] = {}
+        for index, row in self.pending.items():
+            try:
+                with validating(f"{self.name}.{index}") as validator:
+                    columns[index] = check(validator, row)
+            except InvalidInput as refusal:
+                refused[index] = refusal
+                columns.pop(index, None)
+        return columns, refused
+
     def reject_duplicates(self, field: str, key: Callable[[GivenType], Hashable]) -> None:
         """End every row whose key an earlier one has too."""
         first: dict[Hashable, int] = {}
@@ -166,6 +182,21 @@ async def update_rows(
     ]
     rows = await fetch(session, model, statement, unnest_params("given", full))
     return kept | {row.id: row for row in rows}  # type: ignore[attr-defined]  # whatever has a tenant has an id
+
+
+async def delete_rows(
+    session: WriteSession, actor: Actor, model: type[RowType], ids: Sequence[UUID]
+) -> dict[UUID, RowType]:
+    """Delete rows of the actor's tenant, locked by this transaction, by one statement; give them as they were."""
+    if not ids:
+        return {}
+    columns = table_of(model).c
+    these = and_(
+        columns.tenant_id == actor.identity.tenant_id,
+        columns.id == func.any(bindparam("row_ids", type_=ARRAY(Uuid()))),
+    )
+    rows = await fetch(session, model, delete(model).where(these).returning(*columns), {"row_ids": list(ids)})
+    return {row.id: row for row in rows}  # type: ignore[attr-defined]  # whatever has a tenant has an id
 
 
 def _differs(row: Model, columns: Mapping[str, Any]) -> bool:

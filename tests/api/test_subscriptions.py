@@ -1,6 +1,7 @@
 """Order events, live: everything once, in order, from wherever the subscriber left off."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,72 @@ async def test_changes_of_tasks_arrive_and_can_be_resumed(world: World) -> None:
     assert [
         c["cursor"] for c in await collect_subscription(world, world.acme.member, TASK_CHANGED, 2, seen[0]["cursor"])
     ] == [change["cursor"] for change in seen[1:]]
+
+
+FILTERED = """subscription($after: String, $filter: TaskChangeFilter) {
+    taskChanged(after: $after, filter: $filter) {
+        taskId action actor { fullName } changes { field before after } task { title } } }"""
+
+
+async def test_a_change_says_who_changed_what(world: World) -> None:
+    acme = world.acme
+    task = await acme.admin.client.mutate("createTask", WRITTEN, title="Plan")
+    await acme.member.client.mutate("updateTask", WRITTEN, id=task["id"], title="Plan B", assigneeId=acme.owner.id)
+    _, change = await collect_subscription(world, acme.member, FILTERED, 2, after="0")
+    assert change["actor"] == {"fullName": "Member"}
+    assert sorted(change["changes"], key=lambda each: str(each["field"])) == [
+        {"field": "assignee", "before": None, "after": acme.owner.id},
+        {"field": "title", "before": "Plan", "after": "Plan B"},
+    ]
+
+
+async def test_who_follows_with_a_filter_gets_what_meets_it_now_or_met_it_before(world: World) -> None:
+    acme, client = world.acme, world.acme.admin.client
+    projects = [await client.mutate("createProject", "... on Project { id }", name=name) for name in "ab"]
+    first, second = [project["id"] for project in projects]
+    one = (await client.mutate("createTask", WRITTEN, title="one", projectId=first))["id"]
+    two = (await client.mutate("createTask", WRITTEN, title="two", projectId=second, assigneeId=acme.member.id))["id"]
+    await client.mutate("updateTask", WRITTEN, id=two, title="two!")
+    await client.mutate("updateTask", WRITTEN, id=one, projectId=second)
+    await client.mutate("updateTask", WRITTEN, id=two, assigneeId=None)
+    await client.mutate("deleteTask", WRITTEN, id=one)
+    expected: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
+        ({"taskId": two}, [(two, "CREATE"), (two, "UPDATE"), (two, "UPDATE")]),
+        ({"projectId": first}, [(one, "CREATE"), (one, "UPDATE")]),
+        ({"projectId": second}, [(two, "CREATE"), (two, "UPDATE"), (one, "UPDATE"), (two, "UPDATE"), (one, "DELETE")]),
+        ({"assigneeId": acme.member.id}, [(two, "CREATE"), (two, "UPDATE")]),
+        ({"taskId": one, "projectId": first}, [(one, "CREATE"), (one, "UPDATE")]),
+        ({"taskId": None}, [(one, "CREATE"), (two, "CREATE")]),
+    ]
+    for wanted, seen in expected:
+        found = await collect_subscription(world, acme.member, FILTERED, len(seen), after="0", filter=wanted)
+        assert [(change["taskId"], change["action"]) for change in found] == seen, wanted
+
+
+FOLLOW = """subscription($after: String) {{ {0}Changed(after: $after) {{
+    {0}Id fields changes {{ field before after }} {0} {{ {1} }} }} }}"""
+
+
+async def test_products_projects_and_articles_are_followed_like_tasks(world: World) -> None:
+    admin, member = world.acme.admin.client, world.acme.member
+    tea = await create_product(world, "tea", stock=1)
+    await admin.mutate("updateProduct", "... on Product { id }", id=tea["id"], price={"amount": "5", "currency": "EUR"})
+    project = await admin.mutate("createProject", "... on Project { id }", name="Apollo")
+    await admin.mutate("deleteProject", "... on Project { id }", id=project["id"])
+    draft = await admin.mutate("createArticle", "... on Article { id }", title="Secret", content="s")
+    await admin.mutate("updateArticle", "... on Article { id }", id=draft["id"], title="Said", status="PUBLISHED")
+
+    _, sold = await collect_subscription(world, member, FOLLOW.format("product", "name"), 2, after="0")
+    price = {"field": "price", "before": {"amount": "19.90", "currency": "EUR"}}
+    assert sold["changes"] == [{**price, "after": {"amount": "5.00", "currency": "EUR"}}]
+    assert (sold["productId"], sold["product"]) == (tea["id"], {"name": "Tea"})
+    made, gone = await collect_subscription(world, member, FOLLOW.format("project", "name"), 2, after="0")
+    assert (made["projectId"], made["project"], gone["project"]) == (project["id"], None, None)
+    [told] = await collect_subscription(world, member, FOLLOW.format("article", "title"), 1, after="0")
+    assert told["changes"] == [{"field": "status", "before": "DRAFT", "after": "PUBLISHED"}]
+    assert (told["articleId"], told["article"]) == (draft["id"], {"title": "Said"})
+    first, _ = await collect_subscription(world, world.acme.owner, FOLLOW.format("article", "title"), 2, after="0")
+    assert "content" in first["fields"]
 
 
 DELETIONS = "subscription($after: String) { orderEvents(after: $after) { event { type orderId reason order { id } } } }"

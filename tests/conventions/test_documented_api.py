@@ -38,7 +38,20 @@ CLIENTS, SECURITY = "docs/clients.md", "SECURITY.md"
 # twice; the others leave things as they are when they are repeated, or are refused then.
 CREATING_VERBS = {"create", "import", "invite", "place", "register", "restock"}
 OTHER_VERBS = {
-    *("accept", "archive", "cancel", "change", "confirm", "delete", "deliver", "leave", "login", "logout", "purge"),
+    *(
+        "accept",
+        "archive",
+        "cancel",
+        "change",
+        "confirm",
+        "delete",
+        "deliver",
+        "leave",
+        "login",
+        "logout",
+        "move",
+        "purge",
+    ),
     *("refresh", "remove", "request", "reset", "restore", "resume", "revert", "revoke", "set", "ship", "suspend"),
     *("switch", "update", "verify"),
 }

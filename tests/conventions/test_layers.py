@@ -60,7 +60,7 @@ ENVIRONMENT_READERS = {
 # What a migration builds on; above all not the models, which go on changing after it.
 MIGRATION_IMPORTS = {
     *("alembic", "sqlalchemy"),
-    *("migrations.audit", "migrations.atrium_enter", "migrations.operations", "migrations.rls"),
+    *("migrations.audit", "migrations.atrium_enter", "migrations.operations", "migrations.ranks", "migrations.rls"),
 }
 
 # What opens a database or reads settings is called by a function that hands the result down, never by a module.

@@ -29,6 +29,7 @@ SHARED = {
     "as_of": "the rule that reads one object as it was",
     "build_routes": "a module's HTTP routes",
     "create": "the rule behind createX",
+    "create_all": "the rule behind createXs, in bulk",
     "delete": "the rule behind deleteX",
     "import_articles": "the import of articles: the command, its work, and the mutation",
     "log": "a module's logger",

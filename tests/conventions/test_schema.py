@@ -53,6 +53,10 @@ PLAIN_LISTS = {
     "DocumentChange.fields": "likewise",
     "Change.fields": "likewise",
     "Query.nodes": "as long as the ids that it is given",
+    **dict.fromkeys(
+        (f"{name}.outcomes" for name in ("NewTaskOutcomes", "DeletedTaskOutcomes", "OrderOutcomes")),
+        "as long as the rows of the input",
+    ),
     "ArticleOutcomes.outcomes": "as long as the rows of the input",
     "Query.suggestArticles": "twenty at most",
     "ArticleSearchEdge.titleSegments": "a title in pieces",

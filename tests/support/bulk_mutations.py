@@ -26,6 +26,8 @@ TASKS_SELECTION = f"""
     ... on Task {{ id title description status version project {{ id }} assignee {{ id }} }}
 }} }} }}
 """
+NEW_TASKS_SELECTION = TASKS_SELECTION.replace("TaskOutcomes", "NewTaskOutcomes").replace(CONFLICT_SELECTION, "")
+DELETED_TASKS_SELECTION = NEW_TASKS_SELECTION.replace("NewTaskOutcomes", "DeletedTaskOutcomes")
 PRODUCT_SELECTION = "... on Product { id sku name stockQuantity isActive version price { amount currency } }"
 PRODUCTS_SELECTION = f"""
 {OUTCOMES_SELECTION} ... on ProductOutcomes {{ outcomes {{ index result {{
@@ -47,6 +49,8 @@ BULK_MUTATIONS: dict[str, tuple[str, str]] = {
     "createUsers": ("users", USERS_SELECTION),
     "setUsersActive": ("ids", SWITCH_SELECTION),
     "updateTasks": ("tasks", TASKS_SELECTION),
+    "createTasks": ("tasks", NEW_TASKS_SELECTION),
+    "deleteTasks": ("tasks", DELETED_TASKS_SELECTION),
     "updateProducts": ("products", PRODUCTS_SELECTION),
     "restockProducts": ("products", RESTOCK_SELECTION),
     "confirmOrders": ("orders", ORDERS_SELECTION),
@@ -59,6 +63,8 @@ def sample_row(mutation: str, number: int) -> Any:
         "createUsers": {"email": f"{number}@example.com", "fullName": "N"},
         "setUsersActive": f"User:{UUID(int=number)}",
         "updateTasks": {"id": f"Task:{UUID(int=number)}", "title": "t"},
+        "createTasks": {"title": "t"},
+        "deleteTasks": {"id": f"Task:{UUID(int=number)}"},
         "updateProducts": {"id": f"Product:{UUID(int=number)}", "name": "n"},
         "restockProducts": {"id": f"Product:{UUID(int=number)}", "quantity": 1},
         "confirmOrders": {"id": f"Order:{UUID(int=number)}"},

@@ -134,12 +134,6 @@ async def order(stage: CaseContext) -> Identifier:
     return global_id("Order", (await _insert_order(stage)).order_id)
 
 
-async def order_number(stage: CaseContext) -> int:
-    """The number of a member's order."""
-    made = await _insert_order(stage)
-    return int(await stage.world.connection.fetchval("SELECT number FROM orders WHERE id = $1", made.order_id))
-
-
 async def confirmed_order(stage: CaseContext) -> Identifier:
     """A member's order that was confirmed."""
     return global_id("Order", (await _insert_order(stage, None, "CONFIRMED")).order_id)

@@ -67,6 +67,65 @@ async def updating_a_task_at_one_version_twice(context: RaceContext) -> None:
     assert refused(await context.rendezvous.between("tasks", *changes), VersionConflict) == 1
 
 
+async def _board(context: RaceContext, *positions: str) -> list[UUID]:
+    """Tasks at these positions, by their ids."""
+    made = []
+    for position in positions:
+        task = await context.rules.apply(context.world.acme.member, tasks.create, values={"title": position})
+        await context.world.connection.execute("UPDATE tasks SET position = $2 WHERE id = $1", task.id, position)
+        made.append(task.id)
+    return made
+
+
+@race
+async def moving_two_tasks_to_one_place(context: RaceContext) -> None:
+    first, _, third, fourth = await _board(context, "a1", "a3", "a5", "a7")  # between the first two is one number
+    moves = [
+        context.in_transaction(context.world.acme.member, tasks.move, id=task_id, after=first)
+        for task_id in (third, fourth)
+    ]
+    outcomes = await context.rendezvous.between("tasks", *moves)
+    assert refused(outcomes) == 0
+    order = [title for (title,) in await context.world.connection.fetch("SELECT title FROM tasks ORDER BY position")]
+    assert order in (["a1", "a5", "a7", "a3"], ["a1", "a7", "a5", "a3"])
+
+
+@race
+async def moving_a_task_beside_one_that_is_deleted(context: RaceContext) -> None:
+    member, (first, _, third) = context.world.acme.member, await _board(context, "a1", "a3", "a5")
+    moving = context.in_transaction(member, tasks.move, id=third, after=first)
+    outcomes = await context.rendezvous.between("tasks", moving, context.in_transaction(member, tasks.delete, id=first))
+    assert refused(outcomes, InvalidInput) <= 1
+    order = [title for (title,) in await context.world.connection.fetch("SELECT title FROM tasks ORDER BY position")]
+    assert order == (["a3", "a5"] if isinstance(outcomes[0], InvalidInput) else ["a5", "a3"])
+
+
+@race
+async def creating_tasks_in_a_project_that_is_deleted(context: RaceContext) -> None:
+    acme = context.world.acme
+    project = await context.rules.apply(acme.admin, projects.create, name="Apollo")
+    noting = context.in_transaction(
+        acme.member, tasks.create_all, rows=[{"title": "Fly", "project_id": project.id}, {"title": "Land"}]
+    )
+    await context.rendezvous.between(
+        "tasks", noting, context.in_transaction(acme.admin, projects.delete, id=project.id)
+    )
+    assert await context.value(LOST_TASKS) == 0
+    assert await context.value("SELECT count(*) FROM tasks WHERE deleted_at IS NULL") == 1
+
+
+@race
+async def deleting_tasks_one_of_which_is_deleted(context: RaceContext) -> None:
+    member, ids = context.world.acme.member, await _board(context, "a1", "a3")
+    outcomes = await context.rendezvous.between(
+        "tasks",
+        context.in_transaction(member, tasks.delete_all, rows=ids),
+        context.in_transaction(member, tasks.delete, id=ids[1]),
+    )
+    assert refused(outcomes, NotFound) == (not isinstance(outcomes[0][1], NotFound))
+    assert await context.value("SELECT count(*) FROM tasks") == 0
+
+
 @race
 async def moving_a_task_into_a_project_that_is_deleted(context: RaceContext) -> None:
     acme = context.world.acme

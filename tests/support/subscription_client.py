@@ -12,11 +12,11 @@ __all__ = ["collect_subscription"]
 
 
 async def collect_subscription(
-    world: World, person: Person, subscription: str, count: int, after: str | None = None
+    world: World, person: Person, subscription: str, count: int, after: str | None = None, **variables: Any
 ) -> list[dict[str, Any]]:
     """The first answers, of a subscription with one field, after a cursor; they come within half a minute."""
     answers = await world.app.components.schema.subscribe(
-        subscription, variable_values={"after": after}, context_value=_build_context(world, person)
+        subscription, variable_values={"after": after, **variables}, context_value=_build_context(world, person)
     )
     found = []
     async with asyncio.timeout(30), aclosing(answers):

@@ -100,6 +100,8 @@ async def test_each_rule_asks_who_may(rules: ServiceClient, world: World, who: s
         products.update_all: {"rows": change},
         products.restock_all: {"rows": [StockReceipt(new_id(), 1)]},
         tasks.update_all: {"rows": change},
+        tasks.create_all: {"rows": [{"title": "x"}]},
+        tasks.delete_all: {"rows": [new_id()]},
         orders.confirm_all: {"rows": [RowChange(new_id(), {})]},
     }
     refused = set()
@@ -111,7 +113,8 @@ async def test_each_rule_asks_who_may(rules: ServiceClient, world: World, who: s
     newcomer = NewMember("a@example.com", "A")
     with pytest.raises(errors.Forbidden):
         await create_members(rules, person, newcomer)
-    assert refused == (set(calls) if who == "outsider" else set(calls) - {tasks.update_all})
+    of_members = {tasks.update_all, tasks.create_all, tasks.delete_all}
+    assert refused == (set(calls) if who == "outsider" else set(calls) - of_members)
     with pytest.raises(errors.Unauthenticated):
         await members.create_all(rules.transactions(person), rules.auth, Actor(), new_members=[newcomer], lifetime=WEEK)
 
