@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import strawberry
 from strawberry import UNSET
@@ -9,12 +10,12 @@ from strawberry import UNSET
 from graph.fields.columns import column, expression
 from graph.fields.connection import Connection
 from graph.fields.declared import NODE_TYPES, DeclaredField
-from graph.fields.descriptions import enum, input_type, object_type
+from graph.fields.descriptions import enum, input_type, interface, object_type
 from graph.fields.domain import Domain
 from graph.fields.inputs import any_id, id_of
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_one
-from graph.fields.row_changes import FieldChange, field_changes, row_global_id
+from graph.fields.row_changes import FieldChange, changed_values, field_changes, row_global_id
 from graph.fields.sorting import order_input
 from models import AuditAction
 from models.base import Model
@@ -30,6 +31,7 @@ __all__ = [
     "AuditEntry",
     "AuditEntryFilter",
     "AuditEntryOrder",
+    "Change",
     "FieldChange",
     "Queries",
 ]
@@ -138,6 +140,31 @@ class AuditEntry(Node):
     for others."""
     created_at: datetime
     """Date and time the audit entry was created (UTC), which is the time of the change."""
+
+
+@interface
+class Change:
+    """A change of one object, sent to subscribers when it happens."""
+
+    cursor: str
+    """Cursor of this change; send it as `after` of the same subscription to continue after this change."""
+    action: AuditAction
+    """Kind of change that was made to the changed object."""
+    fields: list[str]
+    """Names of the fields of the object that changed; empty once the object has been purged."""
+    changes: list[FieldChange] = changed_values()
+    """Fields of the object that changed, with their values before and after; all of them if the object was created or
+    deleted. Empty once the object has been purged."""
+    actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")
+    """Actor who made this change: a member, or the creator of the API key that was used; null if nobody was logged in,
+    such as for a change by an operator."""
+    entry: strawberry.Private[Any]
+
+    @property
+    def actor_id(self) -> UUID | None:
+        """Return the account of who made the change."""
+        actor_id: UUID | None = self.entry.actor_id
+        return actor_id
 
 
 @object_type

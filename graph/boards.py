@@ -11,10 +11,10 @@ from graph.fields.bulk import Outcome, Outcomes, parse_rows, to_outcomes
 from graph.fields.descriptions import input_type, object_type, result_union
 from graph.fields.domain import Domain
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields.inputs import given_or_none, id_of, to_kwargs
+from graph.fields.inputs import given_or_none, id_of, ids_of, to_kwargs
 from graph.fields.mutations import mutation
 from graph.tasks import DeleteTaskInput, Task
-from models import TaskStatus
+from models import TaskPriority, TaskStatus
 from models.database import WriteSession
 from services import tasks
 from services.permissions import Actor
@@ -32,6 +32,10 @@ class NewTaskInput:
     """Description of the task to create with `createTasks`, at most 2,000 characters; null for none."""
     status: TaskStatus = TaskStatus.TODO
     """Status of the task to create with `createTasks`; TODO if omitted."""
+    priority: TaskPriority = TaskPriority.NONE
+    """Priority of the task to create with `createTasks`; NONE if omitted."""
+    label_ids: list[strawberry.ID] = ids_of("Label")
+    """Global IDs of the labels of the task to create with `createTasks`, at most 20."""
     due_date: datetime | None = UNSET
     """Due date and time of the task to create with `createTasks`; null for none."""
     project_id: strawberry.ID | None = id_of("Project", default=UNSET)

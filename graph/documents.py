@@ -127,7 +127,7 @@ class Queries:
 
 
 @object_type
-class DocumentChange(subscriptions.Change):
+class DocumentChange(audit.Change):
     """A change of one document of the tenant, sent to subscribers of `documentChanged` when it happens."""
 
     document_id: strawberry.ID

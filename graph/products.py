@@ -121,7 +121,7 @@ class Queries:
 
 
 @object_type
-class ProductChange(subscriptions.Change):
+class ProductChange(audit.Change):
     """Message of the subscription `productChanged`: one change of one product."""
 
     product_id: strawberry.ID

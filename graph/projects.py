@@ -8,7 +8,7 @@ import strawberry
 from strawberry import UNSET
 
 import models
-from graph import subscriptions
+from graph import audit, subscriptions
 from graph.fields.connection import Connection
 from graph.fields.descriptions import input_type, object_type
 from graph.fields.domain import Domain
@@ -85,7 +85,7 @@ class Queries:
 
 
 @object_type
-class ProjectChange(subscriptions.Change):
+class ProjectChange(audit.Change):
     """Message of the subscription `projectChanged`: one change of one project."""
 
     project_id: strawberry.ID

@@ -6,14 +6,11 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import strawberry
 
-from graph.fields.descriptions import interface
-from graph.fields.relations import to_one
-from graph.fields.row_changes import FieldChange, changed_field_names, changed_values, row_global_id
+from graph.fields.row_changes import changed_field_names, row_global_id
 from graph.runtime.context import Context, Info
 from graph.shared_execution import Follower, SharedEvent
 from models import AuditAction
@@ -25,44 +22,19 @@ from services.permissions import Permission
 from services.queries.collection import Collection
 
 if TYPE_CHECKING:
-    from graph.tenants import User
+    pass
 
-__all__ = ["AFTER_ARGUMENT", "Change", "follow_changes", "follow_pages", "follow_shared"]
+__all__ = ["AFTER_ARGUMENT", "follow_changes", "follow_pages", "follow_shared"]
 
 FRESH_SECONDS = 1.0  # for which the check of a session holds while its events are sent
 
-ChangeType = TypeVar("ChangeType", bound="Change")
+ChangeType = TypeVar("ChangeType")
 
 AFTER_ARGUMENT = strawberry.argument(
     description="Cursor of the last message that the client received; delivery continues after it. Null to start with "
     "the next one."
 )
 """What every subscription takes."""
-
-
-@interface
-class Change:
-    """A change of one object, sent to subscribers when it happens."""
-
-    cursor: str
-    """Cursor of this change; send it as `after` of the same subscription to continue after this change."""
-    action: AuditAction
-    """Kind of change that was made to the changed object."""
-    fields: list[str]
-    """Names of the fields of the object that changed; empty once the object has been purged."""
-    changes: list[FieldChange] = changed_values()
-    """Changed fields with their values before and after; all fields if the object was created or deleted. Empty once
-    the object has been purged."""
-    actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")
-    """Actor of the change: the member who made it, or who created the API key that made it; null if nobody was logged
-    in, such as for a change by an operator."""
-    entry: strawberry.Private[Any]
-
-    @property
-    def actor_id(self) -> UUID | None:
-        """Return the account of who made the change."""
-        actor_id: UUID | None = self.entry.actor_id
-        return actor_id
 
 
 async def follow_pages(
@@ -115,14 +87,14 @@ async def _wait_until_woken(wake: asyncio.Event, session: WatchedSession) -> Non
 
 async def follow_changes(
     info: Info,
-    kind: type[ChangeType],
+    kind: Callable[..., ChangeType],
     name: str,
     permission: Permission,
     collection: Collection,
     after: str | None,
     entries: Collection | None = None,
 ) -> AsyncGenerator[ChangeType]:
-    """Yield the changes of a collection's rows, as a type of `Change` that shows the row in its field `name`.
+    """Yield the changes of a collection's rows, as a kind of `graph.audit.Change` that shows the row in a field `name`.
 
     The row is shown as it is now; it is None when it is gone, or not for the actor to see. Where some entries alone are
     of interest, or for the actor to see, they are handed in.

@@ -14,18 +14,20 @@ from graph.fields.connection import Connection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.domain import Domain
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields.inputs import create_kwargs, id_of, to_kwargs, update_kwargs
+from graph.fields.inputs import create_kwargs, id_of, ids_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import by_id, connection, to_many, to_one
 from graph.fields.sorting import order_input
 from graph.runtime.context import Info
-from models import TaskStatus
+from models import TaskPriority, TaskStatus
 from models.database import WriteSession
 from services import tasks
 from services.permissions import Actor, Permission
 
 if TYPE_CHECKING:
+    from graph.comments import Comment
+    from graph.labels import Label
     from graph.projects import Project
     from graph.tenants import User
 
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 enum(TaskStatus)
+enum(TaskPriority)
 
 
 @input_type
@@ -59,6 +62,10 @@ class TaskFilter:
     """Global ID of the project that listed tasks must belong to."""
     assignee_id: strawberry.ID | None = id_of("User", default=UNSET)
     """Global ID of the user to whom listed tasks must be assigned."""
+    priority: TaskPriority | None = UNSET
+    """Priority that listed tasks must have."""
+    label_id: strawberry.ID | None = id_of("Label", default=UNSET)
+    """Global ID of a label that listed tasks must have."""
     text: str | None = UNSET
     """Text that the title or the description of listed tasks must contain, ignoring case; at most 255 characters."""
 
@@ -66,6 +73,7 @@ class TaskFilter:
 TaskOrder = order_input(
     tasks.TASKS,
     due_date="due date; tasks without a due date come last in both directions",
+    priority="priority, from none to urgent",
     position="position on the board: the order in which people have put them",
 )
 
@@ -83,6 +91,12 @@ class Task(Node):
     """Description of the task, at most 2,000 characters; null if none."""
     status: TaskStatus
     """Status of the task: how far the work has come."""
+    priority: TaskPriority
+    """Priority of the task: how important it is."""
+    labels: Connection[Annotated["Label", strawberry.lazy("graph.labels")]] = to_many("task_id")
+    """Labels of the task, sorted by name; at most 20."""
+    comments: Connection[Annotated["Comment", strawberry.lazy("graph.comments")]] = to_many("task_id")
+    """Comments on the task, newest first by default."""
     due_date: datetime | None
     """Due date and time of the task (UTC); null if none."""
     project: Annotated["Project", strawberry.lazy("graph.projects")] | None = to_one("project_id")
@@ -126,7 +140,7 @@ class TaskChangeFilter:
 
 
 @object_type
-class TaskChange(subscriptions.Change):
+class TaskChange(audit.Change):
     """Message of the subscription `taskChanged`: one change of one task."""
 
     task_id: strawberry.ID
@@ -176,6 +190,10 @@ class CreateTaskInput:
     """Description of the task to create, at most 2,000 characters; null for none."""
     status: TaskStatus = TaskStatus.TODO
     """Status of the task to create; TODO if omitted."""
+    priority: TaskPriority = TaskPriority.NONE
+    """Priority of the task to create; NONE if omitted."""
+    label_ids: list[strawberry.ID] = ids_of("Label")
+    """Global IDs of the labels of the task to create, at most 20."""
     due_date: datetime | None = UNSET
     """Due date and time of the task to create; null for none."""
     project_id: strawberry.ID | None = id_of("Project", default=UNSET)
@@ -200,6 +218,10 @@ class UpdateTaskInput:
     """New description of the task, at most 2,000 characters; null removes the description."""
     status: strawberry.Maybe[TaskStatus]
     """New status of the task; cannot be null."""
+    priority: strawberry.Maybe[TaskPriority]
+    """New priority of the task; cannot be null."""
+    label_ids: strawberry.Maybe[list[strawberry.ID]] = id_of("Label", default=None)
+    """Global IDs of all labels that the task is to have, at most 20; an empty list takes all off. Cannot be null."""
     due_date: strawberry.Maybe[datetime | None]
     """New due date and time of the task (UTC); null removes the due date."""
     project_id: strawberry.Maybe[strawberry.ID | None] = id_of("Project", default=None)

@@ -8,9 +8,11 @@ from models.api_keys import ApiKey
 from models.articles import Article, ArticleLanguage, ArticleStatus, ArticleWord
 from models.audit import AuditAction, AuditEntry
 from models.base import Model, Row, row_class
+from models.comments import Comment
 from models.documents import Document
 from models.events import Event, FeedEntry, OutboxEntry
 from models.idempotency import IdempotencyKey
+from models.labels import Label, LabelColor
 from models.money import Currency
 from models.orders import ArchivedSale, Order, OrderItem, OrderNumber, OrderStatus
 from models.products import Product
@@ -23,7 +25,7 @@ from models.superusers import (
     SuperuserAct,
     SuperuserActType,
 )
-from models.tasks import Task, TaskStatus
+from models.tasks import Task, TaskPriority, TaskStatus
 from models.tenants import Invitation, Membership, Role, Tenant
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "ArticleWord",
     "AuditAction",
     "AuditEntry",
+    "Comment",
     "Currency",
     "Document",
     "EmailToken",
@@ -44,6 +47,8 @@ __all__ = [
     "FeedEntry",
     "IdempotencyKey",
     "Invitation",
+    "Label",
+    "LabelColor",
     "LoggedAct",
     "LoginSession",
     "ManagedAccount",
@@ -64,6 +69,7 @@ __all__ = [
     "SuperuserAct",
     "SuperuserActType",
     "Task",
+    "TaskPriority",
     "TaskStatus",
     "Tenant",
     "Throttle",

@@ -26,6 +26,7 @@ from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
 __all__ = [
+    "ARRAY_OF",
     "CHANGE_TIME",
     "LIVE",
     "Model",
@@ -59,6 +60,9 @@ SQLModel.metadata.naming_convention = {
 
 
 CONTAINER_COLUMN = "container_column"
+
+ARRAY_OF = "array_of"
+"""The key of a column's `info` that says of an array which table and column its elements are of, as `labels.id`."""
 
 LIVE = "deleted_at IS NULL"
 """The condition for rows that are not in the trash, in SQL."""

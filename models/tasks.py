@@ -5,12 +5,24 @@ from enum import StrEnum
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKeyConstraint, Text, UniqueConstraint, text
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    Computed,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlmodel import Field
 
-from models.base import LIVE, TenantOwned, Versioned, contained_in, enum_check, indexes, sort_key, timestamp
+from models.base import ARRAY_OF, LIVE, TenantOwned, Versioned, contained_in, enum_check, indexes, sort_key, timestamp
 
-__all__ = ["Task", "TaskStatus"]
+__all__ = ["Task", "TaskPriority", "TaskStatus"]
 
 
 class TaskStatus(StrEnum):
@@ -24,6 +36,24 @@ class TaskStatus(StrEnum):
     """The task is finished."""
 
 
+class TaskPriority(StrEnum):
+    """Priorities of a task, from none to the highest."""
+
+    NONE = "NONE"
+    """Nobody has said how important the task is."""
+    LOW = "LOW"
+    """The task can wait."""
+    MEDIUM = "MEDIUM"
+    """The task is to be done in its turn."""
+    HIGH = "HIGH"
+    """The task comes before others."""
+    URGENT = "URGENT"
+    """The task is to be done at once."""
+
+
+PRIORITY_RANK = f"array_position(ARRAY[{', '.join(repr(each.value) for each in TaskPriority)}], priority)"
+
+
 class Task(TenantOwned, Versioned, table=True):
     """One task."""
 
@@ -34,6 +64,15 @@ class Task(TenantOwned, Versioned, table=True):
     title_key: str = sort_key("title")
     description: str | None = Field(default=None, sa_type=Text)
     status: str = Field(default=TaskStatus.TODO, sa_type=Text, sa_column_kwargs={"server_default": text("'TODO'")})
+    priority: str = Field(default=TaskPriority.NONE, sa_type=Text, sa_column_kwargs={"server_default": text("'NONE'")})
+    priority_rank: int = Field(
+        default=None, nullable=False, sa_type=Integer, sa_column_args=(Computed(PRIORITY_RANK, persisted=True),)
+    )
+    label_ids: list[UUID] = Field(  # each once; kept right by the rules of labels
+        default_factory=list,
+        sa_type=cast("Any", ARRAY(Uuid())),
+        sa_column_kwargs={"server_default": text("'{}'"), "info": {ARRAY_OF: "labels.id"}},
+    )
     due_date: datetime | None = timestamp(default=None)
     project_id: UUID | None = None
     assignee_id: UUID | None = None  # the account of a member, who may have left since
@@ -49,6 +88,10 @@ class Task(TenantOwned, Versioned, table=True):
         UniqueConstraint("tenant_id", "position"),
         *indexes("tasks", "created_at", "updated_at", "title_key", "position", where=LIVE),
         *indexes("tasks", "status, created_at", "project_id, created_at", "assignee_id, created_at", where=LIVE),
+        *indexes("tasks", "priority_rank", "priority, created_at", where=LIVE),
+        Index("tasks_by_label", "label_ids", postgresql_using="gin", postgresql_where=text(LIVE)),
         *indexes("tasks", where=LIVE, nulls_last={"due_date": DateTime(timezone=True)}),
         enum_check("status", TaskStatus),
+        enum_check("priority", TaskPriority),
+        CheckConstraint("cardinality(label_ids) <= 20", name="label_ids"),
     )

@@ -53,11 +53,15 @@ class Permission(StrEnum):
     ARTICLES_READ = "ARTICLES_READ"  # what is published, and one's own drafts; everybody's need ARTICLES_PUBLISH
     ARTICLES_WRITE = "ARTICLES_WRITE"  # one's own drafts
     ARTICLES_PUBLISH = "ARTICLES_PUBLISH"  # everybody's, and what the others read
+    COMMENTS_MODERATE = "COMMENTS_MODERATE"  # deleting those of others; to write one takes TASKS_WRITE
+    LABELS_READ = "LABELS_READ"
+    LABELS_WRITE = "LABELS_WRITE"
 
 
 _ANYBODY = {Permission.ACCOUNT, Permission.SUPERUSER}
 _MEMBER = _ANYBODY | {
     Permission.TENANT_READ,
+    Permission.LABELS_READ,
     Permission.MEMBERS_READ,
     Permission.PROJECTS_READ,
     Permission.TASKS_READ,
@@ -73,6 +77,8 @@ _MEMBER = _ANYBODY | {
 }
 _ADMIN = _MEMBER | {
     Permission.TENANT_WRITE,
+    Permission.COMMENTS_MODERATE,
+    Permission.LABELS_WRITE,
     Permission.MEMBERS_WRITE,
     Permission.API_KEYS_WRITE,
     Permission.PROJECTS_WRITE,

@@ -1,6 +1,6 @@
 """The rules of tasks: what is to be done, by whom and until when."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -12,15 +12,15 @@ from sqlalchemy import ARRAY, ColumnElement, DateTime, Select, Text, Uuid, bindp
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from models import Membership, Task, TaskStatus
+from models import Membership, Task, TaskPriority, TaskStatus
 from models.base import new_id, table_of
 from models.database import WriteSession, fetch
 from models.database.errors import TransactionConflict
-from services import projects, tenants
+from services import labels, projects, tenants
 from services.errors import DomainError, InvalidInput, NotFound
 from services.eventlog.change_entries import filtered_entries
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder, substring_filter
+from services.queries.collection import Collection, SortOrder, array_filter, substring_filter
 from services.queries.loading import bind_values
 from services.tenants import user_id_of_member
 from services.validation import Validator, validating
@@ -36,6 +36,8 @@ from services.writes.bulk import (
 from services.writes.changes import (
     FreeText,
     OneLine,
+    Reference,
+    ReferenceList,
     WriteRules,
     change_row,
     check_changes,
@@ -48,6 +50,7 @@ from services.writes.row_update import RowUpdate
 from services.writes.rows import delete_row, get_row_for_update, lock_rows, update_row, violated_constraint
 
 __all__ = [
+    "LIVE_TASK",
     "TASKS",
     "TaskChanges",
     "TaskMove",
@@ -56,6 +59,7 @@ __all__ = [
     "create_all",
     "delete",
     "delete_all",
+    "lock_existing",
     "move",
     "update",
     "update_all",
@@ -64,7 +68,9 @@ __all__ = [
 ]
 
 MAX_POSITION_LENGTH = 1000
-NEW_TASK_COLUMNS = ("title", "description", "status", "due_date", "project_id", "assignee_id")
+NEW_TASK_COLUMNS = (
+    *("title", "description", "status", "priority", "label_ids", "due_date", "project_id", "assignee_id"),
+)
 
 LIVE = col(Task.deleted_at).is_(None)
 
@@ -87,12 +93,15 @@ TASKS = Collection(
         "project_id": col(Task.project_id) == bindparam("project_id", type_=Uuid()),
         "assignee_id": col(Task.assignee_id) == user_id_of_member("assignee_id"),
         "text": substring_filter("tasks_text", col(Task.id)),
+        "priority": col(Task.priority) == bindparam("priority", type_=Text()),
+        "label_id": array_filter("tasks_search", col(Task.id), "label_id"),
     },
     orders={
         "created_at": SortOrder.newest_first(col(Task.created_at)),
         "updated_at": SortOrder.newest_first(col(Task.updated_at)),
         "due_date": DUE,
         "title": SortOrder.by(col(Task.title_key)),
+        "priority": SortOrder.by(col(Task.priority_rank)),
         "position": SortOrder.by(col(Task.position)),
     },
     default_order=("created_at", True),
@@ -121,6 +130,8 @@ class TaskChanges(TypedDict, total=False):
     title: Annotated[str, OneLine(200)]
     description: Annotated[str | None, FreeText(2000)]
     status: TaskStatus
+    priority: TaskPriority
+    label_ids: Annotated[list[UUID], ReferenceList(labels.EXISTING_LABEL, 20)]
     due_date: datetime | None
     project_id: Annotated[UUID | None, projects.LIVE_PROJECT]
     assignee_id: Annotated[UUID | None, tenants.ACTIVE_MEMBER]
@@ -133,7 +144,9 @@ class TaskMove(TypedDict, total=False):
     project_id: Annotated[UUID | None, projects.LIVE_PROJECT]
 
 
-TASK_RULES = WriteRules(Task, TaskChanges, where=LIVE, defaults={"status": TaskStatus.TODO}, creator="created_by")
+TASK_DEFAULTS = {"status": TaskStatus.TODO, "priority": TaskPriority.NONE, "label_ids": list[UUID]()}
+
+TASK_RULES = WriteRules(Task, TaskChanges, where=LIVE, defaults=TASK_DEFAULTS, creator="created_by")
 
 
 async def create(
@@ -341,6 +354,15 @@ async def delete_all(
     deleted = await delete_rows(session, actor, Task, list(current))
     batch.finish_all({index: deleted.get(task_id) or NotFound() for index, task_id in batch.pending_rows()})
     return batch.outcomes()
+
+
+async def lock_existing(session: WriteSession, actor: Actor, ids: Iterable[UUID]) -> dict[UUID, Task]:
+    """Return those of some tasks that exist, in the trash too; they stay for this transaction."""
+    actor.require(Permission.TASKS_READ)
+    return await lock_rows(session, actor, Task, set(ids), shared=True)
+
+
+LIVE_TASK = Reference(lock_existing, lambda task: task.deleted_at is None, "id", "There is no such task.", lock_order=4)
 
 
 async def delete(session: WriteSession, actor: Actor, *, id: UUID) -> Task:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, Select, Text, Uuid, and_, bindparam, case, select
+from sqlalchemy import Boolean, ColumnElement, Select, Text, Uuid, and_, bindparam, case, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
-from models import Membership, Role, Tenant
+from models import Comment, Membership, Role, Tenant
 from models.base import CHANGE_TIME, new_id, table_of
 from models.database import WriteSession, extend_context, fetch
 from services.errors import IllegalTransition
@@ -98,6 +98,13 @@ def _with_address(given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
+def _is_mentioned_in(comment_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition for members whom a comment mentions."""
+    theirs = select(func.unnest(col(Comment.mention_ids)))
+    theirs = theirs.where(col(Comment.tenant_id) == TENANT_ID, col(Comment.id) == comment_id)
+    return col(Membership.user_id).in_(theirs.correlate_except(table_of(Comment)))
+
+
 USERS = Collection(
     model=Membership,
     visible=visible_users,
@@ -116,6 +123,7 @@ USERS = Collection(
     defaults={"is_former": False},
     normalize_filters=_with_address,
     restricted={"email": Permission.MEMBERS_WRITE},
+    join_conditions={"comment_id": _is_mentioned_in},
 )
 
 

@@ -61,6 +61,8 @@ SELECT_PRODUCTS = text(
     "SELECT id, price_minor FROM products WHERE tenant_id = :tenant_id AND currency = 'EUR' ORDER BY id"
 )
 
+SELECT_LABELS = text("SELECT id FROM labels WHERE tenant_id = :tenant_id ORDER BY id")
+
 SELECT_LAST_NUMBER = text("SELECT last FROM order_numbers WHERE tenant_id = :tenant_id")
 
 SET_LAST_NUMBER = text("""
@@ -181,6 +183,7 @@ async def _enter_tenant(connection: AsyncConnection, company: Company, password_
     taken = await connection.scalars(SELECT_EMAILS, {"domain": company.domain})
     sold = [dict(row) for row in (await connection.execute(SELECT_PRODUCTS, {"tenant_id": tenant_id})).mappings()]
     context = CompanyContext(company, tenant_id, password_hash, existing_emails=set(taken), products=sold)
+    context.labels = list(await connection.scalars(SELECT_LABELS, {"tenant_id": tenant_id}))
     context.last_order_number = (
         await connection.scalar(SELECT_LAST_NUMBER, {"tenant_id": tenant_id}) or context.last_order_number
     )

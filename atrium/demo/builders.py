@@ -11,8 +11,30 @@ from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from atrium.demo.vocabulary import PROJECT_KINDS, SENTENCES, SUBJECTS, TASK_OBJECTS, TASK_VERBS, person_name, pick_pair
-from models import Invitation, Membership, Model, Project, Role, Task, TaskStatus, User
+from atrium.demo.vocabulary import (
+    LABEL_NAMES,
+    PROJECT_KINDS,
+    SENTENCES,
+    SUBJECTS,
+    TASK_OBJECTS,
+    TASK_VERBS,
+    person_name,
+    pick_pair,
+)
+from models import (
+    Comment,
+    Invitation,
+    Label,
+    LabelColor,
+    Membership,
+    Model,
+    Project,
+    Role,
+    Task,
+    TaskPriority,
+    TaskStatus,
+    User,
+)
 from models.base import new_id, now
 from services.invitations import INVITATION_TOKEN_KIND
 from services.orders.numbers import FIRST_NUMBER
@@ -94,6 +116,10 @@ class CompanyContext:
     projects: list[dict[str, Any]] = field(default_factory=list)
     """Those of this run that are not in the trash."""
     products: list[dict[str, Any]] = field(default_factory=list)
+    """Those of this run, and those that were there before."""
+    task_ids: list[UUID] = field(default_factory=list)
+    """Of the tasks of this run."""
+    labels: list[UUID] = field(default_factory=list)
     """Those of this run, and those that were there before."""
     last_order_number: int = FIRST_NUMBER - 1
 
@@ -178,11 +204,25 @@ def _build_projects(context: CompanyContext, numbers: range) -> Iterator[RowValu
             context.projects.append(project)
 
 
+def _build_labels(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
+    """Labels, each in its color."""
+    colors = list(LabelColor)
+    for number in numbers:
+        created = context.random_past(200, 600)
+        label_id = new_id()
+        label = {"tenant_id": context.tenant_id, "id": label_id, "name": LABEL_NAMES[number]}
+        context.labels.append(label_id)
+        times = {"created_at": created, "updated_at": created}
+        yield Label, {**label, "color": colors[number % len(colors)], **times}
+
+
 def _build_tasks(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
     """Tasks, with and without project, in every status."""
     for number in numbers:
         with_project = context.projects and context.chance(0.85)
-        yield Task, _build_task(context, number, context.random.choice(context.projects) if with_project else None)
+        task = _build_task(context, number, context.random.choice(context.projects) if with_project else None)
+        context.task_ids.append(task["id"])
+        yield Task, task
 
 
 def _build_task(context: CompanyContext, number: int, project: dict[str, Any] | None) -> dict[str, Any]:
@@ -203,6 +243,8 @@ def _build_task(context: CompanyContext, number: int, project: dict[str, Any] | 
         "title": f"{draw.choice(TASK_VERBS)} {draw.choice(TASK_OBJECTS)}",
         "description": " ".join(draw.sample(SENTENCES, draw.randint(1, 3))) if context.chance(0.7) else None,
         "status": status,
+        "priority": draw.choices(list(TaskPriority), weights=(5, 2, 3, 2, 1))[0],
+        "label_ids": draw.sample(context.labels, draw.choice((0, 0, 1, 1, 2))) if context.labels else [],
         "due_date": due if context.chance(0.7) else None,
         "project_id": project["id"] if project else None,
         "assignee_id": assignee.user_id if a_login or context.chance(0.8) else None,
@@ -212,6 +254,17 @@ def _build_task(context: CompanyContext, number: int, project: dict[str, Any] | 
         "updated_at": deleted or touched,
         "version": 1 + (status != TaskStatus.TODO) + bool(deleted),
     }
+
+
+def _build_comments(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
+    """Comments on tasks of this run, some of which mention somebody."""
+    draw = context.random
+    for _ in numbers if context.task_ids else ():
+        created = context.random_past(0, 20)
+        comment = {"tenant_id": context.tenant_id, "id": new_id(), "task_id": draw.choice(context.task_ids)}
+        people = [person.user_id for person in draw.sample(context.people, 2)]
+        said = {"author_id": people[0], "body": draw.choice(SENTENCES), "mention_ids": people[1 : draw.randint(1, 2)]}
+        yield Comment, {**comment, **said, "created_at": created, "updated_at": created}
 
 
 def _build_invitations(context: CompanyContext, numbers: range) -> Iterator[RowValues]:
@@ -231,8 +284,10 @@ def _is_nth(several: int, number: int, *, at: int) -> bool:
 
 BUILDERS = (
     RowBuilder(Membership, _build_people, minimum=20, at_full_scale=2_000, count_condition="NOT is_former"),
+    RowBuilder(Label, _build_labels, minimum=8, at_full_scale=8),
     RowBuilder(Project, _build_projects, minimum=8, at_full_scale=300),
     RowBuilder(Task, _build_tasks, minimum=120, at_full_scale=5_000, count_condition="deleted_at IS NULL"),
+    RowBuilder(Comment, _build_comments, minimum=60, at_full_scale=2_500),
     RowBuilder(Invitation, _build_invitations, minimum=2, at_full_scale=20),
 )
 """What there is, people first."""

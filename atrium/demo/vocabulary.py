@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "DOCUMENT_KINDS",
+    "LABEL_NAMES",
     "PROJECT_KINDS",
     "SENTENCES",
     "SUBJECTS",
@@ -53,6 +54,8 @@ TASK_VERBS = (
     "Draft", "Review", "Update", "Approve", "Prepare", "Check", "Finish", "Translate", "Send out", "Discuss",
     "Rewrite", "Compare", "Plan", "Present", "Test", "Document", "Order", "Schedule",
 )  # fmt: skip
+
+LABEL_NAMES = ("Bug", "Idea", "Customer", "Blocked", "Finance", "Legal", "Design", "Quick win")
 
 TASK_OBJECTS = (
     "the supplier contract", "the onboarding checklist", "the price list", "the quarterly figures", "the floor plan",

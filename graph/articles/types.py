@@ -90,7 +90,7 @@ class Article(Node):
 
 
 @object_type
-class ArticleChange(subscriptions.Change):
+class ArticleChange(audit.Change):
     """Message of the subscription `articleChanged`: one change of one article."""
 
     article_id: strawberry.ID

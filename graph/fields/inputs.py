@@ -15,12 +15,17 @@ from graph.fields.descriptions import NEVER_NULL
 from graph.fields.scalars import decode_global_id, from_global_id
 from services.errors import InvalidInput
 
-__all__ = ["any_id", "create_kwargs", "given_or_none", "id_of", "page_kwargs", "to_kwargs", "update_kwargs"]
+__all__ = ["any_id", "create_kwargs", "given_or_none", "id_of", "ids_of", "page_kwargs", "to_kwargs", "update_kwargs"]
 
 
 def id_of(type_name: str, default: Any = MISSING) -> Any:
     """Declare an input field with the id of a certain type; services get its UUID."""
     return strawberry.field(default=default, metadata={"ref": type_name})
+
+
+def ids_of(type_name: str) -> Any:
+    """Declare an input field with ids of a certain type, none by default; services get their UUIDs."""
+    return strawberry.field(default_factory=list, metadata={"ref": type_name})
 
 
 def any_id(is_known_type: Callable[[str], bool], default: Any = MISSING) -> Any:

@@ -18,7 +18,7 @@ from graph.fields.descriptions import object_type
 from graph.fields.money import Money
 from graph.fields.relations import ToOne
 from graph.fields.scalars import JSON, serialize_datetime, to_global_id
-from models.base import Model, table_of
+from models.base import ARRAY_OF, Model, table_of
 from services import audit
 
 __all__ = ["ChangedValues", "FieldChange", "changed_field_names", "changed_values", "field_changes", "row_global_id"]
@@ -149,6 +149,10 @@ def _undeclared_field(column: Any) -> AuditedField | None:
     name = column.name
     if column.type.python_type is bytes:
         return None
+    table, _, key = column.info.get(ARRAY_OF, "").partition(".")
+    for target in NODE_TYPES.values():
+        if table_of(target.collection.model).name == table:
+            return AuditedField(to_camel_case(name), (name,), _ids_reader(name, target, key))
     if column.type.python_type is not UUID:
         return AuditedField(to_camel_case(name), (name,), _value_reader(column))
     for key in column.foreign_keys:
@@ -176,6 +180,15 @@ def _id_reader(name: str, target: TypeBinding, key: str) -> ToJSON:
             return value and to_global_id(target.name, UUID(value))
         row = await info.context.loaders.one(target.collection, key, UUID(value))
         return row and to_global_id(target.name, row.id)
+
+    return read
+
+
+def _ids_reader(name: str, target: TypeBinding, key: str) -> ToJSON:
+    read_one = _id_reader(name, target, key)
+
+    async def read(info: Any, values: Values) -> Any:
+        return await asyncio.gather(*(read_one(info, {name: value}) for value in values.get(name) or ()))
 
     return read
 

@@ -11,7 +11,7 @@ from models import ArticleStatus, AuditAction, AuditEntry
 from models.base import table_of
 from services.articles.rules import ARTICLES, history_filter, visible
 from services.eventlog.change_entries import change_entries
-from services.permissions import USER_ID, Permission
+from services.permissions import USER_ID, Permission, require_permission
 
 __all__ = ["CHANGED_ENTRIES", "visible_changes"]
 
@@ -23,6 +23,7 @@ def visible_changes(permissions: AbstractSet[Permission]) -> Select[Any]:
     were published, withdrawn or deleted: of that the status alone, since what else changed was a draft before, or is
     one now.
     """
+    require_permission(permissions, Permission.ARTICLES_READ)
     entries = change_entries(ARTICLES).visible(permissions)
     if Permission.ARTICLES_PUBLISH in permissions:
         return entries

@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     Integer,
@@ -29,13 +31,14 @@ from sqlalchemy import (
     table,
     true,
 )
+from sqlalchemy.dialects.postgresql import array
 
 from models.base import Model, nulls_last_expressions
 from models.money import minor_units
 from services.errors import InvalidInput
 from services.permissions import Permission
 
-__all__ = ["Collection", "SortOrder", "money_filters", "substring_filter"]
+__all__ = ["Collection", "SortOrder", "array_filter", "money_filters", "substring_filter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,25 @@ def substring_filter(view: str, row_id: Any) -> ColumnElement[bool]:
     pattern = anything + wanted + anything  # not concat(), which the planner does not work out beforehand
     # Materialized: looked for once, and not once more for each row, as a planner without statistics would.
     found = select(texts.c.id).where(texts.c.text.like(pattern)).cte("found").prefix_with("MATERIALIZED")
+    matching: ColumnElement[bool] = row_id.in_(select(found.c.id))
+    return matching
+
+
+def array_filter(view: str, row_id: Any, name: str, element: ColumnElement[UUID] | None = None) -> ColumnElement[bool]:
+    """Return the filter for rows whose array holds an id, over a view (tenant_id, id, ids).
+
+    The view reads with its owner's rights, since no policy lets the operator reach an index.
+
+    Args:
+        view: its name.
+        row_id: the id of the rows.
+        name: the bind with the id.
+        element: what is looked for, if it is not the bind itself.
+    """
+    holders = table(view, column("id", Uuid()), column("ids", ARRAY(Uuid())))
+    wanted = bindparam(name, type_=Uuid()) if element is None else element
+    holds = holders.c.ids.op("@>", is_comparison=True)(array([wanted], type_=Uuid()))
+    found = select(holders.c.id).where(holds).cte(f"with_{name}").prefix_with("MATERIALIZED")
     matching: ColumnElement[bool] = row_id.in_(select(found.c.id))
     return matching
 

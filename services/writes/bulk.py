@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, FromClause, Uuid, and_, bindparam, delete, func, select, update
+from sqlalchemy import ARRAY, ColumnElement, FromClause, Text, Uuid, and_, bindparam, cast, delete, func, select, update
 from sqlalchemy import column as sa_column
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import TypeEngine
@@ -28,6 +28,7 @@ __all__ = [
     "RowChange",
     "check_row_count",
     "delete_rows",
+    "given_value",
     "insert_statement",
     "reject_missing",
     "unnest_params",
@@ -175,7 +176,12 @@ async def update_rows(
     names = sorted({name for values in changing.values() for name in values})
     given = unnest_table("given", {name: columns[name].type for name in ("id", *names)})
     these = and_(columns.tenant_id == actor.identity.tenant_id, columns.id == given.c.id)
-    statement = update(table_of(model)).where(these).values({name: given.c[name] for name in names}).returning(*columns)
+    statement = (
+        update(table_of(model))
+        .where(these)
+        .values({name: given_value(given, columns[name]) for name in names})
+        .returning(*columns)
+    )
     full = [
         {"id": row_id, **{name: values.get(name, getattr(current[row_id], name)) for name in names}}
         for row_id, values in changing.items()
@@ -217,17 +223,32 @@ def insert_statement(
     """
     columns, same = table_of(model).c, same or {}
     given = unnest_table("given", {name: columns[name].type for name in names})
-    rows = select(*(given.c[name] for name in names), *same.values()).order_by(given.c[order_by])
+    rows = select(*(given_value(given, columns[name]) for name in names), *same.values()).order_by(given.c[order_by])
     return insert(table_of(model)).from_select([*names, *same], rows, include_defaults=False)
 
 
 def unnest_table(name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
-    """Return rows as a table of this name; `unnest_params` gives the values."""
-    values = [bindparam(f"{name}_{column}", type_=ARRAY(type_)) for column, type_ in columns.items()]
-    shape = [sa_column(column, type_) for column, type_ in columns.items()]
+    """Return rows as a table of this name; `unnest_params` gives the values, and `given_value` reads them.
+
+    An array travels as its text, since an array of arrays would come out as one row for each element.
+    """
+    types = {column: Text() if isinstance(type_, ARRAY) else type_ for column, type_ in columns.items()}
+    values = [bindparam(f"{name}_{column}", type_=ARRAY(type_)) for column, type_ in types.items()]
+    shape = [sa_column(column, type_) for column, type_ in types.items()]
     return func.unnest(*values).table_valued(*shape).render_derived(name=name)
+
+
+def given_value(given: FromClause, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the value of a column in a table of `unnest_table`."""
+    value: ColumnElement[Any] = given.c[str(column.key)]
+    return cast(value, column.type) if isinstance(column.type, ARRAY) else value
 
 
 def unnest_params(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Return the rows as the binds of `unnest_table`: one array for each column."""
-    return {f"{name}_{column}": [row[column] for row in rows] for column in rows[0]}
+    return {f"{name}_{column}": [_as_text(row[column]) for row in rows] for column in rows[0]}
+
+
+def _as_text(value: Any) -> Any:
+    """Return an array of ids as PostgreSQL writes it, and anything else as it is."""
+    return f"{{{','.join(map(str, value))}}}" if isinstance(value, list) else value

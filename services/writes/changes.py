@@ -37,6 +37,7 @@ __all__ = [
     "MoneyValue",
     "OneLine",
     "Reference",
+    "ReferenceList",
     "References",
     "WriteRules",
     "change_row",
@@ -81,13 +82,14 @@ class OneLine(FieldCheck):
 
 @dataclass(frozen=True, slots=True)
 class FreeText(FieldCheck):
-    """A text of many lines, which may be empty."""
+    """A text of many lines, which may be empty unless it is said how long it is at least."""
 
     max_length: int
+    min_length: int = 0
 
     def columns(self, validator: Validator, name: str, value: Any) -> dict[str, Any]:
         """Return the text as it is stored."""
-        return {name: validator.check_text(name, value, max_length=self.max_length)}
+        return {name: validator.check_text(name, value, min_length=self.min_length, max_length=self.max_length)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,24 @@ class Reference:
         return {name: value}
 
 
+@dataclass(frozen=True, slots=True)
+class ReferenceList:
+    """Rows of another table, each once."""
+
+    reference: Reference
+    most: int
+
+    def columns(self, validator: Validator, name: str, rows: Sequence[Any]) -> dict[str, Any]:
+        """Return what is written for some rows, of which None is none; tell the validator what is wrong with them."""
+        for number, row in enumerate(rows):
+            if row is None or not self.reference.is_usable(row):
+                validator.add_problem(f"{name}.{number}", self.reference.message)
+        values = list(dict.fromkeys(getattr(row, self.reference.key) for row in rows if row is not None))
+        if len(values) > self.most:
+            validator.add_problem(name, f"There are {self.most} at most.")
+        return {name: values}
+
+
 def check_changes(
     validator: Validator,
     fields: type,
@@ -171,6 +191,9 @@ def check_changes(
             continue
         if isinstance(check, FieldCheck):
             checked[name] = check.columns(validator, name, value)
+        elif isinstance(check, ReferenceList):
+            rows = None if there is None else [there[name].get(each) for each in value]
+            checked[name] = {name: sorted(set(value))} if rows is None else check.columns(validator, name, rows)
         elif there is not None:
             checked[name] = check.columns(validator, name, there[name].get(value), current)
     columns: dict[str, Any] = {}
@@ -183,10 +206,16 @@ async def lock_references(
     session: WriteSession, actor: Actor, fields: type, rows: Sequence[Mapping[str, Any]]
 ) -> References:
     """Lock the existing rows that some changes refer to, until the transaction ends."""
-    references = {name: check for name, check in _checks(fields).items() if isinstance(check, Reference)}
+    references = {
+        name: check.reference if isinstance(check, ReferenceList) else check
+        for name, check in _checks(fields).items()
+        if not isinstance(check, FieldCheck)
+    }
     there: dict[str, Mapping[UUID, Any]] = {}
     for name, reference in sorted(references.items(), key=lambda item: item[1].lock_order):
-        there[name] = await reference.lock(session, actor, [row[name] for row in rows if row.get(name)])
+        given = [row[name] for row in rows if row.get(name)]
+        ids = [each for value in given for each in (value if isinstance(value, list) else [value])]
+        there[name] = await reference.lock(session, actor, ids)
     return there
 
 
@@ -273,7 +302,8 @@ def row_update_of(
     Raises:
         InvalidInput: as in `create_row`.
     """
-    if any(isinstance(check, Reference) and changes.get(name) for name, check in _checks(rules.fields).items()):
+    checks = _checks(rules.fields).items()
+    if any(not isinstance(check, FieldCheck) and changes.get(name) for name, check in checks):
         return None
     with validating() as validator:
         columns = check_changes(validator, rules.fields, changes)
@@ -281,14 +311,14 @@ def row_update_of(
 
 
 @cache
-def _checks(fields: type) -> dict[str, FieldCheck | Reference]:
+def _checks(fields: type) -> dict[str, FieldCheck | Reference | ReferenceList]:
     """Return what the annotations of a type of changes say, by field, in their order."""
     hints = get_type_hints(fields, include_extras=True)
     return {
         name: check
         for name, hint in hints.items()
         for check in getattr(hint, "__metadata__", ())
-        if isinstance(check, FieldCheck | Reference)
+        if isinstance(check, FieldCheck | Reference | ReferenceList)
     }
 
 

@@ -59,10 +59,17 @@ async def load(urls: Urls, scale: float, **options: Any) -> str:
     return shown.getvalue()
 
 
-async def everything(connection: asyncpg.Connection) -> dict[str, set[asyncpg.Record]]:
+class HashableRow(dict[str, Any]):
+    """A row that fits into a set, arrays and all."""
+
+    def __hash__(self) -> int:  # type: ignore[override]  # rows are compared, never changed
+        return hash(repr(self))
+
+
+async def everything(connection: asyncpg.Connection) -> dict[str, set[HashableRow]]:
     """By table, all rows that are somebody's."""
     everywhere = await table_names(connection) - TABLES_WITHOUT_OWNER
-    return {table: set(await connection.fetch(f"SELECT * FROM {table}")) for table in everywhere}
+    return {table: set(map(HashableRow, await connection.fetch(f"SELECT * FROM {table}"))) for table in everywhere}
 
 
 async def counts(connection: asyncpg.Connection, slug: str = "acme") -> dict[str, int]:

@@ -1,5 +1,6 @@
 """What the shared tests try of tasks on boards, and of many at a time."""
 
+from tests.cases.tasks import label
 from tests.support import case_objects
 from tests.support.case_context import secret_text
 from tests.support.domain_cases import DomainCases
@@ -13,7 +14,12 @@ deleteTasks                       ok         ok         ok         U          F 
 """
 
 MOVE = {"id": case_objects.task, "after": case_objects.task}
-NEW_TASK = {"title": secret_text, "projectId": case_objects.project, "assigneeId": case_objects.member}
+NEW_TASK = {
+    "title": secret_text,
+    "projectId": case_objects.project,
+    "assigneeId": case_objects.member,
+    "labelIds": [label],
+}
 
 CASES = DomainCases(
     operations={

@@ -1,8 +1,9 @@
 """What the shared tests try of tasks."""
 
+from models.base import new_id
 from services import tasks
 from tests.support import bulk_fixtures, case_objects
-from tests.support.case_context import secret_text
+from tests.support.case_context import CaseContext, Identifier, global_id, secret_text
 from tests.support.case_values import PAGE
 from tests.support.derived_cases import insert_listed_rows
 from tests.support.domain_cases import CollectionCase, DomainCases
@@ -20,19 +21,31 @@ createTask                        ok         ok         ok         U          F 
 updateTask                        ok         ok         ok         U          F          U
 updateTask: at a version          ok         ok         ok         U          F          U
 deleteTask                        ok         ok         ok         U          F          U
+tasks: with a label               ok         ok         ok         U          F          U
 updateTasks                       ok         ok         ok         U          F          U
 """
+
+
+async def label(stage: CaseContext) -> Identifier:
+    """A label, with a task that has it."""
+    text = await secret_text(stage)
+    label_id = await stage.add("labels", name=f"{text} {new_id()}"[:50])
+    await stage.add("tasks", title=text, created_by=stage.tenant.owner.user_id, label_ids=[label_id])
+    return global_id("Label", label_id)
+
 
 SCALE = {
     "tasks": """
     INSERT INTO tasks (tenant_id, id, title, description, status, due_date, project_id, assignee_id, created_by,
-        created_at, updated_at, deleted_at)
+        created_at, updated_at, deleted_at, priority, label_ids)
     SELECT t.id, gen_random_uuid(), 'Task ' || md5(slug || n),
         CASE WHEN n % 3 = 0 THEN repeat('What is to be done about it. ', 1 + n % 20) END,
         CASE WHEN n % 20 = 0 THEN 'IN_PROGRESS' WHEN n % 10 = 1 THEN 'TODO' ELSE 'DONE' END,
         CASE WHEN n % 5 > 0 THEN now() + (n - 4500) * interval '1 hour' END,
         CASE WHEN n % 10 > 0 THEN p.ids[1 + n % 300] END, CASE WHEN n % 4 > 0 THEN m.ids[1 + n % 200] END, m.ids[1],
-        now() - n * interval '1 hour', now() - n * interval '1 minute', CASE WHEN n % 50 = 7 THEN now() END
+        now() - n * interval '1 hour', now() - n * interval '1 minute', CASE WHEN n % 50 = 7 THEN now() END,
+        CASE WHEN n % 40 = 0 THEN 'URGENT' WHEN n % 10 = 1 THEN 'HIGH' ELSE 'NONE' END,
+        CASE WHEN n % 20 = 0 THEN ARRAY[md5(slug || n % 400)::uuid] ELSE '{}' END
     FROM tenants t
         JOIN (SELECT tenant_id, array_agg(id) FROM projects GROUP BY 1) p (tenant_id, ids) ON p.tenant_id = t.id
         JOIN (SELECT tenant_id, array_agg(user_id) FROM memberships GROUP BY 1) m (tenant_id, ids)
@@ -41,16 +54,23 @@ SCALE = {
 """,
 }
 
+
 CASES = DomainCases(
     operations={
         "task": {"id": case_objects.task},
         "tasks": {"orderBy": {"field": "DUE_DATE"}},
         "tasks: holding a text": {"filter": {"text": case_objects.text_in_task}},
         "tasks: of a project": {"filter": {"projectId": case_objects.project}},
+        "tasks: with a label": {"filter": {"labelId": label}, "orderBy": {"field": "PRIORITY"}},
         "tasks: of somebody": {"filter": {"assigneeId": case_objects.member}},
         "tasks: after": {**PAGE, "after": case_objects.first_cursor("tasks", case_objects.task)},
         "createTask": {
-            "input": {"title": secret_text, "projectId": case_objects.project, "assigneeId": case_objects.member}
+            "input": {
+                "title": secret_text,
+                "projectId": case_objects.project,
+                "assigneeId": case_objects.member,
+                "labelIds": [label],
+            }
         },
         "updateTask": {
             "input": {
@@ -58,6 +78,7 @@ CASES = DomainCases(
                 "title": secret_text,
                 "projectId": case_objects.project,
                 "assigneeId": case_objects.member,
+                "labelIds": [label],
             }
         },
         "updateTask: at a version": {"input": {"id": case_objects.task, "status": "DONE", "expectedVersion": 1}},
@@ -65,7 +86,12 @@ CASES = DomainCases(
         "updateTasks": {
             "input": {
                 "tasks": [
-                    {"id": case_objects.task, "projectId": case_objects.project, "assigneeId": case_objects.member}
+                    {
+                        "id": case_objects.task,
+                        "projectId": case_objects.project,
+                        "assigneeId": case_objects.member,
+                        "labelIds": [label],
+                    }
                 ]
             }
         },
@@ -74,5 +100,8 @@ CASES = DomainCases(
     outcomes=OUTCOMES,
     collections={"tasks.TASKS": CollectionCase(tasks.TASKS, bulk_fixtures.some_tasks, 230)},
     scale=SCALE,
+    selective={"Query.tasks label_id": "SELECT unnest(label_ids) FROM tasks WHERE tenant_id = $1 LIMIT 1"},
+    cannot_leak={"tasks: with a label": "is looked up through a view that keeps to the tenant by itself"},
+    sort_columns={"priority": "priority_rank"},
     insert_listed=insert_listed_rows(tasks.TASKS, "Task"),
 )

@@ -98,6 +98,8 @@ def test_the_input_for_sorting_has_the_collection_s_orders() -> None:
         "updated_at": "Sort tasks by the date and time they last changed.",
         "due_date": "Sort tasks by due date; tasks without one come last in both directions.",
         "title": "Sort tasks by what they are called.",
+        "priority": "Sort tasks by priority.",
+        "position": "Sort tasks by position.",
     }
     with pytest.raises(TypeError, match="cannot be sorted by size"):
         order_input(tasks, size="how big they are")

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import models
 from atrium import migrate
 from atrium.embedded.server import OWNER_ROLE
-from models.base import now
+from models.base import new_id, now
 from tests.conftest import Cluster, Urls
 from tests.support.factories import insert
 from tests.support.pg_catalog import Snapshot, take_snapshot
@@ -104,6 +104,32 @@ async def test_invitations_that_nobody_could_send_today_are_closed(empty: Urls) 
     await snapshot_after(migrate.upgrade, empty, "0016")
     left = await connection.fetch("SELECT email, role FROM invitations WHERE revoked_at IS NULL ORDER BY email")
     assert [tuple(row) for row in left] == [("as-admin@x.example", "ADMIN"), ("twice@x.example", "ADMIN")]
+    await connection.close()
+
+
+async def test_tasks_and_orders_that_exist_get_their_places_and_numbers_by_their_age(empty: Urls) -> None:
+    await snapshot_after(migrate.upgrade, empty, "0021")
+    connection = await asyncpg.connect(empty.plain("owner"))
+    tenant_id = await insert(connection, "tenants", name="Acme", slug="acme")
+    user_id = await insert(connection, "users", email="a@x.example", full_name="A")
+    await insert(connection, "memberships", tenant_id=tenant_id, user_id=user_id, full_name="", email="")
+    moments = [now() - timedelta(days=days) for days in (1, 3, 2)]
+    for title, moment in zip("abc", moments, strict=True):
+        await insert(connection, "tasks", tenant_id=tenant_id, title=title, created_by=user_id, created_at=moment)
+        event = {"stream_type": "order", "stream_id": new_id(), "version": 1, "type": "OrderPlaced", "payload": "{}"}
+        await insert(connection, "events", tenant_id=tenant_id, **event, created_at=moment)
+        order = {"id": event["stream_id"], "user_id": user_id, "status": "PENDING", "shipping_address": title}
+        order |= {"total_minor": 1, "currency": "EUR", "created_at": moment, "updated_at": moment, "version": 1}
+        if title != "b":  # which was deleted since
+            await insert(connection, "orders", tenant_id=tenant_id, **order)
+    entries = await connection.fetchval("SELECT count(*) FROM audit_log")
+    await snapshot_after(migrate.upgrade, empty, "0023")
+    placed = await connection.fetch("SELECT title, version FROM tasks ORDER BY position")
+    assert [tuple(row) for row in placed] == [("b", 1), ("c", 1), ("a", 1)]
+    numbered = await connection.fetch("SELECT number, shipping_address FROM orders ORDER BY number")
+    assert [tuple(row) for row in numbered] == [(1002, "c"), (1003, "a")]
+    assert await connection.fetchval("SELECT last FROM order_numbers") == 1003
+    assert await connection.fetchval("SELECT count(*) FROM audit_log") == entries
     await connection.close()
 
 

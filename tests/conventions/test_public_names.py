@@ -32,6 +32,7 @@ SHARED = {
     "create_all": "the rule behind createXs, in bulk",
     "delete": "the rule behind deleteX",
     "import_articles": "the import of articles: the command, its work, and the mutation",
+    "lock_existing": "the rule that locks those rows of a module's table that exist",
     "log": "a module's logger",
     "purge": "deletion for good: the command, its work, and the rule",
     "replay": "the rebuild of projections: the command and its work",

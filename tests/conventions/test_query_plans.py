@@ -193,7 +193,9 @@ async def test_a_nested_page_is_read_from_an_index(
         await loading.pages_by_parent(planner.session, ground.actor, collection, request, field.column, parents)
         plan = await planner.plan()
         (page,) = plan.pages
-        assert field.column in page.conditions, (
+        # Where a parent's own row holds the ids, that row is looked up by its id.
+        in_parent = field.column in collection.join_conditions and "anon_1.id" in page.conditions
+        assert field.column in page.conditions or in_parent, (
             f"Index (tenant_id, {field.column}, …, id) of {table_of(collection.model).name} in the model and in the"
             f" migration, so that {name} is looked up by its parent.\n{plan}"
         )

@@ -277,6 +277,8 @@ RULES = [
                 <> CASE relname
                     WHEN 'articles_search' THEN ARRAY{SEARCHED}::name[]
                     WHEN 'article_words_search' THEN ARRAY['tenant_id', 'word']::name[]
+                    WHEN 'tasks_search' THEN ARRAY['tenant_id', 'id', 'ids']::name[]
+                    WHEN 'comments_search' THEN ARRAY['tenant_id', 'id', 'ids']::name[]
                     ELSE ARRAY['tenant_id', 'id', 'text']::name[]
                 END
             OR coalesce(reloptions && ARRAY['security_invoker=true', 'security_barrier=true'], false)

@@ -38,26 +38,22 @@ ALWAYS_DONE = {"logout", "logoutEverywhere"}
 # Mutations that say all there is to say by their name.
 WITHOUT_INPUT = {"requestEmailVerification", "logout", "logoutEverywhere", "leaveTenant"}
 
+CHANGED = ("", "Task", "Comment", "Document", "Product", "Project", "Article")
+
 # Lists that are no connections.
 PLAIN_LISTS = {
     "InvalidInput.fields": "as long as the input that it is about",
     "OutOfStock.lines": "likewise",
     "IllegalTransition.allowed": "as long as the list of statuses at most",
     "Order.nextStatuses": "likewise",
-    **dict.fromkeys(
-        (f"{name}.outcomes" for name in ("CreatedUserOutcomes", "TaskOutcomes", "ProductOutcomes", "RestockOutcomes")),
-        "as long as the rows of the input",
-    ),
+    **{
+        f"{kind}Outcomes.outcomes": "as long as the rows of the input"
+        for kind in ("CreatedUser", "Task", "NewTask", "DeletedTask", "Product", "Restock", "Order", "Article")
+    },
     "AuditEntry.changes": "as long as the columns of a table",
-    "TaskChange.fields": "likewise",
-    "DocumentChange.fields": "likewise",
-    "Change.fields": "likewise",
+    **{f"{kind}Change.fields": "likewise" for kind in CHANGED},
+    **{f"{kind}Change.changes": "likewise" for kind in CHANGED},
     "Query.nodes": "as long as the ids that it is given",
-    **dict.fromkeys(
-        (f"{name}.outcomes" for name in ("NewTaskOutcomes", "DeletedTaskOutcomes", "OrderOutcomes")),
-        "as long as the rows of the input",
-    ),
-    "ArticleOutcomes.outcomes": "as long as the rows of the input",
     "Query.suggestArticles": "twenty at most",
     "ArticleSearchEdge.titleSegments": "a title in pieces",
     "ArticleSearchEdge.snippetSegments": "fifty words at most, in pieces",
@@ -70,6 +66,7 @@ PLAIN_LISTS = {
 
 # Inputs that are no mutation's own, and what they are part of.
 PARTS = {
+    "NewTaskInput": "a row of CreateTasksInput",
     "MoneyInput": "an amount, wherever one is given",
     "OrderItemInput": "a row of PlaceOrderInput",
     "CreateUserInput": "a row of CreateUsersInput",
@@ -79,8 +76,11 @@ PARTS = {
     "TrashOrder": "likewise",
 }
 
-# Unions that say what became of one row of a bulk mutation, where no mutation does the same for one alone.
-ROW_RESULTS = {"CreatedUserResult", "ImportedArticleResult", "RestockedProductResult"}
+# Unions that say what became of one row of a bulk mutation, where no mutation answers the same for one alone.
+ROW_RESULTS = {
+    *("ConfirmedOrderResult", "CreatedUserResult", "DeletedTaskResult", "ImportedArticleResult", "NewTaskResult"),
+    "RestockedProductResult",
+}
 
 # What connections and edges say besides the one shape.
 MORE = {

@@ -11,14 +11,14 @@ from types import ModuleType
 import pytest
 
 from tests.conftest import Urls
-from tests.support import races, races_of_members, races_of_tenant_data
+from tests.support import races, races_of_members, races_of_tenant_data, races_of_tenant_labels
 from tests.support.doc_pages import table_rows
 from tests.support.factories import World
 from tests.support.races import RACES, RaceContext, open_rendezvous
 from tests.support.service_client import ServiceClient
 from tests.support.source_files import Source, sources
 
-LISTS = (races_of_members, races_of_tenant_data)
+LISTS = (races_of_members, races_of_tenant_data, races_of_tenant_labels)
 """The modules that put races on the list."""
 
 NOT_RACED = {
@@ -34,7 +34,6 @@ NOT_RACED = {
     "sessions.open_session": "a part of what is raced",
     "sessions.revoke": "one statement",
     "sessions.revoke_session": "likewise",
-    "tasks.delete": "likewise",
     "tenants.update": "one statement; the version is a condition in it",
     **dict.fromkeys(
         (
@@ -43,6 +42,7 @@ NOT_RACED = {
             "invitations.revoke_open",
             "invitations.revoke_unauthorized",
             "invitations.tenant_name",
+            "labels.lock_existing",
             "orders.delete_order",
             "orders.next_number",
             "orders.reserve_stock",
@@ -53,6 +53,7 @@ NOT_RACED = {
             "orders.write_transitions",
             "projects.lock_existing",
             "projects.lock_live",
+            "tasks.lock_existing",
             "tenants.lock_members",
         ),
         "a part of what is raced",

@@ -119,8 +119,8 @@ async def test_what_cannot_be_moved_is_named(rules: ServiceClient, world: World)
 
 async def test_where_there_is_no_room_nothing_moves(rules: ServiceClient, world: World) -> None:
     made = await create_tasks(rules, world, "abc")
-    long = "a1" + "a0" * (MAX_POSITION_LENGTH // 2 - 1)
-    for title, position in (("a", long), ("b", "a2")):
+    long = "a1" + "a0" * (MAX_POSITION_LENGTH // 2 - 2)
+    for title, position in (("a", f"{long}a1"), ("b", f"{long}a2")):
         await world.connection.execute("UPDATE tasks SET position = $2 WHERE title = $1", title, position)
     with pytest.raises(InvalidInput) as refused:
         await rules.apply(world.acme.member, tasks.move, id=made["c"].id, before=made["b"].id)

@@ -35,8 +35,8 @@ __all__ = [
 EPOCH = datetime(2027, 1, 1, tzinfo=UTC)
 WORDS = ("a", "A", "b", "B", "Ä", "ä", "é", "Z", "z", "ß", "Ж", "ж", "日", "😀", "a b", "_", "%", "'", "0", '"\\')
 NULL_SHARE = 0.4
-MAINTAINED = frozenset({"tenant_id", "id", "version"})
-"""Columns that are part of the key, or moved by a trigger."""
+MAINTAINED = frozenset({"tenant_id", "id", "version", "position"})
+"""Columns that are part of the key, or given by a trigger."""
 COMMON_CHOICES = frozenset({"EUR", "MEMBER"})
 Text = Callable[[Column[Any]], str]
 
@@ -117,6 +117,7 @@ def value_of(column: Column[Any], text: Text) -> Any:
         date: lambda: now().date(),
         UUID: new_id,
         dict: lambda: "{}",
+        list: list,
     }
     return by_type[column.type.python_type]()
 
@@ -207,5 +208,6 @@ def _random_value(column: Column[Any], chance: random.Random, number: int) -> An
         datetime: lambda: moment(chance),
         date: lambda: EPOCH.date() + timedelta(days=chance.randrange(5)),
         UUID: new_id,
+        list: list,
     }
     return by_type[kind]()

@@ -77,6 +77,7 @@ def _plain_expression(column: Column[Any]) -> str:
         bool: "n % 20 = 0",
         datetime: "now() + (n - 4500) * interval '1 hour'",
         date: "current_date + (n - 4500) / 4",
+        list: "'{}'::uuid[]",
     }
     if kind is str and column.nullable:
         return "CASE WHEN n % 3 = 0 THEN repeat('What is to be said of it. ', 1 + n % 20) END"
@@ -107,9 +108,11 @@ def columns_of(expression: ColumnElement[Any]) -> set[str]:
 
 def index_condition(filter_: ColumnElement[Any]) -> str:
     """Return what the index condition of a filter must hold: its column, of whichever table, or what finds a text."""
-    (column, *further) = re.findall(r"\b[a-z_]+\.(\w+)", sql(filter_))
     if "_text" in sql(filter_):
         return "~~"
+    if "_search" in sql(filter_):
+        return "@>"
+    (column, *further) = re.findall(r"\b[a-z_]+\.(\w+)", sql(filter_))
     return str(further[-1] if column == "id" else column)
 
 
