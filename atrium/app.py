@@ -15,6 +15,7 @@ from atrium.metrics import Metrics
 from atrium.settings import Settings, SettingsError
 from graph import schema
 from graph.runtime.context import Context
+from graph.runtime.operation_cost import OperationCost
 from models import EmailTokenKind
 from models.database import Database
 from models.database.errors import DatabaseUnavailable, PoolTimeout, TransactionConflict
@@ -24,6 +25,7 @@ from models.lru import CacheUsage
 from services import errors, security
 from services.api_keys import ApiKeyCache, is_api_key
 from services.authentication import AuthConfig
+from services.cost_buckets import CostBuckets
 from services.email.messages import EmailTemplates, Mailer, NullMailer
 from services.eventlog.outbox import OutboxRelay
 from services.permissions import Actor
@@ -47,6 +49,7 @@ class Components:
     api_key_cache: ApiKeyCache
     mailer: mail.MailTransport
     feed: OutboxRelay
+    cost_buckets: CostBuckets
     schema: schema.Schema
 
     async def build_context(self, request: http.OperationRequest) -> Context:
@@ -80,6 +83,7 @@ class Components:
             extensions=extensions,
             debug=not self.settings.is_production,
             long_work=request.long_work,
+            cost=OperationCost(self.cost_buckets.account_of(identity), is_told=request.wants_cost),
         )
 
     async def has_valid_token(self, request: http.OperationRequest) -> bool:
@@ -119,7 +123,7 @@ class Components:
         async with AsyncExitStack() as stack:
             stack.callback(self.auth.passwords.close)
             stack.push_async_callback(self.database.close)
-            for part in (self.feed, self.servers, self.mailer):
+            for part in (self.feed, self.servers, self.mailer, self.cost_buckets):
                 part.start()
                 stack.push_async_callback(part.stop)
             yield
@@ -145,6 +149,7 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         feed=OutboxRelay(
             database_url, connections=settings.feed_connections, per_session=settings.subscriptions_per_session
         ),
+        cost_buckets=CostBuckets(database_url, settings.actor_cost_limit, settings.tenant_cost_limit),
         schema=schema.create_schema(
             settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler
         ),
@@ -214,6 +219,7 @@ def cache_usages(parts: Components) -> dict[str, CacheUsage]:
         **parts.schema.cache_usages,
         "access_tokens": parts.auth.tokens.usage,
         "api_keys": parts.api_key_cache.usage,
+        "cost_buckets": parts.cost_buckets.usage,
         "statements": CacheUsage(sum(each.bytes for each in statements), sum(each.entries for each in statements)),
     }
 

@@ -21,6 +21,7 @@ __all__ = ["PurgeCounts", "VerificationReport", "purge", "purge_trash", "replay"
 ENDED_KEY_RETENTION = timedelta(days=365)  # so that the audit log can still name the key
 ENDED_SESSION_RETENTION = timedelta(days=30)
 THROTTLE_RETENTION = timedelta(days=1)  # as long as a window can be set to
+COST_BUCKET_RETENTION = timedelta(days=1)  # long after it is full again
 PURGE_BATCH_SIZE = 200  # documents
 
 
@@ -52,6 +53,7 @@ class PurgeCounts(NamedTuple):
     api_keys: int
     sessions: int
     throttles: int
+    cost_buckets: int
 
 
 async def replay(runtime_url: str, owner_url: str, progress: Progress, *, repair: bool) -> list[tuple[str, UUID]]:
@@ -145,6 +147,7 @@ async def purge(owner_url: str, *, keys_older_than: timedelta) -> PurgeCounts:
             api_keys=await delete_rows("api_keys", has_ended, ENDED_KEY_RETENTION),
             sessions=await delete_rows("sessions", has_ended, ENDED_SESSION_RETENTION),
             throttles=await delete_rows("throttles", "started_at < $1", THROTTLE_RETENTION),
+            cost_buckets=await delete_rows("cost_buckets", "updated_at < $1", COST_BUCKET_RETENTION),
         )
 
 

@@ -21,6 +21,7 @@ from atrium.setting_types import (
 )
 from atrium.unknown_variables import describe_unknown
 from graph.runtime.complexity import Limits
+from services.cost_buckets import BucketLimit
 
 PREFIX = "ATRIUM_"
 LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
@@ -170,6 +171,18 @@ class Settings(BaseModel):
     limit_tokens: int = Field(_LIMITS.tokens, ge=1, description="Most tokens in a document.")
     limit_cost: int = Field(_LIMITS.cost, ge=1, description="Largest estimated cost of an operation.")
     limit_characters: int = Field(_LIMITS.characters, ge=1, description="Longest document.")
+    actor_cost_maximum: int = Field(
+        200_000, ge=0, description="Most points of cost that a user or an API key can spend at once; 0 for no limit."
+    )
+    actor_cost_rate: int = Field(
+        2_000, ge=1, description="Points of cost that a user or an API key gets back each second, up to the maximum."
+    )
+    tenant_cost_maximum: int = Field(
+        2_000_000, ge=0, description="Most points of cost that all of a tenant can spend at once; 0 for no limit."
+    )
+    tenant_cost_rate: int = Field(
+        20_000, ge=1, description="Points of cost that a tenant gets back each second, up to the maximum."
+    )
 
     compiler: bool = Field(
         True, description="Whether queries are compiled to one SQL statement where that is possible: `on` or `off`."
@@ -223,6 +236,16 @@ class Settings(BaseModel):
             cost=self.limit_cost,
             characters=self.limit_characters,
         )
+
+    @property
+    def actor_cost_limit(self) -> BucketLimit:
+        """Return the bucket of a user or an API key."""
+        return BucketLimit(self.actor_cost_maximum, self.actor_cost_rate)
+
+    @property
+    def tenant_cost_limit(self) -> BucketLimit:
+        """Return the bucket of a tenant."""
+        return BucketLimit(self.tenant_cost_maximum, self.tenant_cost_rate)
 
     def require_whole_database(self) -> Self:
         """Return these settings, if they name all of a database or none.

@@ -120,6 +120,16 @@ class DocumentCache:
             self._refusals.put(key, known)
         raise self._worded(known[0])  # not the one that is kept, which would hold on to whoever raised it
 
+    def admit(
+        self, schema: GraphQLSchema, source: str, operation_name: str | None, context: Context, given: dict[str, Any]
+    ) -> bool:
+        """Take what a valid operation asks for out of the buckets that pay for it; return whether they hold it."""
+        if not context.cost.is_used:
+            return True
+        cached = self.find(source, operation_name)
+        model = cached.cost_model if cached else _analyze(schema, self.document(source, operation_name), operation_name)
+        return context.cost.admit(model, given, self.limits.cost)
+
     def validation_errors(
         self,
         schema: GraphQLSchema,
@@ -280,15 +290,16 @@ class OperationExtension(SchemaExtension):
         """Measure and validate, or remember."""
         asked = self.execution_context
         assert asked.graphql_document is not None, "it was parsed"
+        schema = asked.schema._schema  # noqa: SLF001  # the way Strawberry's own extensions reach it
+        source, name = asked.query or "", asked._provided_operation_name  # noqa: SLF001  # likewise
+        variables = asked.variables or {}
         asked.pre_execution_errors = list(
-            self._document_cache.validation_errors(
-                asked.schema._schema,  # noqa: SLF001  # the way Strawberry's own extensions reach it
-                asked.query or "",
-                asked._provided_operation_name,  # noqa: SLF001  # likewise
-                asked.variables or {},
-                asked.graphql_document,
-            )
+            self._document_cache.validation_errors(schema, source, name, variables, asked.graphql_document)
         )
+        if not asked.pre_execution_errors:
+            cost, cache = self._context.cost, self._document_cache
+            if cost.refused_by is not None or not cache.admit(schema, source, name, self._context, variables):
+                asked.pre_execution_errors = [cost.to_error()]
         yield
 
     def _mask_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:

@@ -35,10 +35,11 @@ from graph.compiler import Compiler
 from graph.execution import DocumentCache, OperationExtension
 from graph.fields import node
 from graph.fields.domain import Domain
-from graph.fields.errors import ERROR_HANDLERS
+from graph.fields.errors import ERROR_HANDLERS, mask_error
 from graph.fields.scalars import SCALARS
 from graph.runtime.complexity import Limits
 from graph.runtime.context import Context
+from graph.runtime.operation_cost import count_fields
 from graph.shared_execution import EventExecution
 from models.lru import CacheUsage
 
@@ -80,8 +81,36 @@ class Schema(strawberry.Schema):
         """Sizes of its caches by name."""
         return self.document_cache.usage | (self.compiler.usage if self.compiler else {})
 
-    async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
-        """Execute an operation that has one result; `context_value` is given by name."""
+    async def execute(self, query: str | None, **kwargs: Any) -> ExecutionResult:
+        """Execute an operation that has one result, if its cost can be paid; `context_value` is given by name."""
+        context: Context = kwargs["context_value"]
+        cost = context.cost
+        if not cost.is_used:
+            return await self._execute(query, **kwargs)
+        if (refused := self._refuse_cost(query, kwargs)) is not None:
+            return refused
+        try:
+            result = await self._execute(query, **kwargs)
+        except Exception:
+            cost.cancel()
+            raise
+        if cost.actual is None:
+            cost.settle(count_fields(result.data))
+        if cost.is_told or cost.refused_by is not None:
+            result.extensions = {**(result.extensions or {}), "cost": cost.to_extension()}
+        return result
+
+    def _refuse_cost(self, query: str | None, options: dict[str, Any]) -> PreExecutionError | None:
+        """Return the refusal of an operation whose cost cannot be paid; it is known if the document is cached."""
+        context: Context = options["context_value"]
+        cached = self.document_cache.find(query, options.get("operation_name")) if query else None
+        model, cost = cached.cost_model if cached else None, context.cost
+        if cost.admit(model, options.get("variable_values"), self.document_cache.limits.cost):
+            return None
+        error = mask_error(cost.to_error(), context.actor.identity.request_id, suggestions=False)
+        return PreExecutionError(data=None, errors=[error], extensions={"cost": cost.to_extension()})
+
+    async def _execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
         if (compiled := await self._execute_compiled(*args, **kwargs)) is not None:
             return compiled
         result = await super().execute(*args, **kwargs)
@@ -99,6 +128,8 @@ class Schema(strawberry.Schema):
         if self._is_subscription(query, name):
             context: Context = options["context_value"]
             context.log.record("reference", "subscription", name, context.actor.identity)
+            if (refused := self._refuse_cost(query, options)) is not None:
+                return _only(refused)
             return await super().stream(query, **options)
         return self._streamed(query, options)
 
@@ -139,10 +170,16 @@ class Schema(strawberry.Schema):
         if answer.declined is not None:
             context.log.declined = answer.declined
             return None
+        if context.cost.is_used:
+            context.cost.settle(count_fields(answer.text))
         return ExecutionResult(data=answer.data, errors=None, extensions=context.extensions.collect() or None)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Log nothing here: `graph.fields.errors.mask_error` does."""
+
+
+async def _only(result: ExecutionResult) -> AsyncIterator[ExecutionResult]:
+    yield result
 
 
 def _not_executed(message: str, error: Exception) -> PreExecutionError:

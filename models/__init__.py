@@ -8,6 +8,7 @@ from models.api_keys import ApiKey
 from models.articles import Article, ArticleLanguage, ArticleStatus, ArticleWord
 from models.audit import AuditAction, AuditEntry
 from models.base import Model, Row, row_class
+from models.cost_buckets import CostBucket
 from models.documents import Document
 from models.events import Event, FeedEntry, OutboxEntry
 from models.idempotency import IdempotencyKey
@@ -36,6 +37,7 @@ __all__ = [
     "ArticleWord",
     "AuditAction",
     "AuditEntry",
+    "CostBucket",
     "Currency",
     "Document",
     "EmailToken",

@@ -25,7 +25,7 @@ from atrium.http.connections import ConnectionCounter, ConnectionLimits, SocketP
 from atrium.http.consistency import HEADER_NAME as CONSISTENCY_HEADER
 from atrium.http.endpoint import GraphQLEndpoint, get_record
 from atrium.http.middleware import RequestMiddleware, choose_request_id
-from atrium.http.operation_request import ContextGetter, OperationRequest, TokenCheck
+from atrium.http.operation_request import COST_HEADER, ContextGetter, OperationRequest, TokenCheck
 from atrium.http.request_parsing import BodyLimits
 from atrium.http.responses import OK, RequestRefused
 from atrium.http.server import GraphQLServer
@@ -48,12 +48,13 @@ __all__ = [
 GRAPHQL_PATH = "/graphql"
 ALLOWED_HEADERS = (
     *("authorization", "content-type", "x-request-id", CONSISTENCY_HEADER, "idempotency-key", "x-requested-with"),
+    COST_HEADER,
     *("traceparent", "tracestate", "baggage", "sentry-trace"),  # what browsers' tracing adds to a request
     *("apollographql-client-name", "apollographql-client-version", "graphql-client-name", "graphql-client-version"),
     *("apollo-require-preflight", "x-apollo-operation-name"),
 )
 """Request headers that pages of other origins may send: Atrium's own, and those that clients and tracers add."""
-EXPOSED_HEADERS = ("x-request-id", CONSISTENCY_HEADER)
+EXPOSED_HEADERS = ("x-request-id", CONSISTENCY_HEADER, "retry-after")
 PREFLIGHT_SECONDS = 600
 KEY_SET_SECONDS = 300
 

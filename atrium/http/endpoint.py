@@ -46,12 +46,14 @@ from atrium.http.responses import (
     encode_json,
     format_error,
     is_request_error,
+    retry_after,
     status_of,
 )
 from atrium.http.shutdown import Shutdown
 from atrium.http.streams import EventStream
 from atrium.http.websockets import BoundedWebSocket, SocketAdapter, SocketHandler, SocketSession
 from atrium.logs import RequestRecord
+from graph.fields.errors import STATUS
 from models.database.timeouts import Pacer, SharedTimeout
 
 MOST_OPERATIONS = 100  # that run at once on a WebSocket
@@ -154,6 +156,9 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             status = OK if is_ok else status_of(payload["errors"] or [])
             final = build_response(payload, status=status, media_type=chosen.media_type)
         final.raw_headers += response.raw_headers
+        if not chosen.prefers_stream and (seconds := retry_after(payload)):
+            final.status_code = STATUS["RATE_LIMITED"]
+            final.raw_headers.append((b"retry-after", b"%d" % seconds))
         return final
 
     async def _read_operation(self, request: Request, protocol: request_parsing.ResponseProtocol) -> GraphQLRequestData:

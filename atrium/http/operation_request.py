@@ -12,6 +12,7 @@ from starlette.responses import Response
 from atrium.http.middleware import get_header
 from atrium.logs import RequestRecord
 
+COST_HEADER = "atrium-cost"
 NO_TEXT = "no text"  # stands for a parameter that is none; it is no token
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 
@@ -52,6 +53,14 @@ class OperationRequest:
         named = (value for name, value in self.params.items() if name.lower() == "authorization")
         value = next(named, None)
         return value if value is None or isinstance(value, str) else NO_TEXT
+
+    @property
+    def wants_cost(self) -> bool:
+        """Return whether the client asks what its operations cost: by the header `Atrium-Cost`, or the parameter."""
+        asked: object = get_header(self.connection.scope, COST_HEADER.encode())
+        if asked is None:
+            asked = next((value for name, value in self.params.items() if name.lower() == COST_HEADER), None)
+        return asked is not None and str(asked).lower() not in {"", "0", "false"}
 
 
 def bearer_token(authorization: str) -> str | None:

@@ -196,6 +196,15 @@ def status_of(errors: Sequence[Any]) -> int:
     return STATUS.get(errors[0]["extensions"]["code"], _UNKNOWN_STATUS)
 
 
+def retry_after(payload: Mapping[str, Any]) -> int | None:
+    """Return after how many seconds to send an operation again that was refused for its rate; None for others."""
+    if "data" in payload:
+        return None
+    extensions = payload["errors"][0]["extensions"]
+    seconds: int | None = extensions.get("retryAfter") if extensions["code"] == "RATE_LIMITED" else None
+    return seconds
+
+
 def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     """Return an error as it is sent, with a code and the request's id.
 

@@ -54,6 +54,8 @@ class CompiledResult:
 
     data: Any = None
     declined: str | None = None
+    text: str = ""
+    """The data as text."""
 
 
 @dataclass(slots=True, eq=False)
@@ -146,7 +148,9 @@ class Compiler:
         except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
             context.fail_with(refusal)
             return CompiledResult(declined=type(refusal).__name__)
-        return CompiledResult(orjson.Fragment(data)) if data else CompiledResult(declined="no search result")
+        if not data:
+            return CompiledResult(declined="no search result")
+        return CompiledResult(orjson.Fragment(data), text=data)
 
     @staticmethod
     async def _run_update(plan: Plan, arguments: Sequence[PlanArguments], context: Context) -> CompiledResult:
@@ -160,7 +164,9 @@ class Compiler:
         except Unavailable as refusal:  # and nobody knows whether it was changed
             context.fail_with(refusal)
             return CompiledResult(declined=type(refusal).__name__)
-        return CompiledResult(declined="no row updated") if data is None else CompiledResult(orjson.Fragment(data))
+        if data is None:
+            return CompiledResult(declined="no row updated")
+        return CompiledResult(orjson.Fragment(data), text=data)
 
     def _get_prepared(
         self, source: str, operation_name: str | None, variables: dict[str, Any] | None, context: Context
@@ -198,6 +204,8 @@ class Compiler:
         cached = None if errors else self._document_cache.find(source, operation_name)
         if cached is None:
             raise Unsupported("invalid document" if errors else "document too large for the cache")
+        if not self._document_cache.admit(self._graphql, source, operation_name, context, variables or {}):
+            raise Unsupported(SILENT)
         return cached
 
     def _prepare(

@@ -21,6 +21,8 @@ RawVariables = Mapping[str, object] | None
 TOO_COMPLEX_CODE = "DOCUMENT_TOO_COMPLEX"
 MAX_FIGURE = 1_000_000_000  # figures stop growing here; it fits a GraphQL Int and no sensible limit is higher
 COUNT_COST = 10  # totalCount looks at every row of its list, not at one page
+WRITE_COST = 400  # a mutation's transaction, which waits for the disk
+ROW_COST = 10  # each row that a mutation is given, with its entry in the audit log
 INTROSPECTION_PAGE = 8  # the fields of a type, the arguments of a field: short lists, read from memory
 INTROSPECTION_DEPTH = 16  # GraphiQL asks for 15: the type of an argument of a field, unwrapped nine times
 
@@ -41,10 +43,10 @@ class Limits:
     """The most that one document may ask for; each figure is the largest that still passes.
 
     `characters` and `tokens` bound the work of the parser. `cost` estimates the fields of the answer: one point
-    for a field, as often as the lists around it are long, and ten more for a `totalCount`. 100,000 points are
-    about a second of one core where every field is resolved in Python: a page of 100 within a page of 100, with
-    eight fields in each inner row, still fits, and a page of 100 within those two never does. GraphiQL's
-    introspection costs nearly 30,000: a lower limit shuts it out.
+    for a field, as often as the lists around it are long, and ten more for a `totalCount`; a mutation costs 400
+    points more, and ten for each row in its input. 100,000 points are about a second of one core where every field
+    is resolved in Python: a page of 100 within a page of 100, with eight fields in each inner row, still fits, and a
+    page of 100 within those two never does. GraphiQL's introspection costs nearly 30,000: a lower limit shuts it out.
     """
 
     depth: int = 15
@@ -77,9 +79,11 @@ class QueryCost:
         return next((_limit_error(name, allowed, found) for name, allowed, found in pairs if found > allowed), None)
 
 
-# A cost is a sum of steps: the number of a step, to how often it counts. Step 0 is one point; the others are
-# lists whose length waits for the variables. Spreading a fragment twice doubles figures and adds no terms.
+# A cost is a sum of steps: the number of a step, to how often it counts. Step 0 is one point, and step 1 one for a
+# field of the answer; the others are lists whose length waits for the variables. Spreading a fragment twice doubles
+# figures and adds no terms.
 _Cost = dict[int, int]
+POINT, FIELD = 0, 1
 
 # What tells the length of a list: values of arguments, with a variable standing for its later value.
 _Length = tuple[object, ...]
@@ -124,18 +128,25 @@ class CostModel:
 
     def measure(self, variables: RawVariables) -> QueryCost:
         """Return the figures for these variables, as the client sent them; absent ones take their defaults."""
+        total = self.total
+        return QueryCost(
+            self.tokens, total.depth, total.aliases, total.directives, total.fields, cost=self._cost(variables)
+        )
+
+    def work(self, variables: RawVariables) -> int:
+        """Return the part of the cost that is no field of the answer: what is done whatever the answer holds."""
+        return self._cost(variables, field_cost=0)
+
+    def _cost(self, variables: RawVariables, field_cost: int = 1) -> int:
         given = {**self.defaults, **(variables or {})}
-        values = [1]
+        values = [1, field_cost]
 
         def value(cost: _Cost) -> int:
             return min(MAX_FIGURE, sum(count * values[step] for step, count in cost.items()))
 
         for step in self.steps:
             values += [min(MAX_FIGURE, value(step.once) + _largest_size(step.length, given) * value(step.each))]
-        total = self.total
-        return QueryCost(
-            self.tokens, total.depth, total.aliases, total.directives, total.fields, cost=value(total.once)
-        )
+        return value(self.total.once)
 
 
 class _CostVisitor:
@@ -178,10 +189,16 @@ class _CostVisitor:
     def visit_field(self, node: graphql.FieldNode, parent: graphql.GraphQLNamedType | None) -> _SelectionCost:
         """Read one field. What is below a list counts as often as its `ids`, else its parent's page or input, says."""
         name = node.name.value
-        aliases, once = int(node.alias is not None), {0: 1 + COUNT_COST * (name == "totalCount")}
+        aliases, once = int(node.alias is not None), {FIELD: 1}
+        if name == "totalCount":
+            once[POINT] = COUNT_COST
         if not node.selection_set:
             return _SelectionCost(1, aliases, 0, 1, once)
         known = self.schema.get_field(parent, name) if graphql.is_composite_type(parent) else None
+        if known and parent is self.schema.mutation_type:
+            _add_cost(
+                once, self.total((1, *_input_list_sizes(node, known)[1:]), {POINT: WRITE_COST}, {POINT: ROW_COST})
+            )
         type_ = graphql.get_named_type(known.type) if known else None
         inner = self.visit_selections(node.selection_set, type_)
         depth = inner.depth + 1
@@ -201,7 +218,7 @@ class _CostVisitor:
     def total(self, length: _Length, once: _Cost, each: _Cost) -> _Cost:
         if each and any(isinstance(value, graphql.VariableNode) for value in length):
             self.steps.append(_Step(length, once, each))
-            return {len(self.steps): 1}
+            return {FIELD + len(self.steps): 1}
         cost = dict(once)
         _add_cost(cost, each, times=_largest_size(length, {}))
         return cost
@@ -214,10 +231,11 @@ def _add_cost(to: _Cost, cost: _Cost, times: int = 1) -> None:
 
 def _largest_size(length: _Length, variables: Mapping[str, object]) -> int:
     """Return the largest size asked for; one that its field will refuse later counts as the largest page."""
+    least = length[0] if length and isinstance(length[0], int) else DEFAULT_PAGE_SIZE
 
     def size(value: object) -> int:
         if isinstance(value, dict):
-            return max((len(rows) for rows in value.values() if isinstance(rows, list)), default=DEFAULT_PAGE_SIZE)
+            return max((len(rows) for rows in value.values() if isinstance(rows, list)), default=least)
         if isinstance(value, list):
             return len(value)
         return value if type(value) is int and 1 <= value <= MAX_PAGE_SIZE else MAX_PAGE_SIZE

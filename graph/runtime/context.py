@@ -19,6 +19,7 @@ from strawberry.fastapi import BaseContext
 from graph.runtime.caller import Caller
 from graph.runtime.compiled_statements import CompiledStatements
 from graph.runtime.loaders import Loaders
+from graph.runtime.operation_cost import OperationCost
 from graph.runtime.operation_log import OperationLog, ResponseExtensions, Trace
 from graph.runtime.reader import Reader
 from graph.runtime.writer import Writer
@@ -52,6 +53,7 @@ class Context(BaseContext):
         debug: bool = False,
         extensions: dict[str, Any] | None = None,
         long_work: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        cost: OperationCost | None = None,
     ) -> None:
         """Prepare it; nothing is opened yet.
 
@@ -67,6 +69,7 @@ class Context(BaseContext):
             debug: whether the answer says who answered: the node, where there are several, and the executor.
             extensions: what else the answer carries beside its data, by the time that it is ready.
             long_work: within what it returns, the operation has the time of what takes long on purpose.
+            cost: what it costs, and who pays; without one nobody does.
         """
         super().__init__()
         self.document: DocumentNode | None = None
@@ -74,6 +77,7 @@ class Context(BaseContext):
         self.auth = auth
         self.feed = feed
         self.long_work = long_work
+        self.cost = cost or OperationCost()
         self.route = route or ReadRouter(ServerGroup(database))
         self.one_time_secrets: dict[UUID, str] = {}
         """Secrets that this operation made, by the id of what they belong to."""

@@ -37,9 +37,12 @@ async def test_what_has_had_its_time_is_forgotten(world: World, urls: Urls) -> N
     await world.connection.execute("DELETE FROM throttles")
     for key, age in (("old", 2 * DAY), ("new", timedelta(0))):
         await world.connection.execute("INSERT INTO throttles VALUES ($1, 1, $2)", key, now() - age)
+    bucket = "INSERT INTO cost_buckets VALUES ($1, 1, 1, 1, '{}', $2)"
+    for name, age in (("old", 2 * DAY), ("new", timedelta(0))):
+        await world.connection.execute(bucket, name, now() - age)
     purged = await maintenance.purge(urls.owner, keys_older_than=DAY)
     forgotten = {"idempotency_keys": 1, "mailed_tokens": 2, "api_keys": 2, "sessions": 2, "throttles": 1}
-    assert purged._asdict() == forgotten
+    assert purged._asdict() == forgotten | {"cost_buckets": 1}
     assert await world.connection.fetchval("SELECT count(*) FROM sessions") == there
     left = await world.connection.fetch("SELECT id FROM mailed_tokens UNION SELECT id FROM api_keys")
     assert {row[0] for row in left} == kept

@@ -227,6 +227,7 @@ RULES = [
                 "atrium_note_superuser_act": "trigger: what they do joins a log in which nobody else may write",
                 "atrium_throttle": "counts tries, of which the runtime role may read nothing",
                 "atrium_forgive": "forgets them",
+                "atrium_spend_cost": "takes points out of buckets of all tenants, and says how many are left",
                 "atrium_enqueue_events": "trigger: new events join the sealer's queue, which nobody else may touch",
                 "atrium_seal": "gives committed entries of all tenants their positions, and returns how many",
                 "atrium_tail": "says whose streams moved, by ids alone, so that one reader wakes all subscribers",

@@ -64,6 +64,7 @@ async def insert_missing_rows(world: World) -> None:
         acme.member.user_id,
     )
     await world.connection.execute("INSERT INTO throttles VALUES ('key', 1, now())")
+    await world.connection.execute("INSERT INTO cost_buckets VALUES ('key', 1, 1, 1, '{}', now())")
     await stop_sequencer(world)
     stage = CaseContext(world, acme, None)
     await order(stage)
@@ -82,7 +83,7 @@ async def test_out_of_context_nothing_is_seen(world: World, runtime: asyncpg.Con
     )
     seen = await readable(runtime)
     unreadable = everything - seen
-    assert unreadable == {"article_words", "throttles", "unsealed"}, (
+    assert unreadable == {"article_words", "cost_buckets", "throttles", "unsealed"}, (
         f"Write SELECT into the grants of {sorted(unreadable)} in their migration, or name them here."
     )
     assert set((await rows(runtime, seen)).values()) == {0}

@@ -8,6 +8,7 @@ EXEMPT = {
     "article_words": "words that occur in what everybody may read; made from the articles",
     "alembic_version": "the schema's revision; nobody's data",
     "audit_log": "the log itself: append-only, and sealed in the feed",
+    "cost_buckets": "counters of what was spent, in no tenant",
     "events": "append-only, and sealed in the feed: what happened, with who did it, is all that they are",
     "feed": "positions of what is kept elsewhere; chained, so that a change is found",
     "idempotency_keys": "forgotten after a day; what the call did is in the log",

@@ -19,6 +19,11 @@ __all__ = ["COMPILER_ENABLED", "App", "Client", "OperationFailed", "listen", "ru
 COMPILER_ENABLED = os.environ.get("ATRIUM_TEST_COMPILER", "on") != "off"
 """Whether queries are compiled; `off` has every test run on the reference executor."""
 
+UNLIMITED_COST = dict.fromkeys(
+    ("actor_cost_maximum", "actor_cost_rate", "tenant_cost_maximum", "tenant_cost_rate"), 10**12
+)
+"""Buckets that no test empties by the way."""
+
 SECRET_KEY = "a-secret-for-tests-only-0123456789abcdef"
 
 
@@ -92,7 +97,8 @@ class App:
 async def run_app(urls: HasRuntime, **settings: Any) -> AsyncIterator[App]:
     """The application on a database, for as long as this lasts; called in this process, without a network."""
     fastapi = build(
-        Settings(**{"secret_key": SECRET_KEY, "compiler": COMPILER_ENABLED, **settings}), database_url=urls.runtime
+        Settings(**{"secret_key": SECRET_KEY, "compiler": COMPILER_ENABLED, **UNLIMITED_COST, **settings}),
+        database_url=urls.runtime,
     )
     transport = httpx.ASGITransport(fastapi, client=("127.0.0.1", 4000))
     async with (
