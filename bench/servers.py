@@ -22,9 +22,14 @@ from bench.node import NodeMissing, cache_folder, find_node, run_npm
 from bench.peers.statements import STATEMENTS
 from bench.queries import BenchOperation
 
-__all__ = ["ATRIUM", "PEERS", "RunningServer", "ServerKind", "ServerUnavailable", "run_server"]
+__all__ = ["ATRIUM", "COST_VARIABLES", "PEERS", "RunningServer", "ServerKind", "ServerUnavailable", "run_server"]
 
 PEER_FOLDER = Path(__file__).with_name("peers")
+COST_VARIABLES = (
+    *("ATRIUM_ACTOR_COST_MAXIMUM", "ATRIUM_ACTOR_COST_RATE"),
+    *("ATRIUM_TENANT_COST_MAXIMUM", "ATRIUM_TENANT_COST_RATE"),
+)
+UNLIMITED = str(10**12)  # points: costs are counted as in production, and one user can send as much as this takes
 START_SECONDS = 60  # seconds
 POLL_SECONDS, MAX_POLLS = 0.1, 50
 
@@ -141,7 +146,7 @@ def _wait_until_ready(server: RunningServer, process: subprocess.Popen[bytes], l
 
 def _headers(kind: ServerKind, environment: BenchEnvironment) -> dict[str, str]:
     headers = {"content-type": "application/json", "accept": "application/json"}
-    return headers | ({"authorization": f"Bearer {environment.token}"} if kind is ATRIUM else {})
+    return headers | ({"authorization": f"Bearer {environment.token}"} if kind.name.startswith(ATRIUM.name) else {})
 
 
 def _free_port() -> int:
@@ -163,6 +168,7 @@ def _atrium_variables(environment: BenchEnvironment) -> dict[str, str]:
         "ATRIUM_POOL_SIZE": str(environment.pool),
         "ATRIUM_ADMISSION_WAIT_SECONDS": "30",
         "ATRIUM_ACCESS_TOKEN_MINUTES": str(TOKEN_MINUTES),
+        **dict.fromkeys(COST_VARIABLES, UNLIMITED),
     }
 
 

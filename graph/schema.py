@@ -81,16 +81,16 @@ class Schema(strawberry.Schema):
         """Sizes of its caches by name."""
         return self.document_cache.usage | (self.compiler.usage if self.compiler else {})
 
-    async def execute(self, query: str | None, **kwargs: Any) -> ExecutionResult:
+    async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
         """Execute an operation that has one result, if its cost can be paid; `context_value` is given by name."""
         context: Context = kwargs["context_value"]
         cost = context.cost
         if not cost.is_used:
-            return await self._execute(query, **kwargs)
-        if (refused := self._refuse_cost(query, kwargs)) is not None:
+            return await self._execute(*args, **kwargs)
+        if (refused := self._refuse_cost(*args, **kwargs)) is not None:
             return refused
         try:
-            result = await self._execute(query, **kwargs)
+            result = await self._execute(*args, **kwargs)
         except Exception:
             cost.cancel()
             raise
@@ -100,12 +100,19 @@ class Schema(strawberry.Schema):
             result.extensions = {**(result.extensions or {}), "cost": cost.to_extension()}
         return result
 
-    def _refuse_cost(self, query: str | None, options: dict[str, Any]) -> PreExecutionError | None:
+    def _refuse_cost(
+        self,
+        query: str | None,
+        *,
+        context_value: Context,
+        variable_values: dict[str, Any] | None = None,
+        operation_name: str | None = None,
+        **_options: Any,
+    ) -> PreExecutionError | None:
         """Return the refusal of an operation whose cost cannot be paid; it is known if the document is cached."""
-        context: Context = options["context_value"]
-        cached = self.document_cache.find(query, options.get("operation_name")) if query else None
-        model, cost = cached.cost_model if cached else None, context.cost
-        if cost.admit(model, options.get("variable_values"), self.document_cache.limits.cost):
+        context, cost = context_value, context_value.cost
+        cached = self.document_cache.find(query, operation_name) if query else None
+        if cost.admit(cached.cost_model if cached else None, variable_values, self.document_cache.limits.cost):
             return None
         error = mask_error(cost.to_error(), context.actor.identity.request_id, suggestions=False)
         return PreExecutionError(data=None, errors=[error], extensions={"cost": cost.to_extension()})
@@ -128,7 +135,7 @@ class Schema(strawberry.Schema):
         if self._is_subscription(query, name):
             context: Context = options["context_value"]
             context.log.record("reference", "subscription", name, context.actor.identity)
-            if (refused := self._refuse_cost(query, options)) is not None:
+            if (refused := self._refuse_cost(query, **options)) is not None:
                 return _only(refused)
             return await super().stream(query, **options)
         return self._streamed(query, options)

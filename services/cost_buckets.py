@@ -27,7 +27,7 @@ from models.lru import CacheUsage, SegmentedLRU
 __all__ = ["Bucket", "BucketLimit", "CostAccount", "CostBuckets"]
 
 INTERVAL_SECONDS = 0.1  # between two reports
-RETRY_SECONDS = 1.0  # before a lost connection is opened again
+RECONNECT_SECONDS = 1.0  # before a lost connection is opened again
 REPORT_SECONDS = 5.0  # that a report may take
 UNKNOWN_SHARERS = 4  # processes that spend from a bucket of which the database has said nothing yet
 BUCKETS_BYTES = 8 * 2**20
@@ -256,7 +256,7 @@ class CostBuckets:
             except Exception as error:  # noqa: BLE001  # whatever a dying connection raises, the shares go on
                 log.warning("the cost buckets are not shared until the database is back: %s", type(error).__name__)
                 self._disconnect()
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(RECONNECT_SECONDS)
             await asyncio.sleep(INTERVAL_SECONDS)
 
     def _disconnect(self) -> None:

@@ -179,10 +179,7 @@ class Compiler:
         prepared: PreparedOperation | Unsupported = cached.prepared
         if isinstance(prepared, Unsupported):
             raise prepared.again()
-        if (
-            cached.cost_model.steps
-            and cached.cost_model.measure(variables).limit_error(self._document_cache.limits) is not None
-        ):
+        if cached.cost_model.steps and cached.cost_model.cost(variables) > self._document_cache.limits.cost:
             raise Unsupported("operation too complex")
         return prepared
 

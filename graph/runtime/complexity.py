@@ -6,7 +6,7 @@ All but the cost follows from the text alone, the cost from the text and the len
 the text, once if the caller keeps the result, and `CostModel.measure` fills in the variables.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
@@ -130,23 +130,21 @@ class CostModel:
         """Return the figures for these variables, as the client sent them; absent ones take their defaults."""
         total = self.total
         return QueryCost(
-            self.tokens, total.depth, total.aliases, total.directives, total.fields, cost=self._cost(variables)
+            self.tokens, total.depth, total.aliases, total.directives, total.fields, cost=self.cost(variables)
         )
 
     def work(self, variables: RawVariables) -> int:
         """Return the part of the cost that is no field of the answer: what is done whatever the answer holds."""
-        return self._cost(variables, field_cost=0)
+        return self.cost(variables, field_cost=0)
 
-    def _cost(self, variables: RawVariables, field_cost: int = 1) -> int:
-        given = {**self.defaults, **(variables or {})}
+    def cost(self, variables: RawVariables, *, field_cost: int = 1) -> int:
+        """Return the cost alone; see `measure`."""
         values = [1, field_cost]
-
-        def value(cost: _Cost) -> int:
-            return min(MAX_FIGURE, sum(count * values[step] for step, count in cost.items()))
-
+        given = {**self.defaults, **(variables or {})} if self.steps else {}
         for step in self.steps:
-            values += [min(MAX_FIGURE, value(step.once) + _largest_size(step.length, given) * value(step.each))]
-        return value(self.total.once)
+            each = _value(step.each, values)
+            values.append(min(MAX_FIGURE, _value(step.once, values) + _largest_size(step.length, given) * each))
+        return _value(self.total.once, values)
 
 
 class _CostVisitor:
@@ -222,6 +220,13 @@ class _CostVisitor:
         cost = dict(once)
         _add_cost(cost, each, times=_largest_size(length, {}))
         return cost
+
+
+def _value(cost: _Cost, values: Sequence[int]) -> int:
+    points = 0
+    for step, count in cost.items():
+        points += count * values[step]
+    return min(MAX_FIGURE, points)
 
 
 def _add_cost(to: _Cost, cost: _Cost, times: int = 1) -> None:

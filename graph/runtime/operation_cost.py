@@ -48,7 +48,7 @@ class OperationCost:
         """
         if not self.is_used:
             return True
-        cost = model.measure(variables).cost if model is not None else 0
+        cost = model.cost(variables) if model is not None else 0
         points = max(MINIMUM_COST, cost if cost <= largest else 0)
         self._model, self._variables = model, variables
         more, self.requested = points - self.requested, points
@@ -108,7 +108,7 @@ def count_fields(data: object) -> int:
     """Return how many fields an answer holds: in its data, or in the same as JSON text."""
     if isinstance(data, str):
         # A quote within a string has a backslash before it, and no other string comes before a colon.
-        return data.count('":') - data.count('\\":')
+        return data.count('":') - (data.count('\\":') if "\\" in data else 0)
     fields, waiting = 0, [data]
     while waiting:
         value = waiting.pop()

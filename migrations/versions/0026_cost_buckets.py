@@ -22,8 +22,8 @@ CREATE UNLOGGED TABLE cost_buckets (
 """
 
 # Takes what a process has spent out of buckets, after they were refilled, and says what is left and how many processes
-# have spent from them within the last ten seconds. A bucket can owe as much as it holds, and no more. Rows are locked in
-# the order of their keys, so that processes wait for each other and never in a circle.
+# have spent from them within the last ten seconds. A bucket can owe as much as it holds, and no more. Rows are locked
+# in the order of their keys, so that processes wait for each other and never in a circle.
 SPEND = """
 CREATE FUNCTION atrium_spend_cost(
     process_id uuid, keys text[], spent double precision[], maxima double precision[], rates double precision[]

@@ -342,7 +342,7 @@ async def test_cross_origin_by_setting(make_toy: Any, settings: dict[str, str], 
     assert preflight.status_code == (200 if allowed else 400)
     for response in (preflight, answer):
         assert response.headers.get("access-control-allow-origin") == (origin if allowed else None)
-    assert answer.headers["access-control-expose-headers"] == "x-request-id, atrium-consistency"
+    assert answer.headers["access-control-expose-headers"] == "x-request-id, atrium-consistency, retry-after"
 
 
 CLIENT_HEADERS = (

@@ -96,10 +96,8 @@ class App:
 @asynccontextmanager
 async def run_app(urls: HasRuntime, **settings: Any) -> AsyncIterator[App]:
     """The application on a database, for as long as this lasts; called in this process, without a network."""
-    fastapi = build(
-        Settings(**{"secret_key": SECRET_KEY, "compiler": COMPILER_ENABLED, **UNLIMITED_COST, **settings}),
-        database_url=urls.runtime,
-    )
+    given = {"secret_key": SECRET_KEY, "compiler": COMPILER_ENABLED, **UNLIMITED_COST, **settings}
+    fastapi = build(Settings(**given), database_url=urls.runtime)
     transport = httpx.ASGITransport(fastapi, client=("127.0.0.1", 4000))
     async with (
         fastapi.router.lifespan_context(fastapi),

@@ -347,11 +347,12 @@ async def _ask_both(
 
 
 async def comparable_answer(client: Client, body: dict[str, Any]) -> dict[str, Any]:
-    """What is answered, without what differs from one executor to the other by right."""
-    headers = {"authorization": f"Bearer {client.token}", "x-request-id": "same"}
+    """What is answered and what it costs, without what differs from one executor to the other by right."""
+    headers = {"authorization": f"Bearer {client.token}", "x-request-id": "same", "atrium-cost": "1"}
     answer = await client.http.post(GRAPHQL_PATH, json=body, headers=headers)
     found: dict[str, Any] = answer.json()
-    found.pop("extensions", None)
+    cost = found.pop("extensions", {}).get("cost", {})
+    found["cost"] = [cost.get("requestedQueryCost"), cost.get("actualQueryCost")]
     found.get("errors", []).sort(key=json.dumps)
     return found
 

@@ -1,0 +1,69 @@
+"""What the cost buckets cost: CPU of an operation with them and without, in one run.
+
+`uv run python -m bench.cost_buckets` runs two servers on one database, one of which limits nothing, loads them in
+turns, and prints the least CPU that an operation took of each, and the median of the rounds' ratios.
+"""
+
+import asyncio
+import statistics
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from bench.environment import BenchEnvironment, open_environment
+from bench.load import build_requests
+from bench.queries import OPERATIONS
+from bench.servers import ATRIUM, COST_VARIABLES, RunningServer, run_server
+
+SCALE = 0.03  # of the demo data
+ROUNDS = 12  # after the first, which is for warming up
+REQUESTS = 600  # in a round
+CONCURRENCY = 8
+NAMES = ("Q1", "Q2", "Q4")
+
+
+def _without_buckets(environment: BenchEnvironment) -> dict[str, str]:
+    off = {name: "0" for name in COST_VARIABLES if name.endswith("_MAXIMUM")}
+    return {**ATRIUM.peer_variables(environment), **off}
+
+
+async def _measure(name: str, server: RunningServer, headers: dict[str, str], draw: int) -> float:
+    waiting = iter(build_requests(OPERATIONS[name], server, draw=draw)[:REQUESTS])
+    async with httpx.AsyncClient(base_url=server.url, headers=server.headers | headers, timeout=60) as http:
+
+        async def client() -> None:
+            for body in waiting:
+                (await http.post("/graphql", json=body)).raise_for_status()
+
+        before = server.cpu()
+        await asyncio.gather(*(client() for _ in range(CONCURRENCY)))
+        return 1000 * (server.cpu() - before) / REQUESTS
+
+
+async def main() -> None:
+    """Measure and print."""
+    table = Table("operation", "off, CPU ms", "on", "on and told", "on / off", "told / off")
+    with tempfile.TemporaryDirectory(prefix="atrium-bench-") as folder, ExitStack() as stack:
+        async with open_environment(Path(folder), scale=SCALE, console=Console(quiet=True)) as environment:
+            off = replace(ATRIUM, name="atrium_without", peer_variables=_without_buckets)
+            servers = [stack.enter_context(run_server(kind, environment)) for kind in (off, ATRIUM)]
+            cases = [(servers[0], {}), (servers[1], {}), (servers[1], {"atrium-cost": "1"})]
+            for name in NAMES:
+                rounds = [
+                    [await _measure(name, server, headers, 1 + round_) for server, headers in cases]
+                    for round_ in range(ROUNDS + 1)
+                ][1:]
+                least = [min(times) for times in zip(*rounds, strict=True)]
+                ratios = [statistics.median(times[case] / times[0] for times in rounds) for case in (1, 2)]
+                table.add_row(name, *(f"{each:.3f}" for each in least), *(f"{ratio:.3f}" for ratio in ratios))
+            stack.close()
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
