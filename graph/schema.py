@@ -39,7 +39,6 @@ from graph.fields.errors import ERROR_HANDLERS, mask_error
 from graph.fields.scalars import SCALARS
 from graph.runtime.complexity import Limits
 from graph.runtime.context import Context
-from graph.runtime.operation_cost import count_fields
 from graph.shared_execution import EventExecution
 from models.lru import CacheUsage
 
@@ -95,7 +94,7 @@ class Schema(strawberry.Schema):
             cost.cancel()
             raise
         if cost.actual is None:
-            cost.settle(count_fields(result.data))
+            cost.settle(result.data)
         if cost.is_told or cost.refused_by is not None:
             result.extensions = {**(result.extensions or {}), "cost": cost.to_extension()}
         return result
@@ -178,7 +177,7 @@ class Schema(strawberry.Schema):
             context.log.declined = answer.declined
             return None
         if context.cost.is_used:
-            context.cost.settle(count_fields(answer.text))
+            context.cost.settle(answer.text)
         return ExecutionResult(data=answer.data, errors=None, extensions=context.extensions.collect() or None)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:

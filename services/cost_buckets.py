@@ -149,6 +149,7 @@ class CostBuckets:
         self._pending: dict[BucketKey, Bucket] = {}
         self._reporting: dict[BucketKey, Bucket] = {}
         self._has_pending = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._connection: asyncpg.Connection | None = None
 
@@ -212,8 +213,11 @@ class CostBuckets:
         Raises:
             OSError, asyncpg.PostgresError, asyncpg.InterfaceError: whatever the driver says; it is told the next time.
         """
-        if not self._pending:
-            return
+        async with self._turn:
+            if self._pending:
+                await self._report()
+
+    async def _report(self) -> None:
         self._reporting, self._pending = self._pending, {}
         self._has_pending.clear()
         spent = {key: bucket.unreported for key, bucket in self._reporting.items()}

@@ -179,8 +179,10 @@ class Compiler:
         prepared: PreparedOperation | Unsupported = cached.prepared
         if isinstance(prepared, Unsupported):
             raise prepared.again()
-        if cached.cost_model.steps and cached.cost_model.cost(variables) > self._document_cache.limits.cost:
-            raise Unsupported("operation too complex")
+        if cached.cost_model.steps:
+            cost = context.cost.estimate
+            if (cached.cost_model.cost(variables) if cost is None else cost) > self._document_cache.limits.cost:
+                raise Unsupported("operation too complex")
         return prepared
 
     def _parse_and_validate(

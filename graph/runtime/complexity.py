@@ -133,18 +133,22 @@ class CostModel:
             self.tokens, total.depth, total.aliases, total.directives, total.fields, cost=self.cost(variables)
         )
 
-    def work(self, variables: RawVariables) -> int:
-        """Return the part of the cost that is no field of the answer: what is done whatever the answer holds."""
-        return self.cost(variables, field_cost=0)
-
-    def cost(self, variables: RawVariables, *, field_cost: int = 1) -> int:
+    def cost(self, variables: RawVariables) -> int:
         """Return the cost alone; see `measure`."""
-        values = [1, field_cost]
-        given = {**self.defaults, **(variables or {})} if self.steps else {}
+        return self.cost_and_work(variables)[0]
+
+    def cost_and_work(self, variables: RawVariables) -> tuple[int, int]:
+        """Return the cost, and the part of it that is no field of the answer: what is done whatever that holds."""
+        once = self.total.once
+        if not self.steps:
+            return min(MAX_FIGURE, once.get(POINT, 0) + once.get(FIELD, 0)), once.get(POINT, 0)
+        given = {**self.defaults, **(variables or {})}
+        costs, work = [1, 1], [1, 0]
         for step in self.steps:
-            each = _value(step.each, values)
-            values.append(min(MAX_FIGURE, _value(step.once, values) + _largest_size(step.length, given) * each))
-        return _value(self.total.once, values)
+            size = _largest_size(step.length, given)
+            for values in (costs, work):
+                values.append(min(MAX_FIGURE, _value(step.once, values) + size * _value(step.each, values)))
+        return _value(once, costs), _value(once, work)
 
 
 class _CostVisitor:

@@ -18,14 +18,15 @@ MINIMUM_COST = 100  # what any operation costs before its first field: a request
 class OperationCost:
     """What one operation costs, and who pays."""
 
-    __slots__ = ("_account", "_model", "_variables", "actual", "is_told", "refused_by", "requested")
+    __slots__ = ("_account", "_work", "actual", "estimate", "is_told", "refused_by", "requested")
 
     def __init__(self, account: CostAccount | None = None, *, is_told: bool = False) -> None:
         """Args: account: what it is paid from, if anything is limited; is_told: whether the client asks for it."""
         self._account = account
-        self._model: CostModel | None = None
-        self._variables: RawVariables = None
+        self._work = 0
         self.is_told = is_told
+        self.estimate: int | None = None
+        """Cost of the document with its variables, once that is known."""
         self.requested = 0
         """Points that were taken out of the buckets; of a refused operation, those that it asks for."""
         self.actual: int | None = None
@@ -48,9 +49,11 @@ class OperationCost:
         """
         if not self.is_used:
             return True
-        cost = model.cost(variables) if model is not None else 0
-        points = max(MINIMUM_COST, cost if cost <= largest else 0)
-        self._model, self._variables = model, variables
+        points = MINIMUM_COST
+        if model is not None:
+            self.estimate, self._work = model.cost_and_work(variables)
+            if points < self.estimate <= largest:
+                points = self.estimate
         more, self.requested = points - self.requested, points
         if self._account is not None and more > 0:
             self.refused_by = self._account.refusing(more)
@@ -60,13 +63,14 @@ class OperationCost:
             self._account.spend(more)
         return True
 
-    def settle(self, fields: int) -> None:
-        """Put back what the answer did not need, when it is known how many fields it holds."""
+    def settle(self, data: object) -> None:
+        """Put back what the answer did not need: its data, or the same as JSON text."""
         if self.refused_by is not None or self.actual is not None:
             return
-        work = self._model.work(self._variables) if self._model is not None else 0
-        self.actual = max(MINIMUM_COST, min(self.requested, work + fields))
-        self._put_back(self.requested - self.actual)
+        self.actual = self.requested
+        if self.requested > MINIMUM_COST:
+            self.actual = max(MINIMUM_COST, min(self.requested, self._work + count_fields(data)))
+            self._put_back(self.requested - self.actual)
 
     def cancel(self) -> None:
         """Put everything back: nothing was done."""

@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
 from graph import schema
+from graph.runtime.operation_cost import OperationCost
 from models.base import new_id
 from models.database.identity import Identity
 from models.tenants import Role
@@ -24,7 +25,7 @@ def compile_statements(
     compiler = schema.create_schema().compiler
     assert compiler is not None
     given = {name: (values or {})[name] for name in re.findall(r"\$(\w+):", operation)}
-    context = MagicMock(actor=Actor.of(who), compiled=MagicMock(fetch=run, execute=run))
+    context = MagicMock(actor=Actor.of(who), compiled=MagicMock(fetch=run, execute=run), cost=OperationCost())
     answer = asyncio.run(compiler.execute(operation, None, given, context, may_change=True))
     return answer.declined, [str(call.args[0]) for call in run.call_args_list]
 
