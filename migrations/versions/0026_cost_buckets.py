@@ -22,8 +22,8 @@ CREATE UNLOGGED TABLE cost_buckets (
 """
 
 # Takes what a process has spent out of buckets, after they were refilled, and says what is left and how many processes
-# have spent from them within the last ten seconds. A bucket can owe as much as it holds, and no more. Rows are locked
-# in the order of their keys, so that processes wait for each other and never in a circle.
+# have spent from them within the last ten seconds. What was spent beyond what was there is owed. Rows are locked in
+# the order of their keys, so that processes wait for each other and never in a circle.
 SPEND = """
 CREATE FUNCTION atrium_spend_cost(
     process_id uuid, keys text[], spent double precision[], maxima double precision[], rates double precision[]
@@ -31,18 +31,18 @@ CREATE FUNCTION atrium_spend_cost(
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO public.cost_buckets AS b (key, maximum, rate, remaining, spenders, updated_at)
     SELECT
-        asked.key, asked.maximum, asked.rate, greatest(-asked.maximum, asked.maximum - asked.spent),
+        asked.key, asked.maximum, asked.rate, asked.maximum - asked.spent,
         jsonb_build_object(process_id, extract(epoch FROM clock_timestamp())), clock_timestamp()
     FROM unnest(keys, spent, maxima, rates) AS asked (key, spent, maximum, rate)
     ORDER BY asked.key
     ON CONFLICT (key) DO UPDATE SET
         maximum = EXCLUDED.maximum,
         rate = EXCLUDED.rate,
-        remaining = greatest(-EXCLUDED.maximum, EXCLUDED.remaining - EXCLUDED.maximum + least(
+        remaining = EXCLUDED.remaining - EXCLUDED.maximum + least(
             EXCLUDED.maximum,
             b.remaining + EXCLUDED.rate
                 * greatest(0, extract(epoch FROM clock_timestamp() - b.updated_at)::double precision)
-        )),
+        ),
         spenders = EXCLUDED.spenders || coalesce((
             SELECT jsonb_object_agg(other.key, other.value) FROM jsonb_each(b.spenders) AS other
             WHERE other.key <> process_id::text

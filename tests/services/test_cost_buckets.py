@@ -122,9 +122,9 @@ async def test_an_operation_of_more_than_a_bucket_holds_waits_until_it_is_full(u
     async with running(urls, clock, 1) as (process,):
         assert spend(process, 25_000)
         await process.report()
-        assert level(process) == -10_000  # it owes no more than it holds
-        assert seconds_until(process, 25_000) == 2_000
-        clock.seconds += 2_000
+        assert level(process) == -15_000
+        assert seconds_until(process, 25_000) == 2_500
+        clock.seconds += 2_500
         assert spend(process, 25_000)
 
 
