@@ -13,7 +13,6 @@ from pathlib import Path
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 
 from bench.environment import BenchEnvironment, open_environment
 from bench.load import build_requests
@@ -47,7 +46,7 @@ async def _measure(name: str, server: RunningServer, headers: dict[str, str], dr
 
 async def main() -> None:
     """Measure and print."""
-    table = Table("operation", "off, CPU ms", "on", "on and told", "on / off", "told / off")
+    console = Console()
     with tempfile.TemporaryDirectory(prefix="atrium-bench-") as folder, ExitStack() as stack:
         async with open_environment(Path(folder), scale=SCALE, console=Console(quiet=True)) as environment:
             off = replace(ATRIUM, name="atrium_without", peer_variables=_without_buckets)
@@ -60,9 +59,10 @@ async def main() -> None:
                 ][1:]
                 least = [min(times) for times in zip(*rounds, strict=True)]
                 ratios = [statistics.median(times[case] / times[0] for times in rounds) for case in (1, 2)]
-                table.add_row(name, *(f"{each:.3f}" for each in least), *(f"{ratio:.3f}" for ratio in ratios))
+                off_ms, on_ms, told_ms = (f"{each:.3f} ms" for each in least)
+                on, told = (f"{ratio:.3f} times" for ratio in ratios)
+                console.print(f"{name}: {off_ms} of CPU without buckets, {on_ms} with ({on}), {told_ms} told ({told})")
             stack.close()
-    Console().print(table)
 
 
 if __name__ == "__main__":

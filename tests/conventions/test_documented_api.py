@@ -17,6 +17,8 @@ from graph import shared_execution
 from graph.compiler.selection import MAX_OBJECTS
 from graph.fields.errors import STATUS
 from graph.fields.node import MAX_NODE_IDS
+from graph.runtime.complexity import COUNT_COST, ROW_COST, WRITE_COST
+from graph.runtime.operation_cost import MINIMUM_COST
 from models.base import new_id
 from models.database import partitions
 from services.articles import MAX_TITLE_LENGTH
@@ -139,6 +141,11 @@ def test_limits_that_are_no_settings_are_those_of_the_code() -> None:
     assert {what: int(most) for what, most, set_by in table_rows(CLIENTS, "What") if not set_by} == LIMITS
 
 
+def test_points_are_those_of_the_code() -> None:
+    points = [int(points) for _, points in table_rows(CLIENTS, "Counted")]
+    assert points == [MINIMUM_COST, 1, COUNT_COST, WRITE_COST, ROW_COST, 0, MINIMUM_COST]
+
+
 SECRET = [len(OpaqueToken.make("key", new_id(), new_id()).secret) * 8, hashlib.sha256().digest_size * 8]
 WINDOW = setting("login_window_minutes")
 
@@ -170,6 +177,11 @@ FIGURES = {
         setting(f"limit_{name}") for name in ("depth", "aliases", "directives", "root_fields")
     ],
     "cost": [setting("limit_cost")],
+    "cost that a user or an API key spends in a row": [
+        *(setting("actor_cost_maximum"), setting("actor_cost_rate"), STATUS["RATE_LIMITED"])
+    ],
+    "cost that all of a tenant spend in a row": [setting("tenant_cost_maximum"), setting("tenant_cost_rate")],
+    "how far the processes overdraw a bucket": [],
     "objects in one statement": [MAX_OBJECTS],
     "body": [setting("body_limit_bytes") // 1024, setting("anonymous_body_limit_bytes") // 1024, MAX_DEPTH],
     "headers": [
