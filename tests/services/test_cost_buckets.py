@@ -194,6 +194,20 @@ async def test_together_they_spend_hardly_more_than_there_is(
     assert total <= ACTOR.maximum + ACTOR.rate * seconds + bound
 
 
+async def test_processes_report_the_same_buckets_at_the_same_time(
+    urls: Urls, clock: Clock, owner_connection: asyncpg.Connection
+) -> None:
+    actors, randomness = [Identity(user_id=new_id()) for _ in range(50)], random.Random(1)
+    async with running(urls, clock, 4, actor=BucketLimit(10_000, 1)) as processes:
+        for _ in range(5):
+            for process in processes:
+                for actor in randomness.sample(actors, len(actors)):
+                    assert spend(process, 100, actor)
+            await asyncio.gather(*(process.report() for process in processes))
+    left = [row["remaining"] for row in await owner_connection.fetch("SELECT remaining FROM cost_buckets")]
+    assert left == [pytest.approx(10_000 - 5 * 4 * 100, abs=20)] * len(actors)
+
+
 async def test_without_the_database_each_goes_on_with_its_part(clock: Clock) -> None:
     process = CostBuckets(NOWHERE, ACTOR, NOTHING, clock=clock)
     spent = 0
