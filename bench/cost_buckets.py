@@ -21,7 +21,7 @@ from bench.servers import ATRIUM, COST_VARIABLES, RunningServer, run_server
 
 SCALE = 0.03  # of the demo data
 ROUNDS = 6  # after the first, which is for warming up
-REQUESTS = 300  # in a round
+REQUESTS = 1000  # in a round
 CONCURRENCY = 8
 NAMES = ("Q1", "Q2")
 
