@@ -42,6 +42,7 @@ YOUNGEST = 0  # generation of the collector
 # error, and an entry of a cache.
 TOKEN_BYTES = 320
 STEP_BYTES = 200
+KNOWN_BYTES = 1_500  # figures of its cost, for some values of variables
 ERROR_BYTES = 1_000
 ENTRY_BYTES = 1_000
 
@@ -219,7 +220,7 @@ def _document_size(key: tuple[str, str | None], text: CachedDocument) -> int:
     steps = sum(len(step.once) + len(step.each) + 1 for step in text.cost_model.steps)
     literals = size_of(source)  # the values of literals are texts of their own
     nodes = text.document.token_count * TOKEN_BYTES
-    return ENTRY_BYTES + size_of(source, name) + literals + nodes + steps * STEP_BYTES
+    return ENTRY_BYTES + size_of(source, name) + literals + nodes + steps * STEP_BYTES + bool(steps) * KNOWN_BYTES
 
 
 def _refusal_size(key: RefusalKey, refusal: Refusal) -> int:

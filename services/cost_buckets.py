@@ -106,6 +106,18 @@ class CostAccount:
         self._books = books
         self._buckets = buckets
 
+    def take(self, points: int) -> tuple[str, Bucket] | None:
+        """Take points out of all buckets, unless one has too few: return that one, as `refusing` does."""
+        now, books = self._books.clock(), self._books
+        for _, bucket in self._buckets:
+            bucket.refill(now)
+            if not bucket.admits(points):
+                return self.refusing(points)
+        for key, bucket in self._buckets:
+            bucket.spend(points)
+            books.note(key, bucket)
+        return None
+
     def refusing(self, points: int) -> tuple[str, Bucket] | None:
         """Return the bucket that has too few points, and whose it is; of several, the one that takes longest."""
         now = self._books.clock()

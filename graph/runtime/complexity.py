@@ -23,6 +23,8 @@ MAX_FIGURE = 1_000_000_000  # figures stop growing here; it fits a GraphQL Int a
 COUNT_COST = 10  # totalCount looks at every row of its list, not at one page
 WRITE_COST = 400  # a mutation's transaction, which waits for the disk
 ROW_COST = 10  # each row that a mutation is given, with its entry in the audit log
+MAX_KNOWN = 8  # figures for values of variables that are kept with a document
+PLAIN_TYPES = frozenset({int, type(None), type(...)})  # an absent variable stands as `...`
 INTROSPECTION_PAGE = 8  # the fields of a type, the arguments of a field: short lists, read from memory
 INTROSPECTION_DEPTH = 16  # GraphiQL asks for 15: the type of an argument of a field, unwrapped nine times
 
@@ -125,6 +127,10 @@ class CostModel:
     total: _SelectionCost
     steps: tuple[_Step, ...]
     defaults: Mapping[str, object]
+    size_variables: tuple[str, ...] = ()
+    """The variables that lengths wait for."""
+    known: dict[tuple[object, ...], tuple[int, int]] = field(default_factory=dict, compare=False)
+    """What some of their values came to."""
 
     def measure(self, variables: RawVariables) -> QueryCost:
         """Return the figures for these variables, as the client sent them; absent ones take their defaults."""
@@ -142,7 +148,18 @@ class CostModel:
         once = self.total.once
         if not self.steps:
             return min(MAX_FIGURE, once.get(POINT, 0) + once.get(FIELD, 0)), once.get(POINT, 0)
-        given = {**self.defaults, **(variables or {})}
+        sizes = tuple([variables.get(name, ...) for name in self.size_variables]) if variables else ()
+        if not PLAIN_TYPES.issuperset(map(type, sizes)):
+            return self._cost_and_work(variables)
+        found = self.known.get(sizes)
+        if found is None:
+            found = self._cost_and_work(variables)
+            if len(self.known) < MAX_KNOWN:
+                self.known[sizes] = found
+        return found
+
+    def _cost_and_work(self, variables: RawVariables) -> tuple[int, int]:
+        once, given = self.total.once, {**self.defaults, **(variables or {})}
         costs, work = [1, 1], [1, 0]
         for step in self.steps:
             size = _largest_size(step.length, given)
@@ -372,7 +389,9 @@ def analyze(schema: graphql.GraphQLSchema, document: graphql.DocumentNode, opera
         total.add(visitor.visit_operation(node))
     variables = [variable for node in operations for variable in node.variable_definitions or ()]
     defaults = {v.variable.name.value: _literal_value(v.default_value) for v in variables if v.default_value}
-    return CostModel(document.token_count, total, tuple(visitor.steps), defaults)
+    lengths = (value for step in visitor.steps for value in step.length)
+    names = dict.fromkeys(value.name.value for value in lengths if isinstance(value, graphql.VariableNode))
+    return CostModel(document.token_count, total, tuple(visitor.steps), defaults, tuple(names))
 
 
 def _limit_error(limit: str, allowed: int, found: int) -> graphql.GraphQLError:

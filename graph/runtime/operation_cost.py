@@ -56,11 +56,10 @@ class OperationCost:
                 points = self.estimate
         more, self.requested = points - self.requested, points
         if self._account is not None and more > 0:
-            self.refused_by = self._account.refusing(more)
+            self.refused_by = self._account.take(more)
             if self.refused_by is not None:
                 self._account.spend(more - points)  # what it took before it was known how much it asks for
                 return False
-            self._account.spend(more)
         return True
 
     def settle(self, data: object) -> None:

@@ -56,10 +56,7 @@ def spend(process: CostBuckets, points: int, identity: Identity = USER) -> bool:
     """Spend points if they are there; says whether they were."""
     account = process.account_of(identity)
     assert account is not None
-    if account.refusing(points) is not None:
-        return False
-    account.spend(points)
-    return True
+    return account.take(points) is None
 
 
 def level(process: CostBuckets, identity: Identity = USER) -> int:
