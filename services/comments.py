@@ -13,9 +13,8 @@ from models.base import table_of
 from models.database import WriteSession
 from services import tasks, tenants
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder
+from services.queries.collection import Collection, SortOrder, related_row
 from services.queries.filters import id_filter, id_list_filter, scalar_filter, viewer_filter
-from services.queries.relation_filters import related_row
 from services.writes.changes import FreeText, ReferenceList, WriteRules, change_row, create_row
 from services.writes.rows import delete_row
 

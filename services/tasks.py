@@ -21,7 +21,7 @@ from services.abilities import Ability
 from services.errors import DomainError, InvalidInput, NotFound
 from services.eventlog.change_entries import filtered_entries
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder
+from services.queries.collection import Collection, SortOrder, related_row, related_rows
 from services.queries.filters import (
     choice_filter,
     id_filter,
@@ -32,7 +32,6 @@ from services.queries.filters import (
     viewer_filter,
 )
 from services.queries.loading import bind_values
-from services.queries.relation_filters import related_row, related_rows
 from services.queries.statistics import Statistics
 from services.validation import Validator, validating
 from services.writes.bulk import (

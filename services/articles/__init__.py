@@ -17,7 +17,6 @@ from services.articles.rules import (
 )
 from services.articles.search import (
     ARTICLE_SEARCH,
-    MATCHES,
     Facets,
     Highlight,
     Hit,

@@ -27,7 +27,14 @@ from sqlmodel import col
 from models import Event, Order, OrderItem, OrderStatus
 from models.base import new_id, past_row_class, table_of
 from models.database import ReadSession, WriteSession, fetch
-from services.errors import DomainError, IllegalTransition, InvalidInput, NotFound, VersionConflict
+from services import tenants
+from services.errors import (
+    DomainError,
+    IllegalTransition,
+    InvalidInput,
+    NotFound,
+    VersionConflict,
+)
 from services.eventlog import store
 from services.orders.abilities import ORDER_ABILITIES
 from services.orders.numbers import next_number, with_number
@@ -44,7 +51,7 @@ from services.orders.state_machine import (
 )
 from services.orders.stock import MAX_TOTAL, Item, reserve_stock, return_stock
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder
+from services.queries.collection import Collection, SortOrder, related_row, related_rows
 from services.queries.filters import (
     choice_filter,
     id_filter,
@@ -54,9 +61,8 @@ from services.queries.filters import (
     viewer_filter,
 )
 from services.queries.loading import bind_values
-from services.queries.relation_filters import related_row, related_rows
 from services.queries.statistics import Statistics
-from services.tenants import USERS, member_filter
+from services.tenants import member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing
 from services.writes.idempotency import key_scope, once
@@ -174,7 +180,7 @@ ORDERS = Collection(
         "updated_at": scalar_filter(col(Order.updated_at)),
     },
     relations={
-        "user": related_row(lambda: USERS, "user_id", "user_id"),
+        "user": related_row(lambda: tenants.USERS, "user_id", "user_id"),
         "items": related_rows(lambda: FILTERED_ITEMS, "order_id"),
     },
     orders={

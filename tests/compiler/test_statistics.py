@@ -168,7 +168,7 @@ def count_in_python(
 def as_model(group: Row) -> tuple[str, Row]:
     """A group as the model has it, with what tells it from others."""
     currency = group["sum"]["currency"] if "sum" in group else None
-    amounts = {name: Decimal(group[name]["amount"]) for name in ("sum", "min", "max") if name in group}
+    amounts: Row = {name: Decimal(group[name]["amount"]) for name in ("sum", "min", "max") if name in group}
     return str((group["period"], group["key"], currency)), {**group, **amounts}
 
 
@@ -239,6 +239,15 @@ async def test_what_nothing_meets_has_no_group(executors: BothExecutors) -> None
     assert executor.declined is None
     nothing = {"totalCount": 0, "groups": []}
     assert answer["data"] == {"taskStats": nothing, "orderStats": nothing}
+
+
+async def test_a_round_sum_is_written_with_all_its_digits(executors: BothExecutors) -> None:
+    world = executors.world
+    await world.connection.execute("UPDATE orders SET total_minor = 1000000, currency = 'EUR'")
+    answer, executor = await ask_both(executors, "owner", "{ orderStats { groups { count sum { amount currency } } } }")
+    assert executor.declined is None
+    (group,) = answer["data"]["orderStats"]["groups"]
+    assert group["sum"] == {"amount": f"{group['count'] * 10_000}.00", "currency": "EUR"}
 
 
 async def test_members_count_their_own_orders_alone(executors: BothExecutors) -> None:
