@@ -22,13 +22,12 @@ from models.database import Database, WriteSession, extend_context, fetch
 from models.database.errors import DatabaseUnavailable, PoolTimeout, SessionNotLive, TransactionConflict
 from models.database.identity import Identity
 from models.lru import CacheUsage, SegmentedLRU
-from services import security
+from services import security, tenants
 from services.errors import Forbidden, InvalidInput, InvalidToken
 from services.permissions import ROLES, TENANT_ID, USER_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder
+from services.queries.collection import Collection, SortOrder, related_row
 from services.queries.filters import choice_filter, scalar_filter, text_filter, viewer_filter
-from services.queries.relation_filters import related_row
-from services.tenants import USERS, member_filter
+from services.tenants import member_filter
 from services.validation import validating
 from services.writes.rows import insert_row, update_row
 
@@ -63,7 +62,7 @@ API_KEYS = Collection(
         "expires_at": scalar_filter(col(ApiKey.expires_at), is_indexed=False),
         "last_used_at": scalar_filter(col(ApiKey.last_used_at), is_indexed=False),
     },
-    relations={"creator": related_row(lambda: USERS, "created_by", "user_id")},
+    relations={"creator": related_row(lambda: tenants.USERS, "created_by", "user_id")},
     orders={"created_at": SortOrder.newest_first(col(ApiKey.created_at))},
     default_order=("created_at", True),
 )

@@ -12,14 +12,13 @@ from sqlmodel import col
 
 from models import AuditAction, AuditEntry
 from models.base import Model, table_of
-from services import articles, documents, products, tasks
+from services import articles, documents, products, tasks, tenants
 from services.errors import Forbidden
 from services.eventlog.change_entries import is_of_table, select_without_request
 from services.permissions import TENANT_ID, USER_ID, Permission, require_permission
-from services.queries.collection import Collection, SortOrder
+from services.queries.collection import Collection, SortOrder, related_row
 from services.queries.filters import choice_filter, id_filter, scalar_filter, text_filter, viewer_filter
-from services.queries.relation_filters import related_row
-from services.tenants import USERS, member_filter
+from services.tenants import member_filter
 
 __all__ = ["AMOUNTS_AFTER", "AUDIT", "FULL_LOG", "visible"]
 
@@ -81,7 +80,7 @@ AUDIT = Collection(
         "mine": viewer_filter(col(AuditEntry.actor_id) == USER_ID),
         "created_at": scalar_filter(col(AuditEntry.created_at)),
     },
-    relations={"actor": related_row(lambda: USERS, "actor_id", "user_id")},
+    relations={"actor": related_row(lambda: tenants.USERS, "actor_id", "user_id")},
     orders={"created_at": SortOrder.newest_first(col(AuditEntry.created_at))},
     default_order=("created_at", True),
     expressions={AMOUNTS_AFTER: _amounts_after(), "via_api_key": col(AuditEntry.api_key_id).is_not(None)},

@@ -16,15 +16,14 @@ from sqlmodel import col
 from models import Document
 from models.base import CHANGE_TIME, table_of
 from models.database import ReadSession, WriteSession, fetch
-from services import projects
+from services import projects, tenants
 from services.errors import IllegalTransition, InvalidInput
 from services.eventlog import row_history
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder
+from services.queries.collection import Collection, SortOrder, related_row, related_rows
 from services.queries.filters import id_filter, scalar_filter, substring_condition, text_filter, viewer_filter
 from services.queries.loading import bind_values
-from services.queries.relation_filters import related_row, related_rows
-from services.tenants import USERS, member_filter
+from services.tenants import member_filter
 from services.validation import validating
 from services.writes.changes import FreeText, OneLine, WriteRules, check_changes, create_row, lock_references
 from services.writes.rows import (
@@ -90,7 +89,7 @@ DOCUMENTS = Collection(
     filters=_FILTERS,
     relations={
         "project": related_row(lambda: projects.PROJECTS, "project_id"),
-        "creator": related_row(lambda: USERS, "created_by", "user_id"),
+        "creator": related_row(lambda: tenants.USERS, "created_by", "user_id"),
     },
     orders={
         "created_at": SortOrder.newest_first(col(Document.created_at)),

@@ -15,7 +15,7 @@ from models.database import WriteSession
 from services import projects, tenants
 from services.errors import DomainError, InvalidInput
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder
+from services.queries.collection import Collection, SortOrder, related_row, related_rows
 from services.queries.filters import (
     choice_filter,
     id_filter,
@@ -24,7 +24,6 @@ from services.queries.filters import (
     text_filter,
     viewer_filter,
 )
-from services.queries.relation_filters import related_row, related_rows
 from services.writes.bulk import Batch, RowChange, reject_missing, update_rows
 from services.writes.changes import (
     FreeText,

@@ -49,7 +49,7 @@ ArticleFilter = filter_input(
     published_at="date and time of publication",
 )
 ArticleSearchFilter = filter_input(
-    articles.MATCHES,
+    articles.ARTICLE_SEARCH.matches,
     name="ArticleSearch",
     plural="articles that match",
     ids={"author_id": "User"},

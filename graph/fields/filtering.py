@@ -146,8 +146,8 @@ def _text(key: str, field: FilterField, plural: str, text: str) -> str:
 
 def _relation_text(collection: Collection, key: str, plural: str) -> str:
     """Return the description of a condition on related objects."""
-    relation, words = collection.relations[key], key.replace("_", " ")
-    null = f"; null for {plural} without one that the viewer may see" if relation.is_nullable(collection) else ""
+    words = key.replace("_", " ")
+    null = f"; null for {plural} without one that the viewer may see" if collection.may_lack(key) else ""
     return (
         f"Condition on the {words} of listed {plural}, as far as the viewer may see them, one step deep; conditions "
         f"that their own list has by default do not apply{null}."

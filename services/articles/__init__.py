@@ -15,7 +15,6 @@ from services.articles.rules import (
 )
 from services.articles.search import (
     ARTICLE_SEARCH,
-    MATCHES,
     Facets,
     Highlight,
     Hit,
@@ -32,7 +31,6 @@ from services.articles.search import (
 __all__ = [
     "ARTICLES",
     "ARTICLE_SEARCH",
-    "MATCHES",
     "MAX_CONTENT_LENGTH",
     "MAX_TITLE_LENGTH",
     "ArticleChanges",

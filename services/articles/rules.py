@@ -11,13 +11,13 @@ from sqlmodel import col
 from models import Article, ArticleLanguage, ArticleStatus, AuditAction, AuditEntry
 from models.base import CHANGE_TIME, new_id, table_of
 from models.database import WriteSession, fetch
+from services import tenants
 from services.errors import DomainError, Forbidden, InvalidInput, NotFound
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
-from services.queries.collection import Collection, SortOrder
+from services.queries.collection import Collection, SortOrder, related_row
 from services.queries.filters import FilterField, choice_filter, scalar_filter, text_filter, viewer_filter
 from services.queries.loading import bind_values
-from services.queries.relation_filters import related_row
-from services.tenants import USERS, member_filter
+from services.tenants import member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, insert_statement, unnest_params
 from services.writes.idempotency import key_scope, once, once_many
@@ -94,7 +94,7 @@ ARTICLES = Collection(
         "updated_at": scalar_filter(col(Article.updated_at)),
         "published_at": scalar_filter(col(Article.published_at), is_indexed=False),
     },
-    relations={"author": related_row(lambda: USERS, "author_id", "user_id")},
+    relations={"author": related_row(lambda: tenants.USERS, "author_id", "user_id")},
     orders={
         "created_at": SortOrder.newest_first(col(Article.created_at)),
         "updated_at": SortOrder.newest_first(col(Article.updated_at)),

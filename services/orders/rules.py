@@ -29,6 +29,7 @@ from sqlmodel import col
 from models import Event, Order, OrderItem, OrderStatus, Product
 from models.base import new_id, past_row_class, table_of
 from models.database import ReadSession, WriteSession, fetch
+from services import tenants
 from services.errors import IllegalTransition, NotFound, OutOfStock, Shortage, VersionConflict
 from services.eventlog import store
 from services.orders.projection import delete_order, order_row, write_order
@@ -45,11 +46,10 @@ from services.orders.state_machine import (
 )
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.products import MAX_STOCK, STOCK_LIMIT_MESSAGE
-from services.queries.collection import Collection, SortOrder
+from services.queries.collection import Collection, SortOrder, related_row, related_rows
 from services.queries.filters import choice_filter, id_filter, money_filter, scalar_filter, viewer_filter
 from services.queries.loading import bind_values
-from services.queries.relation_filters import related_row, related_rows
-from services.tenants import USERS, member_filter
+from services.tenants import member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import unnest_params, unnest_table
 from services.writes.idempotency import key_scope, once
@@ -161,7 +161,7 @@ ORDERS = Collection(
         "updated_at": scalar_filter(col(Order.updated_at)),
     },
     relations={
-        "user": related_row(lambda: USERS, "user_id", "user_id"),
+        "user": related_row(lambda: tenants.USERS, "user_id", "user_id"),
         "items": related_rows(lambda: FILTERED_ITEMS, "order_id"),
     },
     orders={

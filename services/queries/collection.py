@@ -15,12 +15,11 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, literal_column, true
 
-from models.base import Model, nulls_last_expressions
+from models.base import Model, nulls_last_expressions, table_of
 from services.permissions import Permission
 from services.queries.filters import FilterField
-from services.queries.relation_filters import RelationFilter
 
-__all__ = ["Collection", "DefaultFilter", "SortOrder"]
+__all__ = ["Collection", "DefaultFilter", "RelationFilter", "SortOrder", "related_row", "related_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,30 @@ class DefaultFilter:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RelationFilter:
+    """Related rows that a list can be filtered by; only those count that the caller may see."""
+
+    target: "Callable[[], Collection]"
+    """Gives the collection of the related rows; its defaults do not apply."""
+    column: str
+    """Column of the list's own table."""
+    key: str
+    """Column of the related rows' table that equals it."""
+    is_many: bool
+    """Whether there may be many, so that a client says `some` or `none`."""
+
+
+def related_row(target: "Callable[[], Collection]", column: str, key: str = "id") -> RelationFilter:
+    """Return the filter by the row whose `key` is in a column of the list's table."""
+    return RelationFilter(target, column, key, is_many=False)
+
+
+def related_rows(target: "Callable[[], Collection]", key: str, column: str = "id") -> RelationFilter:
+    """Return the filter by the rows whose `key` is the value of a column of the list's table."""
+    return RelationFilter(target, column, key, is_many=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Collection:
     """What can be read of one table, and by whom; each is one of a kind, and fit to be a key."""
 
@@ -96,3 +119,8 @@ class Collection:
     """How rows are found under a parent that is in none of their columns: a condition over the parent's id."""
     row_id: ColumnElement[Any] | None = None
     """What breaks ties, where a list is read from something else than the table itself."""
+
+    def may_lack(self, relation: str) -> bool:
+        """Return whether there may be no related row of a relation to one."""
+        related = self.relations[relation]
+        return not related.is_many and bool(table_of(self.model).c[related.column].nullable)

@@ -160,7 +160,7 @@ class _FilterParser:
             raise InvalidInput.of(path, "Conditions on related objects are one step deep.")
         relation = within.relations[name]
         target = relation.target()
-        if given is None and relation.is_nullable(within):
+        if given is None and within.may_lack(name):
             self.count_one(path)
             yield Not(Related(name, AllOf()))
             return

@@ -13,10 +13,9 @@ from sqlalchemy import ColumnElement, Select, Text, Uuid, and_, bindparam, cast,
 
 from models.base import table_of
 from services.permissions import Permission, require_permission
-from services.queries.collection import Collection
+from services.queries.collection import Collection, RelationFilter
 from services.queries.filter_parsing import AllOf, AnyOf, Condition, FieldCondition, Not, Related, bind_name
 from services.queries.page_request import PageRequest
-from services.queries.relation_filters import RelationFilter
 
 __all__ = [
     "OrderKey",

@@ -288,7 +288,7 @@ def test_two_pages_of_a_hundred_pass_with_eight_fields_in_a_row() -> None:
         ("(first: 3, last: 9)", 9),
         ("(first: null)", 20),
         ("(first: null, last: 4)", 4),
-        ("(first: 0)", 100),
+        ("(first: 0)", 0),
         ("(first: -1)", 100),
         ("(first: 101)", 100),
         ("(first: 2.0)", 100),

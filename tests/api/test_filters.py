@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from models.base import now
 from tests.conftest import Urls
 from tests.support.client import App, Client, run_app
 from tests.support.factories import World
@@ -173,6 +174,7 @@ async def test_no_filter_shows_what_a_role_may_not_see(world: World) -> None:
     ours = {"tenant_id": acme.tenant_id}
     await world.add("articles", **ours, author_id=acme.admin.user_id, title="Draft", content="secret")
     order = {**ours, "user_id": acme.admin.user_id, "status": "PENDING", "total_minor": 1, "currency": "EUR"}
+    order |= {"created_at": now(), "updated_at": now()}
     await world.add("orders", **order, shipping_address="secret", version=1)
     everything: list[dict[str, Any]] = [
         {"or": [{"mine": True}, {"mine": False}]},

@@ -308,10 +308,10 @@ async def test_what_needs_no_connection_waits_for_none(urls: Any, owner_connecti
             "BAD_USER_INPUT",
         ),
         (
-            "{ viewer { memberships { nodes { tenant { name } } } sessions(first: 0) { totalCount } } }",
+            "{ viewer { memberships { nodes { tenant { name } } } sessions(first: 101) { totalCount } } }",
             "BAD_USER_INPUT",
         ),
-        ("{ a: tasks { totalCount } b: users { totalCount } c: projects(last: 0) { totalCount } }", "BAD_USER_INPUT"),
+        ("{ a: tasks { totalCount } b: users { totalCount } c: projects(last: 101) { totalCount } }", "BAD_USER_INPUT"),
         # and while they wait for the connection, or for each other
         ("{ a: tasks { totalCount } invitations { totalCount } b: users { totalCount } tenant { name } }", "FORBIDDEN"),
     ],
@@ -332,7 +332,7 @@ async def test_a_refused_field_keeps_no_connection(
 
 async def test_a_refused_field_harms_no_neighbour(world: World) -> None:
     answer = await world.acme.owner.client.send(
-        "{ viewer { memberships { totalCount } sessions(first: 0) { totalCount } } tasks { totalCount }"
+        "{ viewer { memberships { totalCount } sessions(first: 101) { totalCount } } tasks { totalCount }"
         " users { nodes { tasks { totalCount } } } }"
     )
     assert [error["extensions"]["code"] for error in answer["errors"]] == ["BAD_USER_INPUT"]

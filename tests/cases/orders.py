@@ -114,6 +114,7 @@ CASES = DomainCases(
     outcomes=OUTCOMES,
     collections={
         "orders.ORDERS": CollectionCase(orders.ORDERS, bulk_fixtures.some_orders, 60),
+        "orders.FILTERED_ITEMS": CollectionCase(orders.FILTERED_ITEMS, bulk_fixtures.some_orders, 120),
         "orders.ITEMS": CollectionCase(orders.ITEMS, bulk_fixtures.some_orders, 120),
         "orders.EVENTS": CollectionCase(orders.EVENTS, bulk_fixtures.some_orders, 60),
     },

@@ -151,7 +151,7 @@ async def test_another_role_gets_no_old_plan(executors: BothExecutors) -> None:
         (ADDRESSES, None),
         ("{ __typename }", "no table to read"),
         ("{ __schema { queryType { name } } }", "introspection"),
-        ("{ tasks(first: 0) { totalCount } }", "invalid arguments"),
+        ("{ tasks(first: 101) { totalCount } }", "invalid arguments"),
         ("{ invitations { totalCount } }", "Forbidden"),
         (
             '{ order(id: "Order:01a20fde-f7ff-7215-86f0-0ceedb365d65", asOf: "2026-01-01T00:00:00Z") { id } }',

@@ -254,7 +254,7 @@ async def test_what_has_no_index_is_seen(planner: PlanRecorder, ground: LargeDat
         tasks,
         filters={"version": scalar_filter(version)},
         orders={"version": SortOrder.by(version)},
-        default_order=[("version", False)],
+        default_order=("version", False),
     )
     plan = await plan_of(planner, ground, by_version, PageRequest.of(by_version, "list"))
     assert plan.sorts

@@ -184,6 +184,7 @@ def test_inputs_and_unions_are_named_after_their_use() -> None:
     lists = {f"{name}{suffix}" for name in objects for suffix in ("Filter", "Order")}
     values = {type_.name for type_ in SCHEMA.type_map.values() if is_leaf_type(type_)} | {"Money", "Substring"}
     operators = {f"{null}{name}Filter" for name in values for null in ("", "Nullable")}
+    operators |= {f"{name}ListFilter" for name in objects}
     others = inputs - {f"{title}Input" for title in titles} - lists - operators
     assert others == set(PARTS), (
         f"Name each input after its mutation or its list, or write into PARTS of this file what holds it:"

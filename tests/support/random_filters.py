@@ -13,7 +13,7 @@ __all__ = ["filter_argument"]
 
 DEPTH = 3
 COMBINATORS = ("and", "or", "not")
-RARELY = 0.004
+RARELY = 0.001
 
 
 def filter_argument(maker: "QueryMaker", argument: GraphQLArgument) -> str:
@@ -52,7 +52,9 @@ class _FilterMaker:
 
     def is_near(self, type_: GraphQLInputObjectType, name: str) -> bool:
         """Whether a condition is one on the rows themselves, or on related ones where that is allowed."""
-        return not is_relation(type_.fields[name]) or not self.is_related or self.maker.chance(RARELY)
+        if is_relation(type_.fields[name]):
+            return not self.is_related or self.maker.chance(RARELY)
+        return name != "email" or self.maker.known.may_filter_by_email or self.maker.chance(RARELY)
 
     def combined(self, name: str, type_: GraphQLInputObjectType, depth: int) -> Any:
         """Return what a combinator holds."""
@@ -79,7 +81,7 @@ class _FilterMaker:
 
     def relation(self, type_: GraphQLInputObjectType) -> Any:
         """Return the condition on related rows."""
-        if self.maker.chance(0.05):
+        if self.maker.chance(RARELY):
             return None
         outside, self.is_related = self.is_related, True
         if "some" in type_.fields:

@@ -60,6 +60,7 @@ class KnownValues:
     searches: list[str]
     allows: Callable[[GraphQLObjectType, str], bool]
     """Whether who asks may see a field of a type."""
+    may_filter_by_email: bool
 
 
 @dataclass
@@ -249,7 +250,7 @@ class QueryMaker:
                 found[name] = [{**key, "direction": self.random.choice(["ASC", "DESC"])} for key in value]
             elif not required and self.chance(0.4):
                 found[name] = None
-                if self.chance(0.5):
+                if self.chance(0.9):
                     del found[name]
         return found
 

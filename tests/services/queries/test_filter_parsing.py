@@ -116,7 +116,7 @@ MANY = [{"mine": True}] * (MAX_CONDITIONS // 2)
         ({"title": {"in": ["a", "b\0"]}}, "filter.title.in.1"),
         ({"title": {"contains": "x" * 256}}, "filter.title.contains"),
         (nested(MAX_DEPTH + 1), "filter" + ".not" * (MAX_DEPTH + 1)),
-        ({"or": [*MANY, {"mine": True}]}, f"filter.or.{MAX_CONDITIONS // 2}.mine"),
+        ({"or": [*MANY, {"mine": True}]}, "filter.or"),
         ({"or": [{}] * (MAX_CONDITIONS + 1)}, "filter.or"),
         ({"creator": None}, "filter.creator"),
         ({"project": {"tasks": {"some": {}}}}, "filter.project.tasks"),

@@ -69,7 +69,7 @@ def test_binds_are_of_who_asks_what_is_asked_and_one_row_more() -> None:
     assert bind_values(actor) == {"tenant_id": None, "user_id": None}
     values = bind_values(actor, request(first=5, filter={"status": {"eq": "TODO"}}))
     assert (values["limit"], values["filter_0"], "after_key_0" in values) == (6, "TODO", False)
-    asked = PageRequest(5, False, "title", False, (), CURSOR, "mark")  # as it stands there
+    asked = PageRequest(5, False, (("title", False),), NO_FILTER, CURSOR, "mark")  # as it stands there
     values = bind_values(actor, asked)
     assert ((values["after_key_0"],), values["after_id"], values["fingerprint"]) == (*CURSOR, "mark")
 
