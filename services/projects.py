@@ -54,7 +54,7 @@ PROJECTS = Collection(
         "name": text_filter(col(Project.name_key), contains=substring_condition("projects_text", col(Project.id))),
         "is_archived": flag_filter(col(Project.is_archived)),
         "archived_at": scalar_filter(col(Project.archived_at), is_indexed=False),
-        "deleted_at": scalar_filter(col(Project.deleted_at), is_null=LIVE),
+        "deleted_at": scalar_filter(col(Project.deleted_at), is_null=LIVE, is_indexed=False),
         "created_at": scalar_filter(col(Project.created_at)),
         "updated_at": scalar_filter(col(Project.updated_at)),
     },

@@ -130,8 +130,8 @@ ACTS = Collection(
     visible=visible_acts,
     filters={
         "type": choice_filter(col(LoggedAct.type), SuperuserActType, is_indexed=False),
-        "actor_id": id_filter(col(LoggedAct.actor_id)),
-        "account_id": id_filter(col(LoggedAct.account_id)),
+        "actor_id": id_filter(col(LoggedAct.actor_id), is_indexed=False),
+        "account_id": id_filter(col(LoggedAct.account_id), is_indexed=False),
         "created_at": scalar_filter(col(LoggedAct.created_at)),
     },
     orders={"created_at": SortOrder.newest_first(col(LoggedAct.created_at))},

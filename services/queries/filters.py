@@ -105,7 +105,7 @@ class FilterField:
     least: ColumnElement[Any] | None = None
     """What `gt` and `gte` compare in place of `value`."""
     most: ColumnElement[Any] | None = None
-    """What `lt` and `lte` compare in place of `value`."""
+    """What `lt` and `lte` compare in place of `value`, and `eq` and `in` too, since it is what is indexed."""
     is_null: ColumnElement[bool] | None = None
     """Condition for rows without a value; None if every row has one."""
     compared: Compared = _itself
@@ -170,13 +170,13 @@ class FilterField:
 
 
 def _equal(field: FilterField, name: str) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = field.value == field.parameter(name)
+    condition: ColumnElement[bool] = (field.value if field.most is None else field.most) == field.parameter(name)
     return condition
 
 
 def _any_of(field: FilterField, name: str) -> ColumnElement[bool]:
     values = field.compared_any(bindparam(name, type_=ARRAY(field.value_type)))
-    condition: ColumnElement[bool] = field.value == any_(values)
+    condition: ColumnElement[bool] = (field.value if field.most is None else field.most) == any_(values)
     return condition
 
 

@@ -111,15 +111,29 @@ async def deep_cursor(planner: PlanRecorder, ground: LargeDatabase, collection: 
     return str(cursors[len(cursors) // 2])
 
 
-BROAD = {"not", "is_not_null", "is_false", "currency"}
+BROAD = {"not", "is_null", "is_not_null", "is_false", "currency"}
 """Operators that find many rows: no index is worth its look."""
+
+WALKED: dict[str, str] = {
+    **dict.fromkeys(
+        ("Query.tasks status in", "Query.articles status in", "Query.audit_log table in"),
+        "one value in twenty rows: the newest twenty are sooner found in the list's own order",
+    ),
+    **dict.fromkeys(
+        ("Query.tasks assignee_id in", "Query.tasks creator_id in", "Query.orders user_id in"),
+        "a list of people may be long, and those of many people are sooner found in the list's own order",
+    ),
+    "Query.trash title starts_with": "the trash is short, and read from its newest",
+    "Query.products sku starts_with": "many numbers begin alike, and the list is by name",
+}
+"""Operators that an index would serve, where the planner rightly reads the list in its own order; each with why."""
 
 SERVED = [
     (name, key, operator)
     for name, collection in ROOTS.items()
     for key, field in collection.filters.items()
     for operator in field.operators
-    if operator not in field.unindexed | BROAD
+    if operator not in field.unindexed | BROAD and f"{name} {key} {operator}" not in WALKED
 ]
 """Every operator of every filter that an index is to serve."""
 
@@ -267,7 +281,8 @@ async def test_what_has_no_index_is_seen(planner: PlanRecorder, ground: LargeDat
 def test_every_list_and_every_filter_has_its_turn() -> None:
     filters = {f"{name} {key}" for name, collection in ROOTS.items() for key in collection.filters}
     operators = {" ".join(served) for served in SERVED}
-    unknown = set(SELECTIVE) - filters - operators | set(SHORT) - set(ROOTS)
+    walked = {walked.rpartition(" ")[0] for walked in WALKED}
+    unknown = set(SELECTIVE) - filters - operators | walked - filters | set(SHORT) - set(ROOTS)
     assert not unknown, f"Take {sorted(unknown)} out of {CASES_FILE}: there is no such list or filter."
     listed = [id(collection.filters) for collection in ROOTS.values()]
     filtered = {node.name: id(node.collection.filters) for node in NODE_TYPES.values() if node.collection.filters}
