@@ -17,7 +17,7 @@ from services import superusers
 from services.authentication import AuthConfig
 from services.validation import normalize_email
 
-__all__ = ["account_log", "issue_token", "owner_connection", "set_account_active", "set_superuser"]
+__all__ = ["account_log", "issue_token", "open_transaction", "owner_connection", "set_account_active", "set_superuser"]
 
 SELECT_MEMBERSHIP = text("""
     SELECT m.tenant_id, m.role FROM memberships m JOIN tenants t ON t.id = m.tenant_id
@@ -47,7 +47,7 @@ async def issue_token(owner_url: str, settings: Settings, *, email: str, tenant:
     """
     auth = build_auth_config(settings, load_signing_keys(settings))
     try:
-        async with _open_transaction(owner_url) as session:
+        async with open_transaction(owner_url) as session:
             return await _insert_session(session, auth, email, tenant)
     finally:
         auth.passwords.close()
@@ -62,7 +62,7 @@ async def set_account_active(owner_url: str, *, email: str | None, tenant: str |
         SettingsError: there is none.
         IllegalTransition: the account is that of the last superuser.
     """
-    async with _open_transaction(owner_url) as session:
+    async with open_transaction(owner_url) as session:
         if email is not None:
             account_id = await _find_account(session, email)
             await superusers.suspend_or_resume(session, "account", account_id, active=active)
@@ -80,7 +80,7 @@ async def set_superuser(owner_url: str, *, email: str, is_superuser: bool) -> No
         SettingsError: there is no such account.
         IllegalTransition: it is the last superuser.
     """
-    async with _open_transaction(owner_url) as session:
+    async with open_transaction(owner_url) as session:
         await superusers.grant_or_revoke(session, await _find_account(session, email), is_superuser=is_superuser)
 
 
@@ -92,7 +92,8 @@ async def _find_account(session: WriteSession, email: str) -> UUID:
 
 
 @asynccontextmanager
-async def _open_transaction(owner_url: str) -> AsyncIterator[WriteSession]:
+async def open_transaction(owner_url: str) -> AsyncIterator[WriteSession]:
+    """Open a transaction as the owner role, outside any tenant."""
     database = Database(owner_url, pool_size=1)
     try:
         async with database.installation_transaction() as session:
@@ -107,7 +108,7 @@ async def account_log(owner_url: str, *, email: str, most: int) -> list[dict[str
     Raises:
         SettingsError: there is no such account.
     """
-    async with _open_transaction(owner_url) as session:
+    async with open_transaction(owner_url) as session:
         events = await superusers.latest_events(session, await _find_account(session, email), most=most)
     names = table_of(ManagedAccountEvent).columns.keys()
     return [{name: getattr(event, name) for name in names} for event in events]

@@ -9,10 +9,13 @@ from typing import Any
 
 from atrium import health, http, mail, migrate
 from atrium.http.consistency import ConsistencyTokens
+from atrium.http.document_lookup import DocumentLookup
 from atrium.http.operation_request import bearer_token
+from atrium.http.persisted_queries import PersistedQueries
 from atrium.http.responses import RequestRefused
 from atrium.metrics import Metrics
 from atrium.settings import Settings, SettingsError
+from atrium.trusted_documents import TrustedDocuments
 from graph import schema
 from graph.runtime.context import Context
 from models import EmailTokenKind
@@ -48,6 +51,8 @@ class Components:
     mailer: mail.MailTransport
     feed: OutboxRelay
     schema: schema.Schema
+    trusted_documents: TrustedDocuments
+    persisted_queries: PersistedQueries
 
     async def build_context(self, request: http.OperationRequest) -> Context:
         """Build the context of one operation; without a valid token it has no user.
@@ -122,7 +127,20 @@ class Components:
             for part in (self.feed, self.servers, self.mailer):
                 part.start()
                 stack.push_async_callback(part.stop)
+            if self.settings.documents != "off":
+                await self.trusted_documents.start()
+                stack.push_async_callback(self.trusted_documents.stop)
             yield
+
+    def build_document_lookup(self) -> DocumentLookup:
+        """Build what finds the text of each operation."""
+        return DocumentLookup(
+            self.settings.documents,
+            trusted=self.trusted_documents,
+            persisted=self.persisted_queries if self.settings.persisted_queries else None,
+            tenant_of=lambda context: context.actor.identity.tenant_id,
+            longest=self.settings.limits.characters,
+        )
 
 
 def build(settings: Settings, *, database_url: str) -> http.Application:
@@ -134,6 +152,9 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         lambda: components.feed.fanout.subscriptions,
     )
     servers = build_server_group(settings, database_url, metrics)
+    served = schema.create_schema(
+        settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler
+    )
     components = Components(
         settings=settings,
         database=servers.primary,
@@ -145,9 +166,9 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         feed=OutboxRelay(
             database_url, connections=settings.feed_connections, per_session=settings.subscriptions_per_session
         ),
-        schema=schema.create_schema(
-            settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler
-        ),
+        schema=served,
+        trusted_documents=TrustedDocuments(servers.primary, served.trusted_document_planner()),
+        persisted_queries=PersistedQueries(),
     )
     app = _new_application(components)
 
@@ -163,6 +184,7 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         has_valid_token=components.has_valid_token,
         key_set=keys.jwks(),
         observe=metrics.observe,
+        documents=components.build_document_lookup(),
     )
     checks = {"database": components.database.ping, "migrations": require_no_pending_migrations}
     app.router.routes.extend([*health.build_routes(checks, reveal=not settings.is_production), metrics.route()])
@@ -214,6 +236,8 @@ def cache_usages(parts: Components) -> dict[str, CacheUsage]:
         **parts.schema.cache_usages,
         "access_tokens": parts.auth.tokens.usage,
         "api_keys": parts.api_key_cache.usage,
+        "trusted_documents": parts.trusted_documents.usage,
+        "persisted_queries": parts.persisted_queries.usage,
         "statements": CacheUsage(sum(each.bytes for each in statements), sum(each.entries for each in statements)),
     }
 

@@ -16,7 +16,18 @@ import uvicorn
 from rich.console import Console
 from rich.progress import Progress
 
-from atrium import admin, article_import, documents, http, logs, maintenance, migrate, new_domain, startup_checks
+from atrium import (
+    admin,
+    article_import,
+    document_admin,
+    documents,
+    http,
+    logs,
+    maintenance,
+    migrate,
+    new_domain,
+    startup_checks,
+)
 from atrium import app as application
 from atrium import demo as demo_data
 from atrium.settings import Settings, SettingsError, load_settings, names_production
@@ -84,15 +95,53 @@ def demo(
 
 @main.command()
 def schema(
-    *, check: Annotated[bool, typer.Option(help="Write nothing; fail if schema.graphql says something else.")] = False
+    old: Annotated[Path | None, typer.Argument(help="An older schema in SDL, to compare with.")] = None,
+    *,
+    check: Annotated[bool, typer.Option(help="Write nothing; fail if schema.graphql says something else.")] = False,
+    documents: Annotated[
+        str | None, typer.Option(help="Which documents must still work: `stored`, or the path of a manifest.")
+    ] = None,
 ) -> None:
-    """Write schema.graphql."""
-    text = graphql_schema.create_schema().as_str() + "\n"
-    if not check:
+    """Write schema.graphql; or with an older schema or documents, say what the current one breaks, and write nothing.
+
+    It fails where a document no longer works, and without documents where any document might not.
+    """
+    current = graphql_schema.create_schema()
+    text = current.as_str() + "\n"
+    if old is not None or documents is not None:
+        with _open_database() if documents == document_admin.STORED else nullcontext() as opened:
+            owner_url = None if opened is None else opened[1].owner
+            _report(asyncio.run(document_admin.check_schema(current, old, documents, owner_url)))
+    elif not check:
         SCHEMA_FILE.write_text(text)
     elif not SCHEMA_FILE.exists() or SCHEMA_FILE.read_text() != text:
         console.print("schema.graphql is not what the code says: run `atrium schema`.")
         raise typer.Exit(1)
+
+
+def _report(report: document_admin.Report) -> None:
+    """Print what a command has to say, and fail if it is not good."""
+    for line in report.output:
+        print(line)  # noqa: T201  # for a shell
+    for message in report.messages:
+        console.print(message, soft_wrap=True, markup=False)
+    if not report.is_good:
+        raise typer.Exit(1)
+
+
+@main.command(name="documents")
+def documents_(
+    action: Annotated[document_admin.DocumentsAction, typer.Argument(help="add, list, check or remove.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(help="To add: manifests, or folders of .graphql files. To remove: ids.")
+    ] = None,
+) -> None:
+    """Store trusted documents for all processes, list them, check that they fit the schema, or remove some."""
+    if bool(names) != (action in document_admin.NAMING):
+        raise typer.BadParameter("Name what to add or to remove, and nothing otherwise.")
+    with _open_database() as (settings, urls):
+        report = asyncio.run(document_admin.run(action, names or [], urls.owner, settings))
+    _report(report)
 
 
 @main.command()

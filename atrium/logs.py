@@ -34,7 +34,7 @@ class RequestRecord:
     `tenant_id`, `user_id`, `executor` and `statements` (how many the database was sent). `outcome` is `ok` for an
     answer without errors, `error` for one with data and errors, `refused` where nothing was executed, `timeout`,
     `internal` for a fault of Atrium's, `abandoned` when the client went away. `duration` is in seconds; `is_arriving`
-    is true while the body is read.
+    is true while the body is read; `document_id` is that of the trusted document that was asked for.
     """
 
     request_id: str
@@ -44,6 +44,7 @@ class RequestRecord:
     user_agent: str | None = None
     operation_name: str | None = None
     operation_type: OperationType | None = None
+    document_id: str | None = None
     tenant_id: object = None
     user_id: object = None
     statements: int = 0
@@ -67,6 +68,7 @@ class RequestRecord:
             "duration_ms": round(self.duration * 1000, 2),
             "operation_type": self.operation_type,
             "operation_name": self.operation_name[:NAME_LENGTH] if self.operation_name else None,
+            "document_id": self.document_id,
             "executor": self.executor,
             "statements": self.statements if self.operation_type else None,
             "tenant_id": str(self.tenant_id) if self.tenant_id else None,

@@ -63,6 +63,8 @@ class Metrics:
             buckets=_STATEMENTS,
             registry=self.registry,
         )
+        asked = "GraphQL operations by the trusted document that was asked for."
+        self._documents = Counter("atrium_document_operations", asked, ("document",), registry=self.registry)
         who = "GraphQL operations by the executor that ran them: one compiled statement, or the reference."
         executions = Counter("atrium_executions", who, ("executor",), registry=self.registry)
         why = "Read units by the node that served them and why it did."
@@ -98,6 +100,8 @@ class Metrics:
         self._counts[kind, record.outcome].inc()
         if record.executor is not None:
             self._executions[record.executor].inc()
+        if record.document_id is not None:
+            self._documents.labels(record.document_id).inc()
         seconds, statements = self._histograms[kind]
         seconds.observe(record.duration)
         statements.observe(record.statements)

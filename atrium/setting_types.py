@@ -2,7 +2,7 @@
 
 import re
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr
@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 __all__ = [
     "DatabaseUrl",
+    "DocumentMode",
     "HeaderNames",
     "Networks",
     "OptionalDatabaseUrl",
@@ -96,4 +97,6 @@ OptionalSmtpUrl = Annotated[SecretStr | None, BeforeValidator(_smtp_url)]
 SigningKeyTexts = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_keys)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 HeaderNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_header_names)]
+DocumentMode = Literal["off", "allowed", "only"]
+"""Whether trusted documents are served: `off`, `allowed` beside others, or nothing `only` them."""
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from atrium.setting_types import (
+    DocumentMode,
     HeaderNames,
     Networks,
     OptionalDatabaseUrl,
@@ -174,8 +175,19 @@ class Settings(BaseModel):
     compiler: bool = Field(
         True, description="Whether queries are compiled to one SQL statement where that is possible: `on` or `off`."
     )
+    documents: DocumentMode = Field(
+        "off",
+        description="Whether trusted documents are served, those that `atrium documents add` has stored: `off`, "
+        "`allowed` beside any others, or `only` them.",
+    )
+    persisted_queries: bool = Field(
+        False, description="Whether clients may register queries by their hashes and send those alone: `on` or `off`."
+    )
     introspection: bool | None = Field(None, description="Whether the schema can be read. Unset: in development only.")
-    graphiql: bool | None = Field(None, description="Whether GraphiQL is served. Unset: in development only.")
+    graphiql: bool | None = Field(
+        None,
+        description="Whether GraphiQL is served. Unset: in development only, unless `ATRIUM_DOCUMENTS` is `only`.",
+    )
     cors_origins: Origins | None = Field(
         None,
         description="Origins whose pages may call, separated by commas. "
@@ -203,8 +215,8 @@ class Settings(BaseModel):
 
     @property
     def graphiql_enabled(self) -> bool:
-        """Return whether GraphiQL is served: as set, else in development only."""
-        return not self.is_production if self.graphiql is None else self.graphiql
+        """Return whether GraphiQL is served: as set, else in development only, unless it could send nothing."""
+        return not self.is_production and self.documents != "only" if self.graphiql is None else self.graphiql
 
     @property
     def cors_origin_pattern(self) -> str | None:
@@ -243,8 +255,9 @@ class Settings(BaseModel):
         """Return these settings, if a server may start with them.
 
         Raises:
-            SettingsError: as `require_whole_database` does; credentials for origins that are not named, or in
-                production a missing or weak key, or mail without an address for its links.
+            SettingsError: as `require_whole_database` does; credentials for origins that are not named, other documents
+                beside trusted ones only, or in production a missing or weak key, or mail without an address for its
+                links.
         """
         self.require_whole_database()
         if self.is_production and self.secret_key is None and not self.signing_keys:
@@ -261,6 +274,9 @@ class Settings(BaseModel):
             raise SettingsError(f"{PREFIX}CORS_CREDENTIALS needs {PREFIX}CORS_ORIGINS, each origin by its name.")
         if self.is_production and self.smtp_url is not None and self.public_url is None:
             raise SettingsError(f"{PREFIX}SMTP_URL needs {PREFIX}PUBLIC_URL, where the links in mail lead to.")
+        if self.documents == "only" and (self.graphiql or self.persisted_queries):
+            other = "GRAPHIQL" if self.graphiql else "PERSISTED_QUERIES"
+            raise SettingsError(f"{PREFIX}DOCUMENTS=only serves nothing else, so {PREFIX}{other} cannot be on.")
         return self
 
 

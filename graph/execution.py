@@ -33,6 +33,7 @@ from models.lru import CacheUsage, SegmentedLRU, size_of
 __all__ = ["DocumentCache", "ExecutionWithoutCircles", "OperationExtension"]
 
 DOCUMENT_BYTES = 20 * 2**20
+PINNED_BYTES = 64 * 2**20
 REFUSAL_BYTES = 2 * 2**20
 LONGEST_REFUSAL_BYTES = 128 * 2**10
 DIGEST_BYTES = 16
@@ -66,6 +67,13 @@ class CachedDocument:
     prepared: Any = None
     """What the compiler prepared; its size is added to the cache."""
 
+    @property
+    def operation(self) -> OperationDefinitionNode:
+        """Return the operation, where the document has one alone."""
+        operation = get_operation_ast(self.document)
+        assert operation is not None, "it is valid, and has one operation"
+        return operation
+
 
 Refusal = tuple[GraphQLError, ...]
 """Errors of a refused document, without its nodes."""
@@ -74,8 +82,20 @@ RefusalKey = tuple[bytes] | tuple[bytes, str | None]
 """Digest of the document, and the name of the operation where only that one is refused."""
 
 
+@dataclass(frozen=True, slots=True)
+class PinnedDocument:
+    """A document of one operation that stays in the cache, whether that is named or not."""
+
+    cached: CachedDocument
+    names: tuple[str | None, ...]
+    bytes: int
+
+
 class DocumentCache:
-    """Recently used documents: the syntax trees of valid ones, and the errors of refused ones."""
+    """Recently used documents: the syntax trees of valid ones, and the errors of refused ones.
+
+    Documents that are pinned stay until they are unpinned, however long nobody asks for them.
+    """
 
     def __init__(self, limits: Limits, *, introspection: bool) -> None:
         self.limits = limits
@@ -87,15 +107,53 @@ class DocumentCache:
         self._refusals: SegmentedLRU[RefusalKey, Refusal] = SegmentedLRU(
             REFUSAL_BYTES, _refusal_size, max_entry_bytes=LONGEST_REFUSAL_BYTES
         )
+        self._pinned: dict[str, PinnedDocument] = {}
+        self._pinned_bytes = 0
 
     @property
     def usage(self) -> dict[str, CacheUsage]:
         """Sizes of its caches by name."""
-        return {"documents": self._documents.usage, "refusals": self._refusals.usage}
+        pinned = CacheUsage(self._pinned_bytes, len(self._pinned))
+        return {"documents": self._documents.usage, "pinned_documents": pinned, "refusals": self._refusals.usage}
 
     def find(self, source: str, operation_name: str | None) -> CachedDocument | None:
         """Return what is cached of an operation, or None."""
+        pinned = self._pinned.get(source)
+        if pinned is not None and operation_name in pinned.names:
+            return pinned.cached
         return self._documents.get((source, operation_name))
+
+    def pin(self, schema: GraphQLSchema, source: str) -> CachedDocument | None:
+        """Keep a document of one operation until it is unpinned; None if it is refused, or there is no room for it.
+
+        Raises:
+            GraphQLError: it is no GraphQL, or too large.
+        """
+        if source in self._pinned:
+            return self._pinned[source].cached
+        document = self.document(source, None)
+        if self.validation_errors(schema, source, None, {}, document):
+            return None
+        key = (source, None)
+        cached = self._documents.get(key)
+        if cached is None:
+            return None
+        weight = _document_size(key, cached)
+        if self._pinned_bytes + weight > PINNED_BYTES:
+            return None
+        self._documents.discard(key)
+        name = cached.operation.name
+        self._pinned[source] = PinnedDocument(cached, (None, name.value) if name else (None,), weight)
+        self._pinned_bytes += weight
+        return cached
+
+    def unpin(self, source: str) -> CachedDocument | None:
+        """Keep a document no longer; return what was kept."""
+        pinned = self._pinned.pop(source, None)
+        if pinned is None:
+            return None
+        self._pinned_bytes -= pinned.bytes
+        return pinned.cached
 
     def charge(self, source: str, operation_name: str | None, more_bytes: int) -> None:
         """Add to the size of a cached operation."""

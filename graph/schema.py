@@ -40,6 +40,7 @@ from graph.fields.scalars import SCALARS
 from graph.runtime.complexity import Limits
 from graph.runtime.context import Context
 from graph.shared_execution import EventExecution
+from graph.trusted_documents import TrustedDocumentPlanner
 from models.lru import CacheUsage
 
 __all__ = ["Schema", "create_schema"]
@@ -74,6 +75,15 @@ class Schema(strawberry.Schema):
 
     document_cache: DocumentCache
     compiler: Compiler | None = None
+
+    @property
+    def graphql(self) -> GraphQLSchema:
+        """Return the same schema as graphql-core has it."""
+        return self._schema
+
+    def trusted_document_planner(self) -> TrustedDocumentPlanner:
+        """Return what keeps trusted documents ready for their first request."""
+        return TrustedDocumentPlanner(self._schema, self.document_cache, self.compiler)
 
     @property
     def cache_usages(self) -> dict[str, CacheUsage]:

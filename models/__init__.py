@@ -25,6 +25,7 @@ from models.superusers import (
 )
 from models.tasks import Task, TaskStatus
 from models.tenants import Invitation, Membership, Role, Tenant
+from models.trusted_documents import TrustedDocument
 
 __all__ = [
     "AccountEvent",
@@ -66,6 +67,7 @@ __all__ = [
     "TaskStatus",
     "Tenant",
     "Throttle",
+    "TrustedDocument",
     "User",
     "row_class",
 ]

@@ -23,6 +23,7 @@ from strawberry.schema import BaseSchema
 from atrium import graphiql
 from atrium.http.connections import ConnectionCounter, ConnectionLimits, SocketProtocol
 from atrium.http.consistency import HEADER_NAME as CONSISTENCY_HEADER
+from atrium.http.document_lookup import DocumentLookup
 from atrium.http.endpoint import GraphQLEndpoint, get_record
 from atrium.http.middleware import RequestMiddleware, choose_request_id
 from atrium.http.operation_request import ContextGetter, OperationRequest, TokenCheck
@@ -111,12 +112,14 @@ def mount_graphql(
     has_valid_token: TokenCheck,
     key_set: Mapping[str, Any],
     observe: Callable[[RequestRecord], None],
+    documents: DocumentLookup | None = None,
 ) -> None:
     """Serve a schema with all that belongs to it.
 
     Adds the endpoint, GraphiQL and `/schema.graphql` where the settings have them on, and
     `/.well-known/jwks.json` with `key_set`; gives every request a record, which is logged and, for each
-    operation, handed to `observe`; and gives every error the shape of a GraphQL answer.
+    operation, handed to `observe`; and gives every error the shape of a GraphQL answer. Without `documents`, every
+    operation comes with its text.
     """
 
     def finish_operation(record: RequestRecord) -> None:
@@ -139,6 +142,7 @@ def mount_graphql(
         graphiql=settings.graphiql_enabled,
         allows_origin=_build_origin_check(settings),
         on_finish=finish_operation,
+        documents=documents or DocumentLookup(),
     )
     rules, options = _cors_rules(settings), _request_options(settings, app.shutdown, finish)
     app.graphql_app = ConditionalCORSMiddleware(RequestMiddleware(endpoint, **options), rules=rules)

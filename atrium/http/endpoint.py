@@ -31,6 +31,7 @@ from strawberry.types.unset import UnsetType
 
 from atrium.graphiql import GRAPHIQL_PATH
 from atrium.http import request_parsing
+from atrium.http.document_lookup import DocumentLookup
 from atrium.http.long_work import within_request
 from atrium.http.middleware import get_header
 from atrium.http.operation_request import ContextGetter, OperationRequest, ResponseHeaders, TokenCheck
@@ -73,7 +74,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
     WebSocket may take `timeout` seconds; whoever serves requests bounds theirs. What takes long on purpose may take
     `long_timeout` seconds of its own. `allows_origin` decides which pages of
     other origins may open a WebSocket. `on_finish` is handed the record of each operation on a WebSocket when it is
-    over; those of HTTP requests belong to whoever opened them.
+    over; those of HTTP requests belong to whoever opened them. `documents` finds the text of each operation.
     """
 
     graphql_transport_ws_handler_class = SocketHandler
@@ -93,6 +94,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         graphiql: bool,
         allows_origin: Callable[[str], bool],
         on_finish: Callable[[RequestRecord], None],
+        documents: DocumentLookup,
     ) -> None:
         super().__init__(
             schema,
@@ -111,6 +113,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         self._graphiql = graphiql
         self._allows_origin = allows_origin
         self._on_finish = on_finish
+        self._documents = documents
         self._starts = Pacer(STARTS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,6 +142,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             request, get_record(request), response, streams=chosen.prefers_stream, long_work=long_work
         )
         context = await self._context_getter(call)
+        operation.query = self._documents.resolve(operation.query, operation.reference, context, call.record)
         try:
             result = await self._execute(request.method, operation, context)
         except InvalidOperationTypeError as error:
@@ -156,7 +160,9 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         final.raw_headers += response.raw_headers
         return final
 
-    async def _read_operation(self, request: Request, protocol: request_parsing.ResponseProtocol) -> GraphQLRequestData:
+    async def _read_operation(
+        self, request: Request, protocol: request_parsing.ResponseProtocol
+    ) -> request_parsing.OperationData:
         single = request.method == "PUT" or get_header(request.scope, SINGLE_CONNECTION) is not None
         if single and request.method in _ALLOWED:
             raise RequestRefused("BAD_REQUEST", NO_SINGLE_CONNECTION)
@@ -250,6 +256,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             self._has_valid_token,
             self._body_limits.authenticated,
             self._starts,
+            self._documents,
         )
 
     async def on_ws_connect(self, context: SocketSession) -> UnsetType | dict[str, object] | None:

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 from strawberry.http import GraphQLRequestData
 
+from atrium.http.document_lookup import NO_REFERENCE, DocumentReference, read_reference
 from atrium.http.responses import JSON_MEDIA_TYPE, RequestRefused
 
 MAX_DEPTH = 32  # levels of JSON; inputs within inputs are coerced recursively, several frames a level
@@ -29,7 +30,15 @@ _PARAMETERS: tuple[tuple[str, type, str], ...] = (
     ("operationName", str, "a string"),
     ("variables", dict, "an object"),
     ("extensions", dict, "an object"),
+    ("documentId", str, "a string"),
 )
+
+
+@dataclass
+class OperationData(GraphQLRequestData):
+    """One operation, and how it names its document."""
+
+    reference: DocumentReference = NO_REFERENCE
 
 
 def decode_json(data: str | bytes) -> Any:
@@ -160,12 +169,12 @@ def require_identity(content_encoding: str | None) -> None:
         raise RequestRefused("UNSUPPORTED_MEDIA_TYPE", message, {"accept-encoding": "identity"})
 
 
-def parse_operation(data: object, protocol: ResponseProtocol) -> GraphQLRequestData:
+def parse_operation(data: object, protocol: ResponseProtocol) -> OperationData:
     """Return the operation that a decoded body or query string describes.
 
     Raises:
         RequestRefused: BAD_REQUEST, when it is no object (there are no batches), has a parameter of another type
-            than the specification's, or has no query.
+            than the specification's, or has no query and names no document.
     """
     if isinstance(data, list):
         raise RequestRefused("BAD_REQUEST", "Batches are not served: send each operation in a request of its own.")
@@ -175,12 +184,14 @@ def parse_operation(data: object, protocol: ResponseProtocol) -> GraphQLRequestD
         value = data.get(name)
         if value is not None and not isinstance(value, kind):
             raise RequestRefused("BAD_REQUEST", f"`{name}` must be {article}.")
-    if not data.get("query"):
+    reference = read_reference(data)
+    if not data.get("query") and reference.is_empty:
         raise RequestRefused("BAD_REQUEST", "`query` is missing.")
-    return GraphQLRequestData(
-        query=data["query"],
+    return OperationData(
+        query=data.get("query"),
         variables=data.get("variables"),
         operation_name=data.get("operationName") or None,
         extensions=data.get("extensions"),
         protocol=protocol,
+        reference=reference,
     )

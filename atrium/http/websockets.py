@@ -33,6 +33,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
+from atrium.http.document_lookup import NO_REFERENCE, DocumentLookup, DocumentReference, read_reference
 from atrium.http.operation_request import ContextGetter, OperationRequest, TokenCheck
 from atrium.http.responses import RequestRefused, classify_outcome, format_error, is_request_error
 from atrium.http.shutdown import CLIENT_CLOSE_SECONDS, SERVICE_RESTART, SOCKET_SECONDS, Shutdown
@@ -67,6 +68,8 @@ class SocketSession:
     """Most bytes of a message from a client with a valid token."""
     starts: Pacer
     """Spreads the starts of operations: a client that comes back opens hundreds of subscriptions at once."""
+    documents: DocumentLookup
+    """Finds the text of each operation."""
     connection_params: Mapping[str, object] = field(default_factory=dict)
     expires_at: datetime | None = None
     operation_numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -131,9 +134,16 @@ class SocketAdapter(ASGIWebSocketAdapter):
 class SocketOperation(Operation[Any, None]):
     """One operation, whose errors carry codes and its id."""
 
-    def __init__(self, source: Operation[Any, None], handler: "SocketHandler", record: RequestRecord) -> None:
+    def __init__(
+        self,
+        source: Operation[Any, None],
+        handler: "SocketHandler",
+        record: RequestRecord,
+        reference: DocumentReference = NO_REFERENCE,
+    ) -> None:
         super().__init__(handler, source.id, source.query, source.variables, source.operation_name)
         self.record = record
+        self.reference = reference
         self.is_late = False
         self.seconds = 0.0
         self._session: SocketSession = handler.session
@@ -166,16 +176,15 @@ class SocketOperation(Operation[Any, None]):
         Raises:
             RequestRefused: it is not run.
         """
-        if not self.query:
-            raise RequestRefused("BAD_REQUEST", "`query` is missing.")
         task = asyncio.current_task()
         assert task is not None, "each operation has its task"
         long_work = partial(self.long_work, task)
         call = OperationRequest(session.connection, self.record, params=session.connection_params, long_work=long_work)
+        context = await session.get_context(call)
         results = await self.handler.schema.stream(
-            self.query,
+            session.documents.resolve(self.query, self.reference, context, self.record),
             variable_values=self.variables,
-            context_value=await session.get_context(call),
+            context_value=context,
             operation_name=self.operation_name,
         )
         async with aclosing(results) as found:
@@ -228,6 +237,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         self._expiry: asyncio.Task[None] | None = None
         self._records: dict[str, RequestRecord] = {}
         """Those of the operations that run, by their ids."""
+        self._references: dict[str, DocumentReference] = {}
+        """How operations that are about to run name their documents, by their ids."""
 
     @property
     def session(self) -> SocketSession:
@@ -279,6 +290,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         """Begin an operation, or refuse it: there are too many, or the process ends."""
         refusal = self._refusal() if self.connection_acknowledged and message["id"] not in self.operations else None
         if refusal is None:
+            payload: Any = message["payload"]
+            self._references[message["id"]] = read_reference(payload)
+            payload.setdefault("query", "")
             await super().handle_subscribe(message)
             return
         record = self.session.new_record()
@@ -300,9 +314,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         """Run one operation with a context and a record of its own, within the time limit if it has one result."""
         session, task = self.session, asyncio.current_task()
         assert task is not None, "each operation has its task"
+        reference = self._references.pop(operation.id, NO_REFERENCE)
         await session.starts.wait()
         record = self._records[operation.id] = session.new_record()
-        own = SocketOperation(operation, self, record)
+        own = SocketOperation(operation, self, record, reference)
         own.limit_time(task, session.timeout)
         try:
             await own.run(session)
@@ -361,5 +376,6 @@ def invalid_message_reason(message: object) -> str | None:
 def _invalid_payload_reason(payload: object) -> str | None:
     if not isinstance(payload, dict):
         return "Invalid payload"
-    shapes: tuple[tuple[str, Any], ...] = (("query", str), ("variables", dict | None), ("operationName", str | None))
+    text: Any = str if read_reference(payload).is_empty else str | None
+    shapes: tuple[tuple[str, Any], ...] = (("query", text), ("variables", dict | None), ("operationName", str | None))
     return next((f"Invalid {name}" for name, kind in shapes if not isinstance(payload.get(name), kind)), None)

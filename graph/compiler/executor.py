@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -32,6 +33,7 @@ from services.permissions import Actor
 __all__ = ["CompiledResult", "Compiler"]
 
 PLAN_BYTES = 10 * 2**20
+PLANNED_AHEAD_BYTES = 32 * 2**20
 MAX_VARIANTS = 16  # of one operation, by the booleans of `@skip` and `@include`
 
 # What things take in memory, by measurement.
@@ -93,11 +95,39 @@ class Compiler:
         self._document_cache = document_cache
         self._coercion = InputCoercion(schema)
         self._plans: SegmentedLRU[tuple[Any, ...], Plan | Unsupported] = SegmentedLRU(PLAN_BYTES, _weigh_plan)
+        self._planned_ahead: dict[tuple[Any, ...], Plan | Unsupported] = {}
+        self._planned_ahead_bytes = 0
 
     @property
     def usage(self) -> dict[str, CacheUsage]:
-        """How much its cache holds, by its name."""
-        return {"plans": self._plans.usage}
+        """How much its caches hold, by their names."""
+        ahead = CacheUsage(self._planned_ahead_bytes, len(self._planned_ahead))
+        return {"plans": self._plans.usage, "plans_ahead": ahead}
+
+    def plan_ahead(self, source: str, variables: Sequence[dict[str, Any]], actors: Sequence[Actor]) -> None:
+        """Plan a pinned document for these variables and actors, and keep the plans until `forget_plans`.
+
+        What cannot be planned is left to the first request.
+        """
+        cached = self._document_cache.find(source, None)
+        if cached is None:
+            return
+        if cached.prepared is None:
+            cached.prepared = self._prepare(cached, source, None)
+        if isinstance(cached.prepared, Unsupported):
+            return
+        for given in variables:
+            for actor in actors:
+                with suppress(Unsupported, DomainError, GraphQLError):
+                    self._find_plan(cached.prepared, given, actor, keep=True)
+
+    def forget_plans(self, cached: CachedDocument) -> None:
+        """Drop what was planned ahead of a document."""
+        if not isinstance(cached.prepared, PreparedOperation):
+            return
+        numbers = {each.number for each in cached.prepared.variants.values() if isinstance(each, OperationVariant)}
+        for key in [key for key in self._planned_ahead if key[0] in numbers]:
+            self._planned_ahead_bytes -= _weigh_plan(key, self._planned_ahead.pop(key))
 
     async def execute(
         self,
@@ -113,7 +143,7 @@ class Compiler:
             prepared = self._get_prepared(source, operation_name, variables, context)
             if prepared.type == "mutation" and not may_change:
                 return CompiledResult(declined=SILENT)
-            plan, arguments = self._find_plan(prepared, variables, context)
+            plan, arguments = self._find_plan(prepared, variables, context.actor)
         except Unsupported as declined:
             return CompiledResult(declined=declined.reason)
         except (DomainError, GraphQLError):
@@ -225,9 +255,9 @@ class Compiler:
         )
 
     def _find_plan(
-        self, prepared: PreparedOperation, given: dict[str, Any] | None, context: Context
+        self, prepared: PreparedOperation, given: dict[str, Any] | None, actor: Actor, *, keep: bool = False
     ) -> tuple[Plan, Sequence[PlanArguments]]:
-        identity, permissions = context.actor.identity, context.actor.permissions
+        identity, permissions = actor.identity, actor.permissions
         if identity.user_id is None:
             raise Unsupported("no authenticated user")
         values = prepared.variables.coerce(given or {})
@@ -246,19 +276,28 @@ class Compiler:
             if variant.parse_row_update is None:
                 arguments = [parse(values) for parse in variant.argument_parsers]
             else:
-                arguments = [variant.parse_row_update(values, context.actor)]
+                arguments = [variant.parse_row_update(values, actor)]
             plan_keys = tuple([each.plan_key() for each in arguments])
         key = (variant.number, permissions, identity.tenant_id is None, identity.session_id is None, plan_keys)
         plan = self._plans.get(key)
+        if plan is None and (plan := self._planned_ahead.get(key)) is not None:
+            self._plans.put(key, plan)
         if plan is None:
             identity_parts = {name: getattr(identity, name) is not None for name in IDENTITY_PARTS}
             build = build_plan if variant.parse_row_update is None else build_update_plan
             plan = build(variant.tree, permissions, arguments, identity_parts)
-            self._plans.put(key, plan)
+            (self._plan_ahead if keep else self._plans.put)(key, plan)
             _log_declined(prepared, plan)
         if isinstance(plan, Unsupported):
             raise plan.again()
         return plan, arguments
+
+    def _plan_ahead(self, key: tuple[Any, ...], plan: Plan | Unsupported) -> None:
+        """Keep a plan for a request that is yet to come, if there is room."""
+        weight = _weigh_plan(key, plan)
+        if self._planned_ahead_bytes + weight <= PLANNED_AHEAD_BYTES:
+            self._planned_ahead[key] = plan
+            self._planned_ahead_bytes += weight
 
     def _keep_tree(
         self, prepared: PreparedOperation, booleans: tuple[Any, ...], planned: OperationVariant | Unsupported
