@@ -1,6 +1,6 @@
 """Trusted documents and the schema: whether they fit it, what they use of it, and how they are planned."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from graphql import (
@@ -37,18 +37,23 @@ class TrustedDocumentPlanner:
         self._document_cache = document_cache
         self._compiler = compiler
 
-    def prepare(self, source: str) -> bool:
-        """Prepare a document for its first request; return False if it does not fit the schema, or into the cache."""
+    def prepare(self, source: str) -> Iterator[bool]:
+        """Prepare a document for its first request, some milliseconds' work before each value.
+
+        Yields:
+            True; or False, once, if it does not fit the schema, or into the cache.
+        """
         try:
             cached = self._document_cache.pin(self._schema, source)
         except GraphQLError:
-            return False
-        if cached is None:
-            return False
-        if self._compiler is not None:
-            variables = sample_variables(self._schema, cached.document, cached.operation)
-            self._compiler.plan_ahead(source, variables, SAMPLE_ACTORS)
-        return True
+            cached = None
+        yield cached is not None
+        if cached is None or self._compiler is None:
+            return
+        for variables in sample_variables(self._schema, cached.document, cached.operation):
+            for actor in SAMPLE_ACTORS:
+                self._compiler.plan_ahead(source, variables, actor)
+                yield True
 
     def forget(self, source: str) -> None:
         """Keep a document no longer."""

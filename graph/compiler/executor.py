@@ -104,8 +104,8 @@ class Compiler:
         ahead = CacheUsage(self._planned_ahead_bytes, len(self._planned_ahead))
         return {"plans": self._plans.usage, "plans_ahead": ahead}
 
-    def plan_ahead(self, source: str, variables: Sequence[dict[str, Any]], actors: Sequence[Actor]) -> None:
-        """Plan a pinned document for these variables and actors, and keep the plans until `forget_plans`.
+    def plan_ahead(self, source: str, variables: dict[str, Any], actor: Actor) -> None:
+        """Plan a pinned document for these variables and this actor, and keep the plan until `forget_plans`.
 
         What cannot be planned is left to the first request.
         """
@@ -116,10 +116,8 @@ class Compiler:
             cached.prepared = self._prepare(cached, source, None)
         if isinstance(cached.prepared, Unsupported):
             return
-        for given in variables:
-            for actor in actors:
-                with suppress(Unsupported, DomainError, GraphQLError):
-                    self._find_plan(cached.prepared, given, actor, keep=True)
+        with suppress(Unsupported, DomainError, GraphQLError):
+            self._find_plan(cached.prepared, variables, actor, keep=True)
 
     def forget_plans(self, cached: CachedDocument) -> None:
         """Drop what was planned ahead of a document."""

@@ -69,13 +69,13 @@ class _IdVisitor(Visitor):
 
     def enter_argument(self, node: ArgumentNode, *_: object) -> None:
         """Look at one argument: `id` is of the type that its field gives."""
-        given = self._info.get_type()
+        given = get_named_type(self._info.get_type())
         self._path = [node.name.value]
         if isinstance(node.value, VariableNode):
-            self._note(node.value, get_named_type(given).name if given is not None else "")
+            self._note(node.value, given.name if isinstance(given, GraphQLObjectType) else "")
 
     def enter_object_field(self, node: ObjectFieldNode, *_: object) -> None:
-        """Look at one field of an input object: `projectId`, or what stands in it, is of the type that its name says."""
+        """Look at one field of an input object: `projectId`, or what stands in it, says the type by its name."""
         self._path.append(node.name.value)
         if isinstance(node.value, VariableNode):
             self._note(node.value, "")
