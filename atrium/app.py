@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -52,7 +52,7 @@ class Components:
     feed: OutboxRelay
     schema: schema.Schema
     trusted_documents: TrustedDocuments
-    persisted_queries: PersistedQueries
+    persisted_queries: PersistedQueries = field(default_factory=PersistedQueries)
 
     async def build_context(self, request: http.OperationRequest) -> Context:
         """Build the context of one operation; without a valid token it has no user.
@@ -152,9 +152,7 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         lambda: components.feed.fanout.subscriptions,
     )
     servers = build_server_group(settings, database_url, metrics)
-    served = schema.create_schema(
-        settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler
-    )
+    served = _create_schema(settings)
     components = Components(
         settings=settings,
         database=servers.primary,
@@ -168,7 +166,6 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         ),
         schema=served,
         trusted_documents=TrustedDocuments(servers.primary, served.trusted_document_planner()),
-        persisted_queries=PersistedQueries(),
     )
     app = _new_application(components)
 
@@ -189,6 +186,12 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
     checks = {"database": components.database.ping, "migrations": require_no_pending_migrations}
     app.router.routes.extend([*health.build_routes(checks, reveal=not settings.is_production), metrics.route()])
     return app
+
+
+def _create_schema(settings: Settings) -> schema.Schema:
+    return schema.create_schema(
+        settings.limits, introspection=settings.introspection_enabled, compiler=settings.compiler
+    )
 
 
 def _new_application(components: Components) -> http.Application:

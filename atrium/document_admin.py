@@ -29,11 +29,11 @@ __all__ = [
     "DocumentFaults",
     "DocumentsAction",
     "Report",
-    "add",
+    "add_manifest",
     "broken_documents",
     "check_schema",
     "list_documents",
-    "remove",
+    "remove_documents",
     "run",
     "stored_documents",
 ]
@@ -106,7 +106,7 @@ async def run(action: DocumentsAction, names: Sequence[str], owner_url: str, set
     counts = [0, 0]
     for name in names:
         try:
-            added = await add(owner_url, schema, Path(name))
+            added = await add_manifest(owner_url, schema, Path(name))
         except (ManifestError, DocumentFaults) as error:
             return Report([*str(error).splitlines(), "Nothing of this manifest was added."], is_good=False)
         counts = [before + more for before, more in zip(counts, added, strict=True)]
@@ -115,7 +115,7 @@ async def run(action: DocumentsAction, names: Sequence[str], owner_url: str, set
 
 async def _remove(owner_url: str, ids: Sequence[str]) -> Report:
     try:
-        await remove(owner_url, ids)
+        await remove_documents(owner_url, ids)
     except NotFound as error:
         return Report([error.message, "Nothing was removed."], is_good=False)
     return Report([f"{len(set(ids))} trusted documents removed."])
@@ -159,7 +159,7 @@ def _check(schema: Schema, documents: Sequence[ManifestDocument]) -> Report:
     return Report([*lines, *deprecated_uses(schema, documents), total], is_good=not broken)
 
 
-async def add(owner_url: str, schema: Schema, path: Path) -> tuple[int, int]:
+async def add_manifest(owner_url: str, schema: Schema, path: Path) -> tuple[int, int]:
     """Store the documents of a manifest, all or none; return how many are new, and how many were there already.
 
     Raises:
@@ -176,18 +176,18 @@ async def add(owner_url: str, schema: Schema, path: Path) -> tuple[int, int]:
         stored = {each.id: each.source for each in await trusted_documents.select_all(session)}
         if faults := _conflicts(documents, stored):
             raise DocumentFaults(faults)
-        count = await trusted_documents.add(session, list(new.values()))
+        count = await trusted_documents.insert_documents(session, list(new.values()))
     return count, len(new) - count
 
 
-async def remove(owner_url: str, ids: Sequence[str]) -> None:
+async def remove_documents(owner_url: str, ids: Sequence[str]) -> None:
     """Remove documents, all or none.
 
     Raises:
         NotFound: there is none of one of these ids.
     """
     async with open_transaction(owner_url) as session:
-        await trusted_documents.remove(session, ids)
+        await trusted_documents.delete_documents(session, ids)
 
 
 async def list_documents(owner_url: str) -> list[dict[str, Any]]:

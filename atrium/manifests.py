@@ -19,7 +19,7 @@ from graphql import (
     visit,
 )
 
-__all__ = ["ManifestDocument", "ManifestError", "document_digest", "read_manifest"]
+__all__ = ["SHA256_PREFIX", "ManifestDocument", "ManifestError", "document_digest", "read_manifest"]
 
 APOLLO_FORMAT = "apollo-persisted-query-manifest"
 SUFFIXES = frozenset({".graphql", ".gql"})

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from atrium.manifests import SHA256_PREFIX
 from graph.trusted_documents import TrustedDocumentPlanner
 from models import TrustedDocument
 from models.database import Database
@@ -14,12 +15,11 @@ from models.database.errors import DatabaseUnavailable, PoolTimeout, Transaction
 from models.lru import CacheUsage, size_of
 from services import trusted_documents
 
-__all__ = ["SHA256_PREFIX", "TrustedDocuments", "TrustedText"]
+__all__ = ["TrustedDocuments", "TrustedText"]
 
 REFRESH_SECONDS = 2.0  # after which another process's change is seen at the latest
 PREPARE_SECONDS = 30.0  # that a start waits for documents to be planned; the others follow while requests are served
-ENTRY_BYTES = 1_000
-SHA256_PREFIX = "sha256:"
+TRUSTED_TEXT_BYTES = 1_000
 FAILURES = (DatabaseUnavailable, PoolTimeout, TransactionConflict)
 
 log = logging.getLogger("atrium.documents")
@@ -50,7 +50,7 @@ class TrustedDocuments:
     @property
     def usage(self) -> CacheUsage:
         """How much the texts take."""
-        sizes = (ENTRY_BYTES + size_of(each.id, each.sha256, each.source) for each in self._by_id.values())
+        sizes = (TRUSTED_TEXT_BYTES + size_of(each.id, each.sha256, each.source) for each in self._by_id.values())
         return CacheUsage(sum(sizes), len(self._by_id))
 
     def find(self, id_: str) -> TrustedText | None:

@@ -15,7 +15,7 @@ from models.base import table_of
 from models.database import ReadSession, WriteSession, fetch
 from services.errors import AlreadyExists, NotFound
 
-__all__ = ["NewTrustedDocument", "add", "fingerprint", "remove", "select_all"]
+__all__ = ["NewTrustedDocument", "delete_documents", "fingerprint", "insert_documents", "select_all"]
 
 LOCK = text("LOCK TABLE trusted_documents IN SHARE ROW EXCLUSIVE MODE")
 
@@ -31,7 +31,7 @@ class NewTrustedDocument:
     source: str
 
 
-async def add(session: WriteSession, documents: Sequence[NewTrustedDocument]) -> int:
+async def insert_documents(session: WriteSession, documents: Sequence[NewTrustedDocument]) -> int:
     """Store documents; return how many of them were not there before. Nothing is stored if one is refused.
 
     Raises:
@@ -49,7 +49,7 @@ async def add(session: WriteSession, documents: Sequence[NewTrustedDocument]) ->
     return len(new)
 
 
-async def remove(session: WriteSession, ids: Sequence[str]) -> None:
+async def delete_documents(session: WriteSession, ids: Sequence[str]) -> None:
     """Remove documents, all or none.
 
     Raises:

@@ -118,8 +118,8 @@ def mount_graphql(
 
     Adds the endpoint, GraphiQL and `/schema.graphql` where the settings have them on, and
     `/.well-known/jwks.json` with `key_set`; gives every request a record, which is logged and, for each
-    operation, handed to `observe`; and gives every error the shape of a GraphQL answer. Without `documents`, every
-    operation comes with its text.
+    operation, handed to `observe`; and gives every error the shape of a GraphQL answer. `documents` finds the text of
+    operations that come without.
     """
 
     def finish_operation(record: RequestRecord) -> None:
@@ -150,6 +150,10 @@ def mount_graphql(
     app.add_middleware(ConditionalCORSMiddleware, rules=rules)  # the last one added is the first to see a request
     app.add_exception_handler(HTTPException, _handle_error)
     app.add_exception_handler(RequestValidationError, _handle_error)
+    _add_routes(app, settings, schema, key_set)
+
+
+def _add_routes(app: Application, settings: Settings, schema: BaseSchema, key_set: Mapping[str, Any]) -> None:
     app.router.routes.append(_key_set_route(key_set))
     if settings.introspection_enabled:
         app.router.routes.append(_schema_route(schema))

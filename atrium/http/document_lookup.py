@@ -56,7 +56,7 @@ def read_reference(data: Mapping[str, Any]) -> DocumentReference:
     return DocumentReference(ids, sha256) if ids or sha256 is not None else NO_REFERENCE
 
 
-class TrustedText(Protocol):
+class TrustedEntry(Protocol):
     """One trusted document."""
 
     @property
@@ -71,10 +71,10 @@ class TrustedText(Protocol):
 class TrustedSource(Protocol):
     """The trusted documents."""
 
-    def find(self, id_: str) -> TrustedText | None:
+    def find(self, id_: str) -> TrustedEntry | None:
         """Return the document of an id, or of a hash."""
 
-    def find_by_hash(self, sha256: str) -> TrustedText | None:
+    def find_by_hash(self, sha256: str) -> TrustedEntry | None:
         """Return the document whose text has this SHA-256."""
 
 
@@ -131,7 +131,7 @@ class DocumentLookup:
 
     def _find_trusted(
         self, trusted: TrustedSource, query: str | None, reference: DocumentReference
-    ) -> TrustedText | None:
+    ) -> TrustedEntry | None:
         for id_ in (*reference.ids, *((reference.sha256,) if reference.sha256 is not None else ())):
             found = trusted.find(id_)
             if found is not None:

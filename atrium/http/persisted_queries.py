@@ -13,7 +13,7 @@ __all__ = ["PersistedQueries"]
 
 TENANT_BYTES = 2 * 2**20
 ALL_BYTES = 32 * 2**20
-ENTRY_BYTES = 400  # of an entry, besides its text
+PERSISTED_QUERY_BYTES = 400  # of an entry, besides its text
 TENANT_ENTRY_BYTES = 4_000  # of a tenant that has some
 
 
@@ -58,4 +58,4 @@ class PersistedQueries:
 
 
 def _weigh(sha256: str, text: str) -> int:
-    return ENTRY_BYTES + size_of(sha256, text)
+    return PERSISTED_QUERY_BYTES + size_of(sha256, text)

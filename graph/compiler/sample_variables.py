@@ -29,7 +29,7 @@ __all__ = ["sample_variables"]
 
 SAMPLE_UUID = UUID(int=0x0190_0000_0000_7000_8000_0000_0000_0000)
 MAX_INPUT_DEPTH = 4  # of input objects within each other
-SCALARS: Mapping[str, Any] = {
+SAMPLE_VALUES: Mapping[str, Any] = {
     "Int": 1,
     "Float": 1.0,
     "String": "sample",
@@ -109,7 +109,7 @@ def _sample(schema: GraphQLSchema, type_: Any, hint: str, name: str, depth: int 
         return dict(_sample_fields(schema, type_, hint, depth))
     if isinstance(type_, GraphQLScalarType) and type_.name == "ID":
         return f"{_type_of_id(schema, hint, name)}:{SAMPLE_UUID}"
-    return SCALARS.get(type_.name) if type_ is not None else None
+    return SAMPLE_VALUES.get(type_.name) if type_ is not None else None
 
 
 def _sample_fields(

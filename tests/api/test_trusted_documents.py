@@ -76,7 +76,7 @@ class Ground:
 async def store(urls: Urls, folder: Path, documents: dict[str, str]) -> None:
     path = folder / "persisted-documents.json"
     path.write_text(json.dumps(documents))
-    await document_admin.add(urls.owner, create_schema(compiler=False), path)
+    await document_admin.add_manifest(urls.owner, create_schema(compiler=False), path)
 
 
 ALL_MODES = {"allowed": ("allowed", True), "only": ("only", True), "only, reference executor": ("only", False)}
@@ -277,7 +277,7 @@ async def test_processes_learn_of_changes_without_a_restart(
         await store(urls, tmp_path, MANIFEST)
         await until(clients, body, [])
         assert one.components.schema.cache_usages["pinned_documents"].entries == 2
-        await document_admin.remove(urls.owner, ["titles"])
+        await document_admin.remove_documents(urls.owner, ["titles"])
         await until(clients, body, ["DOCUMENT_NOT_TRUSTED"])
         assert one.components.schema.cache_usages["pinned_documents"].entries == 1
         assert one.components.schema.cache_usages.get("plans_ahead", None) in (None, execution.CacheUsage(0, 0))

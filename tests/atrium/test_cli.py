@@ -29,6 +29,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "resume": ("--tenant", "acme"),
     "account-log": ("--email", "somebody@example.com"),
     "superuser": ("grant", "--email", "somebody@example.com"),
+    "documents": ("list",),
     "doctor": (),
     "replay": (),
     "verify-audit": (),

@@ -64,6 +64,7 @@ async def test_labels_have_the_values_that_there_are(nodes: ServerGroup, urls: U
         "type": {*get_args(OperationType), UNKNOWN},
         "outcome": set(get_args(RequestOutcome)),
         "executor": set(get_args(Executor)),
+        "document": set(),
         "cache": set(caches),
         "pool": set(pools),
         "node": set(pools),

@@ -18,6 +18,7 @@ BULK = "a step of the rules in bulk, which have asked before they come here"
 STORE = "for the rules of whatever has events, which have asked before they come here"
 SUPERUSERS = "for operators, and a step of the superusers' rules, which have asked; the database asks once more"
 REPLAY = "for operators, from the command line; no actor is behind it"
+TRUSTED_DOCUMENTS = "for operators and the process itself: documents are nobody's data, and the owner alone writes them"
 USES_EMAIL_TOKEN = "a step of what is done by mail, for people whom no permission is known of yet"
 READS_HISTORY = "for the rules of whatever shows its past, which have asked before they come here"
 OPENS_SESSION = "a step of opening a session, for people whom no permission is known of yet"
@@ -57,6 +58,10 @@ OPEN_TO_ALL = {
     "services/superusers.py:account_by_email": SUPERUSERS,
     "services/superusers.py:latest_events": SUPERUSERS,
     "services/superusers.py:tenant_by_slug": SUPERUSERS,
+    "services/trusted_documents.py:insert_documents": TRUSTED_DOCUMENTS,
+    "services/trusted_documents.py:delete_documents": TRUSTED_DOCUMENTS,
+    "services/trusted_documents.py:select_all": TRUSTED_DOCUMENTS,
+    "services/trusted_documents.py:fingerprint": TRUSTED_DOCUMENTS,
     "services/eventlog/row_history.py:state_as_of": READS_HISTORY,
     "services/eventlog/row_history.py:state_after": READS_HISTORY,
     "services/eventlog/row_history.py:redact": "a step of the rules that purge, which have asked before they come here",

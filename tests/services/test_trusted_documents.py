@@ -39,29 +39,29 @@ async def stored_ids(database: Database) -> list[str]:
 
 async def test_documents_are_added_once_and_seen_by_the_server(owner: Database, server: Database) -> None:
     async with owner.installation_transaction() as session:
-        assert await trusted_documents.add(session, [document("b"), document("a", "1")]) == 2
+        assert await trusted_documents.insert_documents(session, [document("b"), document("a", "1")]) == 2
     async with owner.installation_transaction() as session:
-        assert await trusted_documents.add(session, [document("b"), document("c")]) == 1
+        assert await trusted_documents.insert_documents(session, [document("b"), document("c")]) == 1
     assert await stored_ids(server) == ["a", "b", "c"]
 
 
 async def test_an_id_stands_for_one_text(owner: Database) -> None:
     async with owner.installation_transaction() as session:
-        await trusted_documents.add(session, [document("a")])
+        await trusted_documents.insert_documents(session, [document("a")])
     with pytest.raises(AlreadyExists, match="The id a stands for another document"):
         async with owner.installation_transaction() as session:
-            await trusted_documents.add(session, [document("new"), document("a", "1")])
+            await trusted_documents.insert_documents(session, [document("new"), document("a", "1")])
     assert await stored_ids(owner) == ["a"]
 
 
 async def test_all_are_removed_or_none(owner: Database) -> None:
     async with owner.installation_transaction() as session:
-        await trusted_documents.add(session, [document("a"), document("b"), document("c")])
+        await trusted_documents.insert_documents(session, [document("a"), document("b"), document("c")])
     with pytest.raises(NotFound, match="There is no trusted document x"):
         async with owner.installation_transaction() as session:
-            await trusted_documents.remove(session, ["a", "x"])
+            await trusted_documents.delete_documents(session, ["a", "x"])
     async with owner.installation_transaction() as session:
-        await trusted_documents.remove(session, ["a", "c"])
+        await trusted_documents.delete_documents(session, ["a", "c"])
     assert await stored_ids(owner) == ["b"]
 
 
@@ -74,9 +74,9 @@ async def test_the_fingerprint_moves_with_every_change(owner: Database, server: 
 
     await look()
     for change in (
-        lambda session: trusted_documents.add(session, [document("a"), document("b")]),
-        lambda session: trusted_documents.remove(session, ["b"]),
-        lambda session: trusted_documents.add(session, [document("b", "1")]),
+        lambda session: trusted_documents.insert_documents(session, [document("a"), document("b")]),
+        lambda session: trusted_documents.delete_documents(session, ["b"]),
+        lambda session: trusted_documents.insert_documents(session, [document("b", "1")]),
     ):
         async with owner.installation_transaction() as session:
             await change(session)

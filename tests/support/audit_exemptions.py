@@ -15,6 +15,7 @@ EXEMPT = {
     "sessions": "a person's, in no tenant; digests of refresh tokens, rotated all the time",
     "superuser_acts": "append-only, of the whole installation: the log of what superusers did",
     "throttles": "counters of tries, in no tenant",
+    "trusted_documents": "of the whole installation, and no data of anybody; operators alone write it",
     "unsealed": "a queue that is emptied at once",
     "users": "a person's, in no tenant; their name and address reach the log with the memberships that copy them",
 }

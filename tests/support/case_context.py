@@ -83,7 +83,7 @@ async def use_api_key(stage: CaseContext, role: str) -> UUID:
 CaseBuilder = Callable[[CaseContext], Awaitable[Any]]
 
 
-TABLES_WITHOUT_OWNER = {"alembic_version", "throttles"}
+TABLES_WITHOUT_OWNER = {"alembic_version", "throttles", "trusted_documents"}
 """Tables whose rows nobody owns."""
 
 BACKGROUND_TABLES = {
