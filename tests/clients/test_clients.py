@@ -23,7 +23,9 @@ import pytest
 from graphql import build_schema
 from graphql.type import is_abstract_type
 
+from atrium import document_admin
 from bench.node import NodeMissing, cache_folder, find_node, run_npm
+from graph.schema import create_schema
 from models.base import now
 from tests.conftest import Urls
 from tests.support.doc_pages import page_text
@@ -293,6 +295,24 @@ async def test_subscriptions_outlive_tokens_restarts_and_roles(
 @pytest.mark.parametrize("scenario", ["urql.mjs", "apollo.mjs"])
 async def test_a_library_queries_changes_and_follows(scenario: str, scenarios: Scenarios) -> None:
     await scenarios.run(scenario)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"persisted_queries": True}, {"documents": "allowed"}, {"documents": "only"}],
+    ids=["off", "persisted", "allowed", "only"],
+)
+async def test_documents_are_sent_by_hash_or_id(
+    settings: dict[str, Any], node: Path, workshop: Path, world: World, urls: Urls, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "persisted-documents.json"
+    manifest.write_text(json.dumps({"tasks-of-the-build": "query Tasks { tasks { totalCount __typename } }"}))
+    await document_admin.add_manifest(urls.owner, create_schema(compiler=False), manifest)
+    mode = settings.get("documents", "persisted" if settings else "off")
+    async with served(urls, tmp_path, **settings) as process:
+        scenarios = Scenarios(node, workshop, world, process)
+        # In development urql wants the definitions of a document that it sends by its id.
+        await scenarios.run("persisted.mjs", MODE=mode, TASKS_ID="tasks-of-the-build", NODE_ENV="production")
 
 
 async def test_who_sends_the_position_back_reads_what_was_written(

@@ -10,6 +10,7 @@ import pytest
 from graphql import GraphQLObjectType, GraphQLSchema, build_schema, get_named_type
 from graphql.language.parser import MAX_NESTING_DEPTH
 
+from atrium.http import persisted_queries
 from atrium.http.endpoint import CONNECTION_INIT_SECONDS, MOST_OPERATIONS
 from atrium.http.request_parsing import MAX_DEPTH, MAX_QUERY_STRING
 from atrium.settings import Settings
@@ -183,6 +184,10 @@ FIGURES = {
     "characters that are searched or filtered by": [page_request.MAX_FILTER_LENGTH],
     "entries that are read ahead for one subscriber": [outbox.FOLLOWER_PAGE_SIZE],
     "subscriptions of one session or API key in a process": [setting("subscriptions_per_session")],
+    "persisted queries of a tenant, and of all tenants, in a process": [
+        persisted_queries.TENANT_BYTES // 2**20,
+        persisted_queries.ALL_BYTES // 2**20,
+    ],
     "subscriptions that are being opened at a time": [fanout.MAX_OPENING],
     "results of events that are kept for other followers": [shared_execution.CACHED_RESULT_BYTES // 2**20],
     "wait for a connection": [setting("admission_wait_seconds")],

@@ -47,7 +47,7 @@ def test_metrics_are_those_that_there_are(nodes: ServerGroup) -> None:
     metrics = Metrics(
         lambda: pool_usage(nodes, OutboxRelay(NOWHERE)), lambda: {"documents": CacheUsage(0, 0)}, lambda: 0
     )
-    metrics.observe(RequestRecord("id", operation_type="query", executor="compiler"))
+    metrics.observe(RequestRecord("id", operation_type="query", executor="compiler", document_id="titles"))
     metrics.count_read(PRIMARY, RoutingReason.ASKED)
     made = {
         family.name + "_total" * (family.type == "counter"): set().union(*(s.labels for s in family.samples)) - {"le"}

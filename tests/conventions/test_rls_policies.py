@@ -56,6 +56,8 @@ OTHERS = {
     "mailed_tokens": Policy(*(f"user_id = {USER} OR id = {PRESENTED}",) * 2),
     # One's own log.
     "account_events": Policy(*(f"user_id = {USER}",) * 2),
+    # Documents of the whole installation, which are nobody's data; the owner alone writes them.
+    "trusted_documents": Policy("true", "false"),
 }
 
 
