@@ -97,6 +97,8 @@ def test_signing_keys_are_told_apart() -> None:
         ({"environment": "production", "secret_key": "a" * 64}, "ATRIUM_SECRET_KEY"),
         ({"cors_credentials": True}, "ATRIUM_CORS_ORIGINS"),
         ({"cors_credentials": True, "cors_origins": "https://a.example,*"}, "ATRIUM_CORS_ORIGINS"),
+        ({"documents": "only", "graphiql": True}, "ATRIUM_GRAPHIQL cannot be on"),
+        ({"documents": "only", "persisted_queries": True}, "ATRIUM_PERSISTED_QUERIES cannot be on"),
     ],
 )
 def test_start_is_refused(values: dict[str, str], missing: str) -> None:
@@ -112,6 +114,8 @@ def test_start_is_refused(values: dict[str, str], missing: str) -> None:
         {"environment": "production", "secret_key": GOOD_KEY},
         {"environment": "production", "signing_keys": "seed"},
         {"database_url": "postgres://a@b/c", "database_owner_url": "postgres://d@b/c"},
+        {"documents": "only"},
+        {"documents": "allowed", "graphiql": True, "persisted_queries": True},
     ],
 )
 def test_start_is_allowed(values: dict[str, str]) -> None:
@@ -125,6 +129,11 @@ def test_production_closes_by_default_and_opens_by_setting() -> None:
     assert (closed.introspection_enabled, closed.graphiql_enabled, closed.cors_origin_pattern) == (False, False, None)
     assert (opened.introspection_enabled, opened.graphiql_enabled) == (True, True)
     assert (Settings().introspection_enabled, Settings(graphiql=False).graphiql_enabled) == (True, False)
+
+
+def test_graphiql_is_off_where_it_could_send_nothing() -> None:
+    enabled = {mode: Settings(documents=mode).graphiql_enabled for mode in ("off", "allowed", "only")}
+    assert enabled == {"off": True, "allowed": True, "only": False}
 
 
 def test_limits_are_those_of_the_document_budget() -> None:
