@@ -20,6 +20,8 @@ from graph.compiler import executor
 from graph.execution import DocumentCache
 from graph.runtime.complexity import Limits, parse_document
 from graph.schema import create_schema
+from models.database.errors import DatabaseUnavailable
+from models.lru import CacheUsage
 from tests.conftest import Urls
 from tests.support.client import Client, listen, run_app
 from tests.support.factories import World, create_world
@@ -280,7 +282,7 @@ async def test_processes_learn_of_changes_without_a_restart(
         await document_admin.remove_documents(urls.owner, ["titles"])
         await until(clients, body, ["DOCUMENT_NOT_TRUSTED"])
         assert one.components.schema.cache_usages["pinned_documents"].entries == 1
-        assert one.components.schema.cache_usages.get("plans_ahead", None) in (None, execution.CacheUsage(0, 0))
+        assert one.components.schema.cache_usages.get("plans_ahead", None) in (None, CacheUsage(0, 0))
 
 
 async def until(clients: list[Client], body: dict[str, Any], expected: list[str]) -> None:
@@ -300,7 +302,7 @@ async def test_a_server_whose_database_fails_keeps_what_it_has(
         documents = app.components.trusted_documents
 
         def fail(*_args: Any) -> Any:
-            raise trusted_documents.DatabaseUnavailable
+            raise DatabaseUnavailable
 
         monkeypatch.setattr(app.components.database, "installation_transaction", fail)
         await documents.refresh()
