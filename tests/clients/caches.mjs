@@ -1,8 +1,10 @@
-// Every query of the schema, and every type of Node, through the caches that keep objects by their ids: what a cache
+// Every query of the schema, and every type of Node, through the caches that keep objects by their ids: what each
 // gives back is what the server answered, and no cache complains of a key or a type that it was not told.
 import assert from "node:assert/strict";
+import { fetchQuery } from "react-relay";
 import * as generated from "./samples/gql/graphql.ts";
 import { apollo } from "./samples/apollo.ts";
+import { environment } from "./samples/environment.ts";
 import { enter } from "./samples/session.ts";
 import { urql } from "./samples/urql.ts";
 import { ask } from "./support.mjs";
@@ -21,7 +23,9 @@ for (const document of Object.values(generated)) {
   const needed = (definition.variableDefinitions ?? []).filter(({ type }) => type.kind === "NonNullType");
   const names = needed.map(({ variable }) => variable.name.value);
   const variables = Object.fromEntries(names.map((name) => [name, given[name]]));
-  calls.push({ name: definition.name.value, document, variables });
+  const name = definition.name.value;
+  const artifact = `./samples/__generated__/${name.replace("Every", "everyForRelay")}Query.graphql.ts`;
+  calls.push({ name, document, request: (await import(artifact)).default, variables });
 }
 const everyNode = calls.find(({ name }) => name === "EveryNode");
 for (const [type, id] of Object.entries(ids)) calls.push({ ...everyNode, name: type, variables: { id } });
@@ -31,7 +35,7 @@ for (const call of calls) {
 }
 
 let seen = 0;
-for (const { name, document, variables } of calls) {
+for (const { name, document, request, variables } of calls) {
   const live = await urql.query(document, variables, { requestPolicy: "network-only" });
   assert.equal(live.error, undefined, name);
   const kept = await urql.query(document, variables, { requestPolicy: "cache-only" });
@@ -40,6 +44,8 @@ for (const { name, document, variables } of calls) {
   const { data } = await apollo.query({ query: document, variables, fetchPolicy: "network-only" });
   assert.deepEqual(apollo.readQuery({ query: document, variables }), data, name);
   assert.deepEqual(JSON.parse(JSON.stringify(data)), JSON.parse(JSON.stringify(live.data)), name);
+  const read = await fetchQuery(environment, request, variables).toPromise();
+  assert.deepEqual(JSON.parse(JSON.stringify(read)), JSON.parse(JSON.stringify(data)), name);
   seen += JSON.stringify(data).length;
 }
 assert.ok(calls.length > Object.keys(ids).length + 20);

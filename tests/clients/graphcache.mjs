@@ -5,7 +5,7 @@ import { cacheExchange } from "@urql/exchange-graphcache";
 import { relayPagination } from "@urql/exchange-graphcache/extras";
 import schema from "./samples/gql/introspection.json" with { type: "json" };
 import { add, ENDPOINT, shown, until } from "./samples/app.ts";
-import { keys } from "./samples/graphcache.ts";
+import { keys } from "./samples/clients/graphcacheKeys.ts";
 import { ADD_TASK, REMOVE_TASK, TASK_CHANGES, TASK_PAGE } from "./samples/queries.ts";
 import { enter } from "./samples/session.ts";
 import { urql } from "./samples/urql.ts";

@@ -66,6 +66,7 @@ def write_samples(folder: Path) -> None:
     for name in ("app.ts", "package.json"):
         shutil.copy(CLIENTS / name, folder)
     shutil.copy(ROOT / "schema.graphql", folder)
+    shutil.copytree(ROOT / "clients", folder / "clients")
 
 
 def free_port() -> int:
