@@ -9,7 +9,7 @@ from strawberry import UNSET
 import models
 from graph.fields.columns import column
 from graph.fields.connection import Connection
-from graph.fields.descriptions import enum, input_type, object_type
+from graph.fields.descriptions import enum, input_type, object_type, partial_enum
 from graph.fields.domain import Domain
 from graph.fields.errors import (
     AlreadyExists,
@@ -24,20 +24,23 @@ from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation, mutation_without_transaction
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_many
-from graph.fields.viewer import equals_viewer, viewer_attribute, viewer_reference
+from graph.fields.viewer import equals_viewer, viewer_attribute, viewer_permissions, viewer_reference
 from graph.runtime.context import Context
 from models import SecurityEventType
 from models.database import WriteSession
-from services import accounts, sessions
+from services import accounts, permissions, sessions
 from services.permissions import Actor
 
 if TYPE_CHECKING:
     from graph.api_keys import ApiKey
-    from graph.tenants import Membership, ReceivedInvitation, Tenant
+    from graph.tenants import Membership, ReceivedInvitation, Tenant, User
 
 __all__ = ["DOMAIN", "LoginSession", "Queries", "SecurityEvent", "Session", "SessionsEnded", "Viewer"]
 
 enum(SecurityEventType)
+
+Permission = partial_enum(permissions.Permission, without={permissions.Permission.SUPERUSER})
+"""Without what everybody may ask: who is a superuser is told by `Viewer.isSuperuser`."""
 
 
 @backed_by(sessions.SESSIONS)
@@ -110,6 +113,14 @@ class Viewer:
     version: int
     """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
     concurrent changes."""
+    user: Annotated["User", strawberry.lazy("graph.tenants")] | None = viewer_reference(
+        "user_id", "user_id", needs="tenant_id"
+    )
+    """User that the viewer is in the tenant of the current session, as tasks and orders name them; null if the session
+    has no tenant."""
+    permissions: list[Permission] = viewer_permissions(Permission)  # type: ignore[valid-type]  # made from another enum
+    """Permissions of the viewer in the tenant of the current session; what needs the state of an object as well is told
+    by `viewerCan` of the object."""
     role: models.Role | None = viewer_attribute("role")
     """Role of the viewer in the tenant of the current session; null if the session has no tenant."""
     tenant: Annotated["Tenant", strawberry.lazy("graph.tenants")] | None = viewer_reference("tenant_id")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["DOMAIN", "ApiKey", "Queries"]
 
 
-@backed_by(api_keys.API_KEYS)
+@backed_by(api_keys.API_KEYS, listed_as="api_keys")
 class ApiKey(Node):
     """An API key of the tenant, with which a program sends requests in the name of its creator.
 

@@ -65,7 +65,7 @@ class DocumentFilter:
 DocumentOrder = order_input(documents.DOCUMENTS)
 
 
-@backed_by(documents.DOCUMENTS, filter=DocumentFilter, order=DocumentOrder)
+@backed_by(documents.DOCUMENTS, filter=DocumentFilter, order=DocumentOrder, listed_as="documents")
 class Document(Node):
     """A document of the tenant, a text that all members can read and change.
 

@@ -136,7 +136,7 @@ OrderOrder = order_input(
 )
 
 
-@backed_by(orders.ORDERS, filter=OrderFilter, order=OrderOrder)
+@backed_by(orders.ORDERS, filter=OrderFilter, order=OrderOrder, listed_as="orders")
 class Order(Node):
     """An order of products by a member of the tenant: its items, total amount and status.
 

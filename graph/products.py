@@ -72,7 +72,7 @@ ProductOrder = order_input(
 )
 
 
-@backed_by(products.PRODUCTS, filter=ProductFilter, order=ProductOrder)
+@backed_by(products.PRODUCTS, filter=ProductFilter, order=ProductOrder, listed_as="products")
 class Product(Node):
     """A product that the tenant sells: its price and stock.
 
@@ -98,10 +98,10 @@ class Product(Node):
     version: int
     units_sold: BigInt | None = expression("units_sold")
     """Number of units of the product in all orders that are not cancelled, deleted ones included. For admins and
-    owners; others get null and the error FORBIDDEN."""
+    owners; null for others."""
     revenue: Money | None = money("revenue_minor", computed=True)
     """Sum of the product's subtotals in all orders that are not cancelled, deleted ones included, counting only orders
-    in the product's current currency. For admins and owners; others get null and the error FORBIDDEN."""
+    in the product's current currency. For admins and owners; null for others."""
     orders: Connection[Annotated["Order", strawberry.lazy("graph.orders")]] = to_many("product_id")
     """Orders that contain the product, newest first; members see only their own orders, admins and owners all."""
     history: Connection[audit.AuditEntry] = to_many("row_id")

@@ -45,7 +45,7 @@ class ProjectFilter:
 ProjectOrder = order_input(projects.PROJECTS)
 
 
-@backed_by(projects.PROJECTS, filter=ProjectFilter, order=ProjectOrder)
+@backed_by(projects.PROJECTS, filter=ProjectFilter, order=ProjectOrder, listed_as="projects")
 class Project(Node):
     """A project of the tenant, which groups tasks and documents.
 

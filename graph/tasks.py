@@ -65,7 +65,7 @@ class TaskFilter:
 TaskOrder = order_input(tasks.TASKS, due_date="due date; tasks without a due date come last in both directions")
 
 
-@backed_by(tasks.TASKS, filter=TaskFilter, order=TaskOrder)
+@backed_by(tasks.TASKS, filter=TaskFilter, order=TaskOrder, listed_as="tasks")
 class Task(Node):
     """A task of the tenant: something to be done, with its assignee and due date.
 

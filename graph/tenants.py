@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["DOMAIN", "Invitation", "Membership", "Queries", "ReceivedInvitation", "Tenant", "User"]
 
 
-@backed_by(invitations.INVITATIONS)
+@backed_by(invitations.INVITATIONS, listed_as="invitations")
 class Invitation(Node):
     """An invitation for one e-mail address to join the tenant; can be accepted once, until it expires.
 
@@ -133,7 +133,13 @@ UserOrder = order_input(
 )
 
 
-@backed_by(tenants.USERS, filter=UserFilter, order=UserOrder)
+@backed_by(
+    tenants.USERS,
+    filter=UserFilter,
+    order=UserOrder,
+    listed_as="users",
+    mutations={"change_role": "changeMemberRole", "remove": "removeMember", "set_active": "setUsersActive"},
+)
 class User(Node):
     """A user: a current or former member of the tenant.
 

@@ -28,7 +28,9 @@ from strawberry.types.field import StrawberryField
 
 from graph.fields.columns import Column, ExpressionField, GlobalId, MoneyField
 from graph.fields.connection import Connection
+from graph.fields.edges import EdgeField
 from graph.fields.relations import ByIdField, ConnectionField, ToMany, ToOne
+from graph.fields.viewer_can import ViewerCan
 from services.errors import DomainError
 from services.eventlog.fanout import depends_on_user
 from services.permissions import Actor, Permission
@@ -148,9 +150,16 @@ def _of_expression(field: Any, permissions: Permissions) -> ViewerScope:
     return _collection_scope(collection, permissions)
 
 
+def _of_abilities(field: Any, permissions: Permissions) -> ViewerScope:
+    conditions = [ability.condition(permissions) for ability in field.binding.collection.abilities.values()]
+    return ViewerScope.ACCOUNT if depends_on_user(*conditions) else ViewerScope.ROLE
+
+
 _SCOPES: dict[type[StrawberryField], Callable[[Any, Permissions], ViewerScope]] = {
     Column: _of_row,
     GlobalId: _of_row,
+    EdgeField: _of_row,
+    ViewerCan: _of_abilities,
     ToOne: _of_list,
     ByIdField: _of_target,
     ToMany: _of_list,

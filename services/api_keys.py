@@ -23,6 +23,7 @@ from models.database.errors import DatabaseUnavailable, PoolTimeout, SessionNotL
 from models.database.identity import Identity
 from models.lru import CacheUsage, SegmentedLRU
 from services import security
+from services.abilities import Ability
 from services.errors import Forbidden, InvalidInput, InvalidToken
 from services.permissions import ROLES, TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
@@ -54,6 +55,7 @@ API_KEYS = Collection(
     filters={},
     orders={"created_at": SortOrder.newest_first(col(ApiKey.created_at))},
     default_order=("created_at", True),
+    abilities={"revoke": Ability.by(Permission.API_KEYS_WRITE, LIVE)},
 )
 
 

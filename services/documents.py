@@ -17,6 +17,7 @@ from models import Document
 from models.base import CHANGE_TIME, table_of
 from models.database import ReadSession, WriteSession, fetch
 from services import projects
+from services.abilities import Ability
 from services.errors import IllegalTransition, InvalidInput
 from services.eventlog import row_history
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
@@ -88,6 +89,13 @@ DOCUMENTS = Collection(
         "title": SortOrder.by(col(Document.title_key)),
     },
     default_order=("created_at", True),
+    abilities={
+        "update": Ability.by(Permission.DOCUMENTS_WRITE, LIVE),
+        "revert": Ability.by(Permission.DOCUMENTS_WRITE, LIVE),
+        "delete": Ability.by(Permission.DOCUMENTS_WRITE, LIVE),
+        "restore": Ability.by(Permission.DOCUMENTS_WRITE, ~LIVE),
+        "purge": Ability.by(Permission.DOCUMENTS_PURGE, ~LIVE),
+    },
 )
 
 TRASH = Collection(

@@ -16,6 +16,7 @@ from models import Invitation, Membership, Role, Tenant, User
 from models.base import CHANGE_TIME, new_id, table_of
 from models.database import WriteSession, extend_context, fetch
 from services import security
+from services.abilities import Ability
 from services.accounts import validate_email_address
 from services.authentication import AuthConfig, Transactions
 from services.errors import AlreadyExists, InvalidToken, NotFound
@@ -67,6 +68,7 @@ INVITATIONS = Collection(
     filters={},
     orders={"created_at": SortOrder.newest_first(col(Invitation.created_at))},
     default_order=("created_at", True),
+    abilities={"revoke": Ability.by(Permission.MEMBERS_WRITE, OPEN)},
 )
 
 RECEIVED_INVITATIONS = replace(INVITATIONS, visible=visible_received)

@@ -26,33 +26,58 @@ USER_ID = bindparam("user_id", type_=Uuid())
 
 
 class Permission(StrEnum):
-    """What a role can allow."""
+    """Permissions, which a role of a member gives; what a request may do follows from those of its caller."""
 
-    ACCOUNT = "ACCOUNT"  # one's own account and sessions; needs no tenant
-    SUPERUSER = "SUPERUSER"  # asking for what superusers may; who is one, each statement asks itself
+    ACCOUNT = "ACCOUNT"
+    """Manage the caller's own account, its sessions and memberships; every login gives it, no API key does."""
+    SUPERUSER = "SUPERUSER"
+    """Ask for what superusers may; who is one, each statement asks itself."""
     TENANT_READ = "TENANT_READ"
+    """Read the tenant itself."""
     TENANT_WRITE = "TENANT_WRITE"
-    MEMBERS_READ = "MEMBERS_READ"  # names; e-mail addresses need MEMBERS_WRITE
+    """Rename the tenant."""
+    MEMBERS_READ = "MEMBERS_READ"
+    """Read who belongs to the tenant, without the e-mail addresses of others."""
     MEMBERS_WRITE = "MEMBERS_WRITE"
-    OWNERS_WRITE = "OWNERS_WRITE"  # making and unmaking owners
-    API_KEYS_WRITE = "API_KEYS_WRITE"  # creating, revoking and listing API keys
+    """Invite, add, remove and deactivate members, change their roles, and read their e-mail addresses."""
+    OWNERS_WRITE = "OWNERS_WRITE"
+    """Appoint, demote and remove owners."""
+    API_KEYS_WRITE = "API_KEYS_WRITE"
+    """Create, list and revoke API keys of the tenant; no API key gives it."""
     PROJECTS_READ = "PROJECTS_READ"
+    """Read all projects of the tenant."""
     PROJECTS_WRITE = "PROJECTS_WRITE"
+    """Create, update, archive, delete and restore projects."""
     TASKS_READ = "TASKS_READ"
+    """Read all tasks of the tenant."""
     TASKS_WRITE = "TASKS_WRITE"
-    DOCUMENTS_READ = "DOCUMENTS_READ"  # those in the trash too
-    DOCUMENTS_WRITE = "DOCUMENTS_WRITE"  # to the trash and back too
-    DOCUMENTS_PURGE = "DOCUMENTS_PURGE"  # for good
+    """Create, update and delete tasks."""
+    DOCUMENTS_READ = "DOCUMENTS_READ"
+    """Read documents, including those in the trash."""
+    DOCUMENTS_WRITE = "DOCUMENTS_WRITE"
+    """Create and update documents, move them to the trash and restore them."""
+    DOCUMENTS_PURGE = "DOCUMENTS_PURGE"
+    """Delete documents in the trash permanently."""
     PRODUCTS_READ = "PRODUCTS_READ"
+    """Read all products of the tenant."""
     PRODUCTS_WRITE = "PRODUCTS_WRITE"
-    ORDERS_READ = "ORDERS_READ"  # one's own; everybody's need ORDERS_WRITE
-    ORDERS_PLACE = "ORDERS_PLACE"  # placing orders, and cancelling one's own
-    ORDERS_WRITE = "ORDERS_WRITE"  # moving anybody's order on
-    HISTORY_READ = "HISTORY_READ"  # what became of the rows that one sees
-    AUDIT_READ = "AUDIT_READ"  # the whole log, and where people asked from
-    ARTICLES_READ = "ARTICLES_READ"  # what is published, and one's own drafts; everybody's need ARTICLES_PUBLISH
-    ARTICLES_WRITE = "ARTICLES_WRITE"  # one's own drafts
-    ARTICLES_PUBLISH = "ARTICLES_PUBLISH"  # everybody's, and what the others read
+    """Create, update and restock products."""
+    ORDERS_READ = "ORDERS_READ"
+    """Read orders that the caller placed."""
+    ORDERS_PLACE = "ORDERS_PLACE"
+    """Place orders, and cancel those that the caller placed."""
+    ORDERS_WRITE = "ORDERS_WRITE"
+    """Read all orders and sales of the tenant; confirm, ship, deliver, cancel and delete any order."""
+    HISTORY_READ = "HISTORY_READ"
+    """Read the audit entries of objects that can be read."""
+    AUDIT_READ = "AUDIT_READ"
+    """Read the whole audit log, with the clients that changes were made from."""
+    ARTICLES_READ = "ARTICLES_READ"
+    """Read published articles and the caller's own drafts."""
+    ARTICLES_WRITE = "ARTICLES_WRITE"
+    """Create drafts of articles, update and delete the caller's own drafts."""
+    ARTICLES_PUBLISH = "ARTICLES_PUBLISH"
+    """Publish articles, and read, update and delete all articles of the tenant."""
 
 
 _ANYBODY = {Permission.ACCOUNT, Permission.SUPERUSER}

@@ -15,6 +15,7 @@ from models import ArchivedSale, Order, OrderItem, OrderStatus, Product
 from models.base import table_of
 from models.database import WriteSession, fetch
 from models.money import minor_units
+from services.abilities import Ability
 from services.errors import AlreadyExists, DomainError, InvalidInput, NotFound, Unavailable
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
@@ -135,6 +136,10 @@ PRODUCTS = Collection(
     },
     normalize_filters=_normalize_price_filters,
     restricted={"units_sold": Permission.ORDERS_WRITE, "revenue_minor": Permission.ORDERS_WRITE},
+    abilities={
+        "update": Ability.by(Permission.PRODUCTS_WRITE),
+        "restock": Ability.by(Permission.PRODUCTS_WRITE, col(Product.stock_quantity) < MAX_STOCK),
+    },
 )
 
 

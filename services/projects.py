@@ -11,6 +11,7 @@ from sqlmodel import col
 from models import Project
 from models.base import CHANGE_TIME, table_of
 from models.database import WriteSession
+from services.abilities import Ability
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
 from services.validation import validating
@@ -68,6 +69,12 @@ PROJECTS = Collection(
     default_order=("created_at", True),
     normalize_filters=_with_defaults,
     reachable=LIVE,
+    abilities={
+        "update": Ability.by(Permission.PROJECTS_WRITE, LIVE),
+        "archive": Ability.by(Permission.PROJECTS_WRITE, LIVE),
+        "delete": Ability.by(Permission.PROJECTS_WRITE, LIVE),
+        "restore": Ability.by(Permission.PROJECTS_WRITE, ~LIVE),
+    },
 )
 
 

@@ -13,6 +13,7 @@ from models import Task, TaskStatus
 from models.base import table_of
 from models.database import WriteSession
 from services import projects, tenants
+from services.abilities import Ability
 from services.errors import DomainError, InvalidInput
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, substring_filter
@@ -62,6 +63,10 @@ TASKS = Collection(
         "title": SortOrder.by(col(Task.title_key)),
     },
     default_order=("created_at", True),
+    abilities={
+        "update": Ability.by(Permission.TASKS_WRITE, LIVE),
+        "delete": Ability.by(Permission.TASKS_WRITE, LIVE),
+    },
 )
 
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, Select, Text, Uuid, and_, bindparam, case, select
+from sqlalchemy import Boolean, ColumnElement, Select, Text, Uuid, and_, bindparam, case, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from models import Membership, Role, Tenant
 from models.base import CHANGE_TIME, new_id, table_of
 from models.database import WriteSession, extend_context, fetch
+from services.abilities import Ability
 from services.errors import IllegalTransition
 from services.invitations import revoke_unauthorized
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
@@ -72,12 +73,42 @@ def visible_own_tenants(permissions: AbstractSet[Permission]) -> Select[Any]:
     return select(*table_of(Tenant).c).where(col(Tenant.id).in_(mine))
 
 
+def _another_owner_than(member: Any) -> ColumnElement[bool]:
+    """Return the condition that an active owner is left without this member; see `_require_another_owner`."""
+    other = table_of(Membership).alias("other_owner")
+    return exists().where(
+        other.c.tenant_id == TENANT_ID,
+        other.c.id != member.id,
+        other.c.role == Role.OWNER,
+        other.c.is_active,
+        other.c.is_former.is_(False),
+    )
+
+
+def _is_dispensable(member: Any) -> ColumnElement[bool]:
+    return or_(member.role != Role.OWNER, _another_owner_than(member))
+
+
+def _own_membership_condition() -> ColumnElement[bool]:
+    """Return the condition that the actor can leave the tenant: somebody else stays its owner."""
+    own = table_of(Membership).alias("own")
+    return exists().where(own.c.tenant_id == TENANT_ID, own.c.user_id == USER_ID, _is_dispensable(own.c))
+
+
+CAN_LEAVE = _own_membership_condition()
+
+CURRENT = col(Membership.is_former).is_(False)
+BELOW_OWNER = and_(CURRENT, col(Membership.role) != Role.OWNER)
+DISPENSABLE = and_(CURRENT, _is_dispensable(table_of(Membership).c))
+NOT_ONESELF_OR_INACTIVE = or_(col(Membership.user_id) != USER_ID, col(Membership.is_active).is_(False))
+
 TENANTS = Collection(
     model=Tenant,
     visible=visible_tenants,
     filters={},
     orders={"created_at": SortOrder.by(col(Tenant.created_at))},
     default_order=("created_at", False),
+    abilities={"update": Ability.by(Permission.TENANT_WRITE), "leave": Ability.by(Permission.ACCOUNT, CAN_LEAVE)},
 )
 
 OWN_TENANTS = replace(TENANTS, visible=visible_own_tenants)
@@ -116,6 +147,13 @@ USERS = Collection(
     defaults={"is_former": False},
     normalize_filters=_with_address,
     restricted={"email": Permission.MEMBERS_WRITE},
+    abilities={
+        "change_role": Ability.by(Permission.MEMBERS_WRITE, BELOW_OWNER).or_by(Permission.OWNERS_WRITE, DISPENSABLE),
+        "remove": Ability.by(Permission.MEMBERS_WRITE, BELOW_OWNER).or_by(Permission.OWNERS_WRITE, DISPENSABLE),
+        "set_active": Ability.by(Permission.MEMBERS_WRITE, and_(BELOW_OWNER, NOT_ONESELF_OR_INACTIVE)).or_by(
+            Permission.OWNERS_WRITE, and_(DISPENSABLE, NOT_ONESELF_OR_INACTIVE)
+        ),
+    },
 )
 
 

@@ -91,7 +91,8 @@ def _edit_schema(text: str, spec: DomainSpec) -> str:
 
 def _edit_permissions(text: str, spec: DomainSpec) -> str:
     upper = spec.names.upper
-    both = "".join(f'    {upper}_{verb} = "{upper}_{verb}"\n' for verb in ("READ", "WRITE"))
+    texts = {"READ": f"Read all {spec.names.plural} of the tenant.", "WRITE": f"Create and update {spec.names.plural}."}
+    both = "".join(f'    {upper}_{verb} = "{upper}_{verb}"\n    """{said}"""\n' for verb, said in texts.items())
     text = _insert(text, r"^class Permission\(StrEnum\):\n(?:.*\n)*?(?=\n\n)", both)
     text = _insert(text, r"^_MEMBER = .*\{\n", f"    Permission.{upper}_READ,\n")
     return _insert(text, r"^_ADMIN = .*\{\n", f"    Permission.{upper}_WRITE,\n")

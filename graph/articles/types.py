@@ -57,7 +57,13 @@ class ArticleFilter:
 ArticleOrder = order_input(articles.ARTICLES)
 
 
-@backed_by(articles.ARTICLES, filter=ArticleFilter, order=ArticleOrder)
+@backed_by(
+    articles.ARTICLES,
+    filter=ArticleFilter,
+    order=ArticleOrder,
+    listed_as="articles",
+    mutations={"publish": "updateArticle"},
+)
 class Article(Node):
     """An article of the tenant, a text that members can read and search.
 

@@ -22,6 +22,7 @@ from graph.compiler.connections import compile_connection
 from graph.compiler.derived_table import DerivedTable
 from graph.compiler.json_text import JsonExpression, JsonLiteral
 from graph.compiler.object_compiler import FieldCompilers, ObjectCompiler
+from graph.compiler.object_fields import compile_edge, compile_viewer_can
 from graph.compiler.plan_arguments import NodeIdArgument, NodeIdsArgument, PlanArguments
 from graph.compiler.search_statement import MatchRelation, compile_match_field, compile_search
 from graph.compiler.selection import FieldSelection, OperationTree, Unsupported
@@ -29,8 +30,10 @@ from graph.compiler.serialization import serialize, serialize_money
 from graph.compiler.sql import ENTER_ALIAS, ParameterSource, SqlBuilder, column_ref, quote_literal
 from graph.fields import columns, declared, match_fields, relations, viewer
 from graph.fields.as_of import ByIdAsOfField
+from graph.fields.edges import EdgeField
 from graph.fields.feed_cursor import FeedCursor
 from graph.fields.node import NodeField, NodesField
+from graph.fields.viewer_can import ViewerCan
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS
 from services.errors import DomainError
 from services.eventlog.outbox import select_last_position
@@ -101,6 +104,8 @@ def _compile_to_one(
 def _compile_expression(
     objects: ObjectCompiler, selected: FieldSelection, field: columns.ExpressionField, rows: DerivedTable
 ) -> JsonExpression:
+    if not columns.may_see(field, objects.permissions):
+        return JsonExpression.NULL
     value = objects.named_expression(rows, field.expression)
     return serialize(str(value), value.type, selected.type)
 
@@ -108,6 +113,8 @@ def _compile_expression(
 def _compile_money(
     objects: ObjectCompiler, selected: FieldSelection, field: columns.MoneyField, rows: DerivedTable
 ) -> JsonExpression:
+    if field.computed and not columns.may_see(field, objects.permissions):
+        return JsonExpression.NULL
     currency, facts = rows.column(field.currency), rows.column_facts(field.currency)
     minor = objects.named_expression(rows, field.minor) if field.computed else rows.column(field.minor)
     shown = []
@@ -130,6 +137,13 @@ def _compile_viewer_attribute(
 ) -> JsonExpression:
     value = objects.identity_value(field.attribute, Text())
     return serialize(str(value), value.type, selected.type)
+
+
+def _compile_viewer_permissions(
+    objects: ObjectCompiler, _selected: FieldSelection, field: viewer.ViewerPermissions, _rows: DerivedTable
+) -> JsonExpression:
+    names = ",".join(f'"{name}"' for name in field.names(objects.permissions))
+    return JsonExpression.concat(JsonLiteral(f"[{names}]"))
 
 
 def _compile_equals_viewer(
@@ -162,9 +176,10 @@ def _compile_to_many(
 def _compile_viewer_reference(
     objects: ObjectCompiler, selected: FieldSelection, field: viewer.ViewerReference, _rows: DerivedTable
 ) -> JsonExpression:
-    if not objects.identity_parts[field.attribute]:
+    if not all(objects.identity_parts[name] for name in field.required_attributes):
         return JsonExpression.NULL
-    return objects.compile_one(selected, field.target.collection, "id", objects.identity_value(field.attribute, Uuid()))
+    value = objects.identity_value(field.attribute, Uuid())
+    return objects.compile_one(selected, field.target.collection, field.key, value)
 
 
 def _compile_search(
@@ -238,6 +253,7 @@ FIELD_COMPILERS: FieldCompilers = {
     columns.ExpressionField: _compile_expression,
     columns.MoneyField: _compile_money,
     viewer.ViewerAttribute: _compile_viewer_attribute,
+    viewer.ViewerPermissions: _compile_viewer_permissions,
     viewer.EqualsViewer: _compile_equals_viewer,
     viewer.OneTimeSecret: _compile_one_time_secret,
     relations.ByIdField: _compile_by_id,
@@ -250,5 +266,7 @@ FIELD_COMPILERS: FieldCompilers = {
     NodeField: _compile_node,
     NodesField: _compile_nodes,
     FeedCursor: _compile_feed_cursor,
+    ViewerCan: compile_viewer_can,
+    EdgeField: compile_edge,
 }
 """How each kind of field is written; exactly the compilable ones. No field is known here by its name."""

@@ -29,15 +29,18 @@ from graph.fields.columns import Column, GlobalId, MoneyField
 from graph.fields.declared import NODE_TYPES, TypeBinding
 from graph.fields.mutations import Mutation
 from graph.fields.relations import ToOne
+from graph.fields.viewer_can import ViewerCan
 from models.base import Model, table_of
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS
+from services.eventlog.fanout import depends_on_user
 from services.permissions import Permission
+from services.queries.collection import Collection
 
 __all__ = ["compile_update", "find_row_update_field"]
 
 TENANT_PARAMETER, USER_PARAMETER = (list(ENTER_PARAMETERS).index(name) + 1 for name in ("tenant_id", "user_id"))
 IDENTITY_FROM = f"(SELECT ${TENANT_PARAMETER}::uuid AS tenant_id, ${USER_PARAMETER}::uuid AS user_id) {ENTER_ALIAS}"
-ROW_FIELDS = (Column, GlobalId, MoneyField, ToOne)
+ROW_FIELDS = (Column, GlobalId, MoneyField, ToOne, ViewerCan)
 
 
 def find_row_update_field(tree: OperationTree) -> Mutation:
@@ -72,6 +75,8 @@ def compile_update(
     definition = _binding_of_row(selected, row_update.model)
     selection = selected.children[definition.name]
     _require_row_fields(selection, row_update.model)
+    if any(isinstance(each.field, ViewerCan) for each in selection.fields):
+        _require_same_for_all(definition.collection, permissions)
     builder = SqlBuilder(first=len(ENTER_PARAMETERS) + 1)
     objects = ObjectCompiler(tree, permissions, [arguments], identity_parts, builder, FIELD_COMPILERS)
     table = table_of(row_update.model)
@@ -107,6 +112,12 @@ def _binding_of_row(selected: FieldSelection, model: type[Model]) -> TypeBinding
         if name in NODE_TYPES and NODE_TYPES[name].collection.model is model and selection.fields:
             return NODE_TYPES[name]
     raise Unsupported("no field of the row selected")
+
+
+def _require_same_for_all(collection: Collection, permissions: AbstractSet[Permission]) -> None:
+    """Refuse abilities that depend on who asks: the update has no row of theirs to compare with."""
+    if depends_on_user(*(ability.condition(permissions) for ability in collection.abilities.values())):
+        raise Unsupported(f"abilities on {table_of(collection.model).name} in the answer of a row update")
 
 
 def _require_row_fields(selection: SelectionSet, model: type[Model]) -> None:

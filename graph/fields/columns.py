@@ -1,13 +1,17 @@
 """Fields that show a row's own columns: columns, global ids, named expressions and amounts."""
 
 from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from typing import Any
+
+from strawberry.types.base import StrawberryOptional
 
 from graph.fields.declared import DeclaredField, with_attributes
 from graph.fields.money import Money
 from graph.fields.scalars import to_global_id
+from services.permissions import Permission
 
-__all__ = ["Column", "ExpressionField", "MoneyField", "column", "expression", "global_id", "money"]
+__all__ = ["Column", "ExpressionField", "MoneyField", "column", "expression", "global_id", "may_see", "money"]
 
 
 class Column(DeclaredField, compilable=True):
@@ -55,6 +59,8 @@ class ExpressionField(DeclaredField, compilable=True):
         """Compute it together with those of all other rows; of a past row from what it held then."""
         if self.from_row is not None:
             return self.from_row(source)
+        if not may_see(self, info.context.actor.permissions):
+            return None
         return _load_expression(self, info, self.expression, source)
 
 
@@ -70,6 +76,8 @@ class MoneyField(DeclaredField, compilable=True):
         currency = getattr(source, self.currency)
         if not self.computed:
             return Money.from_minor_units(getattr(source, self.minor), currency)
+        if not may_see(self, info.context.actor.permissions):
+            return None
         return _as_money(_load_expression(self, info, self.minor, source), currency)
 
 
@@ -91,6 +99,16 @@ def expression(name: str, *, from_row: Callable[[Any], Any] | None = None) -> An
 def money(minor: str, currency: str = "currency", *, computed: bool = False) -> Any:
     """An amount: the column of its minor units, or if `computed` the expression of that name; and its currency's."""
     return with_attributes(MoneyField(), minor=minor, currency=currency, computed=computed)
+
+
+def may_see(field: "ExpressionField | MoneyField", permissions: AbstractSet[Permission]) -> bool:
+    """Return whether these permissions let one see a computed field; for others it is null.
+
+    One that cannot be null refuses them with an error, as all that reads its expression does.
+    """
+    name = field.minor if isinstance(field, MoneyField) else field.expression
+    needed = field.binding.collection.restricted.get(name)
+    return needed is None or needed in permissions or not isinstance(field.type, StrawberryOptional)
 
 
 def _load_expression(field: DeclaredField, info: Any, name: str, source: Any) -> Awaitable[Any]:

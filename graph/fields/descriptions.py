@@ -6,8 +6,8 @@ Fields that every domain has in the same words need no docstring: see STANDARD_O
 import ast
 import inspect
 import re
-from collections.abc import Mapping
-from enum import EnumMeta
+from collections.abc import Collection, Mapping
+from enum import EnumMeta, StrEnum
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +28,9 @@ __all__ = [
     "input_type",
     "interface",
     "object_type",
+    "partial_enum",
     "result_union",
+    "type_words",
 ]
 
 MAYBE: Any = strawberry.Maybe
@@ -132,9 +134,9 @@ def input_type(cls: ClassType) -> ClassType:
 def _input_words(cls: type) -> dict[str, str]:
     """Return what an input is for: its mutation, the verb, and the noun."""
     mutation = cls.__name__.removesuffix("Input")
-    verb, _, noun = _spaced(mutation).partition(" ")
+    verb, _, noun = type_words(mutation).partition(" ")
     target = getattr(cls.__dict__.get("id"), "metadata", {}).get("ref")
-    noun = _spaced(target) if isinstance(target, str) else noun
+    noun = type_words(target) if isinstance(target, str) else noun
     return {"mutation": mutation[:1].lower() + mutation[1:], "verb": verb, "noun": noun}
 
 
@@ -153,6 +155,14 @@ def enum(cls: EnumType, value_descriptions: Mapping[str, str] | None = None) -> 
     return enum_type
 
 
+def partial_enum(of: type[StrEnum], *, without: Collection[StrEnum]) -> Any:
+    """Make a GraphQL enum of the members of another, but for some; described by the docstrings of the other."""
+    members = [(member.name, member.value) for member in of if member not in without]
+    cls: Any = StrEnum(of.__name__, members)  # a type of its own, since GraphQL shows all members
+    cls.__doc__ = of.__doc__
+    return enum(cls, attribute_docstrings(of))
+
+
 def result_union(name: str, description: str) -> StrawberryUnion:
     """Return the union that a mutation answers, to annotate its return type with."""
     return strawberry.union(f"{name}Result", description=description)
@@ -160,7 +170,7 @@ def result_union(name: str, description: str) -> StrawberryUnion:
 
 def describe_node(cls: ClassType) -> ClassType:
     """Give each attribute of a node's class its description: its docstring, or that of STANDARD_OBJECT_FIELDS."""
-    return describe_attributes(cls, _filled(STANDARD_OBJECT_FIELDS, {"noun": _spaced(cls.__name__)}))
+    return describe_attributes(cls, _filled(STANDARD_OBJECT_FIELDS, {"noun": type_words(cls.__name__)}))
 
 
 def describe_attributes(cls: ClassType, standard: Mapping[str, str] | None = None) -> ClassType:
@@ -180,6 +190,6 @@ def _filled(texts: Mapping[str, str], words: Mapping[str, str]) -> dict[str, str
     return {name: text.format(**words) for name, text in texts.items()}
 
 
-def _spaced(name: str) -> str:
+def type_words(name: str) -> str:
     """Return a type's name as words: `order item` for OrderItem."""
     return re.sub("(?<!^)(?=[A-Z])", " ", name).lower()

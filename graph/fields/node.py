@@ -2,9 +2,9 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -13,6 +13,7 @@ from strawberry.types.base import get_object_definition
 
 from graph.fields.as_of import AS_OF_RULES
 from graph.fields.columns import GlobalId, column
+from graph.fields.connection import Edge
 from graph.fields.declared import (
     NODE_TYPES,
     DeclaredField,
@@ -22,7 +23,9 @@ from graph.fields.declared import (
     require_filter_type,
 )
 from graph.fields.descriptions import describe_node, docstring_summary, interface, object_type
+from graph.fields.edges import edge
 from graph.fields.scalars import decode_global_id, decode_past_id
+from graph.fields.viewer_can import viewer_can
 from models.base import Model, row_class
 from services.errors import InvalidInput
 from services.queries.collection import Collection
@@ -42,7 +45,13 @@ class Node:
 
 
 def backed_by(
-    collection: Collection, *, is_node: bool = True, filter: type | None = None, order: type | None = None
+    collection: Collection,
+    *,
+    is_node: bool = True,
+    filter: type | None = None,
+    order: type | None = None,
+    listed_as: str | None = None,
+    mutations: Mapping[str, str] | None = None,
 ) -> Callable[[ClassType], ClassType]:
     """Make a class the GraphQL type of a collection's rows.
 
@@ -54,6 +63,9 @@ def backed_by(
         is_node: whether it is a Relay node, which `node` finds by a global ID; it derives from `Node` then.
         filter: the input type by which lists of it are filtered, if they are.
         order: the input type by which lists of it are sorted, if there is a choice.
+        listed_as: the root field that lists all of it, where clients create some; it has a field `edge` then.
+        mutations: by ability of the collection, the mutation that it is about, where that is not called after ability
+            and type, as `updateTask` is.
     """
 
     def decorate(cls: ClassType) -> ClassType:
@@ -69,6 +81,7 @@ def backed_by(
             cls.id = GlobalId(description=ID_DESCRIPTION)  # type: ignore[attr-defined]  # a declaration
             cls.__annotations__["id"] = strawberry.ID
             NODE_TYPES[binding.name] = binding
+            _add_fields(cls, collection, listed_as, mutations or {})
         cls.is_type_of = staticmethod(_row_check(collection.model))  # type: ignore[attr-defined]  # Strawberry's hook
         cls.__type_binding__ = binding  # type: ignore[attr-defined]  # where `binding_of` finds it
         type_: ClassType = strawberry.type(describe_node(cls), name=binding.name, description=docstring_summary(cls))
@@ -78,6 +91,18 @@ def backed_by(
         return type_
 
     return decorate
+
+
+def _add_fields(cls: type, collection: Collection, listed_as: str | None, mutations: Mapping[str, str]) -> None:
+    """Add the fields that follow from the collection's abilities and from the list that shows all of the type."""
+    if collection.abilities:
+        actions, field = viewer_can(cls.__name__, collection.abilities, mutations)
+        cls.viewer_can = field  # type: ignore[attr-defined]  # a declaration
+        cls.__annotations__["viewer_can"] = actions
+    if listed_as is not None:
+        itself = Annotated.__class_getitem__((cls.__name__, strawberry.lazy(cls.__module__)))  # type: ignore[attr-defined]  # what brackets do at run time
+        cls.edge = edge(cls.__name__, listed_as)  # type: ignore[attr-defined]  # a declaration
+        cls.__annotations__["edge"] = Edge[itself]
 
 
 def _row_check(model: type[Model]) -> Callable[[Any, Any], bool]:

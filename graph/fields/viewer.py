@@ -4,8 +4,12 @@ tenant: Tenant | None = viewer_reference("tenant_id")      the object that the i
 role: Role | None = viewer_attribute("role")               an attribute of the identity
 is_current: bool = equals_viewer("id", "session_id")       whether a column equals such an attribute
 token: str | None = one_time_secret()                      a secret that this operation made
+permissions: list[Permission] = viewer_permissions(Permission)   what the caller is permitted
 """
 
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from enum import Enum
 from typing import Any
 
 from graph.fields.declared import DeclaredField, with_attributes
@@ -14,10 +18,12 @@ __all__ = [
     "EqualsViewer",
     "OneTimeSecret",
     "ViewerAttribute",
+    "ViewerPermissions",
     "ViewerReference",
     "equals_viewer",
     "one_time_secret",
     "viewer_attribute",
+    "viewer_permissions",
     "viewer_reference",
 ]
 
@@ -26,14 +32,22 @@ class ViewerReference(DeclaredField, compilable=True):
     """The thing that the actor's own identity names: their account, their tenant; null without one."""
 
     attribute: str
+    key: str = "id"
+    needs: str = ""
+    """Another attribute of the identity without which there is none."""
+
+    @property
+    def required_attributes(self) -> tuple[str, ...]:
+        """Return the attributes without any of which there is nothing to refer to."""
+        return (self.attribute, self.needs) if self.needs else (self.attribute,)
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load it."""
-        value = getattr(info.context.actor.identity, self.attribute)
-        if value is None:
+        identity = info.context.actor.identity
+        if any(getattr(identity, name) is None for name in self.required_attributes):
             info.context.caller.reject_invalid_token()
             return None
-        return info.context.loaders.one(self.target.collection, "id", value)
+        return info.context.loaders.one(self.target.collection, self.key, getattr(identity, self.attribute))
 
 
 class ViewerAttribute(DeclaredField, compilable=True):
@@ -44,6 +58,20 @@ class ViewerAttribute(DeclaredField, compilable=True):
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Read it from the identity."""
         return getattr(info.context.actor.identity, self.attribute)
+
+
+class ViewerPermissions(DeclaredField, compilable=True):
+    """The permissions that the actor has, as members of an enum."""
+
+    told: Sequence[Enum]
+
+    def names(self, permissions: AbstractSet[str]) -> list[str]:
+        """Return the names of those permissions that are told, in the order of the enum."""
+        return [each.name for each in self.told if each.value in permissions]
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> list[Enum]:  # noqa: ARG002  # Strawberry's signature
+        """Read them from the actor."""
+        return [each for each in self.told if each.value in info.context.actor.permissions]
 
 
 class EqualsViewer(DeclaredField, compilable=True):
@@ -66,9 +94,14 @@ class OneTimeSecret(DeclaredField, compilable=True):
         return secret
 
 
-def viewer_reference(attribute: str) -> Any:
-    """Return the thing of the annotated type whose id is in the actor's identity."""
-    return with_attributes(ViewerReference(), attribute=attribute)
+def viewer_reference(attribute: str, key: str = "id", *, needs: str = "") -> Any:
+    """Return the thing of the annotated type whose `key` is in the actor's identity; null without what it `needs`."""
+    return with_attributes(ViewerReference(), attribute=attribute, key=key, needs=needs)
+
+
+def viewer_permissions(told: Iterable[Enum]) -> Any:
+    """Return the actor's permissions, as far as they are among these members of an enum."""
+    return with_attributes(ViewerPermissions(), told=tuple(told))
 
 
 def viewer_attribute(attribute: str) -> Any:

@@ -80,6 +80,25 @@ class Loaders:
             lambda session, ids: loading.expression_by_id(session, self._actor, collection, name, ids),
         )
 
+    def abilities(self, collection: Collection, row_id: UUID) -> Awaitable[Any]:
+        """Return by name whether the actor may do each action with a row now; None if it is gone."""
+        return self._load(
+            ("abilities", collection),
+            row_id,
+            lambda session, ids: loading.abilities_by_id(session, self._actor, collection, ids),
+        )
+
+    async def cursor(self, collection: Collection, request: PageRequest, row: Any) -> str:
+        """Return the cursor that a row has in a list, also if it is gone by now."""
+        found: str | None = None
+        if not row.is_past:
+            found = await self._load(
+                ("cursors", collection, request),
+                row.id,
+                lambda session, ids: loading.cursors_by_id(session, self._actor, collection, request, ids),
+            )
+        return found or await loading.past_cursor(await self._read(), self._actor, collection, request, row)
+
     async def past_expression(self, collection: Collection, name: str, row: Row) -> Any:
         """Return what a named expression gives for a past row."""
         return await loading.past_expression(await self._read(), self._actor, collection, name, row)

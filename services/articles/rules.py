@@ -11,6 +11,7 @@ from sqlmodel import col
 from models import Article, ArticleLanguage, ArticleStatus, AuditAction, AuditEntry
 from models.base import CHANGE_TIME, new_id, table_of
 from models.database import WriteSession, fetch
+from services.abilities import Ability
 from services.errors import DomainError, Forbidden, InvalidInput, NotFound
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
@@ -83,6 +84,9 @@ def article_filters(columns: Any) -> dict[str, ColumnElement[bool]]:
     }
 
 
+OWN_DRAFT = and_(col(Article.status) == ArticleStatus.DRAFT, col(Article.author_id) == USER_ID)
+"""What its author may change, besides those who publish."""
+
 ARTICLES = Collection(
     model=Article,
     visible=visible,
@@ -94,6 +98,11 @@ ARTICLES = Collection(
     },
     default_order=("created_at", True),
     history_filter=history_filter,
+    abilities={
+        "update": Ability.by(Permission.ARTICLES_PUBLISH).or_by(Permission.ARTICLES_WRITE, OWN_DRAFT),
+        "publish": Ability.by(Permission.ARTICLES_PUBLISH, col(Article.status) == ArticleStatus.DRAFT),
+        "delete": Ability.by(Permission.ARTICLES_PUBLISH).or_by(Permission.ARTICLES_WRITE, OWN_DRAFT),
+    },
 )
 
 

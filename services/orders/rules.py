@@ -31,6 +31,7 @@ from models.base import new_id, past_row_class, table_of
 from models.database import ReadSession, WriteSession, fetch
 from services.errors import IllegalTransition, NotFound, OutOfStock, Shortage, VersionConflict
 from services.eventlog import store
+from services.orders.abilities import ORDER_ABILITIES
 from services.orders.projection import delete_order, order_row, write_order
 from services.orders.state_machine import (
     STREAM,
@@ -151,6 +152,7 @@ ORDERS = Collection(
     default_order=("created_at", True),
     expressions={"next_statuses": NEXT_STATUSES},
     join_conditions={"product_id": _contains_product},
+    abilities=ORDER_ABILITIES,
 )
 
 ITEMS = Collection(

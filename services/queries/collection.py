@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 
 from models.base import Model, nulls_last_expressions
+from services.abilities import Ability
 from services.permissions import Permission
 
 __all__ = ["Collection", "SortOrder", "substring_filter"]
@@ -88,6 +89,8 @@ class Collection:
     """What holds for every row that can be reached by other ways than a list."""
     restricted: Mapping[str, Permission] = field(default_factory=dict)
     """Filters and expressions over what not everybody sees, and what it takes to use them."""
+    abilities: Mapping[str, Ability] = field(default_factory=dict)
+    """What can be done with a row, by name."""
     normalize_filters: Callable[[dict[str, Any]], dict[str, Any]] = dict
     """Turns what a client filters by into the values of the binds; may raise InvalidInput."""
     history_filter: Callable[[AbstractSet[Permission], Any, Any], ColumnElement[bool]] = (

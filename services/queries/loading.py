@@ -3,7 +3,7 @@
 Every function takes one statement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -23,12 +23,15 @@ from services.queries.statements import apply_page, order_by, order_keys, select
 __all__ = [
     "Edge",
     "Page",
+    "abilities_by_id",
     "bind_values",
     "count_rows",
     "counts_by_parent",
+    "cursors_by_id",
     "expression_by_id",
     "load_page",
     "pages_by_parent",
+    "past_cursor",
     "past_expression",
     "rows_by_key",
     "slice_page",
@@ -142,17 +145,65 @@ async def expression_by_id(
     return dict(tuple(row) for row in result)
 
 
+async def abilities_by_id(
+    session: ReadSession, actor: Actor, collection: Collection, ids: Sequence[UUID]
+) -> dict[UUID, Mapping[str, bool]]:
+    """Return by name whether each ability of the collection is the actor's, for visible rows with these ids."""
+    allowed = {name: ability.condition(actor.permissions) for name, ability in collection.abilities.items()}
+    found = await _values_by_id(session, actor, collection, ids, list(allowed.values()))
+    return {row_id: dict(zip(allowed, values, strict=True)) for row_id, values in found.items()}
+
+
+async def cursors_by_id(
+    session: ReadSession, actor: Actor, collection: Collection, request: PageRequest, ids: Sequence[UUID]
+) -> dict[UUID, str]:
+    """Return the cursors that visible rows with these ids have in a list."""
+    cursor = encode_cursor(*order_keys(collection, request)[:2])
+    found = await _values_by_id(session, actor, collection, ids, [cursor], request)
+    return {row_id: values[0] for row_id, values in found.items()}
+
+
+async def _values_by_id(
+    session: ReadSession,
+    actor: Actor,
+    collection: Collection,
+    ids: Sequence[UUID],
+    expressions: Sequence[ColumnElement[Any]],
+    request: PageRequest | None = None,
+) -> dict[UUID, tuple[Any, ...]]:
+    """Compute expressions over rows that the actor was shown already, by their ids; of what is gone there is none."""
+    key = table_of(collection.model).c.id
+    columns = [expression.label(f"value_{number}") for number, expression in enumerate(expressions)]
+    statement = select(key, *columns).select_from(key.table).where(_is_any_of_ids(key))
+    result = await session.exec(statement, params={**bind_values(actor, request), "ids": list(ids)})
+    return {row_id: tuple(values) for row_id, *values in result}
+
+
+async def past_cursor(
+    session: ReadSession, actor: Actor, collection: Collection, request: PageRequest, row: Any
+) -> str:
+    """Return the cursor that a row has in a list by its own values, even if the row is gone; one statement."""
+    cursor = _over_row(encode_cursor(*order_keys(collection, request)[:2]), collection, row)
+    return str((await session.exec(select(cursor), params=bind_values(actor, request))).scalar_one())
+
+
 async def past_expression(session: ReadSession, actor: Actor, collection: Collection, name: str, row: Row) -> Any:
     """Return what a named expression over a row's own columns gives for a past row; one statement."""
     if name in collection.restricted:
         require_permission(actor.permissions, collection.restricted[name])
+    shown = _over_row(collection.expressions[name], collection, row)
+    return (await session.exec(select(shown), params=bind_values(actor))).scalar_one()
+
+
+def _over_row(expression: ColumnElement[Any], collection: Collection, row: Any) -> ColumnElement[Any]:
+    """Return an expression over a row's own columns with the values of a row in their place."""
     table = table_of(collection.model)
 
     def value(element: Any, **_options: Any) -> Any:
         return literal(getattr(row, element.key), element.type) if getattr(element, "table", None) is table else None
 
-    shown = replacement_traverse(collection.expressions[name], {}, value)
-    return (await session.exec(select(shown), params=bind_values(actor))).scalar_one()
+    replaced: ColumnElement[Any] = replacement_traverse(expression, {}, value)
+    return replaced
 
 
 def bind_values(actor: Actor, request: PageRequest | None = None) -> dict[str, Any]:

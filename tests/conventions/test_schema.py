@@ -52,6 +52,7 @@ PLAIN_LISTS = {
     "TaskChange.fields": "likewise",
     "DocumentChange.fields": "likewise",
     "Change.fields": "likewise",
+    "Viewer.permissions": "as long as the list of permissions at most",
     "Query.nodes": "as long as the ids that it is given",
     "ArticleOutcomes.outcomes": "as long as the rows of the input",
     "Query.suggestArticles": "twenty at most",

@@ -16,7 +16,6 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from atrium.http import GRAPHQL_PATH
 from graph.compiler import CompiledResult
-from graph.fields.columns import ExpressionField, MoneyField
 from graph.fields.match_fields import ArticleSearchField
 from graph.fields.relations import ByIdField, ConnectionField, ToOne
 from graph.fields.viewer import ViewerReference
@@ -267,11 +266,7 @@ def _allows(person: Person) -> Callable[[GraphQLObjectType, str], bool]:
         if isinstance(declared, ArticleSearchField):
             return readable(declared.search_source.collection)
         if isinstance(declared, ViewerReference):
-            return person.tenant_id is not None or declared.attribute != "tenant_id"
-        if isinstance(declared, ExpressionField | MoneyField):
-            guarded = declared.binding.collection.restricted
-            wanted = declared.expression if isinstance(declared, ExpressionField) else declared.minor
-            return wanted not in guarded or guarded[wanted] in permissions
+            return person.tenant_id is not None or "tenant_id" not in declared.required_attributes
         return name not in {"node", "nodes"} or person.tenant_id is not None
 
     return allows

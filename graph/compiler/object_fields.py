@@ -1,0 +1,65 @@
+"""Fields that say of a row what its list or its viewer makes of it: `edge` and `viewerCan`."""
+
+from typing import Any
+
+from sqlalchemy import BindParameter, ColumnElement, literal
+from sqlalchemy.sql.visitors import replacement_traverse
+
+from graph.compiler.derived_table import DerivedTable
+from graph.compiler.json_text import JsonExpression, JsonLiteral
+from graph.compiler.object_compiler import ObjectCompiler
+from graph.compiler.selection import FieldSelection
+from graph.fields.edges import EdgeField
+from graph.fields.viewer_can import ViewerCan
+from services.queries.cursors import encode_cursor
+from services.queries.page_request import PageRequest
+from services.queries.statements import order_keys
+
+__all__ = ["compile_edge", "compile_viewer_can"]
+
+
+def compile_viewer_can(
+    objects: ObjectCompiler, selected: FieldSelection, field: ViewerCan, rows: DerivedTable
+) -> JsonExpression:
+    """Compile `viewerCan`: a constant where the permissions decide alone, else the condition over the row."""
+
+    def compile_ability(name: str) -> JsonExpression:
+        ability = field.binding.collection.abilities[name]
+        decided = ability.decided(objects.permissions)
+        if decided is not None:
+            return JsonExpression.concat(JsonLiteral("true" if decided else "false"))
+        return JsonExpression.concat(f"{rows.add(f'?{name}', ability.condition(objects.permissions))}::text")
+
+    within = selected.child
+    return JsonExpression.object_of(
+        (each.key, compile_ability(each.field.python_name) if each.field else JsonExpression.constant(within.type_name))
+        for each in within.fields
+    )
+
+
+def _of_list(cursor: ColumnElement[str], request: PageRequest) -> ColumnElement[str]:
+    """Return the expression of a cursor with the fingerprint of a list that is the same in every request."""
+
+    def fingerprint(element: Any, **_options: Any) -> Any:
+        is_open = isinstance(element, BindParameter) and element.key == "fingerprint"
+        return literal(request.fingerprint, element.type) if is_open else None
+
+    written: ColumnElement[str] = replacement_traverse(cursor, {}, fingerprint)
+    return written
+
+
+def compile_edge(
+    objects: ObjectCompiler, selected: FieldSelection, field: EdgeField, rows: DerivedTable
+) -> JsonExpression:
+    """Compile `edge`: the row itself, and its cursor in the default list of its type."""
+
+    def compile_field(each: FieldSelection) -> JsonExpression:
+        if each.field is None:
+            return JsonExpression.constant(selected.child.type_name)
+        if each.field.python_name == "node":
+            return objects.compile_object(each.child, rows)
+        key, _row_id, _downwards = order_keys(field.binding.collection, field.request)
+        cursor = encode_cursor(rows.add("=edge", key), rows.column("id"))
+        return JsonExpression.string(f"({objects.builder.render(_of_list(cursor, field.request))})").or_error()
+
+    return JsonExpression.object_of((each.key, compile_field(each)) for each in selected.child.fields)
