@@ -134,6 +134,9 @@ class DocumentChange(subscriptions.Change):
     """Global ID of the changed document."""
     document: Document | None
     """Document in its current state; null if the document is in the trash or has been purged."""
+    deleted_document_id: strawberry.ID | None
+    """Global ID of the document if it is in the trash or has been purged, for Relay's `@deleteRecord`; null while there
+    is a `document`."""
 
 
 def _document_changed(

@@ -29,6 +29,7 @@ from graph.fields.money import Money
 from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_many, to_one
+from graph.fields.scalars import to_global_id
 from graph.fields.sorting import order_input
 from graph.products import Product
 from graph.runtime.context import Context, Info
@@ -188,6 +189,8 @@ class OrderEventMessage:
     """Cursor of the order event in the stream of events; send it as `after` of `orderEvents` to continue after it."""
     event: OrderEvent
     """Order event that occurred, with its order."""
+    deleted_order_id: strawberry.ID | None
+    """Global ID of the order if this event is its deletion, for Relay's `@deleteRecord`; null for other events."""
 
 
 async def _order_events(
@@ -204,7 +207,9 @@ async def _order_events(
 
 
 async def _to_order_event(_context: Context, cursor: str, entry: Any) -> OrderEventMessage:
-    return OrderEventMessage(cursor=cursor, event=entry)
+    is_deletion = entry.type == OrderEventType.DELETED.value
+    deleted = strawberry.ID(to_global_id("Order", entry.stream_id)) if is_deletion else None
+    return OrderEventMessage(cursor=cursor, event=entry, deleted_order_id=deleted)
 
 
 @object_type

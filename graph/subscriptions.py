@@ -100,7 +100,8 @@ async def follow_changes(
 ) -> AsyncGenerator[ChangeType]:
     """Yield the changes of a collection's rows, as a type of `Change` that shows the row in its field `name`.
 
-    The row is shown as it is now; it is None when it is gone, or not for the actor to see.
+    The row is shown as it is now; it is None when it is gone, or not for the actor to see. Its id is in `name_id`, and
+    in `deleted_name_id` where the row is None.
 
     Raises:
         InvalidInput, RateLimited, Unauthenticated, Unavailable, Forbidden: as in `follow_shared`.
@@ -108,7 +109,8 @@ async def follow_changes(
 
     async def to_change(context: Context, cursor: str, entry: Any) -> ChangeType:
         row = await context.loaders.one(collection, "id", entry.row_id)
-        row_fields = {name: row, f"{name}_id": row_global_id(entry)}
+        row_id = row_global_id(entry)
+        row_fields = {name: row, f"{name}_id": row_id, f"deleted_{name}_id": row_id if row is None else None}
         return kind(
             cursor=cursor, action=AuditAction(entry.action), fields=changed_field_names(info, entry), **row_fields
         )

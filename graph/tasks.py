@@ -111,6 +111,8 @@ class TaskChange(subscriptions.Change):
     task: Task | None
     """Task as it is now, possibly newer than the change; null if the task was deleted, or is in the trash with its
     project."""
+    deleted_task_id: strawberry.ID | None
+    """Global ID of the task if it can no longer be read, for Relay's `@deleteRecord`; null while there is a `task`."""
 
 
 def _task_changed(

@@ -21,6 +21,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from graph.fields.declared import NODE_TYPES
 from graph.fields.descriptions import interface, object_type
+from graph.fields.error_codes import ErrorCode
 from graph.fields.node import Node
 from graph.fields.redaction import VALUE_OF_A_VARIABLE, in_json, redacted
 from graph.runtime.context import Info
@@ -33,6 +34,7 @@ __all__ = [
     "STATUS",
     "AlreadyExists",
     "Error",
+    "ErrorCode",
     "IdempotencyConflict",
     "IllegalTransition",
     "InvalidCredentials",
@@ -108,7 +110,7 @@ class Error:
 
     message: str
     """Message for people, one sentence in English."""
-    code: str
+    code: ErrorCode
     """Error code for programs; stable, unlike the message."""
 
 
@@ -250,7 +252,7 @@ class ErrorHandler:
 
     def to_error_type(self, refusal: errors.DomainError) -> Error:
         """Return the GraphQL type for this error."""
-        return self.error_type(message=refusal.message, code=refusal.code, **self.details(refusal))
+        return self.error_type(message=refusal.message, code=ErrorCode(refusal.code), **self.details(refusal))
 
 
 ERROR_HANDLERS = (

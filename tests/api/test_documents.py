@@ -101,7 +101,7 @@ async def conflict(client: Client, document_id: str) -> dict[str, Any]:
 
 CHANGES = """
 subscription($after: String) {
-    documentChanged(after: $after) { action documentId fields document { title content version } }
+    documentChanged(after: $after) { action documentId fields document { title content version } deletedDocumentId }
 }
 """
 
@@ -130,6 +130,7 @@ async def test_a_deleted_document_is_nowhere_but_in_the_trash_and_its_history(wo
     assert (await conflict(member, made["id"]))["current"]["content"] == "secret content"
     [seen] = await changes_of(world, 1)
     assert (seen["documentId"], seen["document"]["content"]) == (made["id"], "secret content")
+    assert seen["deletedDocumentId"] is None
     deleted = await member.mutate("deleteDocument", DOCUMENT, id=made["id"])
     assert (deleted["deletedBy"]["fullName"], deleted["version"]) == ("Member", 2)
     assert deleted["deletedAt"] is not None
@@ -140,6 +141,7 @@ async def test_a_deleted_document_is_nowhere_but_in_the_trash_and_its_history(wo
     changes = await changes_of(world, 2)
     assert [(change["document"], change["fields"]) for change in changes][1] == (None, ["deletedAt", "deletedBy"])
     assert changes[0]["document"] is None
+    assert [change["deletedDocumentId"] for change in changes] == [made["id"]] * 2
     trash = (await member.run(TRASH, f={"text": "SECRET", "deletedBy": world.acme.member.id}))["trash"]
     assert (trash["totalCount"], [node["id"] for node in trash["nodes"]]) == (1, [made["id"]])
     assert (await member.run(TRASH, f={"text": "x"}))["trash"]["nodes"] == []
@@ -197,7 +199,8 @@ async def test_of_a_purged_document_nothing_is_left_and_the_chain_is_whole(world
         assert (await admin.mutate(mutation, ERROR, id=made["id"]))["code"] == "NOT_FOUND"
     changes = await changes_of(world, 5)
     assert "ecret" not in json.dumps(changes)
-    assert changes[-1] == {"action": "PURGE", "documentId": made["id"], "fields": [], "document": None}
+    gone = {"document": None, "deletedDocumentId": made["id"]}
+    assert changes[-1] == {"action": "PURGE", "documentId": made["id"], "fields": [], **gone}
     found = await maintenance.verify(urls.runtime, urls.owner, Progress(disable=True))
     assert (found.faults, found.first_gap) == ([], None)
 

@@ -30,9 +30,9 @@ async def test_events_arrive_and_can_be_resumed(world: World) -> None:
     assert [(e["cursor"], e["event"]["type"]) for e in rest] == [(e["cursor"], e["event"]["type"]) for e in seen[2:]]
 
 
-TASK_CHANGED = (
-    "subscription($after: String) { taskChanged(after: $after) { cursor action taskId fields task { title } } }"
-)
+TASK_CHANGED = """subscription($after: String) {
+    taskChanged(after: $after) { cursor action taskId fields task { title } deletedTaskId }
+}"""
 WRITTEN = "... on Task { id }"
 
 
@@ -48,12 +48,16 @@ async def test_changes_of_tasks_arrive_and_can_be_resumed(world: World) -> None:
     assert {change["taskId"] for change in seen} == {task["id"]} != {elsewhere["id"]}
     assert seen[1]["fields"] == ["title"]
     assert seen[2]["task"] is None
+    assert all(change["deletedTaskId"] == (None if change["task"] else task["id"]) for change in seen)
+    assert seen[2]["deletedTaskId"] == task["id"]
     assert [
         c["cursor"] for c in await collect_subscription(world, world.acme.member, TASK_CHANGED, 2, seen[0]["cursor"])
     ] == [change["cursor"] for change in seen[1:]]
 
 
-DELETIONS = "subscription($after: String) { orderEvents(after: $after) { event { type orderId reason order { id } } } }"
+DELETIONS = """subscription($after: String) {
+    orderEvents(after: $after) { deletedOrderId event { type orderId reason order { id } } }
+}"""
 
 
 async def test_who_follows_learns_that_an_order_was_deleted_and_so_does_who_placed_it(world: World) -> None:
@@ -64,7 +68,9 @@ async def test_who_follows_learns_that_an_order_was_deleted_and_so_does_who_plac
     await member.client.mutate("cancelOrder", TRANSITION_FIELDS, id=order["id"])
     await admin.client.mutate("deleteOrder", TRANSITION_FIELDS, id=order["id"], reason="a duplicate")
     for follower in (admin, member):
-        seen = [each["event"] for each in await collect_subscription(world, follower, DELETIONS, 3, after="0")]
+        messages = await collect_subscription(world, follower, DELETIONS, 3, after="0")
+        assert [message["deletedOrderId"] for message in messages] == [None, None, order["id"]]
+        seen = [message["event"] for message in messages]
         assert [event["type"] for event in seen] == ["PLACED", "CANCELLED", "DELETED"]
         assert {event["orderId"] for event in seen} == {order["id"]}
         assert {event["order"] and event["order"]["id"] for event in seen} == {None}

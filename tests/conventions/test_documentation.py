@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from atrium import cli
 from atrium.settings import PREFIX, Settings, settings_table
+from graph.fields.error_codes import ErrorCode
 from graph.fields.errors import CLOSE_CODE, REQUEST_FAULTS, STATUS
 from graph.runtime import complexity
 from models import Model
@@ -136,6 +137,10 @@ def codes() -> set[str]:
 
 def test_every_code_has_its_status() -> None:
     assert codes() == set(STATUS)
+
+
+def test_every_code_is_in_the_schema() -> None:
+    assert {code.value for code in ErrorCode} == set(STATUS), "say in graph/fields/error_codes.py what it means"
 
 
 def test_all_codes_are_documented() -> None:
