@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 from strawberry import UNSET
 
+from graph.fields.any_row import to_any_row
 from graph.fields.columns import column, expression
 from graph.fields.connection import Connection
 from graph.fields.declared import NODE_TYPES, DeclaredField
@@ -24,6 +25,7 @@ from services.api_keys import ALL_API_KEYS
 
 if TYPE_CHECKING:
     from graph.api_keys import ApiKey
+    from graph.audited_types import AuditedType
     from graph.tenants import User
 
 __all__ = [
@@ -96,9 +98,8 @@ def _is_known(type_name: str) -> bool:
 class AuditEntryFilter:
     """Conditions that listed audit entries must meet; all given conditions apply."""
 
-    table: str | None = UNSET
-    """Name of the database table of the changed objects, such as `tasks`, at most 255 characters; null for all
-    tables."""
+    table: Annotated["AuditedType", strawberry.lazy("graph.audited_types")] | None = UNSET
+    """Type of the changed objects; null for all types."""
     row_id: strawberry.ID | None = any_id(_is_known, default=UNSET)
     """Global ID of the object that the audit entries are about, even if the object no longer exists; null for all
     objects."""
@@ -122,10 +123,13 @@ class AuditEntry(Node):
     Admins and owners see all entries; members see those of tasks, products, documents and articles that they may see.
     """
 
-    table: str = column("table_name")
-    """Name of the database table of the changed object, such as `tasks`."""
+    table: Annotated["AuditedType", strawberry.lazy("graph.audited_types")] = column("table_name")
+    """Type of the object that the audit entry is about, such as TASK."""
     row_id: strawberry.ID = _declare(RowIdField)
     """Global ID of the object that the audit entry is about, even if the object no longer exists."""
+    node: Node | None = to_any_row("table_name", "row_id")
+    """Object that the audit entry is about, as it is now; null if it no longer exists, is in the trash, or may not be
+    seen by the viewer."""
     action: AuditAction
     """Action that the audit entry records, such as UPDATE."""
     actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")

@@ -9,13 +9,29 @@ from graph.compiler.derived_table import DerivedTable
 from graph.compiler.json_text import JsonExpression, JsonLiteral
 from graph.compiler.object_compiler import ObjectCompiler
 from graph.compiler.selection import FieldSelection
+from graph.compiler.sql import quote_literal
+from graph.fields.any_row import AnyRow, nodes_by_table
 from graph.fields.edges import EdgeField
 from graph.fields.viewer_can import ViewerCan
 from services.queries.cursors import encode_cursor
 from services.queries.page_request import PageRequest
-from services.queries.statements import order_keys
+from services.queries.statements import is_readable, order_keys
 
-__all__ = ["compile_edge", "compile_viewer_can"]
+__all__ = ["compile_any_row", "compile_edge", "compile_viewer_can"]
+
+
+def compile_any_row(
+    objects: ObjectCompiler, selected: FieldSelection, field: AnyRow, rows: DerivedTable
+) -> JsonExpression:
+    """Compile the node that two columns name; null where there is none, or none of this type may be seen."""
+    row_id = rows.column(field.id_column)
+    found = {
+        table: objects.compile_row(selected.children[node.name], node.collection, "id", row_id).to_sql()
+        for table, node in nodes_by_table().items()
+        if is_readable(node.collection, objects.permissions)
+    }
+    cases = " ".join(f"WHEN {quote_literal(table)} THEN {row}" for table, row in found.items())
+    return JsonExpression.concat(f"CASE {rows.column(field.table_column)} {cases} END").or_null()
 
 
 def compile_viewer_can(

@@ -22,13 +22,14 @@ from graph.compiler.connections import compile_connection
 from graph.compiler.derived_table import DerivedTable
 from graph.compiler.json_text import JsonExpression, JsonLiteral
 from graph.compiler.object_compiler import FieldCompilers, ObjectCompiler
-from graph.compiler.object_fields import compile_edge, compile_viewer_can
+from graph.compiler.object_fields import compile_any_row, compile_edge, compile_viewer_can
 from graph.compiler.plan_arguments import NodeIdArgument, NodeIdsArgument, PlanArguments
 from graph.compiler.search_statement import MatchRelation, compile_match_field, compile_search
 from graph.compiler.selection import FieldSelection, OperationTree, Unsupported
 from graph.compiler.serialization import serialize, serialize_money
 from graph.compiler.sql import ENTER_ALIAS, ParameterSource, SqlBuilder, column_ref, quote_literal
 from graph.fields import columns, declared, match_fields, relations, viewer
+from graph.fields.any_row import AnyRow
 from graph.fields.as_of import ByIdAsOfField
 from graph.fields.edges import EdgeField
 from graph.fields.feed_cursor import FeedCursor
@@ -268,5 +269,6 @@ FIELD_COMPILERS: FieldCompilers = {
     FeedCursor: _compile_feed_cursor,
     ViewerCan: compile_viewer_can,
     EdgeField: compile_edge,
+    AnyRow: compile_any_row,
 }
 """How each kind of field is written; exactly the compilable ones. No field is known here by its name."""

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Text, Uuid, bindparam, cast, tuple_
 
 from models.base import table_of
+from services.errors import Forbidden, Unauthenticated
 from services.permissions import Permission, require_permission
 from services.queries.collection import Collection
 from services.queries.page_request import PageRequest
@@ -18,6 +19,7 @@ from services.queries.page_request import PageRequest
 __all__ = [
     "apply_filters",
     "apply_page",
+    "is_readable",
     "keyset_condition",
     "order_by",
     "order_keys",
@@ -36,6 +38,15 @@ def select_one(
         Unauthenticated, Forbidden: these permissions let one see nothing of the collection.
     """
     return collection.visible(permissions).where(collection.reachable, table_of(collection.model).c[key] == value)
+
+
+def is_readable(collection: Collection, permissions: AbstractSet[Permission]) -> bool:
+    """Return whether these permissions let one see anything of a collection."""
+    try:
+        collection.visible(permissions)
+    except (Forbidden, Unauthenticated):
+        return False
+    return True
 
 
 def parent_condition(collection: Collection, key: str, parent: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -117,7 +117,7 @@ TRASH = (
     "query($f: TrashFilter) { trash(filter: $f) { totalCount nodes { id title deletedAt deletedBy { fullName } } } }"
 )
 HISTORY = "{ trash { nodes { history { nodes { id action version operation changes { field before after } } } } } }"
-ALL_LOG = '{ auditLog(first: 100, filter: {table: "documents"}) { nodes { action version changes { before after } } } }'
+ALL_LOG = "{ auditLog(first: 100, filter: {table: DOCUMENT}) { nodes { action version changes { before after } } } }"
 
 
 async def test_a_deleted_document_is_nowhere_but_in_the_trash_and_its_history(world: World) -> None:

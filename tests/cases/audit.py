@@ -20,7 +20,7 @@ auditLog: after                   ok         ok         F          U          F 
 CASES = DomainCases(
     operations={
         "auditLog": PAGE,
-        "auditLog: about something": {"filter": {"rowId": case_objects.task, "table": "tasks"}},
+        "auditLog: about something": {"filter": {"rowId": case_objects.task, "table": "TASK"}},
         "auditLog: by somebody": {"filter": {"actor": case_objects.audit_author}},
         "auditLog: after": {**PAGE, "after": case_objects.first_cursor("auditLog", case_objects.audit_entry)},
     },

@@ -166,7 +166,7 @@ def _fields(type_: Any, depth: int, differing: Collection[str] = ()) -> Iterator
         alias = f"{type_.name}_{name}: " if name in differing else ""
         if graphql.is_leaf_type(named):
             yield f"{alias}{name}"
-        elif depth and name != "node":  # an edge's row is among the connection's nodes
+        elif depth and not (name == "node" and type_.name.endswith("Edge")):  # its row is among the connection's nodes
             page = "(first: 2)" if "first" in field.args else ""
             further = depth if named.name.endswith(("Connection", "Edge", "Outcome")) else depth - 1
             yield f"{alias}{name}{page} {select_all_fields(named, further)}"
