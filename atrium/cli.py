@@ -13,10 +13,22 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
+from graphql import build_schema
 from rich.console import Console
 from rich.progress import Progress
 
-from atrium import admin, article_import, documents, http, logs, maintenance, migrate, new_domain, startup_checks
+from atrium import (
+    admin,
+    article_import,
+    client_config,
+    documents,
+    http,
+    logs,
+    maintenance,
+    migrate,
+    new_domain,
+    startup_checks,
+)
 from atrium import app as application
 from atrium import demo as demo_data
 from atrium.settings import Settings, SettingsError, load_settings, names_production
@@ -27,6 +39,7 @@ __all__ = ["main"]
 
 ROOT = Path(__file__).parent.parent
 SCHEMA_FILE = ROOT / "schema.graphql"
+CLIENTS_FOLDER = ROOT / client_config.FOLDER
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(stderr=True, highlight=False)
@@ -84,15 +97,19 @@ def demo(
 
 @main.command()
 def schema(
-    *, check: Annotated[bool, typer.Option(help="Write nothing; fail if schema.graphql says something else.")] = False
+    *, check: Annotated[bool, typer.Option(help="Write nothing; fail if one of the files says something else.")] = False
 ) -> None:
-    """Write schema.graphql."""
+    """Write schema.graphql, and what clients and their generators need beside it: possible types, keys and scalars."""
     text = graphql_schema.create_schema().as_str() + "\n"
-    if not check:
-        SCHEMA_FILE.write_text(text)
-    elif not SCHEMA_FILE.exists() or SCHEMA_FILE.read_text() != text:
-        console.print("schema.graphql is not what the code says: run `atrium schema`.")
+    beside = {CLIENTS_FOLDER / name: made for name, made in client_config.client_files(build_schema(text)).items()}
+    files = {SCHEMA_FILE: text, **beside}
+    different = [path for path, made in files.items() if not path.exists() or path.read_text() != made]
+    if check and different:
+        console.print(f"{', '.join(path.name for path in different)}: not what the code says, run `atrium schema`.")
         raise typer.Exit(1)
+    for path in different:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(files[path])
 
 
 @main.command()
