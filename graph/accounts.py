@@ -149,8 +149,8 @@ class Session:
     token stays valid, for the tenant that it was issued for."""
     expires_at: datetime
     """Date and time the access token of the session expires (UTC); use `refresh` before then."""
-    viewer: Viewer | None = viewer_reference("user_id")
-    """Account that the session belongs to; null if the account cannot be read."""
+    viewer: Viewer = viewer_reference("user_id")
+    """Account that the session belongs to."""
     tenant: Annotated["Tenant", strawberry.lazy("graph.tenants")] | None = viewer_reference("tenant_id")
     """Tenant that the access token of the session is for; null if none was chosen: then only the account,
     `createTenant`, `acceptInvitation` and `switchTenant` can be used."""

@@ -4,11 +4,10 @@ Read when the schema is made, since all domains have declared their types by the
 """
 
 import re
-from enum import StrEnum
 from typing import Any
 
 from graph.fields.declared import NODE_TYPES
-from graph.fields.descriptions import enum
+from graph.fields.descriptions import computed_enum
 from models.base import table_of
 
 __all__ = ["AuditedType"]
@@ -20,9 +19,12 @@ LOGS = {"account_events", "audit_log", "events", "sessions"}
 def _audited_type() -> Any:
     tables = {name: table_of(binding.collection.model).name for name, binding in NODE_TYPES.items()}
     types = {re.sub("(?<!^)(?=[A-Z])", "_", name).upper(): name for name, table in tables.items() if table not in LOGS}
-    cls: Any = StrEnum("AuditedType", {value: tables[name] for value, name in sorted(types.items())})
-    cls.__doc__ = "Types of objects whose changes are in the audit log."
-    return enum(cls, {value: f"The changed object is of the type `{name}`." for value, name in types.items()})
+    return computed_enum(
+        "AuditedType",
+        [(value, tables[name]) for value, name in sorted(types.items())],
+        "Types of objects whose changes are in the audit log.",
+        {value: f"The changed object is of the type `{name}`." for value, name in types.items()},
+    )
 
 
 AuditedType = _audited_type()

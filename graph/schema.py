@@ -13,6 +13,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.tools import create_type
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
+from strawberry.types.field import StrawberryField
 from strawberry.types.graphql import OperationType
 
 from graph import (
@@ -160,15 +161,16 @@ def create_schema(limits: Limits | None = None, *, introspection: bool = True, c
     queries = (node.Queries, *(domain.queries for domain in DOMAINS if domain.queries))
     subscriptions = tuple(domain.subscriptions for domain in DOMAINS if domain.subscriptions)
     document_cache = DocumentCache(limits or Limits(), introspection=introspection)
+    query = strawberry.type(type("Query", queries, {}), description="Query operations, which read data.")
     schema = Schema(
-        query=strawberry.type(type("Query", queries, {}), description="Query operations, which read data."),
+        query=query,
         subscription=strawberry.type(
             type("Subscription", subscriptions, {}),
             description="Subscription operations, which deliver changes and events when they happen.",
         ),
         mutation=create_type(
             "Mutation",
-            [field for domain in DOMAINS for field in domain.mutations],
+            [*(field for domain in DOMAINS for field in domain.mutations), _query_field(query)],
             description="Operations that change data. Several in one document run one after the other, each in its own "
             "transaction.",
         ),
@@ -182,6 +184,24 @@ def create_schema(limits: Limits | None = None, *, introspection: bool = True, c
     if compiler:
         schema.compiler = Compiler(schema, schema._schema, document_cache)  # noqa: SLF001  # as Strawberry's own extensions do
     return schema
+
+
+def _query_field(query: type) -> StrawberryField:
+    """Return the field of `Mutation` that reads; mutations before it in the document are committed by then."""
+    field: Any = strawberry.field(
+        resolver=_root_value,
+        graphql_type=query,
+        description="Everything that can be read, for a list or a count that changed with the mutations before this"
+        " field: it is read after they were committed. Placed before a mutation it shows the state before.",
+    )
+    field.python_name = "query"
+    assert isinstance(field, StrawberryField)
+    return field
+
+
+def _root_value() -> object:
+    """Return the object whose fields are those of `Query`; they read nothing of it."""
+    return object()
 
 
 def _describe_connections(schema: GraphQLSchema) -> None:

@@ -101,8 +101,8 @@ class Membership:
     role: Role
     """Role of the viewer in the tenant of the membership."""
     created_at: datetime
-    tenant: MembershipTenant | None = to_one("tenant_id")
-    """Tenant of the membership; null if the viewer can no longer read the tenant."""
+    tenant: MembershipTenant = to_one("tenant_id")
+    """Tenant of the membership, with what its members know before they switch to it."""
 
 
 @input_type

@@ -6,7 +6,7 @@ Fields that every domain has in the same words need no docstring: see STANDARD_O
 import ast
 import inspect
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import EnumMeta, StrEnum
 from functools import cache
 from itertools import pairwise
@@ -21,6 +21,7 @@ from strawberry.types.union import StrawberryUnion
 __all__ = [
     "STANDARD_INPUT_FIELDS",
     "STANDARD_OBJECT_FIELDS",
+    "computed_enum",
     "describe_attributes",
     "describe_node",
     "docstring_summary",
@@ -158,9 +159,17 @@ def enum(cls: EnumType, value_descriptions: Mapping[str, str] | None = None) -> 
 def partial_enum(of: type[StrEnum], *, without: Collection[StrEnum]) -> Any:
     """Make a GraphQL enum of the members of another, but for some; described by the docstrings of the other."""
     members = [(member.name, member.value) for member in of if member not in without]
-    cls: Any = StrEnum(of.__name__, members)  # a type of its own, since GraphQL shows all members
-    cls.__doc__ = of.__doc__
-    return enum(cls, attribute_docstrings(of))
+    return computed_enum(of.__name__, members, of.__doc__ or "", attribute_docstrings(of))
+
+
+def computed_enum(
+    name: str, members: Iterable[tuple[str, str]], description: str, value_descriptions: Mapping[str, str]
+) -> Any:
+    """Make a GraphQL enum of members that follow from something else."""
+    make: Any = StrEnum  # what mypy knows of is a literal list of members
+    cls = make(name, list(members))
+    cls.__doc__ = description
+    return enum(cls, value_descriptions)
 
 
 def result_union(name: str, description: str) -> StrawberryUnion:

@@ -84,7 +84,7 @@ def test_lists_without_filter_and_order_are_named(schema: GraphQLSchema) -> None
 
 def test_what_is_made_without_a_key_is_named(schema: GraphQLSchema) -> None:
     assert schema.mutation_type is not None
-    mutations = schema.mutation_type.fields
+    mutations = {name: field for name, field in schema.mutation_type.fields.items() if name != "query"}
     verbs = {name: re.match("[a-z]+", name)[0] for name in mutations}  # type: ignore[index]  # every name begins so
     new = set(verbs.values()) ^ (CREATING_VERBS | OTHER_VERBS)
     assert not new, (

@@ -110,7 +110,8 @@ def output_fields(of: GraphQLSchema) -> Iterator[tuple[str, Any]]:
 
 def mutations(of: GraphQLSchema) -> dict[str, Any]:
     assert of.mutation_type is not None
-    return dict(of.mutation_type.fields)
+    fields = of.mutation_type.fields
+    return {name: field for name, field in fields.items() if get_named_type(field.type) is not of.query_type}
 
 
 def test_schema_graphql_is_what_the_code_says() -> None:
@@ -290,7 +291,7 @@ CONTRACT = """
         project(id: ID!): Project   projects: ProjectConnection!   task(id: ID!): Task   tasks: TaskConnection!
     }
 
-    type Session { accessToken: String! refreshToken: String expiresAt: DateTime! viewer: Viewer }
+    type Session { accessToken: String! refreshToken: String expiresAt: DateTime! viewer: Viewer! }
     type Viewer {
         email: String! fullName: String! isActive: Boolean! isSuperuser: Boolean! createdAt: DateTime!
         lastLogin: DateTime sessions: LoginSessionConnection! invitations: ReceivedInvitationConnection!

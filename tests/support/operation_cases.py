@@ -169,7 +169,8 @@ def _fields(type_: Any, depth: int, differing: Collection[str] = ()) -> Iterator
         elif depth and not (name == "node" and type_.name.endswith("Edge")):  # its row is among the connection's nodes
             page = "(first: 2)" if "first" in field.args else ""
             further = depth if named.name.endswith(("Connection", "Edge", "Outcome")) else depth - 1
-            yield f"{alias}{name}{page} {select_all_fields(named, further)}"
+            below = "{ __typename id }" if name == "node" else select_all_fields(named, further)  # of any type
+            yield f"{alias}{name}{page} {below}"
 
 
 def outcome_code(answer: dict[str, Any], field: str) -> str:
