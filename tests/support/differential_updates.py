@@ -24,7 +24,11 @@ MUTATION_CASES: Mapping[str, tuple[str, str, Mapping[str, list[Any]], list[str]]
             "dueDate": ["2026-03-01T12:00:00+02:00", None, "tomorrow"],
             "projectId": [None, "a project"],
         },
-        ["id title status", f"__typename version dueDate description {LINK}", "title history { totalCount }"],
+        [
+            "id title status viewerCan { update delete }",
+            f"__typename version dueDate description {LINK}",
+            "title history { totalCount }",
+        ],
     ),
     "updateProject": (
         "projects",
@@ -32,7 +36,12 @@ MUTATION_CASES: Mapping[str, tuple[str, str, Mapping[str, list[Any]], list[str]]
         {"name": ["new", "", " ü ", "x" * 201]},
         ["id name isArchived version", "name tasks { totalCount }", "__typename name"],
     ),
-    "archiveProject": ("projects", "Project", {"archived": [True, False]}, ["isArchived version name"]),
+    "archiveProject": (
+        "projects",
+        "Project",
+        {"archived": [True, False]},
+        ["isArchived version name viewerCan { archive restore __typename }"],
+    ),
     "updateProduct": (
         "products",
         "Product",
