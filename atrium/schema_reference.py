@@ -37,7 +37,7 @@ REFERENCE_FOLDER = "docs/schema"
 EXAMPLES_FOLDER = f"{REFERENCE_FOLDER}/examples"
 PAGE_WIDTH = 120
 SHARED = "shared"
-COMPANIONS = ("Connection", "Edge", "OrderField", "Order", "Filter")
+COMPANIONS = ("Connection", "Edge", "OrderField", "Order", "Filter", "ViewerCan")
 """What the name of a type ends in that belongs to the type named before it."""
 ROOTS = {"Query": "Queries", "Mutation": "Mutations", "Subscription": "Subscriptions"}
 
