@@ -28,6 +28,7 @@ orders: with a product            ok         ok         ok         U          F 
 orders: after                     ok         ok         ok         U          F          U
 orderStats                        ok         ok         ok         U          F          U
 placeOrder                        ok         ok         ok         U          F          U
+confirmOrders                     ok         ok         F          U          F          U
 confirmOrder                      ok         ok         F          U          F          U
 shipOrder                         ok         ok         F          U          F          U
 deliverOrder                      ok         ok         F          U          F          U
@@ -126,6 +127,7 @@ CASES = DomainCases(
         "placeOrder": {
             "input": {"items": [{"productId": case_objects.product, "quantity": 2}], "shippingAddress": secret_text}
         },
+        "confirmOrders": {"input": {"orders": [{"id": case_objects.order, "expectedVersion": 1}]}},
         "confirmOrder": {"input": {"id": case_objects.order}},
         "shipOrder": {"input": {"id": case_objects.confirmed_order, "expectedVersion": 2}},
         "deliverOrder": {"input": {"id": case_objects.shipped_order}},

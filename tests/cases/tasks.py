@@ -25,6 +25,10 @@ updateTask: at a version          ok         ok         ok         U          F 
 deleteTask                        ok         ok         ok         U          F          U
 tasks: with a label               ok         ok         ok         U          F          U
 updateTasks                       ok         ok         ok         U          F          U
+createTasks                       ok         ok         ok         U          F          U
+moveTask                          ok         ok         ok         U          F          U
+moveTask: at a version            ok         ok         ok         U          F          U
+deleteTasks                       ok         ok         ok         U          F          U
 """
 
 
@@ -56,6 +60,14 @@ SCALE = {
 """,
 }
 
+
+MOVE = {"id": case_objects.task, "after": case_objects.task}
+NEW_TASK = {
+    "title": secret_text,
+    "projectId": case_objects.project,
+    "assigneeId": case_objects.member,
+    "labelIds": [label],
+}
 
 CASES = DomainCases(
     operations={
@@ -99,6 +111,12 @@ CASES = DomainCases(
                 ]
             }
         },
+        "createTasks": {"input": {"tasks": [NEW_TASK]}},
+        "moveTask": {"input": {**MOVE, "projectId": case_objects.project}},
+        "moveTask: at a version": {
+            "input": {"id": case_objects.task, "before": case_objects.task, "status": "DONE", "expectedVersion": 1}
+        },
+        "deleteTasks": {"input": {"tasks": [{"id": case_objects.task}]}},
     },
     nodes={"Task": case_objects.task},
     outcomes=OUTCOMES,

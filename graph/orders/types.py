@@ -1,4 +1,4 @@
-"""Orders in GraphQL."""
+"""Orders in GraphQL: what is read and followed of them."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -9,25 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 from strawberry import UNSET
 
-import models
 from graph import subscriptions
 from graph.fields.as_of import by_id_as_of
 from graph.fields.columns import column, expression, global_id, money
 from graph.fields.connection import Connection
-from graph.fields.descriptions import docstring_summary, enum, input_type, object_type
-from graph.fields.domain import Domain
-from graph.fields.errors import (
-    IdempotencyConflict,
-    IllegalTransition,
-    InvalidInput,
-    NotFound,
-    OutOfStock,
-    VersionConflict,
-)
+from graph.fields.descriptions import docstring_summary, enum, object_type
 from graph.fields.filtering import filter_input
-from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.money import Money
-from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import by_key, connection, to_many, to_one
 from graph.fields.scalars import to_global_id
@@ -36,19 +24,16 @@ from graph.fields.statistics import statistics_field
 from graph.products import Product
 from graph.runtime.context import Context, Info
 from models import OrderStatus
-from models.database import WriteSession
 from services import orders
 from services.api_keys import ALL_API_KEYS
 from services.orders import ORDER_STATISTICS
-from services.permissions import Actor, Permission
+from services.permissions import Permission
 
 if TYPE_CHECKING:
     from graph.api_keys import ApiKey
     from graph.tenants import User
 
 __all__ = [
-    "DOMAIN",
-    "ConfirmOrderInput",
     "Order",
     "OrderEvent",
     "OrderFilter",
@@ -277,138 +262,3 @@ class Subscriptions:
     order_events: AsyncGenerator[OrderEventMessage, None] = strawberry.subscription(
         resolver=_order_events, description=docstring_summary(_order_events)
     )
-
-
-@input_type
-class OrderItemInput:
-    """Input of one item of `placeOrder`: a product and its quantity."""
-
-    product_id: strawberry.ID = id_of("Product")
-    """Global ID of the product to order; the product must be active."""
-    quantity: int
-    """Number of units of the product to order, 1 or more."""
-
-
-@input_type
-class PlaceOrderInput:
-    """Input of `placeOrder`: items and shipping address of the order to place."""
-
-    items: list[OrderItemInput]
-    """Items of the order to place: 1 to 100 different products, all in one currency; quantities of the same product are
-    added up."""
-    shipping_address: str
-    """Shipping address of the order to place: 1 to 500 characters."""
-    idempotency_key: str | None = UNSET
-    """Client-chosen key, 1 to 255 characters, that makes retries of `placeOrder` safe: a repeated call with the same
-    input places no second order and returns the first one, or NotFound if that has been deleted. A repeated key with a
-    different input gives an IdempotencyConflict."""
-
-
-@input_type
-class ConfirmOrderInput:
-    """Order to confirm, which must be pending; for admins and owners."""
-
-    id: strawberry.ID = id_of("Order")
-    """Global ID of the order to confirm."""
-    reason: str | None = UNSET
-    """Reason why the order is confirmed, at most 500 characters; null for none."""
-    expected_version: int | None = UNSET
-    """Version of the order that the client last saw; if the order has changed since, nothing is written and a
-    VersionConflict is returned. Omit it to confirm the order without the check."""
-
-
-@input_type
-class ShipOrderInput(ConfirmOrderInput):
-    """Input of `shipOrder`: the confirmed order that was shipped."""
-
-
-@input_type
-class DeliverOrderInput(ConfirmOrderInput):
-    """Shipped order to mark as delivered; for admins and owners."""
-
-
-@input_type
-class CancelOrderInput(ConfirmOrderInput):
-    """Order to cancel, which must be pending or confirmed; the ordered units go back to the stock.
-
-    Members may cancel their own orders, admins and owners every order.
-    """
-
-
-@input_type
-class DeleteOrderInput:
-    """Order to delete permanently, which must be cancelled or delivered; for admins and owners."""
-
-    id: strawberry.ID = id_of("Order")
-    """Global ID of the order to delete."""
-    reason: str | None = UNSET
-    """Reason why the order is deleted, at most 500 characters; null for none."""
-    expected_version: int | None = UNSET
-    """Version of the order that the client last saw; if the order has changed since, nothing is deleted and a
-    VersionConflict is returned. Omit it to delete the order without the check."""
-
-
-TransitionResult = Order | NotFound | InvalidInput | IllegalTransition | VersionConflict
-
-
-@mutation(Order | OutOfStock | InvalidInput | IdempotencyConflict | NotFound, result="the placed order")
-async def place_order(session: WriteSession, actor: Actor, input: PlaceOrderInput) -> models.Order:
-    """Place an order of products, completely or not at all.
-
-    The stock is reserved and the current prices are kept in the order. Open to all members.
-    """
-    given = to_kwargs(input)
-    items = [orders.Item(**item) for item in given.pop("items")]
-    return await orders.place(session, actor, items=items, **given)
-
-
-@mutation(TransitionResult, result="the confirmed order")
-async def confirm_order(session: WriteSession, actor: Actor, input: ConfirmOrderInput) -> models.Order:
-    """Confirm a pending order.
-
-    For admins and owners.
-    """
-    return await orders.transition(session, actor, status=OrderStatus.CONFIRMED, **to_kwargs(input))
-
-
-@mutation(TransitionResult, result="the shipped order")
-async def ship_order(session: WriteSession, actor: Actor, input: ShipOrderInput) -> models.Order:
-    """Mark a confirmed order as shipped.
-
-    For admins and owners.
-    """
-    return await orders.transition(session, actor, status=OrderStatus.SHIPPED, **to_kwargs(input))
-
-
-@mutation(TransitionResult, result="the delivered order")
-async def deliver_order(session: WriteSession, actor: Actor, input: DeliverOrderInput) -> models.Order:
-    """Mark a shipped order as delivered.
-
-    For admins and owners.
-    """
-    return await orders.transition(session, actor, status=OrderStatus.DELIVERED, **to_kwargs(input))
-
-
-@mutation(TransitionResult, result="the cancelled order")
-async def cancel_order(session: WriteSession, actor: Actor, input: CancelOrderInput) -> models.Order:
-    """Cancel an order that has not been shipped, and return its units to the stock.
-
-    Members cancel their own orders; admins and owners cancel any.
-    """
-    return await orders.transition(session, actor, status=OrderStatus.CANCELLED, **to_kwargs(input))
-
-
-@mutation(TransitionResult, result="the deleted order as it was before")
-async def delete_order(session: WriteSession, actor: Actor, input: DeleteOrderInput) -> models.Order:
-    """Delete a cancelled or delivered order with its items permanently, and return it as it was before, without items.
-
-    Its events remain, and sales figures still count what was delivered. For admins and owners.
-    """
-    return await orders.delete(session, actor, **to_kwargs(input))
-
-
-DOMAIN = Domain(
-    queries=Queries,
-    mutations=[place_order, confirm_order, ship_order, deliver_order, cancel_order, delete_order],
-    subscriptions=Subscriptions,
-)

@@ -1,4 +1,4 @@
-"""Boards in GraphQL: tasks that people put in order, and that come and go many at a time."""
+"""Tasks in GraphQL that people put in order on a board, or that come and go many at a time."""
 
 from datetime import datetime
 from typing import Annotated, cast
@@ -9,17 +9,17 @@ from strawberry import UNSET
 import models
 from graph.fields.bulk import Outcome, Outcomes, parse_rows, to_outcomes
 from graph.fields.descriptions import input_type, object_type, result_union
-from graph.fields.domain import Domain
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields.inputs import given_or_none, id_of, ids_of, to_kwargs
 from graph.fields.mutations import mutation
-from graph.tasks import DeleteTaskInput, Task
+from graph.tasks.mutations import DeleteTaskInput
+from graph.tasks.types import Task
 from models import TaskPriority, TaskStatus
 from models.database import WriteSession
 from services import tasks
 from services.permissions import Actor
 
-__all__ = ["DOMAIN"]
+__all__ = ["BULK_MUTATIONS"]
 
 
 @input_type
@@ -184,4 +184,4 @@ async def delete_tasks(session: WriteSession, actor: Actor, input: DeleteTasksIn
     return to_outcomes(DeletedTaskOutcomes, DeletedTaskOutcome, results)
 
 
-DOMAIN = Domain(mutations=[create_tasks, move_task, delete_tasks])
+BULK_MUTATIONS = [create_tasks, move_task, delete_tasks]
