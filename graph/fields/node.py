@@ -106,7 +106,8 @@ def _add_fields(cls: type, collection: Collection, listed_as: str | None, mutati
     if listed_as is not None:
         itself = Annotated.__class_getitem__((cls.__name__, strawberry.lazy(cls.__module__)))  # type: ignore[attr-defined]  # what brackets do at run time
         cls.edge = edge(cls.__name__, listed_as)  # type: ignore[attr-defined]  # a declaration
-        cls.__annotations__["edge"] = Edge[itself]  # type: ignore[valid-type]  # made here
+        generic: Any = Edge  # mypy knows of types that are written down alone
+        cls.__annotations__["edge"] = generic[itself]
 
 
 def _row_check(model: type[Model]) -> Callable[[Any, Any], bool]:
