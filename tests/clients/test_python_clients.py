@@ -28,7 +28,7 @@ async def make_environment(requirements: str, folder: Path) -> Path:
 
 def environment_of(process: Process, token: str) -> dict[str, str]:
     """The environment variables that the samples read."""
-    return {"ATRIUM_URL": f"{process.url}/graphql", "ATRIUM_TOKEN": token, "PYTHONWARNINGS": "ignore"}
+    return {"GRAPHQL_URL": f"{process.url}/graphql", "GRAPHQL_TOKEN": token, "PYTHONWARNINGS": "ignore"}
 
 
 async def test_ariadne_codegen_makes_a_client_for_every_root_field(
