@@ -127,7 +127,8 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     for reports in terminalreporter.stats.values():
-        for name, said in (pair for report in reports for pair in getattr(report, "user_properties", ())):
+        called = [report for report in reports if getattr(report, "when", "") == "call"]
+        for name, said in (pair for report in called for pair in report.user_properties):
             if name == "summary":
                 terminalreporter.write_line(said)
     if (rules := count_rules(terminalreporter.stats)) is not None:

@@ -2,8 +2,9 @@
 
 A document of a few hundred bytes can stand for millions of fields, because fragments spread fragments. So
 nothing here expands one: each fragment is measured once, bottom-up, and its figures are added wherever it is spread.
-All but the cost follows from the text alone, the cost from the text and the lengths of lists: `analyze` reads
-the text, once if the caller keeps the result, and `CostModel.measure` fills in the variables.
+An empty selection set costs what one field does, since its object is read all the same. All but the cost follows from
+the text alone, the cost from the text and the lengths of lists: `analyze` reads the text, once if the caller keeps the
+result, and `CostModel.measure` fills in the variables.
 """
 
 from collections.abc import Mapping, Sequence
@@ -194,7 +195,7 @@ class _CostVisitor:
         self, node: graphql.SelectionSetNode, parent: graphql.GraphQLNamedType | None
     ) -> _SelectionCost:
         """Add up a selection set; this recurs only as deep as one definition nests, which the parser bounds."""
-        summary = _SelectionCost()
+        summary = _SelectionCost(once={} if node.selections else {0: 1})  # what is empty is read all the same
         for selection in node.selections:
             summary.directives += len(selection.directives or ())
             if isinstance(selection, graphql.FieldNode):

@@ -115,6 +115,26 @@ def test_long_chain_does_not_exhaust_the_stack() -> None:
     assert measure_cost(chain(400, body="{ boss { NEXT } }")).depth == 402
 
 
+def test_an_empty_selection_set_costs_what_a_field_does() -> None:
+    for text in ("{ viewer {} }", "{ users(first: 7) { nodes {} } }", "{ ...F ...F } fragment F on Query {}"):
+        assert cost(text) == cost(text.replace("{}", "{ __typename }")), text
+    assert cost("{}") == 1
+    page = "orders(first: 100) { edges { node { customer { orders(first: 100) { edges {} } } } } }"
+    assert answer(f"{{ users(first: 100) {{ nodes {{ {page} }} }} }}")
+    assert cost(f"{{ {'... {} ' * 50} }}") == 50
+    assert answer(f"{{ {'... @include(if: true) {} ' * 51} }}") == refused("directives", 50, 51)
+
+
+def test_descriptions_are_counted_as_characters_and_tokens_alone() -> None:
+    plain = "query Q($n: Int) { users(first: $n) { nodes { ...F } } } fragment F on User {}"
+    text = plain.replace("query", '"a" query').replace("$n: Int", '"b" $n: Int').replace("fragment", '"c" fragment')
+    found = measure_cost(text, {"n": 3})
+    assert found == replace(measure_cost(plain, {"n": 3}), tokens=found.tokens)
+    assert found.tokens == measure_cost(plain).tokens + 3
+    length = LIMITS.characters + 1
+    assert answer('"words" query Q { viewer { id } }'.ljust(length)) == refused("characters", LIMITS.characters, length)
+
+
 def test_aliases() -> None:
     text = f"{{ viewer {{ {' '.join(f'a{i}: id' for i in range(1000))} }} }}"
     assert answer(text) == refused("aliases", 50, 1000)

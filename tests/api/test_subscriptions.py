@@ -56,6 +56,12 @@ async def test_changes_of_tasks_arrive_and_can_be_resumed(world: World) -> None:
     ] == [change["cursor"] for change in seen[1:]]
 
 
+async def test_an_empty_selection_of_a_described_subscription_tells_that_something_happened(world: World) -> None:
+    follows = '"words" subscription S("words" $after: String) { taskChanged(after: $after) {} }'
+    await world.acme.admin.client.mutate("createTask", WRITTEN, title="Plan")
+    assert await collect_subscription(world, world.acme.member, follows, 1, after="0") == [{}]
+
+
 FILTERED = """subscription($after: String, $filter: TaskChangeFilter) {
     taskChanged(after: $after, filter: $filter) {
         taskId action actor { fullName } changes { field before after } task { title } } }"""

@@ -100,6 +100,13 @@ async def test_a_subscription_gets_none_elsewhere(toy: Any, accept: str) -> None
     assert (await toy.post(SUBSCRIPTION, accept=accept)).status_code == 400
 
 
+async def test_a_subscription_to_nothing_is_not_valid(toy: Any) -> None:
+    for text in ("subscription {}", "subscription { ... on Subscription {} }"):
+        [(name, payload), last] = events((await toy.post(json.dumps({"query": text}), accept=STREAM)).text)
+        assert (name, payload["errors"][0]["extensions"]["code"]) == ("next", "GRAPHQL_VALIDATION_FAILED")
+        assert last == ("complete", None)
+
+
 async def test_a_mutation_by_get_is_refused_before_a_stream_begins(toy: Any) -> None:
     response = await toy.get("/graphql", {"query": "mutation { change }"}, accept=STREAM)
     assert (response.status_code, toy.error(response)["code"]) == (405, "METHOD_NOT_ALLOWED")
