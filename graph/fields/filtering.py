@@ -14,7 +14,7 @@ from strawberry.utils.str_converters import to_camel_case
 from graph.fields.inputs import parse_ids
 from models.money import Currency
 from services.queries.collection import Collection
-from services.queries.filter_parsing import MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES
+from services.queries.filter_parsing import MAX_COMBINATOR_DEPTH, MAX_CONDITIONS, MAX_VALUES
 from services.queries.filters import MAX_FILTER_LENGTH, FilterField, FilterKind
 
 __all__ = ["filter_input", "to_filter"]
@@ -33,7 +33,7 @@ NOUNS = {
     FilterKind.SUBSTRING: "text",
     FilterKind.ID_LIST: "list of IDs",
 }
-TYPES: Mapping[FilterKind, tuple[str, Any]] = {
+VALUE_TYPES: Mapping[FilterKind, tuple[str, Any]] = {
     FilterKind.ID: ("ID", strawberry.ID),
     FilterKind.FLAG: ("Boolean", bool),
     FilterKind.NUMBER: ("Int", int),
@@ -137,7 +137,7 @@ def filter_input(
         described = strawberry.field(default=UNSET, description=_relation_text(collection, key, plural))
         setattr(cls, key, described)
     cls.__annotations__ = annotations
-    limits = f"at most {MAX_CONDITIONS} in all, `and`, `or` and `not` at most {MAX_DEPTH} levels deep"
+    limits = f"at most {MAX_CONDITIONS} in all, `and`, `or` and `not` at most {MAX_COMBINATOR_DEPTH} levels deep"
     text = f"Conditions that listed {plural} must meet; all given conditions apply, {limits}. {note}"
     made: type = strawberry.input(cls, description=text.strip())
     return made
@@ -202,6 +202,7 @@ def _type_of(field: FilterField, enum: tuple[str, str] | None) -> Any:
 def _operator_input(kind: FilterKind, choices: Any, *, is_nullable: bool) -> type:
     """Return the input type with the operators of a kind of filters."""
     prefix, value_type = TYPES.get(kind) or _enum_type(choices)
+    prefix, value_type = VALUE_TYPES.get(kind) or (choices.__name__, choices)
     noun = NOUNS.get(kind) or _words(prefix)
     null = "; null if there must be none" if is_nullable else ""
     not_null = "; true of what has no value, too. Null if there must be one" if is_nullable else ""

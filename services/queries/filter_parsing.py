@@ -15,8 +15,8 @@ from services.queries.collection import Collection
 from services.queries.filters import FilterField, FilterKind
 
 __all__ = [
+    "MAX_COMBINATOR_DEPTH",
     "MAX_CONDITIONS",
-    "MAX_DEPTH",
     "MAX_VALUES",
     "NO_FILTER",
     "AllOf",
@@ -30,7 +30,7 @@ __all__ = [
     "parse_filter",
 ]
 
-MAX_DEPTH = 4  # `and`, `or` and `not` within each other
+MAX_COMBINATOR_DEPTH = 4  # `and`, `or` and `not` within each other
 MAX_CONDITIONS = 50  # operators, and objects in `and` and `or`
 MAX_VALUES = 1_000  # of one `in`
 
@@ -186,8 +186,8 @@ class _FilterParser:
         """Parse an object within a combinator."""
         if given is None:
             raise InvalidInput.of(path, NULL_MESSAGE)
-        if depth > MAX_DEPTH:
-            raise InvalidInput.of(path, f"`and`, `or` and `not` may be nested {MAX_DEPTH} levels deep.")
+        if depth > MAX_COMBINATOR_DEPTH:
+            raise InvalidInput.of(path, f"`and`, `or` and `not` may be nested {MAX_COMBINATOR_DEPTH} levels deep.")
         return self.parse_object(within, given, path, depth)
 
     def parse_field(self, name: str, field: FilterField, given: Any, path: str) -> "Iterator[Condition]":

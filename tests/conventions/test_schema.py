@@ -320,14 +320,8 @@ CONTRACT = """
     type TaskConnection { totalCount: Int! }   type LoginSessionConnection { totalCount: Int! }
     type ReceivedInvitationConnection { totalCount: Int! }
 
-    input ProjectFilter { isArchived: BooleanFilter deletedAt: NullableDateTimeFilter }
     input TaskFilter { and: [TaskFilter!] or: [TaskFilter!] not: TaskFilter status: TaskStatusFilter }
     input TaskStatusFilter { eq: TaskStatus in: [TaskStatus!] not: TaskStatus }
-    input BooleanFilter { eq: Boolean in: [Boolean!] not: Boolean }
-    input NullableDateTimeFilter {
-        eq: DateTime in: [DateTime!] not: DateTime isNull: Boolean
-        gt: DateTime gte: DateTime lt: DateTime lte: DateTime
-    }
 
     input RegisterInput { email: String! fullName: String! password: String! }
     input LoginInput { email: String! password: String! tenant: String }

@@ -8,8 +8,8 @@ import pytest
 from services import orders, products, projects, tasks
 from services.errors import InvalidInput
 from services.queries.filter_parsing import (
+    MAX_COMBINATOR_DEPTH,
     MAX_CONDITIONS,
-    MAX_DEPTH,
     MAX_VALUES,
     AllOf,
     AnyOf,
@@ -115,7 +115,7 @@ MANY = [{"mine": True}] * (MAX_CONDITIONS // 2)
         ({"status": {"in": ["TODO"] * (MAX_VALUES + 1)}}, "filter.status.in"),
         ({"title": {"in": ["a", "b\0"]}}, "filter.title.in.1"),
         ({"title": {"contains": "x" * 256}}, "filter.title.contains"),
-        (nested(MAX_DEPTH + 1), "filter" + ".not" * (MAX_DEPTH + 1)),
+        (nested(MAX_COMBINATOR_DEPTH + 1), "filter" + ".not" * (MAX_COMBINATOR_DEPTH + 1)),
         ({"or": [*MANY, {"mine": True}]}, "filter.or"),
         ({"or": [{}] * (MAX_CONDITIONS + 1)}, "filter.or"),
         ({"creator": None}, "filter.creator"),
@@ -131,7 +131,7 @@ def test_what_is_refused(given: dict[str, Any], path: str) -> None:
 
 def test_the_most_is_taken() -> None:
     parse_filter(tasks.TASKS, {"or": MANY})
-    parse_filter(tasks.TASKS, nested(MAX_DEPTH))
+    parse_filter(tasks.TASKS, nested(MAX_COMBINATOR_DEPTH))
     parse_filter(tasks.TASKS, {"status": {"in": ["TODO"] * MAX_VALUES}})
 
 
