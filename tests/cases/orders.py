@@ -147,6 +147,9 @@ CASES = DomainCases(
         "Query.orders total_to": Decimal("2.00"),
     },
     beside={"Query.orders total_from": {"currency": "EUR"}, "Query.orders total_to": {"currency": "EUR"}},
+    cannot_leak=dict.fromkeys(
+        ("orderByNumber", "orders: by number"), "a number is of one tenant, and names nothing else"
+    ),
     owner_outcomes={"deleteOrder: too early": "ILLEGAL_TRANSITION"},
     places={"Order": "orders(filter: {{status: SHIPPED}}) {{ nodes {{ {} }} }}"},
     audited_columns={"order_items": "currency"},

@@ -328,9 +328,9 @@ class QueryMaker:
     def filter(self, argument: GraphQLArgument) -> dict[str, Any]:
         type_ = get_named_type(argument.type)
         assert isinstance(type_, GraphQLInputObjectType)
-        names = self.random.sample(sorted(type_.fields), self.random.randint(0, 2))
+        names = self.random.sample(sorted(type_.fields), self.random.randint(0, min(2, len(type_.fields))))
         found = {name: self.value(type_.fields[name].type, name, type_.fields[name]) for name in names}
-        if {"priceFrom", "priceTo"} & set(found):
+        if {"priceFrom", "priceTo", "totalFrom", "totalTo"} & set(found):
             found["currency"] = EnumLiteral(self.random.choice(["EUR", "JPY"]))
         return {name: None if self.chance(0.05) else value for name, value in found.items()}
 
