@@ -147,6 +147,9 @@ CASES = DomainCases(
     },
     sort_columns={"total_amount": "total_minor"},
     scale=SCALE,
+    cannot_leak=dict.fromkeys(
+        ("orderByNumber", "orders: by number"), "a number is of one tenant, and names nothing else"
+    ),
     owner_outcomes={"deleteOrder: too early": "ILLEGAL_TRANSITION"},
     places={"Order": "orders(filter: {{status: {{eq: SHIPPED}}}}) {{ nodes {{ {} }} }}"},
     audited_columns={"order_items": "currency"},

@@ -47,15 +47,33 @@ s AS (
         n * n * 7, (ARRAY['EUR', 'JPY', 'KWD', 'EUR'])[n % 4 + 1], n % 3, n % 4 > 0
     FROM n RETURNING id
 ),
+l AS (
+    INSERT INTO labels (tenant_id, id, name, color)
+    SELECT $1, md5('l' || x)::uuid, (ARRAY['bug ', 'Ärger ', 'Bug "'])[n % 3 + 1] || n,
+        (ARRAY['RED', 'GRAY', 'TEAL'])[n % 3 + 1]
+    FROM n
+),
+c AS (
+    INSERT INTO comments (tenant_id, id, task_id, author_id, body, mention_ids, created_at)
+    SELECT $1, md5('c' || k || n.x::text)::uuid, md5('t' || k || n.x::text)::uuid, someone.user_id,
+        E'said "' || n.n || E'"\n', CASE WHEN n.n % 2 = 0 THEN ARRAY[someone.user_id] ELSE '{}' END,
+        timestamptz '2026-02-02' + (n.n / 2) * interval '1 hour'
+    FROM n JOIN someone USING (n), generate_series(1, 2) k
+),
 t AS (
     INSERT INTO tasks (
-        tenant_id, id, title, description, status, due_date, project_id, assignee_id, created_by, created_at, deleted_at
+        tenant_id, id, title, description, status, due_date, project_id, assignee_id, created_by, created_at,
+        deleted_at, priority, label_ids, position
     )
     SELECT $1, md5('t' || k || n.x::text)::uuid, (ARRAY['Alpha', 'beta', 'alpha'])[k], CASE WHEN k = 2 THEN 'words' END,
         (ARRAY['TODO', 'IN_PROGRESS', 'DONE'])[(n.n + k) % 3 + 1],
         CASE WHEN n.n % 3 > 0 THEN timestamptz '2026-03-01 12:00:00.1+00' + (n.n % 4) * interval '1 day' END,
         CASE WHEN n.n % 4 > 0 THEN n.x END, CASE WHEN k < 3 THEN someone.user_id END, someone.user_id,
-        timestamptz '2026-02-01' + n.n * interval '1 hour', CASE WHEN n.n % 7 = 0 THEN now() END
+        timestamptz '2026-02-01' + n.n * interval '1 hour', CASE WHEN n.n % 7 = 0 THEN now() END,
+        (ARRAY['NONE', 'URGENT', 'LOW'])[(n.n + k) % 3 + 1],
+        CASE k WHEN 1 THEN '{}' WHEN 2 THEN ARRAY[md5('l' || n.x)::uuid]
+            ELSE ARRAY[md5('l' || n.x)::uuid, md5('l' || md5('1' || $2)::uuid)::uuid] END,
+        atrium_rank_part(n.n * 7 % 13 * 3 + k)
     FROM n JOIN someone USING (n), generate_series(1, 3) k
 ),
 o AS (
@@ -143,7 +161,8 @@ SELECT type || ':' || id AS id, type FROM (
     UNION ALL SELECT 'Invitation', id, tenant_id, '' FROM invitations
     UNION ALL SELECT 'Document', id, tenant_id, '' FROM documents
     UNION ALL SELECT 'Article', id, tenant_id, '' FROM articles
-    UNION ALL SELECT 'ApiKey', id, tenant_id, '' FROM api_keys
+    UNION ALL SELECT 'ApiKey', id, tenant_id, '' FROM api_keys UNION ALL SELECT 'Label', id, tenant_id, '' FROM labels
+    UNION ALL SELECT 'Comment', id, tenant_id, '' FROM comments
 ) every WHERE tenant_id = $1 ORDER BY type, place, id
 """
 """What can be asked for, in the same order each time: what FURNISH makes has the same ids in every database."""

@@ -65,7 +65,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
 }
 REFUSED = "... on Error { message code } "
 WRONG = "... on InvalidInput { fields { path message } }"
-SELECT_ROW = """SELECT to_jsonb(t) - '{id,sku,sku_key,created_at,updated_at,archived_at,deleted_at}'::text[]
+SELECT_ROW = """SELECT to_jsonb(t) - '{id,sku,sku_key,position,created_at,updated_at,archived_at,deleted_at}'::text[]
 FROM %s t WHERE id = $1"""
 SELECT_AUDIT = """SELECT table_name, action, actor_id, operation, ip,
     old_values - 'updated_at', new_values - '{%s}'::text[]
