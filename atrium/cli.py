@@ -1,7 +1,6 @@
 """The command line: `atrium serve` and the work of operators."""
 
 import asyncio
-import gc
 import json
 import logging
 from collections.abc import Callable, Coroutine, Iterator
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import uvicorn
 from graphql import build_schema
 from rich.console import Console
 from rich.progress import Progress
@@ -23,14 +21,13 @@ from atrium import (
     client_config,
     document_admin,
     documents,
-    http,
     logs,
     maintenance,
     migrate,
     new_domain,
+    serving,
     startup_checks,
 )
-from atrium import app as application
 from atrium import demo as demo_data
 from atrium.settings import Settings, SettingsError, load_settings, names_production
 from graph import schema as graphql_schema
@@ -73,7 +70,7 @@ def serve(
         if urls.is_embedded:
             demo_data.load_once(urls.owner, settings)
         with startup_checks.start_replicas(settings, urls, replicas) as replicated:
-            _run_server(replicated, urls)
+            serving.run_server(replicated, urls, console)
 
 
 @main.command(name="migrate")
@@ -381,29 +378,3 @@ def _exit_with_sentence(*, logs_only: bool) -> Iterator[None]:
         else:
             raise
         raise typer.Exit(1) from None
-
-
-def _run_server(settings: Settings, urls: startup_checks.DatabaseUrls) -> None:
-    """Serve until told to end."""
-    logs.configure(settings.log_level, production=settings.is_production)
-    app = application.build(settings, database_url=urls.runtime)
-    # What lives from here on lives for good; the collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 50)
-    server = http.GraphQLServer(uvicorn.Config(app, lifespan="on", **http.uvicorn_options(settings)), app.shutdown)
-    if not settings.is_production:
-        _print_addresses(settings, embedded=urls.is_embedded)
-    server.run()
-
-
-def _print_addresses(settings: Settings, *, embedded: bool) -> None:
-    address = f"http://{settings.host}:{settings.port}"
-    lines = [f"Atrium serves {address}/graphql"]
-    if settings.graphiql_enabled:
-        lines.append(f"GraphiQL       {address}/graphiql")
-    if embedded:
-        lines.append(
-            f"Log in as      {demo_data.OWNER_EMAIL}, password {demo_data.PASSWORD}, tenant {demo_data.TENANT_SLUG}"
-        )
-    console.print("\n".join(lines))

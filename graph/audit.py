@@ -45,7 +45,7 @@ __all__ = [
 enum(AuditAction)
 
 
-def _is_known(type_name: str) -> bool:
+def is_known(type_name: str) -> bool:
     """Return whether ids of entries' rows may begin with this: the name of a type, or of a table that has none."""
     return type_name in NODE_TYPES or type_name in Model.metadata.tables
 
@@ -53,7 +53,7 @@ def _is_known(type_name: str) -> bool:
 AuditEntryFilter = filter_input(
     audit.AUDIT,
     plural="audit entries",
-    ids={"row_id": _is_known, "actor_id": "User"},
+    ids={"row_id": is_known, "actor_id": "User"},
     related={"actor": ("UserFilter", "graph.tenants")},
     enums={"table": ("AuditedType", "graph.audited_types")},
     table="type of the changed objects",

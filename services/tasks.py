@@ -1,21 +1,18 @@
 """The rules of tasks: what is to be done, by whom and until when."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, bindparam, func, literal, select
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from models import Membership, Task, TaskPriority, TaskStatus
 from models.base import new_id, table_of
 from models.database import WriteSession, fetch
-from models.database.errors import TransactionConflict
 from services import labels, projects, tenants
 from services.abilities import Ability
 from services.errors import DomainError, InvalidInput, NotFound
@@ -56,8 +53,9 @@ from services.writes.changes import (
     row_update_of,
 )
 from services.writes.idempotency import key_scope, once_many
+from services.writes.positions import find_place, retry_on_same_position
 from services.writes.row_update import RowUpdate
-from services.writes.rows import delete_row, get_row_for_update, lock_rows, update_row, violated_constraint
+from services.writes.rows import delete_row, get_row_for_update, lock_rows, update_row
 
 __all__ = [
     "LIVE_TASK",
@@ -200,7 +198,7 @@ async def create(
         IdempotencyConflict: see `services.writes.idempotency`.
     """
     actor.require(Permission.TASKS_WRITE)
-    async with retry_on_same_position():
+    async with retry_on_same_position(Task):
         return await create_row(session, actor, TASK_RULES, values, idempotency_key)
 
 
@@ -234,7 +232,7 @@ async def create_all(
             if index in columns
         ]
         if full:
-            async with retry_on_same_position():
+            async with retry_on_same_position(Task):
                 await session.exec(insert_statement(Task, sorted(full[0])), params=unnest_params("given", full))
         return ids if full else []
 
@@ -328,7 +326,7 @@ async def move(
         raise InvalidInput.of(side, "A task cannot be placed beside itself.")
     there = await lock_references(session, actor, TaskMove, [changes or {}])
     task = await get_row_for_update(session, actor, Task, id, expected_version=expected_version, where=LIVE)
-    lower, higher, position = await _find_place(session, actor, task, beside, is_after=before is None)
+    lower, higher, position = await find_place(session, actor, task, beside, is_after=before is None, where=LIVE)
     with validating() as validator:
         columns = check_changes(validator, TaskMove, changes or {}, there, task)
         if position is None:
@@ -337,45 +335,8 @@ async def move(
             validator.add_problem(side, "There is no room left here: move this neighbor elsewhere and back first.")
     if not (lower or "") < task.position < (higher or "~"):
         columns["position"] = position
-    async with retry_on_same_position():
+    async with retry_on_same_position(Task):
         return await update_row(session, actor, Task, id, columns, where=LIVE)
-
-
-async def _find_place(
-    session: WriteSession, actor: Actor, task: Task, beside: UUID, *, is_after: bool
-) -> tuple[str | None, str | None, str | None]:
-    """Return the positions between which a task goes, null at an end, and one between them; null without such a task.
-
-    Tasks in the trash have positions too.
-    """
-    anchor, near = table_of(Task).alias("anchor"), table_of(Task).alias("near")
-    others = select(near.c.position).where(near.c.tenant_id == anchor.c.tenant_id, near.c.id != task.id)
-    if is_after:
-        ordered = others.where(near.c.position > anchor.c.position).order_by(near.c.position)
-    else:
-        ordered = others.where(near.c.position < anchor.c.position).order_by(near.c.position.desc())
-    neighbor = ordered.limit(1).scalar_subquery()
-    lower, higher = (anchor.c.position, neighbor) if is_after else (neighbor, anchor.c.position)
-    statement = select(lower, higher, func.atrium_rank_between(lower, higher)).where(
-        anchor.c.tenant_id == actor.identity.tenant_id, anchor.c.id == beside, anchor.c.deleted_at.is_(None)
-    )
-    found = (await session.exec(statement)).first()
-    return (None, None, None) if found is None else (found[0], found[1], found[2])
-
-
-@asynccontextmanager
-async def retry_on_same_position() -> AsyncIterator[None]:
-    """Have the transaction run again if another one has placed a task at the same position meanwhile.
-
-    Raises:
-        TransactionConflict: it has.
-    """
-    try:
-        yield
-    except IntegrityError as error:
-        if violated_constraint(error) != "tasks_tenant_id_position_key":
-            raise
-        raise TransactionConflict from error
 
 
 async def delete_all(

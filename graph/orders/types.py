@@ -26,7 +26,7 @@ from graph.runtime.context import Context, Info
 from models import OrderStatus
 from services import orders
 from services.api_keys import ALL_API_KEYS
-from services.orders import ORDER_STATISTICS
+from services.orders.statistics import ORDER_STATISTICS
 from services.permissions import Permission
 
 if TYPE_CHECKING:

@@ -15,19 +15,25 @@ from typing import NamedTuple
 import graphql
 from graphql.language.parser import MAX_NESTING_DEPTH, Parser
 
-from services.queries.page_request import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from graph.runtime.list_sizes import (
+    STATISTICS,
+    ListLength,
+    argument_values,
+    input_list_sizes,
+    largest_size,
+    literal_value,
+    page_size_arguments,
+)
 
 RawVariables = Mapping[str, object] | None
 
 TOO_COMPLEX_CODE = "DOCUMENT_TOO_COMPLEX"
 MAX_FIGURE = 1_000_000_000  # figures stop growing here; it fits a GraphQL Int and no sensible limit is higher
 COUNT_COST = 10  # totalCount and statistics look at every row of a list, not at one page
-STATISTICS = "Stats"  # how names of statistics and of their types end; their groups count as a largest page
 WRITE_COST = 400  # a mutation's transaction, which waits for the disk
 ROW_COST = 10  # each row that a mutation is given, with its entry in the audit log
 MAX_KNOWN = 8  # figures for values of variables that are kept with a document
 PLAIN_TYPES = frozenset({int, type(None), type(...)})  # an absent variable stands as `...`
-INTROSPECTION_PAGE = 8  # the fields of a type, the arguments of a field: short lists, read from memory
 INTROSPECTION_DEPTH = 16  # GraphiQL asks for 15: the type of an argument of a field, unwrapped nine times
 
 _UNITS = {
@@ -91,13 +97,12 @@ _Cost = dict[int, int]
 POINT, FIELD = 0, 1
 
 # What tells the length of a list: values of arguments, with a variable standing for its later value.
-_Length = tuple[object, ...]
 
 
 class _Step(NamedTuple):
     """What a list of a length yet unknown costs `once`, and for `each` of its items."""
 
-    length: _Length
+    length: ListLength
     once: _Cost
     each: _Cost
 
@@ -165,7 +170,7 @@ class CostModel:
         once, given = self.total.once, {**self.defaults, **(variables or {})}
         costs, work = [1, 1], [1, 0]
         for step in self.steps:
-            size = _largest_size(step.length, given)
+            size = largest_size(step.length, given)
             for values in (costs, work):
                 values.append(min(MAX_FIGURE, _value(step.once, values) + size * _value(step.each, values)))
         return _value(once, costs), _value(once, work)
@@ -218,17 +223,15 @@ class _CostVisitor:
             return _SelectionCost(1, aliases, 0, 1, once)
         known = self.schema.get_field(parent, name) if graphql.is_composite_type(parent) else None
         if known and parent is self.schema.mutation_type:
-            _add_cost(
-                once, self.total((1, *_input_list_sizes(node, known)[1:]), {POINT: WRITE_COST}, {POINT: ROW_COST})
-            )
+            _add_cost(once, self.total((1, *input_list_sizes(node, known)[1:]), {POINT: WRITE_COST}, {POINT: ROW_COST}))
         type_ = graphql.get_named_type(known.type) if known else None
         inner = self.visit_selections(node.selection_set, type_)
         depth = inner.depth + 1
         if name in {"__schema", "__type"} and depth <= INTROSPECTION_DEPTH:
             depth = 1
         summary = _SelectionCost(depth, inner.aliases + aliases, inner.directives, 1, once)
-        length = _page_size_arguments(node, type_) or _input_list_sizes(node, known)
-        cost, ids = self.total(length, inner.once, inner.each), _arguments(node, "ids")
+        length = page_size_arguments(node, type_) or input_list_sizes(node, known)
+        cost, ids = self.total(length, inner.once, inner.each), argument_values(node, "ids")
         if not known or not graphql.is_list_type(graphql.get_nullable_type(known.type)):
             _add_cost(summary.once, cost)
         elif ids:
@@ -237,12 +240,12 @@ class _CostVisitor:
             summary.each = cost
         return summary
 
-    def total(self, length: _Length, once: _Cost, each: _Cost) -> _Cost:
+    def total(self, length: ListLength, once: _Cost, each: _Cost) -> _Cost:
         if each and any(isinstance(value, graphql.VariableNode) for value in length):
             self.steps.append(_Step(length, once, each))
             return {FIELD + len(self.steps): 1}
         cost = dict(once)
-        _add_cost(cost, each, times=_largest_size(length, {}))
+        _add_cost(cost, each, times=largest_size(length, {}))
         return cost
 
 
@@ -256,58 +259,6 @@ def _value(cost: _Cost, values: Sequence[int]) -> int:
 def _add_cost(to: _Cost, cost: _Cost, times: int = 1) -> None:
     for step, count in cost.items():
         to[step] = min(MAX_FIGURE, to.get(step, 0) + count * times)
-
-
-def _largest_size(length: _Length, variables: Mapping[str, object]) -> int:
-    """Return the largest size asked for; one that its field will refuse later counts as the largest page."""
-    least = length[0] if length and isinstance(length[0], int) else DEFAULT_PAGE_SIZE
-
-    def size(value: object) -> int:
-        if isinstance(value, dict):
-            return max((len(rows) for rows in value.values() if isinstance(rows, list)), default=least)
-        if isinstance(value, list):
-            return len(value)
-        return value if type(value) is int and 0 <= value <= MAX_PAGE_SIZE else MAX_PAGE_SIZE
-
-    values = (variables.get(v.name.value) if isinstance(v, graphql.VariableNode) else v for v in length)
-    return max((size(value) for value in values if value is not None), default=DEFAULT_PAGE_SIZE)
-
-
-def _page_size_arguments(node: graphql.FieldNode, type_: graphql.GraphQLNamedType | None) -> _Length:
-    """Return what sizes the lists right below a field; lists that nothing sizes count as a default page."""
-    if type_ and type_.name.endswith("Connection"):
-        return _arguments(node, "first", "last")
-    if type_ and type_.name.endswith(STATISTICS):
-        return (MAX_PAGE_SIZE,)
-    return (INTROSPECTION_PAGE,) if type_ and type_.name.startswith("__") else ()
-
-
-def _input_list_sizes(node: graphql.FieldNode, known: graphql.GraphQLField | None) -> _Length:
-    """Return what sizes the lists right below a mutation: the longest list in its input, at least a default page."""
-    given = next((argument.value for argument in node.arguments or () if argument.name.value == "input"), None)
-    if isinstance(given, graphql.VariableNode):
-        return (DEFAULT_PAGE_SIZE, given)
-    if known is None or "input" not in known.args or not isinstance(given, graphql.ObjectValueNode):
-        return ()
-    fields_ = getattr(graphql.get_named_type(known.args["input"].type), "fields", {})
-    lists = {name for name, field_ in fields_.items() if graphql.is_list_type(graphql.get_nullable_type(field_.type))}
-    return (DEFAULT_PAGE_SIZE, *(_literal_value(part.value) for part in given.fields if part.name.value in lists))
-
-
-def _arguments(node: graphql.FieldNode, *names: str) -> _Length:
-    return tuple(_literal_value(argument.value) for argument in node.arguments or () if argument.name.value in names)
-
-
-def _literal_value(node: graphql.ValueNode) -> object:
-    """Return as much of a literal's value as tells a length; a variable, and any other literal, as it is."""
-    if isinstance(node, graphql.NullValueNode):
-        return None
-    if isinstance(node, graphql.ListValueNode):
-        return list(node.values)
-    # int() refuses some thousand digits, and no valid size has more than the largest page.
-    if isinstance(node, graphql.IntValueNode) and len(node.value) <= len(str(MAX_PAGE_SIZE)):
-        return int(node.value)
-    return node
 
 
 def _spread_fragments(fragment: graphql.FragmentDefinitionNode) -> set[str]:
@@ -393,7 +344,7 @@ def analyze(schema: graphql.GraphQLSchema, document: graphql.DocumentNode, opera
     for node in operations:
         total.add(visitor.visit_operation(node))
     variables = [variable for node in operations for variable in node.variable_definitions or ()]
-    defaults = {v.variable.name.value: _literal_value(v.default_value) for v in variables if v.default_value}
+    defaults = {v.variable.name.value: literal_value(v.default_value) for v in variables if v.default_value}
     lengths = (value for step in visitor.steps for value in step.length)
     names = dict.fromkeys(value.name.value for value in lengths if isinstance(value, graphql.VariableNode))
     return CostModel(document.token_count, total, tuple(visitor.steps), defaults, tuple(names))

@@ -4,11 +4,10 @@
 the rows anew from the events.
 """
 
+from services.orders.events import EVENTS
 from services.orders.rules import (
-    EVENTS,
     FILTERED_ITEMS,
     ITEMS,
-    ORDER_STATISTICS,
     ORDERS,
     Item,
     as_of,
@@ -24,7 +23,6 @@ __all__ = [
     "FILTERED_ITEMS",
     "ITEMS",
     "ORDERS",
-    "ORDER_STATISTICS",
     "Item",
     "as_of",
     "confirm_all",

@@ -16,15 +16,13 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
-    exists,
     func,
-    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import array
 from sqlmodel import col
 
-from models import Event, Order, OrderItem, OrderStatus
+from models import Order, OrderItem, OrderStatus
 from models.base import new_id, past_row_class, table_of
 from models.database import ReadSession, WriteSession, fetch
 from services import tenants
@@ -61,7 +59,6 @@ from services.queries.filters import (
     viewer_filter,
 )
 from services.queries.loading import bind_values
-from services.queries.statistics import Statistics
 from services.tenants import member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing
@@ -69,11 +66,9 @@ from services.writes.idempotency import key_scope, once
 from services.writes.rows import get_row
 
 __all__ = [
-    "EVENTS",
     "FILTERED_ITEMS",
     "ITEMS",
     "ORDERS",
-    "ORDER_STATISTICS",
     "Item",
     "as_of",
     "confirm_all",
@@ -103,13 +98,6 @@ def visible_items(permissions: AbstractSet[Permission]) -> Select[Any]:
     return items if Permission.ORDERS_WRITE in permissions else items.where(_is_in_own_orders(col(OrderItem.order_id)))
 
 
-def visible_events(permissions: AbstractSet[Permission]) -> Select[Any]:
-    """Return the events of the actor's own orders; all of the tenant's for who manages orders. Of deleted ones too."""
-    require_permission(permissions, Permission.ORDERS_READ)
-    theirs = select(*table_of(Event).c).where(col(Event.tenant_id) == TENANT_ID, col(Event.stream_type) == STREAM)
-    return theirs if Permission.ORDERS_WRITE in permissions else theirs.where(_is_of_own_order())
-
-
 def _own_condition(permissions: AbstractSet[Permission], user_id: Any) -> list[Any]:
     return [] if Permission.ORDERS_WRITE in permissions else [user_id == USER_ID]
 
@@ -117,21 +105,6 @@ def _own_condition(permissions: AbstractSet[Permission], user_id: Any) -> list[A
 def _is_in_own_orders(order_id: Any) -> Any:
     own = select(col(Order.id)).where(col(Order.tenant_id) == TENANT_ID, col(Order.user_id) == USER_ID)
     return order_id.in_(own)
-
-
-def _is_of_own_order() -> Any:
-    """Return the condition for events of orders that the actor placed, also of those of which no row is left."""
-    row = exists().where(
-        col(Order.tenant_id) == TENANT_ID, col(Order.id) == col(Event.stream_id), col(Order.user_id) == USER_ID
-    )
-    placed = table_of(Event).alias()
-    first = exists().where(
-        placed.c.tenant_id == TENANT_ID,
-        placed.c.stream_id == col(Event.stream_id),
-        placed.c.version == 1,
-        placed.c.payload["user_id"].astext == cast(USER_ID, Text()),
-    )
-    return or_(row, first)
 
 
 def _contains_product(product_id: Any) -> Any:
@@ -193,23 +166,6 @@ ORDERS = Collection(
     expressions={"next_statuses": NEXT_STATUSES},
     join_conditions={"product_id": _contains_product},
     abilities=ORDER_ABILITIES,
-)
-
-ORDER_STATISTICS = Statistics(
-    ORDERS,
-    keys={"status": col(Order.status), "user_id": col(Order.user_id)},
-    dates={"created_at": col(Order.created_at), "updated_at": col(Order.updated_at)},
-    minor=col(Order.total_minor),
-    currency=col(Order.currency),
-)
-
-EVENTS = Collection(
-    model=Event,
-    visible=visible_events,
-    filters={},
-    orders={"created_at": SortOrder.by(col(Event.created_at))},
-    default_order=("created_at", False),
-    expressions={"reason": col(Event.payload)["reason"].astext, "via_api_key": col(Event.api_key_id).is_not(None)},
 )
 
 

@@ -14,8 +14,8 @@ import asyncpg
 from graphql import GraphQLObjectType, GraphQLSchema
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from atrium.http import GRAPHQL_PATH
 from graph.compiler import CompiledResult
+from graph.fields.columns import ExpressionField, MoneyField
 from graph.fields.match_fields import ArticleSearchField
 from graph.fields.relations import ByIdField, ConnectionField, ToOne
 from graph.fields.statistics import StatisticsField
@@ -25,6 +25,7 @@ from services.errors import DomainError
 from services.permissions import ROLES
 from tests.conftest import Urls
 from tests.support.client import App, Client, run_app
+from tests.support.comparable_answers import comparable_answer, has_rows
 from tests.support.factories import Person, Tenant, World, create_world, insert
 from tests.support.random_queries import KnownValues, ListSite, QueryMaker
 
@@ -311,6 +312,10 @@ def _allows(person: Person) -> Callable[[GraphQLObjectType, str], bool]:
             return readable(declared.search_source.collection)
         if isinstance(declared, ViewerReference):
             return person.tenant_id is not None or "tenant_id" not in declared.required_attributes
+        if isinstance(declared, ExpressionField | MoneyField) and hasattr(declared, "binding"):
+            guarded = declared.binding.collection.restricted
+            wanted = declared.expression if isinstance(declared, ExpressionField) else declared.minor
+            return wanted not in guarded or guarded[wanted] in permissions
         return name not in {"node", "nodes"} or person.tenant_id is not None
 
     return allows
@@ -379,36 +384,7 @@ async def _ask_both(
     tally.queries += 1
     tally.by_caller[who.name] += 1
     tally.compiled += executor.declined is None
-    tally.with_rows += _has_rows(compiled.get("data"))
+    tally.with_rows += has_rows(compiled.get("data"))
     if executor.declined is not None:
         tally.declined[executor.declined] += 1
     return compiled.get("data")
-
-
-async def comparable_answer(client: Client, body: dict[str, Any]) -> dict[str, Any]:
-    """What is answered and what it costs, without what differs from one executor to the other by right."""
-    headers = {"authorization": f"Bearer {client.token}", "x-request-id": "same", "atrium-cost": "1"}
-    answer = await client.http.post(GRAPHQL_PATH, json=body, headers=headers)
-    found: dict[str, Any] = answer.json()
-    cost = found.pop("extensions", {}).get("cost", {})
-    found["cost"] = [cost.get("requestedQueryCost"), cost.get("actualQueryCost")]
-    found.get("errors", []).sort(key=json.dumps)
-    return found
-
-
-def _has_rows(data: dict[str, Any] | None) -> bool:
-    """Whether there is a row below the root."""
-    return any(
-        any(value) if isinstance(value, list) else isinstance(value, dict) and _is_row(value)
-        for value in (data or {}).values()
-    )
-
-
-def _is_row(value: dict[str, Any]) -> bool:
-    """Whether an object is a row, or a list with rows; an empty list and its count are none."""
-    lists = [each for key, each in value.items() if isinstance(each, list)]
-    if lists:
-        return any(map(any, lists))
-    return any(each not in (None, 0, False) for key, each in value.items() if not isinstance(each, dict)) or any(
-        _is_row(each) for each in value.values() if isinstance(each, dict)
-    )

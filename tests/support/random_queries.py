@@ -5,7 +5,7 @@ both ways, and now and then ask for what is refused.
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +19,6 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
-    GraphQLObjectType,
     GraphQLSchema,
     get_named_type,
     get_nullable_type,
@@ -32,7 +31,7 @@ from graph.fields.match_fields import ArticleSearchField
 from graph.fields.relations import ByIdField, ConnectionField
 from graph.fields.statistics import StatisticsField
 from tests.support.random_filters import filter_argument
-from tests.support.random_values import EnumLiteral, to_json, to_literal
+from tests.support.random_values import EnumLiteral, KnownValues, to_json, to_literal
 
 __all__ = ["KnownValues", "QueryMaker", "RandomQuery"]
 
@@ -50,19 +49,6 @@ def is_resolved_in_python(definition: GraphQLField) -> bool:
     if isinstance(declared, DeclaredField):
         return not declared.compilable
     return getattr(declared, "base_resolver", None) is not None
-
-
-@dataclass(frozen=True)
-class KnownValues:
-    """What queries can ask for with success."""
-
-    ids: Mapping[str, list[str]]
-    """By type."""
-    words: list[str]
-    searches: list[str]
-    allows: Callable[[GraphQLObjectType, str], bool]
-    """Whether who asks may see a field of a type."""
-    may_filter_by_email: bool
 
 
 @dataclass

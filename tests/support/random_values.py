@@ -1,9 +1,15 @@
 """Values of random queries, as JSON and as GraphQL writes them."""
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["EnumLiteral", "RawLiteral", "to_json", "to_literal"]
+from graphql import (
+    GraphQLObjectType,
+)
+
+__all__ = ["EnumLiteral", "KnownValues", "RawLiteral", "to_json", "to_literal"]
 
 
 class RawLiteral(str):
@@ -34,3 +40,16 @@ def to_literal(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(to_literal, value)) + "]"
     return value if isinstance(value, RawLiteral) else json.dumps(value, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class KnownValues:
+    """What queries can ask for with success."""
+
+    ids: Mapping[str, list[str]]
+    """By type."""
+    words: list[str]
+    searches: list[str]
+    allows: Callable[[GraphQLObjectType, str], bool]
+    """Whether who asks may see a field of a type."""
+    may_filter_by_email: bool
