@@ -1,19 +1,19 @@
 """The audit log in GraphQL."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from graph.fields.columns import column, expression
 from graph.fields.connection import Connection
-from graph.fields.declared import NODE_TYPES, DeclaredField
+from graph.fields.declared import NODE_TYPES
 from graph.fields.descriptions import enum, object_type
 from graph.fields.domain import Domain
 from graph.fields.filtering import filter_input
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_one
-from graph.fields.row_changes import field_changes, row_global_id
+from graph.fields.row_changes import changes_field, row_id_field
 from graph.fields.scalars import JSON
 from graph.fields.sorting import order_input
 from models import AuditAction
@@ -52,40 +52,6 @@ class FieldChange:
     their currency; null if the field has no value, the object was deleted by this change, or the value is secret."""
 
 
-class ChangesField(DeclaredField):
-    """What an entry says of its row, field by field."""
-
-    async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
-        """Return the changed values under the schema's names, with references as global ids."""
-        loaders = info.context.loaders
-        changes = await field_changes(
-            info, source, lambda: loaders.expression(audit.AUDIT, audit.AMOUNTS_AFTER, source.id)
-        )
-        return [FieldChange(field=name, before=before, after=after) for name, before, after in changes]
-
-
-class RowIdField(DeclaredField):
-    """The id of the row that an entry is about."""
-
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> str:  # noqa: ARG002  # Strawberry's signature
-        """Write it."""
-        return row_global_id(source)
-
-
-class VersionField(DeclaredField):
-    """The version that an entry left its row at."""
-
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> int:  # noqa: ARG002  # Strawberry's signature
-        """Read it from the values."""
-        version: int = (source.new_values or source.old_values or {}).get("version", 0)
-        return version
-
-
-def _declare(kind: type[DeclaredField]) -> Any:
-    """Return a declared field of this kind, typed as any annotation."""
-    return kind()
-
-
 def _is_known(type_name: str) -> bool:
     """Return whether ids of entries' rows may begin with this: the name of a type, or of a table that has none."""
     return type_name in NODE_TYPES or type_name in Model.metadata.tables
@@ -115,7 +81,7 @@ class AuditEntry(Node):
 
     table: str = column("table_name")
     """Name of the database table of the changed object, such as `tasks`."""
-    row_id: strawberry.ID = _declare(RowIdField)
+    row_id: strawberry.ID = row_id_field()
     """Global ID of the object that the audit entry is about, even if the object no longer exists."""
     action: AuditAction
     """Action that the audit entry records, such as UPDATE."""
@@ -127,10 +93,10 @@ class AuditEntry(Node):
     api_key: Annotated["ApiKey", strawberry.lazy("graph.api_keys")] | None = to_one("api_key_id", of=ALL_API_KEYS)
     """API key with which the change was made, even if it has been revoked since; null if none was used, if the viewer
     may not see the API key, or a year after the API key ended."""
-    changes: list[FieldChange] = _declare(ChangesField)
+    changes: list[FieldChange] = changes_field(FieldChange, amounts=audit.AMOUNTS_AFTER)
     """Changed fields with their values before and after; all fields if the object was created or deleted. Empty once
     the object has been purged."""
-    version: int = _declare(VersionField)
+    version: int = expression("version", from_row=audit.version_after)
     """Version of the object after this change, or its last version if this change deleted it; 0 if the object has no
     version or has been purged."""
     request_id: str | None

@@ -109,9 +109,7 @@ async def follow_changes(
     async def to_change(context: Context, cursor: str, entry: Any) -> ChangeType:
         row = await context.loaders.one(collection, "id", entry.row_id)
         row_fields = {name: row, f"{name}_id": row_global_id(entry)}
-        return kind(
-            cursor=cursor, action=AuditAction(entry.action), fields=changed_field_names(info, entry), **row_fields
-        )
+        return kind(cursor=cursor, action=AuditAction(entry.action), fields=changed_field_names(entry), **row_fields)
 
     events = follow_shared(info, permission, change_entries(collection), after, to_change, collection)
     async with aclosing(events):

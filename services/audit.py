@@ -6,8 +6,22 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, exists, false, func, or_, select, true
-from sqlalchemy.dialects.postgresql import aggregate_order_by, array
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    cast,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by, array
 from sqlmodel import col
 
 from models import AuditAction, AuditEntry
@@ -20,7 +34,7 @@ from services.queries.collection import Collection, SortOrder, related_row
 from services.queries.filters import choice_filter, id_filter, scalar_filter, text_filter, viewer_filter
 from services.tenants import member_filter
 
-__all__ = ["AMOUNTS_AFTER", "AUDIT", "FULL_LOG", "visible"]
+__all__ = ["AMOUNTS_AFTER", "AUDIT", "FULL_LOG", "version_after", "visible"]
 
 AMOUNTS_AFTER = "amounts_after"
 """Name of the expression for the amounts and currencies that an entry's row had after the change."""
@@ -68,6 +82,22 @@ def _amounts_after() -> ColumnElement[Any]:
     )
 
 
+def version_after(entry: AuditEntry) -> int:
+    """Return the version that an entry left its row at; 0 if it has none, or its values were redacted."""
+    version: int = (entry.new_values or entry.old_values or {}).get("version", 0)
+    return version
+
+
+def _version_after() -> ColumnElement[int]:
+    """Return the expression that gives the same as `version_after`."""
+    new, old = (
+        func.nullif(column, literal_column("'{}'::jsonb", JSONB()))
+        for column in (col(AuditEntry.new_values), col(AuditEntry.old_values))
+    )
+    values = func.coalesce(new, old, type_=JSONB())
+    return func.coalesce(cast(values["version"].astext, Integer), literal_column("0"), type_=Integer())
+
+
 AUDIT = Collection(
     model=AuditEntry,
     visible=visible,
@@ -83,7 +113,11 @@ AUDIT = Collection(
     relations={"actor": related_row(lambda: tenants.USERS, "actor_id", "user_id")},
     orders={"created_at": SortOrder.newest_first(col(AuditEntry.created_at))},
     default_order=("created_at", True),
-    expressions={AMOUNTS_AFTER: _amounts_after(), "via_api_key": col(AuditEntry.api_key_id).is_not(None)},
+    expressions={
+        AMOUNTS_AFTER: _amounts_after(),
+        "via_api_key": col(AuditEntry.api_key_id).is_not(None),
+        "version": _version_after(),
+    },
 )
 
 FULL_LOG = replace(AUDIT, visible=visible_log)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import strawberry
+from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 
 from graph.articles.types import Article, ArticleSearchFilter
@@ -16,12 +17,12 @@ from graph.fields.declared import argument
 from graph.fields.descriptions import enum, object_type
 from graph.fields.filtering import to_filter
 from graph.fields.inputs import page_kwargs
-from graph.fields.match_fields import article_search_field, match_field
+from graph.fields.match_fields import DEFAULT_SUGGESTIONS, article_search_field, match_field, suggestions_field
 from graph.fields.relations import by_id, connection, page_arguments, to_one
 from graph.runtime.context import Info
 from models import ArticleLanguage
 from services import articles
-from services.articles import ARTICLE_SEARCH
+from services.articles import ARTICLE_SEARCH, check_suggestion, select_suggestions
 from services.queries.page_request import PageRequest
 
 if TYPE_CHECKING:
@@ -184,15 +185,6 @@ class ArticleSearchConnection:
     count_facets: strawberry.Private[Callable[[], Awaitable[ArticleFacets]]]
 
 
-PREFIX_ARGUMENT = strawberry.argument(
-    description="Prefix with which the title of the suggested articles starts, ignoring case, at most 200 characters."
-)
-SUGGESTIONS = 10
-FIRST_ARGUMENT = strawberry.argument(
-    description=f"Maximum number of suggested articles to return: 1 to 20; {SUGGESTIONS} if omitted or null."
-)
-
-
 def _search_arguments() -> list[StrawberryArgument]:
     return [
         argument(
@@ -257,13 +249,27 @@ async def _count_facets(info: Info, found: articles.SearchResult) -> ArticleFace
     return ArticleFacets(counted=counted)
 
 
-async def _suggest_articles(
-    info: Info, prefix: Annotated[str, PREFIX_ARGUMENT], first: Annotated[int | None, FIRST_ARGUMENT] = SUGGESTIONS
-) -> list[Article]:
-    """Articles whose titles begin with this, by title; for what is typed into a search box. A blank prefix has none."""
-    count = SUGGESTIONS if first is None else first
-    rows: list[Any] = await articles.suggest(await info.context.read(), info.context.actor, prefix=prefix, first=count)
-    return rows
+def _suggestion_arguments() -> list[StrawberryArgument]:
+    return [
+        argument(
+            "prefix",
+            str,
+            "Prefix with which the title of the suggested articles starts, ignoring case, at most 200 characters.",
+            required=True,
+        ),
+        StrawberryArgument(
+            "first",
+            None,
+            StrawberryAnnotation(int | None),
+            default=DEFAULT_SUGGESTIONS,
+            description=f"Maximum number of suggested articles to return: 1 to {articles.MAX_SUGGESTIONS}; "
+            f"{DEFAULT_SUGGESTIONS} if omitted or null.",
+        ),
+    ]
+
+
+async def _suggest(info: Info, prefix: str, first: int) -> Any:
+    return await articles.suggest(await info.context.read(), info.context.actor, prefix=prefix, first=first)
 
 
 @object_type
@@ -283,6 +289,10 @@ class Queries:
     drafts, or all articles of the tenant for admins and owners. Words are compared by their stems in the language of
     each article, with and without accents, without stop words. If no article matches, a corrected spelling of the query
     is searched and `corrected` is true. A blank query matches no article."""
-    suggest_articles: list[Article] = strawberry.field(
-        resolver=_suggest_articles, description=_suggest_articles.__doc__
+    suggest_articles: list[Article] = suggestions_field(
+        select_suggestions,
+        arguments=_suggestion_arguments,
+        check=check_suggestion,
+        resolve=_suggest,
     )
+    """Articles whose titles begin with this, by title; for what is typed into a search box. A blank prefix has none."""

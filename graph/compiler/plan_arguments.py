@@ -11,7 +11,7 @@ from uuid import UUID
 from strawberry.types.field import StrawberryField
 
 from graph.fields.as_of import ByIdAsOfField
-from graph.fields.match_fields import ArticleSearchField
+from graph.fields.match_fields import ArticleSearchField, ArticleSuggestionsField
 from graph.fields.node import NodeField, NodesField
 from graph.fields.relations import ByIdField, ConnectionField, ToMany
 from services.queries.page_request import PageRequest
@@ -24,6 +24,7 @@ __all__ = [
     "NodeIdsArgument",
     "PageArguments",
     "PlanArguments",
+    "PrefixArguments",
     "RowUpdateArguments",
 ]
 
@@ -123,6 +124,22 @@ class NodeIdsArgument:
 
 
 @dataclass(slots=True)
+class PrefixArguments:
+    """What a title begins with."""
+
+    given: tuple[str, int]
+    """The prefix, and how many rows are wanted at most."""
+
+    def plan_key(self) -> Hashable:
+        """Return nothing: the statement is the same for every prefix."""
+        return None
+
+    def value(self, name: str) -> str | int:
+        """Return the prefix or the number."""
+        return self.given[0 if name == "prefix" else 1]
+
+
+@dataclass(slots=True)
 class RowUpdateArguments:
     """The row update that the input of a mutation comes down to."""
 
@@ -147,6 +164,7 @@ ARGUMENT_TYPES: Mapping[type[StrawberryField], Callable[[Any], PlanArguments]] =
     ConnectionField: PageArguments,
     ToMany: PageArguments,
     ArticleSearchField: PageArguments,
+    ArticleSuggestionsField: PrefixArguments,
     ByIdField: IdArgument,
     ByIdAsOfField: IdArgument,
     NodeField: NodeIdArgument,

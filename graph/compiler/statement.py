@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from graphql import is_non_null_type
 from sqlalchemy import ARRAY, Text, Uuid
 
+from graph.compiler.change_statement import compile_changes, compile_row_id
 from graph.compiler.connections import compile_connection
 from graph.compiler.derived_table import DerivedTable
 from graph.compiler.json_text import JsonExpression, JsonLiteral
@@ -27,7 +28,7 @@ from graph.compiler.search_statement import MatchRelation, compile_match_field, 
 from graph.compiler.selection import FieldSelection, OperationTree, Unsupported
 from graph.compiler.serialization import serialize, serialize_money
 from graph.compiler.sql import ENTER_ALIAS, ParameterSource, SqlBuilder, column_ref, quote_literal
-from graph.fields import columns, declared, match_fields, relations, viewer
+from graph.fields import columns, declared, match_fields, relations, row_changes, viewer
 from graph.fields.as_of import ByIdAsOfField
 from graph.fields.feed_cursor import FeedCursor
 from graph.fields.node import NodeField, NodesField
@@ -184,6 +185,20 @@ def _compile_match_field(
     return compile_match_field(objects, selected, field, rows)
 
 
+def _compile_suggestions(
+    objects: ObjectCompiler,
+    selected: FieldSelection,
+    field: match_fields.ArticleSuggestionsField,
+    _rows: DerivedTable | None,
+) -> JsonExpression:
+    select = field.select(objects.permissions)
+    rows = DerivedTable(objects.builder.new_alias(), field.target.collection, select)
+    item = objects.compile_object(selected.child, rows)
+    return JsonExpression.list_of(item).selected_from(
+        f"({objects.builder.render(rows.projected(), selected.site)}) {rows.alias}"
+    )
+
+
 def _compile_by_id(
     objects: ObjectCompiler, selected: FieldSelection, field: relations.ByIdField, _rows: DerivedTable
 ) -> JsonExpression:
@@ -246,9 +261,12 @@ FIELD_COMPILERS: FieldCompilers = {
     relations.ConnectionField: _compile_connection,
     relations.ToMany: _compile_to_many,
     match_fields.ArticleSearchField: _compile_search,
+    match_fields.ArticleSuggestionsField: _compile_suggestions,
     match_fields.MatchField: _compile_match_field,
     NodeField: _compile_node,
     NodesField: _compile_nodes,
     FeedCursor: _compile_feed_cursor,
+    row_changes.ChangesField: compile_changes,
+    row_changes.RowIdField: compile_row_id,
 }
 """How each kind of field is written; exactly the compilable ones. No field is known here by its name."""

@@ -14,6 +14,7 @@ Each declaration is a Strawberry field whose attributes say all there is to know
 loaders answer it, and the compiler turns it into SQL.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -21,13 +22,14 @@ from typing import Any, ClassVar
 from strawberry import UNSET
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.base import StrawberryOptional, get_object_definition
+from strawberry.types.base import StrawberryContainer, get_object_definition
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
 from services.queries.collection import Collection
 
 __all__ = [
+    "NODE_FIELDS",
     "NODE_TYPES",
     "DeclaredField",
     "NotCompilable",
@@ -53,6 +55,9 @@ class TypeBinding:
 
 NODE_TYPES: dict[str, TypeBinding] = {}
 """Every type that is a `Node`, by its name."""
+
+NODE_FIELDS: dict[str, Sequence[StrawberryField]] = {}
+"""The fields of every type that is a `Node`, by the type's name."""
 
 
 class DeclaredField(StrawberryField):
@@ -102,8 +107,8 @@ class NotCompilable(Exception):
 
 
 def binding_of(type_: Any) -> TypeBinding:
-    """Return the binding behind a field's type: of the type itself, or of a connection's nodes."""
-    if isinstance(type_, StrawberryOptional):
+    """Return the binding behind a field's type: of the type itself, of a list's items, or of a connection's nodes."""
+    if isinstance(type_, StrawberryContainer):
         return binding_of(type_.of_type)
     if isinstance(type_, LazyType):
         return binding_of(type_.resolve_type())

@@ -14,6 +14,7 @@ from strawberry.types.base import get_object_definition
 from graph.fields.as_of import AS_OF_RULES
 from graph.fields.columns import GlobalId, column
 from graph.fields.declared import (
+    NODE_FIELDS,
     NODE_TYPES,
     DeclaredField,
     NotCompilable,
@@ -72,9 +73,12 @@ def backed_by(
         cls.is_type_of = staticmethod(_row_check(collection.model))  # type: ignore[attr-defined]  # Strawberry's hook
         cls.__type_binding__ = binding  # type: ignore[attr-defined]  # where `binding_of` finds it
         type_: ClassType = strawberry.type(describe_node(cls), name=binding.name, description=docstring_summary(cls))
-        for field in get_object_definition(type_, strict=True).fields:
+        fields = get_object_definition(type_, strict=True).fields
+        for field in fields:
             if isinstance(field, DeclaredField):
                 field.binding = binding
+        if is_node:
+            NODE_FIELDS[binding.name] = fields
         return type_
 
     return decorate

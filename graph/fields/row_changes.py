@@ -4,22 +4,33 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from enum import Enum
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
-from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.utils.str_converters import to_camel_case
 
 import models
 from graph.fields.columns import Column, MoneyField
-from graph.fields.declared import NODE_TYPES, TypeBinding
+from graph.fields.declared import NODE_FIELDS, NODE_TYPES, DeclaredField, TypeBinding, with_attributes
 from graph.fields.money import Money
 from graph.fields.relations import ToOne
 from graph.fields.scalars import serialize_datetime, to_global_id
 from models.base import Model, table_of
 
-__all__ = ["changed_field_names", "field_changes", "row_global_id"]
+__all__ = [
+    "AuditedField",
+    "AuditedKind",
+    "ChangesField",
+    "RowIdField",
+    "audited_fields",
+    "changed_field_names",
+    "changes_field",
+    "row_global_id",
+    "row_id_field",
+    "type_name_of",
+]
 
 HIDDEN_COLUMNS = {"id", "tenant_id", "version", "updated_at"}
 """Columns that are no news: what the entry says itself, and what moves with every change."""
@@ -27,8 +38,18 @@ HIDDEN_COLUMNS = {"id", "tenant_id", "version", "updated_at"}
 Values = Mapping[str, Any]
 """Values of a row by its columns, in the JSON of the database."""
 
-ToJSON = Callable[[Any, Values], Awaitable[Any]]
-"""From the resolver's info and the values of a row to the JSON of one field."""
+
+class AuditedKind(Enum):
+    """How the value of a field is made of the values of its columns."""
+
+    PLAIN = ""
+    """As it is."""
+    MOMENT = "moment"
+    """A point in time, as `DateTime` writes it."""
+    REFERENCE = "reference"
+    """The global ID of the row that it references."""
+    MONEY = "money"
+    """An amount with its currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +58,58 @@ class AuditedField:
 
     name: str
     columns: tuple[str, ...]
-    to_json: ToJSON
+    """One; of money the column of the minor units, and the one of the currency."""
+    kind: AuditedKind = AuditedKind.PLAIN
+    target: TypeBinding | None = None
+    """The type of the row that a reference leads to."""
+    key: str = "id"
+    """The column of that row which the reference holds."""
+
+
+class ChangesField(DeclaredField, compilable=True):
+    """What an audit entry says of its row, field by field."""
+
+    result: Callable[..., Any]
+    """The type of one change, made of `field`, `before` and `after`."""
+    amounts: str
+    """The name of the expression for the amounts and currencies that the row had after the change."""
+
+    async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
+        """Return the changed values under the schema's names, with references as global ids."""
+        load = partial(info.context.loaders.expression, self.binding.collection, self.amounts, source.id)
+        changes = await _field_changes(info, source, load)
+        return [self.result(field=name, before=before, after=after) for name, before, after in changes]
+
+
+class RowIdField(DeclaredField, compilable=True):
+    """The id of the row that an audit entry is about."""
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> str:  # noqa: ARG002  # Strawberry's signature
+        """Write it."""
+        return row_global_id(source)
+
+
+def changes_field(result: Callable[..., Any], *, amounts: str) -> Any:
+    """Declare the changes that an audit entry tells, each of this type; `amounts` names an expression of entries."""
+    return with_attributes(ChangesField(), result=result, amounts=amounts)
+
+
+def row_id_field() -> Any:
+    """Declare the global id of the row that an audit entry is about."""
+    return RowIdField()
 
 
 def row_global_id(entry: models.AuditEntry) -> str:
     """Return the id of the row that an entry is about, as its type writes it, or after its table if it has no type."""
-    return to_global_id(_type_name_of(entry.table_name) or entry.table_name, entry.row_id)
+    return to_global_id(type_name_of(entry.table_name) or entry.table_name, entry.row_id)
 
 
-def changed_field_names(info: Any, entry: models.AuditEntry) -> list[str]:
+def changed_field_names(entry: models.AuditEntry) -> list[str]:
     """Return the names of the fields that an entry changed."""
-    return [field.name for field in _changed_fields(info, entry)]
+    return [field.name for field in _changed_fields(entry)]
 
 
-async def field_changes(
+async def _field_changes(
     info: Any, entry: models.AuditEntry, load_amounts_after: Callable[[], Awaitable[Values | None]]
 ) -> Sequence[tuple[str, Any, Any]]:
     """Return the fields that an entry changed, each with its JSON before and after.
@@ -61,7 +120,7 @@ async def field_changes(
         load_amounts_after: loads the amounts and currencies that the row had after the change. An update's entry holds
             the columns alone that changed, and an amount is told together with its currency.
     """
-    fields = _changed_fields(info, entry)
+    fields = _changed_fields(entry)
     before, after = entry.old_values, entry.new_values
     if before and after and any(not after.keys() >= set(field.columns) for field in fields):
         amounts = await load_amounts_after() or {}
@@ -74,24 +133,48 @@ async def field_changes(
 
 
 async def _to_json(info: Any, field: AuditedField, values: Values | None) -> Any:
-    return await field.to_json(info, values) if values else None
+    value = values.get(field.columns[0]) if values else None
+    if value is None or values is None:
+        return None
+    match field.kind:
+        case AuditedKind.MOMENT:
+            return serialize_datetime(datetime.fromisoformat(value))
+        case AuditedKind.REFERENCE:
+            return await _reference_to_json(info, field, UUID(value))
+        case AuditedKind.MONEY:
+            return _money_to_json(value, values.get(field.columns[1]))
+    return value
 
 
-def _changed_fields(info: Any, entry: models.AuditEntry) -> list[AuditedField]:
+async def _reference_to_json(info: Any, field: AuditedField, key: UUID) -> str | None:
+    assert field.target is not None, "a reference leads somewhere"
+    if field.key == "id":
+        return to_global_id(field.target.name, key)
+    row = await info.context.loaders.one(field.target.collection, field.key, key)
+    return row and to_global_id(field.target.name, row.id)
+
+
+def _money_to_json(minor: int, currency: str | None) -> Values | None:
+    if currency is None:
+        return None
+    money = Money.from_minor_units(minor, currency)
+    return {"amount": str(money.amount), "currency": money.currency.value}
+
+
+def _changed_fields(entry: models.AuditEntry) -> list[AuditedField]:
     values = {**(entry.old_values or {}), **(entry.new_values or {})}
-    fields = _audited_fields(info.schema, entry.table_name)
+    fields = audited_fields(entry.table_name)
     found = {name: fields[name] for name in values if name in fields}
     return list(dict.fromkeys(found.values()))
 
 
 @cache
-def _audited_fields(schema: Any, table: str) -> Mapping[str, AuditedField]:
+def audited_fields(table: str) -> Mapping[str, AuditedField]:
     """Return the fields that show the columns of a table, by the columns; what no client may make use of is left out.
 
     A column that the schema shows nowhere goes by its own name.
     """
-    type_ = schema.get_type_by_name(_type_name_of(table) or "")
-    declared = type_.fields if isinstance(type_, StrawberryObjectDefinition) else ()
+    declared = NODE_FIELDS.get(type_name_of(table) or "", ())
     columns = {column.name: column for column in Model.metadata.tables[table].c if column.name not in HIDDEN_COLUMNS}
     fields = [_undeclared_field(column) for column in columns.values()]
     fields += [_declared_field(field, columns) for field in declared]
@@ -100,64 +183,39 @@ def _audited_fields(schema: Any, table: str) -> Mapping[str, AuditedField]:
 
 def _declared_field(field: Any, columns: Mapping[str, Any]) -> AuditedField | None:
     if isinstance(field, MoneyField) and not field.computed:
-        return AuditedField(to_camel_case(field.python_name), (field.minor, field.currency), _money_reader(field))
+        return AuditedField(to_camel_case(field.python_name), (field.minor, field.currency), AuditedKind.MONEY)
     if not isinstance(field, Column | ToOne):
         return None
     name = field.column or field.python_name
     if name not in columns:
         return None
-    reader = _id_reader(name, field.target, field.key) if isinstance(field, ToOne) else _value_reader(columns[name])
-    return AuditedField(to_camel_case(field.python_name), (name,), reader)
+    field_name = to_camel_case(field.python_name)
+    if isinstance(field, ToOne):
+        return AuditedField(field_name, (name,), AuditedKind.REFERENCE, field.target, field.key)
+    return AuditedField(field_name, (name,), _kind_of(columns[name]))
 
 
 def _undeclared_field(column: Any) -> AuditedField | None:
     """Return what shows a column that its type has no field for; None for digests, and ids of what is no node."""
-    name = column.name
+    names = (column.name,)
     if column.type.python_type is bytes:
         return None
     if column.type.python_type is not UUID:
-        return AuditedField(to_camel_case(name), (name,), _value_reader(column))
+        return AuditedField(to_camel_case(column.name), names, _kind_of(column))
     for key in column.foreign_keys:
         for target in NODE_TYPES.values():
             table = table_of(target.collection.model)
             if key.column.table is table and key.column.name != "tenant_id":
-                return AuditedField(to_camel_case(name), (name,), _id_reader(name, target, key.column.name))
+                name = to_camel_case(column.name)
+                return AuditedField(name, names, AuditedKind.REFERENCE, target, key.column.name)
     return None
 
 
-def _value_reader(column: Any) -> ToJSON:
-    name, is_moment = column.name, column.type.python_type is datetime
-
-    async def read(_info: Any, values: Values) -> Any:
-        value = values.get(name)
-        return serialize_datetime(datetime.fromisoformat(value)) if is_moment and value else value
-
-    return read
-
-
-def _id_reader(name: str, target: TypeBinding, key: str) -> ToJSON:
-    async def read(info: Any, values: Values) -> Any:
-        value = values.get(name)
-        if value is None or key == "id":
-            return value and to_global_id(target.name, UUID(value))
-        row = await info.context.loaders.one(target.collection, key, UUID(value))
-        return row and to_global_id(target.name, row.id)
-
-    return read
-
-
-def _money_reader(field: MoneyField) -> ToJSON:
-    async def read(_info: Any, values: Values) -> Any:
-        minor, currency = values.get(field.minor), values.get(field.currency)
-        if minor is None or currency is None:
-            return None
-        money = Money.from_minor_units(minor, currency)
-        return {"amount": str(money.amount), "currency": money.currency.value}
-
-    return read
+def _kind_of(column: Any) -> AuditedKind:
+    return AuditedKind.MOMENT if column.type.python_type is datetime else AuditedKind.PLAIN
 
 
 @cache
-def _type_name_of(table: str) -> str | None:
+def type_name_of(table: str) -> str | None:
     """Return the type whose rows a table holds."""
     return next((d.name for d in NODE_TYPES.values() if table_of(d.collection.model).name == table), None)

@@ -25,13 +25,14 @@ from services.articles.search import (
     parse_request,
     query_text,
     search,
-    suggest,
 )
+from services.articles.suggestions import MAX_SUGGESTIONS, check_suggestion, select_suggestions, suggest
 
 __all__ = [
     "ARTICLES",
     "ARTICLE_SEARCH",
     "MAX_CONTENT_LENGTH",
+    "MAX_SUGGESTIONS",
     "MAX_TITLE_LENGTH",
     "ArticleChanges",
     "Facets",
@@ -40,6 +41,7 @@ __all__ = [
     "SearchResult",
     "Segment",
     "article_columns",
+    "check_suggestion",
     "create",
     "delete",
     "import_all",
@@ -49,6 +51,7 @@ __all__ = [
     "parse_request",
     "query_text",
     "search",
+    "select_suggestions",
     "suggest",
     "update",
     "visible",

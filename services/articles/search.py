@@ -41,10 +41,10 @@ from sqlalchemy import column as sa_column
 from sqlmodel import col
 
 from models import Article
-from models.base import Row, row_class, table_of
+from models.base import row_class, table_of
 from models.database import ReadSession
 from services.articles.highlights import Segment, highlight, parse_segments, select_segments, truncate
-from services.articles.rules import ARTICLES, MAX_TITLE_LENGTH, article_filters, visible, visible_conditions
+from services.articles.rules import ARTICLES, article_filters, visible, visible_conditions
 from services.articles.search_view import QUERIES, SEARCH_VIEW
 from services.articles.spelling import correct_spelling
 from services.errors import InvalidInput
@@ -72,10 +72,8 @@ __all__ = [
     "parse_request",
     "query_text",
     "search",
-    "suggest",
 ]
 
-MAX_SUGGESTIONS = 20
 MAX_FACET_AUTHORS = 20
 
 MATCHED_CTE = table(
@@ -223,29 +221,6 @@ async def load_facets(session: ReadSession, actor: Actor, *, request: PageReques
     languages, authors = (sorted(by_kind[kind], key=lambda f: (-f[1], f[0])) for kind in ("language", "author"))
     months = sorted(by_kind["month"], reverse=True)
     return Facets(languages, [(UUID(value), count) for value, count in authors[:MAX_FACET_AUTHORS]], months)
-
-
-async def suggest(session: ReadSession, actor: Actor, *, prefix: str, first: int = 10) -> list[Row]:
-    """Return articles whose titles start with a prefix, in any case, by title; none for a blank prefix.
-
-    Raises:
-        InvalidInput: a prefix of more than 200 characters or of what no text can hold, or `first` not from 1 to 20.
-    """
-    rows = visible(actor.permissions)
-    if not is_storable_text(prefix) or len(prefix) > MAX_TITLE_LENGTH:
-        raise InvalidInput.of(
-            "prefix", f"A prefix has {MAX_TITLE_LENGTH} characters at most, and none that are not text."
-        )
-    if not 1 <= first <= MAX_SUGGESTIONS:
-        raise InvalidInput.of("first", f"There are 1 to {MAX_SUGGESTIONS} suggestions.")
-    if not prefix.strip():
-        return []
-    begin = func.lower(bindparam("prefix", type_=Text()))
-    end = begin + literal("\U0010ffff", Text())  # no character comes behind it
-    key = col(Article.title_key)
-    statement = rows.where(key >= begin, key < end).order_by(key, col(Article.id)).limit(bindparam("first"))
-    result = await session.exec(statement, params={**bind_values(actor), "prefix": prefix.lstrip(), "first": first})
-    return [row_class(Article).of(row) for row in result]
 
 
 async def _run_search(session: ReadSession, actor: Actor, request: PageRequest) -> SearchResult:

@@ -20,8 +20,8 @@ from graph.fields.node import MAX_NODE_IDS
 from models.base import new_id
 from models.database import partitions
 from services.articles import MAX_TITLE_LENGTH
-from services.articles.search import MAX_SUGGESTIONS
-from services.articles.search import suggest as suggesting
+from services.articles.suggestions import MAX_SUGGESTIONS
+from services.articles.suggestions import suggest as suggesting
 from services.eventlog import fanout, outbox
 from services.orders.rules import MAX_LINES
 from services.queries import filters, page_request

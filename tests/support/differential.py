@@ -117,6 +117,20 @@ SELECT $1, x, CASE WHEN n < 3 THEN 'outsider@example.com' ELSE 'i' || n || '@exa
 FROM n JOIN someone USING (n)
 """
 
+UPDATE_ROWS = (
+    """UPDATE products SET price_minor = price_minor + 1 WHERE tenant_id = $1 AND sku LIKE 'SKU-1%'""",
+    """UPDATE products SET currency = 'JPY', description = NULL WHERE tenant_id = $1 AND sku LIKE 'SKU-%3'""",
+    """UPDATE products SET price_minor = 5, currency = 'KWD', is_active = FALSE
+    WHERE tenant_id = $1 AND sku = 'SKU-2'""",
+    """UPDATE tasks SET assignee_id = CASE WHEN assignee_id IS NULL THEN created_by END, project_id = NULL,
+    title = E'"\\\n' || title WHERE tenant_id = $1 AND title <> 'Alpha'""",
+    """UPDATE tasks SET due_date = '2026-05-01 10:00+02' WHERE tenant_id = $1 AND status = 'DONE'""",
+    """DELETE FROM tasks WHERE tenant_id = $1 AND title = 'Alpha' AND due_date IS NULL""",
+    """UPDATE projects SET name = 'gamma', archived_at = now() WHERE tenant_id = $1 AND name LIKE 'beta%'""",
+    """UPDATE articles SET title = 'Still' WHERE tenant_id = $1 AND title = 'River' AND language = 'GERMAN'""",
+)
+"""What happened to those rows since, so that the audit log tells of changes of every kind of column."""
+
 SELECT_IDS = """
 SELECT type || ':' || id AS id, type FROM (
     SELECT 'User' AS type, id, tenant_id, email AS place FROM memberships
@@ -212,6 +226,8 @@ async def run_both(urls: Urls, connection: asyncpg.Connection) -> AsyncIterator[
         for tenant in (world.acme, world.globex):
             furnish = INSERT_ROWS.replace("$1", f"'{tenant.tenant_id}'::uuid").replace("$2", f"'{tenant.slug}'")
             await connection.execute(furnish)
+            for statement in UPDATE_ROWS:
+                await connection.execute(statement, tenant.tenant_id)
         ids = await _select_ids(connection, world.acme)
         acme = world.acme
         people = {
