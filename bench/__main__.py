@@ -1,4 +1,4 @@
-"""Atrium beside other GraphQL servers, measured: one database, one process each, the same seven operations.
+"""Atrium beside other GraphQL servers, measured: one database, one process each, the same operations.
 
 `uv run python -m bench` brings everything up, makes sure that all answer the same, loads one server after the other,
 and prints how Atrium does beside each. It needs wrk; `uv run --group node` brings Node. `--help` tells the rest.
@@ -122,32 +122,30 @@ async def _measure(
     blanks = results.blanks.setdefault(operation.name, dict(absent))
     able = []
     for server in servers:
-        if server.kind.has_own_schema and operation.postgraphile is None:
-            blanks[server.kind.name] = operation.unsupported_reason
-            console.print(
-                f"{operation.name}: {server.kind.title} is left blank: {operation.unsupported_reason}.", markup=False
-            )
+        if reason := server.blank_reason(operation):
+            blanks[server.kind.name] = reason
+            console.print(f"{operation.name}: {server.kind.title} is left blank: {reason}.", markup=False)
         else:
             able.append(server)
     for server in able:
-        server.wake()
+        server.resume()
     require_equal_answers(operation, able)
     for server in able:
-        server.rest()
+        server.pause()
     samples: dict[str, list[Sample]] = {server.kind.name: [] for server in able}
     requests = {server.kind.name: build_requests(operation, server) for server in able}
     counted = results.statements.setdefault(operation.name, {})
     for server in able:
-        server.wake()
-        counted[server.kind.name] = await count_statements(server.place, server, requests[server.kind.name])
+        server.resume()
+        counted[server.kind.name] = await count_statements(server.environment, server, requests[server.kind.name])
         await measure_sample([server], requests[server.kind.name], min(WARM_UP_SECONDS, arguments.seconds))
-        server.rest()
+        server.pause()
     for number in range(arguments.rounds):
         await servers[0].environment.checkpoint()
         for server in able if number % 2 == 0 else reversed(able):
-            server.wake()
+            server.resume()
             taken = await measure_undisturbed(server, requests[server.kind.name], arguments.seconds)
-            server.rest()
+            server.pause()
             samples[server.kind.name].append(taken)
     results.samples[operation.name] = samples
     report.print_operation(console, operation.name, results)

@@ -18,6 +18,7 @@ __all__ = ["normalize", "require_equal_answers"]
 COMPARED_REQUESTS = 5  # requests of each operation that all servers must answer alike
 
 GLOBAL_ID = re.compile(r"[A-Z][A-Za-z]+:([0-9a-f-]{36})")
+AGGREGATES = ("sum", "min", "max")
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 
 
@@ -42,18 +43,43 @@ def require_equal_answers(operation: BenchOperation, servers: Sequence[RunningSe
 def normalize(data: Any) -> Any:
     """Return the content of an answer's `data`."""
     if isinstance(data, dict):
-        if data.keys() == {"payload"}:  # PostGraphile wraps what a mutation answers
-            return normalize(data["payload"])
-        if data.keys() == {"amount", "currency"}:
-            return f"{Decimal(data['amount']):.2f} {data['currency']}"
-        return dict(
-            _normalize_field(data, name, value) for name, value in data.items() if not name.endswith("_currency")
-        )
+        return _normalize_object(data)
     if isinstance(data, list):
         return [normalize(each) for each in data]
     if isinstance(data, str):
         return _normalize_text(data)
     return data
+
+
+def _normalize_object(data: dict[str, Any]) -> Any:
+    if data.keys() == {"payload"}:  # PostGraphile wraps what a mutation answers
+        return normalize(data["payload"])
+    if groups := _groups(data):
+        return {"totalCount": data["totalCount"], "groups": sorted(groups)}
+    if data.keys() == {"amount", "currency"}:
+        return f"{Decimal(data['amount']):.2f} {data['currency']}"
+    return dict(_normalize_field(data, name, value) for name, value in data.items() if not name.endswith("_currency"))
+
+
+def _groups(data: dict[str, Any]) -> list[str]:
+    """Return the groups of statistics, each as one text; none where there are no statistics."""
+    if "groups" in data:
+        return [_group(each) for each in data["groups"]]
+    return [_own_group(each) for each in data.get("groupedAggregates", ())]
+
+
+def _group(group: dict[str, Any]) -> str:
+    keys = [*group.get("key", {}).values(), group.get("period")]
+    amounts = [normalize(group[name]) for name in AGGREGATES if name in group]
+    return f"{[key for key in keys if key is not None]} {group['count']} {amounts}"
+
+
+def _own_group(group: dict[str, Any]) -> str:
+    """Return a group as PostGraphile has it: keys are texts, days moments, amounts minor units."""
+    first, *others = group["keys"]
+    key = first[:10] if TIMESTAMP.match(first) else first
+    amounts = [f"{Decimal(group[name]['totalMinor']) / 100:.2f} {others[0]}" for name in AGGREGATES if name in group]
+    return f"{[key]} {group['distinctCount']['rowId']} {amounts}"
 
 
 def _normalize_field(data: dict[str, Any], name: str, value: Any) -> tuple[str, Any]:

@@ -1,4 +1,4 @@
-"""The seven operations that every server is measured with, and what varies from request to request.
+"""The operations that every server is measured with, and what varies from request to request.
 
 Atrium's own text is also that of the servers written by hand, whose schema has the same names. PostGraphile makes its
 schema from the tables, so its texts rename what they ask for; `bench.normalize` makes the rest equal.
@@ -6,6 +6,7 @@ schema from the tables, so its texts rename what they ask for; `bench.normalize`
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -37,6 +38,8 @@ class BenchOperation:
     postgraphile_variables: Callable[[dict[str, Any], SampleIds], dict[str, Any]] = lambda given, _: given
     unsupported_reason: str = ""
     is_query: bool = True
+    is_in_handwritten_schema: bool = True
+    """Whether the servers written by hand have words for it."""
 
     def body(self, given: dict[str, Any], data: SampleIds, *, own_schema: bool) -> dict[str, Any] | None:
         """Return the request; `own_schema` in PostGraphile's words. None where it has none."""
@@ -193,4 +196,72 @@ Q7 = BenchOperation(
     _random_status,
 )
 
-OPERATIONS = {operation.name: operation for operation in (Q1, Q2, Q3, Q4, Q5, Q6, Q7)}
+CARD = "nodes { id title dueDate }"
+OWN_CARD = "nodes { id: rowId title dueDate }"
+NOT_DELETED = "deletedAt: {isNull: true}"
+
+
+def _columns(page: Callable[[str], str]) -> str:
+    """Return a page of tasks for each status."""
+    return "\n".join(f"{status.lower()}: {page(status)}" for status in ("TODO", "IN_PROGRESS", "DONE"))
+
+
+def _column(status: str) -> str:
+    return f"tasks(first: 20, filter: {{status: {{eq: {status}}}}}) {{ {CARD} }}"
+
+
+def _own_column(status: str) -> str:
+    filter_ = f'{NOT_DELETED}, status: {{equalTo: "{status}"}}'
+    return f"allTasks(first: 20, filter: {{{filter_}}}, {NEWEST}) {{ {OWN_CARD} }}"
+
+
+Q10 = BenchOperation(
+    "Q10",
+    "a board: tasks counted by status, and a page of each",
+    f"""query Q10 {{ counts: taskStats(groupBy: [STATUS]) {{ totalCount groups {{ key {{ status }} count }} }}
+        {_columns(_column)} }}""",
+    f"""query Q10 {{
+        counts: allTasks(filter: {{{NOT_DELETED}}}) {{
+            totalCount groupedAggregates(groupBy: [STATUS]) {{ keys distinctCount {{ rowId }} }} }}
+        {_columns(_own_column)} }}""",
+    _no_variables,
+    is_in_handwritten_schema=False,
+)
+
+
+def _random_day(chance: Random, _data: SampleIds) -> dict[str, Any]:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return {"since": (today - timedelta(days=chance.randrange(60, 120))).isoformat()}
+
+
+AMOUNTS = "sum { amount currency } min { amount currency } max { amount currency }"
+
+Q11 = BenchOperation(
+    "Q11",
+    "orders by day, with revenue",
+    f"""query Q11($since: DateTime!) {{ days: orderStats(filter: {{createdAt: {{gte: $since}}}}, by: DAY) {{
+        totalCount groups {{ period count {AMOUNTS} }} }} }}""",
+    """query Q11($since: Datetime!) { days: allOrders(filter: {createdAt: {greaterThanOrEqualTo: $since}}) {
+        totalCount groupedAggregates(groupBy: [CREATED_AT_TRUNCATED_TO_DAY, CURRENCY]) {
+            keys distinctCount { rowId } sum { totalMinor } min { totalMinor } max { totalMinor } } } }""",
+    _random_day,
+    is_in_handwritten_schema=False,
+)
+
+WORDS = ("web", "house", "on", "desk", "port", "app")
+
+Q12 = BenchOperation(
+    "Q12",
+    "20 tasks, by a filter with or, in and a relation",
+    """query Q12($statuses: [TaskStatus!], $word: String) {
+        tasks(first: 20, filter: {or: [{status: {in: $statuses}}, {project: {name: {contains: $word}}}]}) {
+            nodes { id title status project { id name } } } }""",
+    f"""query Q12($statuses: [String!], $word: String) {{
+        tasks: allTasks(first: 20, {NEWEST}, filter: {{{NOT_DELETED}, or: [
+            {{status: {{in: $statuses}}}}, {{projectByTenantIdAndProjectId: {{name: {{includesInsensitive: $word}}}}}}
+        ]}}) {{ nodes {{ id: rowId title status project: projectByTenantIdAndProjectId {{ id: rowId name }} }} }} }}""",
+    lambda chance, _data: {"statuses": ["TODO", "IN_PROGRESS"][: chance.randrange(1, 3)], "word": chance.choice(WORDS)},
+    is_in_handwritten_schema=False,
+)
+
+OPERATIONS = {operation.name: operation for operation in (Q1, Q2, Q3, Q4, Q5, Q6, Q7, Q10, Q11, Q12)}

@@ -58,6 +58,14 @@ class RunningServer:
     headers: dict[str, str]
     http: httpx.Client = field(repr=False)
 
+    def blank_reason(self, operation: BenchOperation) -> str:
+        """Return why this server has no words for an operation; empty if it has."""
+        if self.kind.has_own_schema:
+            return "" if operation.postgraphile is not None else operation.unsupported_reason
+        if operation.is_in_handwritten_schema or self.kind is ATRIUM:
+            return ""
+        return "its schema, written by hand, has no such filters and no statistics"
+
     def execute(self, operation: BenchOperation, given: dict[str, Any]) -> Any:
         """Return the data of an operation; None where this server has no words for it."""
         body = operation.body(given, self.environment.data, own_schema=self.kind.has_own_schema)

@@ -1,7 +1,7 @@
 """Documents in GraphQL, with their trash and their past."""
 
 from collections.abc import AsyncGenerator
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -10,6 +10,7 @@ from strawberry import UNSET
 import models
 from graph import audit, subscriptions
 from graph.fields.as_of import by_id_as_of
+from graph.fields.columns import column
 from graph.fields.connection import Connection
 from graph.fields.descriptions import input_type, object_type
 from graph.fields.domain import Domain
@@ -27,10 +28,11 @@ from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_many, to_one
 from graph.fields.sorting import order_input
+from graph.fields.statistics import statistics_field
 from graph.runtime.context import Info
 from models.database import WriteSession
 from services import documents
-from services.documents import TRASH
+from services.documents import DOCUMENT_STATISTICS, TRASH
 from services.permissions import Actor, Permission
 
 if TYPE_CHECKING:
@@ -106,6 +108,38 @@ TrashOrder = order_input(
 
 
 @object_type
+class DocumentStatsGroupKey:
+    """What the documents of one group in statistics have in common."""
+
+    project: Annotated["Project", strawberry.lazy("graph.projects")] | None = to_one("project_id")
+    """Project of the documents of the group; null if none, or if they are not grouped by it."""
+    creator: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("creator_id", key="user_id")
+    """User who created the documents of the group; null if they are not grouped by it."""
+
+
+@object_type
+class DocumentStatsGroup:
+    """A group of documents in statistics."""
+
+    key: DocumentStatsGroupKey
+    """What the documents of this group have in common."""
+    period: date | None = column()
+    """First day of the period of these documents; null if they are not grouped by periods, or have no such date."""
+    count: int = column()
+    """Number of documents in this group, 1 or more."""
+
+
+@object_type
+class DocumentStats:
+    """Statistics of documents."""
+
+    total_count: int
+    """Number of documents in all groups."""
+    groups: list[DocumentStatsGroup]
+    """Groups of documents, by period and then by what they have in common; what no row is in is left out."""
+
+
+@object_type
 class Queries:
     """Documents at the root."""
 
@@ -116,6 +150,8 @@ class Queries:
     """Documents of the tenant that are not in the trash, newest first by default."""
     trash: Connection[Document] = connection(TRASH, filter=TrashFilter, order=TrashOrder)
     """Documents of the tenant that are in the trash, most recently deleted first by default."""
+    document_stats: DocumentStats = statistics_field(DOCUMENT_STATISTICS, filter=DocumentFilter)
+    """Numbers of documents by group: of the documents that the list `documents` holds with the same filter."""
 
 
 @object_type

@@ -1,6 +1,6 @@
 """Products in GraphQL."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -9,7 +9,7 @@ from strawberry import UNSET
 import models
 from graph import audit
 from graph.fields.bulk import Outcome, Outcomes, parse_changes, parse_rows, to_outcomes
-from graph.fields.columns import expression, money
+from graph.fields.columns import column, expression, money
 from graph.fields.connection import Connection
 from graph.fields.descriptions import input_type, object_type, result_union
 from graph.fields.domain import Domain
@@ -22,9 +22,11 @@ from graph.fields.node import Node, backed_by
 from graph.fields.relations import by_id, connection, to_many
 from graph.fields.scalars import BigInt
 from graph.fields.sorting import order_input
+from graph.fields.statistics import statistics_field
 from models.database import WriteSession
 from services import products
 from services.permissions import Actor
+from services.products import PRODUCT_STATISTICS
 
 if TYPE_CHECKING:
     from graph.orders import Order
@@ -93,6 +95,42 @@ class Product(Node):
 
 
 @object_type
+class ProductStatsGroupKey:
+    """What the products of one group in statistics have in common."""
+
+    is_active: bool | None = column()
+    """Whether the products of the group are active; null if they are not grouped by it."""
+
+
+@object_type
+class ProductStatsGroup:
+    """A group of products in statistics."""
+
+    key: ProductStatsGroupKey
+    """What the products of this group have in common."""
+    period: date | None = column()
+    """First day of the period of these products; null if they are not grouped by periods, or have no such date."""
+    count: int = column()
+    """Number of products in this group, 1 or more."""
+    sum: Money = money("sum_minor")
+    """Sum of the prices of the products in this group, which all have one currency."""
+    min: Money = money("min_minor")
+    """Lowest price of a product in this group."""
+    max: Money = money("max_minor")
+    """Highest price of a product in this group."""
+
+
+@object_type
+class ProductStats:
+    """Statistics of products."""
+
+    total_count: int
+    """Number of products in all groups."""
+    groups: list[ProductStatsGroup]
+    """Groups of products, by period and then by what they have in common; what no row is in is left out."""
+
+
+@object_type
 class Queries:
     """Products at the root."""
 
@@ -100,6 +138,9 @@ class Queries:
     """Product by its global ID; null if there is no such product."""
     products: Connection[Product] = connection()
     """Products of the tenant, sorted by name by default."""
+    product_stats: ProductStats = statistics_field(PRODUCT_STATISTICS, filter=ProductFilter)
+    """Numbers of products by group: of the products that the list `products` holds with the same filter. Products with
+    prices in different currencies are in different groups."""
 
 
 @input_type

@@ -1,7 +1,7 @@
 """Tasks in GraphQL."""
 
 from collections.abc import AsyncGenerator
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -10,6 +10,7 @@ from strawberry import UNSET
 import models
 from graph import audit, subscriptions
 from graph.fields.bulk import Outcome, Outcomes, parse_changes, to_outcomes
+from graph.fields.columns import column
 from graph.fields.connection import Connection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.domain import Domain
@@ -20,11 +21,13 @@ from graph.fields.mutations import mutation
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import by_id, connection, to_many, to_one
 from graph.fields.sorting import order_input
+from graph.fields.statistics import statistics_field
 from graph.runtime.context import Info
 from models import TaskStatus
 from models.database import WriteSession
 from services import tasks
 from services.permissions import Actor, Permission
+from services.tasks import TASK_STATISTICS
 
 if TYPE_CHECKING:
     from graph.projects import Project
@@ -87,6 +90,42 @@ class Task(Node):
 
 
 @object_type
+class TaskStatsGroupKey:
+    """What the tasks of one group in statistics have in common."""
+
+    status: TaskStatus | None = column()
+    """Status that the tasks of the group have; null if they are not grouped by it."""
+    assignee: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("assignee_id", key="user_id")
+    """User to whom the tasks of the group are assigned; null if nobody, or if they are not grouped by it."""
+    creator: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("creator_id", key="user_id")
+    """User who created the tasks of the group; null if they are not grouped by it."""
+    project: Annotated["Project", strawberry.lazy("graph.projects")] | None = to_one("project_id")
+    """Project of the tasks of the group; null if none, or if they are not grouped by it."""
+
+
+@object_type
+class TaskStatsGroup:
+    """A group of tasks in statistics."""
+
+    key: TaskStatsGroupKey
+    """What the tasks of this group have in common."""
+    period: date | None = column()
+    """First day of the period of these tasks; null if they are not grouped by periods, or have no such date."""
+    count: int = column()
+    """Number of tasks in this group, 1 or more."""
+
+
+@object_type
+class TaskStats:
+    """Statistics of tasks."""
+
+    total_count: int
+    """Number of tasks in all groups."""
+    groups: list[TaskStatsGroup]
+    """Groups of tasks, by period and then by what they have in common; what no row is in is left out."""
+
+
+@object_type
 class Queries:
     """Tasks at the root."""
 
@@ -94,6 +133,8 @@ class Queries:
     """Task by its global ID; null if there is no such task or it is in the trash with its project."""
     tasks: Connection[Task] = connection()
     """Tasks of the tenant, newest first by default."""
+    task_stats: TaskStats = statistics_field(TASK_STATISTICS, filter=TaskFilter)
+    """Numbers of tasks by group: of the tenant's tasks that the list `tasks` holds with the same filter."""
 
 
 @object_type

@@ -23,6 +23,7 @@ from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_
 from services.queries.collection import Collection, SortOrder, related_row, related_rows
 from services.queries.filters import id_filter, scalar_filter, substring_condition, text_filter, viewer_filter
 from services.queries.loading import bind_values
+from services.queries.statistics import Statistics
 from services.tenants import member_filter
 from services.validation import validating
 from services.writes.changes import FreeText, OneLine, WriteRules, check_changes, create_row, lock_references
@@ -37,6 +38,7 @@ from services.writes.rows import (
 __all__ = [
     "ALL_DOCUMENTS",
     "DOCUMENTS",
+    "DOCUMENT_STATISTICS",
     "TRASH",
     "DocumentChanges",
     "as_of",
@@ -100,6 +102,12 @@ DOCUMENTS = Collection(
 )
 
 projects.PROJECTS.relations["documents"] = related_rows(lambda: DOCUMENTS, "project_id")
+
+DOCUMENT_STATISTICS = Statistics(
+    DOCUMENTS,
+    keys={"project_id": col(Document.project_id), "creator_id": col(Document.created_by)},
+    dates={"created_at": col(Document.created_at), "updated_at": col(Document.updated_at)},
+)
 
 TRASH = Collection(
     model=Document,

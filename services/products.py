@@ -18,6 +18,7 @@ from services.errors import AlreadyExists, DomainError, InvalidInput, NotFound, 
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
 from services.queries.filters import flag_filter, money_filter, scalar_filter, substring_condition, text_filter
+from services.queries.statistics import Statistics
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing, unnest_params, unnest_table, update_rows
 from services.writes.changes import (
@@ -36,6 +37,7 @@ from services.writes.rows import get_row, insert_row, lock_rows, unique_violatio
 
 __all__ = [
     "PRODUCTS",
+    "PRODUCT_STATISTICS",
     "ProductChanges",
     "StockReceipt",
     "create",
@@ -123,6 +125,14 @@ PRODUCTS = Collection(
         "revenue_minor": _sum_of_sales(_subtotal_in_own_currency),
     },
     restricted={"units_sold": Permission.ORDERS_WRITE, "revenue_minor": Permission.ORDERS_WRITE},
+)
+
+PRODUCT_STATISTICS = Statistics(
+    PRODUCTS,
+    keys={"is_active": col(Product.is_active)},
+    dates={"created_at": col(Product.created_at), "updated_at": col(Product.updated_at)},
+    minor=col(Product.price_minor),
+    currency=col(Product.currency),
 )
 
 

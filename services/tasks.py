@@ -24,6 +24,7 @@ from services.queries.filters import (
     text_filter,
     viewer_filter,
 )
+from services.queries.statistics import Statistics
 from services.writes.bulk import Batch, RowChange, reject_missing, update_rows
 from services.writes.changes import (
     FreeText,
@@ -38,7 +39,17 @@ from services.writes.changes import (
 from services.writes.row_update import RowUpdate
 from services.writes.rows import delete_row, lock_rows
 
-__all__ = ["TASKS", "TaskChanges", "create", "delete", "update", "update_all", "update_command", "visible"]
+__all__ = [
+    "TASKS",
+    "TASK_STATISTICS",
+    "TaskChanges",
+    "create",
+    "delete",
+    "update",
+    "update_all",
+    "update_command",
+    "visible",
+]
 
 LIVE = col(Task.deleted_at).is_(None)
 
@@ -82,6 +93,18 @@ TASKS = Collection(
 
 projects.PROJECTS.relations["tasks"] = related_rows(lambda: TASKS, "project_id")
 tenants.USERS.relations["tasks"] = related_rows(lambda: TASKS, "assignee_id", "user_id")
+
+
+TASK_STATISTICS = Statistics(
+    TASKS,
+    keys={
+        "status": col(Task.status),
+        "assignee_id": col(Task.assignee_id),
+        "creator_id": col(Task.created_by),
+        "project_id": col(Task.project_id),
+    },
+    dates={"created_at": col(Task.created_at), "updated_at": col(Task.updated_at), "due_date": col(Task.due_date)},
+)
 
 
 class TaskChanges(TypedDict, total=False):

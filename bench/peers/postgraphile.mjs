@@ -1,15 +1,19 @@
-// PostGraphile with the Amber preset, inside the walls: the runtime's role, and pgSettings for each request.
+// PostGraphile with the Amber preset, filters and aggregates, inside the walls: the runtime's role, and pgSettings for each request.
 import { createServer } from "node:http";
 import { postgraphile } from "postgraphile";
 import { makePgService } from "postgraphile/adaptors/pg";
 import { grafserv } from "postgraphile/grafserv/node";
 import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
+import { PgAggregatesPreset } from "@graphile/pg-aggregates";
+import { PostGraphileConnectionFilterPreset } from "postgraphile-plugin-connection-filter";
 
 const { BENCH_PORT, BENCH_RUNTIME_URL, BENCH_POOL, BENCH_SETTINGS } = process.env;
 const pgSettings = JSON.parse(BENCH_SETTINGS);
 
 const instance = postgraphile({
-  extends: [PostGraphileAmberPreset],
+  extends: [PostGraphileAmberPreset, PgAggregatesPreset, PostGraphileConnectionFilterPreset],
+  disablePlugins: ["PgIndexBehaviorsPlugin"], // every column can be filtered and grouped by, whatever its indexes
+  schema: { connectionFilterRelations: true },
   pgServices: [
     makePgService({
       connectionString: BENCH_RUNTIME_URL,

@@ -11,7 +11,7 @@ import strawberry
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 
-from graph.articles.types import Article, ArticleSearchFilter
+from graph.articles.types import Article, ArticleFilter, ArticleSearchFilter, ArticleStats
 from graph.fields.connection import Connection, PageInfo, to_page_info
 from graph.fields.declared import argument
 from graph.fields.descriptions import enum, object_type
@@ -19,10 +19,11 @@ from graph.fields.filtering import to_filter
 from graph.fields.inputs import page_kwargs
 from graph.fields.match_fields import DEFAULT_SUGGESTIONS, article_search_field, match_field, suggestions_field
 from graph.fields.relations import by_id, connection, page_arguments, to_one
+from graph.fields.statistics import statistics_field
 from graph.runtime.context import Info
 from models import ArticleLanguage
 from services import articles
-from services.articles import ARTICLE_SEARCH, check_suggestion, select_suggestions
+from services.articles import ARTICLE_SEARCH, ARTICLE_STATISTICS, check_suggestion, select_suggestions
 from services.queries.page_request import PageRequest
 
 if TYPE_CHECKING:
@@ -296,3 +297,6 @@ class Queries:
         resolve=_suggest,
     )
     """Articles whose titles begin with this, by title; for what is typed into a search box. A blank prefix has none."""
+    article_stats: ArticleStats = statistics_field(ARTICLE_STATISTICS, filter=ArticleFilter)
+    """Numbers of articles by group: of the articles that the list `articles` holds for the viewer with the same
+    filter."""

@@ -1,6 +1,6 @@
 """Writing and reading articles."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, cast
 
 import strawberry
@@ -9,6 +9,7 @@ from strawberry import UNSET
 import models
 from graph import audit
 from graph.fields.bulk import Outcome, Outcomes, parse_rows, to_outcomes
+from graph.fields.columns import column
 from graph.fields.connection import Connection
 from graph.fields.descriptions import enum, input_type, object_type, result_union
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
@@ -34,6 +35,7 @@ __all__ = [
     "ArticleOutcome",
     "ArticleOutcomes",
     "ArticleSearchFilter",
+    "ArticleStats",
 ]
 
 enum(ArticleLanguage)
@@ -100,6 +102,40 @@ class ImportArticleInput:
     """Language of the article to import, ENGLISH if omitted; determines how its words are searched."""
     status: ArticleStatus = ArticleStatus.DRAFT
     """Publication status of the article to import: DRAFT if omitted."""
+
+
+@object_type
+class ArticleStatsGroupKey:
+    """What the articles of one group in statistics have in common."""
+
+    status: ArticleStatus | None = column()
+    """Publication status of the articles of the group; null if they are not grouped by it."""
+    language: ArticleLanguage | None = column()
+    """Language of the articles of the group; null if they are not grouped by it."""
+    author: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("author_id", key="user_id")
+    """Author of the articles of the group; null if they are not grouped by it."""
+
+
+@object_type
+class ArticleStatsGroup:
+    """A group of articles in statistics."""
+
+    key: ArticleStatsGroupKey
+    """What the articles of this group have in common."""
+    period: date | None = column()
+    """First day of the period of these articles; null if they are not grouped by periods, or have no such date."""
+    count: int = column()
+    """Number of articles in this group, 1 or more."""
+
+
+@object_type
+class ArticleStats:
+    """Statistics of articles."""
+
+    total_count: int
+    """Number of articles in all groups."""
+    groups: list[ArticleStatsGroup]
+    """Groups of articles, by period and then by what they have in common; what no row is in is left out."""
 
 
 @input_type

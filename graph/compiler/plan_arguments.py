@@ -14,7 +14,9 @@ from graph.fields.as_of import ByIdAsOfField
 from graph.fields.match_fields import ArticleSearchField, ArticleSuggestionsField
 from graph.fields.node import NodeField, NodesField
 from graph.fields.relations import ByIdField, ConnectionField, ToMany
+from graph.fields.statistics import StatisticsField
 from services.queries.page_request import PageRequest
+from services.queries.statistics import StatisticsRequest
 from services.writes.row_update import RowUpdate
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "PlanArguments",
     "PrefixArguments",
     "RowUpdateArguments",
+    "StatisticsArguments",
 ]
 
 
@@ -140,6 +143,21 @@ class PrefixArguments:
 
 
 @dataclass(slots=True)
+class StatisticsArguments:
+    """Statistics of a list."""
+
+    request: StatisticsRequest
+
+    def plan_key(self) -> Hashable:
+        """Return what is grouped by, and the condition of the filter."""
+        return self.request.plan_key()
+
+    def value(self, name: str) -> Any:
+        """Return the time zone, or the value of a filter."""
+        return self.request.value(name)
+
+
+@dataclass(slots=True)
 class RowUpdateArguments:
     """The row update that the input of a mutation comes down to."""
 
@@ -167,6 +185,7 @@ ARGUMENT_TYPES: Mapping[type[StrawberryField], Callable[[Any], PlanArguments]] =
     ArticleSuggestionsField: PrefixArguments,
     ByIdField: IdArgument,
     ByIdAsOfField: IdArgument,
+    StatisticsField: StatisticsArguments,
     NodeField: NodeIdArgument,
     NodesField: NodeIdsArgument,
 }

@@ -28,10 +28,12 @@ from graph.compiler.search_statement import MatchRelation, compile_match_field, 
 from graph.compiler.selection import FieldSelection, OperationTree, Unsupported
 from graph.compiler.serialization import serialize, serialize_money
 from graph.compiler.sql import ENTER_ALIAS, ParameterSource, SqlBuilder, column_ref, quote_literal
+from graph.compiler.statistics import compile_statistics
 from graph.fields import columns, declared, match_fields, relations, row_changes, viewer
 from graph.fields.as_of import ByIdAsOfField
 from graph.fields.feed_cursor import FeedCursor
 from graph.fields.node import NodeField, NodesField
+from graph.fields.statistics import StatisticsField
 from models.database.identity import ENTER_CALL, ENTER_PARAMETERS
 from services.errors import DomainError
 from services.eventlog.outbox import select_last_position
@@ -266,6 +268,7 @@ FIELD_COMPILERS: FieldCompilers = {
     NodeField: _compile_node,
     NodesField: _compile_nodes,
     FeedCursor: _compile_feed_cursor,
+    StatisticsField: compile_statistics,
     row_changes.ChangesField: compile_changes,
     row_changes.RowIdField: compile_row_id,
 }

@@ -20,7 +20,9 @@ RawVariables = Mapping[str, object] | None
 
 TOO_COMPLEX_CODE = "DOCUMENT_TOO_COMPLEX"
 MAX_FIGURE = 1_000_000_000  # figures stop growing here; it fits a GraphQL Int and no sensible limit is higher
-COUNT_COST = 10  # totalCount looks at every row of its list, not at one page
+COUNT_COST = 10  # totalCount and statistics look at every row of a list, not at one page
+# Their groups count as a largest page.
+STATISTICS = "Stats"  # how names of statistics and of their types end
 INTROSPECTION_PAGE = 8  # the fields of a type, the arguments of a field: short lists, read from memory
 INTROSPECTION_DEPTH = 16  # GraphiQL asks for 15: the type of an argument of a field, unwrapped nine times
 
@@ -40,11 +42,11 @@ _UNITS = {
 class Limits:
     """The most that one document may ask for; each figure is the largest that still passes.
 
-    `characters` and `tokens` bound the work of the parser. `cost` estimates the fields of the answer: one point
-    for a field, as often as the lists around it are long, and ten more for a `totalCount`. 100,000 points are
-    about a second of one core where every field is resolved in Python: a page of 100 within a page of 100, with
-    eight fields in each inner row, still fits, and a page of 100 within those two never does. GraphiQL's
-    introspection costs nearly 30,000: a lower limit shuts it out.
+    `characters` and `tokens` bound the work of the parser. `cost` estimates the fields of the answer: one
+    point for a field, as often as the lists around it are long, and ten more for a `totalCount` or for
+    statistics. 100,000 points are about a second of one core where every field is resolved in Python: a page
+    of 100 within a page of 100, with eight fields in each inner row, still fits, and a page of 100 within
+    those two never does. GraphiQL's introspection costs nearly 30,000: a lower limit shuts it out.
     """
 
     depth: int = 15
@@ -178,7 +180,8 @@ class _CostVisitor:
     def visit_field(self, node: graphql.FieldNode, parent: graphql.GraphQLNamedType | None) -> _SelectionCost:
         """Read one field. What is below a list counts as often as its `ids`, else its parent's page or input, says."""
         name = node.name.value
-        aliases, once = int(node.alias is not None), {0: 1 + COUNT_COST * (name == "totalCount")}
+        counts_rows = name == "totalCount" or name.endswith(STATISTICS)
+        aliases, once = int(node.alias is not None), {0: 1 + COUNT_COST * counts_rows}
         if not node.selection_set:
             return _SelectionCost(1, aliases, 0, 1, once)
         known = self.schema.get_field(parent, name) if graphql.is_composite_type(parent) else None
@@ -230,6 +233,8 @@ def _page_size_arguments(node: graphql.FieldNode, type_: graphql.GraphQLNamedTyp
     """Return what sizes the lists right below a field; lists that nothing sizes count as a default page."""
     if type_ and type_.name.endswith("Connection"):
         return _arguments(node, "first", "last")
+    if type_ and type_.name.endswith(STATISTICS):
+        return (MAX_PAGE_SIZE,)
     return (INTROSPECTION_PAGE,) if type_ and type_.name.startswith("__") else ()
 
 

@@ -2,6 +2,7 @@
 
 from services.articles.highlights import Segment
 from services.articles.rules import (
+    ARTICLE_STATISTICS,
     ARTICLES,
     MAX_CONTENT_LENGTH,
     MAX_TITLE_LENGTH,
@@ -31,6 +32,7 @@ from services.articles.suggestions import MAX_SUGGESTIONS, check_suggestion, sel
 __all__ = [
     "ARTICLES",
     "ARTICLE_SEARCH",
+    "ARTICLE_STATISTICS",
     "MAX_CONTENT_LENGTH",
     "MAX_SUGGESTIONS",
     "MAX_TITLE_LENGTH",

@@ -17,6 +17,7 @@ from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_
 from services.queries.collection import Collection, SortOrder, related_row
 from services.queries.filters import FilterField, choice_filter, scalar_filter, text_filter, viewer_filter
 from services.queries.loading import bind_values
+from services.queries.statistics import Statistics
 from services.tenants import member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, insert_statement, unnest_params
@@ -25,6 +26,7 @@ from services.writes.rows import delete_row, get_row, insert_row, update_row
 
 __all__ = [
     "ARTICLES",
+    "ARTICLE_STATISTICS",
     "MAX_CONTENT_LENGTH",
     "MAX_TITLE_LENGTH",
     "ArticleChanges",
@@ -102,6 +104,21 @@ ARTICLES = Collection(
     },
     default_order=("created_at", True),
     history_filter=history_filter,
+)
+
+
+ARTICLE_STATISTICS = Statistics(
+    ARTICLES,
+    keys={
+        "status": col(Article.status),
+        "language": col(Article.language),
+        "author_id": col(Article.author_id),
+    },
+    dates={
+        "created_at": col(Article.created_at),
+        "updated_at": col(Article.updated_at),
+        "published_at": col(Article.published_at),
+    },
 )
 
 

@@ -17,6 +17,7 @@ article: somebody's draft         ok         ok         null       U          F 
 articles                          ok         ok         ok         U          F          U
 articles: of somebody             ok         ok         ok         U          F          U
 articles: after                   ok         ok         ok         U          F          U
+articleStats                      ok         ok         ok         U          F          U
 searchArticles                    ok         ok         ok         U          F          U
 searchArticles: of somebody       ok         ok         ok         U          F          U
 searchArticles: after             ok         ok         ok         U          F          U
@@ -52,6 +53,7 @@ CASES = DomainCases(
         "articles": {"orderBy": {"field": "TITLE"}},
         "articles: of somebody": {"filter": {"authorId": {"eq": case_documents.article_author}}},
         "articles: after": {**PAGE, "after": case_objects.first_cursor("articles", case_documents.article)},
+        "articleStats": {"groupBy": ["AUTHOR"]},
         "searchArticles": {"query": case_documents.text_in_article},
         "searchArticles: of somebody": {
             "query": "secret",

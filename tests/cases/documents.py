@@ -19,6 +19,7 @@ documents: holding a text         ok         ok         ok         U          F 
 documents: of a project           ok         ok         ok         U          F          U
 documents: of somebody            ok         ok         ok         U          F          U
 documents: after                  ok         ok         ok         U          F          U
+documentStats                     ok         ok         ok         U          F          U
 trash                             ok         ok         ok         U          F          U
 trash: holding a text             ok         ok         ok         U          F          U
 trash: of somebody                ok         ok         ok         U          F          U
@@ -69,6 +70,7 @@ CASES = DomainCases(
         "documents: of a project": {"filter": {"projectId": {"eq": case_documents.project_of_documents}}},
         "documents: of somebody": {"filter": {"creatorId": {"eq": case_documents.document_author}}},
         "documents: after": {**PAGE, "after": case_objects.first_cursor("documents", case_documents.document)},
+        "documentStats": {"groupBy": ["PROJECT"], "by": "WEEK"},
         "trash": {**PAGE, "orderBy": {"field": "DELETED_AT"}},
         "trash: holding a text": {"filter": {"title": {"contains": case_documents.text_in_document}}},
         "trash: of somebody": {"filter": {"deletedById": {"eq": case_documents.document_author}}},

@@ -19,6 +19,7 @@ order: as it was                  ok         ok         ok         U          F 
 orders: of somebody               ok         ok         ok         U          F          U
 orders: with a product            ok         ok         ok         U          F          U
 orders: after                     ok         ok         ok         U          F          U
+orderStats                        ok         ok         ok         U          F          U
 placeOrder                        ok         ok         ok         U          F          U
 confirmOrder                      ok         ok         F          U          F          U
 shipOrder                         ok         ok         F          U          F          U
@@ -98,6 +99,7 @@ CASES = DomainCases(
         },
         "orders: with a product": {"filter": {"items": {"some": {"productId": {"eq": case_objects.ordered_product}}}}},
         "orders: after": {**PAGE, "after": case_objects.first_cursor("orders", case_objects.own_order)},
+        "orderStats": {"groupBy": ["USER"], "by": "MONTH"},
         "placeOrder": {
             "input": {"items": [{"productId": case_objects.product, "quantity": 2}], "shippingAddress": secret_text}
         },

@@ -17,6 +17,7 @@ product                           ok         ok         ok         U          F 
 products: holding a text          ok         ok         ok         U          F          U
 products: by number               ok         ok         ok         U          F          U
 products: after                   ok         ok         ok         U          F          U
+productStats                      ok         ok         ok         U          F          U
 createProduct                     ok         ok         F          U          F          U
 updateProduct                     ok         ok         F          U          F          U
 updateProducts                    ok         ok         F          U          F          U
@@ -52,6 +53,7 @@ CASES = DomainCases(
         },
         "products: by number": {"filter": {"sku": {"eq": case_objects.product_sku}}},
         "products: after": {**PAGE, "after": case_objects.first_cursor("products", case_objects.product)},
+        "productStats": {"groupBy": ["IS_ACTIVE"]},
         "createProduct": {"input": {"sku": case_objects.new_name, "name": secret_text, "price": PRICE}},
         "updateProduct": {"input": {"id": case_objects.product, "name": secret_text, "expectedVersion": 1}},
         "updateProducts": {"input": {"products": [{"id": case_objects.product, "name": secret_text, "price": PRICE}]}},

@@ -12,6 +12,7 @@ OUTCOMES = """
 node: Task                        ok         ok         ok         U          F          U
 task                              ok         ok         ok         U          F          U
 tasks                             ok         ok         ok         U          F          U
+taskStats                         ok         ok         ok         U          F          U
 tasks: holding a text             ok         ok         ok         U          F          U
 tasks: of a project               ok         ok         ok         U          F          U
 tasks: of somebody                ok         ok         ok         U          F          U
@@ -46,6 +47,7 @@ CASES = DomainCases(
     operations={
         "task": {"id": case_objects.task},
         "tasks": {"orderBy": {"field": "DUE_DATE"}},
+        "taskStats": {"groupBy": ["STATUS", "PROJECT"], "by": "DAY", "timeZone": "Europe/Berlin"},
         "tasks: holding a text": {"filter": {"text": {"contains": case_objects.text_in_task}}},
         "tasks: of a project": {"filter": {"projectId": {"eq": case_objects.project}}},
         "tasks: of somebody": {"filter": {"assigneeId": {"eq": case_objects.member}}},

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -13,6 +14,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 from graph import schema
 from graph.fields.declared import NODE_TYPES
 from graph.fields.relations import ConnectionField, ToMany
+from graph.fields.statistics import StatisticsField
 from models.base import table_of
 from models.database import Database
 from models.database.identity import Identity
@@ -26,6 +28,7 @@ from services.queries.filters import FilterKind, scalar_filter
 from services.queries.loading import bind_values
 from services.queries.page_request import PageRequest
 from services.queries.statements import order_keys
+from services.queries.statistics import Period, Statistics, StatisticsRequest, load_statistics
 from tests.conftest import Urls
 from tests.support.derived_scale import columns_of, index_condition, selective_query
 from tests.support.domain_cases import CASES_FILE, merged
@@ -288,3 +291,37 @@ def test_every_list_and_every_filter_has_its_turn() -> None:
     filtered = {node.name: id(node.collection.filters) for node in NODE_TYPES.values() if node.collection.filters}
     missing = {name for name, of in filtered.items() if of not in listed}
     assert not missing, f"List {sorted(missing)} at the root, so that their filters are explained."
+
+
+STATISTICS = {
+    field.python_name: field.statistics
+    for field in SCHEMA.get_type_by_name("Query").fields  # type: ignore[union-attr]  # it is an object type
+    if isinstance(field, StatisticsField)
+}
+
+
+async def plan_of_statistics(
+    planner: PlanRecorder, ground: LargeDatabase, statistics: Statistics, **options: Any
+) -> Plan:
+    planner.clear()
+    request = StatisticsRequest.of(statistics, group_by=tuple(statistics.keys), by=Period.MONTH, **options)
+    await load_statistics(planner.session, ground.actor, statistics, request)
+    return await planner.plan()
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+async def test_statistics_of_some_days_read_those_days_alone(
+    name: str, planner: PlanRecorder, ground: LargeDatabase
+) -> None:
+    since = {"created_at": {"gte": datetime.now(UTC) - timedelta(days=1)}}
+    plan = await plan_of_statistics(planner, ground, STATISTICS[name], filter=since)
+    assert "tenant_id = " in plan.conditions, str(plan)
+    assert "created_at >= " in plan.conditions, str(plan)
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+async def test_statistics_read_their_rows_once(name: str, planner: PlanRecorder, ground: LargeDatabase) -> None:
+    statistics = STATISTICS[name]
+    plan = await plan_of_statistics(planner, ground, statistics)
+    table = statistics.collection.model.__tablename__
+    assert len([node for node in plan if node.node.get("Relation Name") == table]) == 1, str(plan)

@@ -19,6 +19,7 @@ from graph.compiler import CompiledResult
 from graph.fields.columns import ExpressionField, MoneyField
 from graph.fields.match_fields import ArticleSearchField
 from graph.fields.relations import ByIdField, ConnectionField, ToOne
+from graph.fields.statistics import StatisticsField
 from graph.fields.viewer import ViewerReference
 from models import Role
 from services.errors import DomainError
@@ -285,6 +286,8 @@ def _allows(person: Person) -> Callable[[GraphQLObjectType, str], bool]:
             return readable(
                 declared.collection if isinstance(declared, ConnectionField) else declared.target.collection
             )
+        if isinstance(declared, StatisticsField):
+            return readable(declared.statistics.collection)
         if isinstance(declared, ArticleSearchField):
             return readable(declared.search_source.collection)
         if isinstance(declared, ViewerReference):

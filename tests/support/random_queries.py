@@ -30,6 +30,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from graph.fields.declared import DeclaredField
 from graph.fields.match_fields import ArticleSearchField
 from graph.fields.relations import ByIdField, ConnectionField
+from graph.fields.statistics import StatisticsField
 from tests.support.random_filters import filter_argument
 from tests.support.random_values import EnumLiteral, to_json, to_literal
 
@@ -38,6 +39,7 @@ __all__ = ["KnownValues", "QueryMaker", "RandomQuery"]
 DEPTH = 4
 RARELY = 0.002
 FOR_SUPERUSERS = {"accounts", "tenants", "accountLog", "superuserActs"}
+ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]
 LANGUAGES = ["ENGLISH", "GERMAN"]  # the languages that something is written in
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -270,6 +272,8 @@ class QueryMaker:
         declared = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
         if isinstance(declared, ConnectionField | ArticleSearchField):
             return self.page(definition, path)
+        if isinstance(declared, StatisticsField):
+            return self.statistics(definition), None
         given = []
         for name, argument in definition.args.items():
             if name == "id":
@@ -281,6 +285,25 @@ class QueryMaker:
             elif isinstance(argument.type, GraphQLNonNull):
                 given.append(self.given(name, argument, self.value(argument.type, name)))
         return (f"({', '.join(given)})" if given else ""), None
+
+    def statistics(self, definition: GraphQLField) -> str:
+        given, arguments = [], definition.args
+        if self.chance(0.3):
+            given.append(filter_argument(self, arguments["filter"]))
+        if self.chance(0.8):
+            keys = sorted(get_named_type(arguments["groupBy"].type).values)
+            chosen = self.random.sample(keys, self.random.randint(0, len(keys)))
+            given.append(self.given("groupBy", arguments["groupBy"], list(map(EnumLiteral, chosen))))
+        given += [
+            self.given(name, arguments[name], self.value(arguments[name].type, name))
+            for name in ("by", "byField")
+            if self.chance(0.5)
+        ]
+        if self.chance(0.5):
+            zone = self.random.choice(ZONES)
+            given.append(self.given("timeZone", arguments["timeZone"], zone))
+        self.random.shuffle(given)
+        return f"({', '.join(given)})" if given else ""
 
     def page(self, definition: GraphQLField, path: tuple[str, ...]) -> tuple[str, ListSite | None]:
         backwards = self.chance(0.3)
