@@ -99,7 +99,7 @@ class StatisticsField(DeclaredField, compilable=True):
     async def _load(self, context: Any, request: StatisticsRequest) -> Any:
         found = await load_statistics(await context.read(), context.actor, self.statistics, request)
         result: Any = self.type
-        return result(total_count=found.count, groups=found.groups)
+        return result(total_count=found.row_count, groups=found.groups)
 
 
 def statistics_field(statistics: Statistics, *, filter: type) -> Any:

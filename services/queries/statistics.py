@@ -145,6 +145,8 @@ class GroupStatistics:
 
     def __init__(self, columns: Mapping[str, Any]) -> None:
         vars(self).update(columns)
+        if "sum_minor" in columns:  # a Decimal, whose exponent says nothing
+            self.sum_minor = int(columns["sum_minor"])
 
     @property
     def key(self) -> "GroupStatistics":
@@ -155,7 +157,7 @@ class GroupStatistics:
 class Totals(NamedTuple):
     """All groups, and how many rows there are in them."""
 
-    count: int
+    row_count: int
     groups: Sequence[GroupStatistics]
 
 

@@ -241,6 +241,15 @@ async def test_what_nothing_meets_has_no_group(executors: BothExecutors) -> None
     assert answer["data"] == {"taskStats": nothing, "orderStats": nothing}
 
 
+async def test_a_round_sum_is_written_with_all_its_digits(executors: BothExecutors) -> None:
+    world = executors.world
+    await world.connection.execute("UPDATE orders SET total_minor = 1000000, currency = 'EUR'")
+    answer, executor = await ask_both(executors, "owner", "{ orderStats { groups { count sum { amount currency } } } }")
+    assert executor.declined is None
+    (group,) = answer["data"]["orderStats"]["groups"]
+    assert group["sum"] == {"amount": f"{group['count'] * 10_000}.00", "currency": "EUR"}
+
+
 async def test_members_count_their_own_orders_alone(executors: BothExecutors) -> None:
     query = "{ orderStats(groupBy: [USER]) { totalCount groups { key { user { fullName } } } } }"
     answer, _ = await ask_both(executors, "member", query)
