@@ -22,7 +22,7 @@ from services.queries.statistics import MAX_GROUPS, select_groups
 
 __all__ = ["compile_statistics"]
 
-NEVER_NULL = {"count", "sum_minor", "min_minor", "max_minor"}
+FILLED_COLUMNS = {"count", "sum_minor", "min_minor", "max_minor"}
 """Columns of a group that have a value: it has a row."""
 
 
@@ -33,7 +33,7 @@ class GroupTable(DerivedTable):
         """Return what holds for a column: a currency stands in a column with a CHECK."""
         if name == "currency":
             return ColumnFacts(never_null=True, choices=frozenset(DECIMALS))
-        return ColumnFacts(never_null=name in NEVER_NULL)
+        return ColumnFacts(never_null=name in FILLED_COLUMNS)
 
 
 def compile_statistics(
