@@ -59,7 +59,7 @@ def _reason_not_to_leak(operation: OperationCase) -> str:
     if operation.is_mutation and names_nothing(given):
         return "names nothing that there is"
     conditions = given.get("filter", {}).values() if isinstance(given, dict) else ()
-    if any("contains" in each for each in conditions):
+    if any(isinstance(each, dict) and "contains" in each for each in conditions):
         return "reads a view that is a wall itself"
     return WRITTEN_REASONS.get(operation.case, "")
 

@@ -64,6 +64,7 @@ CASES = DomainCases(
     },
     nodes={"Product": case_objects.product},
     outcomes=OUTCOMES,
+    cannot_leak={"productStats": "shows numbers alone"},
     collections={"products.PRODUCTS": CollectionCase(products.PRODUCTS, some_rows(Product, 90), 90)},
     scale=SCALE,
     places={"Product": 'products(filter: {{name: {{contains: "lamp"}}}}) {{ nodes {{ {} }} }}'},
