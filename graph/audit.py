@@ -52,7 +52,7 @@ class FieldChange:
     their currency; null if the field has no value, the object was deleted by this change, or the value is secret."""
 
 
-def _is_known(type_name: str) -> bool:
+def is_known(type_name: str) -> bool:
     """Return whether ids of entries' rows may begin with this: the name of a type, or of a table that has none."""
     return type_name in NODE_TYPES or type_name in Model.metadata.tables
 
@@ -60,7 +60,7 @@ def _is_known(type_name: str) -> bool:
 AuditEntryFilter = filter_input(
     audit.AUDIT,
     plural="audit entries",
-    ids={"row_id": _is_known, "actor_id": "User"},
+    ids={"row_id": is_known, "actor_id": "User"},
     related={"actor": ("UserFilter", "graph.tenants")},
     table="database table of the changed objects",
     row_id="global ID of the changed object, there or not any more,",

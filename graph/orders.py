@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import date, datetime
+from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,7 @@ from strawberry import UNSET
 import models
 from graph import subscriptions
 from graph.fields.as_of import by_id_as_of
-from graph.fields.columns import column, expression, global_id, money
+from graph.fields.columns import expression, global_id, money
 from graph.fields.connection import Connection
 from graph.fields.descriptions import enum, input_type, object_type
 from graph.fields.domain import Domain
@@ -32,13 +32,14 @@ from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_many, to_one
 from graph.fields.sorting import order_input
 from graph.fields.statistics import statistics_field
+from graph.order_statistics import OrderStats
 from graph.products import Product
 from graph.runtime.context import Context, Info
 from models import OrderStatus
 from models.database import WriteSession
 from services import orders
 from services.api_keys import ALL_API_KEYS
-from services.orders import ORDER_STATISTICS
+from services.orders.statistics import ORDER_STATISTICS
 from services.permissions import Actor, Permission
 
 if TYPE_CHECKING:
@@ -56,8 +57,6 @@ __all__ = [
     "Queries",
     "Subscriptions",
 ]
-
-enum(OrderStatus)
 
 
 @enum
@@ -176,44 +175,6 @@ class Order(Node):
     version: int
     """Version of this object: 1 at first, one more with each change; send it as `expectedVersion` to detect
     concurrent changes."""
-
-
-@object_type
-class OrderStatsGroupKey:
-    """What the orders of one group in statistics have in common."""
-
-    status: OrderStatus | None = column()
-    """Status that the orders of the group have; null if they are not grouped by it."""
-    user: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("user_id", key="user_id")
-    """Member who placed the orders of the group; null if they are not grouped by it."""
-
-
-@object_type
-class OrderStatsGroup:
-    """A group of orders in statistics."""
-
-    key: OrderStatsGroupKey
-    """What the orders of this group have in common."""
-    period: date | None = column()
-    """First day of the period of these orders; null if they are not grouped by periods, or have no such date."""
-    count: int = column()
-    """Number of orders in this group, 1 or more."""
-    sum: Money = money("sum_minor")
-    """Sum of the total amounts of the orders in this group, which all have one currency."""
-    min: Money = money("min_minor")
-    """Smallest total amount of an order in this group."""
-    max: Money = money("max_minor")
-    """Largest total amount of an order in this group."""
-
-
-@object_type
-class OrderStats:
-    """Statistics of orders."""
-
-    total_count: int
-    """Number of orders in all groups."""
-    groups: list[OrderStatsGroup]
-    """Groups of orders, by period and then by what they have in common; what no row is in is left out."""
 
 
 @object_type

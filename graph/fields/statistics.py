@@ -75,8 +75,8 @@ class StatisticsField(DeclaredField, compilable=True):
             argument(
                 "time_zone",
                 str,
-                "Time zone in which the days of `by` begin, as the IANA time zone database calls it, such as "
-                "`Europe/Berlin`; `UTC` if omitted or null.",
+                f"Time zone by whose calendar the periods of {plural} begin, as the IANA time zone database calls it, "
+                "such as `Europe/Berlin`; `UTC` if omitted or null.",
             ),
         ]
 

@@ -11,7 +11,7 @@ from models.base import Row, row_class
 from models.database import ReadSession
 from services.articles.rules import MAX_TITLE_LENGTH, visible
 from services.errors import InvalidInput
-from services.permissions import Actor, Permission
+from services.permissions import Actor, Permission, require_permission
 from services.queries.loading import bind_values
 from services.validation import is_storable_text
 
@@ -37,6 +37,7 @@ def check_suggestion(prefix: str, first: int) -> tuple[str, int]:
 
 def select_suggestions(permissions: AbstractSet[Permission]) -> Select[Any]:
     """Select the visible articles whose titles start with the bind `prefix`, by title, at most the bind `first`."""
+    require_permission(permissions, Permission.ARTICLES_READ)
     begin = func.lower(bindparam("prefix", type_=Text()))
     end = begin + literal("\U0010ffff", Text())  # no character comes behind it
     key = col(Article.title_key)

@@ -4,18 +4,7 @@
 the rows anew from the events.
 """
 
-from services.orders.rules import (
-    EVENTS,
-    FILTERED_ITEMS,
-    ITEMS,
-    ORDER_STATISTICS,
-    ORDERS,
-    Item,
-    as_of,
-    delete,
-    place,
-    transition,
-)
+from services.orders.rules import EVENTS, FILTERED_ITEMS, ITEMS, ORDERS, Item, as_of, delete, place, transition
 from services.orders.state_machine import next_statuses
 
 __all__ = [
@@ -23,7 +12,6 @@ __all__ = [
     "FILTERED_ITEMS",
     "ITEMS",
     "ORDERS",
-    "ORDER_STATISTICS",
     "Item",
     "as_of",
     "delete",

@@ -49,25 +49,13 @@ from services.products import MAX_STOCK, STOCK_LIMIT_MESSAGE
 from services.queries.collection import Collection, SortOrder, related_row, related_rows
 from services.queries.filters import choice_filter, id_filter, money_filter, scalar_filter, viewer_filter
 from services.queries.loading import bind_values
-from services.queries.statistics import Statistics
 from services.tenants import member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import unnest_params, unnest_table
 from services.writes.idempotency import key_scope, once
 from services.writes.rows import get_row, lock_rows
 
-__all__ = [
-    "EVENTS",
-    "FILTERED_ITEMS",
-    "ITEMS",
-    "ORDERS",
-    "ORDER_STATISTICS",
-    "Item",
-    "as_of",
-    "delete",
-    "place",
-    "transition",
-]
+__all__ = ["EVENTS", "FILTERED_ITEMS", "ITEMS", "ORDERS", "Item", "as_of", "delete", "place", "transition"]
 
 MAX_LINES = 100
 MAX_LINE_QUANTITY = 2**31 - 1
@@ -184,14 +172,6 @@ ORDERS = Collection(
     default_order=("created_at", True),
     expressions={"next_statuses": NEXT_STATUSES},
     join_conditions={"product_id": _contains_product},
-)
-
-ORDER_STATISTICS = Statistics(
-    ORDERS,
-    keys={"status": col(Order.status), "user_id": col(Order.user_id)},
-    dates={"created_at": col(Order.created_at), "updated_at": col(Order.updated_at)},
-    minor=col(Order.total_minor),
-    currency=col(Order.currency),
 )
 
 EVENTS = Collection(

@@ -178,10 +178,10 @@ def test_a_domain_of_graph_uses_types_of_others_and_nothing_else() -> None:
 
 
 def test_a_use_of_another_domain_is_seen() -> None:
-    tree = ast.parse("from graph import audit\nfrom graph.tenants import User\naudit.row_global_id(entry)")
+    tree = ast.parse("from graph import audit\nfrom graph.tenants import User\naudit.is_known(entry)")
     found = set(names_of_other_domains("graph.tasks", tree))
-    assert found == {("graph.tenants", "User"), ("graph.audit", "row_global_id")}
-    assert not is_graphql_type("graph.audit", "row_global_id")
+    assert found == {("graph.tenants", "User"), ("graph.audit", "is_known")}
+    assert not is_graphql_type("graph.audit", "is_known")
 
 
 def module_of(source: Source) -> str:

@@ -44,6 +44,7 @@ OPEN_TO_ALL = {
     "services/writes/idempotency.py:once": "keeps the keys of whatever rule calls it, which has asked",
     "services/writes/idempotency.py:once_many": "likewise",
     "services/writes/bulk.py:update_rows": BULK,
+    "services/queries/statistics.py:load_statistics": "counts what the list's own `visible` shows, which asks",
     "services/eventlog/store.py:append_events": STORE,
     "services/eventlog/store.py:read_stream": STORE,
     "services/orders/projection.py:write_order": STORE,

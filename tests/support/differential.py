@@ -292,7 +292,7 @@ def _allows(person: Person) -> Callable[[GraphQLObjectType, str], bool]:
             return readable(declared.search_source.collection)
         if isinstance(declared, ViewerReference):
             return person.tenant_id is not None or declared.attribute != "tenant_id"
-        if isinstance(declared, ExpressionField | MoneyField):
+        if isinstance(declared, ExpressionField | MoneyField) and hasattr(declared, "binding"):
             guarded = declared.binding.collection.restricted
             wanted = declared.expression if isinstance(declared, ExpressionField) else declared.minor
             return wanted not in guarded or guarded[wanted] in permissions
