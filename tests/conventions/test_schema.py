@@ -55,9 +55,7 @@ PLAIN_LISTS = {
     "Query.nodes": "as long as the ids that it is given",
     "ArticleOutcomes.outcomes": "as long as the rows of the input",
     "Query.suggestArticles": "twenty at most",
-    **dict.fromkeys(
-        (f"{name}Stats.groups" for name in ("Task", "Order", "Product", "Document", "Article")), "1,000 at most"
-    ),
+    **{f"{each}Stats.groups": "1,000 at most" for each in ("Task", "Order", "Product", "Document", "Article")},
     "ArticleSearchEdge.titleSegments": "a title in pieces",
     "ArticleSearchEdge.snippetSegments": "fifty words at most, in pieces",
     "ArticleFacets.languages": "as many as there are languages at most",
