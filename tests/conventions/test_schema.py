@@ -63,8 +63,6 @@ PLAIN_LISTS = {
     "ArticleFacets.months": "one for each month of the tenant's life at most",
 }
 
-# Enums whose values say all there is to say by their name, besides those that name what a list can be sorted by.
-
 # Inputs that are no mutation's own, and what they are part of.
 PARTS = {
     "MoneyInput": "an amount, wherever one is given",
