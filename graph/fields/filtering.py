@@ -202,7 +202,6 @@ def _type_of(field: FilterField, enum: tuple[str, str] | None) -> Any:
 def _operator_input(kind: FilterKind, choices: Any, *, is_nullable: bool) -> type:
     """Return the input type with the operators of a kind of filters."""
     prefix, value_type = VALUE_TYPES.get(kind) or _enum_type(choices)
-    prefix, value_type = VALUE_TYPES.get(kind) or (choices.__name__, choices)
     noun = NOUNS.get(kind) or _words(prefix)
     null = "; null if there must be none" if is_nullable else ""
     not_null = "; true of what has no value, too. Null if there must be one" if is_nullable else ""

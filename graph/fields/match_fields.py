@@ -11,7 +11,6 @@ from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Select
 from strawberry.types.arguments import StrawberryArgument
 
 from graph.fields.declared import DeclaredField, NotCompilable, with_attributes
@@ -64,7 +63,7 @@ class ArticleSearchField(DeclaredField, compilable=True):
 class ArticleSuggestionsField(DeclaredField, compilable=True):
     """The articles whose titles begin with a prefix."""
 
-    select: Callable[[AbstractSet[Permission]], Select[Any]]
+    select: Callable[[AbstractSet[Permission]], Any]
     """Selects them for these permissions, over the binds `prefix` and `first`."""
     build_arguments: Callable[[], Sequence[StrawberryArgument]]
     check: Callable[[str, int], tuple[str, int]]
@@ -126,7 +125,7 @@ def article_search_field(
 
 
 def suggestions_field(
-    select: Callable[[AbstractSet[Permission]], Select[Any]],
+    select: Callable[[AbstractSet[Permission]], Any],
     *,
     arguments: Callable[[], Sequence[StrawberryArgument]],
     check: Callable[[str, int], tuple[str, int]],

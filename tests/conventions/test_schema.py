@@ -55,17 +55,13 @@ PLAIN_LISTS = {
     "Viewer.permissions": "as long as the list of permissions at most",
     "Query.nodes": "as long as the ids that it is given",
     "Query.suggestArticles": "twenty at most",
-    **dict.fromkeys(
-        (f"{name}Stats.groups" for name in ("Task", "Order", "Product", "Document", "Article")), "1,000 at most"
-    ),
+    **{f"{each}Stats.groups": "1,000 at most" for each in ("Task", "Order", "Product", "Document", "Article")},
     "ArticleSearchEdge.titleSegments": "a title in pieces",
     "ArticleSearchEdge.snippetSegments": "fifty words at most, in pieces",
     "ArticleFacets.languages": "as many as there are languages at most",
     "ArticleFacets.authors": "twenty at most",
     "ArticleFacets.months": "one for each month of the tenant's life at most",
 }
-
-# Enums whose values say all there is to say by their name, besides those that name what a list can be sorted by.
 
 # Inputs that are no mutation's own, and what they are part of.
 PARTS = {
