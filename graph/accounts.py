@@ -39,7 +39,7 @@ __all__ = ["DOMAIN", "LoginSession", "Queries", "SecurityEvent", "Session", "Ses
 
 enum(SecurityEventType)
 
-Permission = partial_enum(permissions.Permission, without={permissions.Permission.SUPERUSER})
+ShownPermission = partial_enum(permissions.Permission, without={permissions.Permission.SUPERUSER})
 """Without what everybody may ask: who is a superuser is told by `Viewer.isSuperuser`."""
 
 
@@ -118,7 +118,7 @@ class Viewer:
     )
     """User that the viewer is in the tenant of the current session, as tasks and orders name them; null if the session
     has no tenant."""
-    permissions: list[Permission] = viewer_permissions(Permission)  # type: ignore[valid-type]  # made from another enum
+    permissions: list[ShownPermission] = viewer_permissions(ShownPermission)  # type: ignore[valid-type]  # made from another enum
     """Permissions of the viewer in the tenant of the current session; what needs the state of an object as well is told
     by `viewerCan` of the object."""
     role: models.Role | None = viewer_attribute("role")

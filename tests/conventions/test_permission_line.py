@@ -21,10 +21,14 @@ REPLAY = "for operators, from the command line; no actor is behind it"
 TRUSTED_DOCUMENTS = "for operators and the process itself: documents are nobody's data, and the owner alone writes them"
 USES_EMAIL_TOKEN = "a step of what is done by mail, for people whom no permission is known of yet"
 READS_HISTORY = "for the rules of whatever shows its past, which have asked before they come here"
+SHOWN_ALREADY = "of rows that the actor was shown, for which they were allowed to read them"
 OPENS_SESSION = "a step of opening a session, for people whom no permission is known of yet"
 
 # The public functions of services that ask for no permission themselves, and why.
 OPEN_TO_ALL = {
+    "services/queries/loading.py:abilities_by_id": SHOWN_ALREADY,
+    "services/queries/loading.py:cursors_by_id": SHOWN_ALREADY,
+    "services/queries/loading.py:past_cursor": SHOWN_ALREADY,
     "services/accounts.py:register": "anybody may; nobody is known yet",
     "services/sessions.py:login": "anybody may; the password decides",
     "services/sessions.py:refresh": "anybody may; the refresh token decides",
