@@ -284,7 +284,9 @@ class QueryMaker:
         if self.chance(0.3):
             given.append(filter_argument(self, arguments["filter"]))
         if self.chance(0.8):
-            keys = sorted(get_named_type(arguments["groupBy"].type).values)
+            named = get_named_type(arguments["groupBy"].type)
+            assert isinstance(named, GraphQLEnumType)
+            keys = sorted(named.values)
             chosen = self.random.sample(keys, self.random.randint(0, len(keys)))
             given.append(self.given("groupBy", arguments["groupBy"], list(map(EnumLiteral, chosen))))
         given += [
