@@ -165,9 +165,7 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         auth=build_auth_config(settings, keys, mailer),
         api_key_cache=ApiKeyCache(servers.primary),
         mailer=mailer,
-        feed=OutboxRelay(
-            database_url, connections=settings.feed_connections, per_session=settings.subscriptions_per_session
-        ),
+        feed=_build_feed(settings, database_url),
         cost_buckets=CostBuckets(database_url, settings.actor_cost_limit, settings.tenant_cost_limit),
         schema=served,
         trusted_documents=TrustedDocuments(servers.primary, served.trusted_document_planner()),
@@ -189,8 +187,13 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         documents=components.build_document_lookup(),
     )
     checks = {"database": components.database.ping, "migrations": require_no_pending_migrations}
-    app.router.routes.extend([*health.build_routes(checks, reveal=not settings.is_production), metrics.route()])
+    app.router.routes += [*health.build_routes(checks, reveal=not settings.is_production), metrics.route()]
     return app
+
+
+def _build_feed(settings: Settings, database_url: str) -> OutboxRelay:
+    per_session = settings.subscriptions_per_session
+    return OutboxRelay(database_url, connections=settings.feed_connections, per_session=per_session)
 
 
 def _create_schema(settings: Settings) -> schema.Schema:

@@ -50,7 +50,7 @@ LABELS = Collection(
     visible=visible,
     filters={
         "name": text_filter(col(Label.name_key)),
-        "color": choice_filter(col(Label.color), LabelColor),
+        "color": choice_filter(col(Label.color), LabelColor, is_indexed=False),
         "created_at": scalar_filter(col(Label.created_at)),
         "updated_at": scalar_filter(col(Label.updated_at)),
     },

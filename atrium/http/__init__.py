@@ -129,8 +129,7 @@ def mount_graphql(
         observe(record)
 
     def finish(record: RequestRecord) -> None:
-        is_operation = record.path == GRAPHQL_PATH and record.method != "WEBSOCKET"
-        (finish_operation if is_operation else log_request)(record)
+        (finish_operation if _is_operation(record) else log_request)(record)
 
     app.shutdown = Shutdown(settings.shutdown_seconds)
     responder = Responder(settings.http_status)
@@ -156,6 +155,10 @@ def mount_graphql(
     app.add_exception_handler(HTTPException, _handle_error)
     app.add_exception_handler(RequestValidationError, _handle_error)
     app.router.routes.extend(_build_routes(settings, schema, key_set))
+
+
+def _is_operation(record: RequestRecord) -> bool:
+    return record.path == GRAPHQL_PATH and record.method != "WEBSOCKET"
 
 
 def _build_routes(settings: Settings, schema: BaseSchema, key_set: Mapping[str, Any]) -> list[BaseRoute]:

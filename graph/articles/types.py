@@ -12,7 +12,7 @@ from graph import audit, subscriptions
 from graph.fields.bulk import Outcome, Outcomes, parse_rows, to_outcomes
 from graph.fields.columns import column
 from graph.fields.connection import Connection
-from graph.fields.descriptions import enum, input_type, object_type, result_union
+from graph.fields.descriptions import docstring_summary, enum, input_type, object_type, result_union
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields.filtering import filter_input
 from graph.fields.inputs import create_kwargs, given_or_none, id_of, to_kwargs, update_kwargs
@@ -137,7 +137,7 @@ class Subscriptions:
     """Articles, live."""
 
     article_changed: AsyncGenerator[ArticleChange, None] = strawberry.subscription(
-        resolver=_article_changed, description=_article_changed.__doc__
+        resolver=_article_changed, description=docstring_summary(_article_changed)
     )
 
 

@@ -15,17 +15,17 @@ from models.base import table_of
 from services.permissions import TENANT_ID, Permission
 from services.queries.collection import Collection, SortOrder
 
-__all__ = ["Condition", "change_entries", "filtered_entries", "is_of_table", "select_without_request"]
+__all__ = ["EntryCondition", "change_entries", "filtered_entries", "is_of_table", "select_without_request"]
 
 REQUEST_COLUMNS = ("request_id", "ip", "user_agent")
 """Where somebody asked from: for those who read the whole log, and for nobody else."""
 
 
-Condition = tuple[str, ColumnElement[UUID]]
+EntryCondition = tuple[str, ColumnElement[UUID]]
 """A column of the rows and the value that it must have; of the column `id` alone it is one value for good."""
 
 
-def filtered_entries(collection: Collection, conditions: Sequence[Condition]) -> Collection:
+def filtered_entries(collection: Collection, conditions: Sequence[EntryCondition]) -> Collection:
     """Return the entries about rows that meet all conditions now, or met them before or after the change itself."""
     entries, columns, rows = change_entries(collection), table_of(AuditEntry).c, table_of(collection.model)
 

@@ -1,7 +1,9 @@
 """What the shared tests try of comments."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from models.base import now
 from services import comments
 from tests.support import case_objects
 from tests.support.case_context import CaseContext, Identifier, global_id, secret_text
@@ -64,6 +66,8 @@ RARELY_MENTIONED = """
     SELECT unnest(mention_ids) FROM comments WHERE tenant_id = $1 GROUP BY 1 ORDER BY count(*), 1 LIMIT 1
 """
 
+MOMENTS = ("created_at", "updated_at")
+LATER, LONG_AGO = now() + timedelta(days=1), datetime(2000, 1, 1, tzinfo=UTC)
 MEMBER = "SELECT id FROM memberships WHERE tenant_id = $1 AND user_id ="
 
 CASES = DomainCases(
@@ -91,6 +95,9 @@ CASES = DomainCases(
     selective={
         "Query.comments task_id": "SELECT task_id FROM comments WHERE tenant_id = $1 LIMIT 1",
         "Query.comments author_id": f"{MEMBER} (SELECT author_id FROM comments WHERE tenant_id = $1 LIMIT 1)",
+        **{f"Query.comments {name}": f"SELECT {name} FROM comments WHERE tenant_id = $1 LIMIT 1" for name in MOMENTS},
+        **{f"Query.comments {name} {operator}": LATER for name in MOMENTS for operator in ("gt", "gte")},
+        **{f"Query.comments {name} {operator}": LONG_AGO for name in MOMENTS for operator in ("lt", "lte")},
         "Query.comments mention_ids": f"{MEMBER} ({RARELY_MENTIONED})",
     },
     cannot_leak={

@@ -174,7 +174,7 @@ def test_a_domain_of_graph_uses_types_of_others_and_nothing_else() -> None:
     assert not others, (
         f"Use types alone of another domain of graph, and move what else they share to graph/fields: {others}"
     )
-    assert ("graph.tasks", "graph.audit", "AuditEntry") in used
+    assert ("graph.documents", "graph.audit", "AuditEntry") in used
     assert ("graph.members", "graph.tenants", "User") in used
 
 

@@ -15,6 +15,7 @@ SHARED = {
     "ClassType": "a type variable for any class",
     "DOMAIN": "what a module adds to the roots of the schema",
     "Edge": "Relay's edge: as services load it, and as GraphQL shows it",
+    "MUTATIONS": "the mutations of a domain whose module is a package",
     "Queries": "a module's fields of the GraphQL type Query",
     "LIVE": "the condition for rows that are not deleted",
     "MAX_NAME_LENGTH": "the longest name of the module's kind, in characters",

@@ -123,7 +123,12 @@ WALKED: dict[str, str] = {
         "one value in twenty rows: the newest twenty are sooner found in the list's own order",
     ),
     **dict.fromkeys(
-        ("Query.tasks assignee_id in", "Query.tasks creator_id in", "Query.orders user_id in"),
+        (
+            "Query.tasks assignee_id in",
+            "Query.tasks creator_id in",
+            "Query.orders user_id in",
+            "Query.comments author_id in",
+        ),
         "a list of people may be long, and those of many people are sooner found in the list's own order",
     ),
     "Query.trash title starts_with": "the trash is short, and read from its newest",

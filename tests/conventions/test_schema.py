@@ -73,6 +73,7 @@ PARTS = {
     "ImportArticleInput": "a row of ImportArticlesInput",
     "TrashFilter": "of the trash, which is a list of documents with filters of its own",
     "TrashOrder": "likewise",
+    "IDListFilter": "the operators of a filter by a list of ids",
     "ArticleSearchFilter": "of the articles that a search finds",
 }
 

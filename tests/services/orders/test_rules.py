@@ -18,7 +18,7 @@ from services.errors import (
     VersionConflict,
 )
 from services.orders import Item
-from services.orders.rules import MAX_LINES, visible, visible_events, visible_items
+from services.orders.rules import MAX_LINES, visible, visible_items
 from services.permissions import Permission
 from tests.support.factories import Person, World
 from tests.support.service_client import ServiceClient, invalid_paths
@@ -205,7 +205,7 @@ async def test_members_see_and_cancel_their_own_orders_alone(rules: ServiceClien
             await rules.apply(person, orders.transition, id=order_id, status=OrderStatus.CONFIRMED)
 
 
-@pytest.mark.parametrize("see", [visible, visible_items, visible_events])
+@pytest.mark.parametrize("see", [visible, visible_items])
 def test_without_permission_nothing_is_visible(see: Any) -> None:
     with pytest.raises(Forbidden):
         see({Permission.TENANT_READ})
