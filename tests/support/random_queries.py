@@ -105,25 +105,18 @@ class QueryMaker:
         root = self.schema.query_type
         assert root is not None
         body = self.selection(root, (), DEPTH, most=self.random.choice([1, 1, 1, 2, 3]), composite=True)
-        head = f"({', '.join(map(self.described, self.declared))})" if self.declared else ""
-        name = self.random.choice(["", "", " Random"])
-        prefix = self.described(f"query{name}{head} ") if head or name or self.random.random() < 0.5 else ""
-        fragments = map(self.described, self.fragments)
-        return RandomQuery("\n".join([f"{prefix}{body}", *fragments]), self.variables, self.lists)
+        head = f"({', '.join(self.declared)})" if self.declared else ""
+        start, name = self.random.choice(["query", '"words" query']), self.random.choice(["", "", " Random"])
+        prefix = f"{start}{name}{head} " if head or name or self.random.random() < 0.5 else ""
+        return RandomQuery("\n".join([f"{prefix}{body}", *self.fragments]), self.variables, self.lists)
 
     def chance(self, share: float) -> bool:
         return self.random.random() < share
-
-    def described(self, definition: str) -> str:
-        """An operation, a fragment or a variable, sometimes with a description."""
-        return f'"""words"""\n{definition}' if self.chance(0.1) else definition
 
     def selection(
         self, type_: Any, path: tuple[str, ...], depth: int, *, most: int = 5, composite: bool = False
     ) -> str:
         """What is asked of a type, in braces."""
-        if not composite and self.chance(0.01):
-            return "{}"
         if isinstance(type_, GraphQLInterfaceType):
             return self.abstract(type_)
         names = [
@@ -145,7 +138,7 @@ class QueryMaker:
             parts.append(self.random.choice(["__typename", "kind: __typename"]))
         if len(parts) > 1 and self.chance(0.15):
             parts = self.fragmented(type_, parts)
-        return "{ " + " ".join(parts) + " }"
+        return "{ " + " ".join(parts) + " }" if composite or not self.chance(0.01) else "{}"
 
     def abstract(self, type_: GraphQLInterfaceType) -> str:
         types = [each for each in self.schema.get_possible_types(type_) if each.name in self.known.ids]
