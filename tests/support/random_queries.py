@@ -138,7 +138,7 @@ class QueryMaker:
             parts.append(self.random.choice(["__typename", "kind: __typename"]))
         if len(parts) > 1 and self.chance(0.15):
             parts = self.fragmented(type_, parts)
-        return "{ " + " ".join(parts) + " }" if composite or not self.chance(0.01) else "{}"
+        return "{ " + " ".join(parts) + " }"
 
     def abstract(self, type_: GraphQLInterfaceType) -> str:
         types = [each for each in self.schema.get_possible_types(type_) if each.name in self.known.ids]
@@ -183,16 +183,16 @@ class QueryMaker:
             return ""
         if named.name.endswith("Connection"):
             return self.connection(named, path, depth, mark)
-        return " " + self.selection(named, path, depth - 1)
+        return " {}" if self.chance(0.02) else f" {self.selection(named, path, depth - 1)}"
 
     def connection(self, type_: Any, path: tuple[str, ...], depth: int, mark: ListSite | None) -> str:
         parts = []
         node = get_named_type(type_.fields["nodes"].type)
         if self.chance(0.75):
-            parts.append(f"nodes {self.selection(node, (*path, 'nodes'), depth - 1)}")
+            inner = "{}" if self.chance(0.01) else self.selection(node, (*path, "nodes"), depth - 1)
+            parts.append(f"nodes {inner}")
         of_edge = get_named_type(type_.fields["edges"].type)
-        says_more = len(of_edge.fields) > 2
-        if self.chance(0.7 if says_more else 0.3) or not parts:
+        if self.chance(0.7 if len(of_edge.fields) > 2 else 0.3) or not parts:
             edge = [f"node {self.selection(node, (*path, 'edges', 'node'), depth - 1)}"]
             edge += self.random.choice([["cursor"], []])
             edge += self.some_of(of_edge, path, depth, 0.6, but={"node", "cursor"})
