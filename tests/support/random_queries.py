@@ -95,25 +95,18 @@ class QueryMaker:
         root = self.schema.query_type
         assert root is not None
         body = self.selection(root, (), DEPTH, most=self.random.choice([1, 1, 1, 2, 3]), composite=True)
-        head = f"({', '.join(map(self.described, self.declared))})" if self.declared else ""
-        name = self.random.choice(["", "", " Random"])
-        prefix = self.described(f"query{name}{head} ") if head or name or self.random.random() < 0.5 else ""
-        fragments = map(self.described, self.fragments)
-        return RandomQuery("\n".join([f"{prefix}{body}", *fragments]), self.variables, self.lists)
+        head = f"({', '.join(self.declared)})" if self.declared else ""
+        start, name = self.random.choice(["query", '"words" query']), self.random.choice(["", "", " Random"])
+        prefix = f"{start}{name}{head} " if head or name or self.random.random() < 0.5 else ""
+        return RandomQuery("\n".join([f"{prefix}{body}", *self.fragments]), self.variables, self.lists)
 
     def chance(self, share: float) -> bool:
         return self.random.random() < share
-
-    def described(self, definition: str) -> str:
-        """An operation, a fragment or a variable, sometimes with a description."""
-        return f'"""words"""\n{definition}' if self.chance(0.1) else definition
 
     def selection(
         self, type_: Any, path: tuple[str, ...], depth: int, *, most: int = 5, composite: bool = False
     ) -> str:
         """What is asked of a type, in braces."""
-        if not composite and self.chance(0.01):
-            return "{}"
         if isinstance(type_, GraphQLInterfaceType):
             return self.abstract(type_)
         names = [
@@ -180,16 +173,16 @@ class QueryMaker:
             return ""
         if named.name.endswith("Connection"):
             return self.connection(named, path, depth, mark)
-        return " " + self.selection(named, path, depth - 1)
+        return " {}" if self.chance(0.02) else f" {self.selection(named, path, depth - 1)}"
 
     def connection(self, type_: Any, path: tuple[str, ...], depth: int, mark: ListSite | None) -> str:
         parts = []
         node = get_named_type(type_.fields["nodes"].type)
         if self.chance(0.75):
-            parts.append(f"nodes {self.selection(node, (*path, 'nodes'), depth - 1)}")
+            inner = "{}" if self.chance(0.01) else self.selection(node, (*path, "nodes"), depth - 1)
+            parts.append(f"nodes {inner}")
         of_edge = get_named_type(type_.fields["edges"].type)
-        says_more = len(of_edge.fields) > 2
-        if self.chance(0.7 if says_more else 0.3) or not parts:
+        if self.chance(0.7 if len(of_edge.fields) > 2 else 0.3) or not parts:
             edge = [f"node {self.selection(node, (*path, 'edges', 'node'), depth - 1)}"]
             edge += self.random.choice([["cursor"], []])
             edge += self.some_of(of_edge, path, depth, 0.6, but={"node", "cursor"})
