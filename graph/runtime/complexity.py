@@ -15,6 +15,7 @@ from typing import NamedTuple
 import graphql
 from graphql.language.parser import MAX_NESTING_DEPTH, Parser
 
+from graph.runtime.filter_cost import filter_argument
 from graph.runtime.list_sizes import (
     STATISTICS,
     ListLength,
@@ -23,6 +24,7 @@ from graph.runtime.list_sizes import (
     largest_size,
     literal_value,
     page_size_arguments,
+    variables_of,
 )
 
 RawVariables = Mapping[str, object] | None
@@ -224,6 +226,8 @@ class _CostVisitor:
         known = self.schema.get_field(parent, name) if graphql.is_composite_type(parent) else None
         if known and parent is self.schema.mutation_type:
             _add_cost(once, self.total((1, *input_list_sizes(node, known)[1:]), {POINT: WRITE_COST}, {POINT: ROW_COST}))
+        if (filtered := filter_argument(node, known)) is not None:
+            _add_cost(once, self.total((filtered,), {}, {POINT: 1}))
         type_ = graphql.get_named_type(known.type) if known else None
         inner = self.visit_selections(node.selection_set, type_)
         depth = inner.depth + 1
@@ -241,7 +245,7 @@ class _CostVisitor:
         return summary
 
     def total(self, length: ListLength, once: _Cost, each: _Cost) -> _Cost:
-        if each and any(isinstance(value, graphql.VariableNode) for value in length):
+        if each and variables_of(length):
             self.steps.append(_Step(length, once, each))
             return {FIELD + len(self.steps): 1}
         cost = dict(once)
@@ -345,8 +349,7 @@ def analyze(schema: graphql.GraphQLSchema, document: graphql.DocumentNode, opera
         total.add(visitor.visit_operation(node))
     variables = [variable for node in operations for variable in node.variable_definitions or ()]
     defaults = {v.variable.name.value: literal_value(v.default_value) for v in variables if v.default_value}
-    lengths = (value for step in visitor.steps for value in step.length)
-    names = dict.fromkeys(value.name.value for value in lengths if isinstance(value, graphql.VariableNode))
+    names = dict.fromkeys(name for step in visitor.steps for name in variables_of(step.length))
     return CostModel(document.token_count, total, tuple(visitor.steps), defaults, tuple(names))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import graphql
 
+from graph.runtime.filter_cost import FilterArgument
 from services.queries.page_request import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "largest_size",
     "literal_value",
     "page_size_arguments",
+    "variables_of",
 ]
 
 STATISTICS = "Stats"  # how names of statistics and of their types end; their groups count as a largest page
@@ -26,6 +28,8 @@ def largest_size(length: ListLength, variables: Mapping[str, object]) -> int:
     least = length[0] if length and isinstance(length[0], int) else DEFAULT_PAGE_SIZE
 
     def size(value: object) -> int:
+        if isinstance(value, FilterArgument):
+            return value.points(variables)
         if isinstance(value, dict):
             return max((len(rows) for rows in value.values() if isinstance(rows, list)), default=least)
         if isinstance(value, list):
@@ -43,6 +47,17 @@ def page_size_arguments(node: graphql.FieldNode, type_: graphql.GraphQLNamedType
     if type_ and type_.name.endswith(STATISTICS):
         return (MAX_PAGE_SIZE,)
     return (INTROSPECTION_PAGE,) if type_ and type_.name.startswith("__") else ()
+
+
+def variables_of(length: ListLength) -> list[str]:
+    """Return the names of the variables that say how long a list is."""
+    found: list[str] = []
+    for value in length:
+        if isinstance(value, graphql.VariableNode):
+            found.append(value.name.value)
+        elif isinstance(value, FilterArgument):
+            found += value.variables
+    return found
 
 
 def input_list_sizes(node: graphql.FieldNode, known: graphql.GraphQLField | None) -> ListLength:

@@ -311,7 +311,7 @@ async def plan_of_statistics(
     planner: PlanRecorder, ground: LargeDatabase, statistics: Statistics, **options: Any
 ) -> Plan:
     planner.clear()
-    request = StatisticsRequest.of(statistics, group_by=tuple(statistics.keys)[:1], by=Period.MONTH, **options)
+    request = StatisticsRequest.of(statistics, by=Period.MONTH, **options)
     await load_statistics(planner.session, ground.actor, statistics, request)
     return await planner.plan()
 
