@@ -148,6 +148,8 @@ def _of_list(field: Any, permissions: Permissions) -> ViewerScope:
 
 
 def _of_expression(field: Any, permissions: Permissions) -> ViewerScope:
+    if not hasattr(field, "binding"):  # of what is counted, which the list's own field judges
+        return ViewerScope.ROLE
     collection = field.binding.collection
     name = field.minor if isinstance(field, MoneyField) else field.expression
     if depends_on_user(*(expression for expression in [collection.expressions.get(name)] if expression is not None)):

@@ -326,7 +326,7 @@ async def move(
         raise InvalidInput.of(side, "A task cannot be placed beside itself.")
     there = await lock_references(session, actor, TaskMove, [changes or {}])
     task = await get_row_for_update(session, actor, Task, id, expected_version=expected_version, where=LIVE)
-    lower, higher, position = await find_place(session, actor, task, beside, is_after=before is None, where=LIVE)
+    lower, higher, position = await find_place(session, actor, Task, id, beside, is_after=before is None, where=LIVE)
     with validating() as validator:
         columns = check_changes(validator, TaskMove, changes or {}, there, task)
         if position is None:

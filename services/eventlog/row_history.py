@@ -5,11 +5,12 @@ each column, what the newest entry up to that version says. The clock may be set
 moment, the highest version that was reached by then counts.
 """
 
+import json
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, Integer, Text, and_, cast, func, select
+from sqlalchemy import ARRAY, ColumnElement, DateTime, Integer, Text, and_, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
@@ -98,5 +99,7 @@ def _parse_value(type_: Any, text: str | None) -> Any:
     """Parse a column's value from its text in the audit log."""
     if text is None or isinstance(type_, Text):
         return text
+    if isinstance(type_, ARRAY):
+        return [_parse_value(type_.item_type, each) for each in json.loads(text)]
     kinds: dict[type, Any] = {datetime: datetime.fromisoformat, UUID: UUID, int: int, bool: "true".__eq__}
     return kinds[type_.python_type](text)

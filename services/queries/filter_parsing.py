@@ -150,7 +150,7 @@ class _FilterParser:
             elif name in within.relations:
                 conditions += self.parse_relation(within, name, value, where, depth)
             else:
-                self.fields |= {name} if within is self.collection else set()
+                self.fields |= {name} if within is self.collection and value != {} else set()
                 conditions += self.parse_field(name, within.filters[name], value, where)
         return _all_of(conditions)
 

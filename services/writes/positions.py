@@ -22,21 +22,29 @@ __all__ = ["find_place", "retry_on_same_position"]
 
 
 async def find_place(
-    session: WriteSession, actor: Actor, row: Any, beside: UUID, *, is_after: bool, where: ColumnElement[bool]
+    session: WriteSession,
+    actor: Actor,
+    model: type[Model],
+    row_id: UUID,
+    beside: UUID,
+    *,
+    is_after: bool,
+    where: ColumnElement[bool],
 ) -> tuple[str | None, str | None, str | None]:
     """Return the positions between which a row goes, None at an end, and one between them; None without a neighbor.
 
     Args:
         session: of the transaction.
         actor: whose tenant it is.
-        row: the row to place.
+        model: of the rows that have positions.
+        row_id: the id of the row to place.
         beside: the id of the row beside which it goes.
         is_after: whether it goes behind that one, or before it.
         where: what must hold for the row beside which it goes; others, such as those in the trash, have positions too.
     """
-    table = table_of(type(row))
+    table = table_of(model)
     anchor, near = table.alias("anchor"), table.alias("near")
-    others = select(near.c.position).where(near.c.tenant_id == anchor.c.tenant_id, near.c.id != row.id)
+    others = select(near.c.position).where(near.c.tenant_id == anchor.c.tenant_id, near.c.id != row_id)
     if is_after:
         ordered = others.where(near.c.position > anchor.c.position).order_by(near.c.position)
     else:

@@ -8,7 +8,7 @@ from tests.support.audit_exemptions import EXEMPT
 from tests.support.factories import World
 
 LOG = """query($type: AuditedType) {
-    auditLog(first: 100, filter: { table: $type }) {
+    auditLog(first: 100, filter: { table: { eq: $type } }) {
         nodes { table rowId node { __typename id ... on Task { title } ... on User { fullName } } }
     }
 }"""

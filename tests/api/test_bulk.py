@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from graphql import build_schema, parse
 
-from graph.runtime.complexity import analyze
+from graph.runtime.complexity import ROW_COST, WRITE_COST, analyze
 from graph.schema import create_schema
 from models.base import new_id
 from tests.support.bulk_mutations import (
@@ -151,6 +151,7 @@ def test_the_answer_of_a_call_costs_what_its_rows_cost() -> None:
         updateTasks(input: {tasks: $rows}) { ... on TaskOutcomes { outcomes { index result { ... on Task { id } } } } }
     }"""
     for rows, expected in ((1, 20), (20, 20), (21, 21), (1000, 1000)):
+        cost = 2 + 3 * expected + WRITE_COST + ROW_COST * rows
         given = [sample_row("updateTasks", number) for number in range(rows)]
-        assert analyze(schema, parse(document), None).measure({"input": {"tasks": given}}).cost == 2 + 3 * expected
-        assert analyze(schema, parse(literal), None).measure({"rows": given}).cost == 2 + 3 * expected
+        assert analyze(schema, parse(document), None).measure({"input": {"tasks": given}}).cost == cost
+        assert analyze(schema, parse(literal), None).measure({"rows": given}).cost == cost

@@ -40,6 +40,7 @@ QUERIES_BY_FIELD = {
 
 ELSEWHERE = {
     "Query.trash": "the trash itself",
+    "AuditEntry.node": "tried by the entries of a document in the trash, in test_audited_objects.py",
     "VersionConflict.current": "tried by an update with an old version",
     "DocumentChange.document": "tried by following the changes from the beginning",
     "Edge.node": "the same rows as the connection's nodes",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from graphql import GraphQLObjectType
+from graphql import GraphQLObjectType, get_named_type
 
 from graph.fields.edges import EdgeField
 from services.queries.page_request import PageRequest
@@ -94,4 +94,7 @@ def test_the_answer_of_each_deletion_names_what_was_deleted() -> None:
     assert deletions
     for name in deletions:
         thing = ROOTS["mutation"].fields[name].type.of_type.types[0]
+        if "outcomes" in thing.fields:  # of many at a time, each has its own
+            outcome = get_named_type(thing.fields["outcomes"].type)
+            thing = get_named_type(outcome.fields["result"].type).types[0]
         assert str(thing.fields["id"].type) == "ID!", name

@@ -175,7 +175,7 @@ async def test_no_filter_shows_what_a_role_may_not_see(world: World) -> None:
     await world.add("articles", **ours, author_id=acme.admin.user_id, title="Draft", content="secret")
     order = {**ours, "user_id": acme.admin.user_id, "status": "PENDING", "total_minor": 1, "currency": "EUR"}
     order |= {"created_at": now(), "updated_at": now()}
-    await world.add("orders", **order, shipping_address="secret", version=1)
+    await world.add("orders", **order, shipping_address="secret", version=1, number=1001)
     everything: list[dict[str, Any]] = [
         {"or": [{"mine": True}, {"mine": False}]},
         {"not": {"not": {}}},

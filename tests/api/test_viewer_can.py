@@ -142,7 +142,9 @@ async def full_product(stage: CaseContext) -> str:
 
 
 TRASH = "trash(first: 100) { nodes { id found: viewerCan { {actions} } } }"
-DELETED_PROJECTS = "projects(first: 100, filter: { deleted: true }) { nodes { id found: viewerCan { {actions} } } }"
+DELETED_PROJECTS = (
+    "projects(first: 100, filter: { deletedAt: { isNull: false } }) { nodes { id found: viewerCan { {actions} } } }"
+)
 
 STATES: dict[str, dict[str, State]] = {
     "Task": {"live": State(case_objects.task)},

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
-from atrium import cli, migrate, startup_checks
+from atrium import cli, migrate, serving, startup_checks
 from models.database.errors import DatabaseUnavailable
 from tests.conftest import Cluster, Urls
 from tests.support.client import SECRET_KEY
@@ -255,7 +255,7 @@ async def test_what_cannot_be_foreseen_is_a_line_of_the_log_too(urls: Urls, monk
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(cli.application, "build", fail)
+    monkeypatch.setattr(serving.application, "build", fail)
     said = await refusal("serve", variables(urls, ATRIUM_ENVIRONMENT="production"))
     assert "ZeroDivisionError" in json.loads(said)["exception"]
 

@@ -2,7 +2,7 @@
 
 from services import api_keys
 from tests.support import bulk_fixtures, case_objects
-from tests.support.case_context import secret_text
+from tests.support.case_context import CaseContext, Identifier, global_id, secret_text
 from tests.support.case_values import PAGE
 from tests.support.derived_cases import insert_listed_rows
 from tests.support.domain_cases import CollectionCase, DomainCases
@@ -27,10 +27,18 @@ SCALE = {
 """,
 }
 
+
+async def key_creator(stage: CaseContext) -> Identifier:
+    """The owner, who has made an API key."""
+    await case_objects.api_key(stage)
+    assert stage.tenant.owner.member_id
+    return global_id("User", stage.tenant.owner.member_id)
+
+
 CASES = DomainCases(
     operations={
         "apiKeys": PAGE,
-        "apiKeys: of somebody": {"filter": {"creatorId": {"eq": case_objects.member}}},
+        "apiKeys: of somebody": {"filter": {"creatorId": {"eq": key_creator}}},
         "apiKeys: after": {**PAGE, "after": case_objects.first_cursor("apiKeys", case_objects.own_key)},
         "createApiKey": {"input": {"name": secret_text, "role": "ADMIN", "expiresAt": "2999-01-01T00:00:00Z"}},
         "createApiKey: of an owner": {"input": {"name": secret_text, "role": "OWNER"}},

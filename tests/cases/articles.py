@@ -84,7 +84,10 @@ CASES = DomainCases(
         "searchArticles: after": "reads a view that is a wall itself",
     },
     collections={
-        "articles.ARTICLES": CollectionCase(articles.ARTICLES, some_rows(Article, 150, status="PUBLISHED"), 150)
+        "articles.ARTICLES": CollectionCase(articles.ARTICLES, some_rows(Article, 150, status="PUBLISHED"), 150),
+        "articles.CHANGED_ENTRIES": CollectionCase(
+            articles.CHANGED_ENTRIES, some_rows(Article, 150, status="PUBLISHED"), 150
+        ),
     },
     scale=SCALE,
     insert_listed=insert_listed_rows(articles.ARTICLES, "Article"),

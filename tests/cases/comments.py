@@ -12,6 +12,7 @@ from tests.support.derived_cases import insert_listed_rows
 from tests.support.derived_rows import some_rows
 from tests.support.derived_scale import scale_insert
 from tests.support.domain_cases import CollectionCase, DomainCases
+from tests.support.factories import World
 
 OUTCOMES = """
                                   owner      admin      member     removed    outsider   nobody
@@ -70,6 +71,16 @@ MOMENTS = ("created_at", "updated_at")
 LATER, LONG_AGO = now() + timedelta(days=1), datetime(2000, 1, 1, tzinfo=UTC)
 MEMBER = "SELECT id FROM memberships WHERE tenant_id = $1 AND user_id ="
 
+
+async def insert_listed(world: World) -> None:
+    """Insert comments on the newest task, each of which mentions three members."""
+    acme = world.acme
+    newest = "SELECT id FROM tasks WHERE tenant_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1"
+    task_id = await world.connection.fetchval(newest, acme.tenant_id)
+    mentioned = [person.user_id for person in (acme.owner, acme.admin, acme.member)]
+    await insert_listed_rows(comments.COMMENTS, "Comment", task_id=task_id, mention_ids=mentioned)(world)
+
+
 CASES = DomainCases(
     operations={
         "comment": {"id": comment},
@@ -105,5 +116,5 @@ CASES = DomainCases(
         "updateComment: at a version": "finds one's own comments alone",
         "updateComment: somebody's": "finds one's own comments alone",
     },
-    insert_listed=insert_listed_rows(comments.COMMENTS, "Comment"),
+    insert_listed=insert_listed,
 )

@@ -7,6 +7,7 @@ from tests.support.case_context import CaseContext, Identifier, global_id, secre
 from tests.support.case_values import PAGE
 from tests.support.derived_cases import insert_listed_rows
 from tests.support.domain_cases import CollectionCase, DomainCases
+from tests.support.factories import World
 
 OUTCOMES = """
                                   owner      admin      member     removed    outsider   nobody
@@ -69,6 +70,21 @@ NEW_TASK = {
     "labelIds": [label],
 }
 
+
+async def task_creator(stage: CaseContext) -> Identifier:
+    """The owner, who has created a task for a member."""
+    await case_objects.task(stage)
+    assert stage.tenant.owner.member_id
+    return global_id("User", stage.tenant.owner.member_id)
+
+
+async def insert_listed(world: World) -> None:
+    """Insert tasks with labels."""
+    tenant_id = world.acme.tenant_id
+    labels = [await world.add("labels", tenant_id=tenant_id, name=f"label {number}") for number in range(3)]
+    await insert_listed_rows(tasks.TASKS, "Task", label_ids=labels)(world)
+
+
 CASES = DomainCases(
     operations={
         "task": {"id": case_objects.task},
@@ -78,7 +94,7 @@ CASES = DomainCases(
         "tasks: of a project": {"filter": {"projectId": {"eq": case_objects.project}}},
         "tasks: with a label": {"filter": {"labelIds": {"contains": label}}, "orderBy": {"field": "PRIORITY"}},
         "tasks: of somebody": {"filter": {"assigneeId": {"eq": case_objects.member}}},
-        "tasks: by somebody": {"filter": {"creatorId": {"eq": case_objects.member}, "mine": False}},
+        "tasks: by somebody": {"filter": {"creatorId": {"eq": task_creator}, "mine": False}},
         "tasks: after": {**PAGE, "after": case_objects.first_cursor("tasks", case_objects.task)},
         "createTask": {
             "input": {
@@ -128,5 +144,5 @@ CASES = DomainCases(
     scale=SCALE,
     selective={"Query.tasks label_ids": "SELECT unnest(label_ids) FROM tasks WHERE tenant_id = $1 LIMIT 1"},
     sort_columns={"priority": "priority_rank"},
-    insert_listed=insert_listed_rows(tasks.TASKS, "Task"),
+    insert_listed=insert_listed,
 )

@@ -60,17 +60,17 @@ def arguments(schema: Schema, graphql: GraphQLSchema) -> Iterator[tuple[str, Gra
                 yield f"{type_}.{name}.{key}", field.args[key], argument
 
 
-def random_json(type_: GraphQLInputType, chance: random.Random) -> Any:
-    """A value that is about right for a type."""
+def random_json(type_: GraphQLInputType, chance: random.Random, depth: int = 0) -> Any:
+    """A value that is about right for a type; inputs within inputs have ever fewer fields."""
     if is_non_null_type(type_):
-        return None if chance.random() < 0.02 else random_json(type_.of_type, chance)
+        return None if chance.random() < 0.02 else random_json(type_.of_type, chance, depth)
     if chance.random() < 0.08:
         return chance.choice(LEAVES)
     if is_list_type(type_):
-        return [random_json(type_.of_type, chance) for _ in range(chance.randrange(3))]
+        return [random_json(type_.of_type, chance, depth) for _ in range(chance.randrange(3))]
     if is_input_object_type(type_):
-        fields = {name: field for name, field in type_.fields.items() if chance.random() < 0.7}
-        value = {name: random_json(field.type, chance) for name, field in fields.items()}
+        fields = {name: field for name, field in type_.fields.items() if chance.random() < 0.7 / 3**depth}
+        value = {name: random_json(field.type, chance, depth + 1) for name, field in fields.items()}
         return value | ({"unknown": 1} if chance.random() < 0.03 else {})
     if isinstance(type_, GraphQLEnumType):
         return chance.choice(list(type_.values))

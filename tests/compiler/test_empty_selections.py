@@ -38,6 +38,9 @@ async def ask_both(executors: BothExecutors, query: str, who: str = "owner") -> 
     return compiled, result.declined
 
 
+TASKS = 29
+"""How many there are."""
+
 COMPILED = {
     "{ tasks {} }": {"tasks": {}},
     "{ tasks(first: 2) { nodes {} } }": {"tasks": {"nodes": [{}, {}]}},
@@ -56,7 +59,7 @@ COMPILED = {
         "tasks": {"nodes": [{}]}
     },
     "{ tasks @include(if: true) {} ... on Query {} }": {"tasks": {}},
-    "{ tasks {} tasks { totalCount } }": {"tasks": {"totalCount": 33}},
+    "{ tasks {} tasks { totalCount } }": {"tasks": {"totalCount": TASKS}},
     "{ viewer { tenant {} } }": {"viewer": {"tenant": {}}},
     '{ node(id: "TASK") {} }': {"node": {}},
     '{ node(id: "TASK") { ... on Task {} ... on Order { version } } }': {"node": {}},
@@ -72,7 +75,7 @@ COMPILED = {
 @pytest.mark.parametrize("query", COMPILED)
 async def test_what_reads_a_table_is_compiled(executors: BothExecutors, query: str) -> None:
     answer, declined = await ask_both(executors, query.replace("TASK", await task_id(executors)))
-    assert (answer, declined) == ({"data": COMPILED[query]}, None)
+    assert (answer["data"], answer.get("errors"), declined) == (COMPILED[query], None, None)
 
 
 REFERENCE = {
@@ -128,4 +131,4 @@ async def test_what_is_not_valid_stays_so(executors: BothExecutors, query: str) 
 async def test_the_order_of_fields_is_that_of_the_document(executors: BothExecutors) -> None:
     query = "{ b: tasks(first: 1) {} a: __typename c: tasks(first: 1) { nodes {} totalCount } }"
     answer, _ = await ask_both(executors, query)
-    assert json.dumps(answer["data"]) == '{"b": {}, "a": "Query", "c": {"nodes": [{}], "totalCount": 33}}'
+    assert json.dumps(answer["data"]) == f'{{"b": {{}}, "a": "Query", "c": {{"nodes": [{{}}], "totalCount": {TASKS}}}}}'

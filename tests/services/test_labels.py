@@ -83,7 +83,9 @@ async def test_tasks_are_found_by_their_labels_and_sorted_by_priority(rules: Ser
     )
     found = await member.client.run(query, l=f"Label:{one.id}")
     assert [row["title"] for row in found["tasks"]["nodes"]] == ["NONE", "LOW", "MEDIUM", "HIGH", "URGENT"]
-    query = "{ tasks(filter: {priority: HIGH}) { nodes { priority labels { totalCount nodes { name color } } } } }"
+    query = (
+        "{ tasks(filter: {priority: {eq: HIGH}}) { nodes { priority labels { totalCount nodes { name color } } } } }"
+    )
     shown = {"totalCount": 1, "nodes": [{"name": "one", "color": "GRAY"}]}
     assert (await member.client.run(query))["tasks"]["nodes"] == [{"priority": "HIGH", "labels": shown}]
 

@@ -216,7 +216,7 @@ async def test_operators_need_no_login_and_spare_the_last_superuser(
         await operate(operator, superusers.suspend_or_resume, "account", root.user_id, active=False)
     with pytest.raises(IllegalTransition, match="last superuser cannot be revoked"):
         await operate(operator, superusers.grant_or_revoke, root.user_id, is_superuser=False)
-    await operate(operator, superusers.grant_or_revoke, world.outsider.user_id, is_superuser={"eq": True})
+    await operate(operator, superusers.grant_or_revoke, world.outsider.user_id, is_superuser=True)
     await operate(operator, superusers.suspend_or_resume, "account", root.user_id, active=False)
     with pytest.raises(IllegalTransition):  # the other one is suspended
         await operate(operator, superusers.grant_or_revoke, world.outsider.user_id, is_superuser=False)
@@ -252,7 +252,7 @@ async def test_the_log_says_who_did_what_to_whom(
     await rules.apply(root, superusers.suspend_or_resume_tenant, id=world.acme.tenant_id, active=False)
     await operate(operator, superusers.suspend_or_resume, "tenant", world.acme.tenant_id, active=True)
     await operate(operator, superusers.suspend_or_resume, "account", world.acme.member.user_id, active=True)
-    await operate(operator, superusers.grant_or_revoke, world.outsider.user_id, is_superuser={"eq": True})
+    await operate(operator, superusers.grant_or_revoke, world.outsider.user_id, is_superuser=True)
     await operate(operator, superusers.grant_or_revoke, world.outsider.user_id, is_superuser=False)
     acts = [row for row in reversed(await rules.rows(root, superusers.ACTS)) if row.account_id != root.user_id]
     member, acme, outsider = world.acme.member.user_id, world.acme.tenant_id, world.outsider.user_id

@@ -5,6 +5,7 @@ Nothing here knows a domain. A column that no rule fits is given by whoever asks
 
 import random
 import re
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
@@ -111,7 +112,7 @@ def value_of(column: Column[Any], text: Text) -> Any:
         return choices[0]
     by_type: dict[type, Callable[[], Any]] = {
         str: lambda: text(column),
-        int: lambda: 1,
+        int: lambda: secrets.randbelow(2**31) if column.name in unique_columns(column.table) else 1,
         bool: lambda: False,
         datetime: now,
         date: lambda: now().date(),
