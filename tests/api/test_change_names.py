@@ -27,6 +27,7 @@ TYPES = {
     "TENANT": "Tenant",
 }
 WITHOUT_A_FIELD = {
+    ("TASK", "labelIds"),
     ("USER", "endedAt"),
     ("USER", "isActive"),
     ("INVITATION", "invitedBy"),

@@ -31,9 +31,9 @@ CREATE = "mutation($i: CreateTaskInput!) { createTask(input: $i) { __typename } 
 VALUE_FAULTS: list[tuple[str, dict[str, Any], str]] = [
     (LIST, {"f": {"statu": 1}}, '{"statu": 1}'),
     (LIST, {"f": {"text": None, "statu": True}}, '{"text": null, "statu": true}'),
-    (LIST, {"f": {"status": False}}, "value: false"),
-    (LIST, {"f": {"status": {"a": None, "b": [True, "it's"]}}}, '{"a": null, "b": [true, "it\'s"]}'),
-    (LIST, {"f": {"status": {"a": {"b": {"c": {}}}}}}, "cannot represent non-string value."),
+    (LIST, {"f": {"status": {"eq": False}}}, "value: false"),
+    (LIST, {"f": {"status": {"eq": {"a": None, "b": [True, "it's"]}}}}, '{"a": null, "b": [true, "it\'s"]}'),
+    (LIST, {"f": {"status": {"eq": {"a": {"b": {"c": {}}}}}}}, "cannot represent non-string value."),
     (LIST, {"f": ["a"]}, 'found: ["a"].'),
     (LIST, {"n": "three"}, 'value: "three"'),
     (LIST, {"n": list(range(100))}, "cannot represent non-integer value"),

@@ -81,7 +81,7 @@ async def task_creator(stage: CaseContext) -> Identifier:
 async def insert_listed(world: World) -> None:
     """Insert tasks with labels."""
     tenant_id = world.acme.tenant_id
-    labels = [await world.add("labels", tenant_id=tenant_id, name=f"label {number}") for number in range(3)]
+    labels = [await world.add("labels", tenant_id=tenant_id, name=f"mark {number}") for number in range(3)]
     await insert_listed_rows(tasks.TASKS, "Task", label_ids=labels)(world)
 
 
@@ -94,7 +94,7 @@ CASES = DomainCases(
         "tasks: of a project": {"filter": {"projectId": {"eq": case_objects.project}}},
         "tasks: with a label": {"filter": {"labelIds": {"contains": label}}, "orderBy": {"field": "PRIORITY"}},
         "tasks: of somebody": {"filter": {"assigneeId": {"eq": case_objects.member}}},
-        "tasks: by somebody": {"filter": {"creatorId": {"eq": task_creator}, "mine": False}},
+        "tasks: by somebody": {"filter": {"creatorId": {"eq": task_creator}}},
         "tasks: after": {**PAGE, "after": case_objects.first_cursor("tasks", case_objects.task)},
         "createTask": {
             "input": {

@@ -48,7 +48,7 @@ COMPILED = {
         "tasks": {"nodes": [{}, {}], "pageInfo": {"hasPreviousPage": True}}
     },
     "{ tasks(first: 1) { edges {} pageInfo {} totalCount } }": {
-        "tasks": {"edges": [{}], "pageInfo": {}, "totalCount": 33}
+        "tasks": {"edges": [{}], "pageInfo": {}, "totalCount": TASKS}
     },
     "{ tasks(first: 1) { edges { node {} } } }": {"tasks": {"edges": [{"node": {}}]}},
     "{ tasks(first: 1) { nodes { creator {} } } }": {"tasks": {"nodes": [{"creator": {}}]}},
