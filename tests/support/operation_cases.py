@@ -167,6 +167,8 @@ def _fields(type_: Any, depth: int, differing: Collection[str] = ()) -> Iterator
     for name, field in type_.fields.items():
         named = graphql.get_named_type(field.type)
         alias = f"{type_.name}_{name}: " if name in differing else ""
+        if any(map(graphql.is_required_argument, field.args.values())):  # of `query` in a mutation: it has its own case
+            continue
         if graphql.is_leaf_type(named):
             yield f"{alias}{name}"
         elif depth and not (name == "node" and type_.name.endswith("Edge")):  # its row is among the connection's nodes
