@@ -15,7 +15,7 @@ for (const level of ["warn", "error"]) console[level] = (...parts) => complaints
 const { token, ids } = JSON.parse(await ask("everything"));
 enter({ accessToken: token, refreshToken: null, expiresAt: "2999-01-01T00:00:00Z", tenant: null });
 
-const given = { id: ids.Task, ids: Object.values(ids), query: "title", prefix: "t" };
+const given = { id: ids.Task, ids: Object.values(ids), query: "title", prefix: "t", number: 1001 };
 const calls = [];
 for (const document of Object.values(generated)) {
   const definition = document.definitions?.find(({ kind }) => kind === "OperationDefinition");

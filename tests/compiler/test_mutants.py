@@ -109,8 +109,9 @@ async def queries_until_noticed(
     compare_next = compare_update if is_of_updates else compare_query
     with apply_mutant(patch, folder) as package:
         break_compiler(package)
-        real = schema.compiler
-        compiler = package.Compiler(schema, executors.schema, DocumentCache(_limits(schema), introspection=True))
+        real, document_cache = schema.compiler, schema.document_cache
+        schema.document_cache = DocumentCache(_limits(schema), introspection=True)
+        compiler = package.Compiler(schema, executors.schema, schema.document_cache)
         try:
             executors.use_compiler(compiler)
             while tally.queries < queries:
@@ -122,7 +123,7 @@ async def queries_until_noticed(
         except AssertionError:
             return tally.queries + 1
         finally:
-            schema.compiler = real
+            schema.compiler, schema.document_cache = real, document_cache
             if is_of_updates:
                 executors.reference_answers.clear()  # of what is no longer so
     raise Survived(patch, tally)

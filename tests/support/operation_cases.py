@@ -146,6 +146,10 @@ TENANT_OPERATIONS = [operation for operation in ALL_OPERATIONS if operation.case
 """All but those that superusers alone may, which are no tenant's."""
 
 
+MANY_TYPES = 10
+"""Members of an abstract type, of which less is selected for each beyond: a document has 4,000 tokens at most."""
+
+
 def select_all_fields(type_: graphql.GraphQLOutputType, depth: int) -> str:
     """Select all fields of a type, down to `depth` further types; pages are small."""
     named = graphql.get_named_type(type_)
@@ -159,11 +163,17 @@ def select_all_fields(type_: graphql.GraphQLOutputType, depth: int) -> str:
         for name, field in member_.fields.items():
             shapes.setdefault(name, set()).add(str(field.type))
     differing = {name for name, found in shapes.items() if len(found) > 1}
-    inner = (f"... on {m.name} {{ {' '.join(_fields(m, depth, differing))} }}" for m in members)
+    many = len(members) > MANY_TYPES
+    inner = (f"... on {m.name} {{ {' '.join(_fields(m, depth, differing, is_one_of_many=many))} }}" for m in members)
     return f"{{ __typename {' '.join(inner)} }}"
 
 
-def _fields(type_: Any, depth: int, differing: Collection[str] = ()) -> Iterator[str]:
+def _is_shown_elsewhere(type_: Any, name: str, *, is_one_of_many: bool) -> bool:
+    """Return whether other operations show a field: an edge's row is among the nodes, an object has its own query."""
+    return (name == "node" and type_.name.endswith("Edge")) or (is_one_of_many and name in {"history", "edge"})
+
+
+def _fields(type_: Any, depth: int, differing: Collection[str] = (), *, is_one_of_many: bool = False) -> Iterator[str]:
     for name, field in type_.fields.items():
         named = graphql.get_named_type(field.type)
         alias = f"{type_.name}_{name}: " if name in differing else ""
@@ -171,7 +181,7 @@ def _fields(type_: Any, depth: int, differing: Collection[str] = ()) -> Iterator
             continue
         if graphql.is_leaf_type(named):
             yield f"{alias}{name}"
-        elif depth and not (name == "node" and type_.name.endswith("Edge")):  # its row is among the connection's nodes
+        elif depth and not _is_shown_elsewhere(type_, name, is_one_of_many=is_one_of_many):
             page = "(first: 2)" if "first" in field.args else ""
             further = depth if named.name.endswith(("Connection", "Edge", "Outcome")) else depth - 1
             below = "{ __typename id }" if name == "node" else select_all_fields(named, further)  # of any type
