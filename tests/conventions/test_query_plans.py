@@ -120,6 +120,10 @@ BROAD = {"not", "is_null", "is_not_null", "is_false", "currency"}
 
 WALKED: dict[str, str] = {
     "Query.trash title starts_with": "the trash is short, and read from its newest",
+    **dict.fromkeys(
+        ("Query.invitations email in", "Query.projects name in"),
+        "few rows: of a list of unknown length, PostgreSQL 15 expects a good part of them",
+    ),
     "Query.audit_log table in": "one value in twenty rows: the newest twenty are sooner found in the list's own order",
 }
 """Operators that an index would serve, where the planner rightly reads the list in its own order; each with why."""
