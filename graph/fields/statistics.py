@@ -12,25 +12,17 @@ from typing import Any
 
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
+from strawberry.utils.str_converters import to_camel_case
 
 from graph.fields.declared import DeclaredField, argument, with_attributes
 from graph.fields.descriptions import enum
 from graph.fields.filtering import to_filter
-from services.queries.statistics import MAX_GROUPS, Period, Statistics, StatisticsRequest, load_statistics
+from graph.fields.inputs import given_or_none
+from services.queries.statistics import MAX_GROUPS, Statistics, StatisticsRequest, StatsPeriod, load_statistics
 
-__all__ = ["StatisticsField", "StatsPeriod", "statistics_field"]
+__all__ = ["StatisticsField", "statistics_field"]
 
-
-@enum
-class StatsPeriod(Enum):
-    """Length of the periods by which statistics are grouped."""
-
-    DAY = "day"
-    """Days, from midnight to midnight in the time zone."""
-    WEEK = "week"
-    """Weeks of ISO 8601, which begin on Monday."""
-    MONTH = "month"
-    """Months of the calendar."""
+enum(StatsPeriod)
 
 
 class StatisticsField(DeclaredField, compilable=True):
@@ -54,7 +46,7 @@ class StatisticsField(DeclaredField, compilable=True):
             value.description = f"Group {plural} by {value.value.removesuffix('_id').replace('_', ' ')}."
         dates = _enum(f"{self.name_prefix}StatsDate", statistics.dates, f"Dates that say in which period {plural} are.")
         for value in dates.__strawberry_definition__.values:
-            value.description = f"Take the period of {plural} from their `{_camel(value.value)}`."
+            value.description = f"Take the period of {plural} from their `{to_camel_case(value.value)}`."
         first = next(iter(statistics.dates)).upper()
         return [
             argument("filter", self.filter_type, f"Conditions that the counted {plural} must meet, as in their list."),
@@ -87,9 +79,9 @@ class StatisticsField(DeclaredField, compilable=True):
             self.statistics,
             filter=to_filter(wanted) if wanted else None,
             group_by=[each.value for each in kwargs.get("group_by") or ()],
-            by=Period(by.value) if by else None,
+            by=by,
             date=date.value if date else None,
-            time_zone=_given_or_none(kwargs.get("time_zone")),
+            time_zone=given_or_none(kwargs.get("time_zone")),
         )
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
@@ -115,12 +107,3 @@ def _enum(name: str, values: Any, description: str) -> Any:
     members = {value.upper().removesuffix("_ID"): value for value in values}
     made: Any = Enum(name, members)  # type: ignore[misc]  # made from the statistics
     return strawberry.enum(made, description=description)
-
-
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(other.capitalize() for other in others)
-
-
-def _given_or_none(value: Any) -> Any:
-    return value if isinstance(value, str) else None

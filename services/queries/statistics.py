@@ -40,9 +40,9 @@ from services.queries.statements import select_list
 __all__ = [
     "MAX_GROUPS",
     "GroupStatistics",
-    "Period",
     "Statistics",
     "StatisticsRequest",
+    "StatsPeriod",
     "Totals",
     "load_statistics",
     "select_groups",
@@ -51,15 +51,18 @@ __all__ = [
 MAX_GROUPS = 1_000
 
 
-class Period(StrEnum):
-    """How long the periods are."""
+class StatsPeriod(StrEnum):
+    """Length of the periods by which statistics are grouped."""
 
     DAY = "day"
+    """Days, from midnight to midnight in the time zone."""
     WEEK = "week"
+    """Weeks of ISO 8601, which begin on Monday."""
     MONTH = "month"
+    """Months of the calendar."""
 
 
-DAYS = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 28}
+DAYS = {StatsPeriod.DAY: 1, StatsPeriod.WEEK: 7, StatsPeriod.MONTH: 28}
 """How many days a period has at least."""
 
 
@@ -84,7 +87,7 @@ class StatisticsRequest:
 
     filter: Filter
     group_by: tuple[str, ...]
-    by: Period | None
+    by: StatsPeriod | None
     date: str
     time_zone: str
 
@@ -95,7 +98,7 @@ class StatisticsRequest:
         *,
         filter: Mapping[str, Any] | None = None,
         group_by: Sequence[str] = (),
-        by: Period | None = None,
+        by: StatsPeriod | None = None,
         date: str | None = None,
         time_zone: str | None = None,
     ) -> "StatisticsRequest":
@@ -231,7 +234,7 @@ def _aggregates(each: Any, *, has_amount: bool) -> list[ColumnElement[Any]]:
     return [count, total, least.label("min_minor"), most.label("max_minor")]
 
 
-def _period_expression(date: Any, by: Period) -> ColumnElement[Any]:
+def _period_expression(date: Any, by: StatsPeriod) -> ColumnElement[Any]:
     """Return the first day of the period that a point in time is in, by the calendar of the bind `time_zone`."""
     local = func.timezone(bindparam("time_zone", type_=Text()), date)
     # Weeks begin on Monday, as in ISO 8601.

@@ -28,7 +28,7 @@ from services.queries.filters import FilterKind, scalar_filter
 from services.queries.loading import bind_values
 from services.queries.page_request import PageRequest
 from services.queries.statements import order_keys
-from services.queries.statistics import Period, Statistics, StatisticsRequest, load_statistics
+from services.queries.statistics import Statistics, StatisticsRequest, StatsPeriod, load_statistics
 from tests.conftest import Urls
 from tests.support.derived_rows import unique_columns
 from tests.support.derived_scale import columns_of, index_condition, selective_query
@@ -318,7 +318,7 @@ async def plan_of_statistics(
     planner: PlanRecorder, ground: LargeDatabase, statistics: Statistics, **options: Any
 ) -> Plan:
     planner.clear()
-    request = StatisticsRequest.of(statistics, by=Period.MONTH, **options)
+    request = StatisticsRequest.of(statistics, by=StatsPeriod.MONTH, **options)
     await load_statistics(planner.session, ground.actor, statistics, request)
     return await planner.plan()
 
