@@ -146,13 +146,13 @@ class ImportArticleInput:
     """Fields of one article to import with `importArticles`."""
 
     title: str
-    """Title of the article to import, 1 to 200 characters; surrounding whitespace is removed."""
+    """Title of the new article, 1 to 200 characters; surrounding whitespace is removed."""
     content: str
-    """Content of the article to import as plain text, at most 100,000 characters; surrounding whitespace is removed."""
+    """Content of the new article as plain text, at most 100,000 characters; surrounding whitespace is removed."""
     language: ArticleLanguage = ArticleLanguage.ENGLISH
-    """Language of the article to import, ENGLISH if omitted; determines how its words are searched."""
+    """Language of the new article, ENGLISH if omitted; determines how its words are searched."""
     status: ArticleStatus = ArticleStatus.DRAFT
-    """Publication status of the article to import: DRAFT if omitted."""
+    """Publication status of the new article: DRAFT if omitted."""
 
 
 @object_type

@@ -1,12 +1,13 @@
 """Orders in GraphQL: what is done with them, one by one and many at a time."""
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 import strawberry
 from strawberry import UNSET
 
 import models
-from graph.fields.descriptions import input_type
+from graph.fields.bulk import Outcome, Outcomes, parse_changes, to_outcomes
+from graph.fields.descriptions import input_type, object_type, result_union
 from graph.fields.errors import (
     IdempotencyConflict,
     IllegalTransition,
@@ -17,20 +18,11 @@ from graph.fields.errors import (
 )
 from graph.fields.inputs import id_of, to_kwargs
 from graph.fields.mutations import mutation
+from graph.orders.types import Order
 from models import OrderStatus
 from models.database import WriteSession
 from services import orders
 from services.permissions import Actor
-
-if TYPE_CHECKING:
-    pass
-
-
-from typing import Annotated
-
-from graph.fields.bulk import Outcome, Outcomes, parse_changes, to_outcomes
-from graph.fields.descriptions import object_type, result_union
-from graph.orders.types import Order
 
 __all__ = ["MUTATIONS"]
 
@@ -61,30 +53,33 @@ class PlaceOrderInput:
 
 
 @input_type
-class ConfirmOrderInput:
-    """Order to confirm, which must be pending; for admins and owners."""
+class TransitionOrderInput:
+    """Order whose status changes; the fields that all such inputs have."""
 
     id: strawberry.ID = id_of("Order")
-    """Global ID of the order to confirm."""
+    """Global ID of the order whose status changes."""
     reason: str | None = UNSET
-    """Reason why the order is confirmed, at most 500 characters; null for none."""
+    """Reason for the new status of the order, at most 500 characters; null for none."""
     expected_version: int | None = UNSET
-    """Version of the order that the client last saw; if the order has changed since, nothing is written and a
-    VersionConflict is returned. Omit it to confirm the order without the check."""
 
 
 @input_type
-class ShipOrderInput(ConfirmOrderInput):
+class ConfirmOrderInput(TransitionOrderInput):
+    """Order to confirm, which must be pending; for admins and owners."""
+
+
+@input_type
+class ShipOrderInput(TransitionOrderInput):
     """Input of `shipOrder`: the confirmed order that was shipped."""
 
 
 @input_type
-class DeliverOrderInput(ConfirmOrderInput):
+class DeliverOrderInput(TransitionOrderInput):
     """Shipped order to mark as delivered; for admins and owners."""
 
 
 @input_type
-class CancelOrderInput(ConfirmOrderInput):
+class CancelOrderInput(TransitionOrderInput):
     """Order to cancel, which must be pending or confirmed; the ordered units go back to the stock.
 
     Members may cancel their own orders, admins and owners every order.
@@ -172,7 +167,7 @@ class ConfirmOrdersInput:
 
 
 ConfirmedOrderResult = Annotated[
-    Order | NotFound | InvalidInput | IllegalTransition | VersionConflict,
+    TransitionResult,
     result_union("ConfirmedOrder", "Result of `confirmOrders` for one order: the confirmed order, or a typed error."),
 ]
 

@@ -1,6 +1,5 @@
 """Tasks in GraphQL that people put in order on a board, or that come and go many at a time."""
 
-from datetime import datetime
 from typing import Annotated, cast
 
 import strawberry
@@ -10,38 +9,16 @@ import models
 from graph.fields.bulk import Outcome, Outcomes, parse_rows, to_outcomes
 from graph.fields.descriptions import input_type, object_type, result_union
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
-from graph.fields.inputs import given_or_none, id_of, ids_of, to_kwargs
+from graph.fields.inputs import given_or_none, id_of, to_kwargs
 from graph.fields.mutations import mutation
-from graph.tasks.mutations import DeleteTaskInput
+from graph.tasks.mutations import DeleteTaskInput, NewTaskInput
 from graph.tasks.types import Task
-from models import TaskPriority, TaskStatus
+from models import TaskStatus
 from models.database import WriteSession
 from services import tasks
 from services.permissions import Actor
 
 __all__ = ["BULK_MUTATIONS"]
-
-
-@input_type
-class NewTaskInput:
-    """Fields of one task to create with `createTasks`."""
-
-    title: str
-    """Title of the task to create with `createTasks`, 1 to 200 characters."""
-    description: str | None = UNSET
-    """Description of the task to create with `createTasks`, at most 2,000 characters; null for none."""
-    status: TaskStatus = TaskStatus.TODO
-    """Status of the task to create with `createTasks`; TODO if omitted."""
-    priority: TaskPriority = TaskPriority.NONE
-    """Priority of the task to create with `createTasks`; NONE if omitted."""
-    label_ids: list[strawberry.ID] = ids_of("Label")
-    """Global IDs of the labels of the task to create with `createTasks`, at most 20."""
-    due_date: datetime | None = UNSET
-    """Due date and time of the task to create with `createTasks`; null for none."""
-    project_id: strawberry.ID | None = id_of("Project", default=UNSET)
-    """Global ID of the project that the new task belongs to; must not be in the trash. Null for none."""
-    assignee_id: strawberry.ID | None = id_of("User", default=UNSET)
-    """Global ID of the User to whom the new task is assigned; must be an active member. Null for nobody."""
 
 
 @input_type

@@ -1,7 +1,7 @@
 """Tasks in GraphQL: what is done with one of them, and updates of many."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import strawberry
 from strawberry import UNSET
@@ -12,23 +12,18 @@ from graph.fields.descriptions import input_type, object_type, result_union
 from graph.fields.errors import IdempotencyConflict, InvalidInput, NotFound, VersionConflict
 from graph.fields.inputs import create_kwargs, id_of, ids_of, to_kwargs, update_kwargs
 from graph.fields.mutations import mutation
+from graph.tasks.types import Task
 from models import TaskPriority, TaskStatus
 from models.database import WriteSession
 from services import tasks
 from services.permissions import Actor
 
-if TYPE_CHECKING:
-    pass
-
-
-from graph.tasks.types import Task
-
-__all__ = ["MUTATIONS", "DeleteTaskInput", "TaskOutcome", "TaskOutcomes"]
+__all__ = ["MUTATIONS", "DeleteTaskInput", "NewTaskInput", "TaskOutcome", "TaskOutcomes"]
 
 
 @input_type
-class CreateTaskInput:
-    """Fields of the task to create."""
+class NewTaskInput:
+    """Fields of one task to create with `createTasks`."""
 
     title: str
     """Title of the task to create, 1 to 200 characters."""
@@ -47,6 +42,12 @@ class CreateTaskInput:
     project."""
     assignee_id: strawberry.ID | None = id_of("User", default=UNSET)
     """Global ID of the User to whom the task is assigned; must be an active member. Null for an unassigned task."""
+
+
+@input_type
+class CreateTaskInput(NewTaskInput):
+    """Fields of the task to create."""
+
     idempotency_key: str | None = UNSET
 
 
