@@ -2,14 +2,12 @@
 
 from alembic import op
 
-from migrations.operations import create_indexes
+from migrations.operations import LIVE, create_indexes
 
 revision = "0024"
 down_revision = "0023"
 branch_labels = None
 depends_on = None
-
-LIVE = "deleted_at IS NULL"
 
 
 def upgrade() -> None:

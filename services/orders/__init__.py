@@ -1,7 +1,7 @@
 """Orders, from what one can do to who may do it.
 
-`machine` is what an order can do, purely; `projection` its rows; `rules` who may do what, and see it; `replay` makes
-the rows anew from the events.
+`state_machine` is what an order can do, purely; `projection` its rows; `rules` who may do what, and see it; `rebuild`
+makes the rows anew from the events.
 """
 
 from services.orders.events import EVENTS

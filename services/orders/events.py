@@ -3,21 +3,12 @@
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from sqlalchemy import (
-    Select,
-    Text,
-    cast,
-    exists,
-    or_,
-    select,
-)
+from sqlalchemy import Select, Text, cast, exists, or_, select
 from sqlmodel import col
 
 from models import Event, Order
 from models.base import table_of
-from services.orders.state_machine import (
-    STREAM,
-)
+from services.orders.state_machine import STREAM
 from services.permissions import TENANT_ID, USER_ID, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
 

@@ -8,17 +8,7 @@ from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    Select,
-    Text,
-    Uuid,
-    bindparam,
-    case,
-    cast,
-    func,
-    select,
-)
+from sqlalchemy import ARRAY, Select, Text, Uuid, bindparam, case, cast, func, select
 from sqlalchemy.dialects.postgresql import array
 from sqlmodel import col
 
@@ -26,27 +16,12 @@ from models import Order, OrderItem, OrderStatus
 from models.base import new_id, past_row_class, table_of
 from models.database import ReadSession, WriteSession, fetch
 from services import tenants
-from services.errors import (
-    DomainError,
-    IllegalTransition,
-    InvalidInput,
-    NotFound,
-    VersionConflict,
-)
+from services.errors import DomainError, IllegalTransition, InvalidInput, NotFound, VersionConflict
 from services.eventlog import store
 from services.orders.abilities import ORDER_ABILITIES
 from services.orders.numbers import next_number, with_number
 from services.orders.projection import delete_order, order_row, write_order, write_transitions
-from services.orders.state_machine import (
-    STREAM,
-    TRANSITIONS,
-    Delete,
-    OrderState,
-    Place,
-    Transition,
-    decide,
-    fold,
-)
+from services.orders.state_machine import STREAM, TRANSITIONS, Delete, OrderState, Place, Transition, decide, fold
 from services.orders.stock import MAX_TOTAL, Item, reserve_stock, return_stock
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, related_row, related_rows
