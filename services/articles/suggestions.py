@@ -3,7 +3,7 @@
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from sqlalchemy import Integer, Select, Text, bindparam, func, literal
+from sqlalchemy import Integer, Select, Text, bindparam, func
 from sqlmodel import col
 
 from models import Article
@@ -12,6 +12,7 @@ from models.database import ReadSession
 from services.articles.rules import MAX_TITLE_LENGTH, visible
 from services.errors import InvalidInput
 from services.permissions import Actor, Permission, require_permission
+from services.queries.filters import prefix_condition
 from services.queries.loading import bind_values
 from services.validation import is_storable_text
 
@@ -38,10 +39,8 @@ def check_suggestion(prefix: str, first: int) -> tuple[str, int]:
 def select_suggestions(permissions: AbstractSet[Permission]) -> Select[Any]:
     """Select the visible articles whose titles start with the bind `prefix`, by title, at most the bind `first`."""
     require_permission(permissions, Permission.ARTICLES_READ)
-    begin = func.lower(bindparam("prefix", type_=Text()))
-    end = begin + literal("\U0010ffff", Text())  # no character comes behind it
     key = col(Article.title_key)
-    rows = visible(permissions).where(key >= begin, key < end)
+    rows = visible(permissions).where(prefix_condition(key, func.lower(bindparam("prefix", type_=Text()))))
     return rows.order_by(key, col(Article.id)).limit(bindparam("first", type_=Integer()))
 
 

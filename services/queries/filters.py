@@ -14,8 +14,10 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
+    TableClause,
     Text,
     Uuid,
+    and_,
     any_,
     bindparam,
     column,
@@ -40,6 +42,7 @@ __all__ = [
     "id_filter",
     "id_list_filter",
     "money_filter",
+    "prefix_condition",
     "scalar_filter",
     "substring_condition",
     "substring_filter",
@@ -105,7 +108,8 @@ class FilterField:
     value_type: TypeEngine[Any]
     """Type of the values that it is compared with."""
     value: ColumnElement[Any]
-    """What is compared: a column, or for the kind `VIEWER` the condition itself; nothing where `contains` says all."""
+    """What is compared: a column, or for the kind `VIEWER` the condition itself; the id of the rows for the kinds that
+    are looked up elsewhere, `SUBSTRING` and `ID_LIST`."""
     least: ColumnElement[Any] | None = None
     """What `gt` and `gte` compare in place of `value`."""
     most: ColumnElement[Any] | None = None
@@ -134,12 +138,11 @@ class FilterField:
         """Return the operators that no index serves, besides those that find most rows, such as `not`."""
         if not self.is_indexed:
             return frozenset(self.operators)
-        is_range = getattr(self.value.type, "collation", None) == "C"
         return frozenset(
             operator
             for operator, served in (
                 ("contains", self.contains is not None),
-                ("starts_with", is_range),
+                ("starts_with", _is_bytewise(self.value)),
                 ("is_null", self.least is None),
             )
             if operator in self.operators and not served
@@ -186,10 +189,19 @@ def _any_of(field: FilterField, name: str) -> ColumnElement[bool]:
 
 def _starts_with(field: FilterField, name: str) -> ColumnElement[bool]:
     beginning = field.parameter(name)
-    if getattr(field.value.type, "collation", None) == "C":  # a range of the index
-        end = beginning + literal(LAST_CHARACTER, Text())
-        return (field.value >= beginning) & (field.value < end)
+    if _is_bytewise(field.value):
+        return prefix_condition(field.value, beginning)
     return field.value.like(_escaped(beginning) + literal("%", Text()))
+
+
+def prefix_condition(column: Any, beginning: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition for texts that start with another, as a range of an index by the collation "C"."""
+    condition: ColumnElement[bool] = and_(column >= beginning, column < beginning + literal(LAST_CHARACTER, Text()))
+    return condition
+
+
+def _is_bytewise(column: ColumnElement[Any]) -> bool:
+    return getattr(column.type, "collation", None) == "C"
 
 
 def _contains(field: FilterField, name: str) -> ColumnElement[bool]:
@@ -303,7 +315,7 @@ def text_filter(
 
 def substring_filter(view: str, row_id: Any) -> FilterField:
     """Return the filter field of a text that is only found by its parts, over a view (tenant_id, id, text)."""
-    return FilterField(FilterKind.SUBSTRING, Text(), true(), contains=substring_condition(view, row_id))
+    return FilterField(FilterKind.SUBSTRING, Text(), row_id, contains=substring_condition(view, row_id))
 
 
 def id_list_filter(view: str, row_id: Any, *, compared: Compared = _itself) -> FilterField:
@@ -320,12 +332,9 @@ def id_list_filter(view: str, row_id: Any, *, compared: Compared = _itself) -> F
 
     def contains(name: str) -> ColumnElement[bool]:
         wanted: Any = array([compared(bindparam(name, type_=Uuid()))], type_=Uuid())
-        found = select(holders.c.id).where(holders.c.ids.op("@>", is_comparison=True)(wanted))
-        ids = found.cte(f"with_{name}").prefix_with("MATERIALIZED")
-        matching: ColumnElement[bool] = row_id.in_(select(ids.c.id))
-        return matching
+        return _is_found(row_id, holders, holders.c.ids.op("@>", is_comparison=True)(wanted), name)
 
-    return FilterField(FilterKind.ID_LIST, Uuid(), true(), contains=contains)
+    return FilterField(FilterKind.ID_LIST, Uuid(), row_id, contains=contains)
 
 
 def viewer_filter(condition: ColumnElement[bool]) -> FilterField:
@@ -341,13 +350,17 @@ def substring_condition(view: str, row_id: Any) -> Callable[[str], ColumnElement
     texts = table(view, column("id", Uuid()), column("text", Text()))
 
     def condition(name: str) -> ColumnElement[bool]:
-        # Materialized: looked for once, and not once more for each row, as a planner without statistics would.
-        found = select(texts.c.id).where(texts.c.text.like(substring_pattern(name)))
-        ids = found.cte(f"found_by_{name}").prefix_with("MATERIALIZED")
-        matching: ColumnElement[bool] = row_id.in_(select(ids.c.id))
-        return matching
+        return _is_found(row_id, texts, texts.c.text.like(substring_pattern(name)), name)
 
     return condition
+
+
+def _is_found(row_id: Any, view: TableClause, condition: ColumnElement[bool], name: str) -> ColumnElement[bool]:
+    """Return the condition for rows whose id a view has where it meets a condition over the bind of this name."""
+    # Materialized: looked for once, and not once more for each row, as a planner without statistics would.
+    ids = select(view.c.id).where(condition).cte(f"found_by_{name}").prefix_with("MATERIALIZED")
+    matching: ColumnElement[bool] = row_id.in_(select(ids.c.id))
+    return matching
 
 
 def substring_pattern(name: str) -> ColumnElement[str]:
