@@ -6,19 +6,20 @@ from operator import add
 from typing import Annotated, Any, NamedTuple, TypedDict
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Select, Text, Uuid, and_, bindparam, case, func, select
+from sqlalchemy import BigInteger, Select, Text, Uuid, and_, case, func, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from models import ArchivedSale, Order, OrderItem, OrderStatus, Product
 from models.base import table_of
-from models.database import WriteSession, fetch
+from models.database import WriteSession
 from services.abilities import Ability
 from services.errors import AlreadyExists, DomainError, InvalidInput, NotFound, Unavailable
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
 from services.queries.filters import flag_filter, money_filter, scalar_filter, substring_condition, text_filter
+from services.queries.loading import rows_by_key
 from services.queries.statistics import Statistics
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing, unnest_params, unnest_table, update_rows
@@ -289,7 +290,7 @@ async def restock_all(
         return await _add_stock(session, actor, arrived)
 
     done = set(await once_many(session, actor, key_scope("restock", Product, many=True), idempotency_key, values, make))
-    products = await _load_products(session, actor, arrived)
+    products: dict[UUID, Product] = await rows_by_key(session, actor, PRODUCTS, "id", list(arrived))
     for index, row in batch.pending_rows():
         if row.id not in products:
             batch.finish(index, NotFound())
@@ -309,12 +310,6 @@ async def _add_stock(session: WriteSession, actor: Actor, arrived: Mapping[UUID,
         if product.stock_quantity <= MAX_STOCK - arrived[row_id]
     }
     return list(await update_rows(session, actor, Product, current, stocks))
-
-
-async def _load_products(session: WriteSession, actor: Actor, ids: Mapping[UUID, Any]) -> dict[UUID, Product]:
-    mine = visible(actor.permissions).where(col(Product.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
-    rows = await fetch(session, Product, mine, {"tenant_id": actor.identity.tenant_id, "ids": list(ids)})
-    return {row.id: row for row in rows}
 
 
 async def _lock_skus(session: WriteSession, actor: Actor, columns: Mapping[int, Mapping[str, Any]]) -> None:

@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, bindparam, func, literal, select
+from sqlalchemy import ColumnElement, Select, Uuid, literal, select
 from sqlmodel import col
 
 from models import Membership, Task, TaskPriority, TaskStatus
 from models.base import new_id, table_of
-from models.database import WriteSession, fetch
+from models.database import WriteSession
 from services import labels, projects, tenants
 from services.abilities import Ability
 from services.errors import DomainError, InvalidInput, NotFound
@@ -28,7 +28,7 @@ from services.queries.filters import (
     text_filter,
     viewer_filter,
 )
-from services.queries.loading import bind_values
+from services.queries.loading import rows_by_key
 from services.queries.statistics import Statistics
 from services.validation import Validator, validating
 from services.writes.bulk import (
@@ -77,9 +77,6 @@ __all__ = [
 ]
 
 MAX_POSITION_LENGTH = 1000
-NEW_TASK_COLUMNS = (
-    *("title", "description", "status", "priority", "label_ids", "due_date", "project_id", "assignee_id"),
-)
 
 LIVE = col(Task.deleted_at).is_(None)
 
@@ -227,7 +224,13 @@ async def create_all(
     async def make() -> Sequence[UUID]:
         ours = {"tenant_id": actor.identity.tenant_id, "created_by": actor.identity.user_id}
         full = [
-            {**dict.fromkeys(NEW_TASK_COLUMNS), **TASK_RULES.defaults, **columns[index], **ours, "id": task_id}
+            {
+                **dict.fromkeys(TaskChanges.__annotations__),
+                **TASK_RULES.defaults,
+                **columns[index],
+                **ours,
+                "id": task_id,
+            }
             for (index, _), task_id in zip(given, ids, strict=True)
             if index in columns
         ]
@@ -239,8 +242,7 @@ async def create_all(
     meaning = [{**TASK_RULES.defaults, **check_changes(Validator(), TaskChanges, row)} for _, row in given]
     scope = key_scope("create", Task, many=True)
     made = await once_many(session, actor, scope, idempotency_key, {"tasks": meaning}, make)
-    these = visible(actor.permissions).where(col(Task.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
-    tasks = {row.id: row for row in await fetch(session, Task, these, {**bind_values(actor), "ids": made})}
+    tasks: dict[UUID, Task] = await rows_by_key(session, actor, TASKS, "id", made)
     for (index, _), task_id in zip(given, made or ids, strict=True):
         batch.finish(index, tasks.get(task_id) or refused.get(index) or NotFound())
     return batch.outcomes()

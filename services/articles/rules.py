@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypedDict
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, and_, bindparam, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, func, or_, select, true
 from sqlmodel import col
 
 from models import Article, ArticleLanguage, ArticleStatus, AuditAction, AuditEntry
@@ -17,7 +17,7 @@ from services.errors import DomainError, Forbidden, InvalidInput, NotFound
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, related_row
 from services.queries.filters import FilterField, choice_filter, scalar_filter, text_filter, viewer_filter
-from services.queries.loading import bind_values
+from services.queries.loading import bind_values, rows_by_key
 from services.queries.statistics import Statistics
 from services.tenants import member_filter
 from services.validation import Validator, validating
@@ -231,9 +231,7 @@ async def import_all(
     made = await once_many(
         session, actor, key_scope("import", Article, many=True), idempotency_key, {"articles": meaning}, make
     )
-    these = visible(actor.permissions).where(col(Article.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
-    there = await fetch(session, Article, these, {**bind_values(actor), "ids": made})
-    articles = {article.id: article for article in there}
+    articles: dict[UUID, Article] = await rows_by_key(session, actor, ARTICLES, "id", made)
     for (index, _), article_id in zip(batch.pending_rows(), made, strict=True):
         batch.finish(index, articles.get(article_id, NotFound()))  # a replay may find it gone
     return batch.outcomes()

@@ -126,8 +126,8 @@ async def counts_by_parent(
 
 async def rows_by_key(
     session: ReadSession, actor: Actor, collection: Collection, key: str, ids: Sequence[Any]
-) -> dict[Any, Row]:
-    """Load the visible rows whose column `key`, unique in the tenant, has one of these values."""
+) -> dict[Any, Any]:
+    """Load the visible rows whose column `key`, unique in the tenant, has one of these values; by these values."""
     rows = collection.visible(actor.permissions)
     statement = rows.where(collection.reachable, _is_any_of_ids(table_of(collection.model).c[key]))
     result = await session.exec(statement, params={**bind_values(actor), "ids": list(ids)})
