@@ -134,6 +134,8 @@ class OperationCase:
         given = ", ".join(f"{name}: ${name}" for name in arguments)
         head = f"{kind} Case({declared})" if arguments else kind
         call = f"{self.field}({given})" if arguments else self.field
+        if self.field.endswith("Stats"):
+            depth += 1  # down to what the rows of a group have in common
         if self.field == "leaveTenant":
             depth = 0  # whoever has left may read nothing but the answer itself
         return {"query": f"{head} {{ {call} {select_all_fields(field.type, depth)} }}", "variables": arguments}
