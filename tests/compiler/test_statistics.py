@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
+from graphql import GraphQLEnumType
 
 from graph.compiler import CompiledResult
 from services.queries.statistics import MAX_GROUPS
 from tests.conftest import Urls
 from tests.support.differential import BothExecutors, comparable_answer, run_both
+from tests.support.graph_schema import SCHEMA
 
 Row = dict[str, Any]
 
@@ -95,6 +97,19 @@ async def executors(urls: Urls, owner_connection: asyncpg.Connection) -> AsyncIt
                 due_date=at,
             )
         yield found
+
+
+def test_every_statistics_is_tried_by_all_that_it_offers() -> None:
+    """So is each key, which a group must show."""
+    offered = {name: set(type_.values) for name, type_ in SCHEMA.type_map.items() if isinstance(type_, GraphQLEnumType)}
+    shown = {name: set(getattr(type_, "fields", ())) for name, type_ in SCHEMA.type_map.items()}
+    assert {name for name in shown if name.endswith("Stats")} == {f"{domain.capitalize()}Stats" for domain in DOMAINS}
+    for domain, (keys, dates, amount) in DOMAINS.items():
+        name = f"{domain.capitalize()}Stats"
+        assert offered[f"{name}GroupBy"] == set(keys)
+        assert offered[f"{name}Date"] == set(dates)
+        assert shown[f"{name}GroupKey"] == {key for key, _ in keys.values()}
+        assert shown[f"{name}Group"] == {"key", "period", "count", *(("sum", "min", "max") if amount else ())}
 
 
 async def ask_both(executors: BothExecutors, name: str, query: str) -> tuple[dict[str, Any], CompiledResult]:
