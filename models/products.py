@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Text, UniqueConstraint, text
 from sqlmodel import Field
 
-from models.base import TenantOwned, Versioned, generated_flag, indexes, sort_key, trigram_index
+from models.base import TenantOwned, Versioned, indexes, sort_key, trigram_index
 from models.money import money_checks
 
 __all__ = ["Product"]
@@ -25,7 +25,6 @@ class Product(TenantOwned, Versioned, table=True):
     price_minor: int = Field(sa_type=BigInteger)
     currency: str = Field(sa_type=Text)
     stock_quantity: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    is_in_stock: bool = generated_flag("stock_quantity > 0")
     is_active: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
 
     __table_args__ = (
@@ -41,7 +40,6 @@ class Product(TenantOwned, Versioned, table=True):
             "currency, price_minor",
             "stock_quantity",
             "is_active, name_key",
-            "is_in_stock, name_key",
         ),
         trigram_index("products", "name_key"),
     )
