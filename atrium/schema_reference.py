@@ -230,7 +230,7 @@ def _declared_on(type_: GraphQLNamedType, domains: set[str]) -> str:
 
 
 def _title(page: str) -> str:
-    return page.replace("_", " ").replace("api", "API").capitalize().replace("Api ", "API ")
+    return page.replace("_", " ").capitalize().replace("Api ", "API ")
 
 
 def _text(described: Any) -> str:

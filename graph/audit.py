@@ -15,12 +15,7 @@ from graph.fields.domain import Domain
 from graph.fields.filtering import filter_input
 from graph.fields.node import Node, backed_by
 from graph.fields.relations import connection, to_one
-from graph.fields.row_changes import (
-    FieldChange,
-    changed_values,
-    changes_field,
-    row_id_field,
-)
+from graph.fields.row_changes import FieldChange, changes_field, row_id_field
 from graph.fields.sorting import order_input
 from models import AuditAction
 from models.base import Model
@@ -90,7 +85,7 @@ class AuditEntry(Node):
     api_key: Annotated["ApiKey", strawberry.lazy("graph.api_keys")] | None = to_one("api_key_id", of=ALL_API_KEYS)
     """API key with which the change was made, even if it has been revoked since; null if none was used, if the viewer
     may not see the API key, or a year after the API key ended."""
-    changes: list[FieldChange] = changes_field(FieldChange, amounts=audit.AMOUNTS_AFTER)
+    changes: list[FieldChange] = changes_field()
     """Changed fields with their values before and after; all fields if the object was created or deleted. Empty once
     the object has been purged."""
     version: int = expression("version", from_row=audit.version_after)
@@ -120,7 +115,7 @@ class Change:
     """Kind of change that was made to the changed object."""
     fields: list[str]
     """Names of the fields of the object that changed; empty once the object has been purged."""
-    changes: list[FieldChange] = changed_values()
+    changes: list[FieldChange] = changes_field("entry")
     """Fields of the object that changed, with their values before and after; all of them if the object was created or
     deleted. Empty once the object has been purged."""
     actor: Annotated["User", strawberry.lazy("graph.tenants")] | None = to_one("actor_id", key="user_id")

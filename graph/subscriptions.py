@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import strawberry
 
@@ -20,9 +20,6 @@ from services.eventlog.liveness import RECHECK_SECONDS, WatchedSession
 from services.eventlog.outbox import FeedPage
 from services.permissions import Permission
 from services.queries.collection import Collection
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["AFTER_ARGUMENT", "follow_changes", "follow_pages", "follow_shared"]
 

@@ -30,7 +30,7 @@ from graph.fields.columns import Column, ExpressionField, GlobalId, MoneyField
 from graph.fields.connection import Connection
 from graph.fields.edges import EdgeField
 from graph.fields.relations import ByIdField, ByKeyField, ConnectionField, ToMany, ToOne
-from graph.fields.row_changes import ChangedValues
+from graph.fields.row_changes import ChangesField
 from graph.fields.viewer_can import ViewerCan
 from services import audit
 from services.errors import DomainError
@@ -179,7 +179,7 @@ _SCOPES: dict[type[StrawberryField], Callable[[Any, Permissions], ViewerScope]] 
     ConnectionField: _of_list,
     ExpressionField: _of_expression,
     MoneyField: _of_expression,
-    ChangedValues: _of_changes,
+    ChangesField: _of_changes,
 }
 """How the kinds of declared fields are read that are known here."""
 

@@ -21,10 +21,11 @@ from graph.compiler.object_compiler import ObjectCompiler
 from graph.compiler.selection import FieldSelection, Unsupported
 from graph.compiler.serialization import DATETIME_FORMAT, serialize_money
 from graph.compiler.sql import quote_literal
-from graph.fields.declared import TypeBinding
-from graph.fields.row_changes import AuditedField, AuditedKind, ChangesField, RowIdField, audited_fields, type_name_of
-from models.base import Model
+from graph.fields.declared import NODE_TYPES, TypeBinding
+from graph.fields.row_changes import AuditedField, AuditedKind, ChangesField, RowIdField, audited_fields
+from models.base import Model, table_of
 from models.money import DECIMALS
+from services import audit
 from services.queries.statements import select_one
 
 __all__ = ["compile_changes", "compile_row_id"]
@@ -42,18 +43,16 @@ def compile_row_id(
 ) -> JsonExpression:
     """Compile the global id of the row that an entry is about."""
     table, row_id = rows.column("table_name"), rows.column("row_id")
-    names = {name: type_name_of(name) for name in Model.metadata.tables}
-    cases = " ".join(
-        f"WHEN {quote_literal(name)} THEN {quote_literal(type_)}" for name, type_ in names.items() if type_
-    )
+    tables = {table_of(node.collection.model).name: node.name for node in NODE_TYPES.values()}
+    cases = " ".join(f"WHEN {quote_literal(name)} THEN {quote_literal(type_)}" for name, type_ in tables.items())
     return JsonExpression.string(f"CASE {table} {cases} ELSE {table} END || ':' || {row_id}::text")
 
 
 def compile_changes(
-    objects: ObjectCompiler, selected: FieldSelection, field: ChangesField, rows: DerivedTable
+    objects: ObjectCompiler, selected: FieldSelection, _field: ChangesField, rows: DerivedTable
 ) -> JsonExpression:
     """Compile the changed fields of an entry as a JSON array."""
-    compiler = _ChangesCompiler(objects, field, rows)
+    compiler = _ChangesCompiler(objects, rows)
     shown = []
     for each in selected.child.fields:
         match each.field.python_name if each.field else "":
@@ -73,14 +72,14 @@ def compile_changes(
 class _ChangesCompiler:
     """The changes of one entry."""
 
-    def __init__(self, objects: ObjectCompiler, field: ChangesField, rows: DerivedTable) -> None:
+    def __init__(self, objects: ObjectCompiler, rows: DerivedTable) -> None:
         self.objects = objects
         self.values, self.keys, self._shown = (objects.builder.new_alias() for _ in range(3))
         self.shown = f"{self._shown}.shown"
         self.key = f"{self.keys}.key"
         self.table = rows.column("table_name")
         self.old, self.new = rows.column("old_values"), rows.column("new_values")
-        self.amounts = rows.add("=amounts", _amounts_if_needed(rows, field.amounts))
+        self.amounts = rows.add("=amounts", _amounts_if_needed(rows))
 
     def source(self) -> str:
         """Return the FROM items: values before and after, their columns in order, and how each is shown."""
@@ -135,7 +134,7 @@ class _ChangesCompiler:
         return f"CASE jsonb_typeof({listed}) WHEN 'array' THEN {shown} END"
 
 
-def _amounts_if_needed(rows: DerivedTable, name: str) -> ColumnElement[Any]:
+def _amounts_if_needed(rows: DerivedTable) -> ColumnElement[Any]:
     """Return the amounts that a row had after the change, where its entry tells one without its currency."""
     columns = rows.select.selected_columns
     old, new, nothing = columns["old_values"], columns["new_values"], literal_column("'{}'::jsonb", JSONB())
@@ -145,7 +144,7 @@ def _amounts_if_needed(rows: DerivedTable, name: str) -> ColumnElement[Any]:
         for field, told in _money_fields(table).items()
     ]
     is_needed = and_(old != nothing, new != nothing, or_(*incomplete))
-    return case((is_needed, rows.collection.expressions[name]), else_=cast(null(), JSONB))
+    return case((is_needed, rows.collection.expressions[audit.AMOUNTS_AFTER]), else_=cast(null(), JSONB))
 
 
 def _names(columns: Iterable[str]) -> ColumnElement[Any]:

@@ -10,9 +10,11 @@ from graph.compiler.json_text import JsonExpression, JsonLiteral
 from graph.compiler.object_compiler import ObjectCompiler
 from graph.compiler.selection import FieldSelection
 from graph.compiler.sql import quote_literal
-from graph.fields.any_row import AnyRow, nodes_by_table
+from graph.fields.any_row import AnyRow
+from graph.fields.declared import NODE_TYPES
 from graph.fields.edges import EdgeField
 from graph.fields.viewer_can import ViewerCan
+from models.base import table_of
 from services.queries.cursors import encode_cursor
 from services.queries.page_request import PageRequest
 from services.queries.statements import is_readable, order_keys
@@ -26,8 +28,10 @@ def compile_any_row(
     """Compile the node that two columns name; null where there is none, or none of this type may be seen."""
     row_id = rows.column(field.id_column)
     found = {
-        table: objects.compile_row(selected.children[node.name], node.collection, "id", row_id).to_sql()
-        for table, node in nodes_by_table().items()
+        table_of(node.collection.model).name: objects.compile_row(
+            selected.children[node.name], node.collection, "id", row_id
+        ).to_sql()
+        for node in NODE_TYPES.values()
         if is_readable(node.collection, objects.permissions)
     }
     cases = " ".join(f"WHEN {quote_literal(table)} THEN {row}" for table, row in found.items())

@@ -147,7 +147,7 @@ def _compile_viewer_attribute(
 def _compile_viewer_permissions(
     objects: ObjectCompiler, _selected: FieldSelection, field: viewer.ViewerPermissions, _rows: DerivedTable
 ) -> JsonExpression:
-    names = ",".join(f'"{name}"' for name in field.names(objects.permissions))
+    names = ",".join(f'"{each.name}"' for each in field.told_of(objects.permissions))
     return JsonExpression.concat(JsonLiteral(f"[{names}]"))
 
 

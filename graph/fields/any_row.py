@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from graph.fields.declared import NODE_TYPES, DeclaredField, TypeBinding, with_attributes
-from models.base import table_of
+from graph.fields.declared import DeclaredField, node_of_table, with_attributes
 from services.queries.statements import is_readable
 
 __all__ = ["AnyRow", "to_any_row"]
@@ -17,15 +16,10 @@ class AnyRow(DeclaredField, compilable=True):
 
     async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Load it, together with those of the same type of all the other rows."""
-        node = nodes_by_table().get(getattr(source, self.table_column))
+        node = node_of_table(getattr(source, self.table_column))
         if node is None or not is_readable(node.collection, info.context.actor.permissions):
             return None
         return await info.context.loaders.one(node.collection, "id", getattr(source, self.id_column))
-
-
-def nodes_by_table() -> dict[str, TypeBinding]:
-    """Return the node types by the tables of their rows."""
-    return {table_of(node.collection.model).name: node for node in NODE_TYPES.values()}
 
 
 def to_any_row(table_column: str, id_column: str) -> Any:

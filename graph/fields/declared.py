@@ -16,7 +16,7 @@ loaders answer it, and the compiler turns it into SQL.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 from strawberry import UNSET
@@ -26,6 +26,7 @@ from strawberry.types.base import StrawberryContainer, get_object_definition
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
+from models.base import table_of
 from services.queries.collection import Collection
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "TypeBinding",
     "argument",
     "binding_of",
+    "node_of_table",
     "require_filter_type",
     "with_attributes",
 ]
@@ -104,6 +106,12 @@ class DeclaredField(StrawberryField):
 
 class NotCompilable(Exception):
     """What is asked for can be answered by code only."""
+
+
+@cache
+def node_of_table(table: str) -> TypeBinding | None:
+    """Return the node type whose rows a table holds; None if it has none."""
+    return next((node for node in NODE_TYPES.values() if table_of(node.collection.model).name == table), None)
 
 
 def binding_of(type_: Any) -> TypeBinding:

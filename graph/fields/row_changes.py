@@ -1,11 +1,11 @@
 """Changes of rows as the schema names them: entries of the audit log hold columns, clients know fields."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from functools import cache, partial
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -13,28 +13,25 @@ from strawberry.utils.str_converters import to_camel_case
 
 import models
 from graph.fields.columns import Column, MoneyField
-from graph.fields.declared import NODE_FIELDS, NODE_TYPES, DeclaredField, TypeBinding, with_attributes
+from graph.fields.declared import NODE_FIELDS, DeclaredField, TypeBinding, node_of_table, with_attributes
 from graph.fields.descriptions import object_type
 from graph.fields.money import Money
 from graph.fields.relations import ToOne
 from graph.fields.scalars import JSON, serialize_datetime, to_global_id
-from models.base import ARRAY_OF, Model, table_of
+from models.base import ARRAY_OF, Model
 from services import audit
 
 __all__ = [
     "AuditedField",
     "AuditedKind",
-    "ChangedValues",
     "ChangesField",
     "FieldChange",
     "RowIdField",
     "audited_fields",
     "changed_field_names",
-    "changed_values",
     "changes_field",
     "row_global_id",
     "row_id_field",
-    "type_name_of",
 ]
 
 HIDDEN_COLUMNS = {"id", "tenant_id", "version", "updated_at"}
@@ -74,21 +71,6 @@ class FieldChange:
     their currency; null if the field has no value, the object was deleted by this change, or the value is secret."""
 
 
-class ChangedValues(DeclaredField):
-    """The changes of an object whose attribute `entry` is an entry of the audit log."""
-
-    async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
-        """Return the changed fields with their values."""
-        load = partial(info.context.loaders.expression, audit.AUDIT, audit.AMOUNTS_AFTER, source.entry.id)
-        changes = await _field_changes(info, source.entry, load)
-        return [FieldChange(field=name, before=before, after=after) for name, before, after in changes]
-
-
-def changed_values() -> Any:
-    """Return the changed fields of an object that has an entry of the audit log."""
-    return ChangedValues()
-
-
 @dataclass(frozen=True, slots=True)
 class AuditedField:
     """A field of a type, and the columns that hold its value."""
@@ -106,16 +88,14 @@ class AuditedField:
 class ChangesField(DeclaredField, compilable=True):
     """What an audit entry says of its row, field by field."""
 
-    result: Callable[..., Any]
-    """The type of one change, made of `field`, `before` and `after`."""
-    amounts: str
-    """The name of the expression for the amounts and currencies that the row had after the change."""
+    entry_attribute: str
+    """The attribute of the object that holds the entry; empty if the object is the entry."""
 
     async def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002  # Strawberry's signature
         """Return the changed values under the schema's names, with references as global ids."""
-        load = partial(info.context.loaders.expression, self.binding.collection, self.amounts, source.id)
-        changes = await _field_changes(info, source, load)
-        return [self.result(field=name, before=before, after=after) for name, before, after in changes]
+        entry = getattr(source, self.entry_attribute) if self.entry_attribute else source
+        changes = await _field_changes(info, entry)
+        return [FieldChange(field=name, before=before, after=after) for name, before, after in changes]
 
 
 class RowIdField(DeclaredField, compilable=True):
@@ -126,9 +106,9 @@ class RowIdField(DeclaredField, compilable=True):
         return row_global_id(source)
 
 
-def changes_field(result: Callable[..., Any], *, amounts: str) -> Any:
-    """Declare the changes that an audit entry tells, each of this type; `amounts` names an expression of entries."""
-    return with_attributes(ChangesField(), result=result, amounts=amounts)
+def changes_field(entry_attribute: str = "") -> Any:
+    """Declare the changes that an audit entry tells: the object itself, or the entry in an attribute of it."""
+    return with_attributes(ChangesField(), entry_attribute=entry_attribute)
 
 
 def row_id_field() -> Any:
@@ -138,7 +118,8 @@ def row_id_field() -> Any:
 
 def row_global_id(entry: models.AuditEntry) -> str:
     """Return the id of the row that an entry is about, as its type writes it, or after its table if it has no type."""
-    return to_global_id(type_name_of(entry.table_name) or entry.table_name, entry.row_id)
+    node = node_of_table(entry.table_name)
+    return to_global_id(node.name if node else entry.table_name, entry.row_id)
 
 
 def changed_field_names(entry: models.AuditEntry) -> list[str]:
@@ -146,21 +127,13 @@ def changed_field_names(entry: models.AuditEntry) -> list[str]:
     return [field.name for field in _changed_fields(entry)]
 
 
-async def _field_changes(
-    info: Any, entry: models.AuditEntry, load_amounts_after: Callable[[], Awaitable[Values | None]]
-) -> Sequence[tuple[str, Any, Any]]:
-    """Return the fields that an entry changed, each with its JSON before and after.
-
-    Args:
-        info: the resolver's.
-        entry: the change.
-        load_amounts_after: loads the amounts and currencies that the row had after the change. An update's entry holds
-            the columns alone that changed, and an amount is told together with its currency.
-    """
+async def _field_changes(info: Any, entry: models.AuditEntry) -> Sequence[tuple[str, Any, Any]]:
+    """Return the fields that an entry changed, each with its JSON before and after."""
     fields = _changed_fields(entry)
     before, after = entry.old_values, entry.new_values
     if before and after and any(not after.keys() >= set(field.columns) for field in fields):
-        amounts = await load_amounts_after() or {}
+        # An update's entry holds the columns alone that changed, and an amount is told together with its currency.
+        amounts = await info.context.loaders.expression(audit.AUDIT, audit.AMOUNTS_AFTER, entry.id) or {}
         before, after = {**amounts, **before}, {**amounts, **after}
 
     async def change(field: AuditedField) -> tuple[str, Any, Any]:
@@ -213,7 +186,8 @@ def audited_fields(table: str) -> Mapping[str, AuditedField]:
 
     A column that the schema shows nowhere goes by its own name.
     """
-    declared = NODE_FIELDS.get(type_name_of(table) or "", ())
+    node = node_of_table(table)
+    declared = NODE_FIELDS[node.name] if node else ()
     columns = {column.name: column for column in Model.metadata.tables[table].c if column.name not in HIDDEN_COLUMNS}
     fields = [_undeclared_field(column) for column in columns.values()]
     fields += [_declared_field(field, columns) for field in declared]
@@ -240,25 +214,17 @@ def _undeclared_field(column: Any) -> AuditedField | None:
     if column.type.python_type is bytes:
         return None
     table, _, key = column.info.get(ARRAY_OF, "").partition(".")
-    for target in NODE_TYPES.values():
-        if table_of(target.collection.model).name == table:
-            return AuditedField(to_camel_case(column.name), names, AuditedKind.REFERENCES, target, key)
+    if target := node_of_table(table):
+        return AuditedField(to_camel_case(column.name), names, AuditedKind.REFERENCES, target, key)
     if column.type.python_type is not UUID:
         return AuditedField(to_camel_case(column.name), names, _kind_of(column))
-    for key in column.foreign_keys:
-        for target in NODE_TYPES.values():
-            table = table_of(target.collection.model)
-            if key.column.table is table and key.column.name != "tenant_id":
-                name = to_camel_case(column.name)
-                return AuditedField(name, names, AuditedKind.REFERENCE, target, key.column.name)
+    for foreign in column.foreign_keys:
+        target = node_of_table(foreign.column.table.name)
+        if target and foreign.column.name != "tenant_id":
+            name = to_camel_case(column.name)
+            return AuditedField(name, names, AuditedKind.REFERENCE, target, foreign.column.name)
     return None
 
 
 def _kind_of(column: Any) -> AuditedKind:
     return AuditedKind.MOMENT if column.type.python_type is datetime else AuditedKind.PLAIN
-
-
-@cache
-def type_name_of(table: str) -> str | None:
-    """Return the type whose rows a table holds."""
-    return next((d.name for d in NODE_TYPES.values() if table_of(d.collection.model).name == table), None)

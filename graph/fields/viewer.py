@@ -65,13 +65,13 @@ class ViewerPermissions(DeclaredField, compilable=True):
 
     told: Sequence[Enum]
 
-    def names(self, permissions: AbstractSet[str]) -> list[str]:
-        """Return the names of those permissions that are told, in the order of the enum."""
-        return [each.name for each in self.told if each.value in permissions]
+    def told_of(self, permissions: AbstractSet[str]) -> list[Enum]:
+        """Return those permissions that are told, in the order of the enum."""
+        return [each for each in self.told if each.value in permissions]
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> list[Enum]:  # noqa: ARG002  # Strawberry's signature
         """Read them from the actor."""
-        return [each for each in self.told if each.value in info.context.actor.permissions]
+        return self.told_of(info.context.actor.permissions)
 
 
 class EqualsViewer(DeclaredField, compilable=True):

@@ -64,7 +64,9 @@ def test_every_field_has_a_scope_for_every_role(role: Role) -> None:
         ("Product.price", ViewerScope.ROLE, ViewerScope.ROLE),
         ("Membership.tenant", ViewerScope.SESSION, ViewerScope.SESSION),  # of no tenant
         ("LoginSession.isCurrent", ViewerScope.SESSION, ViewerScope.SESSION),
-        ("AuditEntry.changes", ViewerScope.SESSION, ViewerScope.SESSION),  # by code that is not known
+        ("TaskChange.changes", ViewerScope.ACCOUNT, ViewerScope.ROLE),  # amounts are of the log
+        ("AuditEntry.changes", ViewerScope.ACCOUNT, ViewerScope.ROLE),
+        ("AuditEntry.node", ViewerScope.SESSION, ViewerScope.SESSION),  # by code that is not known
     ],
 )
 def test_who_shares_a_field(path: str, of_member: ViewerScope, of_admin: ViewerScope) -> None:
