@@ -41,7 +41,7 @@ CommentFilter = filter_input(
 CommentOrder = order_input(comments.COMMENTS)
 
 
-@backed_by(comments.COMMENTS, filter=CommentFilter, order=CommentOrder)
+@backed_by(comments.COMMENTS, filter=CommentFilter, order=CommentOrder, listed_as="comments")
 class Comment(Node):
     """A comment on a task, visible to all members; hidden while its task is in the trash."""
 
@@ -77,6 +77,9 @@ class CommentChange(audit.Change):
     comment: Comment | None
     """Comment as it is now, possibly newer than the change; null if the comment was deleted, or its task is in the
     trash."""
+    deleted_comment_id: strawberry.ID | None
+    """Global ID of the comment if it can no longer be read, for Relay's `@deleteRecord`; null while there is a
+    `comment`."""
 
 
 def _comment_changed(

@@ -36,7 +36,7 @@ LabelFilter = filter_input(labels.LABELS)
 LabelOrder = order_input(labels.LABELS, default="by name")
 
 
-@backed_by(labels.LABELS, filter=LabelFilter, order=LabelOrder)
+@backed_by(labels.LABELS, filter=LabelFilter, order=LabelOrder, listed_as="labels")
 class Label(Node):
     """A label of the tenant, visible to all members."""
 

@@ -49,7 +49,7 @@ TYPES = '''
 {type}Order = order_input({table}.{upper})
 
 
-@backed_by({table}.{upper}, filter={type}Filter, order={type}Order)
+@backed_by({table}.{upper}, filter={type}Filter, order={type}Order, listed_as="{table}")
 class {type}(Node):
     """{Article} of the tenant, visible to all members{trash}."""
 

@@ -35,6 +35,23 @@ async def test_an_entry_leads_to_its_object_for_as_long_as_there_is_one(world: W
     }
 
 
+TRASH = "{ trash { nodes { title history { nodes { action node { id } } } } } }"
+
+
+async def test_a_document_in_the_trash_is_null_until_it_is_restored(world: World) -> None:
+    member, shown = world.acme.member.client, "... on Document { id }"
+    made = await member.mutate("createDocument", shown, title="Plan", content="x")
+    await member.mutate("deleteDocument", shown, id=made["id"])
+    [deleted] = (await member.run(TRASH))["trash"]["nodes"]
+    entries = [{"action": action, "node": None} for action in ("UPDATE", "CREATE")]
+    assert deleted == {"title": "Plan", "history": {"nodes": entries}}
+    log = (await world.acme.admin.client.run(LOG, type="DOCUMENT"))["auditLog"]["nodes"]
+    assert [each["node"] for each in log] == [None, None]
+    await member.mutate("restoreDocument", shown, id=made["id"])
+    log = (await world.acme.admin.client.run(LOG, type="DOCUMENT"))["auditLog"]["nodes"]
+    assert [each["node"] for each in log] == [{"__typename": "Document", "id": made["id"]}] * 3
+
+
 HISTORY = "query($id: ID!) { article(id: $id) { history { nodes { table node { ... on Article { id title } } } } } }"
 
 

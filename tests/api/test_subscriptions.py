@@ -3,10 +3,13 @@
 import asyncio
 from typing import Any
 
+import graphql
 import pytest
 
 from tests.support.client import COMPILER_ENABLED
+from tests.support.domain_cases import insert_rows
 from tests.support.factories import World
+from tests.support.graph_schema import SCHEMA
 from tests.support.order_helpers import ORDER_FIELDS, TRANSITION_FIELDS, create_product
 from tests.support.subscription_client import collect_subscription
 
@@ -126,6 +129,29 @@ async def test_products_projects_and_articles_are_followed_like_tasks(world: Wor
     assert (told["articleId"], told["article"]) == (draft["id"], {"title": "Said"})
     first, _ = await collect_subscription(world, world.acme.owner, FOLLOW.format("article", "title"), 2, after="0")
     assert "content" in first["fields"]
+
+
+assert SCHEMA.subscription_type is not None
+CHANGES = [
+    name
+    for name, field in SCHEMA.subscription_type.fields.items()
+    if SCHEMA.type_map["Change"] in getattr(graphql.get_named_type(field.type), "interfaces", ())
+]
+"""Every subscription of changes."""
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_every_kind_of_change_arrives(name: str, world: World) -> None:
+    await insert_rows(world)
+    kind = name.removesuffix("Changed")
+    fields = f"action {kind}Id fields changes {{ field }} {kind} {{ id }} deleted{kind.capitalize()}Id"
+    follow = f"subscription($after: String) {{ {name}(after: $after) {{ {fields} }} }}"
+    [change] = await collect_subscription(world, world.acme.owner, follow, 1, after="0")
+    assert change["action"] == "CREATE"
+    assert change["fields"] == [each["field"] for each in change["changes"]] != []
+    shown = change[kind] and change[kind]["id"]
+    assert (shown or change[f"deleted{kind.capitalize()}Id"]) == change[f"{kind}Id"]
+    assert (shown is None) != (change[f"deleted{kind.capitalize()}Id"] is None)
 
 
 DELETIONS = """subscription($after: String) {

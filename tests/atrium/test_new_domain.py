@@ -24,7 +24,7 @@ ABOUT_IT = "invoice or Invoice or every_ or (conventions and not walkthrough and
 SHARED_TESTS = (
     *("tests/conventions", "tests/api/test_permissions.py", "tests/api/test_leaks.py", "tests/api/test_lists.py"),
     *("tests/api/test_bad_input.py", "tests/services/test_audit.py", "tests/services/queries/test_collection.py"),
-    *("tests/api/test_contents.py", "tests/compiler/test_update_statement.py"),
+    *("tests/api/test_contents.py", "tests/api/test_edges.py", "tests/compiler/test_update_statement.py"),
 )
 SETTINGS = {name: value for name, value in os.environ.items() if not name.startswith(("ATRIUM_", "PYTEST_"))}
 

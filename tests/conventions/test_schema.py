@@ -245,9 +245,6 @@ def test_connections_and_edges_have_the_one_shape() -> None:
             }
 
 
-"""Fields of one name and unmergeable types within an interface or a union, each with its reason."""
-
-
 def test_no_secret_has_a_field() -> None:
     names = [name for name, _ in output_fields(SCHEMA) if not name.startswith("Mutation.")]
     found = [name for name in names if SECRETS.search(name.partition(".")[2])]

@@ -17,8 +17,9 @@ PRINTED = graph_schema.create_schema().as_str()
 
 UNMERGEABLE = {
     ("Node", "status"): "tasks, orders and articles each have a status of their own kind: clients use an alias",
-    ("Node", "number"): "orders are counted, while people number other things, such as invoices: likewise",
+    ("Node", "number"): "orders are counted, while a domain that is added may number its things by texts: likewise",
 }
+"""Fields of one name and unmergeable types within an interface or a union, each with its reason."""
 
 
 def response_shape(type_: GraphQLOutputType) -> str:
