@@ -12,6 +12,7 @@ from models import Comment, Task
 from models.base import table_of
 from models.database import WriteSession
 from services import tasks, tenants
+from services.abilities import Ability
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, related_row
 from services.queries.filters import id_filter, id_list_filter, scalar_filter, viewer_filter
@@ -30,6 +31,9 @@ def visible(permissions: AbstractSet[Permission]) -> Select[Any]:
     return select(*table_of(Comment).c).where(col(Comment.tenant_id) == TENANT_ID, live)
 
 
+OWN = col(Comment.author_id) == USER_ID
+"""The condition for comments that the actor wrote."""
+
 COMMENTS = Collection(
     model=Comment,
     visible=visible,
@@ -37,7 +41,7 @@ COMMENTS = Collection(
         "task_id": id_filter(col(Comment.task_id)),
         "author_id": tenants.member_filter(col(Comment.author_id)),
         "mention_ids": id_list_filter("comments_search", col(Comment.id), compared=tenants.user_id_of_member),
-        "mine": viewer_filter(col(Comment.author_id) == USER_ID),
+        "mine": viewer_filter(OWN),
         "created_at": scalar_filter(col(Comment.created_at)),
         "updated_at": scalar_filter(col(Comment.updated_at)),
     },
@@ -50,6 +54,10 @@ COMMENTS = Collection(
         "updated_at": SortOrder.newest_first(col(Comment.updated_at)),
     },
     default_order=("created_at", True),
+    abilities={
+        "update": Ability.by(Permission.TASKS_WRITE, OWN),
+        "delete": Ability.by(Permission.TASKS_WRITE, OWN).or_by(Permission.COMMENTS_MODERATE),
+    },
 )
 
 

@@ -13,6 +13,7 @@ from sqlmodel import col
 from models import Label, LabelColor, Task
 from models.base import table_of
 from models.database import WriteSession
+from services.abilities import Ability
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder
 from services.queries.filters import choice_filter, scalar_filter, text_filter
@@ -60,6 +61,7 @@ LABELS = Collection(
         "name": SortOrder.by(col(Label.name_key)),
     },
     default_order=("name", False),
+    abilities={"update": Ability.by(Permission.LABELS_WRITE), "delete": Ability.by(Permission.LABELS_WRITE)},
     join_conditions={"task_id": _is_of_task},
 )
 

@@ -17,6 +17,7 @@ from tests.support.case_context import CaseBuilder, CaseContext, enter_as, globa
 from tests.support.case_documents import changed_document, deleted_document
 from tests.support.factories import World
 from tests.support.graph_schema import ROOTS, SCHEMA
+from tests.support.operation_cases import NODE_BUILDERS
 
 MakeInput = Callable[[CaseContext, str], Awaitable[dict[str, Any]]]
 WHO = ("owner", "admin", "member", "key of an owner", "key of a member")
@@ -33,6 +34,10 @@ def give(**values: Any) -> MakeInput:
 
 async def new_name(_stage: CaseContext, _row_id: str) -> dict[str, Any]:
     return {"name": str(new_id())}
+
+
+async def with_new_name(_stage: CaseContext, row_id: str) -> dict[str, Any]:
+    return {"id": row_id, "name": str(new_id())}
 
 
 async def to_first_entry(stage: CaseContext, row_id: str) -> dict[str, Any]:
@@ -58,6 +63,10 @@ async def switched(stage: CaseContext, row_id: str) -> dict[str, Any]:
 ACTIONS: dict[tuple[str, str], tuple[str, MakeInput | None]] = {
     ("Task", "update"): ("updateTask", give(title="another")),
     ("Task", "delete"): ("deleteTask", give()),
+    ("Comment", "update"): ("updateComment", give(body="another")),
+    ("Comment", "delete"): ("deleteComment", give()),
+    ("Label", "update"): ("updateLabel", with_new_name),
+    ("Label", "delete"): ("deleteLabel", give()),
     ("Project", "update"): ("updateProject", give(name="another")),
     ("Project", "archive"): ("archiveProject", give(archived=True)),
     ("Project", "delete"): ("deleteProject", give()),
@@ -111,6 +120,14 @@ def article(status: str, *, own: bool) -> CaseBuilder:
     return make
 
 
+async def own_comment(stage: CaseContext) -> str:
+    """A comment by whoever asks."""
+    assert stage.actor is not None
+    task_id = UUID((await case_objects.task(stage)).partition(":")[2])
+    given = {"task_id": task_id, "body": "one", "author_id": stage.actor.user_id}
+    return global_id("Comment", await stage.add("comments", **given))
+
+
 def somebody(role: str, *, active: bool = True, former: bool = False) -> CaseBuilder:
     """Somebody else in the tenant."""
 
@@ -148,6 +165,8 @@ DELETED_PROJECTS = (
 
 STATES: dict[str, dict[str, State]] = {
     "Task": {"live": State(case_objects.task)},
+    "Comment": {"own": State(own_comment), "somebody's": State(NODE_BUILDERS["Comment"])},
+    "Label": {"live": State(NODE_BUILDERS["Label"])},
     "Project": {
         "live": State(case_objects.project),
         "in the trash": State(case_objects.deleted_project, DELETED_PROJECTS),
