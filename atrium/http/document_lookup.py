@@ -4,8 +4,6 @@ A request has a text (`query`), or names a document: by `documentId`, by Relay's
 `extensions.persistedQuery` that Apollo Client and urql send. Nothing is parsed here, and nothing is read but memory.
 """
 
-import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,6 +12,7 @@ from uuid import UUID
 from atrium.http.persisted_queries import PersistedQueries
 from atrium.http.responses import RequestRefused
 from atrium.logs import RequestRecord
+from atrium.manifests import document_digest
 from atrium.setting_types import DocumentMode
 
 __all__ = ["NO_REFERENCE", "DocumentLookup", "DocumentReference", "TrustedSource", "read_reference"]
@@ -24,7 +23,6 @@ NOT_SUPPORTED_MESSAGE = "PersistedQueryNotSupported"
 
 ID_PARAMETERS = ("documentId", "doc_id", "id")
 VERSION = 1  # of `persistedQuery`
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +137,11 @@ class DocumentLookup:
                     raise RequestRefused("PERSISTED_QUERY_MISMATCH", "`query` is not the document that is named.")
                 return found
         if self._mode == "only" and query and len(query) <= self._longest:
-            return trusted.find_by_hash(_digest(query))
+            return trusted.find_by_hash(document_digest(query))
         return None
 
     def _register(self, persisted: PersistedQueries, query: str, sha256: str, context: Any) -> None:
-        if _digest(query) != sha256.lower():
+        if document_digest(query) != sha256.lower():
             raise RequestRefused("PERSISTED_QUERY_MISMATCH", "`sha256Hash` is not the hash of `query`.")
         tenant_id = self._tenant_of(context)
         if tenant_id is not None and len(query) <= self._longest:
@@ -153,17 +151,12 @@ class DocumentLookup:
         """Return the text of an automatic persisted query; there are none before a login."""
         if self._persisted is not None and reference.sha256 is not None:
             tenant_id, sha256 = self._tenant_of(context), reference.sha256.lower()
-            is_known = tenant_id is not None and _DIGEST.fullmatch(sha256)
-            query = self._persisted.get(tenant_id, sha256) if is_known and tenant_id is not None else None
+            query = self._persisted.get(tenant_id, sha256) if tenant_id is not None else None
             if query is not None:
                 return query
         if self._persisted is None and self._trusted is None:
             raise RequestRefused("PERSISTED_QUERY_NOT_SUPPORTED", NOT_SUPPORTED_MESSAGE)
         raise RequestRefused("PERSISTED_QUERY_NOT_FOUND", NOT_FOUND_MESSAGE)
-
-
-def _digest(query: str) -> str:
-    return hashlib.sha256(query.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _missing() -> RequestRefused:

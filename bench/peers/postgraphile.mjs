@@ -1,4 +1,5 @@
-// PostGraphile with the Amber preset, filters and aggregates, inside the walls: the runtime's role, and pgSettings for each request.
+// PostGraphile with the Amber preset, filters and aggregates, under row-level security:
+// the runtime's role, and pgSettings for each request.
 import { createServer } from "node:http";
 import { postgraphile } from "postgraphile";
 import { makePgService } from "postgraphile/adaptors/pg";

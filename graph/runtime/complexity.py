@@ -54,12 +54,12 @@ _UNITS = {
 class Limits:
     """The most that one document may ask for; each figure is the largest that still passes.
 
-    `characters` and `tokens` bound the work of the parser. `cost` estimates the fields of the answer: one point
-    for a field, as often as the lists around it are long, and ten more for a `totalCount` or for statistics; a
-    mutation costs 400 points more, and ten for each row in its input. 100,000 points are about a second of one core
-    where every field is resolved in Python: a page of 100 within a page of 100, with eight fields in each inner row,
-    still fits, and a page of 100 within those two never does. GraphiQL's introspection costs nearly 30,000: a lower
-    limit shuts it out.
+    `characters` and `tokens` bound the work of the parser. `cost` estimates the fields of the answer: one point for a
+    field, as often as the lists around it are long, ten more for a `totalCount` or for statistics, and one or ten for
+    each operator of a filter; a mutation costs 400 points more, and ten for each row in its input. 100,000 points are
+    about a second of one core where every field is resolved in Python: a page of 100 within a page of 100, with eight
+    fields in each inner row, still fits, and a page of 100 within those two never does. GraphiQL's introspection costs
+    nearly 30,000: a lower limit shuts it out.
     """
 
     depth: int = 15
@@ -97,8 +97,6 @@ class QueryCost:
 # figures and adds no terms.
 _Cost = dict[int, int]
 POINT, FIELD = 0, 1
-
-# What tells the length of a list: values of arguments, with a variable standing for its later value.
 
 
 class _Step(NamedTuple):
@@ -202,7 +200,7 @@ class _CostVisitor:
         self, node: graphql.SelectionSetNode, parent: graphql.GraphQLNamedType | None
     ) -> _SelectionCost:
         """Add up a selection set; this recurs only as deep as one definition nests, which the parser bounds."""
-        summary = _SelectionCost(once={} if node.selections else {0: 1})  # what is empty is read all the same
+        summary = _SelectionCost(once={} if node.selections else {POINT: 1})  # what is empty is read all the same
         for selection in node.selections:
             summary.directives += len(selection.directives or ())
             if isinstance(selection, graphql.FieldNode):

@@ -21,6 +21,7 @@ __all__ = [
 STATISTICS = "Stats"  # how names of statistics and of their types end; their groups count as a largest page
 INTROSPECTION_PAGE = 8  # the fields of a type, the arguments of a field: short lists, read from memory
 ListLength = tuple[object, ...]
+"""What tells the length of a list: values of arguments, with a variable standing for its later value."""
 
 
 def largest_size(length: ListLength, variables: Mapping[str, object]) -> int:
