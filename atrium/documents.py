@@ -13,6 +13,7 @@ from graphql import GraphQLObjectType
 from sqlalchemy import ForeignKeyConstraint
 
 from atrium.schema_reference import PAGE_WIDTH, reference_pages
+from atrium.settings import settings_table
 from graph import schema
 from models import Model
 
@@ -30,8 +31,9 @@ NO_KEYS = frozenset(
 def current_documents(root: Path) -> dict[Path, str]:
     """Return the documents that have such parts, as they should be, and the whole reference of the schema."""
     parts: dict[str, dict[str, Callable[[], str]]] = {
-        "docs/clients.md": {"histories": lambda: f"{_listed(_histories(), '', 'and').capitalize()} have a `history`."},
-        "SECURITY.md": {"histories": lambda: f"Whoever sees {_listed(_histories(), 'a', 'or')} sees its history too."},
+        "README.md": {"settings": settings_table},
+        "docs/clients.md": {"histories": _types_with_history},
+        "SECURITY.md": {"histories": _visible_histories},
         "docs/architecture.md": {"row-updates": _row_updates},
     }
     found = {}
@@ -41,7 +43,7 @@ def current_documents(root: Path) -> dict[Path, str]:
             before, start, rest = text.partition(f"<!-- {mark} -->\n")
             _, end, after = rest.partition(f"<!-- /{mark} -->")
             assert start, f"{name} has no part {mark}"
-            text = before + start + textwrap.fill(part(), PAGE_WIDTH) + "\n" + end + after
+            text = before + start + part() + end + after
         found[root / name] = text
     architecture = root / "docs/architecture.md"
     found[architecture] = _with_foreign_keys(found[architecture])
@@ -55,6 +57,19 @@ def outdated_documents(root: Path) -> dict[Path, str]:
         for path, text in current_documents(root).items()
         if not path.exists() or path.read_text(encoding="utf-8") != text
     }
+
+
+def _filled(sentence: str) -> str:
+    """Return a sentence as a paragraph."""
+    return textwrap.fill(sentence, PAGE_WIDTH) + "\n"
+
+
+def _types_with_history() -> str:
+    return _filled(f"{_listed(_histories(), '', 'and').capitalize()} have a `history`.")
+
+
+def _visible_histories() -> str:
+    return _filled(f"Whoever sees {_listed(_histories(), 'a', 'or')} sees its history too.")
 
 
 def _histories() -> list[str]:
@@ -81,7 +96,7 @@ def _row_updates() -> str:
     for name, field in fields.fields.items():
         if getattr(field.extensions.get("strawberry-definition"), "row_update", None):
             names.append(f"`{name}`")
-    return f"These are {', '.join(names[:-1])} and {names[-1]}."
+    return _filled(f"These are {', '.join(names[:-1])} and {names[-1]}.")
 
 
 def _foreign_keys() -> Iterator[tuple[tuple[str, str], bool, str]]:

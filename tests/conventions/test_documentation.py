@@ -14,7 +14,7 @@ from graphql import GraphQLObjectType, GraphQLSchema, build_schema, parse, valid
 from typer.core import TyperGroup
 
 from atrium import cli
-from atrium.settings import PREFIX, Settings, settings_table
+from atrium.settings import PREFIX, Settings
 from graph.fields.error_codes import ErrorCode
 from graph.fields.errors import CLOSE_CODE, REQUEST_FAULTS, STATUS
 from graph.runtime import complexity
@@ -27,18 +27,10 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 QUERY = re.compile(r'"query":\s*("(?:[^"\\]|\\.)*")')
 
 
-def between(page: Path, mark: str) -> str:
-    return page_text(page).partition(f"<!-- {mark} -->\n")[2].partition(f"<!-- /{mark} -->")[0]
-
-
 def anchors(page: Path) -> set[str]:
     """What can be linked to on a page: its headings, in lower case, with hyphens for spaces and no punctuation."""
     headings = re.findall(r"^#+ (.+)$", CODE_BLOCK.sub("", page_text(page)), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def test_the_settings_table_is_current() -> None:
-    assert between(ROOT / "README.md", "settings") == settings_table()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative_path)

@@ -131,7 +131,7 @@ def setting(name: str) -> Any:
     return Settings.model_fields[name].default
 
 
-# Those that are settings are held against these by test_documents.py.
+# Those that are settings are held against these by test_documentation.py.
 LIMITS = {
     f"rows of a page; {page_request.DEFAULT_PAGE_SIZE} by default": page_request.MAX_PAGE_SIZE,
     "ids in `nodes`": MAX_NODE_IDS,
