@@ -9,17 +9,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from graphql import GraphQLError
+from graphql import DocumentNode, GraphQLError, build_schema, print_schema
 
 from atrium.admin import open_transaction
 from atrium.manifests import SHA256_PREFIX, ManifestDocument, ManifestError, document_digest, read_manifest
 from atrium.schema_changes import SchemaUnreadable, compare_schemas, deprecations
 from atrium.settings import Settings
 from graph.schema import Schema, create_schema
-from graph.trusted_documents import document_faults, only_operation, used_fields
+from graph.trusted_documents import deprecated_uses, document_faults, only_operation, used_fields
 from models import TrustedDocument
 from services import trusted_documents
-from services.errors import NotFound
+from services.errors import AlreadyExists, NotFound
 from services.trusted_documents import NewTrustedDocument
 
 __all__ = [
@@ -81,17 +81,17 @@ class DocumentFaults(Exception):
 class BrokenDocument:
     """A document that does not fit the schema."""
 
-    id: str
-    operation: str
+    label: str
+    """Its id, and the name of its operation where the manifest says it."""
     faults: Sequence[str]
     fields: Sequence[str]
     """What it selects, such as `Task.title`."""
 
     def lines(self) -> Iterator[str]:
         """Yield what is wrong, and which fields the document uses."""
-        yield from (f"{self.id} {self.operation}: {' '.join(fault.split())}" for fault in self.faults)
+        yield from (f"{self.label}: {' '.join(fault.split())}" for fault in self.faults)
         if self.fields:
-            yield f"{self.id} {self.operation} uses {', '.join(self.fields)}."
+            yield f"{self.label} uses {', '.join(self.fields)}."
 
 
 async def run(action: DocumentsAction, names: Sequence[str], owner_url: str, settings: Settings) -> Report:
@@ -156,7 +156,7 @@ def _check(schema: Schema, documents: Sequence[ManifestDocument]) -> Report:
     broken = broken_documents(schema, documents)
     lines = [line for each in broken for line in each.lines()]
     total = f"{len(documents) - len(broken)} of {len(documents)} trusted documents fit the schema."
-    return Report([*lines, *deprecated_uses(schema, documents), total], is_good=not broken)
+    return Report([*lines, *_deprecated_uses(schema, documents), total], is_good=not broken)
 
 
 async def add_manifest(owner_url: str, schema: Schema, path: Path) -> tuple[int, int]:
@@ -164,19 +164,19 @@ async def add_manifest(owner_url: str, schema: Schema, path: Path) -> tuple[int,
 
     Raises:
         ManifestError: it cannot be read.
-        DocumentFaults: documents do not fit the schema or its limits, or their ids do not fit them.
+        DocumentFaults: documents do not fit the schema or its limits, their ids do not fit them, or stand for others.
     """
     documents = read_manifest(path)
     faults = [fault for document in documents for fault in _faults(schema, document)]
-    faults += _conflicts(documents, {})
+    faults += _repeated_ids(documents)
     if faults:
         raise DocumentFaults(faults)
     new = {document.id: _to_row(schema, document) for document in documents}
-    async with open_transaction(owner_url) as session:
-        stored = {each.id: each.source for each in await trusted_documents.select_all(session)}
-        if faults := _conflicts(documents, stored):
-            raise DocumentFaults(faults)
-        count = await trusted_documents.insert_documents(session, list(new.values()))
+    try:
+        async with open_transaction(owner_url) as session:
+            count = await trusted_documents.insert_documents(session, list(new.values()))
+    except AlreadyExists as error:
+        raise DocumentFaults(error.message.splitlines()) from None
     return count, len(new) - count
 
 
@@ -208,28 +208,39 @@ async def stored_documents(owner_url: str) -> list[ManifestDocument]:
 def broken_documents(schema: Schema, documents: Sequence[ManifestDocument]) -> list[BrokenDocument]:
     """Return the documents that do not fit a schema and its limits, with the fields that they use."""
     return [
-        BrokenDocument(document.id, document.name or "", faults, _fields(schema, document))
+        BrokenDocument(_label(document), faults, _used_fields(schema, document))
         for document in documents
         if (faults := document_faults(schema.graphql, schema.document_cache, document.source))
     ]
 
 
-def deprecated_uses(schema: Schema, documents: Sequence[ManifestDocument]) -> list[str]:
-    """Return a sentence for each deprecated field that a document uses."""
-    old = {each.coordinate: each.reason for each in deprecations(schema.graphql)}
+def _deprecated_uses(schema: Schema, documents: Sequence[ManifestDocument]) -> list[str]:
+    """Return a sentence for each part of the schema that is deprecated and that a document uses."""
+    if not deprecations(schema.graphql):
+        return []
+    from_sdl = build_schema(print_schema(schema.graphql))  # graphql-core's rule looks at the nodes that it was built of
     return [
-        f"{document.id} {document.name or ''} uses {name}, which is deprecated: {old[name]}"
+        f"{_label(document)}: {' '.join(use.split())}"
         for document in documents
-        for name in (_fields(schema, document) if old else ())
-        if name in old
+        if (parsed := _parsed(schema, document)) is not None
+        for use in deprecated_uses(from_sdl, parsed)
     ]
 
 
-def _fields(schema: Schema, document: ManifestDocument) -> list[str]:
+def _used_fields(schema: Schema, document: ManifestDocument) -> list[str]:
+    parsed = _parsed(schema, document)
+    return used_fields(schema.graphql, parsed) if parsed is not None else []
+
+
+def _label(document: ManifestDocument) -> str:
+    return f"{document.id} {document.name}" if document.name else document.id
+
+
+def _parsed(schema: Schema, document: ManifestDocument) -> DocumentNode | None:
     try:
-        return used_fields(schema.graphql, schema.document_cache.document(document.source, None))
+        return schema.document_cache.document(document.source, None)
     except GraphQLError:
-        return []
+        return None
 
 
 def _faults(schema: Schema, document: ManifestDocument) -> Iterator[str]:
@@ -255,12 +266,10 @@ def _faults(schema: Schema, document: ManifestDocument) -> Iterator[str]:
                 yield f"{document.id}: the manifest gives the {what} {said}, and the operation has {found}."
 
 
-def _conflicts(documents: Sequence[ManifestDocument], stored: dict[str, str]) -> list[str]:
-    """Return a sentence for each id that stands for more than one text, here or in what is stored."""
-    own = Counter(each.id for each in {(document.id, document.source): document for document in documents}.values())
-    twice = [f"{id_}: the manifest has this id more than once." for id_, count in own.items() if count > 1]
-    others = [each.id for each in documents if stored.get(each.id, each.source) != each.source]
-    return twice + [f"{id_}: this id stands for another document, which is to be removed first." for id_ in others]
+def _repeated_ids(documents: Sequence[ManifestDocument]) -> list[str]:
+    """Return a sentence for each id that stands for more than one text."""
+    counts = Counter(id_ for id_, _ in {(document.id, document.source) for document in documents})
+    return [f"{id_}: the manifest has this id more than once." for id_, count in sorted(counts.items()) if count > 1]
 
 
 def _to_row(schema: Schema, document: ManifestDocument) -> NewTrustedDocument:

@@ -12,8 +12,10 @@ from graphql import (
     TypeInfo,
     TypeInfoVisitor,
     Visitor,
+    validate,
     visit,
 )
+from graphql.validation import NoDeprecatedCustomRule
 
 from graph.compiler import Compiler
 from graph.compiler.sample_variables import sample_variables
@@ -21,7 +23,7 @@ from graph.execution import DocumentCache
 from models.database.identity import Identity
 from services.permissions import ROLES, Actor
 
-__all__ = ["TrustedDocumentPlanner", "document_faults", "only_operation", "used_fields"]
+__all__ = ["TrustedDocumentPlanner", "deprecated_uses", "document_faults", "only_operation", "used_fields"]
 
 NOBODY_ID = UUID(int=0)
 SAMPLE_ACTORS = tuple(Actor.of(Identity(NOBODY_ID, NOBODY_ID, role, NOBODY_ID)) for role in ROLES if role is not None)
@@ -99,3 +101,14 @@ def used_fields(schema: GraphQLSchema, document: DocumentNode) -> list[str]:
     visitor = _FieldVisitor(info)
     visit(document, TypeInfoVisitor(info, visitor))
     return sorted(name for name in visitor.found if not name.endswith(".__typename"))
+
+
+def deprecated_uses(schema: GraphQLSchema, document: DocumentNode) -> list[str]:
+    """Return a sentence for each deprecated field, argument, input field or enum value that a document names.
+
+    Args:
+        schema: one that was built from SDL.
+        document: what uses it.
+    """
+    found = validate(schema, document, [NoDeprecatedCustomRule])
+    return list(dict.fromkeys(error.message for error in found))

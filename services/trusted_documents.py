@@ -35,13 +35,14 @@ async def insert_documents(session: WriteSession, documents: Sequence[NewTrusted
     """Store documents; return how many of them were not there before. Nothing is stored if one is refused.
 
     Raises:
-        AlreadyExists: an id stands for another text.
+        AlreadyExists: ids stand for other texts; a line for each.
     """
     await session.exec(LOCK)
     stored = {each.id: each.sha256 for each in await select_all(session)}
-    for document in documents:
-        if stored.get(document.id, document.sha256) != document.sha256:
-            raise AlreadyExists("id", f"The id {document.id} stands for another document: remove that first.")
+    taken = [each.id for each in documents if stored.get(each.id, each.sha256) != each.sha256]
+    if taken:
+        lines = (f"The id {id_} stands for another document: remove that first." for id_ in taken)
+        raise AlreadyExists("id", "\n".join(lines))
     new = [document for document in documents if document.id not in stored]
     if new:
         rows = [{name: getattr(each, name) for name in NewTrustedDocument.__slots__} for each in new]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from atrium import cli
+from atrium import cli, document_admin
 from atrium.manifests import ManifestDocument, ManifestError, document_digest, read_manifest
 from graph.schema import create_schema
 from tests.conftest import Urls
@@ -148,12 +148,15 @@ FAULTS = {
     ),
     "another type": (apollo(operation("a", "Tasks", TASKS, "mutation")), ["a: the manifest gives the type mutation"]),
     "another name": (apollo(operation("a", "Other", TASKS)), ["a: the manifest gives the name Other"]),
-    "an id that is taken": ({"taken": TITLES, "new": TITLES}, ["taken: this id stands for another document"]),
+    "ids that are taken": (
+        {"taken": TITLES, "new": TITLES, "also": TITLES},
+        ["The id taken stands for another document", "The id also stands for another document"],
+    ),
 }
 
 
 async def test_a_manifest_with_a_fault_is_refused_whole(urls: Urls, tmp_path: Path) -> None:
-    await documents(urls, "add", str(write(tmp_path / "first.json", {"taken": TASKS})))
+    await documents(urls, "add", str(write(tmp_path / "first.json", {"taken": TASKS, "also": TASKS})))
     for name, (data, sentences) in FAULTS.items():
         refused = await documents(urls, "add", str(write(tmp_path / "m.json", data)))
         *lines, last = refused.stderr.splitlines()
@@ -161,8 +164,8 @@ async def test_a_manifest_with_a_fault_is_refused_whole(urls: Urls, tmp_path: Pa
         assert len(lines) == len(sentences), (name, lines)
         for line, sentence in zip(lines, sentences, strict=True):
             assert line.startswith(sentence), name
-    [left] = (await documents(urls, "list")).stdout.splitlines()
-    assert json.loads(left)["id"] == "taken"
+    left = (await documents(urls, "list")).stdout.splitlines()
+    assert [json.loads(each)["id"] for each in left] == ["also", "taken"]
 
 
 async def test_documents_that_a_change_breaks_are_named_with_what_they_use(
@@ -182,6 +185,32 @@ async def test_documents_that_a_change_breaks_are_named_with_what_they_use(
     assert (checked.exit_code, checked.stderr.splitlines()) == (1, expected)
     by_schema = await asyncio.to_thread(run, urls, "schema", "--check", "--documents", "stored")
     assert (by_schema.exit_code, by_schema.stderr.splitlines()) == (1, [*expected, "The schema breaks clients."])
+
+
+async def test_what_is_deprecated_is_listed_with_the_documents_that_use_it(tmp_path: Path) -> None:
+    schema = create_schema(compiler=False)
+    types: dict[str, Any] = schema.graphql.type_map
+    parts = {
+        "Task.title": types["Task"].fields["title"],
+        "Query.tasks(last:)": types["Query"].fields["tasks"].args["last"],
+        "TaskFilter.mine": types["TaskFilter"].fields["mine"],
+        "TaskStatus.DONE": types["TaskStatus"].values["DONE"],
+    }
+    for part in parts.values():
+        part.deprecation_reason = "It goes. Will be removed after 2027-03-31."
+    text = "query Old { tasks(last: 1, filter: { mine: true, status: { eq: DONE } }) { nodes { id title } } }"
+    manifest = write(tmp_path / "m.json", {"old": text, "new": TASKS, "broken": "{"})
+    report = await document_admin.check_schema(schema, None, str(manifest), None)
+    reason = "It goes. Will be removed after 2027-03-31."
+    assert [line for line in report.messages if line.startswith("Deprecated: ")] == [
+        f"Deprecated: {name}: {reason}" for name in sorted(parts)
+    ]
+    assert [line for line in report.messages if line.startswith(("old", "new"))] == [
+        f"old: The argument 'Query.tasks(last:)' is deprecated. {reason}",
+        f"old: The input field TaskFilter.mine is deprecated. {reason}",
+        f"old: The enum value 'TaskStatus.DONE' is deprecated. {reason}",
+        f"old: The field Task.title is deprecated. {reason}",
+    ]
 
 
 def test_an_older_schema_is_compared(tmp_path: Path) -> None:
