@@ -11,37 +11,21 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 from rich.console import Console
 
 from bench.environment import BenchEnvironment, open_environment
-from bench.load import build_requests
-from bench.queries import OPERATIONS
-from bench.servers import ATRIUM, COST_VARIABLES, RunningServer, run_server
+from bench.regression import measure_cost
+from bench.servers import ATRIUM, COST_VARIABLES, run_server
 
 SCALE = 0.03  # of the demo data
 ROUNDS = 6  # after the first, which is for warming up
 REQUESTS = 1000  # in a round
-CONCURRENCY = 8
 NAMES = ("Q1", "Q2")
 
 
 def _without_buckets(environment: BenchEnvironment) -> dict[str, str]:
     off = {name: "0" for name in COST_VARIABLES if name.endswith("_MAXIMUM")}
     return {**ATRIUM.peer_variables(environment), **off}
-
-
-async def _measure(name: str, server: RunningServer, headers: dict[str, str], draw: int) -> float:
-    waiting = iter(build_requests(OPERATIONS[name], server, draw=draw)[:REQUESTS])
-    async with httpx.AsyncClient(base_url=server.url, headers=server.headers | headers, timeout=60) as http:
-
-        async def client() -> None:
-            for body in waiting:
-                (await http.post("/graphql", json=body)).raise_for_status()
-
-        before = server.cpu()
-        await asyncio.gather(*(client() for _ in range(CONCURRENCY)))
-        return 1000 * (server.cpu() - before) / REQUESTS
 
 
 async def main() -> None:
@@ -51,10 +35,10 @@ async def main() -> None:
         async with open_environment(Path(folder), scale=SCALE, console=Console(quiet=True)) as environment:
             off = replace(ATRIUM, name="atrium_without", peer_variables=_without_buckets)
             servers = [stack.enter_context(run_server(kind, environment)) for kind in (off, ATRIUM)]
-            cases = [(servers[0], {}), (servers[1], {}), (servers[1], {"atrium-cost": "1"})]
+            cases = [*servers, replace(servers[1], headers={**servers[1].headers, "atrium-cost": "1"})]
             for name in NAMES:
                 rounds = [
-                    [await _measure(name, server, headers, 1 + round_) for server, headers in cases]
+                    [await measure_cost(name, server, draw=1 + round_, times=REQUESTS) for server in cases]
                     for round_ in range(ROUNDS + 1)
                 ][1:]
                 least = [min(times) for times in zip(*rounds, strict=True)]

@@ -21,7 +21,7 @@ from bench.normalize import require_equal_answers
 from bench.queries import OPERATIONS
 from bench.servers import ATRIUM, PEERS, RunningServer, run_server
 
-__all__ = ["main"]
+__all__ = ["main", "measure_cost"]
 
 SCALE = 0.03  # of the demo data: 150 orders
 ROUNDS = 4  # the first is for warming up
@@ -64,7 +64,9 @@ async def _measure_costs(name: str, servers: list[RunningServer], least: float) 
     best = [float("inf")] * len(servers)
     for round_ in range(MAX_ROUNDS):
         taken = [
-            await _measure_cost(name, server, draw=1 + round_ * len(servers) + number)
+            await measure_cost(
+                name, server, draw=1 + round_ * len(servers) + number, times=REQUESTS_PER_ROUND[server.kind.name]
+            )
             for number, server in enumerate(servers)
         ]
         if round_:
@@ -74,8 +76,8 @@ async def _measure_costs(name: str, servers: list[RunningServer], least: float) 
     return best
 
 
-async def _measure_cost(name: str, server: RunningServer, *, draw: int) -> float:
-    times = REQUESTS_PER_ROUND[server.kind.name]
+async def measure_cost(name: str, server: RunningServer, *, draw: int, times: int) -> float:
+    """Return the milliseconds of CPU that one operation takes, of so many that are sent."""
     waiting = iter(build_requests(OPERATIONS[name], server, draw=draw)[:times])  # an update that was sent is no change
     async with httpx.AsyncClient(base_url=server.url, headers=server.headers, timeout=60) as http:
 

@@ -16,7 +16,6 @@ from graph.fields.scalars import decode_global_id, from_global_id
 from services.errors import InvalidInput
 
 __all__ = [
-    "any_id",
     "create_kwargs",
     "given_or_none",
     "id_of",
@@ -36,11 +35,6 @@ def id_of(type_name: str, default: Any = MISSING) -> Any:
 def ids_of(type_name: str) -> Any:
     """Declare an input field with ids of a certain type, none by default; services get their UUIDs."""
     return strawberry.field(default_factory=list, metadata={"ref": type_name})
-
-
-def any_id(is_known_type: Callable[[str], bool], default: Any = MISSING) -> Any:
-    """Declare an input field with an id of any known type; services get its UUID."""
-    return strawberry.field(default=default, metadata={"ref": is_known_type})
 
 
 def to_kwargs(given: Any, path: str = "") -> dict[str, Any]:

@@ -21,6 +21,7 @@ from tests.support.factories import World, create_world
 
 JSON_ANSWER = {"accept": "application/json"}
 GRAPHQL_ANSWER = {"accept": "application/graphql-response+json"}
+STREAMED_ANSWER = {"accept": "text/event-stream"}
 TOLD = {"atrium-cost": "1"}
 LEAST = "{ __typename }"
 PAGE = "query($n: Int) { tasks(first: $n) { totalCount nodes { id title status } } }"
@@ -145,6 +146,18 @@ async def test_an_empty_bucket_refuses_once_and_does_nothing(
         assert (await post(client, CREATE, accept)).status_code == 200
 
 
+async def test_by_the_drafts_an_empty_bucket_is_an_answer_like_any_other(start: Start) -> None:
+    async with start(MINIMUM_COST, http_status="legacy") as world:
+        client = world.acme.member.client
+        assert (await post(client, LEAST, JSON_ANSWER)).status_code == 200
+        for accept, status, has_header in ((JSON_ANSWER, 200, False), (GRAPHQL_ANSWER, 429, True)):
+            answer = await post(client, LEAST, accept)
+            (error,) = answer.json()["errors"]
+            assert (error["extensions"]["code"], answer.status_code) == ("RATE_LIMITED", status)
+            assert error["extensions"]["retryAfter"] > 0
+            assert ("retry-after" in answer.headers) == has_header
+
+
 @pytest.mark.parametrize("document", ["{ nothing }", "{ tasks", "query A { __typename } query B { __typename }"])
 async def test_a_document_that_is_refused_costs_the_least(document: str, start: Start) -> None:
     async with start(5_000) as world:
@@ -189,6 +202,34 @@ async def test_what_two_processes_answer_is_paid_from_one_bucket(
             await app.components.cost_buckets.report()
         assert answered in {2_000 // 413, 2_000 // 413 + 1}  # the other one had begun before this one told
         assert await owner_connection.fetchval("SELECT count(*) FROM tasks") == answered
+
+
+async def get(client: Client, query: str, headers: dict[str, str]) -> dict[str, Any]:
+    headers = {**TOLD, **headers, "authorization": f"Bearer {client.token}"}
+    answer: dict[str, Any] = (await client.http.get("/graphql", params={"query": query}, headers=headers)).json()
+    return answer
+
+
+async def stream(client: Client, query: str) -> dict[str, Any]:
+    """The only result of an event stream."""
+    text = (await post(client, query, {**TOLD, **STREAMED_ANSWER})).text
+    assert text.endswith("event: complete\ndata:\n\n")
+    (data,) = [line for line in text.split("\n") if line.startswith("data: ")]
+    answer: dict[str, Any] = json.loads(data.removeprefix("data: "))
+    return answer
+
+
+async def test_by_get_and_in_a_stream_the_cost_is_told_and_the_refusal_says_it(start: Start) -> None:
+    async with start(2 * MINIMUM_COST) as world:
+        client = world.acme.member.client
+        for answer in (get(client, LEAST, GRAPHQL_ANSWER), stream(client, LEAST)):
+            assert (await answer)["extensions"]["cost"]["actualQueryCost"] == MINIMUM_COST
+            await world.app.components.cost_buckets.report()
+        subscription = stream(client, "subscription { taskChanged { cursor } }")
+        for answer in (get(client, LEAST, GRAPHQL_ANSWER), stream(client, LEAST), subscription):
+            (error,) = (await answer)["errors"]
+            assert error["extensions"]["code"] == "RATE_LIMITED"
+            assert error["extensions"]["cost"]["throttleStatus"]["maximumAvailable"] == 2 * MINIMUM_COST
 
 
 async def test_on_a_socket_the_cost_is_told_and_the_refusal_says_it(start: Start) -> None:

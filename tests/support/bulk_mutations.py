@@ -43,8 +43,6 @@ ORDERS_SELECTION = f"""
 """
 SWITCH_SELECTION = f"{ERROR_SELECTION} ... on UsersSwitched {{ count }}"
 
-ROW_ERRORS = {"InvalidInput", "NotFound", "AlreadyExists", "VersionConflict", "IllegalTransition"}
-
 BULK_MUTATIONS: dict[str, tuple[str, str]] = {
     "createUsers": ("users", USERS_SELECTION),
     "setUsersActive": ("ids", SWITCH_SELECTION),
