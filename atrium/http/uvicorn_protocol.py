@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from atrium.http.connections import UNKNOWN_ADDRESS, ConnectionCounter, ConnectionLimits, refused_bytes
 from atrium.http.middleware import Refuse
-from atrium.http.responses import RequestRefused, Responder
+from atrium.http.responses import RequestRefused
 
 __all__ = ["CoalescingHttpProtocol", "CoalescingTransport"]
 
@@ -23,7 +23,6 @@ MAX_COALESCED_BYTES = 65_536  # bytes; to copy more would cost more than it save
 LINGER_SECONDS = 1.0  # for which a client that is still sending may read its last answer
 HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 DEFAULT_LIMITS = ConnectionLimits()
-DEFAULT_RESPONDER = Responder("2026")
 
 
 class CoalescingTransport:
@@ -88,10 +87,18 @@ class CoalescingHttpProtocol(HttpToolsProtocol):
         *args: Any,
         limits: ConnectionLimits = DEFAULT_LIMITS,
         counter: ConnectionCounter,
-        refuse: Refuse = DEFAULT_RESPONDER.refuse,
+        refuse: Refuse,
         **options: Any,
     ) -> None:
-        """Args: limits: the bounds of a connection; counter: how many connections addresses have; refuse: as named."""
+        """Make it.
+
+        Args:
+            args: the library's.
+            limits: the bounds of a connection.
+            counter: how many connections addresses have.
+            refuse: makes the answer to a request that is refused.
+            options: the library's.
+        """
         super().__init__(*args, **options)
         self._refuse_request = refuse
         self.timeout_keep_alive = limits.keep_alive_seconds  # type: ignore[assignment]  # a number for the loop

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from atrium.schema_reference import REFERENCE_FOLDER
+from atrium.schema_reference import EXAMPLES_FOLDER, REFERENCE_FOLDER, reference_pages
 from tests.support.domain_cases import insert_rows
 from tests.support.factories import World
 from tests.support.source_files import ROOT
@@ -16,6 +16,12 @@ EXAMPLES = {
     for path in sorted((ROOT / REFERENCE_FOLDER).glob("*.md"))
     if (found := re.search(r"^## Example\n\n```graphql\n(.+?)^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL))
 }
+
+
+def test_every_page_and_every_example_is_of_a_domain() -> None:
+    pages = {path.stem for path in reference_pages(ROOT)}
+    left = {path.stem for folder in (REFERENCE_FOLDER, EXAMPLES_FOLDER) for path in (ROOT / folder).glob("*.*")} - pages
+    assert not left, f"Remove the files of {sorted(left)}, which is no domain."
 
 
 def objects(value: Any) -> Iterator[dict[str, Any]]:
