@@ -92,6 +92,7 @@ ERRORS: dict[str, tuple[Send, str, int, tuple[int, int]]] = {
     "batch": (with_headers(content=json.dumps([TYPENAME])), "BAD_REQUEST", 422, (400, 400)),
     "GET without a query": (by_get(), "BAD_REQUEST", 422, (400, 400)),
     "variables of a GET": (by_get(query="{ who }", variables="{"), "BAD_REQUEST", 400, (400, 400)),
+    "unknown hash": (by_post(documentId="a"), "PERSISTED_QUERY_NOT_SUPPORTED", 422, (400, 400)),
     "parsing": (by_post(query="{"), "GRAPHQL_PARSE_FAILED", 400, (400, 200)),
     "validation": (by_post(query="{ nowhere }"), "GRAPHQL_VALIDATION_FAILED", 422, (400, 200)),
     "operation": (by_post(query=NO_OPERATION, operationName="C"), "GRAPHQL_VALIDATION_FAILED", 422, (400, 200)),
