@@ -71,9 +71,17 @@ async def test_both_executors_give_equal_answers(executors: BothExecutors) -> No
 @pytest.mark.exhaustive
 async def test_both_executors_give_equal_answers_for_long(executors: BothExecutors) -> None:
     tally = await compare_random_queries(executors, ALL)
-    sys.stdout.write(f"{tally}\n")
+    sys.stdout.write(f"{tally}\n{tally.feature_table()}\n")
     assert tally.compiled >= least_expected(0.95, tally.queries), str(tally)
     assert tally.with_rows >= least_expected(0.8, tally.queries), str(tally)
+    rare = {name: count for name, count in tally.by_feature.items() if count < 100}
+    assert not rare, rare
+    often_declined = {
+        name: tally.compiled_by_feature[name] / count
+        for name, count in tally.by_feature.items()
+        if tally.compiled_by_feature[name] < least_expected(0.9, count)
+    }
+    assert not often_declined, often_declined
 
 
 def compiler_of(app: App) -> Compiler:

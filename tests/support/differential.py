@@ -27,6 +27,7 @@ from tests.conftest import Urls
 from tests.support.client import App, Client, run_app
 from tests.support.comparable_answers import comparable_answer, has_rows
 from tests.support.factories import Person, Tenant, World, create_world, insert
+from tests.support.query_features import features_of
 from tests.support.random_queries import KnownValues, ListSite, QueryMaker
 
 __all__ = ["BothExecutors", "Caller", "Crashed", "Tally", "comparable_answer", "compare_query", "run_both"]
@@ -201,6 +202,22 @@ class Tally:
     with_rows: int = 0
     declined: Counter[str] = field(default_factory=Counter)
     by_caller: Counter[str] = field(default_factory=Counter)
+    by_feature: Counter[str] = field(default_factory=Counter)
+    """Queries by what they use of filters, orders and statistics."""
+    compiled_by_feature: Counter[str] = field(default_factory=Counter)
+
+    def note_features(self, features: set[str], *, is_compiled: bool) -> None:
+        """Count a query with what it uses."""
+        self.by_feature.update(features)
+        if is_compiled:
+            self.compiled_by_feature.update(features)
+
+    def feature_table(self) -> str:
+        """Return for each feature how many queries have it, and how many of those were compiled."""
+        lines = ["| Used | Queries | Compiled |", "| --- | --- | --- |"]
+        for name, count in sorted(self.by_feature.items()):
+            lines.append(f"| `{name}` | {count} | {self.compiled_by_feature[name] / count:.1%} |")
+        return "\n".join(lines)
 
     def __str__(self) -> str:
         return (
@@ -384,6 +401,7 @@ async def _ask_both(
     tally.queries += 1
     tally.by_caller[who.name] += 1
     tally.compiled += executor.declined is None
+    tally.note_features(features_of(text, variables), is_compiled=executor.declined is None)
     tally.with_rows += has_rows(compiled.get("data"))
     if executor.declined is not None:
         tally.declined[executor.declined] += 1

@@ -9,7 +9,7 @@ from tests.support.random_values import EnumLiteral, RawLiteral, to_json, to_lit
 if TYPE_CHECKING:
     from tests.support.random_queries import QueryMaker
 
-__all__ = ["filter_argument"]
+__all__ = ["filter_argument", "random_filter"]
 
 DEPTH = 3
 COMBINATORS = ("and", "or", "not")
@@ -21,9 +21,14 @@ def filter_argument(maker: "QueryMaker", argument: GraphQLArgument) -> str:
     type_ = get_named_type(argument.type)
     assert isinstance(type_, GraphQLInputObjectType)
     if maker.chance(0.3):
-        value = to_json(_FilterMaker(maker, variables=0).filter(type_, DEPTH))
+        value = to_json(random_filter(maker, type_))
         return f"filter: {maker.variable(str(argument.type), value)}"
     return f"filter: {to_literal(_FilterMaker(maker, variables=0.2).filter(type_, DEPTH))}"
+
+
+def random_filter(maker: "QueryMaker", type_: GraphQLInputObjectType) -> dict[str, Any]:
+    """Return a filter of lists of a type, without variables."""
+    return _FilterMaker(maker, variables=0).filter(type_, DEPTH)
 
 
 def is_relation(field: GraphQLInputField) -> bool:
