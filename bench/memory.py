@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.environment import open_environment
-from bench.hostile import SCALES, Hostile, hostile_documents
+from bench.hostile import Hostile, hostile_documents
 from bench.load import build_requests
 from bench.queries import OPERATIONS
 from bench.servers import ATRIUM, RunningServer, run_server
@@ -77,7 +77,7 @@ async def main(console: Console, count: int) -> int:
                 memory = Memory()
                 await warm(server)
                 await memory.look(server)
-                codes = await attack(server, count, memory)
+                codes = await attack(server, hostile_documents(count), memory)
                 await memory.look(server)
     table = Table("MB", "before", "peak", "after", "kept", "at most")
     for name, *figures in memory.rows():
@@ -101,9 +101,9 @@ async def warm(server: RunningServer) -> None:
         await asyncio.gather(*(client() for _ in range(AT_ONCE)))
 
 
-async def attack(server: RunningServer, count: int, memory: Memory, scales: Sequence[float] = SCALES) -> dict[str, int]:
-    """Send so many hostile documents, and look at the memory meanwhile; says how often each code was answered."""
-    waiting, codes = hostile_documents(count, scales), dict[str, int]()
+async def attack(server: RunningServer, documents: Iterable[Hostile], memory: Memory) -> dict[str, int]:
+    """Send these documents, and look at the memory meanwhile; says how often each code was answered."""
+    waiting, codes = iter(documents), dict[str, int]()
 
     async def attacker() -> None:
         async with _Attacker.opened(server) as one:

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import AsyncIterator, Iterable
+from copy import copy
+from functools import cache
 from typing import Any
 
 import strawberry
@@ -215,9 +217,19 @@ def create_schema(limits: Limits | None = None, *, introspection: bool = True, c
         introspection: whether clients may read the schema; without it, messages suggest no names either.
         compiler: whether queries are compiled where that is possible.
     """
+    schema, document_cache = copy(_declared_schema()), DocumentCache(limits or Limits(), introspection=introspection)
+    schema.extensions = (lambda: OperationExtension(document_cache, suggestions=introspection),)
+    schema.document_cache = document_cache
+    if compiler:
+        schema.compiler = Compiler(schema, schema.graphql, document_cache)
+    return schema
+
+
+@cache
+def _declared_schema() -> Schema:
+    """Return the schema as the domains declare it, made once: making its types takes longest, and they never change."""
     queries = (node.Queries, *(domain.queries for domain in DOMAINS if domain.queries))
     subscriptions = tuple(domain.subscriptions for domain in DOMAINS if domain.subscriptions)
-    document_cache = DocumentCache(limits or Limits(), introspection=introspection)
     query = strawberry.type(type("Query", queries, {}), description="Query operations, which read data.")
     schema = Schema(
         query=query,
@@ -231,15 +243,11 @@ def create_schema(limits: Limits | None = None, *, introspection: bool = True, c
             description="Operations that change data. Several in one document run one after the other, each in its own "
             "transaction.",
         ),
-        extensions=[lambda: OperationExtension(document_cache, suggestions=introspection)],
         config=StrawberryConfig(scalar_map=SCALARS),
         exception_handlers=ERROR_HANDLERS,
         execution_context_class=EventExecution,
     )
-    _describe_connections(schema._schema)  # noqa: SLF001  # as Strawberry's own extensions do
-    schema.document_cache = document_cache
-    if compiler:
-        schema.compiler = Compiler(schema, schema._schema, document_cache)  # noqa: SLF001  # as Strawberry's own extensions do
+    _describe_connections(schema.graphql)
     return schema
 
 

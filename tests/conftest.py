@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -36,6 +36,8 @@ class Cluster:
     superuser_url: str
     owner_url: str
     runtime_url: str
+    unused: list[str] = field(default_factory=list)
+    """Databases that go when the next one is made."""
 
     def of(self, role_url: str, database: str) -> str:
         return make_url(role_url).set(database=database).render_as_string(hide_password=False)
@@ -195,9 +197,11 @@ def make_database(cluster: Cluster, worker_id: str) -> Callable[[], Awaitable[Ur
     async def make() -> Urls:
         name = f"test_{worker_id}_{next(numbers)}"
         await cluster.admin(
-            f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
-            f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER_ROLE}",
+            *(f"DROP DATABASE IF EXISTS {each} WITH (FORCE)" for each in (*cluster.unused, name)),
+            # Copying the files takes half the time that copying through the log does, where nothing is flushed.
+            f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER_ROLE} STRATEGY FILE_COPY",
         )
+        cluster.unused.clear()
         urls = (cluster.superuser_url, cluster.owner_url, cluster.runtime_url)
         return Urls(*(cluster.of(url, name) for url in urls))
 
@@ -209,7 +213,7 @@ async def urls(make_database: Callable[[], Awaitable[Urls]], cluster: Cluster) -
     """An empty database of the test's own."""
     made = await make_database()
     yield made
-    await cluster.admin(f"DROP DATABASE {make_url(made.owner).database} WITH (FORCE)")
+    cluster.unused.append(str(make_url(made.owner).database))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeVar
 
 from passlib.context import CryptContext  # type: ignore[import-untyped]  # libpass ships no annotations
@@ -63,14 +64,7 @@ class Passwords:
     """
 
     def __init__(self, *, workers: int = 2, waiting: int = 64, memory_kib: int = 19_456, passes: int = 2) -> None:
-        self._context = CryptContext(
-            schemes=["argon2"],
-            argon2__type="ID",
-            argon2__memory_cost=memory_kib,
-            argon2__time_cost=passes,
-            argon2__parallelism=1,
-        )
-        self._dummy: str = self._context.hash(secrets.token_urlsafe())
+        self._context, self._dummy = _hashing_at(memory_kib, passes)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="passwords")
         self._places = threading.BoundedSemaphore(workers + waiting)
         self._workers = workers
@@ -191,3 +185,16 @@ def _is_storable(password: str) -> bool:
 def _require_storable(password: str) -> None:
     if not _is_storable(password):
         raise ValueError("A password has at most 128 characters, no NUL and no lone surrogates.")
+
+
+@cache
+def _hashing_at(memory_kib: int, passes: int) -> tuple[CryptContext, str]:
+    """Return what hashes at these costs, and the hash of a password that nobody has."""
+    context = CryptContext(
+        schemes=["argon2"],
+        argon2__type="ID",
+        argon2__memory_cost=memory_kib,
+        argon2__time_cost=passes,
+        argon2__parallelism=1,
+    )
+    return context, context.hash(secrets.token_urlsafe())

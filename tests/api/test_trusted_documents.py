@@ -23,7 +23,7 @@ from graph.schema import create_schema
 from models.database.errors import DatabaseUnavailable
 from models.lru import CacheUsage
 from tests.conftest import Urls
-from tests.support.client import Client, listen, run_app
+from tests.support.client import App, Client, listen, run_app
 from tests.support.factories import World, create_world
 from tests.support.protocols import PROTOCOLS, Sender
 
@@ -278,19 +278,24 @@ async def test_processes_learn_of_changes_without_a_restart(
         assert [await codes(client, body) for client in clients] == [["DOCUMENT_NOT_TRUSTED"]] * 2
         await store(urls, tmp_path, MANIFEST)
         await until(clients, body, [])
-        assert one.components.schema.cache_usages["pinned_documents"].entries == 2
+        await until_pinned(one, 2)
         await document_admin.remove_documents(urls.owner, ["titles"])
         await until(clients, body, ["DOCUMENT_NOT_TRUSTED"])
-        assert one.components.schema.cache_usages["pinned_documents"].entries == 1
+        await until_pinned(one, 1)
         assert one.components.schema.cache_usages.get("plans_ahead", None) in (None, CacheUsage(0, 0))
 
 
 async def until(clients: list[Client], body: dict[str, Any], expected: list[str]) -> None:
     """Wait until all processes answer so; each looks by itself."""
     async with asyncio.timeout(20):
-        for client in clients:
-            while await codes(client, body) != expected:
-                await asyncio.sleep(0.01)
+        while [await codes(client, body) for client in clients] != [expected] * len(clients):
+            await asyncio.sleep(0.01)
+
+
+async def until_pinned(app: App, count: int) -> None:
+    async with asyncio.timeout(20):
+        while app.components.schema.cache_usages["pinned_documents"].entries != count:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_server_whose_database_fails_keeps_what_it_has(

@@ -187,7 +187,9 @@ async def test_documents_that_a_change_breaks_are_named_with_what_they_use(
     assert (by_schema.exit_code, by_schema.stderr.splitlines()) == (1, [*expected, "The schema breaks clients."])
 
 
-async def test_what_is_deprecated_is_listed_with_the_documents_that_use_it(tmp_path: Path) -> None:
+async def test_what_is_deprecated_is_listed_with_the_documents_that_use_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     schema = create_schema(compiler=False)
     types: dict[str, Any] = schema.graphql.type_map
     parts = {
@@ -197,7 +199,7 @@ async def test_what_is_deprecated_is_listed_with_the_documents_that_use_it(tmp_p
         "TaskStatus.DONE": types["TaskStatus"].values["DONE"],
     }
     for part in parts.values():
-        part.deprecation_reason = "It goes. Will be removed after 2027-03-31."
+        monkeypatch.setattr(part, "deprecation_reason", "It goes. Will be removed after 2027-03-31.")
     text = "query Old { tasks(last: 1, filter: { mine: true, status: { eq: DONE } }) { nodes { id title } } }"
     manifest = write(tmp_path / "m.json", {"old": text, "new": TASKS, "broken": "{"})
     report = await document_admin.check_schema(schema, None, str(manifest), None)

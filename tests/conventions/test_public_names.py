@@ -19,6 +19,7 @@ SHARED = {
     "Queries": "a module's fields of the GraphQL type Query",
     "LIVE": "the condition for rows that are not deleted",
     "MAX_NAME_LENGTH": "the longest name of the module's kind, in characters",
+    "OWN": "the condition for rows that the actor made",
     "OPEN": "the condition for invitations that can still be accepted",
     "Result": "a type variable for what a function returns",
     "RowType": "a type variable for a model's row",

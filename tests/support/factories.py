@@ -1,5 +1,6 @@
 """Things to test with, made directly in the database as its owner, so that no rule under test is needed for it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -93,47 +94,79 @@ async def make_superuser(connection: asyncpg.Connection, person: Person) -> None
 
 async def insert(connection: asyncpg.Connection, table: str, **values: Any) -> UUID:
     """Insert a row; gives its id, which is made if it is not among the values."""
-    values = {"id": new_id(), **values}
-    names, marks = ", ".join(values), ", ".join(f"${number}" for number in range(1, len(values) + 1))
-    row_id: UUID = await connection.fetchval(
-        f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING id", *values.values()
-    )
+    (row_id,) = await _insert_all(connection, table, [values])
     return row_id
+
+
+async def _insert_all(connection: asyncpg.Connection, table: str, rows: Sequence[dict[str, Any]]) -> list[UUID]:
+    complete = [{"id": new_id(), **values} for values in rows]
+    names, marks = ", ".join(complete[0]), ", ".join(f"${number}" for number in range(1, len(complete[0]) + 1))
+    statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"
+    await connection.executemany(statement, [tuple(values.values()) for values in complete])
+    return [values["id"] for values in complete]
 
 
 async def create_world(app: App, connection: asyncpg.Connection) -> World:
     """Found the two tenants."""
-    acme = await _create_tenant(app, connection, "acme")
-    globex = await _create_tenant(app, connection, "globex")
-    outsider = await create_person(app, connection, "outsider@example.com")
+    slugs, roles = ("acme", "globex"), ("owner", "admin", "member", "removed")
+    tenant_ids = await _insert_all(connection, "tenants", [{"name": slug.title(), "slug": slug} for slug in slugs])
+    members = [
+        (f"{role}@{slug}.example.com", tenant_id, role)
+        for slug, tenant_id in zip(slugs, tenant_ids, strict=True)
+        for role in roles
+    ]
+    *people, outsider = await _create_people(app, connection, [*members, ("outsider@example.com", None, "")])
+    removed = [person.member_id for person, (_, _, role) in zip(people, members, strict=True) if role == "removed"]
+    await connection.execute("UPDATE memberships SET ended_at = now() WHERE id = ANY($1)", removed)
+    by_tenant = [people[: len(roles)], people[len(roles) :]]
+    acme, globex = (
+        Tenant(tenant_id, slug, **dict(zip(roles, theirs, strict=True)))
+        for tenant_id, slug, theirs in zip(tenant_ids, slugs, by_tenant, strict=True)
+    )
     return World(acme, globex, outsider, app.client_with(), app, connection)
-
-
-async def _create_tenant(app: App, connection: asyncpg.Connection, slug: str) -> Tenant:
-    tenant_id = await insert(connection, "tenants", name=slug.title(), slug=slug)
-    people = {
-        role: await create_person(app, connection, f"{role}@{slug}.example.com", tenant_id, role)
-        for role in ("owner", "admin", "member", "removed")
-    }
-    ended = "UPDATE memberships SET ended_at = now() WHERE tenant_id = $1 AND id = $2"
-    await connection.execute(ended, tenant_id, people["removed"].member_id)
-    return Tenant(tenant_id, slug, **people)
 
 
 async def create_person(
     app: App, connection: asyncpg.Connection, email: str, tenant_id: UUID | None = None, role: str = ""
 ) -> Person:
-    user_id = await insert(
-        connection, "users", email=email, full_name=email.partition("@")[0].title(), password_hash=PASSWORD_HASH
-    )
-    member_id, claimed = None, None
-    if tenant_id is not None:
-        claimed = "MEMBER" if role == "removed" else role.upper()
-        member = {"tenant_id": tenant_id, "user_id": user_id, "role": claimed, "full_name": "", "email": ""}
-        member_id = await insert(connection, "memberships", **member)
-    session = {"user_id": user_id, "tenant_id": tenant_id, "refresh_digest": "none"}
-    session_id = await insert(connection, "sessions", **session, expires_at=now() + timedelta(days=1))
-    token, _ = app.components.auth.tokens.issue(
-        user_id=user_id, tenant_id=tenant_id, role=claimed, session_id=session_id
-    )
-    return Person(user_id, email, app.client_with(token), member_id, session_id, tenant_id, claimed)
+    """Make an account with a login, and a member if a tenant is given."""
+    (person,) = await _create_people(app, connection, [(email, tenant_id, role)])
+    return person
+
+
+async def _create_people(
+    app: App, connection: asyncpg.Connection, wanted: Sequence[tuple[str, UUID | None, str]]
+) -> list[Person]:
+    """Make people of these e-mail addresses, tenants and roles; whoever is removed was a member."""
+    users = [
+        {"email": email, "full_name": email.partition("@")[0].title(), "password_hash": PASSWORD_HASH}
+        for email, _, _ in wanted
+    ]
+    people = [
+        Person(user_id, email, app.client_with(), tenant_id=tenant_id, role=_claimed(tenant_id, role))
+        for user_id, (email, tenant_id, role) in zip(await _insert_all(connection, "users", users), wanted, strict=True)
+    ]
+    if members := [person for person in people if person.tenant_id]:
+        rows = [
+            {"tenant_id": each.tenant_id, "user_id": each.user_id, "role": each.role, "full_name": "", "email": ""}
+            for each in members
+        ]
+        for member, member_id in zip(members, await _insert_all(connection, "memberships", rows), strict=True):
+            member.member_id = member_id
+    expires_at = now() + timedelta(days=1)
+    sessions = [
+        {"user_id": each.user_id, "tenant_id": each.tenant_id, "refresh_digest": "none", "expires_at": expires_at}
+        for each in people
+    ]
+    for person, session_id in zip(people, await _insert_all(connection, "sessions", sessions), strict=True):
+        token, _ = app.components.auth.tokens.issue(
+            user_id=person.user_id, tenant_id=person.tenant_id, role=person.role, session_id=session_id
+        )
+        person.session_id, person.client = session_id, app.client_with(token)
+    return people
+
+
+def _claimed(tenant_id: UUID | None, role: str) -> str | None:
+    if tenant_id is None:
+        return None
+    return "MEMBER" if role == "removed" else role.upper()
