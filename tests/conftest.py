@@ -5,6 +5,7 @@ address of a superuser, makes the tests use another server, such as another Post
 """
 
 import asyncio
+import gc
 import itertools
 import os
 import signal
@@ -110,6 +111,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(EXHAUSTIVE_SECONDS))
         elif item.path.name in SLOW_FILES:
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Take what all tests share, which is a million objects, out of every later look for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 WORKER_SECONDS = pytest.StashKey[list[float]]()

@@ -179,7 +179,8 @@ def _initialise_cluster(home: ServerHome, process_lock: int, *, fast: bool) -> N
         os.chown(pgdata, *home.account)
     passwords = {role: secrets.token_urlsafe(24) for role in (SUPERUSER_ROLE, OWNER_ROLE, RUNTIME_ROLE)}
     options = [*_LOCALE, "--encoding=UTF8", f"--username={SUPERUSER_ROLE}", "--auth=reject", *(["--no-sync"] * fast)]
-    single = ["--single", "--exit_on_error=on", "--log_min_error_statement=panic", f"--fsync={'off' if fast else 'on'}"]
+    single = ["--single", "--exit_on_error=on", "--log_min_error_statement=panic"]
+    single += ["--fsync=off", "--scram_iterations=1"] if fast else []
     for program, arguments, text in (
         ("initdb", options, ""),
         ("postgres", [*single, "postgres"], _role_statements(passwords)),

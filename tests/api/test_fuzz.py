@@ -77,7 +77,7 @@ def made() -> dict[str, Any]:
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("place", TEXT_PLACES, ids=".".join)
-@settings(max_examples=15, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=texts)
 @example(text="\0")
 @example(text="\ud800")

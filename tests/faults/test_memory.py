@@ -14,10 +14,11 @@ from tests.support import tmpfs
 
 SCALE = 0.005  # of the demo data
 WARMING = 300  # of them, so that every connection and every cache is there before anything is compared
-DOCUMENTS = 500
-MOST_MB = 30.0
+DOCUMENTS = 1_500
+MOST_MB = 45.0  # 20 are kept; without bounds on what is kept it is 90 and more
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_hostile_documents_leave_little_behind() -> None:
     with tmpfs.temporary_folder() as folder:
