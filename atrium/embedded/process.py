@@ -54,6 +54,7 @@ _SETTINGS = {
     "max_connections": "200",
     "shared_buffers": "128MB",
     "huge_pages": "off",
+    "wal_keep_size": "128MB",  # or the checkpoint of the next standby's copy takes away what this one has not read yet
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
