@@ -54,4 +54,4 @@ class DerivedTable:
 
     def needed_columns(self) -> Collection[ColumnElement[Any]]:
         """Return the needed columns; at least one, even if only the row's existence matters."""
-        return self._columns.values() or [self.select.selected_columns["id"]]
+        return self._columns.values() or [next(iter(self.select.selected_columns))]

@@ -229,6 +229,14 @@ async def test_days_begin_at_midnight_by_the_clock(executors: BothExecutors, zon
         await check(executors, "owner", "task", rows, ((), by, "DUE_DATE", zone))
 
 
+@pytest.mark.parametrize("shown", ["groups {}", "groups { __typename }", "totalCount", "__typename"])
+@pytest.mark.parametrize("domain", DOMAINS)
+async def test_groups_of_which_nothing_is_asked_are_compiled(executors: BothExecutors, domain: str, shown: str) -> None:
+    for given in ("", "(by: DAY)", '(filter: {createdAt: {lt: "2000-01-01T00:00:00Z"}})'):
+        _, executor = await ask_both(executors, "owner", f"{{ {domain}Stats{given} {{ {shown} }} }}")
+        assert executor.declined is None, (given, executor.declined)
+
+
 async def test_a_filter_counts_what_its_list_holds(executors: BothExecutors) -> None:
     conditions = '{or: [{status: {in: [DONE]}}, {assigneeId: {isNull: true}}], not: {title: {contains: "at 1"}}}'
     query = (

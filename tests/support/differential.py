@@ -31,7 +31,18 @@ from tests.support.factories import Person, Tenant, World, create_world, insert
 from tests.support.query_features import features_of
 from tests.support.random_queries import KnownValues, ListSite, QueryMaker
 
-__all__ = ["BothExecutors", "Caller", "Crashed", "Tally", "comparable_answer", "compare_query", "run_both"]
+__all__ = [
+    "COMPILER_FAILED",
+    "BothExecutors",
+    "Caller",
+    "Crashed",
+    "Tally",
+    "comparable_answer",
+    "compare_query",
+    "run_both",
+]
+
+COMPILER_FAILED = "an internal error of the compiler"
 
 UPDATE_ROWS = (
     """UPDATE products SET price_minor = price_minor + 1 WHERE tenant_id = $1 AND sku LIKE 'SKU-1%'""",
@@ -93,6 +104,8 @@ class Tally:
     """How often what happened."""
 
     queries: int = 0
+    refused: int = 0
+    """Answered with an error, whose words are the reference executor's to find."""
     compiled: int = 0
     with_rows: int = 0
     declined: Counter[str] = field(default_factory=Counter)
@@ -116,9 +129,15 @@ class Tally:
 
     def __str__(self) -> str:
         return (
-            f"{self.queries} queries, {self.compiled / self.queries:.1%} compiled, {self.with_rows / self.queries:.1%}"
-            f" with rows; by {dict(self.by_caller)}; declined {dict(self.declined.most_common())}"
+            f"{self.queries} queries, {self.refused / self.queries:.1%} refused, {self.compiled / self.answered:.1%} of"
+            f" the others compiled, {self.with_rows / self.queries:.1%} with rows; by {dict(self.by_caller)}; declined"
+            f" {dict(self.declined.most_common())}"
         )
+
+    @property
+    def answered(self) -> int:
+        """Return how many were not refused."""
+        return self.queries - self.refused
 
 
 @dataclass
@@ -278,11 +297,7 @@ async def _ask_both(
     body = {"query": text, "variables": variables}
     both.compiled_results.clear()
     compiled = await comparable_answer(who.compiled, body)
-    executor = (
-        both.compiled_results[0]
-        if both.compiled_results
-        else CompiledResult(declined="an internal error of the compiler")
-    )
+    executor = both.compiled_results[0] if both.compiled_results else CompiledResult(declined=COMPILER_FAILED)
     key = (who.name, text, json.dumps(variables))
     if key not in both.reference_answers:
         both.reference_answers[key] = await comparable_answer(who.reference, body)
@@ -295,8 +310,11 @@ async def _ask_both(
     assert not codes & {"GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED"}, story
     tally.queries += 1
     tally.by_caller[who.name] += 1
-    tally.compiled += executor.declined is None
-    tally.note_features(features_of(text, variables), is_compiled=executor.declined is None)
+    if codes:
+        tally.refused += 1
+    else:
+        tally.compiled += executor.declined is None
+        tally.note_features(features_of(text, variables), is_compiled=executor.declined is None)
     tally.with_rows += has_rows(compiled.get("data"))
     if executor.declined is not None:
         tally.declined[executor.declined] += 1

@@ -5,6 +5,7 @@ both ways, and now and then ask for what is refused.
 """
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -95,10 +96,17 @@ class QueryMaker:
         root = self.schema.query_type
         assert root is not None
         body = self.selection(root, (), DEPTH, most=self.random.choice([1, 1, 1, 2, 3]), composite=True)
+        self.forget_unused("\n".join([body, *self.fragments]))
         head = f"({', '.join(self.declared)})" if self.declared else ""
         start, name = self.random.choice(["query", '"words" query']), self.random.choice(["", "", " Random"])
         prefix = f"{start}{name}{head} " if head or name or self.random.random() < 0.5 else ""
         return RandomQuery("\n".join([f"{prefix}{body}", *self.fragments]), self.variables, self.lists)
+
+    def forget_unused(self, text: str) -> None:
+        """Take back the variables of what was made and then left out."""
+        used = set(re.findall(r"\$(\w+)", text))
+        self.declared = [each for each in self.declared if each[1:].partition(":")[0] in used]
+        self.variables = {name: value for name, value in self.variables.items() if name in used}
 
     def chance(self, share: float) -> bool:
         return self.random.random() < share
