@@ -43,6 +43,7 @@ __all__ = [
     "now",
     "nulls_last_expressions",
     "past_row_class",
+    "rank_of",
     "row_class",
     "sort_key",
     "table_of",
@@ -99,6 +100,16 @@ def sort_key(of: str) -> Any:
         sa_type=cast("Any", Text(collation="C")),
         sa_column_args=(Computed(f"lower({of})", persisted=True),),
     )
+
+
+def rank_of(column: str, values: type[StrEnum]) -> Any:
+    """Return a generated column with the place of a column's value in its enum, to sort by: from 1, as it is declared.
+
+    It is stored for the reason that `sort_key` gives.
+    """
+    listed = ", ".join(f"'{value}'" for value in values)
+    place = Computed(f"array_position(ARRAY[{listed}], {column})", persisted=True)
+    return Field(default=None, nullable=False, sa_type=Integer, sa_column_args=(place,))
 
 
 def generated_flag(when: str) -> Any:

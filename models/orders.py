@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Text, UniqueConstraint
 from sqlmodel import Field
 
-from models.base import Model, TenantOwned, enum_check, indexes, timestamp
+from models.base import Model, TenantOwned, enum_check, indexes, rank_of, timestamp
 from models.money import Currency, money_checks
 
 __all__ = ["ArchivedSale", "Order", "OrderItem", "OrderNumber", "OrderStatus"]
@@ -36,6 +36,7 @@ class Order(TenantOwned, table=True):
     tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
     user_id: UUID  # the account of the member who bought
     status: str = Field(sa_type=Text)
+    status_rank: int = rank_of("status", OrderStatus)
     total_minor: int = Field(sa_type=BigInteger)
     currency: str = Field(sa_type=Text)
     shipping_address: str = Field(sa_type=Text)
@@ -48,7 +49,7 @@ class Order(TenantOwned, table=True):
         UniqueConstraint("tenant_id", "number"),
         ForeignKeyConstraint(["tenant_id", "user_id"], ["memberships.tenant_id", "memberships.user_id"]),
         *indexes("orders", "created_at", "updated_at", "total_minor", "status, created_at", "user_id, created_at"),
-        *indexes("orders", "number", "currency, total_minor"),
+        *indexes("orders", "number", "currency, total_minor", "status_rank"),
         enum_check("status", OrderStatus),
         *money_checks("total_minor", digits=12),
     )

@@ -8,11 +8,9 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     CheckConstraint,
-    Computed,
     DateTime,
     ForeignKeyConstraint,
     Index,
-    Integer,
     Text,
     UniqueConstraint,
     Uuid,
@@ -20,7 +18,18 @@ from sqlalchemy import (
 )
 from sqlmodel import Field
 
-from models.base import ARRAY_OF, LIVE, TenantOwned, Versioned, contained_in, enum_check, indexes, sort_key, timestamp
+from models.base import (
+    ARRAY_OF,
+    LIVE,
+    TenantOwned,
+    Versioned,
+    contained_in,
+    enum_check,
+    indexes,
+    rank_of,
+    sort_key,
+    timestamp,
+)
 
 __all__ = ["Task", "TaskPriority", "TaskStatus"]
 
@@ -51,9 +60,6 @@ class TaskPriority(StrEnum):
     """The task is to be done at once."""
 
 
-PRIORITY_RANK = f"array_position(ARRAY[{', '.join(repr(each.value) for each in TaskPriority)}], priority)"
-
-
 class Task(TenantOwned, Versioned, table=True):
     """One task."""
 
@@ -64,10 +70,9 @@ class Task(TenantOwned, Versioned, table=True):
     title_key: str = sort_key("title")
     description: str | None = Field(default=None, sa_type=Text)
     status: str = Field(default=TaskStatus.TODO, sa_type=Text, sa_column_kwargs={"server_default": text("'TODO'")})
+    status_rank: int = rank_of("status", TaskStatus)
     priority: str = Field(default=TaskPriority.NONE, sa_type=Text, sa_column_kwargs={"server_default": text("'NONE'")})
-    priority_rank: int = Field(
-        default=None, nullable=False, sa_type=Integer, sa_column_args=(Computed(PRIORITY_RANK, persisted=True),)
-    )
+    priority_rank: int = rank_of("priority", TaskPriority)
     label_ids: list[UUID] = Field(  # each once; kept right by the rules of labels
         default_factory=list,
         sa_type=cast("Any", ARRAY(Uuid())),
@@ -89,7 +94,7 @@ class Task(TenantOwned, Versioned, table=True):
         *indexes("tasks", "created_at", "updated_at", "title_key", "position", where=LIVE),
         *indexes("tasks", "status, created_at", "project_id, created_at", "assignee_id, created_at", where=LIVE),
         *indexes("tasks", "created_by, created_at", where=LIVE),
-        *indexes("tasks", "priority_rank", "priority, created_at", where=LIVE),
+        *indexes("tasks", "priority_rank", "priority, created_at", "status_rank", where=LIVE),
         Index("tasks_by_label", "label_ids", postgresql_using="gin", postgresql_where=text(LIVE)),
         *indexes("tasks", where=LIVE, nulls_last={"due_date": DateTime(timezone=True)}),
         enum_check("status", TaskStatus),

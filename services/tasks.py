@@ -116,6 +116,7 @@ TASKS = Collection(
         "updated_at": SortOrder.newest_first(col(Task.updated_at)),
         "due_date": DUE,
         "title": SortOrder.by(col(Task.title_key)),
+        "status": SortOrder.by(col(Task.status_rank)),
         "priority": SortOrder.by(col(Task.priority_rank)),
         "position": SortOrder.by(col(Task.position)),
     },

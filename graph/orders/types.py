@@ -130,6 +130,7 @@ OrderOrder = order_input(
     orders.ORDERS,
     created_at="the date and time they were placed",
     updated_at="the date and time of their last status change",
+    status="status, from placed to delivered, and then the cancelled ones",
     total_amount="total amount, compared as a number of minor units (such as cents) whatever the currency",
 )
 

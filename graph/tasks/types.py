@@ -57,6 +57,7 @@ TaskFilter = filter_input(
 TaskOrder = order_input(
     tasks.TASKS,
     due_date="due date; tasks without a due date come last in both directions",
+    status="status, from not started to finished",
     priority="priority, from none to urgent",
     position="position on the board: the order in which people have put them",
 )

@@ -92,8 +92,9 @@ async def _rows_by_order(
     statement = select(*table.c).where(table.c.tenant_id == tenant_id, key.in_(ids)).order_by(table.c.id)
     rows = await fetch(session, model, statement.with_for_update() if lock else statement)
     found: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    written = [column.name for column in table.c if not column.computed]
     for row in rows:
-        found[getattr(row, key.key)].append(row._asdict())  # type: ignore[attr-defined]  # rows are named tuples
+        found[getattr(row, key.key)].append({name: getattr(row, name) for name in written})
     return found
 
 

@@ -134,6 +134,7 @@ ORDERS = Collection(
     orders={
         "created_at": SortOrder.newest_first(col(Order.created_at)),
         "updated_at": SortOrder.newest_first(col(Order.updated_at)),
+        "status": SortOrder.by(col(Order.status_rank)),
         "total_amount": SortOrder.by(col(Order.total_minor)),
         "number": SortOrder.by(col(Order.number)),
     },
@@ -283,6 +284,7 @@ async def as_of(session: ReadSession, actor: Actor, *, id: UUID, moment: datetim
     if state is None or state.is_deleted or actor.identity.tenant_id is None:
         return None
     row = order_row(actor.identity.tenant_id, await with_number(session, actor.identity.tenant_id, state))
+    row |= {"status_rank": list(OrderStatus).index(row["status"]) + 1}  # which the database generates otherwise
     return past_row_class(Order).of(row[column.name] for column in table_of(Order).c)  # type: ignore[return-value]  # as in fetch
 
 

@@ -144,6 +144,6 @@ CASES = DomainCases(
     collections={"tasks.TASKS": CollectionCase(tasks.TASKS, bulk_fixtures.some_tasks, 230)},
     scale=SCALE,
     selective={"Query.tasks label_ids": "SELECT unnest(label_ids) FROM tasks WHERE tenant_id = $1 LIMIT 1"},
-    sort_columns={"priority": "priority_rank"},
+    sort_columns={"priority": "priority_rank", "status": "status_rank"},
     insert_listed=insert_listed,
 )

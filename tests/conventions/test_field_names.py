@@ -108,6 +108,7 @@ def test_the_input_for_sorting_has_the_collection_s_orders() -> None:
     enum_type = definition.fields[0].type
     assert isinstance(enum_type, StrawberryEnumDefinition)
     assert {value.value: value.description for value in enum_type.values} == {
+        "status": "Sort tasks by status.",
         "created_at": "Sort tasks by the date and time they were created.",
         "updated_at": "Sort tasks by the date and time they last changed.",
         "due_date": "Sort tasks by due date; tasks without one come last in both directions.",
