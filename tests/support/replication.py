@@ -70,8 +70,8 @@ class ReplicatedCluster:
     async def wait_until_replayed(self) -> None:
         """Wait until the standbys have replayed all that there is."""
         async with connect(self.server.superuser_url) as primary:
-            # Not up to where the log is flushed: that may be within a record, whose end nobody is in a hurry to write.
-            newest = await primary.fetchval("SELECT pg_logical_emit_message(true, 'test', 'a mark') - '0/0'")
+            await primary.execute("SELECT pg_logical_emit_message(true, 'test', 'a commit of its own')")
+            newest = await primary.fetchval("SELECT pg_current_wal_flush_lsn() - '0/0'")
         for standby in self.standbys:
             async with asyncio.timeout(30), connect(standby.superuser_url) as connection:
                 while await connection.fetchval("SELECT pg_last_wal_replay_lsn() - '0/0'") < newest:
