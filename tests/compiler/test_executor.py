@@ -7,8 +7,7 @@ import logging
 import os
 import random
 import secrets
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from math import sqrt
 from typing import Any
 
@@ -66,16 +65,18 @@ async def test_both_executors_give_equal_answers(executors: BothExecutors) -> No
     tally = await compare_random_queries(executors, SHARE)
     assert COMPILER_FAILED not in tally.declined, str(tally)
     assert tally.compiled >= least_expected(0.95, tally.answered), str(tally)
-    assert tally.with_rows >= least_expected(0.8, tally.queries), str(tally)
+    assert tally.with_rows >= least_expected(0.7, tally.queries), str(tally)
 
 
 @pytest.mark.exhaustive
-async def test_both_executors_give_equal_answers_for_long(executors: BothExecutors) -> None:
+async def test_both_executors_give_equal_answers_for_long(
+    executors: BothExecutors, record_property: Callable[[str, object], None]
+) -> None:
     tally = await compare_random_queries(executors, ALL)
-    sys.stdout.write(f"{tally}\n{tally.feature_table()}\n")
+    record_property("summary", f"{tally}\n{tally.feature_table()}")
     assert COMPILER_FAILED not in tally.declined, str(tally)
     assert tally.compiled >= least_expected(0.95, tally.answered), str(tally)
-    assert tally.with_rows >= least_expected(0.8, tally.queries), str(tally)
+    assert tally.with_rows >= least_expected(0.7, tally.queries), str(tally)
     rare = {name: count for name, count in tally.by_feature.items() if count < 100}
     assert not rare, rare
     often_declined = {

@@ -3,8 +3,7 @@
 import os
 import random
 import secrets
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import asyncpg
@@ -101,7 +100,9 @@ async def test_lists_are_what_the_model_says(executors: BothExecutors) -> None:
 
 
 @pytest.mark.exhaustive
-async def test_lists_are_what_the_model_says_for_long(executors: BothExecutors) -> None:
+async def test_lists_are_what_the_model_says_for_long(
+    executors: BothExecutors, record_property: Callable[[str, object], None]
+) -> None:
     compared, with_rows = await compare_with_model(executors, ALL)
-    sys.stdout.write(f"{compared} lists agree with the model, {with_rows} of them with rows\n")
+    record_property("summary", f"{compared} lists agree with the model, {with_rows} of them with rows")
     assert with_rows > compared / 4

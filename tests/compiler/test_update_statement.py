@@ -3,8 +3,7 @@
 import asyncio
 import os
 import secrets
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import asyncpg
@@ -55,9 +54,11 @@ async def test_both_executors_carry_edits_out_alike(executors: BothExecutors) ->
 
 
 @pytest.mark.exhaustive
-async def test_both_executors_carry_edits_out_alike_for_long(executors: BothExecutors) -> None:
+async def test_both_executors_carry_edits_out_alike_for_long(
+    executors: BothExecutors, record_property: Callable[[str, object], None]
+) -> None:
     tally = await compare_random_updates(executors, ALL)
-    sys.stdout.write(f"{tally}\n")
+    record_property("summary", str(tally))
 
 
 async def task(executors: BothExecutors) -> str:

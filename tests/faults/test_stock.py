@@ -104,8 +104,8 @@ async def test_fifty_cancels_and_twenty_writers(shop: World) -> None:
     assert (kinds.count("Order"), kinds.count("VersionConflict")) == (1, 19)
 
 
-async def test_twins_with_one_key_order_once(world: World) -> None:
-    tea = await create_product(world, "tea", stock=100)
-    twins = await asyncio.gather(*(place_order(world.acme.member.client, tea, key="same") for _ in range(10)))
+async def test_twins_with_one_key_order_once(shop: World) -> None:
+    tea = await create_product(shop, "tea", stock=100)
+    twins = await asyncio.gather(*(place_order(shop.acme.member.client, tea, key="same") for _ in range(10)))
     assert len({twin["id"] for twin in twins}) == 1
-    assert await world.connection.fetchval("SELECT stock_quantity FROM products") == 99
+    assert await shop.connection.fetchval("SELECT stock_quantity FROM products") == 99
