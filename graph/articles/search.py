@@ -123,7 +123,8 @@ class LazyHighlights:
         """Return the highlights of one article."""
         if self._highlights is None:
             self._highlights = asyncio.ensure_future(self._load())
-        return (await self._highlights)[article_id]
+        # Shielded: a neighbour that fails cancels those who wait, and with one of them what the others wait for.
+        return (await asyncio.shield(self._highlights))[article_id]
 
 
 async def _load_highlights(info: Info, query: str, ids: Sequence[UUID]) -> dict[UUID, articles.Highlight]:

@@ -9,7 +9,7 @@ from tests.support.random_values import EnumLiteral, RawLiteral, to_json, to_lit
 if TYPE_CHECKING:
     from tests.support.random_queries import QueryMaker
 
-__all__ = ["filter_argument", "random_filter"]
+__all__ = ["filter_argument", "other_operators", "random_filter"]
 
 DEPTH = 3
 COMBINATORS = ("and", "or", "not")
@@ -120,3 +120,21 @@ class _FilterMaker:
         if self.maker.chance(self.variables):
             return RawLiteral(self.maker.variable(str(operator.type), to_json(value)))
         return value
+
+
+OTHER_OPERATORS = {
+    "eq": "not", "gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt", "some": "none", "none": "some", "and": "or",
+    "or": "and",
+}  # fmt: skip
+
+
+def other_operators(condition: Any) -> Any:
+    """Make a filter of another meaning with the same values, in the same order."""
+    if isinstance(condition, list):
+        return [other_operators(each) for each in condition]
+    if not isinstance(condition, dict):
+        return condition
+    others = {name: OTHER_OPERATORS.get(name, name) for name in condition}
+    if len(set(others.values())) < len(others):
+        others = dict(zip(condition, condition, strict=True))
+    return {others[name]: other_operators(value) for name, value in condition.items()}

@@ -31,7 +31,7 @@ from graph.fields.declared import DeclaredField
 from graph.fields.match_fields import ArticleSearchField
 from graph.fields.relations import ByIdField, ConnectionField
 from graph.fields.statistics import StatisticsField
-from tests.support.random_filters import filter_argument
+from tests.support.random_filters import filter_argument, other_operators
 from tests.support.random_values import EnumLiteral, KnownValues, to_json, to_literal
 
 __all__ = ["KnownValues", "QueryMaker", "RandomQuery"]
@@ -244,6 +244,8 @@ class QueryMaker:
                 found[name] = self.random.randint(1, 4)
             elif isinstance(value, list) and value and isinstance(value[0], dict) and "field" in value[0]:
                 found[name] = [{**key, "direction": self.random.choice(["ASC", "DESC"])} for key in value]
+            elif isinstance(value, dict) and self.chance(0.6):
+                found[name] = other_operators(value)
             elif not required and self.chance(0.4):
                 found[name] = None
                 if self.chance(0.9):
