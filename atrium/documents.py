@@ -74,7 +74,7 @@ def _visible_histories() -> str:
 
 def _histories() -> list[str]:
     """Return the types that have a history, in words."""
-    types = schema.create_schema()._schema.type_map.values()  # noqa: SLF001  # as Strawberry's own extensions do
+    types = schema.create_schema().graphql.type_map.values()
     having = [type_.name for type_ in types if isinstance(type_, GraphQLObjectType) and "history" in type_.fields]
     return [re.sub("(?<!^)(?=[A-Z])", " ", name).lower() for name in sorted(having)]
 
@@ -90,7 +90,7 @@ def _listed(words: list[str], article: str, conjunction: str) -> str:
 
 def _row_updates() -> str:
     """Return the mutations that come down to one statement."""
-    fields = schema.create_schema()._schema.mutation_type  # noqa: SLF001  # as Strawberry's own extensions do
+    fields = schema.create_schema().graphql.mutation_type
     assert fields is not None
     names = []
     for name, field in fields.fields.items():

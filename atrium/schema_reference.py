@@ -44,7 +44,7 @@ ROOTS = {"Query": "Queries", "Mutation": "Mutations", "Subscription": "Subscript
 
 def reference_pages(root: Path) -> dict[Path, str]:
     """Return every page of the reference; each shows the domain's operation from the folder of examples."""
-    schema = create_schema()._schema  # noqa: SLF001  # as Strawberry's own tools reach it
+    schema = create_schema().graphql
     pages = _Pages(schema)
     folder = root / REFERENCE_FOLDER
     found = {folder / f"{page}.md": pages.page(page, root / EXAMPLES_FOLDER) for page in pages.names}

@@ -33,6 +33,10 @@ class AnnouncingLoader(DataLoader[UUID, Any]):
         super().__init__(load_batch)
         self._expect_batch = expect_batch
 
+    def load(self, key: UUID) -> "asyncio.Future[Any]":
+        """Load what belongs to a key; fields that share it are not cancelled with one of them."""
+        return asyncio.shield(super().load(key))
+
     def do_resolve_reject(self, key: UUID, future: "asyncio.Future[Any]") -> None:
         """Put a key in the queue; aiodataloader calls this for keys that it has not loaded yet."""
         if not self._queue:

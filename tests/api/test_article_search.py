@@ -1,15 +1,10 @@
 """Finding articles as people mean it: what is pasted, by its parts and whole; accents; scripts without spaces."""
 
-import asyncio
 import unicodedata
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from graph.articles import search as search_fields
-from models.base import new_id
-from services import articles
 from tests.support.factories import Person, World
 
 SEARCH = """
@@ -220,20 +215,3 @@ async def test_a_match_in_the_title_comes_before_any_number_in_the_content(world
         "Gardening",
         "Databases",
     ]
-
-
-async def test_a_cancelled_neighbour_takes_no_highlights_along(monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded, article_id, highlight = asyncio.Event(), new_id(), articles.Highlight([], [])
-
-    async def load(*_: Any) -> dict[UUID, articles.Highlight]:
-        await loaded.wait()
-        return {article_id: highlight}
-
-    monkeypatch.setattr(search_fields, "_load_highlights", load)
-    page: Any = search_fields.LazyHighlights(None, "tea", [article_id])  # type: ignore[arg-type]  # nothing is asked of it
-    failed, wanted = (asyncio.create_task(page.for_article(article_id)) for _ in range(2))
-    await asyncio.sleep(0)  # both wait now
-    failed.cancel()
-    await asyncio.wait([failed])
-    loaded.set()
-    assert await wanted is highlight

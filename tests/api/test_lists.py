@@ -17,7 +17,7 @@ PAGE = "{ totalCount nodes { __typename } edges { cursor node { __typename } } p
 )
 
 
-SCHEMA = create_schema()._schema  # noqa: SLF001  # the way Strawberry's own tools reach it
+SCHEMA = create_schema().graphql
 PLACES = {"Query": "{}", "Viewer": "viewer {{ {} }}", **merged("places")}
 REQUIRED: dict[str, str] = merged("list_arguments")
 """What lists cannot do without; it finds all that there is."""

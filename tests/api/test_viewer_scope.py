@@ -15,7 +15,7 @@ from services.permissions import ROLES
 from tests.support.factories import World
 from tests.support.subscription_client import collect_subscription
 
-SCHEMA = create_schema()._schema  # noqa: SLF001  # Strawberry has no public way to it
+SCHEMA = create_schema().graphql
 MEMBER, ADMIN = frozenset(ROLES[Role.MEMBER]), frozenset(ROLES[Role.ADMIN])
 
 EVERYTHING = """subscription ($after: String) {

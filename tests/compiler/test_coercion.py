@@ -42,7 +42,7 @@ def schema() -> Schema:
 
 @pytest.fixture(scope="module")
 def graphql(schema: Schema) -> GraphQLSchema:
-    return schema._schema  # noqa: SLF001  # the way Strawberry's own extensions reach it
+    return schema.graphql
 
 
 @pytest.fixture(scope="module")

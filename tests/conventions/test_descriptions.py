@@ -17,7 +17,7 @@ from graphql import (
 
 from graph.schema import create_schema
 
-SCHEMA = create_schema()._schema  # noqa: SLF001  # as Strawberry's own extensions reach it
+SCHEMA = create_schema().graphql
 MIN_LENGTH = 15  # characters; shorter ones were riddles
 STANDARD_NAMES = {"Currency", "ArticleLanguage"}  # their values are described by the standard's name for them
 

@@ -165,7 +165,7 @@ def declared_fields() -> dict[str, Field]:
     """Every field over a table that is data, by its place in the schema."""
     return {
         f"{definition.name}.{field.python_name}": field
-        for name in SCHEMA._schema.type_map  # noqa: SLF001  # the way Strawberry's own extensions reach it
+        for name in SCHEMA.graphql.type_map
         if isinstance(definition := SCHEMA.get_type_by_name(name), StrawberryObjectDefinition)
         for field in definition.fields
         if isinstance(field, Field) and hasattr(field, "binding")

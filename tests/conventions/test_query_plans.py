@@ -39,7 +39,7 @@ from tests.support.query_plans import Plan, PlanRecorder, record_plans
 SCHEMA = schema.create_schema()
 LISTS: dict[str, ConnectionField] = {
     f"{definition.name}.{field.python_name}": field
-    for name in SCHEMA._schema.type_map  # noqa: SLF001  # the way Strawberry's own extensions reach it
+    for name in SCHEMA.graphql.type_map
     if isinstance(definition := SCHEMA.get_type_by_name(name), StrawberryObjectDefinition)
     for field in definition.fields
     if isinstance(field, ConnectionField)

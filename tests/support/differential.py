@@ -200,7 +200,7 @@ async def run_both(urls: Urls, connection: asyncpg.Connection) -> AsyncIterator[
             )
             for name, person in people.items()
         ]
-        schema = compiled.components.schema._schema  # noqa: SLF001  # the way Strawberry's own extensions reach it
+        schema = compiled.components.schema.graphql
         executors = BothExecutors(compiled, reference, everybody, world, schema)
         executors.use_compiler(compiled.components.schema.compiler)
         yield executors

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, get_named_type
+from strawberry.utils.str_converters import to_camel_case
 
 from models.money import DECIMALS
 
@@ -117,12 +118,12 @@ class FilterModel:
         assert isinstance(order, GraphQLEnumType)
         shown = self.schema.type_map[self.type_name]
         assert isinstance(shown, GraphQLObjectType)
-        for name in map(_camel, order.values):
+        for name in (to_camel_case(each.lower()) for each in order.values):
             is_money = get_named_type(shown.fields[name].type).name == "Money"
             yield f"{name} {{ amount currency }}" if is_money else name
 
     def _sort_value(self, field: str) -> Callable[[Object], Any]:
-        name = _camel(field)
+        name = to_camel_case(field.lower())
         shown = self.schema.type_map[self.type_name]
         assert isinstance(shown, GraphQLObjectType)
         named = get_named_type(shown.fields[name].type)
@@ -192,8 +193,3 @@ def _minor_units(value: Mapping[str, str]) -> int:
 
 def _id_of(value: Mapping[str, Any] | None) -> str | None:
     return None if value is None else value["id"]
-
-
-def _camel(name: str) -> str:
-    first, *others = name.lower().split("_")
-    return first + "".join(map(str.capitalize, others))

@@ -6,7 +6,7 @@ from graph.schema import create_schema
 
 __all__ = ["ROOTS", "SCHEMA", "input_type_of", "reference_of"]
 
-SCHEMA = create_schema()._schema  # noqa: SLF001  # the way Strawberry's own tools reach it
+SCHEMA = create_schema().graphql
 assert SCHEMA.query_type is not None
 assert SCHEMA.mutation_type is not None
 ROOTS = {"query": SCHEMA.query_type, "mutation": SCHEMA.mutation_type}

@@ -14,7 +14,7 @@ OPERATORS = {"eq", "in", "not", "isNull", "gt", "gte", "lt", "lte", "contains", 
 
 
 def features_of(text: str, variables: Mapping[str, Any]) -> set[str]:
-    """Return the names of what a query uses, such as `filter in`, `orderBy two keys` and `stats by DAY`."""
+    """Return the names of what a query uses, such as `filter in`, `orderBy more keys` and `stats by DAY`."""
     document = parse(text)
     finder = _Finder({**_defaults(document), **variables})
     visit(document, finder)

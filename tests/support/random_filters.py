@@ -14,6 +14,10 @@ __all__ = ["filter_argument", "other_operators", "random_filter"]
 DEPTH = 3
 COMBINATORS = ("and", "or", "not")
 RARELY = 0.001
+OTHER_OPERATORS = {
+    "eq": "not", "gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt", "some": "none", "none": "some", "and": "or",
+    "or": "and",
+}  # fmt: skip
 
 
 def filter_argument(maker: "QueryMaker", argument: GraphQLArgument) -> str:
@@ -120,12 +124,6 @@ class _FilterMaker:
         if self.maker.chance(self.variables):
             return RawLiteral(self.maker.variable(str(operator.type), to_json(value)))
         return value
-
-
-OTHER_OPERATORS = {
-    "eq": "not", "gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt", "some": "none", "none": "some", "and": "or",
-    "or": "and",
-}  # fmt: skip
 
 
 def other_operators(condition: Any) -> Any:

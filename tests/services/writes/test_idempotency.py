@@ -151,7 +151,7 @@ def scopes_in(tree: ast.Module) -> Iterator[str]:
 
 
 def test_a_scope_is_the_name_of_the_mutation_that_takes_the_key() -> None:
-    mutations = create_schema()._schema.mutation_type  # noqa: SLF001  # the way Strawberry's own extensions reach it
+    mutations = create_schema().graphql.mutation_type
     assert mutations is not None
     inputs = {name: get_named_type(field.args["input"].type) for name, field in mutations.fields.items() if field.args}
     assert scopes() == {name for name, type_ in inputs.items() if "idempotencyKey" in getattr(type_, "fields", {})}
