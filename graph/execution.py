@@ -7,14 +7,26 @@ checked before validation, which is the dearer of the two.
 import asyncio
 import gc
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    get_operation_ast,
+)
 from graphql import ExecutionResult as GraphQLExecutionResult
+from graphql import OperationType as GraphQLOperationType
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.execution.executor import CollectedErrors
+from graphql.pyutils import Path
 from graphql.type.definition import GraphQLResolveInfoHelpers
 from graphql.validation import NoSchemaIntrospectionCustomRule, specified_rules
 from graphql.validation.rules import overlapping_fields_can_be_merged
@@ -38,6 +50,7 @@ REFUSAL_BYTES = 2 * 2**20
 LONGEST_REFUSAL_BYTES = 128 * 2**10
 DIGEST_BYTES = 16
 YOUNGEST = 0  # generation of the collector
+READS_OF_A_MUTATION = 2
 
 # What things take in memory, by measurement: a token of a text as nodes, a list whose length waits for variables, an
 # error, and an entry of a cache.
@@ -295,6 +308,39 @@ class ExecutionWithoutCircles(StrawberryGraphQLCoreExecutionContext):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.async_helpers = HELPERS
+
+    async def complete_awaitable_value(
+        self,
+        return_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        result: Awaitable[Any],
+        position_context: Any,
+    ) -> Any:
+        """Complete what a resolver returns.
+
+        What shows the result of a mutation is read once more if the connection fails meanwhile: the client could not
+        send again what is written already.
+        """
+        complete = partial(super().complete_awaitable_value, return_type, field_details_list, info, path)
+        if path.prev is not None or self.operation.operation is not GraphQLOperationType.MUTATION:
+            return await complete(result, position_context)
+        written = asyncio.ensure_future(result)
+        errors_before = self.collected_errors.errors
+        for _ in range(READS_OF_A_MUTATION):
+            self.collected_errors = CollectedErrors()
+            completed = failure = None
+            try:
+                completed = await complete(written, position_context)
+            except GraphQLError as error:
+                failure = error
+            if not await self.context_value.prepare_reread():
+                break
+        self.collected_errors.errors[:0] = errors_before
+        if failure is not None:
+            raise failure
+        return completed
 
 
 class OperationExtension(SchemaExtension):

@@ -127,6 +127,14 @@ class Context(BaseContext):
         self.writer.refusal = refusal
         self.reader.fail_with(refusal)
 
+    async def prepare_reread(self) -> bool:
+        """Return whether what a mutation's answer shows is to be read once more, since its connection failed."""
+        if not self.route.must_reread:
+            return False
+        await self.close()
+        self.route.retry()
+        return True
+
     async def prepare_retry(self) -> bool:
         """Return whether a query is to run once more, since its server failed; what it said is forgotten then."""
         if not self.route.must_retry:

@@ -60,5 +60,5 @@ class Writer:
             except TransactionConflict as error:
                 if attempt == MAX_WRITE_ATTEMPTS:
                     raise
-                self._route.general_only = isinstance(error, Preempted)
+                self._route.general_only |= isinstance(error, Preempted)
         raise AssertionError  # the loop returns or raises

@@ -86,7 +86,7 @@ class PartitionedLimiter:
                 with limit.scope():
                     await slot.ready
         except BaseException as error:
-            if slot in self._waiting:
+            if slot.ready.cancelled():
                 self._stop_waiting(slot)
                 self._dispatch()  # others may have waited because of it
             else:
@@ -96,8 +96,9 @@ class PartitionedLimiter:
             raise
 
     def _stop_waiting(self, slot: Slot) -> None:
-        del self._waiting[slot]
-        _add(self._preempted, slot, -int(slot.general_only))
+        if slot in self._waiting:
+            del self._waiting[slot]
+            _add(self._preempted, slot, -int(slot.general_only))
 
     def _give_back(self, slot: Slot) -> None:
         if slot.is_reserved:
@@ -110,8 +111,9 @@ class PartitionedLimiter:
     def _dispatch(self) -> None:
         while self._waiting and (following := self._next()):
             self._stop_waiting(following)
-            self._take(following)
-            following.ready.set_result(None)
+            if not following.ready.cancelled():  # else its task has not come to learn of it yet
+                self._take(following)
+                following.ready.set_result(None)
 
     def _next(self) -> Slot | None:
         if self._free_general:

@@ -18,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from models.database.errors import ConnectionLost, DatabaseUnavailable, translate_errors
+from models.database.errors import ConnectionLost, DatabaseUnavailable, Preempted, translate_errors
 from models.database.limiter import STATEMENT_SECONDS, PartitionedLimiter
 from models.database.pool import ConnectionStack, note_idle, ping_if_idle, run_fetch
 from models.lru import CacheUsage
@@ -118,10 +118,11 @@ class Partition:
         """Return a connection of the engine's.
 
         Raises:
-            DatabaseUnavailable.
+            Preempted, TransactionConflict, DatabaseUnavailable.
         """
         try:
-            return await self.engine.connect()
+            with translate_errors(is_reserved=self.is_reserved):
+                return await self.engine.connect()
         except (OSError, DBAPIError) as error:  # a TimeoutError is an OSError
             raise DatabaseUnavailable from error
 
@@ -212,7 +213,7 @@ class PartitionedPool:
                 self.connect(partition) as connection,
             ):
                 return await run_fetch(connection, statement, *values)
-        except asyncpg.QueryCanceledError:
+        except (asyncpg.QueryCanceledError, Preempted):
             if general_only:
                 raise
         return await self.fetch_value(statement, *values, general_only=True)

@@ -197,10 +197,15 @@ async def require_replayed(connection: AsyncConnection, min_lsn: int) -> None:
 
 
 def note_idle(connection: Any, record: Any) -> None:
-    """Record since when a connection is idle; discard one whose transaction could not be ended."""
+    """Record since when a connection is idle; discard one whose transaction could not be begun or ended."""
     record.info["idle_since"] = time.monotonic()
-    if connection is not None and connection.driver_connection.is_in_transaction():
-        record.invalidate()  # its transaction could not be ended, and must meet nobody else
+    if connection is None:
+        return
+    driver = connection.driver_connection
+    # The driver counts a transaction from before its BEGIN: where that was cut off, the next one would be a savepoint.
+    has_begun = driver._top_xact is not None  # noqa: SLF001  # nothing public tells
+    if has_begun or driver.is_in_transaction():
+        record.invalidate()  # it must meet nobody else
 
 
 def ping_if_idle(connection: Any, record: Any, _proxy: Any, *, suspected_at: float = 0.0) -> None:

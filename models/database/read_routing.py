@@ -115,6 +115,11 @@ class ReadRouter:
         self._on_write = on_write
 
     @property
+    def must_reread(self) -> bool:
+        """Return whether what a mutation's answer shows has to be read once more: it was interrupted, not refused."""
+        return self._read is not None and self._read.interruption is not None
+
+    @property
     def must_retry(self) -> bool:
         """Return whether a query has to run once more, whole, since what it read from failed on the way.
 
@@ -128,12 +133,13 @@ class ReadRouter:
         )
 
     def retry(self) -> None:
-        """Have the query run once more: on the primary, and on a general connection where it was preempted."""
+        """Have it read once more: on the primary, and on a general connection where it was preempted."""
         assert self._read is not None, "it was read"
         self._has_retried = True
         if self.routed_to is not None and self.routed_to.server != PRIMARY:
             self.primary_reason = RoutingReason.LOST
         self.general_only = isinstance(self._read.interruption, Preempted)
+        self._read = None
 
     @asynccontextmanager
     async def read(self, identity: Identity) -> AsyncIterator[ReadSession]:
@@ -224,13 +230,15 @@ class ReadRouter:
 
     async def _open(self, stack: AsyncExitStack, identity: Identity) -> tuple[ReadSession, RoutedTo]:
         async def enter(database: Database, replayed: int) -> ReadSession:
-            read = partial(database.read, identity, replayed=replayed, general_only=self.general_only)
+            read = partial(database.read, identity, replayed=replayed)
             try:
-                return await stack.enter_async_context(read())
+                return await stack.enter_async_context(read(general_only=self.general_only))
+            except Preempted:
+                self.general_only = True
             except ConnectionLost:
                 if database is not self.servers.primary:
                     raise
-                return await stack.enter_async_context(read())  # on another connection
+            return await stack.enter_async_context(read(general_only=self.general_only))  # on another connection
 
         return await self._route(identity, enter)
 

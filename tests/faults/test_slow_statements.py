@@ -102,8 +102,19 @@ async def test_a_query_is_run_once_more_when_the_primary_broke_off(
     await superuser.close()
 
 
-async def test_a_query_that_was_cut_off_in_the_middle_is_run_once_more(
-    world: World, urls: Urls, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("operation", "answer"),
+    [
+        ("{ tasks { totalCount } }", {"tasks": {"totalCount": 0}}),
+        (
+            'mutation { createTask(input: {title: "Once"}) { ... on Task { title comments { totalCount } } } }',
+            {"createTask": {"title": "Once", "comments": {"totalCount": 0}}},
+        ),
+    ],
+    ids=["query", "what-a-mutation-shows"],
+)
+async def test_what_was_cut_off_in_the_middle_is_read_once_more(
+    world: World, urls: Urls, monkeypatch: pytest.MonkeyPatch, operation: str, answer: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(world.app.components.schema, "compiler", None)
     superuser, killed = await asyncpg.connect(urls.plain("superuser")), list[str]()
@@ -123,9 +134,35 @@ async def test_a_query_that_was_cut_off_in_the_middle_is_run_once_more(
         return _Unit(entered, unit)
 
     monkeypatch.setattr(Database, "read", losing)
-    assert (await world.acme.member.client.run("{ tasks { totalCount } }")) == {"tasks": {"totalCount": 0}}
+    assert await world.acme.member.client.run(operation) == answer
     assert killed
+    assert await world.connection.fetchval("SELECT count(*) FROM tasks") == operation.count("createTask")
     await superuser.close()
+
+
+async def test_what_mutations_show_is_read_once_more_where_it_may_take_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are done once."""
+    monkeypatch.setattr(world.app.components.schema, "compiler", None)
+    database = world.app.components.database
+    two = """mutation Two($task: CreateTaskInput!) {
+        first: createTask(input: $task) { ... on Task { title version comments { totalCount } } }
+        second: createTask(input: $task) { ... on Task { title comments { totalCount } project { name } } }
+    }"""
+    async with AsyncExitStack() as held:
+        for _ in range(database.pool_size - reserve_size(database.pool_size)):
+            await held.enter_async_context(database.read(NOBODY))
+        async with world.connection.transaction():
+            await world.connection.execute("LOCK comments IN ACCESS EXCLUSIVE MODE")
+            asking = asyncio.create_task(world.acme.member.client.run(two, task={"title": "Slow"}))
+            assert await asyncio.wait([asking], timeout=3 * BRIEF_MILLISECONDS / 1000) == (set(), {asking})
+            assert await world.connection.fetchval("SELECT count(*) FROM tasks") == 1
+    assert await asking == {
+        "first": {"title": "Slow", "version": 1, "comments": {"totalCount": 0}},
+        "second": {"title": "Slow", "comments": {"totalCount": 0}, "project": None},
+    }
+    assert await world.connection.fetchval("SELECT count(*) FROM tasks") == 2
 
 
 class _Unit:
@@ -179,4 +216,16 @@ async def test_the_tenant_with_the_fewest_slow_statements_is_next() -> None:
     for task in waiting[1:]:
         limiter.release(await task)
     assert order == [other, busy]
+    assert (limiter.in_use, limiter.is_full) == (0, False)
+
+
+async def test_whoever_is_cancelled_as_a_connection_comes_free_does_not_get_it() -> None:
+    limiter = PartitionedLimiter(1, 0, wait=10)
+    held = await limiter.acquire(None)
+    first, second = (asyncio.create_task(limiter.acquire(None)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    limiter.release(held)
+    limiter.release(await second)
+    assert first.cancelled()
     assert (limiter.in_use, limiter.is_full) == (0, False)

@@ -328,3 +328,21 @@ async def test_only_what_postgresql_asks_to_try_again_is_tried_again(rules: Serv
 
     assert [await tried(state) for state in ("40001", "40P01", "22012")] == [4, 4, 1]
     assert rules.database.in_use == 0
+
+
+async def test_a_connection_whose_transaction_was_not_begun_meets_nobody_else(
+    single: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver would take the next transaction on it for a savepoint in the one that there never was."""
+    pid, execute = await backend_pid(single), asyncpg.Connection.execute
+
+    async def cancelled(connection: asyncpg.Connection, query: str, *given: Any, **options: Any) -> Any:
+        if query.startswith("BEGIN"):
+            raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
+        return await execute(connection, query, *given, **options)
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", cancelled)
+    with pytest.raises(DBAPIError):
+        await backend_pid(single)
+    monkeypatch.setattr(asyncpg.Connection, "execute", execute)
+    assert await backend_pid(single) not in (pid, None)
