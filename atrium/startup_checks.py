@@ -25,7 +25,7 @@ from atrium.embedded import standby as embedded_standby
 from atrium.embedded.server import EmbeddedFailed, EmbeddedUnavailable, Server
 from atrium.settings import Settings, SettingsError
 from models.database.engine import SERVER_SETTINGS
-from models.database.errors import DatabaseUnavailable, PoolTimeout, is_connection_lost
+from models.database.errors import DRIVER_ERRORS, DatabaseUnavailable, PoolTimeout, is_connection_lost
 from models.database.inspection import ConnectionShared, DatabaseState, inspect_database
 
 __all__ = [
@@ -209,7 +209,7 @@ async def _refuse_shared(url: str) -> None:
         await inspect_database(url, SERVER_SETTINGS)
     except ConnectionShared:
         await _inspect(url, REPLICAS_VARIABLE, SERVER_SETTINGS)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except DRIVER_ERRORS:
         return
 
 

@@ -4,35 +4,21 @@ What a text says never changes, so everything that depends on the text alone is 
 checked before validation, which is the dearer of the two.
 """
 
-import asyncio
 import gc
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from graphql import (
-    DocumentNode,
-    GraphQLError,
-    GraphQLOutputType,
-    GraphQLResolveInfo,
-    GraphQLSchema,
-    OperationDefinitionNode,
-    get_operation_ast,
-)
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast
 from graphql import ExecutionResult as GraphQLExecutionResult
-from graphql import OperationType as GraphQLOperationType
-from graphql.execution.collect_fields import FieldDetailsList
-from graphql.execution.executor import CollectedErrors
-from graphql.pyutils import Path
-from graphql.type.definition import GraphQLResolveInfoHelpers
 from graphql.validation import NoSchemaIntrospectionCustomRule, specified_rules
 from graphql.validation.rules import overlapping_fields_can_be_merged
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext, validate_document
+from strawberry.schema.schema import validate_document
 from strawberry.types.execution import ExecutionResult, StreamExecutionResult
 from strawberry.types.graphql import OperationType
 
@@ -42,7 +28,7 @@ from graph.runtime.context import Context
 from models.database.read_routing import RoutingReason
 from models.lru import CacheUsage, SegmentedLRU, size_of
 
-__all__ = ["DocumentCache", "ExecutionWithoutCircles", "OperationExtension"]
+__all__ = ["DocumentCache", "OperationExtension"]
 
 DOCUMENT_BYTES = 20 * 2**20
 PINNED_BYTES = 64 * 2**20
@@ -50,7 +36,6 @@ REFUSAL_BYTES = 2 * 2**20
 LONGEST_REFUSAL_BYTES = 128 * 2**10
 DIGEST_BYTES = 16
 YOUNGEST = 0  # generation of the collector
-READS_OF_A_MUTATION = 2
 
 # What things take in memory, by measurement: a token of a text as nodes, a list whose length waits for variables, an
 # error, and an entry of a cache.
@@ -65,8 +50,6 @@ PRIMARY_REASONS: Mapping[OperationType, RoutingReason] = {
     OperationType.SUBSCRIPTION: RoutingReason.SUBSCRIPTION,
 }
 """Kinds of operations that the primary answers, and why; what is left are queries."""
-
-HELPERS = GraphQLResolveInfoHelpers(gather=lambda values: asyncio.gather(*values), track=lambda _values: None)
 
 # graphql-core compares fields that share a response name pairwise. Its own bound lets one text cost most of a second.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
@@ -296,51 +279,6 @@ def _document_size(key: tuple[str, str | None], text: CachedDocument) -> int:
 
 def _refusal_size(key: RefusalKey, refusal: Refusal) -> int:
     return ENTRY_BYTES + size_of(*key) + sum(ERROR_BYTES + size_of(error.message) for error in refusal)
-
-
-class ExecutionWithoutCircles(StrawberryGraphQLCoreExecutionContext):
-    """An execution whose memory returns when it ends.
-
-    graphql-core's offers methods of its own to resolvers, which lead back to it, so that its document would wait for
-    the collector. None of ours asks for them.
-    """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.async_helpers = HELPERS
-
-    async def complete_awaitable_value(
-        self,
-        return_type: GraphQLOutputType,
-        field_details_list: FieldDetailsList,
-        info: GraphQLResolveInfo[Any],
-        path: Path,
-        result: Awaitable[Any],
-        position_context: Any,
-    ) -> Any:
-        """Complete what a resolver returns.
-
-        What shows the result of a mutation is read once more if the connection fails meanwhile: the client could not
-        send again what is written already.
-        """
-        complete = partial(super().complete_awaitable_value, return_type, field_details_list, info, path)
-        if path.prev is not None or self.operation.operation is not GraphQLOperationType.MUTATION:
-            return await complete(result, position_context)
-        written = asyncio.ensure_future(result)
-        errors_before = self.collected_errors.errors
-        for _ in range(READS_OF_A_MUTATION):
-            self.collected_errors = CollectedErrors()
-            completed = failure = None
-            try:
-                completed = await complete(written, position_context)
-            except GraphQLError as error:
-                failure = error
-            if not await self.context_value.prepare_reread():
-                break
-        self.collected_errors.errors[:0] = errors_before
-        if failure is not None:
-            raise failure
-        return completed
 
 
 class OperationExtension(SchemaExtension):

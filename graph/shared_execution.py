@@ -15,7 +15,7 @@ from typing import Any, cast
 import orjson
 from graphql import ExecutionResult, GraphQLError
 
-from graph.execution import ExecutionWithoutCircles
+from graph.reference_execution import ReferenceExecution
 from graph.runtime.context import Context, Info
 from graph.viewer_scope import event_variables, viewer_scope
 from models.database.errors import DatabaseUnavailable, PoolTimeout, SessionNotLive, TransactionConflict
@@ -138,7 +138,7 @@ class SharedEvent:
         return Context(servers.primary, own.actor, own.auth, own.feed, route=route)
 
 
-class EventExecution(ExecutionWithoutCircles):
+class EventExecution(ReferenceExecution):
     """An execution of an operation, which for a shared event happens once."""
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  # graphql-core's signature

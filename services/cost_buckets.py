@@ -20,6 +20,7 @@ import asyncpg
 from sqlalchemy import make_url
 
 from models.base import new_id
+from models.database.errors import DRIVER_ERRORS
 from models.database.identity import Identity
 from models.database.pool import connect_dedicated
 from models.lru import CacheUsage, SegmentedLRU
@@ -215,7 +216,7 @@ class CostBuckets:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         if self._connection is not None:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(*DRIVER_ERRORS):
                 await self.report()
             self._disconnect()
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError
 
 __all__ = [
     "CANCELLED_SQLSTATE",
+    "DRIVER_ERRORS",
     "ConnectionLost",
     "DatabaseUnavailable",
     "InvalidValue",
@@ -23,6 +25,8 @@ __all__ = [
     "translate_errors",
 ]
 
+# What the driver raises of a connection; the third of one that the server is just ending. A TimeoutError is an OSError.
+DRIVER_ERRORS = (asyncpg.InterfaceError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError)
 CONFLICT_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 CANCELLED_SQLSTATE = "57014"  # a statement that took longer than it may
 CONNECTION_SQLSTATES = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
@@ -100,7 +104,9 @@ def translate_errors(*, is_reserved: bool = False) -> Iterator[None]:
         yield
     except DBAPIError as error:
         code = getattr(error.orig, "sqlstate", None) or ""
-        if error.connection_invalidated or is_connection_lost(code):
+        # The server has ended it, and the driver has read its last message, but not yet that it is closed.
+        is_ending = error.orig is not None and isinstance(error.orig.__cause__, asyncpg.InternalClientError)
+        if error.connection_invalidated or is_ending or is_connection_lost(code):
             raise ConnectionLost from error
         if is_reserved and code == CANCELLED_SQLSTATE:
             raise Preempted from error

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import asyncpg
 from sqlalchemy import make_url
 
+from models.database.errors import DRIVER_ERRORS
+
 __all__ = ["ConnectionShared", "DatabaseState", "inspect_database"]
 
 CONNECT_SECONDS = 5.0
@@ -117,7 +119,7 @@ async def _connect(url: str, server_settings: Mapping[str, str]) -> AsyncIterato
     finally:
         try:
             await connection.close(timeout=CLOSE_SECONDS)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # a TimeoutError is an OSError
+        except DRIVER_ERRORS:
             connection.terminate()
 
 

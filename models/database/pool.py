@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.database.errors import (
     CANCELLED_SQLSTATE,
     CONFLICT_SQLSTATES,
+    DRIVER_ERRORS,
     REFUSAL_SQLSTATES,
     ConnectionLost,
     DatabaseUnavailable,
@@ -64,7 +65,7 @@ async def run_fetch(connection: AsyncConnection, statement: str, *values: Any) -
     driver: Any = (await connection.get_raw_connection()).driver_connection
     try:
         return await driver.fetchval(statement, *values)
-    except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+    except DRIVER_ERRORS as error:
         await connection.invalidate()  # nobody else would notice that it is gone
         if isinstance(error, asyncpg.PostgresError) and not is_connection_lost(error.sqlstate):
             raise
@@ -109,6 +110,8 @@ class AutocommitConnection:
             raise InvalidValue from error
         except REJECTED_ERRORS as error:
             raise StatementRejected from error
+        except asyncpg.InternalClientError as error:
+            raise ConnectionLost from error  # the server has ended it, and the driver has not read the end yet
         except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
             code = error.sqlstate if isinstance(error, asyncpg.PostgresError) else "08"
             if is_connection_lost(code):
@@ -131,7 +134,7 @@ class AutocommitConnection:
         try:
             async with asyncio.timeout(CANCEL_GRACE_SECONDS):
                 await self.driver.fetchval("SELECT 1")
-        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError):  # a TimeoutError is an OSError
+        except DRIVER_ERRORS:
             return False
         return True
 

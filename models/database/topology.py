@@ -16,6 +16,7 @@ from typing import NamedTuple
 import asyncpg
 
 from models.database import Database
+from models.database.errors import DRIVER_ERRORS
 from models.database.pool import connect_dedicated
 
 __all__ = ["PRIMARY", "DatabaseServer", "Replica", "ServerGroup", "ServerStatus", "backoff", "unhealthy_reason"]
@@ -73,7 +74,7 @@ class DatabaseServer:
                     if self._connection is None:
                         self._connection = await connect_dedicated(self.database.engine.url, "atrium watch")
                     row = await self._connection.fetchrow(STATUS_QUERY)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # a TimeoutError is an OSError
+            except DRIVER_ERRORS:
                 self.close()
                 self.failures += 1
                 return

@@ -48,7 +48,8 @@ FORBIDDEN_IMPORTS = {
 RUN_TIME_CONTRACTS = {"graph-circles"}
 
 GRAPH_MACHINERY = {
-    *("graph.schema", "graph.execution", "graph.shared_execution", "graph.subscriptions", "graph.viewer_scope"),
+    *("graph.schema", "graph.execution", "graph.reference_execution", "graph.shared_execution", "graph.subscriptions"),
+    "graph.viewer_scope",
     "graph.trusted_documents",
 }
 """Modules of graph that are no domains, besides its packages but `articles`."""

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from graph.runtime.context import Context
 from models.base import new_id
 from models.database import Database, WriteSession, extend_context, pool
-from models.database.errors import DatabaseUnavailable, PoolTimeout, SessionNotLive, TransactionConflict
+from models.database.errors import ConnectionLost, DatabaseUnavailable, PoolTimeout, SessionNotLive, TransactionConflict
 from models.database.identity import NOBODY
 from services import tasks
 from services.writes.rows import set_change_time
@@ -346,3 +346,24 @@ async def test_a_connection_whose_transaction_was_not_begun_meets_nobody_else(
         await backend_pid(single)
     monkeypatch.setattr(asyncpg.Connection, "execute", execute)
     assert await backend_pid(single) not in (pid, None)
+
+
+async def test_a_connection_that_the_server_is_ending_counts_as_lost(
+    single: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver has read the server's last message then, and not yet that the connection is closed."""
+    pid, prepare, ending = await backend_pid(single), asyncpg.Connection.prepare, [True]
+
+    async def prepared(connection: asyncpg.Connection, *given: Any, **options: Any) -> Any:
+        if ending and ending.pop():
+            raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+        return await prepare(connection, *given, **options)
+
+    monkeypatch.setattr(asyncpg.Connection, "prepare", prepared)
+    with pytest.raises(ConnectionLost):
+        await single.fetch_value("SELECT $1::text || '1'", ["x"])
+    assert await backend_pid(single) != pid
+    ending.append(True)
+    with pytest.raises(ConnectionLost):
+        async with single.read(NOBODY) as session:
+            await session.exec(COUNT)
