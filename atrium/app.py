@@ -76,7 +76,7 @@ class Components:
                 if request.connects:
                     raise RequestRefused("UNAUTHENTICATED", "This access token is not valid, or no longer.") from None
                 has_invalid_token = True
-        return Context(
+        context = Context(
             self.database,
             Actor.of(identity),
             self.auth,
@@ -90,6 +90,11 @@ class Components:
             long_work=request.long_work,
             cost=OperationCost(self.cost_buckets.account_of(identity), is_told=request.wants_cost),
         )
+        if (setback := request.setback) is not None:
+            context.log.declined = setback.declined
+            if setback.refusal is not None:
+                context.fail_with(setback.refusal)
+        return context
 
     async def has_valid_token(self, request: http.OperationRequest) -> bool:
         """Return whether a request comes with a valid access token or API key."""
@@ -135,6 +140,31 @@ class Components:
                 await self.trusted_documents.start()
                 stack.push_async_callback(self.trusted_documents.stop)
             yield
+
+    def build_operations(self) -> http.Operations | None:
+        """Build what operations on the fast path are run with; there is none without the compiler."""
+        if self.schema.compiler is None:
+            return None
+        return http.Operations(
+            authenticate=self._authenticate_at_once,
+            compiler=self.schema.compiler,
+            servers=self.servers,
+            cost_buckets=self.cost_buckets,
+            max_cost=self.settings.limits.cost,
+            shows_executor=not self.settings.is_production,
+        )
+
+    def _authenticate_at_once(self, authorization: str) -> tuple[Actor, float] | None:
+        """Return the actor of an access token, and when it expires; None for anything else."""
+        token = bearer_token(authorization)
+        if token is None or is_api_key(token):
+            return None
+        try:
+            claims = self.auth.tokens.read(token)
+        except security.InvalidAccessToken:
+            return None
+        identity = Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id)
+        return Actor.of(identity), claims.expires_at.timestamp()
 
     def build_document_lookup(self) -> DocumentLookup:
         """Build what finds the text of each operation."""
@@ -185,6 +215,7 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         key_set=keys.jwks(),
         observe=metrics.observe,
         documents=components.build_document_lookup(),
+        operations=components.build_operations(),
     )
     checks = {"database": components.database.ping, "migrations": require_no_pending_migrations}
     app.router.routes += [*health.build_routes(checks, reveal=not settings.is_production), metrics.route()]

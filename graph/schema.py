@@ -188,6 +188,8 @@ class Schema(strawberry.Schema):
         context = context_value
         if self.compiler is None or not query or OperationType.QUERY not in allowed_operation_types:
             return None
+        if context.log.declined is not None:
+            return None  # it was tried before
         may_change = OperationType.MUTATION in allowed_operation_types
         answer = await self.compiler.execute(query, operation_name, variable_values, context, may_change=may_change)
         if answer.declined is not None:

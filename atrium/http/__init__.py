@@ -5,7 +5,8 @@ request's record and time limit, the endpoint.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strawberry.schema import BaseSchema
 
 from atrium import graphiql
@@ -25,14 +26,16 @@ from atrium.http.connections import ConnectionCounter, ConnectionLimits, SocketP
 from atrium.http.consistency import HEADER_NAME as CONSISTENCY_HEADER
 from atrium.http.document_lookup import DocumentLookup
 from atrium.http.endpoint import GraphQLEndpoint, get_record
+from atrium.http.fast_path import FastPath, Operations
+from atrium.http.fast_protocol import FastHttpProtocol
 from atrium.http.middleware import RequestMiddleware, choose_request_id
 from atrium.http.negotiation import OK
 from atrium.http.operation_request import COST_HEADER, ContextGetter, OperationRequest, TokenCheck
+from atrium.http.request_heads import HeadReader
 from atrium.http.request_parsing import BodyLimits
 from atrium.http.responses import RequestRefused, Responder, refuse_outside_graphql
 from atrium.http.server import GraphQLServer
 from atrium.http.shutdown import Shutdown
-from atrium.http.uvicorn_protocol import CoalescingHttpProtocol
 from atrium.logs import RequestRecord, log_request
 from atrium.settings import Settings
 
@@ -42,6 +45,7 @@ __all__ = [
     "ContextGetter",
     "GraphQLServer",
     "OperationRequest",
+    "Operations",
     "RequestRefused",
     "mount_graphql",
     "uvicorn_options",
@@ -94,6 +98,8 @@ class Application(FastAPI):
     """FastAPI, but for requests of the GraphQL endpoint: they have no use for its layers, and pass them by."""
 
     graphql_app: ASGIApp | None = None
+    fast_path: FastPath | None = None
+    """What answers ordinary requests past all layers; `FastHttpProtocol` looks for it."""
     shutdown: Shutdown
     """How it ends; `GraphQLServer` has to be told."""
 
@@ -115,13 +121,14 @@ def mount_graphql(
     key_set: Mapping[str, Any],
     observe: Callable[[RequestRecord], None],
     documents: DocumentLookup | None = None,
+    operations: Operations | None = None,
 ) -> None:
     """Serve a schema with all that belongs to it.
 
     Adds the endpoint, GraphiQL and `/schema.graphql` where the settings have them on, and
     `/.well-known/jwks.json` with `key_set`; gives every request a record, which is logged and, for each
     operation, handed to `observe`; and gives every error the shape of a GraphQL answer. `documents` finds the text of
-    operations that come without.
+    operations that come without. With `operations`, ordinary requests are answered on the fast path.
     """
 
     def finish_operation(record: RequestRecord) -> None:
@@ -132,6 +139,7 @@ def mount_graphql(
         (finish_operation if _is_operation(record) else log_request)(record)
 
     app.shutdown = Shutdown(settings.shutdown_seconds)
+    documents = documents or DocumentLookup()
     responder = Responder(settings.http_status)
     endpoint = GraphQLEndpoint(
         schema,
@@ -145,11 +153,27 @@ def mount_graphql(
         graphiql=settings.graphiql_enabled,
         allows_origin=_build_origin_check(settings),
         on_finish=finish_operation,
-        documents=documents or DocumentLookup(),
+        documents=documents,
     )
     rules, options = _cors_rules(settings), _request_options(settings, app.shutdown, finish)
     graphql_app = RequestMiddleware(endpoint, refuse=responder.refuse, **options)
     app.graphql_app = ConditionalCORSMiddleware(graphql_app, rules=rules)
+    if operations is not None:
+        app.fast_path = FastPath(
+            operations,
+            heads=HeadReader(
+                authenticate=operations.authenticate,
+                responder=responder,
+                added_headers=partial(added_headers, rules),
+                trusted_proxies=settings.trusted_proxies,
+                limits=connection_limits(settings),
+                max_body_bytes=settings.body_limit_bytes,
+            ),
+            documents=documents,
+            shutdown=app.shutdown,
+            limit=graphql_app.limit,
+            on_finish=finish_operation,
+        )
     app.add_middleware(RequestMiddleware, refuse=refuse_outside_graphql, **options)
     app.add_middleware(ConditionalCORSMiddleware, rules=rules)  # the last one added is the first to see a request
     app.add_exception_handler(HTTPException, _handle_error)
@@ -175,18 +199,12 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
 
     Logging is Atrium's own. The peer's address is left as it is, since `trusted_proxies` decides whom to believe.
     """
-    limits = ConnectionLimits(
-        settings.header_limit_bytes,
-        settings.header_limit_count,
-        settings.header_timeout_seconds,
-        settings.keep_alive_seconds,
-    )
     counter = ConnectionCounter(settings.connections_per_address, settings.trusted_proxies)
     responder = Responder(settings.http_status)
     return {
         "host": settings.host,
         "port": settings.port,
-        "http": partial(CoalescingHttpProtocol, limits=limits, counter=counter, refuse=responder.refuse),
+        "http": partial(FastHttpProtocol, limits=connection_limits(settings), counter=counter, refuse=responder.refuse),
         "ws": partial(SocketProtocol, counter=counter),
         "log_config": None,
         "access_log": False,
@@ -195,6 +213,36 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "ws_max_size": settings.body_limit_bytes,
         "ws_per_message_deflate": False,
     }
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """Return the bounds of a connection."""
+    return ConnectionLimits(
+        settings.header_limit_bytes,
+        settings.header_limit_count,
+        settings.header_timeout_seconds,
+        settings.keep_alive_seconds,
+    )
+
+
+def added_headers(rules: Mapping[str, Any], headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers that CORS adds to the answer of a request with these."""
+    found: list[tuple[bytes, bytes]] = []
+
+    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": OK, "headers": []})
+
+    async def take(message: Message) -> None:
+        found.extend(message["headers"])
+
+    scope = {"type": "http", "method": "POST", "headers": list(headers)}
+    with suppress(StopIteration):  # nothing in it waits
+        ConditionalCORSMiddleware(answer, rules=rules)(scope, _receive_nothing, take).send(None)
+    return found
+
+
+async def _receive_nothing() -> Message:
+    raise AssertionError
 
 
 def _request_options(

@@ -4,6 +4,7 @@ Nobody has to log in to open a connection, so all of it is bounded here. What is
 coded answer as any other refusal, and one line in the log.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from atrium.logs import RequestRecord, log_request
 __all__ = ["ConnectionCounter", "ConnectionLimits", "SocketProtocol", "refused_bytes"]
 
 SWITCHING_PROTOCOLS = 101
+HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 UNKNOWN_ADDRESS = ""  # the address of a peer that has none, such as one at a Unix socket
 
 

@@ -16,7 +16,7 @@ from uuid_utils import uuid4
 from atrium.http.responses import RawResponse, RequestRefused
 from atrium.http.shutdown import Shutdown
 from atrium.logs import RequestRecord
-from models.database.timeouts import SharedTimeout
+from models.database.timeouts import SharedTimeout, TimeoutScope
 
 ADDRESS_LENGTH = 45
 USER_AGENT_LENGTH = 500
@@ -102,18 +102,23 @@ def _is_trusted(address: IPv4Address | IPv6Address, trusted: Sequence[Network]) 
     return any(address.version == network.version and address in network for network in trusted)
 
 
+def read_user_agent(header: str | None) -> str | None:
+    """Return what is kept of a `User-Agent` header."""
+    return header[:USER_AGENT_LENGTH].replace("\x00", "") if header else None
+
+
 def open_record(scope: Scope, trusted: Sequence[Network]) -> RequestRecord:
     """Return the record of a request that has just arrived, also put into its state as `record`."""
     state = scope.setdefault("state", {})
     peer = scope["client"][0] if scope.get("client") else None
-    agent = get_header(scope, b"user-agent")
+    setback = state.get("setback")
     record = RequestRecord(
         request_id=choose_request_id(get_header(scope, b"x-request-id")),
         method=scope.get("method", "WEBSOCKET"),
         path=scope["path"],
         client_address=resolve_client_address(peer, get_header(scope, b"x-forwarded-for"), trusted),
-        user_agent=agent[:USER_AGENT_LENGTH].replace("\x00", "") if agent else None,
-        started=time.perf_counter(),
+        user_agent=read_user_agent(get_header(scope, b"user-agent")),
+        started=setback.started if setback else time.perf_counter(),
     )
     state["record"] = record
     return record
@@ -140,9 +145,9 @@ class RequestMiddleware:
         self._app = app
         self._refuse = refuse
         self._trusted = trusted_proxies
-        self._limit = SharedTimeout(timeout)
+        self.limit = SharedTimeout(timeout)
         self._shutdown = shutdown
-        shutdown.bound(self._limit)
+        shutdown.bound(self.limit)
         self._on_finish = on_finish
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,8 +180,8 @@ class RequestMiddleware:
             await send_with_headers(message)
 
         try:
-            with self._limit.scope() as stay:
-                scope["state"]["time"] = stay
+            with self.limit.scope() as stay:
+                _begin_time(scope, stay)
                 await self._app(scope, receive, send_and_disarm)
         except ClientDisconnect:
             record.status, record.outcome = STATUS_CLIENT_CLOSED_REQUEST, "abandoned"
@@ -211,6 +216,13 @@ class RequestMiddleware:
             message = f"The request was not sent within {seconds:g} seconds."
             return RequestRefused("REQUEST_TIMEOUT", message, {"connection": "close"})
         return RequestRefused("TIMEOUT", f"The request took longer than {seconds:g} seconds.")
+
+
+def _begin_time(scope: Scope, stay: TimeoutScope) -> None:
+    """Let the application know of its time limit; one that was over on the fast path is over."""
+    scope["state"]["time"] = stay
+    if setback := scope["state"].get("setback"):
+        setback.resume(stay)
 
 
 def _id_header(value: str) -> tuple[bytes, bytes]:

@@ -11,10 +11,35 @@ from starlette.responses import Response
 
 from atrium.http.middleware import get_header
 from atrium.logs import RequestRecord
+from models.database.timeouts import TimeoutScope
 
 COST_HEADER = "atrium-cost"
 NO_TEXT = "no text"  # stands for a parameter that is none; it is no token
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """Why a request goes the long way after it began on the fast path."""
+
+    declined: str | None = None
+    """Why the compiler leaves the operation to the reference executor."""
+    refusal: Exception | None = None
+    """What the operation fails with."""
+    has_expired: bool = False
+    """Whether the time is over that a request may take."""
+    started: float = 0.0
+    """When the request arrived, by the clock of its record."""
+
+    def resume(self, scope: TimeoutScope) -> None:
+        """Go on within a time limit.
+
+        Raises:
+            TimeoutError: it was over before.
+        """
+        if self.has_expired:
+            scope.has_expired = True
+            raise TimeoutError
 
 
 class ResponseHeaders(Response):
@@ -53,6 +78,12 @@ class OperationRequest:
         named = (value for name, value in self.params.items() if name.lower() == "authorization")
         value = next(named, None)
         return value if value is None or isinstance(value, str) else NO_TEXT
+
+    @property
+    def setback(self) -> Setback | None:
+        """Return why a request takes the long way that began on the fast path."""
+        found: Setback | None = self.connection.scope["state"].get("setback")
+        return found
 
     @property
     def wants_cost(self) -> bool:

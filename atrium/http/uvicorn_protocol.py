@@ -5,14 +5,13 @@ answer that fits into one.
 """
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from atrium.http.connections import UNKNOWN_ADDRESS, ConnectionCounter, ConnectionLimits, refused_bytes
+from atrium.http.connections import HOST, UNKNOWN_ADDRESS, ConnectionCounter, ConnectionLimits, refused_bytes
 from atrium.http.middleware import Refuse
 from atrium.http.responses import RequestRefused
 
@@ -21,7 +20,6 @@ __all__ = ["CoalescingHttpProtocol", "CoalescingTransport"]
 RESPONSE_START = b"HTTP/1.1 "
 MAX_COALESCED_BYTES = 65_536  # bytes; to copy more would cost more than it saves
 LINGER_SECONDS = 1.0  # for which a client that is still sending may read its last answer
-HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 DEFAULT_LIMITS = ConnectionLimits()
 
 

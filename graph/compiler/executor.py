@@ -3,24 +3,29 @@
 import logging
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from itertools import count
+from dataclasses import replace
 from typing import Any
 
 import orjson
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType, get_operation_ast
+from graphql import GraphQLError, GraphQLSchema, OperationType, get_operation_ast
 
 from graph.compiler.arguments import (
     CoercedVariables,
-    ParseArguments,
     VariableDefinitions,
     argument_parser,
     input_parser,
 )
 from graph.compiler.coercion import InputCoercion
+from graph.compiler.operations import (
+    CompiledResult,
+    OperationVariant,
+    PreparedOperation,
+    ReadyOperation,
+    StatementContext,
+)
 from graph.compiler.plan_arguments import PlanArguments, RowUpdateArguments
 from graph.compiler.plans import Plan, build_plan, build_update_plan
-from graph.compiler.selection import SILENT, OperationTree, Unsupported, build_tree, directive_variables
+from graph.compiler.selection import SILENT, Unsupported, build_tree, directive_variables
 from graph.compiler.update_statement import find_row_update_field
 from graph.execution import CachedDocument, DocumentCache
 from graph.fields.mutations import Mutation
@@ -30,7 +35,7 @@ from models.lru import CacheUsage, SegmentedLRU, size_of
 from services.errors import DomainError, Unavailable
 from services.permissions import Actor
 
-__all__ = ["CompiledResult", "Compiler"]
+__all__ = ["Compiler"]
 
 PLAN_BYTES = 10 * 2**20
 PLANNED_AHEAD_BYTES = 32 * 2**20
@@ -48,43 +53,6 @@ FAULT = "an internal error of the compiler"
 IDENTITY_PARTS = ("tenant_id", "user_id", "session_id")
 
 log = logging.getLogger("atrium.compiler")
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledResult:
-    """What was answered: the data, as it is sent, or why the reference executor has to."""
-
-    data: Any = None
-    declined: str | None = None
-    text: str = ""
-    """The data as text."""
-
-
-@dataclass(slots=True, eq=False)
-class PreparedOperation:
-    """What is known of one operation of one text: it is valid, and no subscription."""
-
-    key: tuple[str, str | None]
-    document: DocumentNode
-    operation: OperationDefinitionNode
-    type: str
-    name: str | None
-    variables: VariableDefinitions
-    directive_variables: tuple[str, ...]
-    variants: dict[tuple[Any, ...], "OperationVariant | Unsupported"] = field(default_factory=dict)
-
-
-@dataclass(slots=True, eq=False)
-class OperationVariant:
-    """One tree of an operation, and what its sites ask for if that is the same in every request."""
-
-    tree: OperationTree
-    argument_parsers: Sequence[ParseArguments] = ()
-    arguments: Sequence[PlanArguments] | None = None
-    parse_row_update: Callable[[CoercedVariables, Actor], RowUpdateArguments] | None = None
-    """What reads the row update that a mutation may come down to."""
-    number: int = field(default_factory=count().__next__)
-    """Key of its plans, which hold no reference to the variant that way."""
 
 
 class Compiler:
@@ -129,6 +97,19 @@ class Compiler:
         for key in [key for key in self._planned_ahead if key[0] in numbers]:
             self._planned_ahead_bytes -= _weigh_plan(key, self._planned_ahead.pop(key))
 
+    def find_ready(
+        self, source: str, operation_name: str | None, variables: dict[str, Any] | None, actor: Actor
+    ) -> ReadyOperation | None:
+        """Return the plan of an operation of a document that is cached and was compiled before; None without one."""
+        cached = self._document_cache.find(source, operation_name)
+        if cached is None or not isinstance(cached.prepared, PreparedOperation):
+            return None
+        try:
+            plan, arguments = self._find_plan(cached.prepared, variables, actor)
+        except (Unsupported, DomainError, GraphQLError):
+            return None
+        return ReadyOperation(cached.prepared, plan, arguments, cached.cost_model)
+
     async def execute(
         self,
         source: str,
@@ -151,15 +132,20 @@ class Compiler:
         except Exception:
             log.exception("the compiler failed, and the reference executor goes on")
             return CompiledResult(declined=FAULT)
+        return await self.run(ReadyOperation(prepared, plan, arguments), context)
+
+    async def run(self, ready: ReadyOperation, context: StatementContext) -> CompiledResult:
+        """Answer an operation whose plan is known, or say why not."""
+        plan, prepared = ready.plan, ready.prepared
         run = self._run_query if plan.mutation is None else self._run_update
-        result = await run(plan, arguments, context)
+        result = await run(plan, ready.arguments, context)
         if result.declined is None:
             plan.uses += 1
             context.log.record("compiler", prepared.type, prepared.name, context.actor.identity)
         return result
 
     @staticmethod
-    async def _run_query(plan: Plan, arguments: Sequence[PlanArguments], context: Context) -> CompiledResult:
+    async def _run_query(plan: Plan, arguments: Sequence[PlanArguments], context: StatementContext) -> CompiledResult:
         """Run a query. What is refused is worded by the reference executor, without another look at the database."""
         context.route.operation_kind_reason = None  # a replica will do
         try:
@@ -181,7 +167,7 @@ class Compiler:
         return CompiledResult(orjson.Fragment(data), text=data)
 
     @staticmethod
-    async def _run_update(plan: Plan, arguments: Sequence[PlanArguments], context: Context) -> CompiledResult:
+    async def _run_update(plan: Plan, arguments: Sequence[PlanArguments], context: StatementContext) -> CompiledResult:
         """Run a compiled update. One that changed nothing is run again by the reference executor."""
         identity = replace(context.actor.identity, operation=plan.mutation or "")
         try:

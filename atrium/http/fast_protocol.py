@@ -1,0 +1,169 @@
+"""The protocol of HTTP connections: ordinary requests take the fast path, all others uvicorn's."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from atrium.http.fast_path import FastPath, FastRequest
+from atrium.http.negotiation import OK
+from atrium.http.operation_request import Setback
+from atrium.http.uvicorn_protocol import CoalescingHttpProtocol
+
+__all__ = ["FastHttpProtocol"]
+
+MAX_BODY_BYTES = 65_536  # of a request on the fast path, which is kept until it is whole
+
+
+class FastHttpProtocol(CoalescingHttpProtocol):
+    """Looks at what arrives between two requests, and hands it on with the same bytes unless it is ordinary.
+
+    One request at a time is answered here. What arrives meanwhile is kept, and stops the reading.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._fast_path: FastPath | None = getattr(self.app, "fast_path", None)
+        self._is_parsing = False
+        """Whether the parser is within a request."""
+        self._is_busy = False
+        """Whether a request on the fast path is under way."""
+        self._ends = False
+        """Whether the connection ends with the answer to the request that is under way."""
+        self._kept = b""
+        """What arrived behind the request that is under way; or a request whose body is not whole yet."""
+        self._setback: Setback | None = None
+        """Why the request that is handed to the parser comes from the fast path."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to serve a connection."""
+        self._write = transport.write
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End; a request whose body never came counts as one that was abandoned."""
+        if not self._is_busy:
+            self._take_long_way()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """End the connection once it is idle."""
+        if self._is_busy:
+            self._ends = True
+        else:
+            super().shutdown()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what arrived."""
+        if self._kept:
+            data, self._kept = self._kept + data, b""
+        if self._is_busy:
+            self._kept = data
+            self.flow.pause_reading()
+        elif self._fast_path is None or not self._is_between_requests or not self._begin(self._fast_path, data):
+            super().data_received(data)
+
+    @property
+    def _is_between_requests(self) -> bool:
+        return not (
+            self._is_parsing
+            or self._unfinished
+            or self._unread
+            or self._discards
+            or self._refusal is not None
+            or self.flow.write_paused
+            or (self.cycle is not None and not self.cycle.response_complete)
+        )
+
+    def _begin(self, fast_path: FastPath, data: bytes) -> bool:
+        """Begin to answer a request on the fast path; return False for one that has to take the long way."""
+        head = fast_path.read_head(data, self.client[0] if self.client else None)
+        if head is None or head.length > MAX_BODY_BYTES:
+            return False
+        missing = head.body_at + head.length - len(data)
+        if missing > 0:
+            self._kept = data
+            self._stop_timer()
+            self._timer = self.loop.call_later(self._limits.header_seconds, self._take_long_way)
+            return True
+        request = None if missing else fast_path.prepare(head, data[head.body_at :])
+        if request is None:
+            return False
+        self._stop_timer()
+        self._unset_keepalive_if_required()
+        self._is_busy = True
+        task = self.loop.create_task(self._answer(fast_path, request, data))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return True
+
+    def _take_long_way(self) -> None:
+        """Hand the parser a request whose body is not whole yet."""
+        self._stop_timer()
+        if self._kept:
+            data, self._kept = self._kept, b""
+            super().data_received(data)
+
+    async def _answer(self, fast_path: FastPath, request: FastRequest, data: bytes) -> None:
+        try:
+            result = await fast_path.run(request)
+        except BaseException:
+            self.transport.abort()  # it is cancelled, since the process ends
+            raise
+        finally:
+            self._is_busy = False
+        if isinstance(result, Setback):
+            self._setback = result
+            super().data_received(data)
+        else:
+            self._send(request, result)
+            fast_path.finish(request)
+            self.server_state.total_requests += 1
+            if self._ends or self.transport.is_closing():
+                self.transport.close()
+                return
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        if self._kept:
+            self.flow.resume_reading()
+            self.data_received(b"")
+
+    def _send(self, request: FastRequest, body: bytes) -> None:
+        remembered = request.head.remembered
+        ending = b"connection: close\r\n\r\n" if self._ends else b"\r\n"
+        self._write(
+            b"".join(
+                [
+                    STATUS_LINE[OK],
+                    *[b"%s: %s\r\n" % pair for pair in self.server_state.default_headers],
+                    remembered.before_length,
+                    b"%d" % len(body),
+                    b"\r\nx-request-id: ",
+                    request.record.request_id.encode("ascii"),
+                    remembered.after_request_id,
+                    ending,
+                    body,
+                ]
+            )
+        )
+
+    def on_message_begin(self) -> None:
+        """Begin to read a request."""
+        self._is_parsing = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Begin to serve a request.
+
+        Raises:
+            ValueError: it is refused; the parser gives up then.
+        """
+        super().on_headers_complete()
+        if self._setback is not None:
+            self.scope["state"]["setback"], self._setback = self._setback, None
+
+    def on_message_complete(self) -> None:
+        """Take the end of a request."""
+        self._is_parsing = False
+        super().on_message_complete()

@@ -1,0 +1,241 @@
+"""Heads of requests that were seen before: what a head says is read once, and remembered.
+
+A client sends nearly the same head with each of its requests. The lines that change (its length, what tracing adds, the
+addresses that proxies add) are cut out and read each time; the rest, with the peer's address, is the key under which
+everything else is remembered: who asks, until when, and how to answer. What is remembered was read by the parser and by
+the same functions as in any other request, and its token was verified. A head that is in any way unusual is not
+remembered.
+"""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import httptools
+
+from atrium.http import request_parsing
+from atrium.http.connections import HOST, ConnectionLimits
+from atrium.http.middleware import SECURITY_HEADERS, Headers, Network, read_user_agent, resolve_client_address
+from atrium.http.operation_request import COST_HEADER
+from atrium.http.responses import RequestRefused, Responder
+from models.lru import CacheUsage, SegmentedLRU, size_of
+from services.permissions import Actor
+
+__all__ = ["HeadReader", "ReadHead", "RememberedHead"]
+
+HEADS_BYTES = 8 * 2**20
+ENTRY_BYTES = 2_500  # of a remembered head beside its key, by measurement
+
+_REQUEST_LINE = b"POST /graphql HTTP/1.1\r\n"
+_NAMES = (
+    rb"\r\n(content-length|x-request-id|x-forwarded-for|traceparent|tracestate|baggage|sentry-trace|b3"
+    rb"|x-b3-traceid|x-b3-spanid|x-b3-parentspanid|x-amzn-trace-id|x-cloud-trace-context|x-correlation-id|cf-ray):"
+)
+_CHANGING_LINE = re.compile(_NAMES + rb"([ -~]*)(?=\r\n)", re.IGNORECASE)
+_CHANGING_NAME = re.compile(_NAMES, re.IGNORECASE)
+_STRIDE = 3  # of a head that is split at these lines: what is between, a name, a value
+_LENGTH = re.compile(rb"[0-9]{1,9}")
+_KEPT_LINES = re.compile(rb"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[ \t]*[!-~\x80-\xff][ -~\t\x80-\xff]*)+")
+_UNUSUAL = frozenset(
+    (
+        *(b"transfer-encoding", b"upgrade", b"expect", b"connection", b"te", b"trailer"),
+        *(b"x-graphql-event-stream-token", b"atrium-consistency", COST_HEADER.encode()),
+    )
+)
+"""Headers that take a request the long way; `Connection` only if it says anything but `keep-alive`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedHead:
+    """What a head says beside the lines that change."""
+
+    actor: Actor
+    expires_at: float
+    """When its token ends, in seconds of the system's clock."""
+    kept_headers: int
+    """How many headers it has that do not change."""
+    accept: str | None
+    user_agent: str | None
+    before_length: bytes
+    """The headers of an answer before the value of its length."""
+    after_request_id: bytes
+    """The headers of an answer behind its request id."""
+
+
+@dataclass(slots=True)
+class ReadHead:
+    """The head of one request."""
+
+    remembered: RememberedHead
+    body_at: int
+    """Where the body begins."""
+    length: int
+    """Length of the body."""
+    request_id: str | None
+    """The id that the client offers."""
+    client_address: str | None
+
+
+Authenticate = Callable[[str], tuple[Actor, float] | None]
+"""Returns the actor of an `Authorization` header, and when the token ends; None unless it is a valid access token."""
+
+AddedHeaders = Callable[[Headers], Headers]
+"""Returns the headers that the answer to a request with these gets besides, such as those of CORS."""
+
+
+class HeadReader:
+    """Reads the heads of ordinary requests, and remembers them."""
+
+    def __init__(
+        self,
+        *,
+        authenticate: Authenticate,
+        responder: Responder,
+        added_headers: AddedHeaders,
+        trusted_proxies: Sequence[Network],
+        limits: ConnectionLimits,
+        max_body_bytes: int,
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            authenticate: verifies a token.
+            responder: says how a request is answered that accepts this and that.
+            added_headers: says what headers an answer has besides.
+            trusted_proxies: whose `X-Forwarded-For` is believed.
+            limits: the bounds of a head.
+            max_body_bytes: how many bytes a body has at most.
+        """
+        self._authenticate = authenticate
+        self._responder = responder
+        self._added_headers = added_headers
+        self._trusted_proxies = trusted_proxies
+        self._limits = limits
+        self._max_body_bytes = max_body_bytes
+        self._remembered: SegmentedLRU[tuple[str | None, bytes], RememberedHead] = SegmentedLRU(HEADS_BYTES, _weigh)
+
+    @property
+    def usage(self) -> CacheUsage:
+        """How much is remembered."""
+        return self._remembered.usage
+
+    def read(self, data: bytes, peer: str | None) -> ReadHead | None:
+        """Return the head that data begins with; None if it is not complete, or not ordinary.
+
+        Args:
+            data: what arrived at the beginning of a message.
+            peer: the address of the other end of the connection.
+        """
+        end = data.find(b"\r\n\r\n")
+        if end < 0 or end > self._limits.header_bytes or not data.startswith(_REQUEST_LINE):
+            return None
+        parts = _CHANGING_LINE.split(data[: end + 2])
+        changing: dict[bytes, bytes] = {}
+        for name, value in zip(parts[1::_STRIDE], parts[2::_STRIDE], strict=True):
+            changing[name.lower()] = value.strip(b" ")
+        kept = b"".join(parts[::_STRIDE])
+        length = changing.get(b"content-length", b"")
+        if len(changing) != len(parts) // _STRIDE or not _LENGTH.fullmatch(length):
+            return None  # one of them comes twice, or the length is none
+        remembered = self._remembered.get((peer, kept))
+        if remembered is None:
+            remembered = self._read_first(data[: end + 4], kept, peer, changing)
+            if remembered is None:
+                return None
+        size = int(length)
+        count = remembered.kept_headers + len(changing)
+        if remembered.expires_at <= time.time() or size > self._max_body_bytes or count > self._limits.header_count:
+            return None
+        return ReadHead(
+            remembered, end + 4, size, _text(changing, b"x-request-id"), self._client_address(peer, changing)
+        )
+
+    def _client_address(self, peer: str | None, changing: Mapping[bytes, bytes]) -> str | None:
+        forwarded = _text(changing, b"x-forwarded-for") if self._trusted_proxies else None
+        return resolve_client_address(peer, forwarded, self._trusted_proxies)
+
+    def _read_first(
+        self, head: bytes, kept: bytes, peer: str | None, changing: Mapping[bytes, bytes]
+    ) -> RememberedHead | None:
+        """Read a head that is not remembered; remember it if it is ordinary."""
+        lines = kept[len(_REQUEST_LINE) - 2 : -2]  # each with the line break before it
+        headers = _parse(head)
+        if headers is None or not _KEPT_LINES.fullmatch(lines) or _CHANGING_NAME.search(lines):
+            return None
+        named = dict(headers)
+        if len(named) != len(headers) or not _is_ordinary(named):
+            return None
+        accept = _text(named, b"accept")
+        accepted = self._responder.negotiate(accept)
+        if not accepted.is_acceptable or accepted.prefers_stream:
+            return None
+        known = self._authenticate(_text(named, b"authorization") or "")
+        if known is None:
+            return None
+        content = self._responder.answer({"data": None}, accepted)
+        before = [pair for pair in content.raw_headers if pair[0] != b"content-length"]
+        added = (*SECURITY_HEADERS, *self._added_headers(headers))
+        remembered = RememberedHead(
+            *known,
+            len(headers) - len(changing),
+            accept,
+            read_user_agent(_text(named, b"user-agent")),
+            _written(before) + b"content-length: ",
+            b"\r\n" + _written(added),
+        )
+        self._remembered.put((peer, kept), remembered)
+        return remembered
+
+
+class _Headers:
+    """Takes down what the parser finds."""
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.is_complete = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Take the end of the head."""
+        self.is_complete = True
+
+
+def _parse(head: bytes) -> list[tuple[bytes, bytes]] | None:
+    """Return the headers of a head, by the parser of all requests."""
+    found = _Headers()
+    try:
+        httptools.HttpRequestParser(found).feed_data(head)
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        return None
+    return found.headers if found.is_complete else None
+
+
+def _is_ordinary(headers: Mapping[bytes, bytes]) -> bool:
+    """Return whether nothing in a head asks for anything special."""
+    if headers.get(b"connection", b"").lower() == b"keep-alive":
+        headers = {name: value for name, value in headers.items() if name != b"connection"}
+    if not _UNUSUAL.isdisjoint(headers) or not HOST.fullmatch(headers.get(b"host", b"\0")):
+        return False
+    try:
+        request_parsing.require_json(_text(headers, b"content-type"))
+        request_parsing.require_identity(_text(headers, b"content-encoding"))
+    except RequestRefused:
+        return False
+    return True
+
+
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+def _written(headers: Headers) -> bytes:
+    return b"".join([b"%s: %s\r\n" % pair for pair in headers])
+
+
+def _weigh(key: tuple[str | None, bytes], _remembered: RememberedHead) -> int:
+    return ENTRY_BYTES + size_of(*key)
