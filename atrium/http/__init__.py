@@ -138,9 +138,8 @@ def mount_graphql(
     def finish(record: RequestRecord) -> None:
         (finish_operation if _is_operation(record) else log_request)(record)
 
-    app.shutdown = Shutdown(settings.shutdown_seconds)
+    app.shutdown, responder = Shutdown(settings.shutdown_seconds), Responder(settings.http_status)
     documents = documents or DocumentLookup()
-    responder = Responder(settings.http_status)
     endpoint = GraphQLEndpoint(
         schema,
         get_context=get_context,
@@ -159,26 +158,31 @@ def mount_graphql(
     graphql_app = RequestMiddleware(endpoint, refuse=responder.refuse, **options)
     app.graphql_app = ConditionalCORSMiddleware(graphql_app, rules=rules)
     if operations is not None:
-        app.fast_path = FastPath(
-            operations,
-            heads=HeadReader(
-                authenticate=operations.authenticate,
-                responder=responder,
-                added_headers=partial(added_headers, rules),
-                trusted_proxies=settings.trusted_proxies,
-                limits=connection_limits(settings),
-                max_body_bytes=settings.body_limit_bytes,
-            ),
-            documents=documents,
-            shutdown=app.shutdown,
-            limit=graphql_app.limit,
-            on_finish=finish_operation,
-        )
+        heads = _build_head_reader(settings, operations, responder)
+        app.fast_path = FastPath(operations, heads, documents, app.shutdown, graphql_app.limit, finish_operation)
+    _serve_other_paths(app, rules, options, _build_routes(settings, schema, key_set))
+
+
+def _serve_other_paths(
+    app: Application, rules: Mapping[str, Any], options: Mapping[str, Any], routes: Sequence[BaseRoute]
+) -> None:
+    """Serve the other paths, within the same layers as the endpoint."""
+    app.router.routes.extend(routes)
     app.add_middleware(RequestMiddleware, refuse=refuse_outside_graphql, **options)
     app.add_middleware(ConditionalCORSMiddleware, rules=rules)  # the last one added is the first to see a request
     app.add_exception_handler(HTTPException, _handle_error)
     app.add_exception_handler(RequestValidationError, _handle_error)
-    app.router.routes.extend(_build_routes(settings, schema, key_set))
+
+
+def _build_head_reader(settings: Settings, operations: Operations, responder: Responder) -> HeadReader:
+    return HeadReader(
+        authenticate=operations.authenticate,
+        responder=responder,
+        added_headers=partial(added_headers, _cors_rules(settings)),
+        trusted_proxies=settings.trusted_proxies,
+        limits=connection_limits(settings),
+        max_body_bytes=settings.body_limit_bytes,
+    )
 
 
 def _is_operation(record: RequestRecord) -> bool:

@@ -89,7 +89,6 @@ class FastPath:
     def __init__(
         self,
         operations: Operations,
-        *,
         heads: HeadReader,
         documents: DocumentLookup,
         shutdown: Shutdown,

@@ -25,7 +25,7 @@ from services.permissions import Actor
 __all__ = ["HeadReader", "ReadHead", "RememberedHead"]
 
 HEADS_BYTES = 8 * 2**20
-ENTRY_BYTES = 2_500  # of a remembered head beside its key, by measurement
+HEAD_ENTRY_BYTES = 2_500  # of a remembered head beside its key, by measurement
 
 _REQUEST_LINE = b"POST /graphql HTTP/1.1\r\n"
 _NAMES = (
@@ -238,4 +238,4 @@ def _written(headers: Headers) -> bytes:
 
 
 def _weigh(key: tuple[str | None, bytes], _remembered: RememberedHead) -> int:
-    return ENTRY_BYTES + size_of(*key)
+    return HEAD_ENTRY_BYTES + size_of(*key)

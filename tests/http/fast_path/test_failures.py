@@ -1,0 +1,101 @@
+"""What goes wrong on the fast path is answered as on the long way, and nothing is done twice."""
+
+import asyncio
+import re
+
+import asyncpg
+import pytest
+
+from models.database.identity import NOBODY
+from tests.conftest import Urls
+from tests.support.raw_http import TASKS, Exchange, Server, body_of, rename, request, token_of
+
+KILL_WAITING = (
+    "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name = 'atrium' AND wait_event_type = 'Lock'"
+)
+
+
+def error_code(exchange: Exchange) -> str:
+    found = re.search(rb'"code":"(\w+)"', exchange.answers)
+    assert found is not None, exchange.answers
+    return found[1].decode()
+
+
+@pytest.mark.parametrize("settings", [{"request_timeout_seconds": 0.5}])
+async def test_a_request_that_takes_too_long_is_answered_alike(server: Server, task: str) -> None:
+    read = request(body_of(TASKS), token=token_of(server))
+    await server.warm(read, rename(server, task, "A"), rename(server, task, "B"))
+    async with server.world.connection.transaction():
+        await server.world.connection.execute("LOCK tasks IN ACCESS EXCLUSIVE MODE")
+        for asked in (read, rename(server, task, "C")):
+            assert await server.assert_equal(asked) == 0
+            assert error_code(await server.exchange(asked, fast=True)) == "TIMEOUT"
+    assert (await server.world.connection.fetchval("SELECT title FROM tasks")) == "B"
+
+
+@pytest.mark.parametrize("settings", [{"admission_wait_seconds": 0.1, "pool_size": 2}])
+async def test_a_full_pool_is_answered_alike(server: Server, task: str) -> None:
+    read = request(body_of(TASKS), token=token_of(server))
+    await server.warm(read, rename(server, task, "A"), rename(server, task, "B"))
+    database = server.world.app.components.database
+    async with database.read(NOBODY), database.read(NOBODY):
+        for asked in (read, rename(server, task, "C")):
+            assert await server.assert_equal(asked) == 0
+            assert error_code(await server.exchange(asked, fast=True)) == "SERVICE_UNAVAILABLE"
+
+
+async def test_an_update_whose_connection_is_lost_is_not_done_again(server: Server, task: str, urls: Urls) -> None:
+    await server.warm(rename(server, task, "A"), rename(server, task, "B"))
+    superuser = await asyncpg.connect(urls.plain("superuser"))
+    async with server.world.connection.transaction():
+        await server.world.connection.execute("SELECT FROM tasks FOR UPDATE")
+        async with server.connect(fast=True) as connection:
+            await connection.send(rename(server, task, "C"))
+            async with asyncio.timeout(10):
+                while not await superuser.fetchval(KILL_WAITING):
+                    await asyncio.sleep(0.005)  # it announces in no other way that it waits
+            answer = await connection.answer()
+    assert b'"code":"SERVICE_UNAVAILABLE"' in answer
+    assert (await server.world.connection.fetchval("SELECT title FROM tasks")) == "B"
+    await superuser.close()
+
+
+@pytest.mark.parametrize("settings", [{"actor_cost_maximum": 3_000, "actor_cost_rate": 1}])
+async def test_what_an_actor_cannot_pay_is_answered_alike(server: Server) -> None:
+    asked = request(body_of(TASKS), token=token_of(server))
+    await server.warm(asked)
+    async with server.connect(fast=True) as connection:
+        while b"200 OK" in (answer := await connection.ask(asked)):
+            pass
+        assert b'"code":"RATE_LIMITED"' in answer
+        assert b"retry-after: " in answer
+
+
+@pytest.mark.parametrize("settings", [{"documents": "only"}])
+async def test_trusted_documents_alone_are_answered(server: Server) -> None:
+    asked = request(body_of(TASKS), token=token_of(server))
+    assert await server.assert_equal(asked) == 0
+    assert error_code(await server.exchange(asked, fast=True)) == "DOCUMENT_NOT_TRUSTED"
+
+
+async def test_a_connection_that_is_ended_meanwhile_gets_its_answer_first(server: Server) -> None:
+    asked = request(body_of(TASKS), token=token_of(server))
+    await server.warm(asked)
+    before = server.fast_path.answered
+    async with server.world.connection.transaction():
+        await server.world.connection.execute("LOCK tasks IN ACCESS EXCLUSIVE MODE")
+        async with server.connect(fast=True) as connection:
+            await connection.send(asked)
+            async with asyncio.timeout(10):
+                while not server.world.app.components.database.in_use:
+                    await asyncio.sleep(0.005)  # it announces in no other way that it has begun
+            ending = asyncio.create_task(server.listening.aclose())
+            await server.app.shutdown.has_begun.wait()
+            await server.world.connection.execute("ROLLBACK")
+            answer = await connection.answer()
+            assert await connection.answer() == b""
+            await ending
+    assert b"connection: close\r\n" in answer
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert server.fast_path.answered == before + 1
