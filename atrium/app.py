@@ -182,7 +182,7 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
     keys, mailer = load_signing_keys(settings), mail.build_transport(settings)
     metrics = Metrics(
         lambda: pool_usage(components.servers, components.feed),
-        lambda: cache_usages(components),
+        lambda: cache_usages(components, app.fast_path),
         lambda: components.feed.fanout.subscriptions,
     )
     servers = build_server_group(settings, database_url, metrics)
@@ -269,13 +269,14 @@ def pool_usage(servers: ServerGroup, feed: OutboxRelay) -> dict[str, dict[str, f
     return {name: {"size": each.pool_size, "in_use": each.in_use} for name, each in databases.items()}
 
 
-def cache_usages(parts: Components) -> dict[str, CacheUsage]:
+def cache_usages(parts: Components, fast_path: http.FastPath | None = None) -> dict[str, CacheUsage]:
     """How much each cache holds; `statements` are what the databases remember for this process."""
     replicas = [replica.database for replica in parts.servers.replicas]
     databases = [parts.servers.primary, *replicas, parts.feed.fanout.database]
     statements = [each.statement_usage for each in databases]
     return {
         **parts.schema.cache_usages,
+        **({"request_heads": fast_path.heads.usage} if fast_path else {}),
         "access_tokens": parts.auth.tokens.usage,
         "api_keys": parts.api_key_cache.usage,
         "cost_buckets": parts.cost_buckets.usage,

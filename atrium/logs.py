@@ -34,7 +34,8 @@ class RequestRecord:
     `tenant_id`, `user_id`, `executor` and `statements` (how many the database was sent). `outcome` is `ok` for an
     answer without errors, `error` for one with data and errors, `refused` where nothing was executed, `timeout`,
     `internal` for a fault of Atrium's, `abandoned` when the client went away. `duration` is in seconds; `is_arriving`
-    is true while the body is read; `document_id` is that of the trusted document that was asked for.
+    is true while the body is read, `took_fast_path` where it was answered past all layers; `document_id` is that of the
+    trusted document that was asked for.
     """
 
     request_id: str
@@ -50,6 +51,7 @@ class RequestRecord:
     statements: int = 0
     executor: Executor | None = None
     is_arriving: bool = False
+    took_fast_path: bool = False
     status: int = 0
     outcome: RequestOutcome = "ok"
     started: float = field(default_factory=time.perf_counter)

@@ -43,12 +43,10 @@ class Metrics:
     ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and nothing reads them
         self.registry = CollectorRegistry()
-        operations = Counter(
-            "atrium_operations",
-            "GraphQL operations by type and outcome.",
-            ("type", "outcome"),
-            registry=self.registry,
-        )
+        what = "GraphQL operations by type and outcome."
+        operations = Counter("atrium_operations", what, ("type", "outcome"), registry=self.registry)
+        fast = "GraphQL operations that were answered on the fast path."
+        self._fast_path = Counter("atrium_fast_path_operations", fast, registry=self.registry)
         seconds = Histogram(
             "atrium_operation_seconds",
             "Time from request to answer; of a subscription or a socket's operation, its whole life.",
@@ -100,6 +98,8 @@ class Metrics:
         self._counts[kind, record.outcome].inc()
         if record.executor is not None:
             self._executions[record.executor].inc()
+        if record.took_fast_path:
+            self._fast_path.inc()
         if record.document_id is not None:
             self._documents.labels(record.document_id).inc()
         seconds, statements = self._histograms[kind]

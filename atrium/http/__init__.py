@@ -43,6 +43,7 @@ __all__ = [
     "GRAPHQL_PATH",
     "Application",
     "ContextGetter",
+    "FastPath",
     "GraphQLServer",
     "OperationRequest",
     "Operations",

@@ -116,8 +116,6 @@ class FastPath:
         self._on_finish = on_finish
         extensions = b',"extensions":' + orjson.dumps({"executor": "compiler"}) if operations.shows_executor else b""
         self._end = extensions + b"}"
-        self.answered = 0
-        """How many requests were answered here."""
 
     def read_head(self, data: bytes, peer: str | None) -> ReadHead | None:
         """Return the head of an ordinary request that data begins with, if that can be answered here."""
@@ -191,6 +189,6 @@ class FastPath:
 
     def finish(self, request: FastRequest) -> None:
         """Account for a request that was answered."""
-        self.answered += 1
+        request.record.took_fast_path = True
         request.record.finish()
         self._on_finish(request.record)

@@ -1,8 +1,8 @@
 """Heads of requests that were seen before: what a head says is read once, and remembered.
 
 A client sends nearly the same head with each of its requests. The lines that change (its length, what tracing adds, the
-addresses that proxies add) are cut out and read each time; the rest, with the peer's address, is the key under which
-everything else is remembered: who asks, until when, and how to answer. What is remembered was read by the parser and by
+addresses that proxies add) are cut out and read each time; the rest is the key under which everything else is
+remembered: who asks, until when, and how to answer. What is remembered was read by the parser and by
 the same functions as in any other request, and its token was verified. A head that is in any way unusual is not
 remembered.
 """
@@ -113,7 +113,7 @@ class HeadReader:
         self._trusted_proxies = trusted_proxies
         self._limits = limits
         self._max_body_bytes = max_body_bytes
-        self._remembered: SegmentedLRU[tuple[str | None, bytes], RememberedHead] = SegmentedLRU(HEADS_BYTES, _weigh)
+        self._remembered: SegmentedLRU[bytes, RememberedHead] = SegmentedLRU(HEADS_BYTES, _weigh)
 
     @property
     def usage(self) -> CacheUsage:
@@ -138,9 +138,9 @@ class HeadReader:
         length = changing.get(b"content-length", b"")
         if len(changing) != len(parts) // _STRIDE or not _LENGTH.fullmatch(length):
             return None  # one of them comes twice, or the length is none
-        remembered = self._remembered.get((peer, kept))
+        remembered = self._remembered.get(kept)
         if remembered is None:
-            remembered = self._read_first(data[: end + 4], kept, peer, changing)
+            remembered = self._read_first(data[: end + 4], kept, len(changing))
             if remembered is None:
                 return None
         size = int(length)
@@ -155,9 +155,7 @@ class HeadReader:
         forwarded = _text(changing, b"x-forwarded-for") if self._trusted_proxies else None
         return resolve_client_address(peer, forwarded, self._trusted_proxies)
 
-    def _read_first(
-        self, head: bytes, kept: bytes, peer: str | None, changing: Mapping[bytes, bytes]
-    ) -> RememberedHead | None:
+    def _read_first(self, head: bytes, kept: bytes, changing: int) -> RememberedHead | None:
         """Read a head that is not remembered; remember it if it is ordinary."""
         lines = kept[len(_REQUEST_LINE) - 2 : -2]  # each with the line break before it
         headers = _parse(head)
@@ -178,13 +176,13 @@ class HeadReader:
         added = (*SECURITY_HEADERS, *self._added_headers(headers))
         remembered = RememberedHead(
             *known,
-            len(headers) - len(changing),
+            len(headers) - changing,
             accept,
             read_user_agent(_text(named, b"user-agent")),
             _written(before) + b"content-length: ",
             b"\r\n" + _written(added),
         )
-        self._remembered.put((peer, kept), remembered)
+        self._remembered.put(kept, remembered)
         return remembered
 
 
@@ -237,5 +235,5 @@ def _written(headers: Headers) -> bytes:
     return b"".join([b"%s: %s\r\n" % pair for pair in headers])
 
 
-def _weigh(key: tuple[str | None, bytes], _remembered: RememberedHead) -> int:
-    return HEAD_ENTRY_BYTES + size_of(*key)
+def _weigh(kept: bytes, _remembered: RememberedHead) -> int:
+    return HEAD_ENTRY_BYTES + size_of(kept)

@@ -1,6 +1,7 @@
 """The fast path answers as the long way does: the same bytes, log lines and counts, whatever is sent."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -48,9 +49,9 @@ async def test_an_ordinary_query_is_answered_alike(server: Server, case: str) ->
 async def test_an_update_is_answered_alike(server: Server, task: str) -> None:
     await server.warm(rename(server, task, "A"), rename(server, task, "B"))
     long = await server.exchange(rename(server, task, "title 1"), fast=False)
-    before = server.fast_path.answered
+    before = await server.count_fast()
     fast = await server.exchange(rename(server, task, "title 2"), fast=True)
-    assert server.fast_path.answered == before + 1
+    assert await server.count_fast() == before + 1
     assert fast.answers.replace(b"title 2", b"title 1") == long.answers
     assert (fast.lines, fast.counted) == (long.lines, long.counted)
     rows = await server.world.connection.fetch(
@@ -169,12 +170,12 @@ async def test_requests_cut_at_every_byte_are_answered_alike(server: Server) -> 
     asked = request(body_of("{ tasks { totalCount } }"), "x-request-id: a", token=token_of(server))
     await server.warm(asked)
     answers = set()
-    before = server.fast_path.answered
+    before = await server.count_fast()
     async with server.connect(fast=True) as connection:
         for cut in range(1, len(asked)):
             answers.add(comparable(await connection.ask(asked[:cut], asked[cut:])))
     assert len(answers) == 1
-    assert server.fast_path.answered > before
+    assert await server.count_fast() > before
     assert answers == {(await server.exchange(asked, fast=False)).answers}
 
 
@@ -225,6 +226,15 @@ async def test_two_clients_with_one_head_are_told_apart(server: Server, task: st
         "SELECT ip FROM audit_log WHERE operation = 'updateTask' ORDER BY id DESC LIMIT 3"
     )
     assert [row["ip"] for row in found] == ["127.0.0.2", "127.0.0.3", "127.0.0.2"]
+
+
+async def test_a_token_that_expires_is_out(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = request(body_of(TASKS), token=token_of(server))
+    await server.warm(asked)
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + 86_400)
+    assert await server.assert_equal(asked) == 0
+    assert b"UNAUTHENTICATED" in (await server.exchange(asked, fast=True)).answers
 
 
 async def test_a_session_that_ends_is_out_at_once(server: Server) -> None:
