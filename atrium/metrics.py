@@ -3,14 +3,17 @@
 Each application has its own registry, so two of them in one process (tests, say) count apart.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import accumulate, product
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,6 +28,75 @@ CacheUsages = Callable[[], Mapping[str, CacheUsage]]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _STATEMENTS = (0, 1, 2, 4, 8, 16, 32, 64)
+
+
+class Tally:
+    """Values counted by upper bounds: a histogram of the registry would take four times as long for each."""
+
+    __slots__ = ("_bounds", "_counts", "_sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def add_to(self, family: HistogramMetricFamily, label: str) -> None:
+        """Add it to what is shown, under a label."""
+        names = [*map(floatToGoString, self._bounds), "+Inf"]
+        family.add_metric([label], list(zip(names, accumulate(self._counts), strict=True)), self._sum)
+
+
+class OperationTallies(Collector):
+    """Operations that were counted, and their time and statements."""
+
+    def __init__(self) -> None:
+        # Every series exists from the start.
+        kinds = (*get_args(OperationType), UNKNOWN)
+        self._counts = dict.fromkeys(product(kinds, get_args(RequestOutcome)), 0)
+        self._executions = dict.fromkeys(get_args(Executor), 0)
+        self._seconds = {kind: Tally(_SECONDS) for kind in kinds}
+        self._statements = {kind: Tally(_STATEMENTS) for kind in kinds}
+        self._fast = 0
+
+    def observe(self, record: RequestRecord) -> None:
+        """Count one finished operation."""
+        kind = record.operation_type or UNKNOWN
+        self._counts[kind, record.outcome] += 1
+        if record.executor is not None:
+            self._executions[record.executor] += 1
+        self._fast += record.took_fast_path
+        self._seconds[kind].observe(record.duration)
+        self._statements[kind].observe(record.statements)
+
+    def collect(self) -> Iterator[Metric]:
+        """Everything that was counted."""
+        what = "GraphQL operations by type and outcome."
+        operations = CounterMetricFamily("atrium_operations", what, labels=("type", "outcome"))
+        for labels, count in self._counts.items():
+            operations.add_metric(labels, count)
+        who = "GraphQL operations by the executor that ran them: one compiled statement, or the reference."
+        executions = CounterMetricFamily("atrium_executions", who, labels=("executor",))
+        for executor, count in self._executions.items():
+            executions.add_metric([executor], count)
+        fast = "GraphQL operations that were answered on the fast path."
+        seconds = HistogramMetricFamily(
+            "atrium_operation_seconds",
+            "Time from request to answer; of a subscription or a socket's operation, its whole life.",
+            labels=("type",),
+        )
+        statements = HistogramMetricFamily(
+            "atrium_operation_statements", "Database statements of one operation.", labels=("type",)
+        )
+        for family, tallies in ((seconds, self._seconds), (statements, self._statements)):
+            for kind, tally in tallies.items():
+                tally.add_to(family, kind)
+        yield from (operations, executions, seconds, statements)
+        yield CounterMetricFamily("atrium_fast_path_operations", fast, value=self._fast)
 
 
 class Metrics:
@@ -43,36 +115,13 @@ class Metrics:
     ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and nothing reads them
         self.registry = CollectorRegistry()
-        what = "GraphQL operations by type and outcome."
-        operations = Counter("atrium_operations", what, ("type", "outcome"), registry=self.registry)
-        fast = "GraphQL operations that were answered on the fast path."
-        self._fast_path = Counter("atrium_fast_path_operations", fast, registry=self.registry)
-        seconds = Histogram(
-            "atrium_operation_seconds",
-            "Time from request to answer; of a subscription or a socket's operation, its whole life.",
-            ("type",),
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        statements = Histogram(
-            "atrium_operation_statements",
-            "Database statements of one operation.",
-            ("type",),
-            buckets=_STATEMENTS,
-            registry=self.registry,
-        )
+        self._operations = OperationTallies()
+        self.registry.register(self._operations)
         asked = "GraphQL operations by the trusted document that was asked for."
         self._documents = Counter("atrium_document_operations", asked, ("document",), registry=self.registry)
-        who = "GraphQL operations by the executor that ran them: one compiled statement, or the reference."
-        executions = Counter("atrium_executions", who, ("executor",), registry=self.registry)
         why = "Read units by the node that served them and why it did."
         reads = Counter("atrium_reads", why, ("node", "why"), registry=self.registry)
-        # Looked up once: every series exists from the start, and counting one costs little.
-        kinds = (*get_args(OperationType), UNKNOWN)
-        self._counts = {(kind, how): operations.labels(kind, how) for kind in kinds for how in get_args(RequestOutcome)}
         self._reads = cache(reads.labels)
-        self._executions = {executor: executions.labels(executor) for executor in get_args(Executor)}
-        self._histograms = {kind: (seconds.labels(kind), statements.labels(kind)) for kind in kinds}
         self._register_gauges(pool_usage, cache_usages, subscriptions)
 
     def _register_gauges(
@@ -94,17 +143,9 @@ class Metrics:
 
         Its type is one of three, or unknown where nothing was executed.
         """
-        kind = record.operation_type or UNKNOWN
-        self._counts[kind, record.outcome].inc()
-        if record.executor is not None:
-            self._executions[record.executor].inc()
-        if record.took_fast_path:
-            self._fast_path.inc()
+        self._operations.observe(record)
         if record.document_id is not None:
             self._documents.labels(record.document_id).inc()
-        seconds, statements = self._histograms[kind]
-        seconds.observe(record.duration)
-        statements.observe(record.statements)
 
     def count_read(self, node: str, why: str) -> None:
         """Count one read session."""

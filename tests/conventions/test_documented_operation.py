@@ -59,7 +59,7 @@ def test_metrics_are_those_that_there_are(nodes: ServerGroup) -> None:
 async def test_labels_have_the_values_that_there_are(nodes: ServerGroup, urls: Urls) -> None:
     pools = pool_usage(nodes, OutboxRelay(NOWHERE))
     async with run_app(urls, compiler=True) as app:
-        caches = cache_usages(app.components)
+        caches = cache_usages(app.components, app.fastapi.fast_path)
     values = {
         "type": {*get_args(OperationType), UNKNOWN},
         "outcome": set(get_args(RequestOutcome)),
