@@ -21,7 +21,7 @@ CHANGING = re.compile(rb"(?m)^(date|x-request-id): .*$|\"requestId\":\"[^\"]*\"|
 
 
 def request(body: object, *lines: str, token: str = "", drop: Sequence[str] = ()) -> bytes:
-    """The bytes of a request as a client sends it."""
+    """The bytes of a request as a client sends it; LENGTH in a line is that of its body."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     head = {
         "host": "host: 127.0.0.1",
@@ -31,7 +31,8 @@ def request(body: object, *lines: str, token: str = "", drop: Sequence[str] = ()
         "content-length": f"content-length: {len(data)}",
     }
     kept = [line for name, line in head.items() if name not in drop]
-    return "\r\n".join(["POST /graphql HTTP/1.1", *kept, *lines, "", ""]).encode("latin-1") + data
+    more = [line.replace("LENGTH", str(len(data))) for line in lines]
+    return "\r\n".join(["POST /graphql HTTP/1.1", *kept, *more, "", ""]).encode("latin-1") + data
 
 
 @dataclass
