@@ -59,10 +59,11 @@ async def measure_rates(
         able = [each for each in servers if each.kind.name in RATE_SERVERS and not each.blank_reason(operation)]
         for rate in rates or [await _choose_rate(operation, able, results)]:
             samples: dict[str, list[RateSample]] = {server.kind.name: [] for server in able}
-            for number in range(rounds):
+            for number in range(-1, rounds):  # the first is for warming up
                 for server in able if number % 2 == 0 else reversed(able):
                     server.resume()
-                    samples[server.kind.name].append(await _measure(operation, server, rate, seconds))
+                    taken = await _measure(operation, server, rate, seconds if number >= 0 else TRIAL_SECONDS)
+                    samples[server.kind.name] += [taken] if number >= 0 else []
                     server.pause()
             rows += [_row(operation, server, rate, samples[server.kind.name]) for server in able]
 

@@ -29,15 +29,16 @@ LOOK_SECONDS = 0.02
 SHOWN_WAITS = 4
 TITLE = "Writers beside each other"
 
-# A transaction that notified waits for this lock, one of the whole cluster, until another one's commit is on disk.
+# A transaction that notified waits for a lock of the whole cluster until another one's commit is on disk. It is one on
+# an object, and nothing else here locks any.
 NOTIFY_LOCK = "the notify lock"
 WAITS_QUERY = """
-SELECT CASE WHEN a.wait_event = 'object' AND l.classid = 'pg_database'::regclass AND l.objid = 0 THEN $1
-        WHEN a.wait_event IS NULL THEN 'none' ELSE a.wait_event_type || ' ' || a.wait_event END AS wait,
+SELECT CASE WHEN wait_event_type = 'Lock' AND wait_event = 'object' THEN $1
+        WHEN wait_event IS NULL THEN 'none' ELSE wait_event_type || ' ' || wait_event END AS wait,
     count(*) AS backends
-FROM pg_stat_activity a LEFT JOIN pg_locks l ON l.pid = a.pid AND NOT l.granted AND l.locktype = 'object'
-WHERE a.backend_type = 'client backend' AND a.state = 'active' AND a.pid <> pg_backend_pid()
-    AND a.application_name NOT LIKE 'atrium feed%'
+FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND state = 'active' AND pid <> pg_backend_pid()
+    AND application_name NOT LIKE 'atrium feed%'
 GROUP BY 1
 """
 
