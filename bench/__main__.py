@@ -34,7 +34,7 @@ WARM_UP_SECONDS = 2  # seconds
 PARTS = ("compare", "rates", "writers", "growth")
 WRITERS = (1, 8, 32)
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
 
 
 def parse_arguments() -> argparse.Namespace:
