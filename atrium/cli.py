@@ -29,6 +29,7 @@ from atrium import (
     startup_checks,
 )
 from atrium import demo as demo_data
+from atrium.interpreter import describe_interpreter
 from atrium.settings import Settings, SettingsError, load_settings, names_production
 from graph import schema as graphql_schema
 from services.errors import IllegalTransition
@@ -235,6 +236,7 @@ def doctor() -> None:
     with _open_unchecked_database(for_server=True) as (settings, urls):
         seen = asyncio.run(startup_checks.require_usable_database(settings, urls))
     console.print(startup_checks.describe_database(urls.runtime, seen), soft_wrap=True, markup=False)
+    console.print(describe_interpreter(), soft_wrap=True, markup=False)
     console.print("All well.")
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from bench.effects import require_created
 from bench.environment import BenchEnvironment
 from bench.queries import BenchOperation
 from bench.servers import RunningServer, ServerUnavailable
@@ -42,6 +43,9 @@ class Sample:
     """The same, of the database's processes."""
     stolen: float
     """The share of the processors' time that went to other machines on the same hardware."""
+    requests: int = 0
+    unsealed: int = 0
+    """Entries that waited in the outbox at the end."""
 
 
 def find_wrk() -> str:
@@ -66,27 +70,42 @@ def build_requests(operation: BenchOperation, server: RunningServer, *, draw: in
 
 
 async def measure_sample(
-    servers: Sequence[RunningServer], requests: Sequence[dict[str, Any]], seconds: float
+    servers: Sequence[RunningServer],
+    requests: Sequence[dict[str, Any]],
+    seconds: float,
+    *,
+    head: Mapping[str, str] | None = None,
+    connections: int = CONNECTIONS,
 ) -> Sample:
-    """Load one server, or several together, for a while.
+    """Load one server, or several together, for a while, once what was written before is out of the way.
+
+    Args:
+        servers: which of them.
+        requests: the bodies, of which each next one is drawn.
+        seconds: how long.
+        head: headers besides the usual ones; see `bench.templates`.
+        connections: how many, shared among the servers.
 
     Raises:
         RuntimeError: some request was refused or not answered.
     """
     environment = servers[0].environment
+    if any(server.kind.is_atrium for server in servers):
+        await environment.wait_for_feed()
+    await environment.settle()
     file = environment.folder / "requests"
     file.write_text("".join(json.dumps(body) + "\n" for body in requests))
     stolen = _read_stolen_seconds()
     before = sum(server.cpu() for server in servers), environment.database_cpu()
-    share = CONNECTIONS // len(servers)
-    found = await asyncio.gather(*(_run_wrk(server, file, seconds, share) for server in servers))
+    share = connections // len(servers)
+    found = await asyncio.gather(*(_run_wrk(server, file, seconds, share, head or {}) for server in servers))
     after = sum(server.cpu() for server in servers), environment.database_cpu()
     done = sum(each["requests"] for each in found)
     if any(each["failed"] for each in found):
         raise RuntimeError(f"{servers[0].kind.title}: {found}")
     if not done:  # the first answer takes longer than that
-        return await measure_sample(servers, requests, 4 * seconds)
-    worked = done + CONNECTIONS / 2  # those under way at the end are half done, on average
+        return await measure_sample(servers, requests, 4 * seconds, head=head, connections=connections)
+    worked = done + connections / 2  # those under way at the end are half done, on average
     return Sample(
         sum(each["requests"] / each["seconds"] for each in found),
         max(each["p50"] for each in found),
@@ -94,29 +113,44 @@ async def measure_sample(
         1000 * (after[0] - before[0]) / worked,
         1000 * (after[1] - before[1]) / worked,
         (_read_stolen_seconds() - stolen) / (seconds * psutil.cpu_count()),
+        done,
+        await environment.count_unsealed(),
     )
 
 
-async def measure_undisturbed(server: RunningServer, requests: Sequence[dict[str, Any]], seconds: float) -> Sample:
-    """Load a server until nobody else had much of the processors meanwhile; after a few tries, the best of them."""
-    taken = await measure_sample([server], requests, seconds)
-    for _ in range(MAX_ATTEMPTS - 1):
-        if taken.stolen <= MAX_STOLEN:
+async def measure_undisturbed(
+    server: RunningServer, operation: BenchOperation, requests: Sequence[dict[str, Any]], seconds: float
+) -> Sample:
+    """Load a server until nobody else had much of the processors meanwhile; after a few tries, the best of them.
+
+    Raises:
+        RuntimeError: some request was refused or not answered, or did not create what it was to create.
+    """
+    best: Sample | None = None
+    for _ in range(MAX_ATTEMPTS):
+        async with require_created(operation, server) as made:
+            taken = await measure_sample([server], requests, seconds, head=operation.head)
+            made.append(taken.requests)
+        best = min(best or taken, taken, key=lambda each: each.stolen)
+        if best.stolen <= MAX_STOLEN:
             break
-        taken = min(taken, await measure_sample([server], requests, seconds), key=lambda each: each.stolen)
-    return taken
+    assert best is not None
+    return best
 
 
 async def count_statements(
-    environment: BenchEnvironment, server: RunningServer, requests: Sequence[dict[str, Any]]
+    environment: BenchEnvironment,
+    server: RunningServer,
+    requests: Sequence[dict[str, Any]],
+    head: Mapping[str, str] | None = None,
 ) -> float:
     """Return how many statements the database is asked for by one operation, once it has been asked a few times."""
     asked = islice(cycle(requests), 2 * COUNTED_REQUESTS)
     for body in islice(asked, COUNTED_REQUESTS):
-        server.post(body)
+        server.post(body, head)
     async with environment.count_statements() as counted:
         for body in asked:
-            server.post(body)
+            server.post(body, head)
     return round(counted[0] / COUNTED_REQUESTS, 1)
 
 
@@ -125,10 +159,12 @@ def _read_stolen_seconds() -> float:
     return float(getattr(psutil.cpu_times(), "steal", 0.0))
 
 
-async def _run_wrk(server: RunningServer, file: Path, seconds: float, connections: int) -> dict[str, Any]:
+async def _run_wrk(
+    server: RunningServer, file: Path, seconds: float, connections: int, head: Mapping[str, str]
+) -> dict[str, Any]:
     duration = f"{max(1, round(seconds))}s"
     command = [find_wrk(), "-t1", f"-c{connections}", f"-d{duration}", "--timeout", "30s", "-s", str(SCRIPT)]
-    for name, value in server.headers.items():
+    for name, value in {**server.headers, **head}.items():
         command += ["-H", f"{name}: {value}"]
     process = await asyncio.create_subprocess_exec(*command, server.url, "--", str(file), stdout=subprocess.PIPE)
     said, _ = await process.communicate()

@@ -1,12 +1,11 @@
 """Orders, measured: placing them, replaying them, and how the cost grows with history.
 
-`uv run python -m bench.orders` takes some minutes; `--events 1000000` also measures after a million events. Figures of
-one run on one machine are good for comparing with each other, and for nothing else.
+`uv run python -m bench.orders` takes some minutes and needs wrk, which places them; `--events 1000000` also measures
+after a million events. Figures of one run on one machine are good for comparing with each other, and for nothing else.
 """
 
 import argparse
 import asyncio
-import statistics
 import sys
 import tempfile
 import time
@@ -21,13 +20,13 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from bench.effects import require_created
 from bench.environment import BenchEnvironment, asyncpg_url, open_environment
+from bench.load import build_requests, measure_sample
+from bench.queries import OPERATIONS
 from bench.servers import ATRIUM, RunningServer, run_server
 
-PLACE_ORDER = "mutation($input: PlaceOrderInput!) { placeOrder(input: $input) { __typename ... on Order { id } } }"
-CREATE_PRODUCT = "mutation($input: CreateProductInput!) { createProduct(input: $input) { ... on Product { id } } }"
-ORDERS = 400  # per measurement
-PRODUCT_COUNT = 64  # products, so that buyers seldom meet
+SECONDS = 5.0  # of a measurement
 SCALE = 0.01  # of the demo data
 
 # One placed and confirmed order per two events, with one item; the projection alongside.
@@ -71,10 +70,6 @@ class OrderBench:
         data: dict[str, Any] = body["data"]
         return data
 
-    def cpu(self) -> tuple[float, float]:
-        """CPU seconds used so far by the server, and by the database's processes."""
-        return self.server.cpu(), self.environment.database_cpu()
-
 
 @asynccontextmanager
 async def open_bench() -> AsyncIterator[OrderBench]:
@@ -104,9 +99,8 @@ async def measure_throughput(bench: OrderBench) -> Table:
     table = Table(
         "clients", "orders/s", "p50 ms", "p99 ms", "server CPU ms", "database CPU ms", title="placeOrder, one item"
     )
-    shelf = await _create_products(bench)
     for clients in (1, 8, 32):
-        table.add_row(str(clients), *await _place_orders(bench, shelf, clients))
+        table.add_row(str(clients), *await _place_orders(bench, clients))
     return table
 
 
@@ -115,52 +109,24 @@ async def measure_history_growth(bench: OrderBench, events: int) -> Table:
     table = Table(
         "events", "orders/s", "p50 ms", "p99 ms", "server CPU ms", "database CPU ms", "replay s", title="history"
     )
-    shelf = await _create_products(bench)
     for size in sorted({10_000, events}):
         have = await bench.owner.fetchval("SELECT count(*) FROM events")
         while have < size:
             await bench.owner.execute(INSERT_HISTORY, min(25_000, (size - have + 1) // 2))
             have = await bench.owner.fetchval("SELECT count(*) FROM events")
         await bench.owner.execute("ANALYZE")
-        while await bench.owner.fetchval("SELECT count(*) FROM unsealed"):  # the server seals them meanwhile
-            await asyncio.sleep(0.2)
-        table.add_row(f"{have:,}", *await _place_orders(bench, shelf, 1), f"{await _time_replay(bench):.1f}")
+        await bench.environment.drain()
+        table.add_row(f"{have:,}", *await _place_orders(bench, 1), f"{await _time_replay(bench):.1f}")
     return table
 
 
-async def _create_products(bench: OrderBench) -> list[str]:
-    made = []
-    for number in range(PRODUCT_COUNT):
-        given: dict[str, Any] = {
-            "sku": f"b{time.monotonic_ns()}-{number}",
-            "name": "Bench",
-            "stockQuantity": 10_000_000,
-        }
-        given["price"] = {"amount": "1.00", "currency": "EUR"}
-        made.append((await bench.execute(CREATE_PRODUCT, input=given))["createProduct"]["id"])
-    return made
-
-
-async def _place_orders(bench: OrderBench, shelf: list[str], clients: int) -> list[str]:
-    took: list[float] = []
-
-    async def client(number: int) -> None:
-        for turn in range(ORDERS // clients):
-            item = {"productId": shelf[(number * 7 + turn) % PRODUCT_COUNT], "quantity": 1}
-            began = time.perf_counter()
-            placed = await bench.execute(PLACE_ORDER, input={"items": [item], "shippingAddress": "x"})
-            took.append(time.perf_counter() - began)
-            if placed["placeOrder"]["__typename"] != "Order":
-                raise RuntimeError(placed)
-
-    (own, database), began = bench.cpu(), time.perf_counter()
-    await asyncio.gather(*(client(number) for number in range(clients)))
-    seconds, (own_after, database_after) = time.perf_counter() - began, bench.cpu()
-    percentiles = statistics.quantiles(took, n=100)
-    per_order = [
-        1000 * (after - before) / len(took) for before, after in ((own, own_after), (database, database_after))
-    ]
-    figures = [len(took) / seconds, 1000 * percentiles[49], 1000 * percentiles[98], *per_order]
+async def _place_orders(bench: OrderBench, clients: int) -> list[str]:
+    operation = OPERATIONS["Q9"]
+    async with require_created(operation, bench.server) as made:
+        requests = build_requests(operation, bench.server)
+        taken = await measure_sample([bench.server], requests, SECONDS, connections=clients)
+        made.append(taken.requests)
+    figures = (taken.per_second, taken.p50, taken.p99, taken.server_cpu, taken.database_cpu)
     return [f"{figure:.1f}" for figure in figures]
 
 

@@ -4,13 +4,15 @@ Atrium's own text is also that of the servers written by hand, whose schema has 
 schema from the tables, so its texts rename what they ask for; `bench.normalize` makes the rest equal.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-__all__ = ["OPERATIONS", "BenchOperation", "SampleIds", "build_deep_query", "build_wide_query"]
+from bench.templates import APP_ORIGIN, BODY_UUID
+
+__all__ = ["MUTATIONS", "OPERATIONS", "BenchOperation", "SampleIds", "build_deep_query", "build_wide_query"]
 
 STATUSES = ("PENDING", "CONFIRMED", "SHIPPED", "DELIVERED", "CANCELLED")
 SEARCHES = ("parcels", "refunded goods", "returns desk", "delivery note", "personalised", "cold store")
@@ -23,6 +25,10 @@ class SampleIds:
     tenant: str
     orders: Sequence[str]
     tasks: Sequence[str]
+    products: Sequence[str]
+    """Those that are ordered, of which there is always enough."""
+    user: str
+    """The account of the caller."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +44,26 @@ class BenchOperation:
     postgraphile_variables: Callable[[dict[str, Any], SampleIds], dict[str, Any]] = lambda given, _: given
     unsupported_reason: str = ""
     is_query: bool = True
+    created: tuple[str, ...] = ()
+    """The tables that get rows by it, the first of them one row by each request."""
+    head: Mapping[str, str] = field(default_factory=dict)
+    """What is sent besides the usual headers; see `bench.templates`."""
     is_in_handwritten_schema: bool = True
     """Whether the servers written by hand have words for it."""
+
+    @property
+    def operation_name(self) -> str:
+        """Return the name that its text has."""
+        return self.name.partition("-")[0]
 
     def body(self, given: dict[str, Any], data: SampleIds, *, own_schema: bool) -> dict[str, Any] | None:
         """Return the request; `own_schema` in PostGraphile's words. None where it has none."""
         if not own_schema:
-            return {"query": self.text, "variables": given, "operationName": self.name}
+            return {"query": self.text, "variables": given, "operationName": self.operation_name}
         if self.postgraphile is None:
             return None
         variables = self.postgraphile_variables(given, data)
-        return {"query": self.postgraphile, "variables": variables, "operationName": self.name}
+        return {"query": self.postgraphile, "variables": variables, "operationName": self.operation_name}
 
 
 def _random_status(chance: Random, _data: SampleIds) -> dict[str, Any]:
@@ -130,6 +145,26 @@ Q3 = BenchOperation(
     lambda given, data: {"tenant": data.tenant, "id": given["id"].partition(":")[2]},
 )
 
+BROWSER_HEAD = {
+    "accept": "application/graphql-response+json, application/json;q=0.9",
+    "accept-encoding": "gzip, deflate, br, zstd",
+    "accept-language": "en-GB,en;q=0.9,de;q=0.8",
+    "cookie": "theme=dark; consent=2026-05-04; visitor=0d3c1f0e9b1a4c5f",
+    "origin": APP_ORIGIN,
+    "referer": f"{APP_ORIGIN}/orders",
+    "sec-fetch-dest": "empty",
+    "sec-fetch-mode": "cors",
+    "sec-fetch-site": "same-site",
+    "traceparent": "00-{trace}-{span}-01",
+    "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "via": "1.1 proxy",
+    "x-forwarded-for": "203.0.113.{number}",
+    "x-forwarded-proto": "https",
+    "x-request-id": "{uuid}",
+}
+
+Q3_BROWSER = replace(Q3, name="Q3-browser", title="Q3 with the head of a browser behind a proxy", head=BROWSER_HEAD)
+
 UPDATED_TASKS = 100
 
 Q4 = BenchOperation(
@@ -194,6 +229,44 @@ Q7 = BenchOperation(
             nodes {{ id: rowId name createdAt }} }}
         articles: allArticles(first: 10, {NEWEST}) {{ nodes {{ id: rowId title status }} }} }}""",
     _random_status,
+)
+
+Q8 = BenchOperation(
+    "Q8",
+    "one new task",
+    "mutation Q8($input: CreateTaskInput!) { createTask(input: $input) { ... on Task { id title status } } }",
+    """mutation Q8($task: TaskInput!) { payload: createTask(input: {task: $task}) {
+        createTask: task { id: rowId title status } } }""",
+    lambda chance, _data: {"input": {"title": f"Order {chance.randrange(10**9)} boxes"}},
+    lambda given, data: {
+        # Its schema is made from the table, which gives a row neither its id nor its creator.
+        "task": {
+            "tenantId": data.tenant,
+            "rowId": BODY_UUID,
+            "title": given["input"]["title"],
+            "createdBy": data.user,
+        }
+    },
+    is_query=False,
+    created=("tasks",),
+)
+
+
+def _random_basket(chance: Random, data: SampleIds) -> dict[str, Any]:
+    items = [{"productId": f"Product:{chance.choice(data.products)}", "quantity": chance.randrange(1, 4)}]
+    return {"input": {"items": items, "shippingAddress": f"{chance.randrange(1, 400)} Harbour Street"}}
+
+
+Q9 = BenchOperation(
+    "Q9",
+    "one new order",
+    f"""mutation Q9($input: PlaceOrderInput!) {{ placeOrder(input: $input) {{
+        ... on Order {{ id status {TOTAL} shippingAddress }} }} }}""",
+    None,
+    _random_basket,
+    unsupported_reason="its schema has no orders of several tables: that takes a function or a plugin written by hand",
+    is_query=False,
+    created=("orders", "order_items", "events"),
 )
 
 CARD = "nodes { id title dueDate }"
@@ -264,4 +337,7 @@ Q12 = BenchOperation(
     is_in_handwritten_schema=False,
 )
 
-OPERATIONS = {operation.name: operation for operation in (Q1, Q2, Q3, Q4, Q5, Q6, Q7, Q10, Q11, Q12)}
+QUERIES = (Q1, Q2, Q3, Q3_BROWSER, Q5, Q6, Q7, Q10, Q11, Q12)
+MUTATIONS = (Q4, Q8, Q9)  # last, since they make the data grow
+
+OPERATIONS = {operation.name: operation for operation in (*QUERIES, *MUTATIONS)}

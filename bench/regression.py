@@ -78,6 +78,7 @@ async def _measure_costs(name: str, servers: list[RunningServer], least: float) 
 
 async def measure_cost(name: str, server: RunningServer, *, draw: int, times: int) -> float:
     """Return the milliseconds of CPU that one operation takes, of so many that are sent."""
+    await server.environment.drain()  # or the server seals what another one wrote
     waiting = iter(build_requests(OPERATIONS[name], server, draw=draw)[:times])  # an update that was sent is no change
     async with httpx.AsyncClient(base_url=server.url, headers=server.headers, timeout=60) as http:
 

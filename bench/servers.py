@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from bench.environment import TOKEN_MINUTES, BenchEnvironment, asyncpg_url
 from bench.node import NodeMissing, cache_folder, find_node, run_npm
 from bench.peers.statements import STATEMENTS
 from bench.queries import BenchOperation
+from bench.templates import APP_ORIGIN, fill_head, fill_template
 
 __all__ = ["ATRIUM", "COST_VARIABLES", "PEERS", "RunningServer", "ServerKind", "ServerUnavailable", "run_server"]
 
@@ -51,7 +52,11 @@ class ServerKind:
     """Whether it has a schema of its own, made from the tables."""
     is_atrium: bool = False
     """Whether it is Atrium, with whatever settings."""
+    is_python: bool = True
+    """Whether it runs on this interpreter."""
     peer_variables: Callable[[BenchEnvironment], dict[str, str]] = lambda place: place.peer_variables
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+    """Operations that it has no words for, and why, besides those that its whole kind of schema has none for."""
 
 
 @dataclass
@@ -64,9 +69,12 @@ class RunningServer:
     environment: BenchEnvironment
     headers: dict[str, str]
     http: httpx.Client = field(repr=False)
+    is_paused: bool = False
 
     def blank_reason(self, operation: BenchOperation) -> str:
         """Return why this server has no words for an operation; empty if it has."""
+        if reason := self.kind.unsupported.get(operation.name):
+            return reason
         if self.kind.has_own_schema:
             return "" if operation.postgraphile is not None else operation.unsupported_reason
         if operation.is_in_handwritten_schema or self.kind.is_atrium:
@@ -76,11 +84,12 @@ class RunningServer:
     def execute(self, operation: BenchOperation, given: dict[str, Any]) -> Any:
         """Return the data of an operation; None where this server has no words for it."""
         body = operation.body(given, self.environment.data, own_schema=self.kind.has_own_schema)
-        return None if body is None else self.post(body)
+        return None if body is None else self.post(body, operation.head)
 
-    def post(self, body: dict[str, Any]) -> Any:
+    def post(self, body: dict[str, Any], head: Mapping[str, str] | None = None) -> Any:
         """Return the data of a request."""
-        answer = self.http.post("/graphql", json=body)
+        content = fill_template(json.dumps(body))
+        answer = self.http.post("/graphql", content=content, headers=fill_head(head or {}))
         said = answer.json() if "json" in answer.headers.get("content-type", "") else {"errors": answer.text[:300]}
         if said.get("errors"):
             raise RuntimeError(f"{self.kind.title}: {said['errors']}")
@@ -104,10 +113,12 @@ class RunningServer:
             if self.cpu() - before < POLL_SECONDS / 4:
                 break
         self.process.suspend()
+        self.is_paused = True
 
     def resume(self) -> None:
         """Let it go on."""
         self.process.resume()
+        self.is_paused = False
 
     def memory(self) -> float:
         """Resident memory, in MB."""
@@ -131,8 +142,11 @@ def run_server(kind: ServerKind, environment: BenchEnvironment) -> Iterator[Runn
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as http:
                 server = RunningServer(kind, port, psutil.Process(process.pid), environment, headers, http)
                 _wait_until_ready(server, process, log)
+                if kind.is_atrium:
+                    environment.sealers.append(server)
                 yield server
         finally:
+            environment.sealers[:] = [each for each in environment.sealers if each.process.pid != process.pid]
             with contextlib.suppress(psutil.Error):
                 psutil.Process(process.pid).resume()
             process.terminate()
@@ -178,6 +192,8 @@ def _atrium_variables(environment: BenchEnvironment) -> dict[str, str]:
         "ATRIUM_POOL_SIZE": str(environment.pool),
         "ATRIUM_ADMISSION_WAIT_SECONDS": "30",
         "ATRIUM_ACCESS_TOKEN_MINUTES": str(TOKEN_MINUTES),
+        "ATRIUM_CORS_ORIGINS": APP_ORIGIN,
+        "ATRIUM_TRUSTED_PROXIES": "127.0.0.1/32",
         **dict.fromkeys(COST_VARIABLES, UNLIMITED),
     }
 
@@ -225,12 +241,20 @@ ATRIUM = ServerKind(
 )
 
 PEERS = (
-    ServerKind("postgraphile", "PostGraphile 5", _node_command("postgraphile.mjs"), has_rls=True, has_own_schema=True),
+    ServerKind(
+        "postgraphile",
+        "PostGraphile 5",
+        _node_command("postgraphile.mjs"),
+        has_rls=True,
+        has_own_schema=True,
+        is_python=False,
+    ),
     ServerKind(
         "mercurius_jit",
         "Mercurius, JIT, loaders",
         _node_command("mercurius.mjs"),
         has_rls=False,
+        is_python=False,
         peer_variables=_statement_variables,
     ),
     ServerKind(
@@ -238,11 +262,16 @@ PEERS = (
         "GraphQL Yoga, DataLoader",
         _node_command("yoga.mjs"),
         has_rls=False,
+        is_python=False,
         peer_variables=_statement_variables,
     ),
     ServerKind("ariadne", "Ariadne, aiodataloader", _uvicorn_command("ariadne_server"), has_rls=False),
     ServerKind(
-        "strawberry_plain", "Strawberry, SQLModel, aiodataloader", _uvicorn_command("strawberry_plain"), has_rls=False
+        "strawberry_plain",
+        "Strawberry, SQLModel, aiodataloader",
+        _uvicorn_command("strawberry_plain"),
+        has_rls=False,
+        unsupported={"Q9": "not written: it would be Atrium's own rules once more, entity by entity"},
     ),
     ServerKind("limit", "bare ASGI, one statement by hand", _uvicorn_command("bare_asgi"), has_rls=True),
 )

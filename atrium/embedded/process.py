@@ -156,11 +156,19 @@ class ServerHome:
         """Return what the log ends with: 2,000 characters at most."""
         return (self.path / "log").read_text(errors="replace")[-2000:].strip()
 
-    def launch(self, process_lock: int, *, fast: bool) -> tuple[subprocess.Popen[bytes], int]:
-        """Run the server on a free port of 127.0.0.1 until it answers; a port taken in between is chosen anew."""
+    def launch(
+        self, process_lock: int, *, fast: bool, unix_socket: bool = False
+    ) -> tuple[subprocess.Popen[bytes], int]:
+        """Run the server on a free port of 127.0.0.1 until it answers; a port taken in between is chosen anew.
+
+        With `unix_socket` it also listens in its data directory, which nobody else may enter.
+        """
         pgdata = self.cluster / "pgdata"
-        (pgdata / "postmaster.pid").unlink(missing_ok=True)
+        for left in (pgdata / "postmaster.pid", *pgdata.glob(".s.PGSQL.*")):
+            left.unlink(missing_ok=True)
         settings = {**_SETTINGS, **(_FAST_SETTINGS if fast else {})}
+        if unix_socket:
+            settings["unix_socket_directories"] = "."
         options = [f"--{name}={value}" for name, value in settings.items()]
         for _ in range(_PORT_ATTEMPTS):
             with socket.socket() as probe:

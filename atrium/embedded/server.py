@@ -23,6 +23,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
+from urllib.parse import quote
 
 from atrium.embedded.process import (
     START_SECONDS,
@@ -50,6 +51,8 @@ SUPERUSER_ROLE = "postgres"
 
 _LOG_BYTES = 10 * 1024 * 1024
 _HOST_RULES = "".join(f"host {name} all 127.0.0.1/32 scram-sha-256\n" for name in ("all", "replication"))
+_SOCKET_RULE = "local all all scram-sha-256\n"
+_SOCKET_PATH_BYTES = 107  # what the kernel takes
 
 # The builtin locale sorts and folds alike everywhere; pg_trgm still asks the C library what a letter is.
 _CTYPE = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
@@ -69,13 +72,15 @@ class Server:
     _passwords: dict[str, str] = field(repr=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _lock: IO[str] | None = field(default=None, repr=False)
+    _socket_folder: Path | None = None
 
     @classmethod
-    def start(cls, data_dir: Path, *, fast: bool = False) -> Self:
+    def start(cls, data_dir: Path, *, fast: bool = False, unix_socket: bool = False) -> Self:
         """Start the server of a data directory, made at the first start, or attach to the one a living Atrium runs.
 
         Blocks until the server answers. Only the main thread may call it, since the kernel ends the server with the
-        thread that started it. `fast` gives up durability, for tests.
+        thread that started it. `fast` gives up durability, for tests. With `unix_socket` the addresses of an owned
+        server lead through a socket in its data directory; without, and of an attached one, by TCP.
 
         Raises:
             EmbeddedUnavailable: the platform or the user cannot run it.
@@ -86,12 +91,12 @@ class Server:
             raise RuntimeError("The embedded PostgreSQL is started from the main thread only.")
         path = data_dir.resolve() / "postgres"
         try:
-            return cls._attach_or_run(path, fast=fast)
+            return cls._attach_or_run(path, fast=fast, unix_socket=unix_socket)
         except OSError as error:
             raise EmbeddedFailed(f"The embedded PostgreSQL cannot run in {path}: {error}.") from error
 
     @classmethod
-    def _attach_or_run(cls, path: Path, *, fast: bool) -> Self:
+    def _attach_or_run(cls, path: Path, *, fast: bool, unix_socket: bool) -> Self:
         home = ServerHome.locate(path)
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         deadline = time.monotonic() + START_SECONDS
@@ -102,13 +107,13 @@ class Server:
             if time.monotonic() > deadline:
                 raise EmbeddedFailed(f"Another Atrium holds {path / 'lock'}, but its server does not answer.")
         try:
-            return cls._run(home, lock, fast=fast)
+            return cls._run(home, lock, fast=fast, unix_socket=unix_socket)
         except BaseException:
             lock.close()
             raise
 
     @classmethod
-    def _run(cls, home: ServerHome, lock: IO[str], *, fast: bool) -> Self:
+    def _run(cls, home: ServerHome, lock: IO[str], *, fast: bool, unix_socket: bool) -> Self:
         lock.truncate(0)
         with contextlib.suppress(FileNotFoundError):
             if (home.path / "log").stat().st_size > _LOG_BYTES:
@@ -116,10 +121,11 @@ class Server:
         with home.acquire_process_lock() as process_lock:
             if not home.cluster.exists():
                 _initialise_cluster(home, process_lock.fileno(), fast=fast)
-            process, port = home.launch(process_lock.fileno(), fast=fast)
+            folder = _prepare_socket(home.cluster / "pgdata") if unix_socket else None
+            process, port = home.launch(process_lock.fileno(), fast=fast, unix_socket=unix_socket)
         lock.write(str(port))
         lock.flush()
-        return cls(port, True, _read_passwords(home.cluster), process, lock)
+        return cls(port, True, _read_passwords(home.cluster), process, lock, folder)
 
     @property
     def owner_url(self) -> str:
@@ -138,7 +144,10 @@ class Server:
 
     def database_url(self, role: str, database: str) -> str:
         """Return the asyncpg address of a database for one of the three roles; KeyError for any other role."""
-        return f"postgresql+asyncpg://{role}:{self._passwords[role]}@127.0.0.1:{self.port}/{database}"
+        account = f"postgresql+asyncpg://{role}:{self._passwords[role]}"
+        if self._socket_folder is None:
+            return f"{account}@127.0.0.1:{self.port}/{database}"
+        return f"{account}@/{database}?host={quote(str(self._socket_folder), safe='')}&port={self.port}"
 
     def stop(self) -> None:
         """Shut an owned server down, fast but cleanly, by force after 15 s; an attached one is left alone."""
@@ -162,6 +171,21 @@ def _read_answering_port(lock: Path) -> int | None:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
         return port
     return None
+
+
+def _prepare_socket(pgdata: Path) -> Path:
+    """Let the roles in by a socket in the data directory; return that folder.
+
+    Raises:
+        EmbeddedFailed: its path is longer than a socket's may be.
+    """
+    if len(os.fsencode(pgdata / ".s.PGSQL.65535")) > _SOCKET_PATH_BYTES:
+        raise EmbeddedFailed(f"The path of {pgdata} is too long for a unix socket.")
+    rules = pgdata / "pg_hba.conf"
+    if _SOCKET_RULE not in rules.read_text():
+        with rules.open("a") as file:
+            file.write(_SOCKET_RULE)
+    return pgdata
 
 
 def _read_passwords(cluster: Path) -> dict[str, str]:

@@ -12,11 +12,11 @@ from aiodataloader import DataLoader
 from ariadne import MutationType, ObjectType, QueryType, UnionType, make_executable_schema
 from ariadne.asgi import GraphQL
 
-from bench.peers.statements import STATEMENTS
+from bench.peers.statements import POSITION_TAKEN, STATEMENTS
 
 __all__ = ["app"]
 
-TENANT = UUID(os.environ["BENCH_TENANT"])
+TENANT, USER = UUID(os.environ["BENCH_TENANT"]), UUID(os.environ["BENCH_USER"])
 SEGMENT = re.compile("\ufdd0([^\ufdd1]*)\ufdd1|([^\ufdd0\ufdd1]+)")
 
 
@@ -77,7 +77,11 @@ async def counts(ids: list[UUID]) -> list[int]:
 query, mutation = QueryType(), MutationType()
 order, item, user, edge = (ObjectType(name) for name in ("Order", "OrderItem", "User", "ArticleSearchEdge"))
 connection = ObjectType("OrderConnection")
-outcome = UnionType("UpdateTaskResult", lambda found, *_: "Task" if "id" in found else "NotFound")
+outcomes = [
+    UnionType("UpdateTaskResult", lambda found, *_: "Task" if "id" in found else "NotFound"),
+    UnionType("CreateTaskResult", lambda *_: "Task"),
+    UnionType("PlaceOrderResult", lambda found, *_: "Order" if "id" in found else "Refused"),
+]
 
 
 @query.field("order")
@@ -112,6 +116,24 @@ async def _search(_: Any, __: Any, query: str, first: int) -> Any:
 async def _update_task(_: Any, __: Any, input: dict[str, Any]) -> Any:
     changed = await database.rows("updateTask", _parse_id(input["id"]), input["title"])
     return changed[0] if changed else {"message": "There is no such task."}
+
+
+@mutation.field("createTask")
+async def _create_task(_: Any, __: Any, input: dict[str, Any]) -> Any:
+    while True:
+        try:
+            return (await database.rows("createTask", USER, input["title"]))[0]
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != POSITION_TAKEN:
+                raise
+
+
+@mutation.field("placeOrder")
+async def _place_order(_: Any, __: Any, input: dict[str, Any]) -> Any:
+    products = [_parse_id(each["productId"]) for each in input["items"]]
+    quantities = [each["quantity"] for each in input["items"]]
+    placed = await database.rows("placeOrder", USER, products, quantities, input["shippingAddress"])
+    return placed[0] if placed else {"message": "This order cannot be placed."}
 
 
 @order.field("totalAmount")
@@ -186,7 +208,7 @@ app = GraphQL(
         edge,
         project,
         connection,
-        outcome,
+        *outcomes,
     ),
     context_value=lambda _request, _data: {"loaders": Loaders()},
 )

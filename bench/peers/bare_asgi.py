@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from bench.peers.statements import FIFTY_WORDS, RANK
+from bench.peers.statements import FIFTY_WORDS, POSITION_TAKEN, RANK, place_order
 
 __all__ = ["app"]
 
@@ -24,6 +24,7 @@ ENTER = "atrium_enter($1::uuid, $2::uuid, $3::text, $4::uuid, ''::text, ''::text
 TIMESTAMP_FORMAT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 TOTAL = """(SELECT m FROM (SELECT (o.total_minor * 0.01)::text AS amount, o.currency) m) AS "totalAmount\""""
 ORDER_BY_NEWEST = "ORDER BY o.created_at DESC, o.id DESC"
+REFUSED = '{"errors": [{"message": "This is not there, or cannot be done."}]}'
 SEGMENT = re.compile("\ufdd0([^\ufdd1]*)\ufdd1|([^\ufdd0\ufdd1]+)")
 
 
@@ -72,6 +73,15 @@ UPDATE = f"""WITH changed AS (
         UPDATE tasks SET title = $6 WHERE (SELECT c.tenant_id FROM {ENTER}) IS NOT NULL
             AND tenant_id = $1 AND id = $5 AND deleted_at IS NULL RETURNING id, title, status)
     SELECT json_build_object('data', json_build_object('updateTask', row_to_json(t)))::text FROM changed t"""
+
+CREATE = f"""WITH made AS (
+        INSERT INTO tasks (tenant_id, id, title, created_by)
+        SELECT c.tenant_id, uuidv7(), $5, c.user_id FROM {ENTER} RETURNING id, title, status)
+    SELECT json_build_object('data', json_build_object('createTask', row_to_json(t)))::text FROM made t"""
+
+PLACE = f"""{place_order(f"(SELECT c.tenant_id FROM {ENTER}) IS NOT NULL", first=5)}
+    SELECT json_build_object('data', json_build_object('placeOrder', row_to_json(n)))::text
+    FROM (SELECT o.id, o.status, {TOTAL}, o.shipping_address AS "shippingAddress" FROM placed o) n"""
 
 SEARCH = f"""(WITH RECURSIVE present AS (
         SELECT min(a.language) AS language FROM articles a WHERE a.tenant_id = c.tenant_id
@@ -122,6 +132,8 @@ STATEMENTS = {
         ),
         articles=first_rows("t.id, t.title, t.status", "articles", "ORDER BY t.created_at DESC, t.id DESC"),
     ),
+    "Q8": CREATE,
+    "Q9": PLACE,
 }
 
 
@@ -129,6 +141,12 @@ def statement_arguments(name: str, given: dict[str, Any]) -> tuple[Any, ...]:
     """What an operation is asked with."""
     if name == "Q4":
         return _parse_id(given["input"]["id"]), given["input"]["title"]
+    if name == "Q8":
+        return (given["input"]["title"],)
+    if name == "Q9":
+        items = given["input"]["items"]
+        products, quantities = [_parse_id(item["productId"]) for item in items], [item["quantity"] for item in items]
+        return products, quantities, given["input"]["shippingAddress"]
     return tuple(_parse_id(value) if key == "id" else value for key, value in given.items())
 
 
@@ -157,13 +175,21 @@ class BareApp:
             body += message["body"]
         asked = orjson.loads(body)
         name = asked["operationName"]
-        text: str = await self._pool.fetchval(
-            STATEMENTS[name], *self._identity, *statement_arguments(name, asked["variables"])
-        )
+        text = await self._ask(name, statement_arguments(name, asked["variables"]))
         answer = _split_segments(text) if name == "Q5" else text.encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
+
+    async def _ask(self, name: str, arguments: tuple[Any, ...]) -> str:
+        while True:
+            try:
+                found: str | None = await self._pool.fetchval(STATEMENTS[name], *self._identity, *arguments)
+            except asyncpg.UniqueViolationError as error:  # another task got the same place meanwhile
+                if error.constraint_name != POSITION_TAKEN:
+                    raise
+            else:
+                return REFUSED if found is None else found
 
     async def _serve_lifespan(
         self, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]

@@ -1,7 +1,7 @@
 // The database as the servers for Node see it: prepared statements on a pool of pg's.
 import pg from "pg";
 
-const { BENCH_OWNER_URL, BENCH_POOL, BENCH_STATEMENTS, BENCH_TENANT } = process.env;
+const { BENCH_OWNER_URL, BENCH_POOL, BENCH_STATEMENTS, BENCH_TENANT, BENCH_USER } = process.env;
 
 pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (text) => text); // a Date would lose microseconds
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -33,6 +33,24 @@ export async function counts(ids) {
   return ids.map((id) => found.get(id) ?? 0);
 }
 
+/** A new task; again if another one got the same place on the board meanwhile. */
+async function createTask(title) {
+  for (;;) {
+    try {
+      return (await rows("createTask", BENCH_USER, title))[0];
+    } catch (error) {
+      if (error.constraint !== "tasks_tenant_id_position_key") throw error;
+    }
+  }
+}
+
+async function placeOrder({ items, shippingAddress }) {
+  const products = items.map(({ productId }) => plain(productId));
+  const quantities = items.map(({ quantity }) => quantity);
+  return (await rows("placeOrder", BENCH_USER, products, quantities, shippingAddress))[0];
+}
+
+const refused = (message) => ({ __typename: "Refused", message });
 const plain = (id) => id.slice(id.indexOf(":") + 1);
 const money = (minor, currency) => ({ amount: (minor / 100).toFixed(2), currency });
 const list = async (name, first) => ({ nodes: await rows(name, first) });
@@ -45,7 +63,10 @@ function segments(marked) {
   return found;
 }
 
-/** Everything but the relations, which each server loads in its own way. */
+/** The unions, whose members say what they are. */
+export const unions = ["UpdateTaskResult", "CreateTaskResult", "PlaceOrderResult"];
+
+/** Everything but the relations, which each server loads in its own way, and the unions. */
 export const resolvers = {
   Query: {
     order: async (_, { id }) => (await rows("order", plain(id)))[0],
@@ -66,8 +87,12 @@ export const resolvers = {
       const [task] = await rows("updateTask", plain(input.id), input.title);
       return task ? { __typename: "Task", ...task } : { __typename: "NotFound", message: "There is no such task." };
     },
+    createTask: async (_, { input }) => ({ __typename: "Task", ...(await createTask(input.title)) }),
+    placeOrder: async (_, { input }) => {
+      const order = await placeOrder(input);
+      return order ? { __typename: "Order", ...order } : refused("This order cannot be placed.");
+    },
   },
-  UpdateTaskResult: { resolveType: (result) => result.__typename },
   Order: { totalAmount: (order) => money(order.totalMinor, order.currency) },
   OrderItem: { unitPrice: (item) => money(item.unitPriceMinor, item.currency) },
   ArticleSearchEdge: {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import Fastify from "fastify";
 import mercurius from "mercurius";
-import { byId, counts, listsById, resolvers } from "./data.mjs";
+import { byId, counts, listsById, resolvers, unions } from "./data.mjs";
 
 const lists = (name, column, key, connect) => async (queries) => {
   const ids = queries.map(({ obj }) => obj[column]);
@@ -20,11 +20,11 @@ const loaders = {
   OrderConnection: { totalCount: (queries) => counts(queries.map(({ obj }) => obj.userId)) },
 };
 
-const { UpdateTaskResult, ...others } = resolvers;
+const resolveType = (result) => result.__typename;
 const app = Fastify();
 app.register(mercurius, {
   schema: readFileSync(new URL("schema.graphql", import.meta.url), "utf8"),
-  resolvers: { ...others, UpdateTaskResult },
+  resolvers: { ...resolvers, ...Object.fromEntries(unions.map((name) => [name, { resolveType }])) },
   loaders,
   jit: 1,
   graphiql: false,

@@ -15,9 +15,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import models
 
-__all__ = ["TENANT", "Loaders", "fetch_all", "open_session"]
+__all__ = ["TENANT", "USER", "Loaders", "fetch_all", "open_session"]
 
-TENANT = UUID(os.environ["BENCH_TENANT"])
+TENANT, USER = UUID(os.environ["BENCH_TENANT"]), UUID(os.environ["BENCH_USER"])
 
 engine = create_async_engine(
     os.environ["BENCH_OWNER_URL"].replace("postgresql:", "postgresql+asyncpg:"),

@@ -13,7 +13,7 @@ from strawberry.fastapi import GraphQLRouter
 
 import models
 from bench.peers.statements import STATEMENTS
-from bench.peers.strawberry_loaders import TENANT, Loaders, fetch_all, open_session
+from bench.peers.strawberry_loaders import TENANT, USER, Loaders, fetch_all, open_session
 from models import OrderStatus
 
 __all__ = ["app"]
@@ -271,6 +271,13 @@ class UpdateTaskInput:
     title: str
 
 
+@strawberry.input
+class CreateTaskInput:
+    """What to create."""
+
+    title: str
+
+
 def _segments(highlighted: str) -> list[TextSegment]:
     return [TextSegment(text=match or rest, match=bool(match)) for match, rest in SEGMENT.findall(highlighted)]
 
@@ -365,6 +372,16 @@ class Mutation:
                 return NotFound(message="There is no such task.")
             row.title = input.title
             session.add(row)
+            await session.commit()
+        return Task(id=strawberry.ID(str(row.id)), title=row.title, status=row.status)
+
+    @strawberry.mutation
+    async def create_task(
+        self, input: CreateTaskInput
+    ) -> Annotated[Task | NotFound, strawberry.union("CreateTaskResult")]:
+        """Create a task."""
+        async with open_session() as session:
+            session.add(row := models.Task(tenant_id=TENANT, title=input.title, created_by=USER))
             await session.commit()
         return Task(id=strawberry.ID(str(row.id)), title=row.title, status=row.status)
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import DataLoader from "dataloader";
 import { createSchema, createYoga } from "graphql-yoga";
-import { byId, counts, listsById, resolvers } from "./data.mjs";
+import { byId, counts, listsById, resolvers, unions } from "./data.mjs";
 
 class Loaders {
   users = new DataLoader((ids) => byId("usersById", ids, "userId"));
@@ -18,21 +18,21 @@ class Loaders {
   }
 }
 
-const { UpdateTaskResult, ...others } = resolvers;
+const __resolveType = (result) => result.__typename;
 const yoga = createYoga({
   schema: createSchema({
     typeDefs: readFileSync(new URL("schema.graphql", import.meta.url), "utf8"),
     resolvers: {
-      ...others,
-      UpdateTaskResult: { __resolveType: UpdateTaskResult.resolveType },
+      ...resolvers,
+      ...Object.fromEntries(unions.map((name) => [name, { __resolveType }])),
       Order: {
-        ...others.Order,
+        ...resolvers.Order,
         user: (order, _, { loaders }) => loaders.users.load(order.userId),
         items: async (order, { first }, { loaders }) => ({
           nodes: await loaders.list("itemsByOrder", "orderId", first).load(order.id),
         }),
       },
-      OrderItem: { ...others.OrderItem, product: (item, _, { loaders }) => loaders.products.load(item.productId) },
+      OrderItem: { ...resolvers.OrderItem, product: (item, _, { loaders }) => loaders.products.load(item.productId) },
       User: {
         orders: (user, { first }, { loaders }) => ({
           userId: user.userId,

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
 from atrium import cli, migrate, serving, startup_checks
+from atrium.interpreter import describe_interpreter
 from models.database.errors import DatabaseUnavailable
 from tests.conftest import Cluster, Urls
 from tests.support.client import SECRET_KEY
@@ -225,11 +226,12 @@ async def test_pending_migrations_are_refused_by_all_that_do_not_migrate(urls: U
 async def test_doctor_says_what_it_saw(urls: Urls, environment: str) -> None:
     seen = await asyncio.to_thread(run, "doctor", variables(urls, ATRIUM_ENVIRONMENT=environment))
     server = make_url(urls.runtime)
-    first, last = seen.stderr.splitlines()
+    first, interpreter, last = seen.stderr.splitlines()
     assert first.startswith(
         f"Database {server.database} at {server.host}:{server.port}, role {server.username}, Postgr"
     )
     assert first.endswith(f", revision {NEWEST}.")
+    assert interpreter == describe_interpreter()
     assert (seen.exit_code, last) == (0, "All well.")
     assert str(server.password) not in seen.output
 
