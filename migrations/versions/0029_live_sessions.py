@@ -117,7 +117,8 @@ BEGIN
 END $$
 """
 
-# A membership that changes may have been another's or none before, and may be none afterwards. The condition on the
+# A membership that changes may have been another's or none before, and may be none afterwards; while there are keys it
+# stays the one that they are made under, which a reference sees to. The condition on the
 # rows' own tenant is asked again of a row that was moved to another one while this waited for it.
 SPREAD_MEMBERSHIP = f"""
 CREATE FUNCTION atrium_spread_live_membership() RETURNS trigger
@@ -135,11 +136,13 @@ BEGIN
     FROM public.sessions s
     WHERE s.user_id IN (OLD.user_id, NEW.user_id) AND s.tenant_id IN (OLD.tenant_id, NEW.tenant_id)
         AND l.id = s.id AND l.tenant_id = s.tenant_id;
-    UPDATE public.live_api_keys l SET role = CASE WHEN {LIVE_MEMBER} AND {ALLOWS_KEY} THEN k.role END
-    FROM public.api_keys k, public.memberships m, public.tenants t
-    WHERE k.tenant_id IN (OLD.tenant_id, NEW.tenant_id) AND k.created_by IN (OLD.user_id, NEW.user_id)
-        AND m.tenant_id = k.tenant_id AND m.user_id = k.created_by AND t.id = k.tenant_id
-        AND l.tenant_id = k.tenant_id AND l.id = k.id;
+    IF TG_OP = 'UPDATE' THEN
+        UPDATE public.live_api_keys l SET role = CASE WHEN {LIVE_MEMBER} AND {ALLOWS_KEY} THEN k.role END
+        FROM public.api_keys k, public.memberships m, public.tenants t
+        WHERE k.tenant_id = NEW.tenant_id AND k.created_by = NEW.user_id
+            AND m.tenant_id = k.tenant_id AND m.user_id = k.created_by AND t.id = k.tenant_id
+            AND l.tenant_id = k.tenant_id AND l.id = k.id;
+    END IF;
     RETURN NULL;
 END $$
 """
