@@ -130,9 +130,9 @@ class Universe:
 
     async def change(self, connection: asyncpg.Connection, statement: str) -> None:
         """Run a statement that names what is in here, or nothing."""
-        named = {name: f"'{each}'" for name, each in asdict(self).items()}
+        named = {name: f"'{each}'::uuid" for name, each in asdict(self).items()}
         if statement:
-            await connection.execute(statement.format(**named, new=f"'{new_id()}'"))
+            await connection.execute(statement.format(**named, new=f"'{new_id()}'::uuid"))
 
 
 async def create_universe(connection: asyncpg.Connection) -> Universe:
@@ -162,15 +162,27 @@ NEW_KEY = """
     INSERT INTO api_keys (tenant_id, id, name, role, digest, created_by)
     VALUES ({tenant}, {new}, 'New', 'MEMBER', '', {user})
 """
+NEW_MEMBER = """
+    INSERT INTO memberships (tenant_id, id, user_id, full_name, email) VALUES ({other}, {new}, {user}, '', '')
+    ON CONFLICT DO NOTHING
+"""
+LESS_MEMBER = "DELETE FROM memberships WHERE tenant_id = {other} AND user_id = {user}"
+OTHER_TENANT = """
+    UPDATE sessions SET tenant_id = CASE tenant_id WHEN {tenant} THEN {other} ELSE {tenant} END WHERE user_id = {user}
+"""
+OTHER_ROLE = """
+    UPDATE api_keys SET role = CASE role WHEN 'ADMIN' THEN 'MEMBER' ELSE 'ADMIN' END, expires_at = NULL
+    WHERE created_by = {user}
+"""
 MEMBER = "UPDATE memberships SET {0} WHERE tenant_id = {{{1}}} AND user_id = {{user}}"
 
 CHANGES: dict[str, tuple[str, str]] = {
     "log in": ("", NEW_SESSION.format("{tenant}")),
     "log in to no tenant": ("", NEW_SESSION.format("NULL")),
-    "refresh": ("", "UPDATE sessions SET expires_at = now() + interval '2 days' WHERE id = {session}"),
-    "change the tenant": ("", "UPDATE sessions SET tenant_id = {other} WHERE id = {session}"),
+    "refresh": ("", "UPDATE sessions SET expires_at = expires_at + interval '1 day' WHERE user_id = {user}"),
+    "change the tenant": ("", OTHER_TENANT),
     "revoke": ("", "UPDATE sessions SET revoked_at = now() WHERE user_id = {user} AND revoked_at IS NULL"),
-    "take a revocation back": ("", "UPDATE sessions SET revoked_at = NULL WHERE id = {revoked}"),
+    "restore a session": ("", "UPDATE sessions SET revoked_at = NULL WHERE user_id = {user}"),
     "purge": ("", "DELETE FROM sessions WHERE user_id = {user}"),
     "demote": ("", MEMBER.format("role = 'MEMBER'", "tenant")),
     "promote": ("", MEMBER.format("role = 'OWNER'", "other")),
@@ -178,7 +190,8 @@ CHANGES: dict[str, tuple[str, str]] = {
     "take back in": (MEMBER.format("ended_at = now()", "other"), MEMBER.format("ended_at = NULL", "other")),
     "deactivate": ("", MEMBER.format("is_active = false", "tenant")),
     "activate": (MEMBER.format("is_active = false", "tenant"), MEMBER.format("is_active = true", "tenant")),
-    "delete the membership": ("", "DELETE FROM memberships WHERE tenant_id = {other} AND user_id = {user}"),
+    "delete the membership": ("", LESS_MEMBER),
+    "join": (LESS_MEMBER, NEW_MEMBER),
     "suspend the tenant": ("", "UPDATE tenants SET is_active = false WHERE id = {tenant}"),
     "suspend the other tenant": ("", "UPDATE tenants SET is_active = false WHERE id = {other}"),
     "resume the tenant": (
@@ -191,9 +204,9 @@ CHANGES: dict[str, tuple[str, str]] = {
         "UPDATE users SET is_active = true WHERE id = {user}",
     ),
     "make a key": ("", NEW_KEY),
-    "lower a key": ("", "UPDATE api_keys SET role = 'MEMBER', expires_at = NULL WHERE id = {key}"),
-    "revoke a key": ("", "UPDATE api_keys SET revoked_at = now() WHERE id = {key}"),
-    "take a key's revocation back": ("", "UPDATE api_keys SET revoked_at = NULL WHERE id = {revoked_key}"),
+    "change a key": ("", OTHER_ROLE),
+    "revoke a key": ("", "UPDATE api_keys SET revoked_at = now() WHERE created_by = {user}"),
+    "restore a key": ("", "UPDATE api_keys SET revoked_at = NULL WHERE created_by = {user}"),
 }
 """What changes who is let in: what must be so before, and the change."""
 

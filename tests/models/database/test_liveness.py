@@ -220,7 +220,7 @@ async def meet(gate: Gate, first: Change, second: Change, *, both_begun: bool) -
     return met[0]
 
 
-@pytest.mark.parametrize("first", CHANGES)
+@pytest.mark.parametrize("first", CHANGES, ids=lambda name: name.replace(" ", "_"))
 async def test_two_changes_of_which_one_has_looked_and_not_yet_written(
     first: str, urls: Urls, connect: Callable[[], Any], owner_connection: asyncpg.Connection
 ) -> None:
