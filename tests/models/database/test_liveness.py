@@ -99,6 +99,8 @@ async def test_in_no_snapshot_the_rows_differ_while_many_change_them(
                         await universe.change(connection, statement)
             except asyncpg.DeadlockDetectedError:  # over what they change, in any order
                 deadlocks += 1
+            except asyncpg.ForeignKeyViolationError:  # a key of a membership that is deleted
+                pass
 
     writing = asyncio.gather(*[write(await connect()) for _ in range(WRITERS)])
     while not writing.done():
