@@ -42,6 +42,7 @@ LASTING = (
 )
 
 APPEND_ONLY = ("audit_log", "events", "feed", "superuser_acts")
+SPREAD_LIVE = [f"atrium_spread_live_{name}" for name in ("account", "membership", "tenant")]
 
 CROSS_TENANT_KEYS = """
     ALTER TABLE tasks ADD UNIQUE (id, tenant_id), ADD FOREIGN KEY (tenant_id, id) REFERENCES tasks (id, tenant_id)
@@ -228,9 +229,7 @@ RULES = [
                 "atrium_enter": "lets a person or a machine in: what it checks lies outside every wall",
                 "atrium_keep_live_session": "trigger: what a session amounts to is kept where nobody else may write",
                 "atrium_keep_live_api_key": "trigger: likewise of an API key",
-                "atrium_spread_live_membership": "trigger: a changed membership reaches its sessions and keys there",
-                "atrium_spread_live_tenant": "trigger: likewise a suspended tenant",
-                "atrium_spread_live_account": "trigger: likewise a suspended account",
+                **dict.fromkeys(SPREAD_LIVE, "trigger: a change of who is let in reaches their sessions and keys there"),
                 "atrium_require_superuser": "fails a statement that answers to superusers alone for everybody else",
                 "atrium_set_active": "suspends and resumes accounts and tenants, for superusers and operators",
                 "atrium_note_superuser_act": "trigger: what they do joins a log in which nobody else may write",
