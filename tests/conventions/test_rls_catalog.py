@@ -229,7 +229,7 @@ RULES = [
                 "atrium_enter": "lets a person or a machine in: what it checks lies outside every wall",
                 "atrium_keep_live_session": "trigger: what a session amounts to is kept where nobody else may write",
                 "atrium_keep_live_api_key": "trigger: likewise of an API key",
-                **dict.fromkeys(SPREAD_LIVE, "trigger: a change of who is let in reaches their sessions and keys there"),
+                **dict.fromkeys(SPREAD_LIVE, "trigger: a change of who is let in reaches sessions and keys there"),
                 "atrium_require_superuser": "fails a statement that answers to superusers alone for everybody else",
                 "atrium_set_active": "suspends and resumes accounts and tenants, for superusers and operators",
                 "atrium_note_superuser_act": "trigger: what they do joins a log in which nobody else may write",
