@@ -14,6 +14,7 @@ from models.documents import Document
 from models.events import Event, FeedEntry, OutboxEntry
 from models.idempotency import IdempotencyKey
 from models.labels import Label, LabelColor
+from models.liveness import LiveApiKey, LiveSession
 from models.money import Currency
 from models.orders import ArchivedSale, Order, OrderItem, OrderNumber, OrderStatus
 from models.products import Product
@@ -52,6 +53,8 @@ __all__ = [
     "Invitation",
     "Label",
     "LabelColor",
+    "LiveApiKey",
+    "LiveSession",
     "LoggedAct",
     "LoginSession",
     "ManagedAccount",

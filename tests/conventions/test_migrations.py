@@ -19,7 +19,9 @@ from atrium.embedded.server import OWNER_ROLE
 from models.base import new_id, now
 from tests.conftest import Cluster, Urls
 from tests.support.factories import insert
+from tests.support.liveness import create_universe, differences
 from tests.support.pg_catalog import Snapshot, take_snapshot
+from tests.support.service_client import wait_until_blocked
 from tests.support.source_files import ROOT
 
 REVISIONS = sorted(path.stem for path in (ROOT / "migrations" / "versions").glob("*.py"))
@@ -131,6 +133,24 @@ async def test_tasks_and_orders_that_exist_get_their_places_and_numbers_by_their
     assert await connection.fetchval("SELECT last FROM order_numbers") == 1003
     assert await connection.fetchval("SELECT count(*) FROM audit_log") == entries
     await connection.close()
+
+
+async def test_sessions_and_keys_that_exist_get_their_rows_also_those_that_are_being_made(empty: Urls) -> None:
+    await snapshot_after(migrate.upgrade, empty, "0028")
+    connection, looker = [await asyncpg.connect(empty.plain("owner")) for _ in range(2)]
+    await create_universe(connection)
+    transaction = connection.transaction()
+    await transaction.start()
+    await create_universe(connection)
+    migration = asyncio.create_task(asyncio.to_thread(migrate.upgrade, empty.owner, empty.runtime, "0029"))
+    await wait_until_blocked(looker)
+    await transaction.commit()
+    await migration
+    assert await differences(looker) == []
+    assert await looker.fetchval("SELECT count(*) FROM live_sessions") == 4
+    assert await looker.fetchval("SELECT count(*) FROM live_api_keys") == 2
+    for each in (connection, looker):
+        await each.close()
 
 
 async def test_the_models_say_what_the_database_is(urls: Urls) -> None:

@@ -42,6 +42,7 @@ LASTING = (
 )
 
 APPEND_ONLY = ("audit_log", "events", "feed", "superuser_acts")
+SPREAD_LIVE = [f"atrium_spread_live_{name}" for name in ("account", "membership", "tenant")]
 
 CROSS_TENANT_KEYS = """
     ALTER TABLE tasks ADD UNIQUE (id, tenant_id), ADD FOREIGN KEY (tenant_id, id) REFERENCES tasks (id, tenant_id)
@@ -133,6 +134,7 @@ RULES = [
         ("CREATE TABLE bare (id uuid PRIMARY KEY, tenant_id uuid)", "CREATE TABLE bare (tenant_id uuid)"),
         {
             "sessions": "a session is a person's; the column says which tenant they entered last",
+            "live_sessions": "found by the session alone; nobody but the liveness check and triggers reads it",
             "unsealed": "one queue for the sealer, which works for all tenants; nobody else reads it",
             "feed": "positions are given without gaps over all tenants; its wall is the tenant's all the same",
         },
@@ -164,6 +166,9 @@ RULES = [
         {
             "idempotency_keys.user_id": "whose key it is; looked up by them alone, and shown to nobody",
             "archived_sales.order_id": "of an order that was deleted",
+            "live_sessions.user_id": "of the session, whose own is a reference; null while the account is suspended",
+            "live_sessions.tenant_id": "likewise",
+            "live_api_keys.user_id": "of the key, likewise",
             "events.stream_id": "of whatever type the stream is; its first event comes before its row",
             "feed.stream_id": "likewise",
             "feed.entry_id": "of whatever source the entry is; read through that source's own wall",
@@ -222,6 +227,9 @@ RULES = [
             f"{name} {OWNER_ROLE}": reason
             for name, reason in {
                 "atrium_enter": "lets a person or a machine in: what it checks lies outside every wall",
+                "atrium_keep_live_session": "trigger: what a session amounts to is kept where nobody else may write",
+                "atrium_keep_live_api_key": "trigger: likewise of an API key",
+                **dict.fromkeys(SPREAD_LIVE, "trigger: a change of who is let in reaches sessions and keys there"),
                 "atrium_require_superuser": "fails a statement that answers to superusers alone for everybody else",
                 "atrium_set_active": "suspends and resumes accounts and tenants, for superusers and operators",
                 "atrium_note_superuser_act": "trigger: what they do joins a log in which nobody else may write",

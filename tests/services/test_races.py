@@ -14,6 +14,7 @@ from tests.conftest import Urls
 from tests.support import races, races_of_members, races_of_tenant_data, races_of_tenant_labels
 from tests.support.doc_pages import table_rows
 from tests.support.factories import World
+from tests.support.liveness import differences
 from tests.support.races import RACES, RaceContext, open_rendezvous
 from tests.support.service_client import ServiceClient
 from tests.support.source_files import Source, sources
@@ -111,3 +112,4 @@ async def test_two_transactions_that_meet_between_read_and_write_have_the_outcom
     name: str, context: RaceContext
 ) -> None:
     await RACES[name](context)
+    assert await differences(context.world.connection) == []

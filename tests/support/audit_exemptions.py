@@ -12,6 +12,8 @@ EXEMPT = {
     "events": "append-only, and sealed in the feed: what happened, with who did it, is all that they are",
     "feed": "positions of what is kept elsewhere; chained, so that a change is found",
     "idempotency_keys": "forgotten after a day; what the call did is in the log",
+    "live_api_keys": "made from API keys and memberships, whose changes are in the log",
+    "live_sessions": "made from sessions, accounts and memberships, by triggers",
     "mailed_tokens": "a person's, in no tenant; digests of tokens that were mailed",
     "order_numbers": "a counter; the numbers that it gave are in the events",
     "sessions": "a person's, in no tenant; digests of refresh tokens, rotated all the time",

@@ -27,7 +27,7 @@ _QUERIES = {
     """,
     "constraint": f"""
         SELECT relname, conname, pg_get_constraintdef(o.oid), convalidated
-        FROM pg_constraint o JOIN pg_class c ON c.oid = conrelid WHERE {_IN_PUBLIC} AND contype <> 'n'
+        FROM pg_constraint o JOIN pg_class c ON c.oid = conrelid WHERE {_IN_PUBLIC} AND contype NOT IN ('n', 't')
     """,
     "index": f"""
         SELECT relname, pg_get_indexdef(indexrelid), indisvalid
