@@ -154,6 +154,6 @@ async def test_a_plain_word_is_read_as_one_between_quotes(owner_connection: asyn
         for _ in range(20):
             drawn = chance.choices(words, k=chance.randint(1, 4))
             between = chance.choice([" ", "  ", " or ", " OR "])
-            plain, quoted = between.join(drawn), between.join(f'"{word}"' for word in drawn)
+            plain, quoted = between.join(drawn), between.lower().join(f'"{word}"' for word in drawn)
             read = await owner_connection.fetchrow(select, language, f" {plain} ")
             assert read == await owner_connection.fetchrow(select, language, quoted), (language, plain)
