@@ -5,7 +5,7 @@ Rows only: no rule lives here. `models.Task` is the row, `services.tasks` its ru
 
 from models.accounts import AccountEvent, EmailToken, EmailTokenKind, LoginSession, SecurityEventType, Throttle, User
 from models.api_keys import ApiKey
-from models.articles import Article, ArticleLanguage, ArticleStatus, ArticleWord
+from models.articles import Article, ArticleLanguage, ArticleLanguageInUse, ArticleStatus, ArticleWord
 from models.audit import AuditAction, AuditEntry
 from models.base import Model, Row, row_class
 from models.comments import Comment
@@ -37,6 +37,7 @@ __all__ = [
     "ArchivedSale",
     "Article",
     "ArticleLanguage",
+    "ArticleLanguageInUse",
     "ArticleStatus",
     "ArticleWord",
     "AuditAction",

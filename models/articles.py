@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from models.base import Model, TenantOwned, Versioned, enum_check, indexes, sort_key, timestamp, trigram_index
 
-__all__ = ["Article", "ArticleLanguage", "ArticleStatus", "ArticleWord"]
+__all__ = ["Article", "ArticleLanguage", "ArticleLanguageInUse", "ArticleStatus", "ArticleWord"]
 
 
 class ArticleStatus(StrEnum):
@@ -132,3 +132,12 @@ class ArticleWord(Model, table=True):
     word: str = Field(primary_key=True, sa_type=Text)
 
     __table_args__ = (trigram_index("article_words", "word"),)
+
+
+class ArticleLanguageInUse(Model, table=True):
+    """A language that some article of the tenant has, or had: what a query is read in."""
+
+    __tablename__ = "article_languages"
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    language: str = Field(primary_key=True, sa_type=Text)

@@ -22,7 +22,7 @@ from graph.compiler.json_text import JsonExpression
 from graph.compiler.object_compiler import ObjectCompiler
 from graph.compiler.selection import FieldSelection, SelectionSet
 from graph.compiler.serialization import serialize
-from graph.compiler.sql import column_ref
+from graph.compiler.sql import column_ref, quote_literal
 from graph.fields.match_fields import ArticleSearchField, MatchField
 from graph.fields.relations import ToOne
 from services.queries.article_search import ArticleSearchSource
@@ -42,7 +42,7 @@ def compile_match_field(
     """Compile an attribute of a search result."""
     value = rows.add(f"={field.expression}", rows.search_source.match_expressions[field.expression])
     if is_composite_type(get_named_type(selected.type)):
-        return _compile_rows(objects, selected.child, rows.search_source.segments(value))
+        return _compile_segments(objects, selected.child, rows.search_source, value)
     return serialize(str(value), value.type, selected.type)
 
 
@@ -121,6 +121,39 @@ class _SearchCompiler(ConnectionCompiler):
 
     def page_select(self) -> str:
         return self.builder.render(self.page.projected(), self.site)
+
+
+def _compile_segments(
+    objects: ObjectCompiler, selection: SelectionSet, source: ArticleSearchSource, text: ColumnElement[Any]
+) -> JsonExpression:
+    """Compile the segments of a highlighted text as a JSON array.
+
+    Where each has its text once, as nearly always, the whole text is escaped, and its marks are replaced by what stands
+    between two segments. Empty ones are left out after that. An escaped text has no quotation mark that does not come
+    after a backslash, so what begins with `{"` is no part of it.
+    """
+    names = [each.field.python_name if each.field else "" for each in selection.fields]
+    if names.count("text") != 1:
+        return _compile_rows(objects, selection, source.segments(text))
+    (begin, end), (match_begin, match_end) = (_segment_ends(selection, match) for match in ("false", "true"))
+    start, stop = source.marks
+    escaped = _replace(f"to_json({text})::text", start, f'"{end},{match_begin}"')
+    escaped = _replace(escaped, stop, f'"{match_end},{begin}"')
+    whole = f"{quote_literal('[,' + begin)} || {escaped} || {quote_literal(end)}"
+    filled = _replace(whole, f',{begin}""{end}', "")
+    return JsonExpression.concat(_replace(filled, '[,{"', '[{"') + " || ']'").or_error()
+
+
+def _replace(text: str, old: str, new: str) -> str:
+    return f"replace({text}, {quote_literal(old)}, {quote_literal(new)})"
+
+
+def _segment_ends(selection: SelectionSet, match: str) -> tuple[str, str]:
+    """Return what stands before and after the text of a segment, as JSON."""
+    values = {"text": "\0", "match": match, "": f'"{selection.type_name}"'}
+    members = [f'"{each.key}":{values[each.field.python_name if each.field else ""]}' for each in selection.fields]
+    before, _, after = f"{{{','.join(members)}}}".partition("\0")
+    return before, after
 
 
 def _compile_rows(objects: ObjectCompiler, selection: SelectionSet, rows: Select[Any]) -> JsonExpression:

@@ -23,7 +23,7 @@ from sqlalchemy import (
     select,
 )
 
-__all__ = ["Segment", "highlight", "parse_segments", "select_segments", "truncate"]
+__all__ = ["START", "STOP", "Segment", "highlight", "parse_segments", "select_segments", "truncate"]
 
 START, STOP = "\ufdd0", "\ufdd1"
 
@@ -71,7 +71,7 @@ def truncate(text: ColumnElement[str], *sources: FromClause) -> ColumnElement[st
 
 def select_segments(text: ColumnElement[str]) -> Select[Any]:
     """Select the segments of a highlighted text: `text`, `match`, `place`. Every second one is a match."""
-    parts = func.string_to_array(func.translate(text, STOP, START), START)
+    parts = func.string_to_array(func.replace(text, STOP, START), START)
     each = func.unnest(parts).table_valued(column("text", Text()), with_ordinality="place", name="piece")
     each = each.render_derived(name="piece")
     is_match = (each.c.place % literal_column("2") == literal_column("0")).label("match")

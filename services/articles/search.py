@@ -23,12 +23,12 @@ from sqlalchemy import (
     Select,
     Text,
     Uuid,
+    and_,
     bindparam,
     case,
     cast,
     false,
     func,
-    lateral,
     literal,
     literal_column,
     null,
@@ -43,9 +43,9 @@ from sqlmodel import col
 from models import Article
 from models.base import row_class, table_of
 from models.database import ReadSession
-from services.articles.highlights import Segment, highlight, parse_segments, select_segments, truncate
+from services.articles.highlights import START, STOP, Segment, highlight, parse_segments, select_segments, truncate
 from services.articles.rules import ARTICLES, article_filters, visible, visible_conditions
-from services.articles.search_view import QUERIES, SEARCH_VIEW
+from services.articles.search_view import ANY_QUERY, QUERIES, SEARCH_VIEW
 from services.articles.spelling import correct_spelling
 from services.errors import InvalidInput
 from services.permissions import Actor, Permission
@@ -91,22 +91,6 @@ PAGE_CTE = table(
     "page", sa_column("id", Uuid()), sa_column("key"), sa_column("rank", REAL()), sa_column("terms", ARRAY(Text()))
 )
 """The page, each with what it is sorted by."""
-
-RANK = cast(
-    func.ts_rank_cd(SEARCH_VIEW.c.vector, QUERIES.c.query, literal_column("33"))  # by length, and below one
-    + case(
-        (
-            SEARCH_VIEW.c.vector.bool_op("@@")(QUERIES.c.title_terms),
-            case(
-                (SEARCH_VIEW.c.vector.bool_op("@@")(QUERIES.c.title_query), literal_column("2")),
-                else_=literal_column("1"),
-            ),
-        ),
-        else_=literal_column("0"),
-    ),
-    REAL,
-)
-"""How well an article fits: two and more if its title matches, one and more if a part of the query is in its title."""
 
 MATCHES = Collection(
     model=Article,
@@ -202,9 +186,7 @@ async def load_facets(session: ReadSession, actor: Actor, *, request: PageReques
     actor.require(Permission.ARTICLES_READ)
     if not query_text(request):
         return Facets([], [], [])
-    matched = _matches_cte(
-        actor.permissions, request, SEARCH_VIEW.c.language, SEARCH_VIEW.c.author_id, SEARCH_VIEW.c.created_at
-    )
+    matched = _matches_cte(actor.permissions, request, has_ranks=False)
     month = _month_expression(matched.c.created_at)
     counted = union_all(
         *(
@@ -256,11 +238,10 @@ def _match_and_page_ctes(permissions: AbstractSet[Permission], request: PageRequ
 
     The page is planned for the longest one, since a plan may not know the limit.
     """
-    kept = (SEARCH_VIEW.c.id, SEARCH_VIEW.c.language, SEARCH_VIEW.c.author_id, SEARCH_VIEW.c.created_at)
     [(key, _), (row_id, _)] = order_keys(MATCHES, request)
     ids = select(row_id.label("id"), key.label("key"), MATCHED_CTE.c.rank, MATCHED_CTE.c.terms).select_from(MATCHED_CTE)
     longest = apply_page(ids, MATCHES, request, literal_column(str(MAX_PAGE_SIZE + 1))).subquery("longest")
-    matched = _matches_cte(permissions, request, *kept, RANK.label("rank"), QUERIES.c.terms)
+    matched = _matches_cte(permissions, request, has_ranks=True)
     return matched, select(*longest.c).limit(limit).cte("page")
 
 
@@ -284,21 +265,35 @@ def _highlight_statement(permissions: frozenset[Permission]) -> Select[Any]:
     return statement.where(col(Article.id) == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
 
 
-def _matches_cte(permissions: AbstractSet[Permission], request: PageRequest, *columns: Any) -> CTE:
+def _matches_cte(permissions: AbstractSet[Permission], request: PageRequest, *, has_ranks: bool) -> CTE:
     """Return the CTE of all visible matches.
 
-    Its inner part keeps its OFFSET, which has it run once for each language, with the query of that language looked
-    up in the index; the planner would else be free to read all articles and to compare each with every query.
+    Its inner part looks up what matches in any language, and keeps its OFFSET; the planner would else be free to read
+    all articles and to compare each with every query. What that finds is compared with the query of its own language.
     """
-    inner = select(*columns).where(
-        SEARCH_VIEW.c.language == QUERIES.c.language,
-        SEARCH_VIEW.c.vector.bool_op("@@")(QUERIES.c.query),
-        *visible_conditions(permissions, SEARCH_VIEW.c),
+    kept = (SEARCH_VIEW.c.id, SEARCH_VIEW.c.language, SEARCH_VIEW.c.author_id, SEARCH_VIEW.c.created_at)
+    inner = select(*kept, SEARCH_VIEW.c.vector).where(
+        SEARCH_VIEW.c.vector.bool_op("@@")(ANY_QUERY), *visible_conditions(permissions, SEARCH_VIEW.c)
     )
-    filtered = apply_filter(inner.correlate(QUERIES), MATCHES, permissions, request.filter.condition)
-    inner = filtered.offset(literal_column("0"))
-    each = lateral(inner, "each")
-    return select(*each.c).select_from(QUERIES.join(each, true())).cte("matched").prefix_with("MATERIALIZED")
+    filtered = apply_filter(inner, MATCHES, permissions, request.filter.condition)
+    each = filtered.offset(literal_column("0")).subquery("each")
+    columns: list[Any] = [each.c[column.name] for column in kept]
+    if has_ranks:
+        columns += [_rank_expression(each.c.vector).label("rank"), QUERIES.c.terms]
+    in_language = and_(QUERIES.c.language == each.c.language, each.c.vector.bool_op("@@")(QUERIES.c.query))
+    return select(*columns).select_from(each.join(QUERIES, in_language)).cte("matched").prefix_with("MATERIALIZED")
+
+
+def _rank_expression(vector: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return how well an article fits.
+
+    Two and more if its title matches, one and more if a part of the query is in its title.
+    """
+    matches = vector.bool_op("@@")
+    in_title = case((matches(QUERIES.c.title_query), literal_column("2")), else_=literal_column("1"))
+    by_title = case((matches(QUERIES.c.title_terms), in_title), else_=literal_column("0"))
+    by_mentions = func.ts_rank_cd(vector, QUERIES.c.query, literal_column("33"))  # by length, and below one
+    return cast(by_mentions + by_title, REAL)
 
 
 def query_text(request: PageRequest) -> str:
@@ -339,6 +334,7 @@ ARTICLE_SEARCH = ArticleSearchSource(
     match_and_page_ctes=_match_and_page_ctes,
     rows=_page_rows,
     match_expressions={"rank": PAGE_CTE.c.rank, **_highlight_expressions(PAGE_CTE.c.terms)},
+    marks=(START, STOP),
     segments=select_segments,
     result_expressions={"corrected": false(), "corrected_query": cast(null(), Text)},
     facets={

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import ARRAY, CTE, DateTime, Text, Uuid, bindparam, column, func, lateral, select, table, true
+from sqlalchemy import ARRAY, DateTime, Text, Uuid, bindparam, column, distinct, func, lateral, select, table, true
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlmodel import col
 
-from models import Article
+from models import ArticleLanguageInUse
 from services.permissions import TENANT_ID
 
-__all__ = ["LANGUAGES", "QUERIES", "SEARCH_VIEW", "query_in_language"]
+__all__ = ["ANY_QUERY", "LANGUAGES", "QUERIES", "SEARCH_VIEW", "query_in_language"]
 
 SEARCH_VIEW = table(
     "articles_search",
@@ -36,23 +36,19 @@ def query_in_language(language: Any, query: Any = QUERY) -> Any:
     return lateral(select(*parsed.c), "parsed")
 
 
-def _languages() -> CTE:
-    """Return the languages of the tenant's articles and a null, by a loose index scan."""
-    language = col(Article.language)
-    lowest = select(func.min(language)).where(col(Article.tenant_id) == TENANT_ID)
-    known = lowest.with_only_columns(func.min(language).label("language")).cte("present", recursive=True)
-    following = lowest.where(language > known.c.language).scalar_subquery()
-    return known.union_all(select(following).where(known.c.language.is_not(None)))
-
-
-LANGUAGES = _languages()
+LANGUAGES = (
+    select(col(ArticleLanguageInUse.language)).where(col(ArticleLanguageInUse.tenant_id) == TENANT_ID).cte("present")
+)
+"""The languages of the tenant's articles; perhaps some that are no longer used."""
 
 _PARSED = query_in_language(LANGUAGES.c.language)
 
 QUERIES = (
     select(LANGUAGES.c.language, *_PARSED.c)
     .select_from(LANGUAGES.join(_PARSED, true()))
-    .where(LANGUAGES.c.language.is_not(None))
     .cte("asked")
     .prefix_with("MATERIALIZED")
 )
+
+ANY_QUERY = select(func.atrium_any_query(distinct(QUERIES.c.query), type_=TSQUERY())).scalar_subquery()
+"""What matches if the query matches in any language, so that one look into the index is enough for all."""

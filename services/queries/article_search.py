@@ -38,6 +38,8 @@ class ArticleSearchSource:
     """The rows of the page, in no order, that these permissions let one see."""
     match_expressions: Mapping[str, ColumnElement[Any]]
     """What a match says of a row, by name, over its row and its place on the page."""
+    marks: tuple[str, str]
+    """What stands before and after a match in a text that a match has marked."""
     segments: Callable[[ColumnElement[Any]], Select[Any]]
     """Takes a text that a match has marked apart; the pieces are in the order of the column `place`."""
     result_expressions: Mapping[str, ColumnElement[Any]]

@@ -1,5 +1,6 @@
 """Finding articles as people mean it: what is pasted, by its parts and whole; accents; scripts without spaces."""
 
+import re
 import unicodedata
 from typing import Any
 
@@ -215,3 +216,41 @@ async def test_a_match_in_the_title_comes_before_any_number_in_the_content(world
         "Gardening",
         "Databases",
     ]
+
+
+TRICKY = [
+    "garden",
+    "garden and a garden",
+    'garden ,{"text":"","match":false} "garden"',
+    '[,{"text":"garden","match":true}] \\"garden\\',
+    "a garden \u00e9garden garden-garden \u00e9 garden",
+    'plain ","match":true},{"text":" and no match',
+]
+
+
+@pytest.mark.parametrize(
+    ("selection", "text", "match"),
+    [
+        ("text match", "text", "match"),
+        ("match text", "text", "match"),
+        ("a: text m: match __typename", "a", "m"),
+        ("__typename text", "text", None),
+        ("match b: text again: text", "b", "match"),
+    ],
+)
+async def test_segments_are_whole_in_any_selection(world: World, selection: str, text: str, match: str | None) -> None:
+    for number, title in enumerate(TRICKY):
+        await write(world.acme.owner, title, f"{title}\t{'garden' if number % 2 else ''}".strip())
+    await write(world.acme.owner, "The garden", "")
+    query = f"""{{ searchArticles(query: "garden") {{
+        edges {{ node {{ title content }} titleSegments {{ {selection} }} snippetSegments {{ {selection} }} }} }} }}"""
+    edges = (await world.acme.owner.client.run(query))["searchArticles"]["edges"]
+    assert len(edges) == len(TRICKY) + 1
+    for edge in edges:
+        for field, whole in (("titleSegments", edge["node"]["title"]), ("snippetSegments", edge["node"]["content"])):
+            found = edge[field]
+            assert [segment[text] for segment in found] == [part for part in re.split(r"\b(garden)\b", whole) if part]
+            if match:
+                assert [segment[match] for segment in found] == [segment[text] == "garden" for segment in found]
+            keys = [each.split(":")[0] for each in selection.replace(": ", ":").split()]
+            assert [list(segment) for segment in found] == [keys] * len(found)

@@ -245,6 +245,7 @@ RULES = [
                 "atrium_enqueue_audit": "trigger: new entries of the log join the sealer's queue",
                 "atrium_forget": "forgets the values of a row that is gone, of the tenant entered; the log says so",
                 "atrium_copy_account": "trigger: a new membership copies name and address of an account behind a wall",
+                "atrium_add_languages": "trigger: the languages of articles join those that queries are read in",
                 "atrium_learn_words": "trigger: the words of articles join those that queries are put right by",
                 "atrium_spread_account": "trigger: a renamed account reaches its memberships in all tenants",
             }.items()
@@ -265,12 +266,14 @@ RULES = [
         ),
     ),
     Rule(
-        "every function fixes where it looks for names",
+        "every function fixes where it looks for names, or is the caller's and has looked them up when it was made",
         f"""
-        SELECT proname FROM {FUNCTIONS}
+        SELECT proname FROM {FUNCTIONS} AND prokind <> 'a' AND (prosqlbody IS NULL OR prosecdef)
             AND NOT coalesce(proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)
         """,
         (
+            "CREATE FUNCTION loose() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+            "ALTER FUNCTION atrium_text_config SECURITY DEFINER",
             "ALTER FUNCTION atrium_enter RESET search_path",
             "ALTER FUNCTION atrium_touch SET search_path = public, pg_catalog",
         ),

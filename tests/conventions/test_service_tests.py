@@ -9,7 +9,6 @@ import pytest
 from tests.support.source_files import ROOT, Source, sources
 
 TESTED_ELSEWHERE = {
-    "services/articles/search_view.py": "what it makes is in every search: tests/services/articles/test_search.py",
     "services/queries/statistics.py": "by both executors and a model: tests/compiler/test_statistics.py",
     "services/writes/positions.py": "by the rows that have positions: tests/services/test_task_moves.py",
 }

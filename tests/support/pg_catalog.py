@@ -42,7 +42,10 @@ _QUERIES = {
     """,
     "trigger": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
     "function": f"""
-        SELECT proname, proowner::regrole::text, pg_get_functiondef(p.oid)
+        SELECT proname, proowner::regrole::text, CASE prokind WHEN 'a' THEN (
+            SELECT (a.aggtransfn, a.aggtranstype::regtype, a.aggfinalfn, a.agginitval)::text
+            FROM pg_aggregate a WHERE a.aggfnoid = p.oid
+        ) ELSE pg_get_functiondef(p.oid) END
         FROM pg_proc p WHERE pronamespace = 'public'::regnamespace AND {_NOT_OF_AN_EXTENSION.format("p")}
     """,
     "privilege": f"""
