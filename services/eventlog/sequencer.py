@@ -29,7 +29,7 @@ BATCH_SIZE = 500  # entries sequenced in one transaction
 PAUSE_SECONDS = 0.01  # at least, from one batch to the next: one entry alone costs as much as twenty together
 POLL_SECONDS = 1.0  # between looks when no message comes
 RETRY_SECONDS = 1.0  # before a lost connection is opened again
-ANSWER_SECONDS = 30.0  # that a statement may take
+FEED_STATEMENT_SECONDS = 30.0  # that a statement may take
 SILENT_SECONDS = 5  # after which the database gives up a process that says nothing, and its lock goes to another one
 
 COMMITTED, SEQUENCED = "atrium_unsealed", "atrium_sealed"  # channels
@@ -80,7 +80,7 @@ class Sequencer:
             await connection.execute(f"SET idle_session_timeout = '{SILENT_SECONDS}s'")
             connection.add_termination_listener(lambda _: self._signal.set())
             await connection.add_listener(SEQUENCED, self._on_notify)
-            self.position = await connection.fetchval("SELECT atrium_feed_head()", timeout=ANSWER_SECONDS)
+            self.position = await connection.fetchval("SELECT atrium_feed_head()", timeout=FEED_STATEMENT_SECONDS)
             await self._on_sequenced(None)  # something may have been missed while there was no connection
             self._polled_at = -POLL_SECONDS
             while not connection.is_closed():
@@ -111,14 +111,14 @@ class Sequencer:
         if self.leads:
             return await self._sequence(connection)
         if has_committed:
-            await connection.execute(NOTIFY_QUERY, COMMITTED, timeout=ANSWER_SECONDS)
+            await connection.execute(NOTIFY_QUERY, COMMITTED, timeout=FEED_STATEMENT_SECONDS)
         if was_notified:
             await self._follow(connection)
         return True
 
     async def _ask(self, connection: asyncpg.Connection) -> bool:
         """Sequence from now on, if nobody else does; return whether something was sequenced that nobody announced."""
-        row = await connection.fetchrow(LEAD_QUERY, timeout=ANSWER_SECONDS)
+        row = await connection.fetchrow(LEAD_QUERY, timeout=FEED_STATEMENT_SECONDS)
         assert row is not None, "it always answers with one row"
         if row["leads"]:
             self.leads = True
@@ -128,9 +128,9 @@ class Sequencer:
         return bool(row["position"] > self.position)
 
     async def _sequence(self, connection: asyncpg.Connection) -> bool:
-        count = await connection.fetchval("SELECT atrium_seal($1)", BATCH_SIZE, timeout=ANSWER_SECONDS)
+        count = await connection.fetchval("SELECT atrium_seal($1)", BATCH_SIZE, timeout=FEED_STATEMENT_SECONDS)
         if count > 0:
-            await connection.execute(NOTIFY_QUERY, SEQUENCED, timeout=ANSWER_SECONDS)
+            await connection.execute(NOTIFY_QUERY, SEQUENCED, timeout=FEED_STATEMENT_SECONDS)
             await self._follow(connection)
         return bool(count < BATCH_SIZE)
 
@@ -139,7 +139,7 @@ class Sequencer:
         count = BATCH_SIZE
         while count == BATCH_SIZE:
             rows = await connection.fetch(
-                "SELECT * FROM atrium_tail($1, $2)", self.position, BATCH_SIZE, timeout=ANSWER_SECONDS
+                "SELECT * FROM atrium_tail($1, $2)", self.position, BATCH_SIZE, timeout=FEED_STATEMENT_SECONDS
             )
             count = len(rows)
             if rows:
