@@ -106,7 +106,7 @@ async def write_event(world: World, database: Database) -> None:
 
 async def until_none_waits(world: World) -> None:
     """Wait until all that was committed has its position."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(10):
         while await world.connection.fetchval(WAITING):
             await asyncio.sleep(0.005)  # it announces it in no way
 
@@ -115,6 +115,7 @@ async def until_none_waits(world: World) -> None:
 def no_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """What nobody is told of stays unnoticed."""
     monkeypatch.setattr(sequencer, "POLL_SECONDS", LONG)
+    monkeypatch.setattr(sequencer, "SILENT_SECONDS", 0)  # no limit: who does not poll says nothing for long
 
 
 async def test_writers_notify_nobody(world: World) -> None:
@@ -206,6 +207,8 @@ async def test_a_load_is_sequenced_and_announced_in_batches(
     for times in (seals, notices):
         assert (len(times) - 1) * sequencer.PAUSE_SECONDS * 0.95 < times[-1] - began
     assert len(first.times(sequencer.NOTIFY_QUERY)) <= len(seals)
+    asked = second.times(sequencer.LEAD_QUERY)
+    assert (len(asked) - 2) * sequencer.POLL_SECONDS * 0.95 < asked[-1] - began
 
 
 async def test_more_than_a_batch_is_sequenced_without_a_pause(
