@@ -88,19 +88,20 @@ class OutboxRelay:
         self._generations: dict[UUID, int] = {}
         self._next_generation = count(1)
         self._pages: WeakValueDictionary[Hashable, FeedPage] = WeakValueDictionary()
-        self.sequencer = Sequencer(self._url, self._wake)
-        self._task: asyncio.Task[None] | None = None
+        self._sleeping: dict[asyncio.Event, None] = {}  # followers to be woken
+        self._has_sleeping = asyncio.Event()
+        self.sequencer = Sequencer(self._url, self._note_sequenced)
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to sequence, or to wait for the turn to, and to wake those who follow."""
-        self._task = asyncio.create_task(self.sequencer.run())
+        self._tasks = [asyncio.create_task(work) for work in (self.sequencer.run(), self._wake())]
 
     async def stop(self) -> None:
         """End it."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.fanout.stop()
 
     @contextlib.contextmanager
@@ -157,17 +158,24 @@ class OutboxRelay:
 
         return await self.fanout.read((*key, generation), actor, session, read)
 
-    async def _wake(self, tenants: AbstractSet[UUID] | None) -> None:
-        """Wake the followers of these tenants, or of all."""
-        sleeping: list[asyncio.Event] = []
+    def _note_sequenced(self, tenants: AbstractSet[UUID] | None) -> None:
+        """Have the followers of these tenants woken, or of all."""
         for tenant_id in list(self._followers) if tenants is None else tenants:
             if followers := self._followers.get(tenant_id):
                 self._generations[tenant_id] = next(self._next_generation)
-                sleeping += followers
-        for number, wake in enumerate(sleeping, 1):
-            wake.set()
-            if number % WAKES == 0:
-                await asyncio.sleep(0)
+                self._sleeping |= dict.fromkeys(followers)
+        self._has_sleeping.set()
+
+    async def _wake(self) -> None:
+        """Wake followers, a few at a time; the sequencer does not wait for that."""
+        while True:
+            await self._has_sleeping.wait()
+            self._has_sleeping.clear()
+            sleeping, self._sleeping = self._sleeping, {}
+            for number, wake in enumerate(sleeping, 1):
+                wake.set()
+                if number % WAKES == 0:
+                    await asyncio.sleep(0)
 
 
 def _viewer_key(actor: Actor, collection: Collection) -> UUID | None:

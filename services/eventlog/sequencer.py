@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
@@ -30,7 +30,7 @@ PAUSE_SECONDS = 0.01  # at least, from one batch to the next: one entry alone co
 POLL_SECONDS = 1.0  # between looks when no message comes
 RETRY_SECONDS = 1.0  # before a lost connection is opened again
 FEED_STATEMENT_SECONDS = 30.0  # that a statement may take
-SILENT_SECONDS = 5  # after which the database gives up a process that says nothing, and its lock goes to another one
+SILENT_SECONDS = 10  # after which the database gives up a process that says nothing, and its lock goes to another one
 
 COMMITTED, SEQUENCED = "atrium_unsealed", "atrium_sealed"  # channels
 
@@ -43,7 +43,7 @@ log = logging.getLogger("atrium.feed")
 class Sequencer:
     """One process's part in sequencing, and what it knows of how far the feed has come."""
 
-    def __init__(self, url: URL, on_sequenced: Callable[[AbstractSet[UUID] | None], Awaitable[None]]) -> None:
+    def __init__(self, url: URL, on_sequenced: Callable[[AbstractSet[UUID] | None], None]) -> None:
         """Prepare it; nothing connects yet.
 
         Args:
@@ -77,11 +77,12 @@ class Sequencer:
     async def _serve(self) -> None:
         connection = await connect_dedicated(self._url, "atrium feed")
         try:
-            await connection.execute(f"SET idle_session_timeout = '{SILENT_SECONDS}s'")
+            limit = f"SET idle_session_timeout = '{SILENT_SECONDS}s'"
+            await connection.execute(limit, timeout=FEED_STATEMENT_SECONDS)
             connection.add_termination_listener(lambda _: self._signal.set())
             await connection.add_listener(SEQUENCED, self._on_notify)
             self.position = await connection.fetchval("SELECT atrium_feed_head()", timeout=FEED_STATEMENT_SECONDS)
-            await self._on_sequenced(None)  # something may have been missed while there was no connection
+            self._on_sequenced(None)  # something may have been missed while there was no connection
             self._polled_at = -POLL_SECONDS
             while not connection.is_closed():
                 began = time.monotonic()
@@ -144,7 +145,7 @@ class Sequencer:
             count = len(rows)
             if rows:
                 self.position = rows[-1]["sealed_position"]
-                await self._on_sequenced({row["of_tenant"] for row in rows})
+                self._on_sequenced({row["of_tenant"] for row in rows})
 
     def _on_notify(self, *_: object) -> None:
         self._was_notified = True

@@ -80,7 +80,7 @@ async def start(
     async with AsyncExitStack() as stack:
 
         async def run() -> Process:
-            async def tell(tenants: AbstractSet[UUID] | None) -> None:
+            def tell(tenants: AbstractSet[UUID] | None) -> None:
                 process.told.append(tenants)
                 process.changed.set()
 
