@@ -3,7 +3,7 @@
 `uv run python -m bench.feed` takes two minutes. Two servers run on one database; one of them sequences. Tasks are
 updated by the one and by the other, one at a time, and somebody follows `taskChanged` on each. An update is one
 statement, whose answer leaves as soon as it is committed: time counts from its arrival. It ends with 1 if a bound is
-exceeded.
+exceeded; what a process that does not sequence writes goes through the other one, also to its own subscribers.
 """
 
 import argparse
@@ -85,7 +85,7 @@ async def main(console: Console, events: int) -> int:
         for writer, name in zip(servers, ("the sequencing process", "another process"), strict=True):
             delays = await _measure(writer, followers, task, events)
             for follower, seconds in zip((0, 1), delays, strict=True):
-                bound = SAME_PROCESS_MS if servers[follower] is writer else OTHER_PROCESS_MS
+                bound = SAME_PROCESS_MS if servers[follower] is writer is leader else OTHER_PROCESS_MS
                 p50, p99 = (1000 * percentile(seconds, share) for share in (0.5, 0.99))
                 exceeded |= p99 > bound
                 figures = [f"{each:.1f}" for each in (p50, p99, 1000 * seconds[-1])]

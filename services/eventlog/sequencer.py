@@ -58,7 +58,7 @@ class Sequencer:
         self._on_sequenced = on_sequenced
         self._signal = asyncio.Event()
         self._has_committed = self._was_notified = False
-        self._polled_at = 0.0
+        self._polled_at = self._told_at = 0.0
 
     def note_commit(self) -> None:
         """Have what this process has just committed sequenced."""
@@ -99,7 +99,8 @@ class Sequencer:
             # wait_for may swallow the cancellation that ends the feed
             async with asyncio.timeout(began + POLL_SECONDS - time.monotonic()):
                 await self._signal.wait()
-        await asyncio.sleep(began + PAUSE_SECONDS - time.monotonic())
+        if self.leads or not self._was_notified:  # what has been sequenced is a batch already
+            await asyncio.sleep(began + PAUSE_SECONDS - time.monotonic())
 
     async def _step(self, connection: asyncpg.Connection, began: float) -> bool:
         """Do what there is to do; return whether that was all."""
@@ -111,7 +112,10 @@ class Sequencer:
             was_notified |= await self._ask(connection)
         if self.leads:
             return await self._sequence(connection)
-        if has_committed:
+        if has_committed and began - self._told_at < PAUSE_SECONDS:
+            self.note_commit()  # the next step tells of it
+        elif has_committed:
+            self._told_at = began
             await connection.execute(NOTIFY_QUERY, COMMITTED, timeout=FEED_STATEMENT_SECONDS)
         if was_notified:
             await self._follow(connection)
