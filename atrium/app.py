@@ -1,7 +1,7 @@
 """The application: everything built from the settings, and joined."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -185,7 +185,8 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         lambda: cache_usages(components, app.fast_path),
         lambda: components.feed.fanout.subscriptions,
     )
-    servers = build_server_group(settings, database_url, metrics)
+    feed = _build_feed(settings, database_url)
+    servers = build_server_group(settings, database_url, metrics, feed.sequencer.note_commit)
     served = _create_schema(settings)
     components = Components(
         settings=settings,
@@ -195,7 +196,7 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         auth=build_auth_config(settings, keys, mailer),
         api_key_cache=ApiKeyCache(servers.primary),
         mailer=mailer,
-        feed=_build_feed(settings, database_url),
+        feed=feed,
         cost_buckets=CostBuckets(database_url, settings.actor_cost_limit, settings.tenant_cost_limit),
         schema=served,
         trusted_documents=TrustedDocuments(servers.primary, served.trusted_document_planner()),
@@ -246,17 +247,15 @@ def _new_application(components: Components) -> http.Application:
     return app
 
 
-def build_server_group(settings: Settings, database_url: str, metrics: Metrics) -> ServerGroup:
-    """Return the primary at this URL and the replicas in the settings."""
-
-    def database(url: str, connect_seconds: float) -> Database:
-        return Database(
-            url, pool_size=settings.pool_size, wait=settings.admission_wait_seconds, connect=connect_seconds
-        )
-
+def build_server_group(
+    settings: Settings, database_url: str, metrics: Metrics, on_commit: Callable[[], None] = lambda: None
+) -> ServerGroup:
+    """Return the primary at this URL, whose commits are told, and the replicas in the settings."""
+    options: dict[str, Any] = {"pool_size": settings.pool_size, "wait": settings.admission_wait_seconds}
+    replicas = [url.get_secret_value() for url in settings.database_replica_urls]
     return ServerGroup(
-        database(database_url, PRIMARY_CONNECT_SECONDS),
-        [database(url.get_secret_value(), REPLICA_CONNECT_SECONDS) for url in settings.database_replica_urls],
+        Database(database_url, connect=PRIMARY_CONNECT_SECONDS, on_commit=on_commit, **options),
+        [Database(url, connect=REPLICA_CONNECT_SECONDS, **options) for url in replicas],
         max_lag=settings.replica_max_lag_seconds,
         observe=metrics.count_read,
     )

@@ -6,7 +6,7 @@ for longer, so a pooled connection carries nothing from one person to the next.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
@@ -66,6 +66,7 @@ class Database:
         name: str = "atrium",
         has_reserve: bool = True,
         statement_bytes: int = STATEMENT_BYTES,
+        on_commit: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare the pool; nothing connects yet.
 
@@ -78,7 +79,9 @@ class Database:
             name: the application name of its connections.
             has_reserve: whether some connections are reserved for brief statements.
             statement_bytes: what the server may remember of prepared statements for all connections.
+            on_commit: told of every transaction that may have written, when it has been committed.
         """
+        self._on_commit = on_commit
         self._pool = PartitionedPool(
             url,
             size=pool_size,
@@ -138,12 +141,14 @@ class Database:
             await _enter(connection, enter_arguments(identity))
             async with _open_session(connection, partition) as session:
                 yield WriteSession(ReadSession(session))
+        self._on_commit()
 
     @asynccontextmanager
     async def operator_transaction(self, tenant_id: UUID) -> AsyncIterator[WriteSession]:
         """Open an operator's transaction within one tenant, without a user."""
         async with self._operator_session(tenant_id, "READ COMMITTED", read_only=False) as session:
             yield WriteSession(ReadSession(session))
+        self._on_commit()
 
     @asynccontextmanager
     async def installation_transaction(self) -> AsyncIterator[WriteSession]:
@@ -151,6 +156,7 @@ class Database:
         transaction = self._transaction("READ COMMITTED", None, read_only=False, general_only=True)
         async with transaction as (connection, partition), _open_session(connection, partition) as session:
             yield WriteSession(ReadSession(session))
+        self._on_commit()
 
     @asynccontextmanager
     async def operator_snapshot(self, tenant_id: UUID) -> AsyncIterator[ReadSession]:
@@ -182,6 +188,12 @@ class Database:
         if value is None:
             raise SessionNotLive
         return value
+
+    async def execute_update(self, statement: str, values: Sequence[Any], *, prepare: bool = True) -> str:
+        """Return the one text of a statement that enters by itself and writes; as `fetch_value` otherwise."""
+        text = await self.fetch_value(statement, values, prepare=prepare)
+        self._on_commit()
+        return text
 
     async def _fetch_value(
         self, statement: str, values: Sequence[Any], *, prepare: bool, replayed: int, general_only: bool = False

@@ -221,7 +221,7 @@ class ReadRouter:
         if self.servers.replicas:
             self._on_write(None)
         try:
-            text = await self.servers.primary.fetch_value(statement, values, prepare=prepare)
+            text = await self.servers.primary.execute_update(statement, values, prepare=prepare)
         except asyncpg.PostgresError as error:
             raise TransactionConflict from error
         if self.servers.replicas:

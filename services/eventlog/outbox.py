@@ -1,17 +1,16 @@
 """The feed: what happened in all tenants, in the order in which it was committed.
 
-A writer leaves its events in the outbox. One sequencer at a time, whichever process gets the lock, gives committed
-entries their positions; nobody reads by anything else, so nobody misses what commits late. One tail per process then
-learns which tenants moved and wakes those who follow them. It hands on no content: followers ask for what is new, from
-the position that they are at, when they are ready for it. So a slow one holds nothing up and nothing is buffered for
-them. What those of one tenant see alike, at the same position, is read once for all of them (`fanout`).
+A writer leaves its events in the outbox. One sequencer at a time (`sequencer`) gives committed entries their positions;
+nobody reads by anything else, so nobody misses what commits late. Each process then learns which tenants moved and
+wakes those who follow them. It hands on no content: followers ask for what is new, from the position that they are at,
+when they are ready for it. So a slow one holds nothing up and nothing is buffered for them. What those of one tenant
+see alike, at the same position, is read once for all of them (`fanout`).
 """
 
 import asyncio
 import contextlib
-import logging
 import time
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -20,34 +19,28 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-import asyncpg
 from sqlalchemy import Select, func, make_url, select
 from sqlmodel import col
 
 from models import FeedEntry
 from models.base import Row, row_class
 from models.database import Database, ReadSession
-from models.database.pool import connect_dedicated
 from models.statements import STATEMENT_BYTES
 from services.eventlog.fanout import FanOut, depends_on_user
 from services.eventlog.liveness import WatchedSession
+from services.eventlog.sequencer import Sequencer
 from services.permissions import TENANT_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection
 from services.queries.loading import bind_values
 
 __all__ = ["FeedPage", "OutboxRelay", "last_position", "read_after", "select_last_position"]
 
-SEQUENCER_BATCH_SIZE = 500  # entries sequenced in one transaction
 FOLLOWER_PAGE_SIZE = 100  # entries read at once by one follower
-POLL_SECONDS = 1.0  # seconds between looks when no message comes
-RETRY_SECONDS = 1.0  # seconds before a lost connection is opened again
 
 DEFAULT_CONNECTIONS = 2  # for following, unless the settings say otherwise
 DEFAULT_PER_SESSION = 1000  # subscriptions, likewise
 WAKES = 20  # followers woken in one iteration of the event loop
 STATEMENT_SHARE = 8  # the feed's statements are few: they get this part of what others may have prepared
-
-log = logging.getLogger("atrium.feed")
 
 
 @dataclass(eq=False)
@@ -69,7 +62,7 @@ class FeedPage:
 
 
 class OutboxRelay:
-    """The sequencer and the tail of one process."""
+    """One process's part in the feed: its sequencer, and those who follow."""
 
     def __init__(
         self, url: str, *, connections: int = DEFAULT_CONNECTIONS, per_session: int = DEFAULT_PER_SESSION
@@ -77,7 +70,7 @@ class OutboxRelay:
         """Prepare it; nothing connects yet.
 
         Args:
-            url: the primary as the runtime role, for a connection of the feed's own; LISTEN needs a direct one.
+            url: the primary as the runtime role, for a connection of the sequencer's own; LISTEN needs a direct one.
             connections: how many more serve all who follow.
             per_session: subscriptions that one session may have open at the same time.
         """
@@ -95,20 +88,20 @@ class OutboxRelay:
         self._generations: dict[UUID, int] = {}
         self._next_generation = count(1)
         self._pages: WeakValueDictionary[Hashable, FeedPage] = WeakValueDictionary()
-        self._notified = asyncio.Event()
-        self._position = 0
-        self._task: asyncio.Task[None] | None = None
+        self._sleeping: dict[asyncio.Event, None] = {}  # followers to be woken
+        self._has_sleeping = asyncio.Event()
+        self.sequencer = Sequencer(self._url, self._note_sequenced)
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin to assign positions and to tail."""
-        self._task = asyncio.create_task(self._run())
+        """Begin to sequence, or to wait for the turn to, and to wake those who follow."""
+        self._tasks = [asyncio.create_task(work) for work in (self.sequencer.run(), self._wake())]
 
     async def stop(self) -> None:
         """End it."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.fanout.stop()
 
     @contextlib.contextmanager
@@ -165,58 +158,24 @@ class OutboxRelay:
 
         return await self.fanout.read((*key, generation), actor, session, read)
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._serve()
-            except Exception as error:  # noqa: BLE001  # whatever a dying connection raises, the feed goes on
-                log.warning("the feed lost its connection and tries again: %s", type(error).__name__)
-            await asyncio.sleep(RETRY_SECONDS)
-
-    async def _serve(self) -> None:
-        connection = await connect_dedicated(self._url, "atrium feed")
-        try:
-            for channel in ("atrium_unsealed", "atrium_sealed"):
-                await connection.add_listener(channel, self._on_notify)
-            self._position = await connection.fetchval("SELECT atrium_feed_head()")
-            await self._wake(list(self._followers))  # something may have been missed while there was no connection
-            while not connection.is_closed():
-                self._notified.clear()
-                await _assign_positions(connection)
-                await self._wake_followers(connection)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(
-                        POLL_SECONDS
-                    ):  # wait_for may swallow the cancellation that ends the feed
-                        await self._notified.wait()
-        finally:
-            connection.terminate()
-
-    def _on_notify(self, *_: object) -> None:
-        self._notified.set()
-
-    async def _wake_followers(self, connection: asyncpg.Connection) -> None:
-        while moved := await connection.fetch(
-            "SELECT * FROM atrium_tail($1, $2)", self._position, SEQUENCER_BATCH_SIZE
-        ):
-            self._position = moved[-1]["sealed_position"]
-            await self._wake({row["of_tenant"] for row in moved})
-
-    async def _wake(self, tenants: Iterable[UUID]) -> None:
-        sleeping: list[asyncio.Event] = []
-        for tenant_id in tenants:
+    def _note_sequenced(self, tenants: AbstractSet[UUID] | None) -> None:
+        """Have the followers of these tenants woken, or of all."""
+        for tenant_id in list(self._followers) if tenants is None else tenants:
             if followers := self._followers.get(tenant_id):
                 self._generations[tenant_id] = next(self._next_generation)
-                sleeping += followers
-        for number, wake in enumerate(sleeping, 1):
-            wake.set()
-            if number % WAKES == 0:
-                await asyncio.sleep(0)
+                self._sleeping |= dict.fromkeys(followers)
+        self._has_sleeping.set()
 
-
-async def _assign_positions(connection: asyncpg.Connection) -> None:
-    while await connection.fetchval("SELECT atrium_seal($1)", SEQUENCER_BATCH_SIZE) == SEQUENCER_BATCH_SIZE:
-        pass
+    async def _wake(self) -> None:
+        """Wake followers, a few at a time; the sequencer does not wait for that."""
+        while True:
+            await self._has_sleeping.wait()
+            self._has_sleeping.clear()
+            sleeping, self._sleeping = self._sleeping, {}
+            for number, wake in enumerate(sleeping, 1):
+                wake.set()
+                if number % WAKES == 0:
+                    await asyncio.sleep(0)
 
 
 def _viewer_key(actor: Actor, collection: Collection) -> UUID | None:

@@ -10,6 +10,7 @@ from tests.conftest import Urls
 from tests.support.client import Client
 from tests.support.factories import World
 from tests.support.order_helpers import create_product
+from tests.support.service_client import stop_sequencer
 
 WHO = "viaApiKey apiKey { name role revokedAt creator { fullName } } actor { fullName }"
 LOG = f"query($id: ID!) {{ auditLog(filter: {{rowId: {{eq: $id}}}}) {{ nodes {{ operation {WHO} }} }} }}"
@@ -65,7 +66,7 @@ async def test_events_of_orders_show_them_too(robot: tuple[Client, str], world: 
     require_robot(confirmed)
     quiet = Progress(disable=True)
     assert (await maintenance.verify(urls.runtime, urls.owner, quiet)).is_intact
-    await world.app.components.feed.stop()
+    await stop_sequencer(world)
     while await world.connection.fetchval("SELECT atrium_seal(100)"):  # until nothing waits
         pass
     await world.connection.execute("UPDATE events SET api_key_id = NULL WHERE version = 2")

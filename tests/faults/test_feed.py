@@ -28,6 +28,7 @@ from services.permissions import Actor
 from tests.conftest import Urls
 from tests.support.client import run_app
 from tests.support.factories import World
+from tests.support.service_client import stop_sequencer
 
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'atrium feed'"
 
@@ -146,22 +147,19 @@ async def test_the_feed_goes_on_in_a_fresh_cluster(world: World, urls: Urls, tmp
     streams = [new_id() for _ in range(3)]
     await write_events(world, streams, 20, seed=1)
     before = await read_entries(world, [world.app.components.feed], 20, cuts=0)
-    sealer = await asyncpg.connect(urls.plain("owner"))
-    async with sealer.transaction():
-        await sealer.execute("SELECT pg_advisory_xact_lock(hashtext('atrium sealer'))")
-        await write_events(world, [new_id()], 5, seed=2)  # which nobody can seal before the dump
-        assert await sealer.fetchval("SELECT count(*) FROM unsealed WHERE source = 'event'") == 5
-        (tmp_path / "server").mkdir()
-        with Server.start(tmp_path / "server", fast=True) as server:
-            dump_and_restore(urls.plain("owner"), server, tmp_path)
-            async with run_app(SimpleNamespace(runtime=server.runtime_url)) as app:
-                restored = replace(world, app=app)
-                feeds, cursor = [app.components.feed], str(before[9][0])
-                found = await read_entries(restored, feeds, 15, cuts=3, after=cursor)
-                assert [(at, entry.id) for at, entry in found[:10]] == [(at, entry.id) for at, entry in before[10:]]
-                await write_events(restored, [new_id()], 5, seed=3)
-                found += await read_entries(restored, feeds, 5, cuts=0, after=str(found[-1][0]))
-                positions = [at for at, _ in found]
-                assert positions == sorted(set(positions))
-                assert len({entry.id for _, entry in found}) == 20
-    await sealer.close()
+    await stop_sequencer(world)
+    await write_events(world, [new_id()], 5, seed=2)  # which nobody sequences before the dump
+    assert await world.connection.fetchval("SELECT count(*) FROM unsealed WHERE source = 'event'") == 5
+    (tmp_path / "server").mkdir()
+    with Server.start(tmp_path / "server", fast=True) as server:
+        dump_and_restore(urls.plain("owner"), server, tmp_path)
+        async with run_app(SimpleNamespace(runtime=server.runtime_url)) as app:
+            restored = replace(world, app=app)
+            feeds, cursor = [app.components.feed], str(before[9][0])
+            found = await read_entries(restored, feeds, 15, cuts=3, after=cursor)
+            assert [(at, entry.id) for at, entry in found[:10]] == [(at, entry.id) for at, entry in before[10:]]
+            await write_events(restored, [new_id()], 5, seed=3)
+            found += await read_entries(restored, feeds, 5, cuts=0, after=str(found[-1][0]))
+            positions = [at for at, _ in found]
+            assert positions == sorted(set(positions))
+            assert len({entry.id for _, entry in found}) == 20

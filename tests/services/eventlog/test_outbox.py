@@ -118,5 +118,5 @@ async def _settled(world: World) -> None:
     while await world.connection.fetchval("SELECT count(*) FROM unsealed"):
         await asyncio.sleep(0.01)
     head = await world.connection.fetchval("SELECT atrium_feed_head()")
-    while world.app.components.feed._position < head:  # noqa: SLF001  # how far it has come is told to nobody
+    while world.app.components.feed.sequencer.position < head:
         await asyncio.sleep(0.01)
