@@ -1,9 +1,9 @@
 """Writers, measured: how many tasks 1, 8 and 32 clients update and create a second, beside another checkout.
 
-`uv run python -m bench.write_changes --before FOLDER` takes some ten minutes and needs wrk. Each checkout serves a database
-of its own, with fsync on and the feed running, and they are loaded in turns. What a sample left in the outbox is
-sequenced before its CPU is read. Meanwhile `pg_stat_activity` is looked at a hundred times a second: in what share of
-the looks some connection of the server waited for the lock that NOTIFY takes (`object`), or for the log to reach the
+`uv run python -m bench.write_changes --before FOLDER` takes some ten minutes and needs wrk. Each checkout serves a
+database of its own, with fsync on and the feed running, and they are loaded in turns. What a sample left in the outbox
+is sequenced before its CPU is read. Meanwhile `pg_stat_activity` is looked at a hundred times a second: in what share
+of the looks some connection of the server waited for the lock that NOTIFY takes (`object`), or for the log to reach the
 disk. Without `--before` it measures this checkout alone.
 """
 
