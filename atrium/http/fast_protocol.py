@@ -32,6 +32,8 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         """Whether the connection ends with the answer to the request that is under way."""
         self._kept = b""
         """What arrived behind the request that is under way; or a request whose body is not whole yet."""
+        self._body_timer: asyncio.TimerHandle | None = None
+        """Runs while the body of a request is not whole."""
         self._setback: Setback | None = None
         """Why the request that is handed to the parser comes from the fast path."""
 
@@ -84,8 +86,10 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         if missing > 0:
             self._kept = data
             self._stop_timer()
-            self._timer = self.loop.call_later(self._limits.header_seconds, self._take_long_way)
+            if self._body_timer is None:  # pieces give it no more time
+                self._body_timer = self.loop.call_later(self._limits.header_seconds, self._take_long_way)
             return True
+        self._stop_waiting()
         request = None if missing else fast_path.prepare(head, data[head.body_at :])
         if request is None:
             return False
@@ -97,9 +101,14 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         task.add_done_callback(self.tasks.discard)
         return True
 
+    def _stop_waiting(self) -> None:
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
+
     def _take_long_way(self) -> None:
         """Hand the parser a request whose body is not whole yet."""
-        self._stop_timer()
+        self._stop_waiting()
         if self._kept:
             data, self._kept = self._kept, b""
             super().data_received(data)
@@ -115,6 +124,8 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         if isinstance(result, Setback):
             self._setback = result
             super().data_received(data)
+            if self._ends:
+                self.shutdown()
         else:
             self._send(request, result)
             fast_path.finish(request)

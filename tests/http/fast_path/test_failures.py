@@ -72,6 +72,20 @@ async def test_what_an_actor_cannot_pay_is_answered_alike(server: Server) -> Non
         assert b"retry-after: " in answer
 
 
+@pytest.mark.parametrize("settings", [{"header_timeout_seconds": 0.3}])
+async def test_a_body_that_drips_takes_the_long_way_in_time(server: Server) -> None:
+    asked = request(body_of(TASKS), token=token_of(server))
+    await server.warm(asked)
+    before = await server.count_fast()
+    async with server.connect(fast=True) as connection:
+        for piece in (asked[:-3], asked[-3:-2], asked[-2:-1]):
+            await connection.send(piece)
+            await asyncio.sleep(0.2)  # time that passes is what takes it there
+        answer = await connection.ask(asked[-1:])
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert await server.count_fast() == before
+
+
 @pytest.mark.parametrize("settings", [{"documents": "only"}])
 async def test_trusted_documents_alone_are_answered(server: Server) -> None:
     asked = request(body_of(TASKS), token=token_of(server))
