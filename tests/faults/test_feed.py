@@ -30,7 +30,10 @@ from tests.support.client import run_app
 from tests.support.factories import World
 from tests.support.service_client import stop_sequencer
 
-KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'atrium feed'"
+KILL = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name = 'atrium feed'"
+)
 
 
 @pytest.fixture

@@ -25,7 +25,10 @@ TASK_CHANGED = "subscription { taskChanged { cursor action task { id title creat
 ALL_CHANGES = "subscription($after: String) { taskChanged(after: $after) { task { title } } }"
 WRITTEN = "... on Task { id }"
 SOCKETS, EACH, BURST, WRITERS = 3, 40, 50, 5
-KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'atrium feed reader'"
+KILL = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name = 'atrium feed reader'"
+)
 
 
 @dataclass

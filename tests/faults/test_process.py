@@ -18,6 +18,7 @@ from tests.conftest import Urls
 from tests.support.client import run_app
 from tests.support.factories import create_world
 from tests.support.server_process import served
+from tests.support.service_client import wait_until_blocked
 
 
 async def test_production_prints_nothing_but_json(urls: Urls, tmp_path: Path) -> None:
@@ -92,13 +93,6 @@ async def locked(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
-async def until_waiting(connection: asyncpg.Connection, count: int) -> None:
-    """Wait until so many statements wait for the lock."""
-    async with asyncio.timeout(30):
-        while await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < count:
-            await asyncio.sleep(0.02)
-
-
 async def test_an_idle_process_ends_at_once(urls: Urls, tmp_path: Path) -> None:
     async with served(urls, tmp_path) as process:
         process.terminate()
@@ -125,7 +119,7 @@ async def test_streams_and_sockets_are_told_and_requests_are_finished(urls: Urls
         async with locked(urls) as lock:
             query = {"query": "{ tasks { totalCount } }"}
             requests = [asyncio.create_task(http.post("/graphql", json=query)) for _ in range(5)]
-            await until_waiting(lock, 5)
+            await wait_until_blocked(lock, 5)
             process.terminate()
             async with asyncio.timeout(SOON):
                 told = await asyncio.gather(*streams)
@@ -149,7 +143,7 @@ async def test_requests_that_take_too_long_are_told_to_try_again(urls: Urls, tmp
         locked(urls) as lock,
     ):
         request = asyncio.create_task(http.post("/graphql", json={"query": "{ tasks { totalCount } }"}))
-        await until_waiting(lock, 1)
+        await wait_until_blocked(lock, 1)
         process.terminate()
         answer = await request
         assert await process.wait(60) < SOON
