@@ -1,7 +1,7 @@
 """The execution of the reference executor: graphql-core's and Strawberry's, as Atrium runs it."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,7 @@ class ReferenceExecution(StrawberryGraphQLCoreExecutionContext):
         super().__init__(*args, **options)
         self.async_helpers = HELPERS
 
-    async def complete_awaitable_value(
+    def complete_awaitable_value(
         self,
         return_type: GraphQLOutputType,
         field_details_list: FieldDetailsList,
@@ -38,11 +38,16 @@ class ReferenceExecution(StrawberryGraphQLCoreExecutionContext):
         path: Path,
         result: Awaitable[Any],
         position_context: Any,
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Any]:
         """Complete what a resolver returns."""
         complete = partial(super().complete_awaitable_value, return_type, field_details_list, info, path)
         if path.prev is not None or self.operation.operation is not OperationType.MUTATION:
-            return await complete(result, position_context)
+            return complete(result, position_context)
+        return self._complete_mutation(complete, result, position_context)
+
+    async def _complete_mutation(
+        self, complete: Callable[[Awaitable[Any], Any], Awaitable[Any]], result: Awaitable[Any], position_context: Any
+    ) -> Any:
         written = asyncio.ensure_future(result)
         errors_before = self.collected_errors.errors
         for _ in range(READS_OF_A_MUTATION):
