@@ -198,7 +198,7 @@ async def _inspect(url: str, variable: str, server_settings: Mapping[str, str]) 
             f"{variable} leads through a pooler that shares connections between transactions, as PgBouncer does with "
             "pool_mode = transaction: have it pool sessions, or connect to PostgreSQL itself."
         ) from None
-    except OSError as error:  # a TimeoutError is an OSError
+    except (OSError, asyncpg.InternalClientError) as error:  # a TimeoutError is an OSError
         raise SettingsError(f"The database in {variable} does not answer: {_first_line(error)}.") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise SettingsError(f"The database does not let {variable} in: {_first_line(error)}.") from error

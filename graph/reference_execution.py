@@ -48,7 +48,7 @@ class ReferenceExecution(StrawberryGraphQLCoreExecutionContext):
     async def _complete_mutation(
         self, complete: Callable[[Awaitable[Any], Any], Awaitable[Any]], result: Awaitable[Any], position_context: Any
     ) -> Any:
-        written = asyncio.ensure_future(result)
+        written = asyncio.ensure_future(result)  # awaited for each reading, it is done once
         errors_before = self.collected_errors.errors
         for _ in range(READS_OF_A_MUTATION):
             self.collected_errors = CollectedErrors()

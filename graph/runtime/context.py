@@ -129,16 +129,13 @@ class Context(BaseContext):
 
     async def prepare_reread(self) -> bool:
         """Return whether what a mutation's answer shows is to be read once more, since its connection failed."""
-        if not self.route.must_reread:
-            return False
-        await self.close()
-        self.route.retry()
-        return True
+        return self.route.must_reread and await self._start_over()
 
     async def prepare_retry(self) -> bool:
         """Return whether a query is to run once more, since its server failed; what it said is forgotten then."""
-        if not self.route.must_retry:
-            return False
+        return self.route.must_retry and await self._start_over()
+
+    async def _start_over(self) -> bool:
         await self.close()
         self.route.retry()
         return True

@@ -110,9 +110,7 @@ class AutocommitConnection:
             raise InvalidValue from error
         except REJECTED_ERRORS as error:
             raise StatementRejected from error
-        except asyncpg.InternalClientError as error:
-            raise ConnectionLost from error  # the server has ended it, and the driver has not read the end yet
-        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+        except DRIVER_ERRORS as error:
             code = error.sqlstate if isinstance(error, asyncpg.PostgresError) else "08"
             if is_connection_lost(code):
                 raise ConnectionLost from error

@@ -142,6 +142,15 @@ async def wait_until_blocked(connection: asyncpg.Connection, units: int = 1) -> 
     await _wait_until(connection, waiting, units)
 
 
+async def wait_until_unblocked(connection: asyncpg.Connection) -> None:
+    """Wait until no unit of this database waits for another one's lock."""
+    unblocked = (
+        "SELECT count(*) = 0 FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE NOT granted AND datname = current_database()"
+    )
+    await _wait_until(connection, unblocked)
+
+
 async def stop_sequencer(world: World) -> None:
     """Stop the sealer, and wait until PostgreSQL has done with the last thing that it was sent."""
     await world.app.components.feed.stop()
