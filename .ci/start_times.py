@@ -31,7 +31,7 @@ def time_start(folder: str) -> float:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     began = time.monotonic()
-    command = [sys.executable, "-m", "atrium", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "atrium", "serve", "--no-web", "--port", str(port)]
     server = subprocess.Popen(command, env={**os.environ, "ATRIUM_DATA_DIR": folder}, stderr=subprocess.DEVNULL)
     try:
         while not is_answered(port):

@@ -31,6 +31,7 @@ from atrium import (
 from atrium import demo as demo_data
 from atrium.interpreter import describe_interpreter
 from atrium.settings import Settings, SettingsError, load_settings, names_production
+from atrium.web.build import BuildFailed, build_pages, has_sources
 from graph import schema as graphql_schema
 from services.errors import IllegalTransition
 
@@ -52,6 +53,12 @@ class SuperuserAction(StrEnum):
     REVOKE = "revoke"
 
 
+class WebAction(StrEnum):
+    """What `atrium web` does."""
+
+    BUILD = "build"
+
+
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 
@@ -61,9 +68,12 @@ def serve(
     port: Port = None,
     host: Host = None,
     replicas: Annotated[int, typer.Option(help="Read replicas of the embedded database to start.", min=0, max=8)] = 0,
+    *,
+    no_web: Annotated[bool, typer.Option("--no-web", help="Do not build the pages, even if there are none.")] = False,
 ) -> None:
     """Serve. In development: start the embedded database if no other is given, migrate, and load the demo data once."""
-    changes = {name: value for name, value in (("port", port), ("host", host)) if value is not None}
+    given = (("port", port), ("host", host), ("web_build", False if no_web else None))
+    changes = {name: value for name, value in given if value is not None}
     with _open_unchecked_database(for_server=True, logs_in_production=True, **changes) as (settings, urls):
         if not settings.is_production:
             _migrate(urls)
@@ -165,6 +175,21 @@ def docs(
         raise typer.Exit(1)
     for path, text in different.items():
         path.write_text(text, encoding="utf-8")
+
+
+@main.command()
+def web(action: Annotated[WebAction, typer.Argument(help="build.")]) -> None:
+    """Build the pages that are served beside the API, such as the explorer; in a checkout only."""
+    assert action is WebAction.BUILD
+    if not has_sources():
+        console.print("This works in a checkout of Atrium, where the sources of its pages are.")
+        raise typer.Exit(1)
+    try:
+        build_pages(lambda text: console.print(text[:1].upper() + text[1:], markup=False))
+    except BuildFailed as failure:
+        console.print(str(failure), style="red", soft_wrap=True, markup=False)
+        raise typer.Exit(1) from None
+    console.print("The pages are built.")
 
 
 @main.command(name="new-domain")

@@ -202,9 +202,12 @@ class Settings(BaseModel):
         False, description="Whether clients may register queries by their hashes and send those alone: `on` or `off`."
     )
     introspection: bool | None = Field(None, description="Whether the schema can be read. Unset: in development only.")
-    graphiql: bool | None = Field(
+    explorer: bool | None = Field(
         None,
-        description="Whether GraphiQL is served. Unset: in development only, unless `ATRIUM_DOCUMENTS` is `only`.",
+        description="Whether the explorer is served. Unset: in development only, unless `ATRIUM_DOCUMENTS` is `only`.",
+    )
+    web_build: bool = Field(
+        True, description="Whether `serve` builds the pages in a clone that has none; never in production."
     )
     cors_origins: Origins | None = Field(
         None,
@@ -232,9 +235,14 @@ class Settings(BaseModel):
         return not self.is_production if self.introspection is None else self.introspection
 
     @property
-    def graphiql_enabled(self) -> bool:
-        """Return whether GraphiQL is served: as set, else in development only, unless it could send nothing."""
-        return not self.is_production and self.documents != "only" if self.graphiql is None else self.graphiql
+    def explorer_enabled(self) -> bool:
+        """Return whether the explorer is served: as set, else in development only, unless it could send nothing."""
+        return not self.is_production and self.documents != "only" if self.explorer is None else self.explorer
+
+    @property
+    def builds_pages(self) -> bool:
+        """Return whether a server builds the pages that it serves and does not have."""
+        return self.web_build and self.explorer_enabled and not self.is_production
 
     @property
     def cors_origin_pattern(self) -> str | None:
@@ -302,8 +310,8 @@ class Settings(BaseModel):
             raise SettingsError(f"{PREFIX}CORS_CREDENTIALS needs {PREFIX}CORS_ORIGINS, each origin by its name.")
         if self.is_production and self.smtp_url is not None and self.public_url is None:
             raise SettingsError(f"{PREFIX}SMTP_URL needs {PREFIX}PUBLIC_URL, where the links in mail lead to.")
-        if self.documents == "only" and (self.graphiql or self.persisted_queries):
-            other = "GRAPHIQL" if self.graphiql else "PERSISTED_QUERIES"
+        if self.documents == "only" and (self.explorer or self.persisted_queries):
+            other = "EXPLORER" if self.explorer else "PERSISTED_QUERIES"
             raise SettingsError(f"{PREFIX}DOCUMENTS=only serves nothing else, so {PREFIX}{other} cannot be on.")
         return self
 

@@ -1,7 +1,7 @@
 """Atrium beside other GraphQL servers, measured: one database, one process each, the same operations.
 
 `uv run python -m bench` brings everything up, makes sure that all answer the same and leave the same behind, loads one
-server after the other, and prints how Atrium does beside each. It needs wrk; `uv run --group node` brings Node. It has
+server after the other, and prints how Atrium does beside each. It needs wrk; Node is installed with it. It has
 parts: `compare` under wrk's full load, latency at fixed `rates`, `writers` beside each other, and `growth` with rows,
 depth, processes and data. `--help` tells the rest.
 """

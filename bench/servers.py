@@ -17,8 +17,9 @@ from typing import Any
 import httpx
 import psutil
 
+from atrium.web.node import NodeFailed, NodeMissing, find_node, run_npm
 from bench.environment import TOKEN_MINUTES, BenchEnvironment, asyncpg_url
-from bench.node import NodeMissing, cache_folder, find_node, run_npm
+from bench.node import cache_folder
 from bench.peers.statements import STATEMENTS
 from bench.queries import BenchOperation
 from bench.templates import APP_ORIGIN, fill_head, fill_template
@@ -208,7 +209,7 @@ def _node_command(script: str) -> Callable[[int], list[str]]:
     def command(_port: int) -> list[str]:
         try:
             return [str(find_node()), str(_install_node_servers() / script)]
-        except NodeMissing as missing:
+        except (NodeMissing, NodeFailed) as missing:
             raise ServerUnavailable(str(missing)) from missing
 
     return command
@@ -234,7 +235,7 @@ def _statement_variables(environment: BenchEnvironment) -> dict[str, str]:
 ATRIUM = ServerKind(
     "atrium",
     "Atrium",
-    lambda port: [sys.executable, "-m", "atrium", "serve", "--port", str(port)],
+    lambda port: [sys.executable, "-m", "atrium", "serve", "--no-web", "--port", str(port)],
     has_rls=True,
     is_atrium=True,
     peer_variables=_atrium_variables,

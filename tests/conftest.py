@@ -147,7 +147,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.write_line(f"CPU: {seconds:.0f} s in tests, {server:.0f} s in the PostgreSQL started for them")
     if "not slow" in config.option.markexpr:
         left_out = "Left out what is slow (copies of the repository, clients in Node)"
-        terminalreporter.write_line(f"{left_out}: `uv run --group node pytest -m slow` runs it")
+        terminalreporter.write_line(f"{left_out}: `uv run pytest -m slow` runs it")
 
 
 REPEAT_INTERRUPT_SECONDS = 5

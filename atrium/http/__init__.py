@@ -21,7 +21,6 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strawberry.schema import BaseSchema
 
-from atrium import graphiql
 from atrium.http.connections import ConnectionCounter, ConnectionLimits, SocketProtocol
 from atrium.http.consistency import HEADER_NAME as CONSISTENCY_HEADER
 from atrium.http.document_lookup import DocumentLookup
@@ -38,6 +37,7 @@ from atrium.http.server import GraphQLServer
 from atrium.http.shutdown import Shutdown
 from atrium.logs import RequestRecord, log_request
 from atrium.settings import Settings
+from atrium.web.routes import page_routes
 
 __all__ = [
     "GRAPHQL_PATH",
@@ -126,7 +126,7 @@ def mount_graphql(
 ) -> None:
     """Serve a schema with all that belongs to it.
 
-    Adds the endpoint, GraphiQL and `/schema.graphql` where the settings have them on, and
+    Adds the endpoint, the pages and `/schema.graphql` where the settings have them on, and
     `/.well-known/jwks.json` with `key_set`; gives every request a record, which is logged and, for each
     operation, handed to `observe`; and gives every error the shape of a GraphQL answer. `documents` finds the text of
     operations that come without. With `operations`, ordinary requests are answered on the fast path.
@@ -150,7 +150,7 @@ def mount_graphql(
         long_timeout=settings.bulk_password_timeout_seconds,
         body_limits=BodyLimits(settings.body_limit_bytes, settings.anonymous_body_limit_bytes),
         responder=responder,
-        graphiql=settings.graphiql_enabled,
+        explorer=settings.explorer_enabled,
         allows_origin=_build_origin_check(settings),
         on_finish=finish_operation,
         documents=documents,
@@ -194,9 +194,7 @@ def _build_routes(settings: Settings, schema: BaseSchema, key_set: Mapping[str, 
     routes: list[BaseRoute] = [_key_set_route(key_set)]
     if settings.introspection_enabled:
         routes.append(_schema_route(schema))
-    if settings.graphiql_enabled:
-        routes.extend(graphiql.build_routes(demo=not settings.is_production))
-    return routes
+    return [*routes, *page_routes(settings)]
 
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:

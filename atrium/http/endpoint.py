@@ -29,7 +29,6 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UnsetType
 
-from atrium.graphiql import GRAPHIQL_PATH
 from atrium.http import request_parsing
 from atrium.http.document_lookup import DocumentLookup
 from atrium.http.long_work import within_request
@@ -49,6 +48,7 @@ from atrium.http.shutdown import Shutdown
 from atrium.http.streams import EventStream
 from atrium.http.websockets import BoundedWebSocket, SocketAdapter, SocketHandler, SocketSession
 from atrium.logs import RequestRecord
+from atrium.web.explorer import EXPLORER_PATH
 from models.database.timeouts import Pacer, SharedTimeout
 
 MOST_OPERATIONS = 100  # that run at once on a WebSocket
@@ -89,7 +89,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         long_timeout: float,
         body_limits: BodyLimits,
         responder: Responder,
-        graphiql: bool,
+        explorer: bool,
         allows_origin: Callable[[str], bool],
         on_finish: Callable[[RequestRecord], None],
         documents: DocumentLookup,
@@ -109,7 +109,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         self._responder = responder
         self._long_limit = SharedTimeout(long_timeout)
         shutdown.bound(self._long_limit)
-        self._graphiql = graphiql
+        self._explorer = explorer
         self._allows_origin = allows_origin
         self._on_finish = on_finish
         self._documents = documents
@@ -131,8 +131,10 @@ class GraphQLEndpoint(GraphQL[Any, None]):
 
     async def _respond(self, request: Request) -> Response:
         accept = get_header(request.scope, b"accept") or ""
-        if self._graphiql and "text/html" in accept and request.method == "GET" and not request.scope["query_string"]:
-            return RedirectResponse(GRAPHIQL_PATH, status_code=303)  # a person opened the endpoint in a browser
+        if self._explorer and "text/html" in accept and request.method == "GET" and not request.scope["query_string"]:
+            return RedirectResponse(
+                f"{EXPLORER_PATH}/".lstrip("/"), status_code=303
+            )  # a person opened the endpoint in a browser
         chosen = self._responder.negotiate(accept)
         if not chosen.is_acceptable and request.method in _ALLOWED:
             raise RequestRefused("NOT_ACCEPTABLE", NOT_ACCEPTABLE)

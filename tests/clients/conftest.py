@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bench.node import NodeMissing, cache_folder, find_node, run_npm
+from atrium.web.node import NodeMissing, find_node, run_npm
+from bench.node import cache_folder
 from tests.conftest import Urls
 from tests.support.client_scenarios import CLIENTS, Scenarios, run_command, write_samples
 from tests.support.factories import World
@@ -20,11 +21,11 @@ from tests.support.server_process import Process, served
 
 @pytest.fixture(scope="session")
 def node() -> Path:
-    """The Node of the dependency group; where it is not installed there is nothing to test with."""
+    """The Node of the development tools; where it is not installed there is nothing to test with."""
     try:
         return find_node()
     except NodeMissing:
-        pytest.skip("needs Node: uv run --group node pytest -m slow")
+        pytest.skip("needs Node: uv run pytest -m slow")
 
 
 @pytest.fixture(scope="session")
