@@ -87,6 +87,7 @@ class Components:
             route=self.consistency.build_read_router(request, extensions),
             extensions=extensions,
             debug=not self.settings.is_production,
+            keeps_sql=request.wants_sql,
             long_work=request.long_work,
             cost=OperationCost(self.cost_buckets.account_of(identity), is_told=request.wants_cost),
         )

@@ -256,3 +256,4 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("ATRIUM_") and name != "ATRIUM_TEST_DATABASE_URL":
             monkeypatch.delenv(name)
+    monkeypatch.setenv("ATRIUM_WEB_BUILD", "off")  # a server that a test starts builds no pages beside it

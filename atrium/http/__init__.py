@@ -29,7 +29,7 @@ from atrium.http.fast_path import FastPath, Operations
 from atrium.http.fast_protocol import FastHttpProtocol
 from atrium.http.middleware import RequestMiddleware, choose_request_id
 from atrium.http.negotiation import OK
-from atrium.http.operation_request import COST_HEADER, ContextGetter, OperationRequest, TokenCheck
+from atrium.http.operation_request import COST_HEADER, SQL_HEADER, ContextGetter, OperationRequest, TokenCheck
 from atrium.http.request_heads import HeadReader
 from atrium.http.request_parsing import BodyLimits
 from atrium.http.responses import RequestRefused, Responder, refuse_outside_graphql
@@ -56,6 +56,7 @@ GRAPHQL_PATH = "/graphql"
 ALLOWED_HEADERS = (
     *("authorization", "content-type", "x-request-id", CONSISTENCY_HEADER, "idempotency-key", "x-requested-with"),
     COST_HEADER,
+    SQL_HEADER,
     *("traceparent", "tracestate", "baggage", "sentry-trace"),  # what browsers' tracing adds to a request
     *("apollographql-client-name", "apollographql-client-version", "graphql-client-name", "graphql-client-version"),
     *("apollo-require-preflight", "graphql-require-preflight", "x-apollo-operation-name"),

@@ -14,6 +14,7 @@ from atrium.logs import RequestRecord
 from models.database.timeouts import TimeoutScope
 
 COST_HEADER = "atrium-cost"
+SQL_HEADER = "atrium-sql"
 NO_TEXT = "no text"  # stands for a parameter that is none; it is no token
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 
@@ -88,9 +89,17 @@ class OperationRequest:
     @property
     def wants_cost(self) -> bool:
         """Return whether the client asks what its operations cost: by the header `Atrium-Cost`, or the parameter."""
-        asked: object = get_header(self.connection.scope, COST_HEADER.encode())
+        return self._asks_for(COST_HEADER)
+
+    @property
+    def wants_sql(self) -> bool:
+        """Return whether the client asks for the statements of its operations, which development tells, likewise."""
+        return self._asks_for(SQL_HEADER)
+
+    def _asks_for(self, header: str) -> bool:
+        asked: object = get_header(self.connection.scope, header.encode())
         if asked is None:
-            asked = next((value for name, value in self.params.items() if name.lower() == COST_HEADER), None)
+            asked = next((value for name, value in self.params.items() if name.lower() == header), None)
         return asked is not None and str(asked).lower() not in {"", "0", "false"}
 
 

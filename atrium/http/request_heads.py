@@ -17,7 +17,7 @@ import httptools
 from atrium.http import request_parsing
 from atrium.http.connections import HOST, ConnectionLimits
 from atrium.http.middleware import SECURITY_HEADERS, Headers, Network, read_user_agent, resolve_client_address
-from atrium.http.operation_request import COST_HEADER
+from atrium.http.operation_request import COST_HEADER, SQL_HEADER
 from atrium.http.responses import RequestRefused, Responder
 from models.lru import CacheUsage, SegmentedLRU, size_of
 from services.permissions import Actor
@@ -40,7 +40,7 @@ _KEPT_LINES = re.compile(rb"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[ \t]*[!-~\x80-\
 _UNUSUAL = frozenset(
     (
         *(b"transfer-encoding", b"upgrade", b"expect", b"connection", b"te", b"trailer"),
-        *(b"x-graphql-event-stream-token", b"atrium-consistency", COST_HEADER.encode()),
+        *(b"x-graphql-event-stream-token", b"atrium-consistency", COST_HEADER.encode(), SQL_HEADER.encode()),
     )
 )
 """Headers that take a request the long way; `Connection` only if it says anything but `keep-alive`."""

@@ -141,7 +141,7 @@ def _build_in_place(say: Callable[[str], None]) -> None:
         kept.rename(web / "node_modules")
     else:
         _tell("installing npm's packages, once for each state of web/package-lock.json", say)
-        run_npm(web, "ci", "--ignore-scripts")
+        run_npm(web, "ci", "--ignore-scripts", "--omit=dev")
     try:
         result = _compile(web, say)
     finally:
@@ -197,7 +197,7 @@ def _digest(files: Iterator[Path] | list[Path]) -> str:
 
 
 def _end_with_server() -> None:
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)  # not by its buffer, whose lock would be in the way of the interpreter's end
     os.killpg(0, signal.SIGKILL)
 
 

@@ -10,7 +10,7 @@ __all__ = ["NodeFailed", "NodeMissing", "find_node", "run_node", "run_npm"]
 
 NODE_TIMEOUT_SECONDS = 900
 SYSTEM_CONFIG = Path("/etc/npmrc")
-NPM_OPTIONS = ("--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--loglevel=error")
+NPM_OPTIONS = ("--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-retry-mintimeout=300", "--loglevel=error")
 # What npm says when it does not get to its registry, or not to anybody whom it trusts.
 OUT_OF_REACH = re.compile(r"\b(E(?:CONNREFUSED|CONNRESET|NOTFOUND|AI_AGAIN|TIMEDOUT|NETUNREACH)|\w*CERT\w*)\b")
 

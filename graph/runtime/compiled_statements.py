@@ -34,6 +34,7 @@ class CompiledStatements:
             InvalidValue: the statement met a value that it can make nothing of.
             SuperuserRefused: it answers to superusers alone.
         """
+        self._note(statement)
         with translate_database_errors:
             data = await self._route.fetch_value(self._caller.identity, statement, values, prepare=prepare)
         self._log.statements += 1
@@ -48,6 +49,7 @@ class CompiledStatements:
             Unavailable: no connection came free in time, or the database is away; it may have been changed.
             StatementRejected: PostgreSQL refuses the statement as it is; nothing was changed.
         """
+        self._note(statement)
         try:
             data = await self._route.execute_update(statement, values, prepare=prepare)
         except (SessionNotLive, TransactionConflict, InvalidValue):
@@ -56,3 +58,7 @@ class CompiledStatements:
             raise Unavailable from None
         self._log.statements += 1
         return data
+
+    def _note(self, statement: str) -> None:
+        if self._log.sql is not None:
+            self._log.sql.append(statement)

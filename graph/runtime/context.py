@@ -51,6 +51,7 @@ class Context(BaseContext):
         trace: Trace | None = None,
         route: ReadRouter | None = None,
         debug: bool = False,
+        keeps_sql: bool = False,
         extensions: dict[str, Any] | None = None,
         long_work: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
         cost: OperationCost | None = None,
@@ -67,6 +68,7 @@ class Context(BaseContext):
             trace: where to note what was done, for the log.
             route: which node is read; without one, this database.
             debug: whether the answer says who answered: the node, where there are several, and the executor.
+            keeps_sql: whether the answer says, for developers, by which statements it was made.
             extensions: what else the answer carries beside its data, by the time that it is ready.
             long_work: within what it returns, the operation has the time of what takes long on purpose.
             cost: what it costs, and who pays; without one nobody does.
@@ -82,7 +84,7 @@ class Context(BaseContext):
         self.one_time_secrets: dict[UUID, str] = {}
         """Secrets that this operation made, by the id of what they belong to."""
         self.caller = Caller(actor, has_invalid_token=has_invalid_token, expires_at=expires_at)
-        self.log = OperationLog(trace)
+        self.log = OperationLog(trace, keeps_sql=keeps_sql and debug)
         self.extensions = ResponseExtensions(extensions, self.log, self.route, debug=debug)
         self.reader = Reader(self.route, self.caller, self.log)
         self.writer = Writer(self.route, self.caller, self.reader, self.log)

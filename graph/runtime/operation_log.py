@@ -22,16 +22,18 @@ class Trace(Protocol):
 class OperationLog:
     """The record of one operation."""
 
-    __slots__ = ("_trace", "declined", "executor", "statements")
+    __slots__ = ("_trace", "declined", "executor", "sql", "statements")
 
-    def __init__(self, trace: Trace | None) -> None:
-        """Args: trace: where to note what was done, for the log."""
+    def __init__(self, trace: Trace | None, *, keeps_sql: bool = False) -> None:
+        """Args: trace: where to note what was done, for the log; keeps_sql: whether it keeps the statements' texts."""
         self._trace = trace
         self.executor: str | None = None
         self.declined: str | None = None
         """Why the compiler left the operation to the reference executor, if it did."""
         self.statements = 0
         """How many statements it took so far."""
+        self.sql: list[str] | None = [] if keeps_sql else None
+        """Texts of the statements so far, without their values; None where nobody wants to know."""
 
     def record(
         self, executor: Literal["compiler", "reference"], type_: str, name: str | None, identity: Identity
@@ -68,4 +70,6 @@ class ResponseExtensions:
             extensions["executor"] = self._log.executor
             if self._log.declined:
                 extensions["declined"] = self._log.declined
+        if self._log.sql is not None:
+            extensions["sql"] = self._log.sql
         return extensions

@@ -74,7 +74,9 @@ class Reader:
     async def _open(self, read_session: "LazyReadSession") -> ReadSession:
         self._caller.require_user()
         with translate_database_errors:
-            return await read_session.open()
+            session = await read_session.open()
+        session.statement_texts = self._log.sql
+        return session
 
 
 class LazyReadSession:

@@ -53,6 +53,7 @@ class Writer:
             try:
                 with translate_database_errors:
                     async with self._route.write(whose) as session:
+                        session.statement_texts = self._log.sql
                         result = await work(session)
                     self._log.statements += session.statements + 1
                     self._route.general_only = False

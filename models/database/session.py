@@ -51,6 +51,8 @@ class DatabaseSession(AsyncSession):
         self._running: asyncio.Future[Any] | None = None
         self._ended = False
         self.statements = 2  # BEGIN and the entry
+        self.statement_texts: list[str] | None = None
+        """Where to note the texts of its statements, for developers who ask for them."""
         self.failed = False
         """Whether a statement failed, so that what was read is not all that there was to read."""
         self.interruption: ConnectionLost | Preempted | None = None
@@ -71,6 +73,8 @@ class DatabaseSession(AsyncSession):
             self._turn.release()
             raise asyncio.CancelledError  # its operation is over, and nobody waits any more
         self.statements += 1
+        if self.statement_texts is not None:
+            self.statement_texts.append(str(statement.compile(dialect=self._connection.dialect)))
         self._running = asyncio.ensure_future(self._run(statement, params))
         self._running.add_done_callback(lambda _: self._turn.release())
         return await asyncio.shield(self._running)

@@ -1,20 +1,17 @@
 """Node with the clients and generators of package.json, and the samples of docs/clients.md with what they generate."""
 
-import fcntl
-import hashlib
 import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from atrium.web.node import NodeMissing, find_node, run_npm
-from bench.node import cache_folder
+from atrium.web.node import NodeMissing, find_node
 from tests.conftest import Urls
 from tests.support.client_scenarios import CLIENTS, Scenarios, run_command, write_samples
 from tests.support.factories import World
+from tests.support.node_packages import install_packages
 from tests.support.root_operations import root_operations
 from tests.support.server_process import Process, served
 
@@ -25,24 +22,13 @@ def node() -> Path:
     try:
         return find_node()
     except NodeMissing:
-        pytest.skip("needs Node: uv run pytest -m slow")
+        pytest.skip("needs Node, which `uv sync` installs")
 
 
 @pytest.fixture(scope="session")
 def packages(node: Path) -> Path:  # noqa: ARG001  # skips without Node
     """The clients and generators, installed once for each state of the lock file, by whichever process comes first."""
-    sources = [CLIENTS / name for name in ("package.json", "package-lock.json", ".npmrc")]
-    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
-    cache = cache_folder("atrium-clients")
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (cache / digest).exists():
-            folder = Path(tempfile.mkdtemp(dir=cache))
-            for source in sources:
-                shutil.copy(source, folder)
-            run_npm(folder, "ci")
-            folder.rename(cache / digest)
-    return cache / digest / "node_modules"
+    return install_packages(CLIENTS, "atrium-clients")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

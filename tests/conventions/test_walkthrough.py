@@ -186,7 +186,7 @@ def test_its_examples_answer_what_it_says(house: RepositoryCopy) -> None:
 def serving(house: RepositoryCopy) -> Iterator[httpx.Client]:
     """`atrium serve` in the copy."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "atrium", "serve", "--port", "0"],
+        [sys.executable, "-m", "atrium", "serve", "--no-web", "--port", "0"],
         cwd=house.home,
         env=house.environment(),
         stderr=subprocess.PIPE,

@@ -41,7 +41,7 @@ class Serving:
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        command = [sys.executable, "-m", "atrium", "serve", "--port", str(self.port)]
+        command = [sys.executable, "-m", "atrium", "serve", "--no-web", "--port", str(self.port)]
         environment = {**os.environ, "ATRIUM_DATA_DIR": str(self.folder), "ATRIUM_LOG_LEVEL": "error"}
         self.process = subprocess.Popen(
             command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -329,7 +329,17 @@ async def test_a_killed_owner_takes_its_standbys_with_it(place: ReplicatedCluste
 @pytest.mark.exhaustive
 def test_serve_starts_replicas_and_reads_from_them(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "ATRIUM_DATA_DIR": str(tmp_path / "data"), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", "from atrium.cli import main; main()", "serve", "--port", "0", "--replicas", "2"]
+    command = [
+        sys.executable,
+        "-c",
+        "from atrium.cli import main; main()",
+        "serve",
+        "--no-web",
+        "--port",
+        "0",
+        "--replicas",
+        "2",
+    ]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None

@@ -41,8 +41,7 @@ function Snippet({ title, text }: { title: string; text: string }) {
   );
 }
 
-const executor = ({ extensions }: AnswerReport) =>
-  extensions.executor === "compiler" ? "compiled to SQL" : (extensions.executor ?? "not told");
+const EXECUTORS: Record<string, string> = { compiler: "compiled to SQL", reference: "reference executor" };
 
 function Report({ answer }: { answer: AnswerReport }) {
   const { cost, declined, sql } = answer.extensions;
@@ -50,8 +49,9 @@ function Report({ answer }: { answer: AnswerReport }) {
   const rows: [string, string][] = [
     ["Operation", answer.operation || "without a name"],
     ["Answered", `${String(answer.status)} in ${answer.milliseconds.toFixed(0)} ms`],
-    ["Executor", executor(answer)],
   ];
+  const { executor } = answer.extensions;
+  if (executor) rows.push(["Executor", EXECUTORS[executor] ?? executor]);
   if (declined) rows.push(["Not compiled", declined]);
   if (cost) rows.push(["Cost", `${String(cost.actualQueryCost ?? "none")} of ${cost.requestedQueryCost} points asked for`]);
   if (budget) rows.push(["Left", `${budget.currentlyAvailable} of ${budget.maximumAvailable} points`]);

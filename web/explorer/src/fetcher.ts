@@ -1,5 +1,5 @@
 import type { Fetcher, FetcherParams, Observable } from "@graphiql/toolkit";
-import { getOperationAST, parse, type DocumentNode, type ExecutionResult } from "graphql";
+import { Kind, OperationTypeNode, parse, type ExecutionResult } from "graphql";
 import { createClient as createSseClient } from "graphql-sse";
 import { createClient as createSocketClient } from "graphql-ws";
 import { tellAnswer, type Extensions } from "./answers";
@@ -25,11 +25,16 @@ async function completeHeaders(typed: Headers, config: Config): Promise<Headers>
   return { ...Object.fromEntries(Object.entries(added).filter(([name]) => !named.has(name.toLowerCase()))), ...typed };
 }
 
-function operationType(parameters: FetcherParams, document: DocumentNode | undefined): string | undefined {
+/** Return the operation to run. The editor may still have the name of what stood in it a moment ago. */
+function settle(parameters: FetcherParams): { parameters: FetcherParams; type?: OperationTypeNode } {
   try {
-    return getOperationAST(document ?? parse(parameters.query), parameters.operationName)?.operation;
+    const operations = parse(parameters.query).definitions.filter((each) => each.kind === Kind.OPERATION_DEFINITION);
+    const named = operations.find((each) => each.name?.value === parameters.operationName);
+    const chosen = named ?? (operations.length === 1 ? operations[0] : undefined);
+    if (!chosen) return { parameters };
+    return { parameters: { ...parameters, operationName: chosen.name?.value }, type: chosen.operation };
   } catch {
-    return undefined; // the server says what is wrong with it
+    return { parameters }; // the server says what is wrong with it
   }
 }
 
@@ -56,7 +61,15 @@ async function request(parameters: FetcherParams, typed: Headers, config: Config
   });
   const issued = Object.values(answer.data ?? {}).find((field) => typeof field?.accessToken === "string");
   if (issued?.accessToken) takeToken(issued.accessToken); // a login that was run as an operation logs in
-  return answer as ExecutionResult;
+  return withoutAskedFor(answer, typed) as ExecutionResult;
+}
+
+/** Return an answer as it would be without the headers that the page adds: the panel shows what they ask for. */
+function withoutAskedFor(answer: Answer, typed: Headers): Answer {
+  const own = new Set(Object.keys(typed).map((name) => name.toLowerCase()));
+  const { cost, sql, ...others } = answer.extensions ?? {};
+  const kept = { ...others, ...(own.has("atrium-cost") ? { cost } : {}), ...(own.has("atrium-sql") ? { sql } : {}) };
+  return { ...answer, extensions: Object.keys(kept).length > 0 ? kept : undefined };
 }
 
 /** Follow a subscription on a connection of its own, which ends with it. */
@@ -98,9 +111,11 @@ function readable(error: unknown): unknown {
 }
 
 export function createFetcher(config: Config): Fetcher {
-  return (parameters, options) => {
+  return (given, options) => {
+    const { parameters, type } = settle(given);
     const typed = (options?.headers ?? {});
-    const isSubscription = operationType(parameters, options?.documentAST) === "subscription";
-    return isSubscription ? follow(parameters, typed, config) : request(parameters, typed, config);
+    return type === OperationTypeNode.SUBSCRIPTION
+      ? follow(parameters, typed, config)
+      : request(parameters, typed, config);
   };
 }

@@ -13,6 +13,8 @@ export type Session =
       accessToken: string;
       refreshToken: string;
       expiresAt: string;
+      /** When to refresh, in milliseconds: a minute early, or halfway where it is good for less than two. */
+      refreshAt: number;
       tenant: string | null;
       profile: Profile | null;
     }
@@ -54,7 +56,7 @@ function change(session: Session | null, notice: string | null = null): void {
 function schedule(after = 0): void {
   clearTimeout(timer);
   if (state.session?.kind !== "person") return;
-  const due = Date.parse(state.session.expiresAt) - Date.now() - EARLY_MILLISECONDS;
+  const due = state.session.refreshAt - Date.now();
   timer = setTimeout(() => void ensureFresh(), Math.min(Math.max(due, after), LONGEST_TIMER_MILLISECONDS));
 }
 
@@ -70,11 +72,13 @@ export const useSession = () => useSyncExternalStore(subscribe, () => state);
 
 async function enter(issued: Issued, before?: Session | null): Promise<void> {
   const known = before?.kind === "person" ? before : null;
+  const lifetime = Date.parse(issued.expiresAt) - Date.now();
   const person = {
     kind: "person" as const,
     accessToken: issued.accessToken,
     refreshToken: issued.refreshToken ?? known?.refreshToken ?? "", // none after a switch: the one before stays good
     expiresAt: issued.expiresAt,
+    refreshAt: Date.now() + Math.max(lifetime - EARLY_MILLISECONDS, lifetime / 2),
     tenant: issued.tenant?.slug ?? null,
     profile: known?.profile ?? null,
   };
@@ -109,7 +113,7 @@ export async function logOut(): Promise<void> {
 
 function isFresh(): boolean {
   const { session } = state;
-  return session?.kind !== "person" || Date.parse(session.expiresAt) - Date.now() > EARLY_MILLISECONDS / 2;
+  return session?.kind !== "person" || Date.now() < session.refreshAt;
 }
 
 async function ensureFresh(): Promise<void> {
