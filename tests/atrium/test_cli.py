@@ -20,7 +20,7 @@ from models.database.errors import DatabaseUnavailable
 from tests.conftest import Cluster, Urls
 from tests.support.client import SECRET_KEY
 
-WITHOUT_DATABASE = {"schema", "docs", "new-domain"}
+WITHOUT_DATABASE = {"schema", "docs", "new-domain", "web"}
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "serve": (),
     "migrate": (),

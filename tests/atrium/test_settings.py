@@ -38,11 +38,11 @@ def test_other_urls_are_refused_without_being_shown(given: str) -> None:
 def test_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("ATRIUM_PORT=1\nATRIUM_HOST=::1\nOTHER=1\n")
     monkeypatch.setenv("ATRIUM_PORT", "2")
-    monkeypatch.setenv("ATRIUM_GRAPHIQL", "")
+    monkeypatch.setenv("ATRIUM_EXPLORER", "")
     monkeypatch.setenv("ATRIUM_TRUSTED_PROXIES", "10.0.0.0/8, ::1")
     monkeypatch.setenv("ATRIUM_DATABASE_REPLICA_URLS", "postgres://a@b/c,postgres://d@e/f")
     settings = load_settings(tmp_path / ".env")
-    assert (settings.port, settings.host, settings.graphiql) == (2, "::1", None)
+    assert (settings.port, settings.host, settings.explorer) == (2, "::1", None)
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
     assert len(settings.database_replica_urls) == 2
 
@@ -97,7 +97,7 @@ def test_signing_keys_are_told_apart() -> None:
         ({"environment": "production", "secret_key": "a" * 64}, "ATRIUM_SECRET_KEY"),
         ({"cors_credentials": True}, "ATRIUM_CORS_ORIGINS"),
         ({"cors_credentials": True, "cors_origins": "https://a.example,*"}, "ATRIUM_CORS_ORIGINS"),
-        ({"documents": "only", "graphiql": True}, "ATRIUM_GRAPHIQL cannot be on"),
+        ({"documents": "only", "explorer": True}, "ATRIUM_EXPLORER cannot be on"),
         ({"documents": "only", "persisted_queries": True}, "ATRIUM_PERSISTED_QUERIES cannot be on"),
     ],
 )
@@ -115,7 +115,7 @@ def test_start_is_refused(values: dict[str, str], missing: str) -> None:
         {"environment": "production", "signing_keys": "seed"},
         {"database_url": "postgres://a@b/c", "database_owner_url": "postgres://d@b/c"},
         {"documents": "only"},
-        {"documents": "allowed", "graphiql": True, "persisted_queries": True},
+        {"documents": "allowed", "explorer": True, "persisted_queries": True},
     ],
 )
 def test_start_is_allowed(values: dict[str, str]) -> None:
@@ -125,14 +125,14 @@ def test_start_is_allowed(values: dict[str, str]) -> None:
 
 def test_production_closes_by_default_and_opens_by_setting() -> None:
     closed = Settings(environment="production")
-    opened = Settings(environment="production", introspection=True, graphiql=True)
-    assert (closed.introspection_enabled, closed.graphiql_enabled, closed.cors_origin_pattern) == (False, False, None)
-    assert (opened.introspection_enabled, opened.graphiql_enabled) == (True, True)
-    assert (Settings().introspection_enabled, Settings(graphiql=False).graphiql_enabled) == (True, False)
+    opened = Settings(environment="production", introspection=True, explorer=True)
+    assert (closed.introspection_enabled, closed.explorer_enabled, closed.cors_origin_pattern) == (False, False, None)
+    assert (opened.introspection_enabled, opened.explorer_enabled) == (True, True)
+    assert (Settings().introspection_enabled, Settings(explorer=False).explorer_enabled) == (True, False)
 
 
-def test_graphiql_is_off_where_it_could_send_nothing() -> None:
-    enabled = {mode: Settings(documents=mode).graphiql_enabled for mode in ("off", "allowed", "only")}
+def test_explorer_is_off_where_it_could_send_nothing() -> None:
+    enabled = {mode: Settings(documents=mode).explorer_enabled for mode in ("off", "allowed", "only")}
     assert enabled == {"off": True, "allowed": True, "only": False}
 
 

@@ -7,6 +7,7 @@ const { ADDRESS, CHROMIUM, SHOTS } = process.env;
 export const address = ADDRESS;
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+process.stdin.unref?.(); // nobody waits for the test's end of it
 
 export async function ask(what) {
   console.log(`ask: ${what}`);

@@ -274,7 +274,7 @@ async def test_headers_of_the_context_reach_the_client(toy: Any) -> None:
     assert response.headers["set-cookie"].startswith("taste=sweet; HttpOnly")
 
 
-@pytest.mark.parametrize("path", ["/graphql", "/graphiql", "/nowhere", "/healthz", "/schema.graphql"])
+@pytest.mark.parametrize("path", ["/graphql", "/explorer", "/nowhere", "/healthz", "/schema.graphql"])
 async def test_every_answer_has_safe_headers(toy: Any, path: str) -> None:
     headers = (await toy.get(path)).headers
     assert headers["x-content-type-options"] == "nosniff"

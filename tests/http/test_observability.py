@@ -1,8 +1,6 @@
-"""What runs beside the queries: logs, metrics, probes, GraphiQL and the published documents."""
+"""What runs beside the queries: logs, metrics, probes and the published documents."""
 
 import asyncio
-import base64
-import hashlib
 import io
 import json
 import logging
@@ -185,32 +183,9 @@ async def test_slow_check_has_failed() -> None:
     assert response.json()["checks"] == {"database": "no answer within 0.01 s"}
 
 
-async def test_graphiql_needs_no_other_server(toy: Any) -> None:
-    page = await toy.get("/graphiql")
-    addresses = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page.text)
-    assert len(addresses) == 5
-    for address in addresses:
-        assert (await toy.get(f"/{address}")).status_code == 200
-    script = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)[0]
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'self' 'sha256-{digest}'" in page.headers["content-security-policy"]
-    assert "owner@acme.example.com" in script
-
-
-async def test_browser_is_shown_to_graphiql(toy: Any) -> None:
-    response = await toy.get("/graphql", accept="text/html,application/xhtml+xml")
-    assert (response.status_code, response.headers["location"]) == (303, "/graphiql")
-
-
-@pytest.mark.parametrize("path", ["/graphiql", "/graphiql/files/graphiql.min.js", "/schema.graphql"])
-async def test_production_shows_neither_page_nor_schema(make_toy: Any, path: str) -> None:
-    assert (await make_toy(environment="production").get(path)).status_code == 404
-    assert (await make_toy(environment="production", graphiql=True, introspection=True).get(path)).status_code == 200
-
-
-async def test_production_page_knows_no_demo(make_toy: Any) -> None:
-    page = await make_toy(environment="production", graphiql=True).get("/graphiql")
-    assert "acme" not in page.text
+async def test_production_shows_no_schema(make_toy: Any) -> None:
+    assert (await make_toy(environment="production").get("/schema.graphql")).status_code == 404
+    assert (await make_toy(environment="production", introspection=True).get("/schema.graphql")).status_code == 200
 
 
 async def test_published_documents(toy: Any) -> None:
