@@ -33,6 +33,7 @@ __all__ = [
     "is_built",
     "is_current",
     "read_progress",
+    "source_digest",
 ]
 
 APPS = ("explorer",)
@@ -65,7 +66,12 @@ def is_built() -> bool:
 def is_current() -> bool:
     """Return whether the pages were built from the sources as they are now."""
     file = STATIC / DIGEST_FILE
-    return is_built() and file.is_file() and file.read_text(encoding="ascii") == _digest(_sources())
+    return is_built() and file.is_file() and file.read_text(encoding="ascii") == source_digest()
+
+
+def source_digest() -> str:
+    """Return the digest of the sources as they are now."""
+    return _digest(_sources())
 
 
 def read_progress() -> str | None:

@@ -53,7 +53,7 @@ def _render(text: str) -> str:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("heading_open", _open_heading)
     body: str = markdown.render(text)
-    return body.replace("<pre>", '<pre tabindex="0">')  # which scrolls, by the keyboard as well
+    return body
 
 
 def _open_heading(

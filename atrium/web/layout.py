@@ -22,11 +22,12 @@ ul.ways a { border: 1px solid var(--line); border-radius: 8px; display: block; h
 ul.ways a:hover { border-color: var(--accent) }
 ul.ways small, p.soft { color: var(--soft) }
 ul.ways small { display: block }
-table { border-collapse: collapse; display: block; overflow-x: auto }
+.wide { overflow-x: auto }
+table { border-collapse: collapse }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .9rem .35rem 0; text-align: left; vertical-align: top;
   overflow-wrap: normal }
-pre { background: var(--field); border: 1px solid var(--line); border-radius: 8px; overflow-x: auto;
-  padding: .8rem 1rem; overflow-wrap: normal }
+pre { background: var(--field); border: 1px solid var(--line); border-radius: 8px; width: fit-content;
+  min-width: calc(100% - 2rem - 2px); padding: .8rem 1rem; overflow-wrap: normal }
 code { font: .875em ui-monospace, monospace }
 img { max-width: 100% }
 """
@@ -35,6 +36,11 @@ POLICY = (
     f"default-src 'none'; style-src 'sha256-{_HASH}'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+SCROLLED = (
+    ("<table>", "</table>", '<div class="wide" tabindex="0"><table>'),
+    ("<pre>", "</pre>", '<div class="wide" tabindex="0"><pre>'),
+)
+"""What is wider than a phone, and scrolled by the keyboard as well."""
 FRAME = """\
 <!doctype html>
 <html lang="en">
@@ -54,5 +60,7 @@ FRAME = """\
 
 def html_page(title: str, body: str) -> HTMLResponse:
     """Return a page with this title, which is text, and this body, which is HTML."""
+    for start, end, focusable in SCROLLED:
+        body = body.replace(start, focusable).replace(end, f"{end}</div>")
     text = FRAME.format(title=escape(title), style=STYLE, body=body)
     return HTMLResponse(text, headers={"content-security-policy": POLICY})
