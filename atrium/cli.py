@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,7 +32,7 @@ from atrium import (
 from atrium import demo as demo_data
 from atrium.interpreter import describe_interpreter
 from atrium.settings import Settings, SettingsError, load_settings, names_production
-from atrium.web.build import BuildFailed, build_pages, has_sources
+from atrium.web.build import WebAction, build_for_person
 from graph import schema as graphql_schema
 from services.errors import IllegalTransition
 
@@ -53,12 +54,6 @@ class SuperuserAction(StrEnum):
     REVOKE = "revoke"
 
 
-class WebAction(StrEnum):
-    """What `atrium web` does."""
-
-    BUILD = "build"
-
-
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 
@@ -72,8 +67,8 @@ def serve(
     no_web: Annotated[bool, typer.Option("--no-web", help="Do not build the pages, even if there are none.")] = False,
 ) -> None:
     """Serve. In development: start the embedded database if no other is given, migrate, and load the demo data once."""
-    given = (("port", port), ("host", host), ("web_build", False if no_web else None))
-    changes = {name: value for name, value in given if value is not None}
+    given = {"port": port, "host": host, "web_build": False if no_web else None}
+    changes = {name: value for name, value in given.items() if value is not None}
     with _open_unchecked_database(for_server=True, logs_in_production=True, **changes) as (settings, urls):
         if not settings.is_production:
             _migrate(urls)
@@ -178,18 +173,11 @@ def docs(
 
 
 @main.command()
-def web(action: Annotated[WebAction, typer.Argument(help="build.")]) -> None:
+def web(action: Annotated[WebAction, typer.Argument(help="What to do.")]) -> None:
     """Build the pages that are served beside the API, such as the explorer; in a checkout only."""
     assert action is WebAction.BUILD
-    if not has_sources():
-        console.print("This works in a checkout of Atrium, where the sources of its pages are.")
+    if not build_for_person(partial(console.print, soft_wrap=True, markup=False)):
         raise typer.Exit(1)
-    try:
-        build_pages(lambda text: console.print(text[:1].upper() + text[1:], markup=False))
-    except BuildFailed as failure:
-        console.print(str(failure), style="red", soft_wrap=True, markup=False)
-        raise typer.Exit(1) from None
-    console.print("The pages are built.")
 
 
 @main.command(name="new-domain")

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
@@ -26,8 +27,11 @@ from atrium.embedded.process import take_lock
 from atrium.web.node import NodeFailed, NodeMissing, find_node, run_node, run_npm
 
 __all__ = [
+    "CLONE",
     "STATIC",
     "BuildFailed",
+    "WebAction",
+    "build_for_person",
     "build_pages",
     "has_sources",
     "is_built",
@@ -38,8 +42,8 @@ __all__ = [
 
 APPS = ("explorer",)
 
-ROOT = Path(__file__).parents[2]
-SOURCES = ROOT / "web"
+CLONE = Path(__file__).parents[2]
+SOURCES = CLONE / "web"
 STATIC = Path(__file__).parent / "static"
 BUILD = SOURCES / ".build"
 OTHER_SOURCES = ("schema.graphql", "clients/scalars.json", "docs/schema/examples")
@@ -47,6 +51,12 @@ MADE = {"node_modules", ".build", "dist", "gql"}  # within web/, and no sources
 DIGEST_FILE = "sources.sha256"
 AGAIN = "`uv run atrium web build` tries it again"
 LOCK_SECONDS = 300.0
+
+
+class WebAction(StrEnum):
+    """What `atrium web` does."""
+
+    BUILD = "build"
 
 
 class BuildFailed(Exception):
@@ -137,7 +147,7 @@ def _build_in_place(say: Callable[[str], None]) -> None:
     shutil.rmtree(work, ignore_errors=True)
     sources = list(_sources())
     for path in sources:
-        copy = work / path.relative_to(ROOT)
+        copy = work / path.relative_to(CLONE)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
     web = work / "web"
@@ -187,7 +197,7 @@ def _write_progress(text: str) -> None:
 
 def _sources() -> Iterator[Path]:
     """Return the files that the pages are made of, in one order."""
-    paths = [ROOT / other for other in OTHER_SOURCES]
+    paths = [CLONE / other for other in OTHER_SOURCES]
     files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]
     for folder, folders, names in os.walk(SOURCES):
         folders[:] = [name for name in folders if name not in MADE]
@@ -200,6 +210,20 @@ def _digest(files: Iterator[Path] | list[Path]) -> str:
     for file in files:
         digest.update(b"%s\0%s\0" % (file.name.encode(), hashlib.sha256(file.read_bytes()).digest()))
     return digest.hexdigest()
+
+
+def build_for_person(say: Callable[[str], None]) -> bool:
+    """Build the pages for the person who called for it; return whether they are built."""
+    if not has_sources():
+        say("This works in a checkout of Atrium, where the sources of its pages are.")
+        return False
+    try:
+        build_pages(lambda text: say(text[:1].upper() + text[1:]))
+    except BuildFailed as failure:
+        say(str(failure))
+        return False
+    say("The pages are built.")
+    return True
 
 
 def _end_with_server() -> None:

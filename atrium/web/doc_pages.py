@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -12,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from atrium.web.build import CLONE
 from atrium.web.layout import html_page
 
 __all__ = ["REFERENCE_PATH", "doc_routes", "has_documents"]
 
-ROOT = Path(__file__).parents[2]
 REFERENCE_PATH = "/docs/schema/README.md"
 NOT_FOUND = 404
 PICTURES = {".svg", ".png"}
@@ -24,7 +23,7 @@ PICTURES = {".svg", ".png"}
 
 def has_documents() -> bool:
     """Return whether this is a clone, where the documents are."""
-    return (ROOT / "docs").is_dir()
+    return (CLONE / "docs").is_dir()
 
 
 def doc_routes() -> Sequence[BaseRoute]:
@@ -36,9 +35,9 @@ def doc_routes() -> Sequence[BaseRoute]:
 
 
 async def _serve_document(request: Request) -> Response:
-    file = (ROOT / request.url.path.lstrip("/")).resolve()
+    file = (CLONE / request.url.path.lstrip("/")).resolve()
     is_listed = (
-        file.parent == ROOT if file.suffix == ".md" and file.parent == ROOT else file.is_relative_to(ROOT / "docs")
+        file.parent == CLONE if file.suffix == ".md" and file.parent == CLONE else file.is_relative_to(CLONE / "docs")
     )
     if not is_listed or not file.is_file():
         raise HTTPException(NOT_FOUND)
@@ -46,7 +45,7 @@ async def _serve_document(request: Request) -> Response:
         return FileResponse(file)
     if file.suffix != ".md":
         return FileResponse(file, media_type="text/plain")
-    return html_page(file.relative_to(ROOT).as_posix(), _render(file.read_text(encoding="utf-8")))
+    return html_page(file.relative_to(CLONE).as_posix(), _render(file.read_text(encoding="utf-8")))
 
 
 def _render(text: str) -> str:

@@ -18,7 +18,7 @@ DEMO_PEOPLE = tuple(
     for company in COMPANIES
     for (role, _), email in zip(company.logins, company.login_emails, strict=True)
 )
-DOCUMENTS = (
+DOC_WAYS = (
     Way(REFERENCE_PATH, "Reference", "Every type and field, a page for each domain"),
     Way("/docs/clients.md", "For clients", "Logging in, errors, pages, subscriptions"),
     Way("/docs/operations.md", "For operators", "Deploying, settings, backups"),
@@ -56,5 +56,5 @@ def _ways(settings: Settings, *, is_documented: bool) -> list[Way]:
     if settings.introspection_enabled:
         ways.append(Way("/schema.graphql", "Schema", "The whole API in SDL"))
     if is_documented:
-        ways += DOCUMENTS
+        ways += DOC_WAYS
     return [*ways, Way("/readyz", "Health", "Whether the database answers and is migrated")]

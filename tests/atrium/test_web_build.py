@@ -38,7 +38,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "web" / "package-lock.json").write_text("{}")
     (root / "schema.graphql").write_text("type Query { a: Int }")
     for name, path in {
-        "ROOT": root,
+        "CLONE": root,
         "SOURCES": root / "web",
         "BUILD": root / "web" / ".build",
         "STATIC": root / "static",

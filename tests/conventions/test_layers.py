@@ -57,6 +57,7 @@ GRAPH_MACHINERY = {
 # What may look at the environment besides atrium/settings.py, and why.
 ENVIRONMENT_READERS = {
     "atrium/embedded/process.py": "hands on the machine's locale and library paths, which are no settings",
+    "atrium/web/node.py": "hands the machine's environment on to npm, with Node in its path",
 }
 
 # What a migration builds on; above all not the models, which go on changing after it.

@@ -29,7 +29,6 @@ SHARED = {
     "User": "a person: the account's row, and the GraphQL type that shows them as a member",
     "account_log": "the log of an account: the command and its work",
     "as_of": "the rule that reads one object as it was",
-    "build_routes": "a module's HTTP routes",
     "create": "the rule behind createX",
     "create_all": "the rule behind createXs, in bulk",
     "delete": "the rule behind deleteX",

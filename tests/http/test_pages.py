@@ -126,7 +126,7 @@ async def test_production_shows_the_explorer_alone_where_it_is_switched_on(make_
 
 
 async def test_an_installation_has_no_documents(make_toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doc_pages, "ROOT", tmp_path)
+    monkeypatch.setattr(doc_pages, "CLONE", tmp_path)
     toy = make_toy()
     assert (await toy.get("/docs/clients.md")).status_code == 404
     assert "docs/" not in (await toy.get("/")).text
