@@ -25,6 +25,6 @@ def install_packages(folder: Path, cache_name: str) -> Path:
             made = Path(tempfile.mkdtemp(dir=cache))
             for source in sources:
                 shutil.copy(source, made)
-            run_npm(made, "ci", "--ignore-scripts")
+            run_npm(made, "ci")
             made.rename(cache / digest)
     return cache / digest / "node_modules"
