@@ -43,6 +43,7 @@ export async function scenario(work, options = {}) {
     const page = await context.newPage();
     await work(page, context).catch(async (error) => {
       await shoot(page, "failed");
+      console.log(faults.slice(0, 10).join("\n"));
       throw error;
     });
     await context.close();
