@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from atrium import health, http, mail, migrate
@@ -202,11 +203,6 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         trusted_documents=TrustedDocuments(servers.primary, served.trusted_document_planner()),
     )
     app = _new_application(components)
-
-    async def require_no_pending_migrations() -> None:
-        if await migrate.has_pending_migrations(database_url):
-            raise RuntimeError("migrations are pending: run atrium migrate")
-
     http.mount_graphql(
         app,
         settings=settings,
@@ -218,9 +214,14 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         documents=components.build_document_lookup(),
         operations=components.build_operations(),
     )
-    checks = {"database": components.database.ping, "migrations": require_no_pending_migrations}
+    checks = {"database": components.database.ping, "migrations": partial(_require_no_migrations, database_url)}
     app.router.routes += [*health.build_routes(checks, reveal=not settings.is_production), metrics.route()]
     return app
+
+
+async def _require_no_migrations(database_url: str) -> None:
+    if await migrate.has_pending_migrations(database_url):
+        raise RuntimeError("migrations are pending: run atrium migrate")
 
 
 def _build_feed(settings: Settings, database_url: str) -> OutboxRelay:

@@ -29,10 +29,13 @@ from graph.runtime.caller import Caller
 from graph.runtime.compiled_statements import CompiledStatements
 from graph.runtime.operation_cost import OperationCost
 from graph.runtime.operation_log import OperationLog
-from models.database.read_routing import ReadRouter
+from models.database.errors import ConnectionLost, PoolTimeout, Preempted
+from models.database.read_routing import ReadRouter, RoutingReason
 from models.database.timeouts import SharedTimeout
-from models.database.topology import ServerGroup
+from models.database.topology import PRIMARY, ServerGroup
+from models.database.wire import OnResult, StatementRun, encode_parameters
 from services.cost_buckets import CostBuckets
+from services.errors import Unavailable
 from services.permissions import Actor
 
 __all__ = ["FastPath", "FastRequest", "Operations"]
@@ -152,6 +155,7 @@ class FastPath:
                 request_id=record.request_id,
                 ip=record.client_address or "",
                 user_agent=record.user_agent or "",
+                operation=operation.plan.mutation,
             )
             context.actor = Actor(identity, actor.permissions)
         return FastRequest(head, operation, context, record)
@@ -167,6 +171,49 @@ class FastPath:
             cost.cancel()
             return False
         return True
+
+    def start(self, request: FastRequest, on_result: OnResult) -> bool:
+        """Begin to run a request without a task, and hand `on_result` what `conclude` takes; False if it needs one."""
+        plan, identity = request.operation.plan, request.context.actor.identity
+        if not plan.uses:
+            return False
+        parameters = encode_parameters(plan.values(request.operation.arguments, identity))
+        if parameters is None:
+            return False
+        run = StatementRun(
+            plan.sql,
+            parameters,
+            identity.tenant_id,
+            time.monotonic() + self._limit.seconds,
+            plan.pace,
+            on_result,
+            is_update=plan.mutation is not None,
+            is_search=plan.is_search,
+        )
+        return self._servers.primary.pipeline.submit(run)
+
+    def conclude(self, request: FastRequest, value: bytes | None, error: Exception | None) -> bytes | Setback | None:
+        """Return the body of the answer, or why there is none; None for a request that has to be run in a task."""
+        context, operation = request.context, request.operation
+        is_update = operation.plan.mutation is not None
+        if value:
+            if not is_update:
+                self._servers.observe(PRIMARY, RoutingReason.NO_REPLICA)
+            context.log.statements += 1
+            self._compiler.record(operation, context)
+            if context.cost.is_used:
+                context.cost.settle(value.decode())
+            return b'{"data":' + value + self._end
+        started = request.record.started
+        if isinstance(error, TimeoutError):
+            setback = Setback(has_expired=True, started=started)
+        elif isinstance(error, PoolTimeout) or (is_update and isinstance(error, ConnectionLost)):
+            setback = Setback("Unavailable", Unavailable(), started=started)
+        else:
+            context.route.general_only = isinstance(error, Preempted)
+            return None
+        context.cost.cancel()
+        return setback
 
     async def run(self, request: FastRequest) -> bytes | Setback:
         """Return the body of the answer, or why there is none."""

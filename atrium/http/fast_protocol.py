@@ -28,6 +28,8 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         """Whether the parser is within a request."""
         self._is_busy = False
         """Whether a request on the fast path is under way."""
+        self._under_way: tuple[FastPath, FastRequest, bytes]
+        """What runs it, the request, and the bytes that it came in."""
         self._ends = False
         """Whether the connection ends with the answer to the request that is under way."""
         self._kept = b""
@@ -96,9 +98,9 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         self._stop_timer()
         self._unset_keepalive_if_required()
         self._is_busy = True
-        task = self.loop.create_task(self._answer(fast_path, request, data))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self._under_way = fast_path, request, data
+        if not fast_path.start(request, self._on_result):
+            self._run_in_task()
         return True
 
     def _stop_waiting(self) -> None:
@@ -113,14 +115,34 @@ class FastHttpProtocol(CoalescingHttpProtocol):
             data, self._kept = self._kept, b""
             super().data_received(data)
 
-    async def _answer(self, fast_path: FastPath, request: FastRequest, data: bytes) -> None:
+    def _on_result(self, value: bytes | None, error: Exception | None) -> None:
+        """Take the result of a request that was run without a task."""
+        fast_path, request, _ = self._under_way
+        result = fast_path.conclude(request, value, error)
+        if result is None:
+            self._run_in_task()
+        else:
+            self._answer(result)
+
+    def _run_in_task(self) -> None:
+        task = self.loop.create_task(self._run())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _run(self) -> None:
+        fast_path, request, _ = self._under_way
         try:
             result = await fast_path.run(request)
         except BaseException:
+            self._is_busy = False
             self.transport.abort()  # it is cancelled, since the process ends
             raise
-        finally:
-            self._is_busy = False
+        self._answer(result)
+
+    def _answer(self, result: bytes | Setback) -> None:
+        """Answer the request that is under way; one without an answer begins anew on the long way."""
+        fast_path, request, data = self._under_way
+        self._is_busy = False
         if isinstance(result, Setback):
             self._setback = result
             super().data_received(data)

@@ -136,13 +136,18 @@ class Compiler:
 
     async def run(self, ready: ReadyOperation, context: StatementContext) -> CompiledResult:
         """Answer an operation whose plan is known, or say why not."""
-        plan, prepared = ready.plan, ready.prepared
+        plan = ready.plan
         run = self._run_query if plan.mutation is None else self._run_update
         result = await run(plan, ready.arguments, context)
         if result.declined is None:
-            plan.uses += 1
-            context.log.record("compiler", prepared.type, prepared.name, context.actor.identity)
+            self.record(ready, context)
         return result
+
+    @staticmethod
+    def record(ready: ReadyOperation, context: StatementContext) -> None:
+        """Count an operation that was answered."""
+        ready.plan.uses += 1
+        context.log.record("compiler", ready.prepared.type, ready.prepared.name, context.actor.identity)
 
     @staticmethod
     async def _run_query(plan: Plan, arguments: Sequence[PlanArguments], context: StatementContext) -> CompiledResult:

@@ -6,7 +6,7 @@ what the actor may do. It holds no value of the actor or of a variable.
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graph.compiler.plan_arguments import PlanArguments, RowUpdateArguments
@@ -15,9 +15,12 @@ from graph.compiler.sql import ParameterSource
 from graph.compiler.statement import compile_query
 from graph.compiler.update_statement import compile_update
 from models.database.identity import Identity, enter_arguments, read_enter_arguments
+from models.database.wire import StatementPace
 from services.permissions import Permission
 
 __all__ = ["Plan", "build_plan", "build_update_plan"]
+
+SEARCHED = "query"  # the parameter of what is searched for
 
 Binder = Callable[[Sequence[PlanArguments], Identity], Any]
 
@@ -32,6 +35,10 @@ class Plan:
     """The name of the mutation that it carries out, if it changes something."""
     uses: int = 0
     """How often it was run; one that was never run before leaves nothing on a connection."""
+    is_search: bool = False
+    """Whether it searches, so that how long it takes depends on what for."""
+    pace: StatementPace = field(default_factory=StatementPace)
+    """How long it has taken."""
 
     def values(self, arguments: Sequence[PlanArguments], identity: Identity) -> list[Any]:
         """Return the values of the statement's parameters, those of `atrium_enter` first."""
@@ -56,7 +63,8 @@ def build_plan(
             return _binder_of(source)
         return _constant_binder(source, arguments[source.site])  # what the text says is part of the plan
 
-    return Plan(statement.sql, tuple(map(binder, statement.sources)))
+    is_search = any(source.name == SEARCHED for source in statement.sources)
+    return Plan(statement.sql, tuple(map(binder, statement.sources)), is_search=is_search)
 
 
 def build_update_plan(

@@ -69,6 +69,43 @@ class PartitionedLimiter:
         self.in_use += 1
         return slot
 
+    def try_acquire(self, tenant_id: UUID | None) -> Slot | None:
+        """Take a connection if there is one without waiting."""
+        slot = Slot(tenant_id, general_only=False)
+        if not self._take(slot):
+            return None
+        self.in_use += 1
+        return slot
+
+    def join_queue(self, slot: Slot) -> None:
+        """Begin to wait for a connection, or anew behind all others; `ready` tells when it is the slot's turn.
+
+        Whoever was told calls `accept_turn`, and releases the slot in the end.
+        """
+        if slot in self._waiting:
+            del self._waiting[slot]
+        else:
+            slot.ready = asyncio.get_running_loop().create_future()
+        self._waiting[slot] = None
+
+    def leave_queue(self, slot: Slot) -> None:
+        """Wait no longer; a turn that has come is given back."""
+        if slot.ready.done():
+            self._give_back(slot)
+        else:
+            del self._waiting[slot]
+            slot.ready.cancel()
+
+    def accept_turn(self) -> None:
+        """Count a slot that was told that it is its turn."""
+        self.in_use += 1
+
+    def next_after(self, slot: Slot) -> Slot | None:
+        """Return who would get this slot's connection if it were released now."""
+        if not slot.is_reserved:
+            return self._next_general()
+        return next((each for each in self._waiting if self._is_allowed_reserved(each)), None)
+
     def release(self, slot: Slot) -> None:
         """Free a connection for the next."""
         self.in_use -= 1
@@ -117,10 +154,13 @@ class PartitionedLimiter:
 
     def _next(self) -> Slot | None:
         if self._free_general:
-            if not self._preempted:
-                return next(iter(self._waiting))
-            return min(self._waiting, key=lambda slot: self._held[0][slot.tenant_id])
+            return self._next_general()
         return next((slot for slot in self._waiting if self._may_be_reserved(slot)), None)
+
+    def _next_general(self) -> Slot | None:
+        if not self._preempted:
+            return next(iter(self._waiting), None)
+        return min(self._waiting, key=lambda slot: self._held[0][slot.tenant_id])
 
     def _take(self, slot: Slot) -> bool:
         if self._free_general:
@@ -134,7 +174,10 @@ class PartitionedLimiter:
         return True
 
     def _may_be_reserved(self, slot: Slot) -> bool:
-        if slot.general_only or not self._free_reserved:
+        return self._free_reserved > 0 and self._is_allowed_reserved(slot)
+
+    def _is_allowed_reserved(self, slot: Slot) -> bool:
+        if slot.general_only:
             return False
         return not self._preempted.get(slot.tenant_id) or self._held[1][slot.tenant_id] < self._reserve - 1
 
