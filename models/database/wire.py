@@ -164,7 +164,7 @@ class PipelinedConnection(asyncio.Protocol):
         results = []
         begin, size = 0, len(data)
         self._needed = HEADER_BYTES
-        while size - begin >= HEADER_BYTES and self.is_usable:
+        while size - begin >= HEADER_BYTES:
             end = begin + 1 + INT32.unpack_from(data, begin + 1)[0]
             if end > size:
                 self._needed = end - begin
@@ -193,7 +193,7 @@ class PipelinedConnection(asyncio.Protocol):
             self._value = None if is_null else value
             return body.startswith(ONE_COLUMN)
         if kind == ERROR:
-            self._sqlstate = _sqlstate(body)
+            self._value, self._sqlstate = None, _sqlstate(body)
         return kind == ERROR or kind in PASSED_OVER
 
     def _error(self) -> Exception | None:
@@ -201,7 +201,6 @@ class PipelinedConnection(asyncio.Protocol):
         code = self._sqlstate
         if code is None:
             return None
-        self._value = None
         if is_connection_lost(code):
             return ConnectionLost()
         if code == CANCELLED_SQLSTATE and self.slot.is_reserved and self.cancelled_at is None:

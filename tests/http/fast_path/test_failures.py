@@ -8,7 +8,7 @@ import pytest
 
 from models.database.identity import NOBODY
 from tests.conftest import Urls
-from tests.support.raw_http import TASKS, Exchange, Server, body_of, rename, request, token_of
+from tests.support.raw_http import TASKS, Exchange, Server, body_of, comparable, rename, request, token_of
 
 KILL_WAITING = (
     "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
@@ -59,6 +59,33 @@ async def test_an_update_whose_connection_is_lost_is_not_done_again(server: Serv
     assert b'"code":"SERVICE_UNAVAILABLE"' in answer
     assert (await server.world.connection.fetchval("SELECT title FROM tasks")) == "B"
     await superuser.close()
+
+
+async def test_a_query_whose_connection_is_lost_is_run_again(server: Server, urls: Urls) -> None:
+    asked = request(body_of(TASKS), token=token_of(server))
+    await server.warm(*[asked] * 12)
+    superuser = await asyncpg.connect(urls.plain("superuser"))
+    async with server.world.connection.transaction():
+        await server.world.connection.execute("LOCK tasks IN ACCESS EXCLUSIVE MODE")
+        async with server.connect(fast=True) as first, server.connect(fast=True) as second:
+            await first.send(asked)
+            await second.send(asked)
+            async with asyncio.timeout(10):
+                while not await superuser.fetchval(KILL_WAITING):
+                    await asyncio.sleep(0.005)  # they announce in no other way that they wait
+            await server.world.connection.execute("ROLLBACK")
+            answers = [await first.answer(), await second.answer()]
+    assert [comparable(each) for each in answers] == [comparable(await server.ask(asked, fast=False))] * 2
+    await superuser.close()
+
+
+async def test_queries_go_on_while_tables_change(server: Server) -> None:
+    asked = request(body_of(TASKS), token=token_of(server))
+    await server.warm(*[asked] * 12)
+    expected = comparable(await server.ask(asked, fast=False))
+    for change in ("ADD note text", "DROP note"):
+        await server.world.connection.execute(f"ALTER TABLE tasks {change}")
+        assert comparable(await server.ask(asked, fast=True)) == expected
 
 
 @pytest.mark.parametrize("settings", [{"actor_cost_maximum": 3_000, "actor_cost_rate": 1}])

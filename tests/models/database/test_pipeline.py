@@ -1,0 +1,327 @@
+"""Pipelined statements on PostgreSQL: who shares a connection with whom, who waits, and what is given up."""
+
+import asyncio
+import os
+import random
+import signal
+import string
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from models.database import Database
+from models.database.errors import ConnectionLost, PoolTimeout
+from models.database.identity import NOBODY
+from models.database.pipeline import DEPTH, OVERDUE_SECONDS
+from models.database.wire import NotPipelined, StatementPace, StatementRun, encode_parameters
+from tests.conftest import Urls
+from tests.support.service_client import wait_until_blocked
+
+ECHO = "SELECT $1::text"
+SLEEP = "SELECT 'slept' || pg_sleep($1::text::float)::text"
+LOCK = 4_711_001
+WAIT = f"SELECT 'got it' || pg_advisory_xact_lock_shared({LOCK} + length($1::text))::text"
+EXCLUSIVE_LOCK, UNLOCK = f"SELECT pg_advisory_lock({LOCK})", f"SELECT pg_advisory_unlock({LOCK})"
+
+Outcome = bytes | None | type[Exception]
+
+
+@pytest.fixture
+async def superuser(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(urls.plain("superuser"))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def committed() -> list[None]:
+    """One entry for each time that somebody was told of a commit."""
+    return []
+
+
+@pytest.fixture
+async def database(urls: Urls, committed: list[None]) -> AsyncIterator[Database]:
+    """A pool of one connection, on which these statements are prepared."""
+    database = Database(urls.runtime, pool_size=1, wait=0.3, on_commit=lambda: committed.append(None))
+    for statement, value in ((ECHO, ""), (SLEEP, "0"), (WAIT, "")):
+        await database.fetch_value(statement, [value])
+    yield database
+    await database.close()
+
+
+def short() -> StatementPace:
+    pace = StatementPace()
+    for _ in range(20):
+        pace.add(0.0)
+    return pace
+
+
+class Submitted:
+    """A statement on its way, and what came of it."""
+
+    def __init__(self, database: Database, statement: str, *values: Any, seconds: float = 20.0, **options: Any) -> None:
+        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        pace = options.pop("pace", None) or short()
+        ends_at = asyncio.get_running_loop().time() + seconds
+        parameters = encode_parameters(values)
+        assert parameters is not None
+        self.run = StatementRun(statement, parameters, None, ends_at, pace, self._take, **options)
+        self.is_taken = database.pipeline.submit(self.run)
+
+    def _take(self, value: bytes | None, error: Exception | None) -> None:
+        self.outcome.set_result(type(error) if error else value)  # fails if it is called twice
+
+    def __await__(self) -> Any:
+        return asyncio.wait_for(self.outcome, 15).__await__()
+
+
+def in_flight(database: Database) -> int:
+    """How many statements have been sent to the one connection."""
+    return sum(len(each.in_flight) for each in database.pipeline._connections)  # noqa: SLF001  # nothing public counts
+
+
+# --- parameters ---
+
+MOMENT = datetime(2026, 11, 30, 12, 0, 0, 123456, UTC)
+TYPES: dict[str, Callable[[random.Random], Any]] = {
+    "uuid": lambda _: uuid4(),
+    "bigint": lambda rng: rng.randrange(-(2**63), 2**63),
+    "integer": lambda rng: rng.randrange(-(2**31), 2**31),
+    "boolean": lambda rng: rng.random() < 0.5,
+    "numeric": lambda rng: Decimal(rng.randrange(-(10**12), 10**12)) / 10 ** rng.randrange(9),
+    "timestamptz": lambda rng: MOMENT - timedelta(microseconds=rng.randrange(10**16)),
+    "date": lambda rng: date.fromordinal(rng.randrange(1, 3_000_000)),
+    "text": lambda rng: "".join(rng.choices(string.printable.replace("\0", "") + 'é"\\{},\u2028😀NULL', k=9)),
+}
+
+
+def draw(rng: random.Random, kind: str) -> Any:
+    element, is_list = kind.removesuffix("[]"), kind.endswith("[]")
+    if rng.random() < 0.1:
+        return None
+    return [draw(rng, element) for _ in range(rng.randrange(4))] if is_list else TYPES[element](rng)
+
+
+@pytest.mark.parametrize("kind", [*TYPES, *(f"{name}[]" for name in TYPES)])
+async def test_parameters_mean_what_they_mean_to_the_driver(database: Database, kind: str) -> None:
+    statement = f"SELECT to_json(ARRAY[$1::{kind}])::text" if "[]" not in kind else f"SELECT to_json($1::{kind})::text"
+    rng = random.Random()
+    expected = await database.fetch_value(statement, [draw(rng, kind) or TYPES["text"](rng)]) if kind == "text" else ""
+    for _ in range(50):
+        value = draw(rng, kind)
+        expected = await _by_driver(database, statement, value)
+        submitted = Submitted(database, statement, value)
+        assert submitted.is_taken
+        assert await submitted == expected, value
+
+
+async def _by_driver(database: Database, statement: str, value: Any) -> bytes | None:
+    async with database._pool.partition(None) as partition, database._pool.connect(partition) as connection:  # noqa: SLF001  # as it takes one
+        raw = await connection.get_raw_connection()
+        text = await raw.info["statements"].fetch_value(raw.driver_connection, statement, [value])
+    await _keep_at_hand(database)
+    return None if text is None else str(text).encode()
+
+
+async def _keep_at_hand(database: Database) -> None:
+    """Have the one connection at hand again."""
+    await database.fetch_value(ECHO, [""])
+
+
+# --- who shares a connection ---
+
+
+async def test_short_statements_share_a_connection(database: Database, superuser: asyncpg.Connection) -> None:
+    await superuser.execute(EXCLUSIVE_LOCK)
+    runs = [Submitted(database, WAIT, ""), *(Submitted(database, ECHO, str(number)) for number in range(9))]
+    assert in_flight(database) == DEPTH
+    await superuser.execute(UNLOCK)
+    assert [await run for run in runs] == [b"got it", *(str(number).encode() for number in range(9))]
+
+
+ALONE: dict[str, dict[str, Any]] = {
+    "update": {"is_update": True},
+    "search": {"is_search": True},
+    "unknown": {"pace": StatementPace()},
+}
+
+
+@pytest.mark.parametrize("kind", ALONE)
+async def test_what_is_not_known_to_be_short_has_a_connection_for_itself(
+    database: Database, superuser: asyncpg.Connection, kind: str
+) -> None:
+    for first, second in (({}, ALONE[kind]), (ALONE[kind], {})):
+        await superuser.execute(EXCLUSIVE_LOCK)
+        waiting = Submitted(database, WAIT, "", **first)
+        behind, last = Submitted(database, ECHO, "behind", **second), Submitted(database, ECHO, "last")
+        assert in_flight(database) == 1
+        await superuser.execute(UNLOCK)
+        assert [await waiting, await behind, await last] == [b"got it", b"behind", b"last"]
+
+
+async def test_commits_are_told_of_updates_alone(database: Database, committed: list[None]) -> None:
+    committed.clear()
+    assert await Submitted(database, ECHO, "a") == b"a"
+    assert committed == []
+    assert await Submitted(database, ECHO, "a", is_update=True) == b"a"
+    assert committed == [None]
+
+
+async def test_others_get_their_turn_between_pipelined_statements(database: Database) -> None:
+    """A stream of short statements that never ends does not keep a transaction waiting."""
+    is_over = False
+
+    async def stream() -> None:
+        while not is_over:
+            assert await Submitted(database, ECHO, "again") in {b"again", NotPipelined}
+
+    streams = [asyncio.create_task(stream()) for _ in range(3 * DEPTH)]
+    for _ in range(20):
+        async with asyncio.timeout(5), database.read(NOBODY):
+            pass
+        await _keep_at_hand(database)
+    is_over = True
+    await asyncio.gather(*streams)
+
+
+# --- what is not run here ---
+
+
+async def test_what_is_not_at_hand_is_left_to_the_driver(urls: Urls, database: Database) -> None:
+    cold = Database(urls.runtime, pool_size=1)
+    assert not Submitted(cold, ECHO, "a").is_taken
+    await cold.close()
+    assert not Submitted(database, "SELECT 'not prepared'").is_taken
+    assert await Submitted(database, ECHO, "a") == b"a"
+
+
+async def test_what_waited_for_a_connection_without_it_is_left_to_the_driver(database: Database) -> None:
+    async with database.read(NOBODY):
+        waiting = Submitted(database, ECHO, "a")
+    assert await waiting is NotPipelined  # a transaction's connection goes back to the pool
+    await _keep_at_hand(database)
+    assert await Submitted(database, ECHO, "a") == b"a"
+
+
+@pytest.mark.parametrize("is_update", [False, True])
+async def test_a_statement_that_fails_harms_nobody(database: Database, *, is_update: bool) -> None:
+    divide = "SELECT (1 / $1::text::integer)::text"
+    assert await database.fetch_value(divide, ["1"]) == "1"
+    runs = [
+        Submitted(database, ECHO, "before"),
+        Submitted(database, divide, "0", is_update=is_update),
+        Submitted(database, ECHO, "behind"),
+    ]
+    assert [await run for run in runs] == [b"before", NotPipelined, b"behind"]
+
+
+async def test_a_statement_whose_tables_have_changed_is_left_to_the_driver(
+    database: Database, superuser: asyncpg.Connection
+) -> None:
+    await superuser.execute("CREATE TABLE changing (a text); INSERT INTO changing VALUES ('x')")
+    await superuser.execute("GRANT SELECT ON changing TO PUBLIC")
+    statement = "SELECT (c.*)::changing::text FROM changing c WHERE $1::text = ''"
+    star = "SELECT * FROM changing WHERE $1::text = ''"
+    for each in (statement, star):
+        await database.fetch_value(each, [""])
+    await superuser.execute("ALTER TABLE changing ALTER a TYPE varchar(9)")
+    runs = [Submitted(database, ECHO, "a"), Submitted(database, star, ""), Submitted(database, ECHO, "b")]
+    assert [await run for run in runs] == [b"a", NotPipelined, b"b"]
+    assert await database.fetch_value(star, [""]) == "x"
+    await superuser.execute("DROP TABLE changing")
+
+
+# --- what takes too long ---
+
+
+async def test_nobody_waits_longer_for_a_connection_than_anybody_else(database: Database) -> None:
+    async with database.read(NOBODY):
+        assert await Submitted(database, ECHO, "a") is PoolTimeout
+        assert await Submitted(database, ECHO, "a", seconds=0.05) is TimeoutError
+
+
+@pytest.mark.parametrize("is_update", [False, True])
+async def test_a_statement_out_of_time_is_broken_off(
+    database: Database, superuser: asyncpg.Connection, *, is_update: bool
+) -> None:
+    await superuser.execute(EXCLUSIVE_LOCK)
+    late = Submitted(database, WAIT, "", seconds=0.2, is_update=is_update)
+    assert await late is TimeoutError
+    await superuser.execute(EXCLUSIVE_LOCK)  # which it would hinder if it still waited
+    assert await database.fetch_value(ECHO, ["a"]) == "a"
+    assert await Submitted(database, ECHO, "a") == b"a"
+    await superuser.execute(f"{UNLOCK}, pg_advisory_unlock({LOCK})")
+
+
+async def test_what_is_behind_a_statement_that_hangs_is_run_elsewhere(
+    database: Database, superuser: asyncpg.Connection
+) -> None:
+    await superuser.execute(EXCLUSIVE_LOCK)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    hanging, behind = Submitted(database, WAIT, ""), Submitted(database, ECHO, "a")
+    assert await behind is NotPipelined
+    assert loop.time() - began < OVERDUE_SECONDS + 2
+    await superuser.execute(UNLOCK)
+    assert await hanging == b"got it"
+    assert await Submitted(database, ECHO, "a") == b"a"
+
+
+async def test_a_cancel_request_reaches_no_other_statement(database: Database, superuser: asyncpg.Connection) -> None:
+    """One is broken off while others wait behind it: these have their results, or are run once more."""
+    for _ in range(10):
+        await superuser.execute(EXCLUSIVE_LOCK)
+        late = Submitted(database, WAIT, "", seconds=0.01)
+        behind = [Submitted(database, ECHO, str(number)) for number in range(3)]
+        assert await late is TimeoutError
+        for number, each in enumerate(behind):
+            assert await each in {str(number).encode(), NotPipelined}
+        await superuser.execute(UNLOCK)
+        assert await database.fetch_value(ECHO, ["next"]) == "next"
+
+
+# --- what is lost ---
+
+
+async def test_a_connection_that_is_lost_is_replaced(database: Database, superuser: asyncpg.Connection) -> None:
+    await superuser.execute(EXCLUSIVE_LOCK)
+    runs: Sequence[Submitted] = [Submitted(database, WAIT, ""), Submitted(database, ECHO, "a")]
+    await wait_until_blocked(superuser)
+    await superuser.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event = 'advisory'"
+    )
+    assert [await run for run in runs] == [ConnectionLost, ConnectionLost]
+    await superuser.execute(UNLOCK)
+    assert await database.fetch_value(ECHO, ["a"]) == "a"
+    assert database.in_use == 0
+
+
+async def test_a_server_process_that_hangs_is_given_up(database: Database, superuser: asyncpg.Connection) -> None:
+    """It hears no cancel request; what is behind is run elsewhere, and the connection is replaced."""
+    pid = int(await database.fetch_value("SELECT pg_backend_pid()::text || left($1::text, 0)", [""]))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        hanging = Submitted(database, ECHO, "a", seconds=0.2)
+        behind = Submitted(database, ECHO, "b")
+        assert await hanging is TimeoutError
+        assert await behind in {NotPipelined, ConnectionLost}
+        async with asyncio.timeout(10), database._pool.partition(None, general_only=True):  # noqa: SLF001  # waits longer
+            pass
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert await database.fetch_value(ECHO, ["a"]) == "a"
+    assert await superuser.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid) == 0
+
+
+async def test_closing_waits_for_what_is_in_flight(database: Database, superuser: asyncpg.Connection) -> None:
+    runs = [Submitted(database, SLEEP, "0.2"), Submitted(database, ECHO, "a")]
+    await database.close()
+    assert [await run for run in runs] == [b"slept", b"a"]
+    assert not Submitted(database, ECHO, "a").is_taken
+    assert await superuser.fetchval("SELECT 1") == 1
