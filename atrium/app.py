@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
+
+from starlette.routing import Route
 
 from atrium import health, http, mail, migrate
 from atrium.http.consistency import ConsistencyTokens
@@ -214,14 +215,17 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         documents=components.build_document_lookup(),
         operations=components.build_operations(),
     )
-    checks = {"database": components.database.ping, "migrations": partial(_require_no_migrations, database_url)}
-    app.router.routes += [*health.build_routes(checks, reveal=not settings.is_production), metrics.route()]
+    app.router.routes += [*_build_health_routes(components, database_url), metrics.route()]
     return app
 
 
-async def _require_no_migrations(database_url: str) -> None:
-    if await migrate.has_pending_migrations(database_url):
-        raise RuntimeError("migrations are pending: run atrium migrate")
+def _build_health_routes(components: Components, database_url: str) -> list[Route]:
+    async def require_no_pending_migrations() -> None:
+        if await migrate.has_pending_migrations(database_url):
+            raise RuntimeError("migrations are pending: run atrium migrate")
+
+    checks = {"database": components.database.ping, "migrations": require_no_pending_migrations}
+    return health.build_routes(checks, reveal=not components.settings.is_production)
 
 
 def _build_feed(settings: Settings, database_url: str) -> OutboxRelay:

@@ -9,6 +9,7 @@ that refusals and errors are worded in one place.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from json import JSONDecodeError
 from typing import Any
 
@@ -46,16 +47,23 @@ PATH = "/graphql"
 class FastContext:
     """What the compiler asks of an operation's context."""
 
-    __slots__ = ("actor", "compiled", "cost", "log", "refusal", "route")
-
     def __init__(self, actor: Actor, servers: ServerGroup, record: RequestRecord, cost: OperationCost) -> None:
         self.actor = actor
         self.cost = cost
-        self.route = ReadRouter(servers)
         self.log = OperationLog(record)
-        caller = Caller(actor, has_invalid_token=False, expires_at=None)
-        self.compiled = CompiledStatements(self.route, caller, self.log)
         self.refusal: Exception | None = None
+        self._servers = servers
+
+    @cached_property
+    def route(self) -> ReadRouter:
+        """Which server is read."""
+        return ReadRouter(self._servers)
+
+    @cached_property
+    def compiled(self) -> CompiledStatements:
+        """What runs a statement in a task."""
+        caller = Caller(self.actor, has_invalid_token=False, expires_at=None)
+        return CompiledStatements(self.route, caller, self.log)
 
     def fail_with(self, refusal: Exception) -> None:
         """Have the operation fail with this."""
@@ -174,10 +182,14 @@ class FastPath:
 
     def start(self, request: FastRequest, on_result: OnResult) -> bool:
         """Begin to run a request without a task, and hand `on_result` what `conclude` takes; False if it needs one."""
-        plan, identity = request.operation.plan, request.context.actor.identity
+        plan, arguments = request.operation.plan, request.operation.arguments
+        identity = request.context.actor.identity
         if not plan.uses:
             return False
-        parameters = encode_parameters(plan.values(request.operation.arguments, identity))
+        if plan.mutation is None:
+            parameters = encode_parameters(plan.own_values(arguments, identity), request.head.remembered.entry)
+        else:
+            parameters = encode_parameters(plan.values(arguments, identity))
         if parameters is None:
             return False
         run = StatementRun(

@@ -19,6 +19,8 @@ from atrium.http.connections import HOST, ConnectionLimits
 from atrium.http.middleware import SECURITY_HEADERS, Headers, Network, read_user_agent, resolve_client_address
 from atrium.http.operation_request import COST_HEADER
 from atrium.http.responses import RequestRefused, Responder
+from models.database.identity import read_enter_arguments
+from models.database.wire import Parameters, encode_parameters
 from models.lru import CacheUsage, SegmentedLRU, size_of
 from services.permissions import Actor
 
@@ -53,6 +55,8 @@ class RememberedHead:
     actor: Actor
     expires_at: float
     """When its token ends, in seconds of the system's clock."""
+    entry: Parameters
+    """What a query's statement enters with."""
     kept_headers: int
     """How many headers it has that do not change."""
     accept: str | None
@@ -174,8 +178,13 @@ class HeadReader:
         content = self._responder.answer({"data": None}, accepted)
         before = [pair for pair in content.raw_headers if pair[0] != b"content-length"]
         added = (*SECURITY_HEADERS, *self._added_headers(headers))
+        actor, expires_at = known
+        entry = encode_parameters(read_enter_arguments(actor.identity))
+        assert entry is not None, "ids and a role have a text"
         remembered = RememberedHead(
-            *known,
+            actor,
+            expires_at,
+            entry,
             len(headers) - changing,
             accept,
             read_user_agent(_text(named, b"user-agent")),

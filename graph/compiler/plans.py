@@ -43,7 +43,11 @@ class Plan:
     def values(self, arguments: Sequence[PlanArguments], identity: Identity) -> list[Any]:
         """Return the values of the statement's parameters, those of `atrium_enter` first."""
         enter = read_enter_arguments if self.mutation is None else enter_arguments
-        return [*enter(identity), *[get(arguments, identity) for get in self.binders]]
+        return [*enter(identity), *self.own_values(arguments, identity)]
+
+    def own_values(self, arguments: Sequence[PlanArguments], identity: Identity) -> list[Any]:
+        """Return the values of the statement's own parameters, behind those of `atrium_enter`."""
+        return [get(arguments, identity) for get in self.binders]
 
 
 def build_plan(

@@ -11,14 +11,22 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from struct import Struct
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from models.database.errors import CANCELLED_SQLSTATE, ConnectionLost, Preempted, is_connection_lost
 from models.database.limiter import Slot
 from models.database.pool import AutocommitConnection
 
-__all__ = ["NotPipelined", "OnResult", "PipelinedConnection", "StatementPace", "StatementRun", "encode_parameters"]
+__all__ = [
+    "NotPipelined",
+    "OnResult",
+    "Parameters",
+    "PipelinedConnection",
+    "StatementPace",
+    "StatementRun",
+    "encode_parameters",
+]
 
 SHORT_SECONDS = 0.005  # that a statement may take which shares a connection
 MIN_RUNS = 20  # before it counts as short
@@ -69,13 +77,24 @@ class StatementPace:
             self._slow //= 2
 
 
+class Parameters(NamedTuple):
+    """Parameters of a statement in text format."""
+
+    size: int
+    """How many they are."""
+    data: bytes
+    """As Bind has them, one after the other."""
+
+
+NO_PARAMETERS = Parameters(0, b"")
+
+
 @dataclass(slots=True, eq=False)
 class StatementRun:
     """One run of a statement that enters by itself."""
 
     statement: str
-    parameters: bytes
-    """As `encode_parameters` writes them."""
+    parameters: Parameters
     tenant_id: UUID | None
     ends_at: float
     """When nobody waits for it any longer, by the monotonic clock."""
@@ -150,9 +169,10 @@ class PipelinedConnection(asyncio.Protocol):
 
     def _bind(self, run: StatementRun) -> tuple[bytes, ...]:
         name = self._connection.statements[run.statement][0].get_name().encode()
-        length = INT32.size + 2 + len(name) + INT16.size + len(run.parameters) + INT16.size
+        size, data = run.parameters
+        length = INT32.size + 2 + len(name) + 3 * INT16.size + len(data)
         # The unnamed portal; all parameters, and the result, are text.
-        return b"B", INT32.pack(length), b"\0", name, b"\0\0\0", run.parameters, b"\0\0", EXECUTE_AND_SYNC
+        return b"B", INT32.pack(length), b"\0", name, b"\0\0\0", INT16.pack(size), data, b"\0\0", EXECUTE_AND_SYNC
 
     def data_received(self, data: bytes) -> None:
         """Take what the server says."""
@@ -250,9 +270,14 @@ class PipelinedConnection(asyncio.Protocol):
         return self._connection
 
 
-def encode_parameters(values: Sequence[Any]) -> bytes | None:
-    """Return parameters in text format, as Bind has them; None if there is one whose text is not known here."""
-    parts = [INT16.pack(len(values))]
+def encode_parameters(values: Sequence[Any], first: Parameters = NO_PARAMETERS) -> Parameters | None:
+    """Return parameters in text format; None if there is one whose text is not known here.
+
+    Args:
+        values: what the parameters are.
+        first: those before them, which were encoded earlier.
+    """
+    parts = [first.data]
     for value in values:
         if value is None:
             parts.append(NULL)
@@ -262,7 +287,7 @@ def encode_parameters(values: Sequence[Any]) -> bytes | None:
         except ValueError:
             return None
         parts += INT32.pack(len(text)), text
-    return b"".join(parts)
+    return Parameters(first.size + len(values), b"".join(parts))
 
 
 def _encode(value: Any) -> bytes:

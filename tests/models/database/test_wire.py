@@ -86,7 +86,9 @@ class Scripted:
         return self.idle.driver._transport  # noqa: SLF001  # the driver has nothing public either
 
 
-def run_of(statement: str, parameters: bytes = b"\0\0") -> StatementRun:
+def run_of(statement: str, *values: Any) -> StatementRun:
+    parameters = encode_parameters(values)
+    assert parameters is not None
     return StatementRun(statement, parameters, None, float("inf"), StatementPace(), lambda _value, _error: None)
 
 
@@ -117,7 +119,7 @@ def answer(value: bytes | None) -> bytes:
 
 def test_what_is_sent_is_bind_execute_and_sync() -> None:
     scripted = Scripted()
-    scripted.connection.send([run_of("SELECT 2", encode_parameters(["a", None, 7]) or b"")])
+    scripted.connection.send([run_of("SELECT 2", "a", None, 7)])
     bind = b"\0s2\0" + pack("!h", 0) + pack("!h", 3)
     bind += pack("!i", 1) + b"a" + pack("!i", -1) + pack("!i", 1) + b"7" + pack("!h", 0)
     assert scripted.transport.sent == message(b"B", bind) + message(b"E", b"\0" + pack("!i", 0)) + message(b"S")
