@@ -17,10 +17,10 @@ import orjson
 from uuid_utils import uuid4
 
 from atrium.http.document_lookup import DocumentLookup
-from atrium.http.middleware import choose_request_id
+from atrium.http.middleware import Headers, choose_request_id
 from atrium.http.negotiation import OK
 from atrium.http.operation_request import Setback
-from atrium.http.request_heads import Authenticate, HeadReader, ReadHead
+from atrium.http.request_heads import Authenticate, HeadReader, ReadHead, write_headers
 from atrium.http.request_parsing import decode_json, parse_operation
 from atrium.http.responses import RequestRefused
 from atrium.http.shutdown import Shutdown
@@ -127,6 +127,8 @@ class FastPath:
         self._on_finish = on_finish
         extensions = b',"extensions":' + orjson.dumps({"executor": "compiler"}) if operations.shows_executor else b""
         self._end = extensions + b"}"
+        self._default_headers: Headers = ()
+        self._written_headers = b""
 
     def read_head(self, data: bytes, peer: str | None) -> ReadHead | None:
         """Return the head of an ordinary request that data begins with, if that can be answered here."""
@@ -245,6 +247,12 @@ class FastPath:
             setback = Setback(result.declined, context.refusal, started=started)
         context.cost.cancel()
         return setback
+
+    def write_default_headers(self, headers: Headers) -> bytes:
+        """Return uvicorn's own headers as they are sent; it makes new ones each second."""
+        if headers is not self._default_headers:
+            self._default_headers, self._written_headers = headers, write_headers(headers)
+        return self._written_headers
 
     def finish(self, request: FastRequest) -> None:
         """Account for a request that was answered."""

@@ -149,7 +149,7 @@ class FastHttpProtocol(CoalescingHttpProtocol):
             if self._ends:
                 self.shutdown()
         else:
-            self._send(request, result)
+            self._send(fast_path, request, result)
             fast_path.finish(request)
             self.server_state.total_requests += 1
             if self._ends or self.transport.is_closing():
@@ -162,14 +162,14 @@ class FastHttpProtocol(CoalescingHttpProtocol):
             self.flow.resume_reading()
             self.data_received(b"")
 
-    def _send(self, request: FastRequest, body: bytes) -> None:
+    def _send(self, fast_path: FastPath, request: FastRequest, body: bytes) -> None:
         remembered = request.head.remembered
         ending = b"connection: close\r\n\r\n" if self._ends else b"\r\n"
         self._write(
             b"".join(
                 [
                     STATUS_LINE[OK],
-                    *[b"%s: %s\r\n" % pair for pair in self.server_state.default_headers],
+                    fast_path.write_default_headers(self.server_state.default_headers),
                     remembered.before_length,
                     b"%d" % len(body),
                     b"\r\nx-request-id: ",

@@ -24,7 +24,7 @@ from models.database.wire import Parameters, encode_parameters
 from models.lru import CacheUsage, SegmentedLRU, size_of
 from services.permissions import Actor
 
-__all__ = ["HeadReader", "ReadHead", "RememberedHead"]
+__all__ = ["HeadReader", "ReadHead", "RememberedHead", "write_headers"]
 
 HEADS_BYTES = 8 * 2**20
 HEAD_ENTRY_BYTES = 2_500  # of a remembered head beside its key, by measurement
@@ -188,8 +188,8 @@ class HeadReader:
             len(headers) - changing,
             accept,
             read_user_agent(_text(named, b"user-agent")),
-            _written(before) + b"content-length: ",
-            b"\r\n" + _written(added),
+            write_headers(before) + b"content-length: ",
+            b"\r\n" + write_headers(added),
         )
         self._remembered.put(kept, remembered)
         return remembered
@@ -240,7 +240,8 @@ def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-def _written(headers: Headers) -> bytes:
+def write_headers(headers: Headers) -> bytes:
+    """Return headers as they are sent."""
     return b"".join([b"%s: %s\r\n" % pair for pair in headers])
 
 
