@@ -119,7 +119,6 @@ class FastPath:
         self.heads = heads
         self._servers = operations.servers
         self._compiler = operations.compiler
-        self._cost_buckets = operations.cost_buckets
         self._max_cost = operations.max_cost
         self._documents = documents
         self._shutdown = shutdown
@@ -136,6 +135,10 @@ class FastPath:
             return None
         return self.heads.read(data, peer)
 
+    def is_valid(self, head: ReadHead) -> bool:
+        """Return whether a head that was read before may be answered here now."""
+        return head.remembered.expires_at > time.time() and not self._shutdown.has_begun.is_set()
+
     def prepare(self, head: ReadHead, body: bytes) -> FastRequest | None:
         """Return the request with this body, admitted; None for one that has to go the long way."""
         started = time.perf_counter()
@@ -149,7 +152,7 @@ class FastPath:
             status=OK,
             started=started,
         )
-        cost = OperationCost(self._cost_buckets.account_of(actor.identity))
+        cost = OperationCost(head.remembered.account)
         context = FastContext(actor, self._servers, record, cost)
         try:
             asked = parse_operation(decode_json(body), "http")

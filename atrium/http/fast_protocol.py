@@ -8,6 +8,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from atrium.http.fast_path import FastPath, FastRequest
 from atrium.http.negotiation import OK
 from atrium.http.operation_request import Setback
+from atrium.http.request_heads import ReadHead
 from atrium.http.uvicorn_protocol import CoalescingHttpProtocol
 
 __all__ = ["FastHttpProtocol"]
@@ -36,6 +37,11 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         """What arrived behind the request that is under way; or a request whose body is not whole yet."""
         self._body_timer: asyncio.TimerHandle | None = None
         """Runs while the body of a request is not whole."""
+        self._idle_since = 0.0
+        """When a request on the fast path was answered last."""
+        self._last_head: ReadHead | None = None
+        """The head that was read last; the next one is often the same."""
+        self._last_head_bytes = b""
         self._setback: Setback | None = None
         """Why the request that is handed to the parser comes from the fast path."""
 
@@ -81,9 +87,12 @@ class FastHttpProtocol(CoalescingHttpProtocol):
 
     def _begin(self, fast_path: FastPath, data: bytes) -> bool:
         """Begin to answer a request on the fast path; return False for one that has to take the long way."""
-        head = fast_path.read_head(data, self.client[0] if self.client else None)
-        if head is None or head.length > MAX_BODY_BYTES:
-            return False
+        head = self._last_head
+        if head is None or not data.startswith(self._last_head_bytes) or not fast_path.is_valid(head):
+            head = fast_path.read_head(data, self.client[0] if self.client else None)
+            if head is None or head.length > MAX_BODY_BYTES:
+                return False
+            self._last_head, self._last_head_bytes = head, data[: head.body_at]
         missing = head.body_at + head.length - len(data)
         if missing > 0:
             self._kept = data
@@ -96,7 +105,6 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         if request is None:
             return False
         self._stop_timer()
-        self._unset_keepalive_if_required()
         self._is_busy = True
         self._under_way = fast_path, request, data
         if not fast_path.start(request, self._on_result):
@@ -155,12 +163,28 @@ class FastHttpProtocol(CoalescingHttpProtocol):
             if self._ends or self.transport.is_closing():
                 self.transport.close()
                 return
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self._idle_since = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self._wait_for_request(self.timeout_keep_alive)
         if self._kept:
             self.flow.resume_reading()
             self.data_received(b"")
+
+    def _wait_for_request(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End a connection that has been idle for too long.
+
+        A request on the fast path leaves the timer alone, which therefore looks how long that was ago.
+        """
+        left = (
+            self.timeout_keep_alive if self._is_busy else self._idle_since + self.timeout_keep_alive - self.loop.time()
+        )
+        if left > 0:
+            self._wait_for_request(left)
+        else:
+            super().timeout_keep_alive_handler()
 
     def _send(self, fast_path: FastPath, request: FastRequest, body: bytes) -> None:
         remembered = request.head.remembered

