@@ -1,6 +1,7 @@
 """The application: everything built from the settings, and joined."""
 
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -157,16 +158,27 @@ class Components:
         )
 
     def _authenticate_at_once(self, authorization: str) -> tuple[Actor, float] | None:
-        """Return the actor of an access token, and when it expires; None for anything else."""
+        """Return the actor of an access token or a known API key, and until when that holds; None for anything else."""
         token = bearer_token(authorization)
-        if token is None or is_api_key(token):
+        if token is None:
             return None
+        if is_api_key(token):
+            return self._recognise_api_key(token)
         try:
             claims = self.auth.tokens.read(token)
         except security.InvalidAccessToken:
             return None
         identity = Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id)
         return Actor.of(identity), claims.expires_at.timestamp()
+
+    def _recognise_api_key(self, token: str) -> tuple[Actor, float] | None:
+        known = self.api_key_cache.find_known(token)
+        if known is None:
+            return None
+        until = time.time() + known.seconds
+        if known.identity.expires_at is not None:
+            until = min(until, known.identity.expires_at.timestamp())
+        return Actor.of(known.identity.to_identity(Identity())), until
 
     def build_document_lookup(self) -> DocumentLookup:
         """Build what finds the text of each operation."""

@@ -1,9 +1,9 @@
 """The fast path: how ordinary requests are answered whose head was seen before and whose statement is known.
 
-Such a request is a POST of JSON by somebody whose token was verified, for an operation that was compiled before. It is
-read, checked, admitted and run by the same functions as any other, but without the layers that prepare for everything
-else that a request may be. Whatever is not ordinary, and whatever goes wrong, goes the long way with the same bytes, so
-that refusals and errors are worded in one place.
+Such a request is a POST of JSON, or a GET, by somebody whose token or API key was verified, for an operation that was
+compiled before. It is read, checked, admitted and run by the same functions as any other, but without the layers that
+prepare for everything else that a request may be. Whatever is not ordinary, and whatever goes wrong, goes the long way
+with the same bytes, so that refusals and errors are worded in one place.
 """
 
 import time
@@ -21,7 +21,7 @@ from atrium.http.middleware import Headers, choose_request_id
 from atrium.http.negotiation import OK
 from atrium.http.operation_request import Setback
 from atrium.http.request_heads import Authenticate, HeadReader, ReadHead, write_headers
-from atrium.http.request_parsing import decode_json, parse_operation
+from atrium.http.request_parsing import decode_json, parse_operation, parse_query_string
 from atrium.http.responses import RequestRefused
 from atrium.http.shutdown import Shutdown
 from atrium.logs import RequestRecord
@@ -145,7 +145,7 @@ class FastPath:
         actor, offered = head.remembered.actor, head.request_id
         record = RequestRecord(
             str(uuid4()) if offered is None else choose_request_id(offered),
-            "POST",
+            "POST" if head.query_string is None else "GET",
             PATH,
             head.client_address,
             head.remembered.user_agent,
@@ -155,12 +155,17 @@ class FastPath:
         cost = OperationCost(head.remembered.account)
         context = FastContext(actor, self._servers, record, cost)
         try:
-            asked = parse_operation(decode_json(body), "http")
+            if head.query_string is None:
+                asked = parse_operation(decode_json(body), "http")
+            else:
+                asked = parse_query_string(head.query_string, "http")
             source = self._documents.resolve(asked.query, asked.reference, context, record)
         except (RequestRefused, JSONDecodeError):
             return None
         operation = self._compiler.find_ready(source, asked.operation_name, asked.variables, actor)
-        if operation is None or not self._admit(operation, cost, asked.variables):
+        if operation is None or (operation.plan.mutation is not None and head.query_string is not None):
+            return None
+        if not self._admit(operation, cost, asked.variables):
             return None
         if operation.plan.mutation is not None:
             identity = replace(
