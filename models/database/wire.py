@@ -299,8 +299,8 @@ def _encode(value: Any) -> bytes:
     encode = _ENCODERS.get(type(value))
     if encode is not None:
         return encode(value)
-    if isinstance(value, str):  # a member of an enum
-        return value.encode()
+    if isinstance(value, str | UUID):  # a member of an enum, or an id as the driver makes it
+        return str.encode(value) if isinstance(value, str) else _encode_plain(value)
     raise ValueError
 
 

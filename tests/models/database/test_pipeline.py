@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -90,7 +90,7 @@ def in_flight(database: Database) -> int:
 
 MOMENT = datetime(2026, 11, 30, 12, 0, 0, 123456, UTC)
 TYPES: dict[str, Callable[[random.Random], Any]] = {
-    "uuid": lambda _: uuid4(),
+    "uuid": lambda rng: rng.choice([UUID, asyncpg.pgproto.pgproto.UUID])(str(uuid4())),
     "bigint": lambda rng: rng.randrange(-(2**63), 2**63),
     "integer": lambda rng: rng.randrange(-(2**31), 2**31),
     "boolean": lambda rng: rng.random() < 0.5,
