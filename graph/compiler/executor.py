@@ -23,7 +23,7 @@ from graph.compiler.operations import (
     ReadyOperation,
     StatementContext,
 )
-from graph.compiler.plan_arguments import PlanArguments, RowUpdateArguments
+from graph.compiler.plan_arguments import DecidedWriteArguments, PlanArguments, RowUpdateArguments
 from graph.compiler.plans import Plan, build_plan, build_update_plan
 from graph.compiler.selection import SILENT, Unsupported, build_tree, directive_variables
 from graph.compiler.update_statement import find_row_update_field
@@ -31,6 +31,7 @@ from graph.execution import CachedDocument, DocumentCache
 from graph.fields.mutations import Mutation
 from graph.runtime.context import Context
 from models.database.errors import InvalidValue, StatementRejected, SuperuserRefused
+from models.database.read_routing import RoutingReason
 from models.lru import CacheUsage, SegmentedLRU, size_of
 from services.errors import DomainError, Unavailable
 from services.permissions import Actor
@@ -175,6 +176,11 @@ class Compiler:
     async def _run_update(plan: Plan, arguments: Sequence[PlanArguments], context: StatementContext) -> CompiledResult:
         """Run a compiled update. One that changed nothing is run again by the reference executor."""
         identity = replace(context.actor.identity, operation=plan.mutation or "")
+        if plan.reading is not None:
+            decided = await _decide(plan.reading, arguments, context, prepare=plan.uses > 0)
+            if isinstance(decided, CompiledResult):
+                return decided
+            arguments = decided
         try:
             data = await context.compiled.execute(plan.sql, plan.values(arguments, identity), prepare=plan.uses > 0)
         except StatementRejected:
@@ -269,10 +275,10 @@ class Compiler:
         if variant.arguments is not None:
             arguments = variant.arguments
         else:
-            if variant.parse_row_update is None:
+            if variant.parse_change is None:
                 arguments = [parse(values) for parse in variant.argument_parsers]
             else:
-                arguments = [variant.parse_row_update(values, actor)]
+                arguments = [variant.parse_change(values, actor)]
             plan_keys = tuple([each.plan_key() for each in arguments])
         key = (variant.number, permissions, identity.tenant_id is None, identity.session_id is None, plan_keys)
         plan = self._plans.get(key)
@@ -280,7 +286,7 @@ class Compiler:
             self._plans.put(key, plan)
         if plan is None:
             identity_parts = {name: getattr(identity, name) is not None for name in IDENTITY_PARTS}
-            build = build_plan if variant.parse_row_update is None else build_update_plan
+            build = build_plan if variant.parse_change is None else build_update_plan
             plan = build(variant.tree, permissions, arguments, identity_parts)
             (self._plan_ahead if keep else self._plans.put)(key, plan)
             _log_declined(prepared, plan)
@@ -312,7 +318,7 @@ class Compiler:
             if prepared.type == "mutation":
                 field = find_row_update_field(tree)
                 parse_input = input_parser(self._schema, self._coercion, tree.sites[0])
-                return OperationVariant(tree, parse_row_update=_row_update_parser(field, parse_input))
+                return OperationVariant(tree, parse_change=_change_parser(field, parse_input))
             argument_parsers = [argument_parser(self._schema, self._coercion, site) for site in tree.sites]
             if any(site.has_variables for site in tree.sites):
                 return OperationVariant(tree, argument_parsers)
@@ -326,18 +332,45 @@ class Compiler:
             return refused
 
 
-def _row_update_parser(
+def _change_parser(
     field: Mutation, parse_input: Callable[[CoercedVariables], Any]
-) -> Callable[[CoercedVariables, Actor], RowUpdateArguments]:
-    """Return what reads the row update that a mutation comes down to; it raises Unsupported where there is none."""
+) -> Callable[[CoercedVariables, Actor], RowUpdateArguments | DecidedWriteArguments]:
+    """Return what reads the change that a mutation comes down to; it raises Unsupported where there is none."""
 
-    def parse(values: CoercedVariables, actor: Actor) -> RowUpdateArguments:
+    def parse(values: CoercedVariables, actor: Actor) -> RowUpdateArguments | DecidedWriteArguments:
+        if field.decided_write is not None:
+            return DecidedWriteArguments(field.decided_write(actor, parse_input(values)))
         row_update = field.row_update(actor, parse_input(values)) if field.row_update else None
         if row_update is None or not row_update.changes:
             raise Unsupported("more than one row update")
         return RowUpdateArguments(row_update)
 
     return parse
+
+
+async def _decide(
+    reading: Plan, arguments: Sequence[PlanArguments], context: StatementContext, *, prepare: bool
+) -> Sequence[PlanArguments] | CompiledResult:
+    """Read what a write depends on, and decide it; or say why the reference executor has to."""
+    (change,) = arguments
+    assert isinstance(change, DecidedWriteArguments)
+    context.route.primary_reason = RoutingReason.WRITE
+    try:
+        values = reading.values([change.to_read()], context.actor.identity)
+        found = await context.compiled.fetch(reading.sql, values, prepare=prepare)
+    except InvalidValue:
+        return CompiledResult(declined="a value outside its declared type")
+    except StatementRejected:
+        log.exception("a compiled statement failed, and the reference executor goes on")
+        return CompiledResult(declined=FAULT)
+    except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
+        context.fail_with(refusal)
+        return CompiledResult(declined=type(refusal).__name__)
+    try:
+        decided = change.decided(context.actor, orjson.loads(found))
+    except DomainError as refusal:
+        return CompiledResult(declined=type(refusal).__name__)
+    return CompiledResult(declined="a repeated idempotency key") if decided is None else [decided]
 
 
 def _log_declined(prepared: PreparedOperation, found: object) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
-from graph.compiler.plan_arguments import PlanArguments, RowUpdateArguments
+from graph.compiler.decided_statements import compile_decided_write
+from graph.compiler.plan_arguments import DecidedWriteArguments, PlanArguments, RowUpdateArguments
 from graph.compiler.selection import OperationTree, Unsupported
 from graph.compiler.sql import ParameterSource
 from graph.compiler.statement import compile_query
@@ -33,6 +34,8 @@ class Plan:
     binders: tuple[Binder, ...]
     mutation: str | None = None
     """The name of the mutation that it carries out, if it changes something."""
+    reading: "Plan | None" = None
+    """The plan of what is read first, from which the values of this one are decided."""
     uses: int = 0
     """How often it was run; one that was never run before leaves nothing on a connection."""
     is_search: bool = False
@@ -77,14 +80,19 @@ def build_update_plan(
     arguments: Sequence[PlanArguments],
     identity_parts: Mapping[str, bool],
 ) -> Plan | Unsupported:
-    """Return the plan for the row update of a mutation; or why there is none."""
-    (update,) = arguments
-    assert isinstance(update, RowUpdateArguments)
+    """Return the plan for the row update or the decided write of a mutation; or why there is none."""
+    (change,) = arguments
+    reading: Plan | None = None
     try:
-        statement = compile_update(tree, permissions, update, identity_parts)
+        if isinstance(change, DecidedWriteArguments):
+            read, statement = compile_decided_write(tree, permissions, change, identity_parts)
+            reading = Plan(read.sql, tuple(map(_binder_of, read.sources)))
+        else:
+            assert isinstance(change, RowUpdateArguments)
+            statement = compile_update(tree, permissions, change, identity_parts)
     except Unsupported as declined:
         return declined.again()
-    return Plan(statement.sql, tuple(map(_binder_of, statement.sources)), tree.root.fields[0].name)
+    return Plan(statement.sql, tuple(map(_binder_of, statement.sources)), tree.root.fields[0].name, reading)
 
 
 def _binder_of(source: ParameterSource) -> Binder:

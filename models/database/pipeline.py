@@ -7,7 +7,7 @@ place, and nothing has to be right here but success.
 
 Statements that have been short so far share a connection: up to `DEPTH` are in flight, each with a Sync of its own, so
 that none fails with another. Searches, updates and whatever is not known yet have one for themselves. Who waits gets
-their turn in the order of the limiter, where the queue here waits like anybody else (docs/decisions/0046).
+their turn in the order of the limiter, where the queue here waits like anybody else (docs/decisions/0045).
 """
 
 import asyncio
