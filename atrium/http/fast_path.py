@@ -194,7 +194,7 @@ class FastPath:
         """Begin to run a request without a task, and hand `on_result` what `conclude` takes; False if it needs one."""
         plan, arguments = request.operation.plan, request.operation.arguments
         identity = request.context.actor.identity
-        if not plan.uses:
+        if not plan.uses or plan.reading is not None:
             return False
         if plan.mutation is None:
             parameters = encode_parameters(plan.own_values(arguments, identity), request.head.remembered.entry)
