@@ -154,7 +154,7 @@ class HeadReader:
             if remembered is None:
                 return None
         count = remembered.kept_headers + len(changing)
-        if remembered.expires_at <= present or size > self._max_body_bytes or count > self._limits.header_count:
+        if size > self._max_body_bytes or count > self._limits.header_count:
             return None
         request_id, address = _text(changing, b"x-request-id"), self._client_address(peer, changing)
         return ReadHead(remembered, end + 4, size, query_string, request_id, address)
