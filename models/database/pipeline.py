@@ -86,7 +86,8 @@ class StatementPipeline:
         self._wait_for_turn()
         if self._connections:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._drained.wait(), CLOSE_SECONDS)
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._drained.wait()
         for connection in list(self._connections):
             connection.terminate()
         if self._tasks:

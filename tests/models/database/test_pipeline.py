@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import string
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -77,8 +77,12 @@ class Submitted:
     def _take(self, value: bytes | None, error: Exception | None) -> None:
         self.outcome.set_result(type(error) if error else value)  # fails if it is called twice
 
-    def __await__(self) -> Any:
-        return asyncio.wait_for(self.outcome, 15).__await__()
+    async def _wait(self) -> Outcome:
+        async with asyncio.timeout(15):
+            return await self.outcome
+
+    def __await__(self) -> Generator[Any, None, Outcome]:
+        return self._wait().__await__()
 
 
 def in_flight(database: Database) -> int:

@@ -70,7 +70,7 @@ class Scripted:
         self.is_lost = False
         self.idle = Idle()
         slot = Slot(None, general_only=False, is_reserved=is_reserved)
-        self.connection = PipelinedConnection(slot, self.idle, self._take, self._lose)  # type: ignore[arg-type]
+        self.connection = PipelinedConnection(slot, self.idle, self._take, self._lose)  # type: ignore[arg-type]  # it looks like one
 
     def _take(self, _connection: PipelinedConnection, results: Any) -> None:
         self.results += [(run.statement, value, error and type(error)) for run, value, error in results]
