@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from models.database import Database
-from models.database.errors import ConnectionLost, PoolTimeout
+from models.database.errors import ConnectionLost, PoolTimeout, Preempted
 from models.database.identity import NOBODY
 from models.database.pipeline import DEPTH, OVERDUE_SECONDS
 from models.database.wire import NotPipelined, StatementPace, StatementRun, encode_parameters
@@ -187,6 +187,26 @@ async def test_others_get_their_turn_between_pipelined_statements(database: Data
         await _keep_at_hand(database)
     is_over = True
     await asyncio.gather(*streams)
+
+
+async def test_what_waits_gets_every_connection_that_is_free(urls: Urls, superuser: asyncpg.Connection) -> None:
+    """Several come free at once while updates wait, none of which may share one."""
+    database = Database(urls.runtime, pool_size=3)
+    await asyncio.gather(*(database.fetch_value(SLEEP, [None, "0.05"]) for _ in range(3)))
+    await asyncio.gather(*(database.fetch_value(WAIT, [None, ""]) for _ in range(3)))
+    limiter = database._pool.limiter  # noqa: SLF001  # nothing public takes a connection and does nothing with it
+    slots = [limiter.try_acquire(None) for _ in range(3)]
+    await superuser.execute(EXCLUSIVE_LOCK)
+    waiting = [Submitted(database, WAIT, "", is_update=True) for _ in slots]
+    for slot in slots:
+        assert slot is not None
+        limiter.release(slot)
+    await asyncio.wait([each.outcome for each in waiting], timeout=0.05)  # else one after the other
+    assert in_flight(database) == len(slots)
+    await superuser.execute(UNLOCK)
+    assert {await each for each in waiting} <= {b"got it", Preempted}
+    assert database.in_use == 0
+    await database.close()
 
 
 # --- what is not run here ---
