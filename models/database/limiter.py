@@ -24,7 +24,7 @@ class Slot:
     general_only: bool
     """Whether it has to be a general connection, since the statement was cut off on a reserved one."""
     is_reserved: bool = False
-    ready: asyncio.Future[None] = field(init=False)
+    ready: asyncio.Future[None] = field(init=False, repr=False)
 
 
 class PartitionedLimiter:
@@ -90,6 +90,7 @@ class PartitionedLimiter:
         else:
             slot.ready = asyncio.get_running_loop().create_future()
         self._waiting[slot] = None
+        self._dispatch()  # several may have come free while the last turn was taken
 
     def leave_queue(self, slot: Slot) -> None:
         """Wait no longer; a turn that has come is given back."""

@@ -22,7 +22,7 @@ from typing import Any
 from models.database.errors import ConnectionLost, PoolTimeout
 from models.database.limiter import Slot
 from models.database.partitions import PartitionedPool
-from models.database.pool import CANCEL_GRACE_SECONDS
+from models.database.pool import CANCEL_GRACE_SECONDS, AutocommitConnection
 from models.database.wire import NotPipelined, PipelinedConnection, StatementRun
 
 __all__ = ["StatementPipeline"]
@@ -95,6 +95,15 @@ class StatementPipeline:
         if self._timer is not None:
             self._timer.cancel()
 
+    def expire_all(self) -> None:
+        """Break everything off at once."""
+        in_flight = [run for connection in self._connections for run in connection.in_flight]
+        for run in (*self._queue, *in_flight):
+            run.ends_at = run.waits_until = 0.0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._sweep()
+
     # --- connections ---
 
     def _open(self, slot: Slot) -> PipelinedConnection | None:
@@ -165,12 +174,17 @@ class StatementPipeline:
 
     async def _give_back_cancelled(self, connection: PipelinedConnection) -> None:
         """Give back a connection once no cancel request can reach it any more."""
-        stack = self._pool.partition_of(connection.slot).autocommit_connections
-        await connection.wait_for_cancel()
+        is_alone = await connection.wait_for_cancel()
         idle = connection.give_up()
-        await stack.put(idle, is_good=await idle.is_alive())
-        self._limiter.release(connection.slot)
-        self._note_drained()
+        await self._put(connection.slot, idle, is_good=is_alone and await idle.is_alive())
+
+    async def _put(self, slot: Slot, idle: AutocommitConnection, *, is_good: bool) -> None:
+        """End the use of a connection that may have to be closed, and of its slot."""
+        try:
+            await self._pool.partition_of(slot).autocommit_connections.put(idle, is_good=is_good)
+        finally:
+            self._limiter.release(slot)
+            self._note_drained()
 
     # --- results ---
 
@@ -191,15 +205,9 @@ class StatementPipeline:
         del self._connections[connection]
         stack = self._pool.partition_of(connection.slot).autocommit_connections
         stack.suspect_idle()
-        self._start(self._discard(connection))
+        self._start(self._put(connection.slot, connection.give_up(), is_good=False))
         while connection.in_flight:
             _report(connection.in_flight.popleft(), None, ConnectionLost())
-
-    async def _discard(self, connection: PipelinedConnection) -> None:
-        stack = self._pool.partition_of(connection.slot).autocommit_connections
-        await stack.put(connection.give_up(), is_good=False)
-        self._limiter.release(connection.slot)
-        self._note_drained()
 
     # --- the queue ---
 

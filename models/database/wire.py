@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import MAXYEAR, MINYEAR, date, datetime
 from decimal import Decimal
 from struct import Struct
 from typing import Any, NamedTuple, TypeAlias
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from models.database.errors import CANCELLED_SQLSTATE, ConnectionLost, Preempted, is_connection_lost
 from models.database.limiter import Slot
-from models.database.pool import AutocommitConnection
+from models.database.pool import CANCEL_GRACE_SECONDS, AutocommitConnection
 
 __all__ = [
     "NotPipelined",
@@ -164,8 +164,9 @@ class PipelinedConnection(asyncio.Protocol):
         """Begin to run statements, one after the other."""
         if not self.in_flight:
             self.began_at = time.monotonic()
+        data = b"".join([part for run in runs for part in self._bind(run)])
         self.in_flight.extend(runs)
-        self._transport.write(b"".join([part for run in runs for part in self._bind(run)]))
+        self._transport.write(data)
 
     def _bind(self, run: StatementRun) -> tuple[bytes, ...]:
         name = self._connection.statements[run.statement][0].get_name().encode()
@@ -214,7 +215,8 @@ class PipelinedConnection(asyncio.Protocol):
             return body.startswith(ONE_COLUMN)
         if kind == ERROR:
             self._value, self._sqlstate = None, _sqlstate(body)
-        return kind == ERROR or kind in PASSED_OVER
+            return bool(self.in_flight)  # else it is why the server ends the connection
+        return kind in PASSED_OVER
 
     def _error(self) -> Exception | None:
         """Return what the statement that ends now has failed with."""
@@ -253,10 +255,14 @@ class PipelinedConnection(asyncio.Protocol):
         cancel = self._connection.driver._cancel(loop.create_future())  # noqa: SLF001  # nothing public cancels
         self._cancelling = loop.create_task(cancel)
 
-    async def wait_for_cancel(self) -> None:
-        """Wait until no cancel request is under way."""
-        if self._cancelling is not None:
-            await asyncio.wait([self._cancelling])
+    async def wait_for_cancel(self) -> bool:
+        """Wait a moment until no cancel request is under way; return whether there is none."""
+        if self._cancelling is None:
+            return True
+        _, late = await asyncio.wait([self._cancelling], timeout=CANCEL_GRACE_SECONDS)
+        for task in late:
+            task.cancel()
+        return not late
 
     def terminate(self) -> None:
         """End it at once."""
@@ -267,6 +273,8 @@ class PipelinedConnection(asyncio.Protocol):
         """Hand it back to the driver."""
         if not self._transport.is_closing():
             self._transport.set_protocol(self._driver_protocol)
+            if self._buffer:  # the beginning of a message that nobody asked for
+                self._driver_protocol.data_received(bytes(self._buffer))
         return self._connection
 
 
@@ -324,6 +332,17 @@ def _encode_element(value: Any) -> bytes:
 def _encode_moment(value: datetime) -> bytes:
     if value.tzinfo is None:
         raise ValueError  # the driver refuses it, or reads it in another way
+    return _encode_day(value)
+
+
+def _encode_day(value: date) -> bytes:
+    """Return the text of a day or a moment.
+
+    Raises:
+        ValueError: it may be one that the driver takes for infinite, or cannot convert to UTC.
+    """
+    if not MINYEAR < value.year < MAXYEAR:
+        raise ValueError
     return value.isoformat().encode()
 
 
@@ -338,7 +357,7 @@ _ENCODERS: Mapping[type, Callable[[Any], bytes]] = {
     Decimal: _encode_plain,
     bool: _encode_bool,
     datetime: _encode_moment,
-    date: lambda value: value.isoformat().encode(),
+    date: _encode_day,
     list: _encode_list,
     tuple: _encode_list,
 }

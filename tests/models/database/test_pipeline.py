@@ -6,8 +6,9 @@ import random
 import signal
 import string
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ import asyncpg
 import pytest
 
 from models.database import Database
-from models.database.errors import ConnectionLost, PoolTimeout
+from models.database.errors import ConnectionLost, PoolTimeout, Preempted
 from models.database.identity import NOBODY
 from models.database.pipeline import DEPTH, OVERDUE_SECONDS
 from models.database.wire import NotPipelined, StatementPace, StatementRun, encode_parameters
@@ -105,6 +106,19 @@ TYPES: dict[str, Callable[[random.Random], Any]] = {
 }
 
 
+class OddText(str):
+    """A text with a text of its own."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "odd"
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
 def draw(rng: random.Random, kind: str) -> Any:
     element, is_list = kind.removesuffix("[]"), kind.endswith("[]")
     if rng.random() < 0.1:
@@ -122,6 +136,36 @@ async def test_parameters_mean_what_they_mean_to_the_driver(database: Database, 
         submitted = Submitted(database, statement, value)
         assert submitted.is_taken
         assert await submitted == expected, value
+
+
+SPECIAL: dict[str, Sequence[Any]] = {
+    "numeric": [Decimal(text) for text in ("-0", "-0.00", "1E+5", "1.50E+3", "0E-10", "0E+3", "1E-40", "9" * 40)],
+    "timestamptz": [
+        datetime(2, 1, 1, tzinfo=UTC),
+        datetime(9998, 12, 31, 23, 59, 59, 999999, UTC),
+        datetime(1883, 11, 18, 12, 3, 58, tzinfo=timezone(timedelta(hours=-4, minutes=-56, seconds=-2))),
+        datetime(2026, 1, 1, tzinfo=timezone(timedelta(microseconds=1))),
+    ],
+    "date": [date(2, 1, 1), date(9998, 12, 31)],
+    "bigint": [2**63, -(2**63), 10**40],
+    "text": ["a\0b", "NULL", "", "\\", OddText("str subclass"), Colour.RED],
+    "text[]": [[], ["", "NULL", "null", '"', "a\0b", None], ("a", "b"), [Colour.RED]],
+    "numeric[]": [[Decimal("-0.0"), None, Decimal("1E+2")]],
+}
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+async def test_special_values_mean_what_they_mean_to_the_driver(database: Database, kind: str) -> None:
+    """Or are left to it."""
+    statement = f"SELECT to_json(ARRAY[$2::{kind}])::text {FROM_TENANT}"
+    assert await _by_driver(database, statement, None) == (b"[null]" if not kind.endswith("[]") else b"[]")
+    for value in SPECIAL[kind]:
+        parameters = encode_parameters([None, value])
+        if parameters is None:
+            continue
+        outcome = await Submitted(database, statement, value)
+        if outcome is not NotPipelined:
+            assert outcome == await _by_driver(database, statement, value), value
 
 
 async def _by_driver(database: Database, statement: str, value: Any) -> bytes | None:
@@ -191,6 +235,26 @@ async def test_others_get_their_turn_between_pipelined_statements(database: Data
         await _keep_at_hand(database)
     is_over = True
     await asyncio.gather(*streams)
+
+
+async def test_what_waits_gets_every_connection_that_is_free(urls: Urls, superuser: asyncpg.Connection) -> None:
+    """Several come free at once while updates wait, none of which may share one."""
+    database = Database(urls.runtime, pool_size=3)
+    await asyncio.gather(*(database.fetch_value(SLEEP, [None, "0.05"]) for _ in range(3)))
+    await asyncio.gather(*(database.fetch_value(WAIT, [None, ""]) for _ in range(3)))
+    limiter = database._pool.limiter  # noqa: SLF001  # nothing public takes a connection and does nothing with it
+    slots = [limiter.try_acquire(None) for _ in range(3)]
+    await superuser.execute(EXCLUSIVE_LOCK)
+    waiting = [Submitted(database, WAIT, "", is_update=True) for _ in slots]
+    for slot in slots:
+        assert slot is not None
+        limiter.release(slot)
+    await asyncio.wait([each.outcome for each in waiting], timeout=0.05)  # else one after the other
+    assert in_flight(database) == len(slots)
+    await superuser.execute(UNLOCK)
+    assert {await each for each in waiting} <= {b"got it", Preempted}
+    assert database.in_use == 0
+    await database.close()
 
 
 # --- what is not run here ---
@@ -285,6 +349,36 @@ async def test_a_cancel_request_reaches_no_other_statement(database: Database, s
             assert await each in {str(number).encode(), NotPipelined}
         await superuser.execute(UNLOCK)
         assert await database.fetch_value(ECHO, [None, "next"]) == "next"
+
+
+async def test_a_cancel_request_that_never_ends_keeps_no_connection(
+    database: Database, superuser: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = asyncio.Event()
+
+    async def hang(_driver: asyncpg.Connection, _waiter: object) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncpg.Connection, "_cancel", hang)
+    await superuser.execute(EXCLUSIVE_LOCK)
+    assert await Submitted(database, WAIT, "", seconds=0.01) is TimeoutError
+    await began.wait()
+    await superuser.execute(UNLOCK)
+    async with asyncio.timeout(10), database._pool.partition(None, general_only=True):  # noqa: SLF001  # waits longer
+        pass
+    assert database.in_use == 0
+    assert await database.fetch_value(ECHO, [None, "a"]) == "a"
+
+
+async def test_everything_can_be_broken_off_at_once(database: Database, superuser: asyncpg.Connection) -> None:
+    await superuser.execute(EXCLUSIVE_LOCK)
+    runs = [Submitted(database, WAIT, "", is_update=True), Submitted(database, ECHO, "a")]
+    database.pipeline.expire_all()
+    assert [await run for run in runs] == [TimeoutError, TimeoutError]
+    await superuser.execute(UNLOCK)
+    assert await database.fetch_value(ECHO, [None, "a"]) == "a"
+    database.pipeline.expire_all()  # of nothing
 
 
 # --- what is lost ---

@@ -1,5 +1,6 @@
 """Pipelined statements against a scripted server: every message at every point, cut at every byte."""
 
+from datetime import UTC, date, datetime, timedelta, timezone
 from struct import pack
 from typing import Any
 from uuid import UUID
@@ -41,6 +42,10 @@ class Driver:
         self._transport = Transport()
         self._protocol = self
         self.lost: list[Exception | None] = []
+        self.received = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost.append(exc)
@@ -248,6 +253,25 @@ def test_a_connection_goes_back_to_the_driver() -> None:
     assert scripted.transport.protocol is scripted.idle.driver
 
 
+@pytest.mark.parametrize("cut", [1, 5, 9])
+def test_the_driver_gets_what_it_has_to_read_to_its_end(cut: int) -> None:
+    """The server may tell of a setting at any time, of which a part may come with the last answer."""
+    scripted = Scripted()
+    scripted.send("SELECT 1")
+    scripted.connection.data_received(answer(b"a") + ASYNCHRONOUS["setting"][:cut])
+    scripted.connection.give_up()
+    assert scripted.results == [("SELECT 1", b"a", None)]
+    assert scripted.idle.driver.received == ASYNCHRONOUS["setting"][:cut]
+
+
+def test_a_connection_that_the_server_ends_behind_an_answer_is_given_up() -> None:
+    scripted = Scripted()
+    scripted.send("SELECT 1")
+    scripted.connection.data_received(answer(b"a") + error("57P01", b"FATAL"))
+    assert scripted.results == [("SELECT 1", b"a", None)]
+    assert not scripted.connection.is_usable
+
+
 def test_a_statement_is_short_while_it_has_been() -> None:
     pace = StatementPace()
     assert not pace.is_short
@@ -271,6 +295,11 @@ UNKNOWN = {
     "list in a list": [["a"]],
     "half a character": "\ud800",
     "bytes": b"a",
+    "a day that is infinite to the driver": date.max,
+    "another one": date.min,
+    "a moment that is infinite to the driver": datetime.max.replace(tzinfo=UTC),
+    "another moment": datetime.min.replace(tzinfo=UTC),
+    "a moment before all that the driver knows": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))),
 }
 
 
