@@ -94,7 +94,7 @@ class Components:
             cost=OperationCost(self.cost_buckets.account_of(identity), is_told=request.wants_cost),
         )
         if (setback := request.setback) is not None:
-            context.log.declined = setback.declined
+            context.log.declined, context.log.statements = setback.declined, setback.statements
             if setback.refusal is not None:
                 context.fail_with(setback.refusal)
         return context

@@ -252,7 +252,7 @@ class FastPath:
                 if context.cost.is_used:
                     context.cost.settle(result.text)
                 return b'{"data":' + result.text.encode() + self._end
-            setback = Setback(result.declined, context.refusal, started=started)
+            setback = Setback(result.declined, context.refusal, started=started, statements=context.log.statements)
         context.cost.cancel()
         return setback
 

@@ -382,4 +382,5 @@ def _log_declined(prepared: PreparedOperation, found: object) -> None:
 def _weigh_plan(_key: tuple[Any, ...], kept: Plan | Unsupported) -> int:
     if isinstance(kept, Unsupported):
         return PREPARED_BYTES + size_of(kept.reason)
-    return PREPARED_BYTES + size_of(kept.sql) + len(kept.binders) * PARAMETER_BYTES
+    weight = PREPARED_BYTES + size_of(kept.sql) + len(kept.binders) * PARAMETER_BYTES
+    return weight if kept.reading is None else weight + _weigh_plan(_key, kept.reading)

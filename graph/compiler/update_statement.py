@@ -58,7 +58,7 @@ def find_row_update_field(tree: OperationTree) -> Mutation:
     """Return the one field of a mutation that may come down to a row update, or to a decided write.
 
     Raises:
-        Declined: there is none, there are several, or it never does.
+        Unsupported: there is none, there are several, or it never does.
     """
     if not tree.root.fields:  # all were skipped
         raise Unsupported(SILENT)

@@ -3,13 +3,13 @@
 The second one is a chain of CTEs. Each of them needs the one before to have found or written all that it should, so
 that all is written or nothing:
 
-    locked     the products, in the order of their ids, if they still can be had as they were priced
-    keyed      the idempotency key, with the id of the order; a twin waits here, and finds it taken
-    taken      their stock
-    counted    the tenant's next number, last of all, since whoever else places an order waits for it
-    happened   the event, which gets the number
-    written    the order, which gets the moment of the event
-    itemized   its items
+    locked        the products, in the order of their ids, if they still can be had as they were priced
+    keyed         the idempotency key, if there is one, with the id of the order; a twin waits here, and finds it taken
+    stock_taken   their stock
+    counted       the tenant's next number, the last lock of all, since whoever else places an order waits for it
+    happened      the event, which gets the number
+    written       the order, which gets the moment of the event; the compiler gives it another name
+    itemized      its items
 """
 
 from collections.abc import Sequence

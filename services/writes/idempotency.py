@@ -1,8 +1,9 @@
 """Idempotency: a call repeated with the same key does nothing twice.
 
-The key's row is inserted first, inside the transaction of the call. A twin that comes at the same time waits for that
-transaction and then finds the outcome; a call that was refused rolled its key back, so a retry decides anew. What is
-stored is the outcome's ids, never its content: a replay answers the things as they are now.
+The key's row is inserted inside the transaction of the call: first of all (`once`), or by the statement that writes
+all the rest (`decided_write`). A twin that comes at the same time waits for that transaction and then finds the
+outcome; a call that was refused rolled its key back, or never inserted it, so a retry decides anew. What is stored is
+the outcome's ids, never its content: a replay answers the things as they are now.
 
 Calls are the same when they mean the same: what is null counts as absent, and rules hand over values as they would be
 stored.

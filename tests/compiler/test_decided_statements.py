@@ -11,9 +11,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from graph.compiler.executor import PARAMETER_BYTES, PREPARED_BYTES
 from models.base import new_id
 from models.database.errors import ConnectionLost, PoolTimeout
-from models.database.identity import Identity, enter_arguments
+from models.database.identity import ENTER_PARAMETERS, Identity, enter_arguments
+from models.lru import size_of
 from tests.conftest import Urls
 from tests.support.baskets import PLACE, PLACE_WITH_ITEMS, Shop, fill_shelf, random_basket
 from tests.support.client import Client
@@ -175,6 +177,26 @@ def test_what_the_row_does_not_show_is_left_to_the_reference_executor() -> None:
     )
     assert declined is not None
     assert statements == []
+
+
+async def test_a_plan_weighs_what_both_statements_take(
+    executors: BothExecutors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: dict[str, int] = {}
+    database = executors.compiled.components.database
+    product_id, compiler = await tea(executors), executors.compiled.components.schema.compiler
+    assert compiler is not None
+    answer, before = database.fetch_value, compiler.usage["plans"].bytes
+
+    async def noted(statement: str, values: Any, **options: Any) -> str:
+        sent[statement] = len(values) - len(ENTER_PARAMETERS)
+        return await answer(statement, values, **options)
+
+    monkeypatch.setattr(database, "fetch_value", noted)
+    assert "id" in await place(executors.world.acme.member.client, one(product_id))
+    taken = sum(PREPARED_BYTES + size_of(text) + own * PARAMETER_BYTES for text, own in sent.items())
+    assert len(sent) == 2
+    assert compiler.usage["plans"].bytes - before == taken
 
 
 PLANNER_SETTINGS = [
