@@ -1,7 +1,7 @@
 """The compiler's executor: from a request's text and variables to the bytes of its answer."""
 
 import logging
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLError, GraphQLSchema, OperationType, get_operation_ast
 
+from graph.compiler.argument_cache import ArgumentCache, ParsedArguments
 from graph.compiler.arguments import (
     CoercedVariables,
     VariableDefinitions,
@@ -66,6 +67,7 @@ class Compiler:
         self._document_cache = document_cache
         self._coercion = InputCoercion(schema)
         self._plans: SegmentedLRU[tuple[Any, ...], Plan | Unsupported] = SegmentedLRU(PLAN_BYTES, _weigh_plan)
+        self._arguments = ArgumentCache()
         self._planned_ahead: dict[tuple[Any, ...], Plan | Unsupported] = {}
         self._planned_ahead_bytes = 0
 
@@ -73,7 +75,7 @@ class Compiler:
     def usage(self) -> dict[str, CacheUsage]:
         """How much its caches hold, by their names."""
         ahead = CacheUsage(self._planned_ahead_bytes, len(self._planned_ahead))
-        return {"plans": self._plans.usage, "plans_ahead": ahead}
+        return {"plans": self._plans.usage, "plans_ahead": ahead, "arguments": self._arguments.usage}
 
     def plan_ahead(self, source: str, variables: dict[str, Any], actor: Actor) -> None:
         """Plan a pinned document for these variables and this actor, and keep the plan until `forget_plans`.
@@ -270,16 +272,12 @@ class Compiler:
             self._keep_tree(prepared, booleans, variant)
         if isinstance(variant, Unsupported):
             raise variant.again()
-        arguments: Sequence[PlanArguments]
-        plan_keys: tuple[Hashable, ...] = ()
         if variant.arguments is not None:
-            arguments = variant.arguments
+            arguments, plan_keys = ParsedArguments(variant.arguments, ())
+        elif variant.parse_change is None:
+            arguments, plan_keys = self._arguments.parse(variant, values, given or {})
         else:
-            if variant.parse_change is None:
-                arguments = [parse(values) for parse in variant.argument_parsers]
-            else:
-                arguments = [variant.parse_change(values, actor)]
-            plan_keys = tuple([each.plan_key() for each in arguments])
+            arguments, plan_keys = ParsedArguments.of([variant.parse_change(values, actor)])
         key = (variant.number, permissions, identity.tenant_id is None, identity.session_id is None, plan_keys)
         plan = self._plans.get(key)
         if plan is None and (plan := self._planned_ahead.get(key)) is not None:
