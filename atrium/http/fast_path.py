@@ -25,7 +25,7 @@ from atrium.http.request_parsing import decode_json, parse_operation, parse_quer
 from atrium.http.responses import RequestRefused
 from atrium.http.shutdown import Shutdown
 from atrium.logs import RequestRecord
-from graph.compiler import Compiler, ReadyOperation
+from graph.compiler import NOTHING_UPDATED, Compiler, ReadyOperation
 from graph.runtime.caller import Caller
 from graph.runtime.compiled_statements import CompiledStatements
 from graph.runtime.operation_cost import OperationCost
@@ -231,6 +231,8 @@ class FastPath:
             setback = Setback(has_expired=True, started=started)
         elif isinstance(error, PoolTimeout) or (is_update and isinstance(error, ConnectionLost)):
             setback = Setback("Unavailable", Unavailable(), started=started)
+        elif is_update and error is None:
+            setback = Setback(NOTHING_UPDATED, started=started)
         else:
             context.route.general_only = isinstance(error, Preempted)
             return None

@@ -37,7 +37,10 @@ from models.lru import CacheUsage, SegmentedLRU, size_of
 from services.errors import DomainError, Unavailable
 from services.permissions import Actor
 
-__all__ = ["Compiler"]
+__all__ = ["NOTHING_UPDATED", "Compiler"]
+
+NOTHING_UPDATED = "no row updated"
+"""Why an update is left to the reference executor that found no such row, or nothing to change."""
 
 PLAN_BYTES = 10 * 2**20
 PLANNED_AHEAD_BYTES = 32 * 2**20
@@ -192,7 +195,7 @@ class Compiler:
             context.fail_with(refusal)
             return CompiledResult(declined=type(refusal).__name__)
         if data is None:
-            return CompiledResult(declined="no row updated")
+            return CompiledResult(declined=NOTHING_UPDATED)
         return CompiledResult(orjson.Fragment(data), text=data)
 
     def _get_prepared(
