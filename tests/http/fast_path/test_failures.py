@@ -25,7 +25,7 @@ def error_code(exchange: Exchange) -> str:
 @pytest.mark.parametrize("settings", [{"request_timeout_seconds": 0.5}])
 async def test_a_request_that_takes_too_long_is_answered_alike(server: Server, task: str) -> None:
     read = request(body_of(TASKS), token=token_of(server))
-    await server.warm(read, rename(server, task, "A"), rename(server, task, "B"))
+    await server.warm_update(task)
     async with server.world.connection.transaction():
         await server.world.connection.execute("LOCK tasks IN ACCESS EXCLUSIVE MODE")
         for asked in (read, rename(server, task, "C")):
@@ -37,7 +37,7 @@ async def test_a_request_that_takes_too_long_is_answered_alike(server: Server, t
 @pytest.mark.parametrize("settings", [{"admission_wait_seconds": 0.1, "pool_size": 2}])
 async def test_a_full_pool_is_answered_alike(server: Server, task: str) -> None:
     read = request(body_of(TASKS), token=token_of(server))
-    await server.warm(read, rename(server, task, "A"), rename(server, task, "B"))
+    await server.warm_update(task)
     database = server.world.app.components.database
     async with database.read(NOBODY), database.read(NOBODY):
         for asked in (read, rename(server, task, "C")):
@@ -46,7 +46,7 @@ async def test_a_full_pool_is_answered_alike(server: Server, task: str) -> None:
 
 
 async def test_an_update_whose_connection_is_lost_is_not_done_again(server: Server, task: str, urls: Urls) -> None:
-    await server.warm(rename(server, task, "A"), rename(server, task, "B"))
+    await server.warm_update(task)
     superuser = await asyncpg.connect(urls.plain("superuser"))
     async with server.world.connection.transaction():
         await server.world.connection.execute("SELECT FROM tasks FOR UPDATE")
