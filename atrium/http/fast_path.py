@@ -197,10 +197,13 @@ class FastPath:
         identity = request.context.actor.identity
         if not plan.uses or plan.reading is not None:
             return False
-        if plan.mutation is None:
-            parameters = encode_parameters(plan.own_values(arguments, identity), request.head.remembered.entry)
-        else:
-            parameters = encode_parameters(plan.values(arguments, identity))
+        try:
+            if plan.mutation is None:
+                parameters = encode_parameters(plan.own_values(arguments, identity), request.head.remembered.entry)
+            else:
+                parameters = encode_parameters(plan.values(arguments, identity))
+        except Exception:  # noqa: BLE001  # it is met and worded again where the operation runs in a task
+            return False
         if parameters is None:
             return False
         run = StatementRun(

@@ -6,6 +6,8 @@ import re
 import asyncpg
 import pytest
 
+from graph.compiler import Compiler
+from graph.compiler.plans import Plan
 from models.database.identity import NOBODY
 from tests.conftest import Urls
 from tests.support.raw_http import TASKS, Exchange, Server, body_of, comparable, rename, request, token_of
@@ -140,3 +142,17 @@ async def test_a_connection_that_is_ended_meanwhile_gets_its_answer_first(server
     assert b"connection: close\r\n" in answer
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert await server.count_fast() == before + 1
+
+
+@pytest.mark.parametrize("fault", [(Compiler, "_find_plan"), (Plan, "own_values")], ids=lambda fault: fault[1])
+async def test_a_fault_of_the_compiler_is_answered_alike(
+    server: Server, monkeypatch: pytest.MonkeyPatch, fault: tuple[type, str]
+) -> None:
+    asked = request(body_of(TASKS), token=token_of(server))
+    await server.warm(*[asked] * 3)
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(*fault, fail)
+    assert await server.assert_equal(asked) == 0

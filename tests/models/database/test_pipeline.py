@@ -421,3 +421,12 @@ async def test_closing_waits_for_what_is_in_flight(database: Database, superuser
     assert [await run for run in runs] == [b"slept", b"a"]
     assert not Submitted(database, ECHO, "a").is_taken
     assert await superuser.fetchval("SELECT 1") == 1
+
+
+async def test_closing_ends_what_hangs(database: Database, superuser: asyncpg.Connection) -> None:
+    await superuser.execute(EXCLUSIVE_LOCK)
+    hanging = Submitted(database, WAIT, "")
+    await database.close()
+    assert hanging.outcome.result() is ConnectionLost
+    assert database.in_use == 0
+    await superuser.execute(UNLOCK)
