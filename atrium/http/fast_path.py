@@ -17,7 +17,7 @@ import orjson
 from uuid_utils import uuid4
 
 from atrium.http.document_lookup import DocumentLookup
-from atrium.http.middleware import Headers, choose_request_id
+from atrium.http.middleware import STATUS_CLIENT_CLOSED_REQUEST, Headers, choose_request_id
 from atrium.http.negotiation import OK
 from atrium.http.operation_request import Setback
 from atrium.http.request_heads import Authenticate, HeadReader, ReadHead, write_headers
@@ -122,6 +122,7 @@ class FastPath:
         self._max_cost = operations.max_cost
         self._documents = documents
         self._shutdown = shutdown
+        shutdown.bound(operations.servers.primary.pipeline)
         self._limit = limit
         self._on_finish = on_finish
         extensions = b',"extensions":' + orjson.dumps({"executor": "compiler"}) if operations.shows_executor else b""
@@ -196,10 +197,13 @@ class FastPath:
         identity = request.context.actor.identity
         if not plan.uses or plan.reading is not None:
             return False
-        if plan.mutation is None:
-            parameters = encode_parameters(plan.own_values(arguments, identity), request.head.remembered.entry)
-        else:
-            parameters = encode_parameters(plan.values(arguments, identity))
+        try:
+            if plan.mutation is None:
+                parameters = encode_parameters(plan.own_values(arguments, identity), request.head.remembered.entry)
+            else:
+                parameters = encode_parameters(plan.values(arguments, identity))
+        except Exception:  # noqa: BLE001  # it is met and worded again where the operation runs in a task
+            return False
         if parameters is None:
             return False
         run = StatementRun(
@@ -267,5 +271,13 @@ class FastPath:
     def finish(self, request: FastRequest) -> None:
         """Account for a request that was answered."""
         request.record.took_fast_path = True
+        self._account_for(request)
+
+    def abandon(self, request: FastRequest) -> None:
+        """Account for a request whose client went away before it failed."""
+        request.record.status, request.record.outcome = STATUS_CLIENT_CLOSED_REQUEST, "abandoned"
+        self._account_for(request)
+
+    def _account_for(self, request: FastRequest) -> None:
         request.record.finish()
         self._on_finish(request.record)

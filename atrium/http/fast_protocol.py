@@ -61,6 +61,7 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         if self._is_busy:
             self._ends = True
         else:
+            self._take_long_way()  # which answers a request whose body is under way
             super().shutdown()
 
     def data_received(self, data: bytes) -> None:
@@ -126,7 +127,11 @@ class FastHttpProtocol(CoalescingHttpProtocol):
     def _on_result(self, value: bytes | None, error: Exception | None) -> None:
         """Take the result of a request that was run without a task."""
         fast_path, request, _ = self._under_way
-        result = fast_path.conclude(request, value, error)
+        try:
+            result = fast_path.conclude(request, value, error)
+        except BaseException:
+            self._break_off()
+            raise
         if result is None:
             self._run_in_task()
         else:
@@ -141,17 +146,24 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         fast_path, request, _ = self._under_way
         try:
             result = await fast_path.run(request)
-        except BaseException:
-            self._is_busy = False
-            self.transport.abort()  # it is cancelled, since the process ends
+        except BaseException:  # it is cancelled, since the process ends
+            self._break_off()
             raise
         self._answer(result)
+
+    def _break_off(self) -> None:
+        """End a connection whose request cannot be answered."""
+        self._is_busy = False
+        self.transport.abort()
 
     def _answer(self, result: bytes | Setback) -> None:
         """Answer the request that is under way; one without an answer begins anew on the long way."""
         fast_path, request, data = self._under_way
         self._is_busy = False
         if isinstance(result, Setback):
+            if self.transport.is_closing():
+                fast_path.abandon(request)
+                return
             self._setback = result
             super().data_received(data)
             if self._ends:
@@ -178,9 +190,9 @@ class FastHttpProtocol(CoalescingHttpProtocol):
 
         A request on the fast path leaves the timer alone, which therefore looks how long that was ago.
         """
-        left = (
-            self.timeout_keep_alive if self._is_busy else self._idle_since + self.timeout_keep_alive - self.loop.time()
-        )
+        seconds = self.timeout_keep_alive
+        is_idle = not self._is_busy and not self._kept
+        left = self._idle_since + seconds - self.loop.time() if is_idle else seconds
         if left > 0:
             self._wait_for_request(left)
         else:

@@ -114,6 +114,9 @@ class Compiler:
             plan, arguments = self._find_plan(cached.prepared, variables, actor)
         except (Unsupported, DomainError, GraphQLError):
             return None
+        except Exception:
+            log.exception("the compiler failed, and the request takes the long way")
+            return None
         return ReadyOperation(cached.prepared, plan, arguments, cached.cost_model)
 
     async def execute(

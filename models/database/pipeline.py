@@ -85,15 +85,20 @@ class StatementPipeline:
             _report(self._queue.popleft(), None, NotPipelined())
         self._wait_for_turn()
         if self._connections:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await self._drained.wait()
-        for connection in list(self._connections):
-            connection.terminate()
+            await self._wait_until_drained(self._drained)
+            for connection in list(self._connections):
+                connection.terminate()
+            await self._wait_until_drained(self._drained)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)
         if self._timer is not None:
             self._timer.cancel()
+
+    @staticmethod
+    async def _wait_until_drained(drained: asyncio.Event) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await drained.wait()
 
     def expire_all(self) -> None:
         """Break everything off at once."""

@@ -109,6 +109,14 @@ class Server:
                 for _ in range(2):
                     assert b"200 OK" in await connection.ask(each)
 
+    async def warm_update(self, task: str) -> None:
+        """Have an update known, and a connection at hand on which it is prepared.
+
+        The last update changes nothing, and runs in a transaction, whose connection is not kept at hand.
+        """
+        await self.warm(rename(self, task, "A"), rename(self, task, "B"))
+        await self.warm(*[request(body_of(TASKS), token=token_of(self))] * 2)
+
     async def count_fast(self) -> float:
         """How many requests took the fast path."""
         text = (await self.world.app.http.get("/metrics")).text

@@ -6,6 +6,8 @@ import re
 import asyncpg
 import pytest
 
+from graph.compiler import Compiler
+from graph.compiler.plans import Plan
 from models.database.identity import NOBODY
 from tests.conftest import Urls
 from tests.support.raw_http import TASKS, Exchange, Server, body_of, comparable, rename, request, token_of
@@ -25,7 +27,7 @@ def error_code(exchange: Exchange) -> str:
 @pytest.mark.parametrize("settings", [{"request_timeout_seconds": 0.5}])
 async def test_a_request_that_takes_too_long_is_answered_alike(server: Server, task: str) -> None:
     read = request(body_of(TASKS), token=token_of(server))
-    await server.warm(read, rename(server, task, "A"), rename(server, task, "B"))
+    await server.warm_update(task)
     async with server.world.connection.transaction():
         await server.world.connection.execute("LOCK tasks IN ACCESS EXCLUSIVE MODE")
         for asked in (read, rename(server, task, "C")):
@@ -37,7 +39,7 @@ async def test_a_request_that_takes_too_long_is_answered_alike(server: Server, t
 @pytest.mark.parametrize("settings", [{"admission_wait_seconds": 0.1, "pool_size": 2}])
 async def test_a_full_pool_is_answered_alike(server: Server, task: str) -> None:
     read = request(body_of(TASKS), token=token_of(server))
-    await server.warm(read, rename(server, task, "A"), rename(server, task, "B"))
+    await server.warm_update(task)
     database = server.world.app.components.database
     async with database.read(NOBODY), database.read(NOBODY):
         for asked in (read, rename(server, task, "C")):
@@ -46,7 +48,7 @@ async def test_a_full_pool_is_answered_alike(server: Server, task: str) -> None:
 
 
 async def test_an_update_whose_connection_is_lost_is_not_done_again(server: Server, task: str, urls: Urls) -> None:
-    await server.warm(rename(server, task, "A"), rename(server, task, "B"))
+    await server.warm_update(task)
     superuser = await asyncpg.connect(urls.plain("superuser"))
     async with server.world.connection.transaction():
         await server.world.connection.execute("SELECT FROM tasks FOR UPDATE")
@@ -140,3 +142,17 @@ async def test_a_connection_that_is_ended_meanwhile_gets_its_answer_first(server
     assert b"connection: close\r\n" in answer
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert await server.count_fast() == before + 1
+
+
+@pytest.mark.parametrize("fault", [(Compiler, "_find_plan"), (Plan, "own_values")], ids=lambda fault: fault[1])
+async def test_a_fault_of_the_compiler_is_answered_alike(
+    server: Server, monkeypatch: pytest.MonkeyPatch, fault: tuple[type, str]
+) -> None:
+    asked = request(body_of(TASKS), token=token_of(server))
+    await server.warm(*[asked] * 3)
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(*fault, fail)
+    assert await server.assert_equal(asked) == 0

@@ -2,15 +2,9 @@
 
 import asyncio
 import os
-import random
 import signal
-import string
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from datetime import UTC, date, datetime, timedelta, timezone
-from decimal import Decimal
-from enum import StrEnum
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
-from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -19,18 +13,17 @@ from models.database import Database
 from models.database.errors import ConnectionLost, PoolTimeout, Preempted
 from models.database.identity import NOBODY
 from models.database.pipeline import DEPTH, OVERDUE_SECONDS
-from models.database.wire import NotPipelined, StatementPace, StatementRun, encode_parameters
+from models.database.wire import NotPipelined, StatementPace
 from tests.conftest import Urls
+from tests.support.pipelined import ECHO_TEXT as ECHO
+from tests.support.pipelined import FROM_TENANT, keep_at_hand
+from tests.support.pipelined import SubmittedRun as Submitted
 from tests.support.service_client import wait_until_blocked
 
-FROM_TENANT = "FROM (SELECT $1::uuid) AS tenant"  # what enters is asked for the tenant first
-ECHO = f"SELECT $2::text {FROM_TENANT}"
 SLEEP = f"SELECT 'slept' || pg_sleep($2::text::float)::text {FROM_TENANT}"
 LOCK = 4_711_001
 WAIT = f"SELECT 'got it' || pg_advisory_xact_lock_shared({LOCK} + length($2::text))::text {FROM_TENANT}"
 EXCLUSIVE_LOCK, UNLOCK = f"SELECT pg_advisory_lock({LOCK})", f"SELECT pg_advisory_unlock({LOCK})"
-
-Outcome = bytes | None | type[Exception]
 
 
 @pytest.fixture
@@ -56,129 +49,9 @@ async def database(urls: Urls, committed: list[None]) -> AsyncIterator[Database]
     await database.close()
 
 
-def short() -> StatementPace:
-    pace = StatementPace()
-    for _ in range(20):
-        pace.add(0.0)
-    return pace
-
-
-class Submitted:
-    """A statement on its way, and what came of it."""
-
-    def __init__(self, database: Database, statement: str, *values: Any, seconds: float = 20.0, **options: Any) -> None:
-        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        pace = options.pop("pace", None) or short()
-        ends_at = asyncio.get_running_loop().time() + seconds
-        parameters = encode_parameters([None, *values])
-        assert parameters is not None
-        self.run = StatementRun(statement, parameters, None, ends_at, pace, self._take, **options)
-        self.is_taken = database.pipeline.submit(self.run)
-
-    def _take(self, value: bytes | None, error: Exception | None) -> None:
-        self.outcome.set_result(type(error) if error else value)  # fails if it is called twice
-
-    async def _wait(self) -> Outcome:
-        async with asyncio.timeout(15):
-            return await self.outcome
-
-    def __await__(self) -> Generator[Any, None, Outcome]:
-        return self._wait().__await__()
-
-
 def in_flight(database: Database) -> int:
     """How many statements have been sent to the one connection."""
     return sum(len(each.in_flight) for each in database.pipeline._connections)  # noqa: SLF001  # nothing public counts
-
-
-# --- parameters ---
-
-MOMENT = datetime(2026, 11, 30, 12, 0, 0, 123456, UTC)
-TYPES: dict[str, Callable[[random.Random], Any]] = {
-    "uuid": lambda rng: rng.choice([UUID, asyncpg.pgproto.pgproto.UUID])(str(uuid4())),
-    "bigint": lambda rng: rng.randrange(-(2**63), 2**63),
-    "integer": lambda rng: rng.randrange(-(2**31), 2**31),
-    "boolean": lambda rng: rng.random() < 0.5,
-    "numeric": lambda rng: Decimal(rng.randrange(-(10**12), 10**12)) / 10 ** rng.randrange(9),
-    "timestamptz": lambda rng: MOMENT - timedelta(microseconds=rng.randrange(10**16)),
-    "date": lambda rng: date.fromordinal(rng.randrange(1, 3_000_000)),
-    "text": lambda rng: "".join(rng.choices(string.printable.replace("\0", "") + 'é"\\{},\u2028😀NULL', k=9)),
-}
-
-
-class OddText(str):
-    """A text with a text of its own."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return "odd"
-
-
-class Colour(StrEnum):
-    RED = "red"
-
-
-def draw(rng: random.Random, kind: str) -> Any:
-    element, is_list = kind.removesuffix("[]"), kind.endswith("[]")
-    if rng.random() < 0.1:
-        return None
-    return [draw(rng, element) for _ in range(rng.randrange(4))] if is_list else TYPES[element](rng)
-
-
-@pytest.mark.parametrize("kind", [*TYPES, *(f"{name}[]" for name in TYPES)])
-async def test_parameters_mean_what_they_mean_to_the_driver(database: Database, kind: str) -> None:
-    statement = f"SELECT to_json(ARRAY[$2::{kind}])::text {FROM_TENANT}"
-    rng = random.Random()
-    for _ in range(50):
-        value = draw(rng, kind)
-        expected = await _by_driver(database, statement, value)
-        submitted = Submitted(database, statement, value)
-        assert submitted.is_taken
-        assert await submitted == expected, value
-
-
-SPECIAL: dict[str, Sequence[Any]] = {
-    "numeric": [Decimal(text) for text in ("-0", "-0.00", "1E+5", "1.50E+3", "0E-10", "0E+3", "1E-40", "9" * 40)],
-    "timestamptz": [
-        datetime(2, 1, 1, tzinfo=UTC),
-        datetime(9998, 12, 31, 23, 59, 59, 999999, UTC),
-        datetime(1883, 11, 18, 12, 3, 58, tzinfo=timezone(timedelta(hours=-4, minutes=-56, seconds=-2))),
-        datetime(2026, 1, 1, tzinfo=timezone(timedelta(microseconds=1))),
-    ],
-    "date": [date(2, 1, 1), date(9998, 12, 31)],
-    "bigint": [2**63, -(2**63), 10**40],
-    "text": ["a\0b", "NULL", "", "\\", OddText("str subclass"), Colour.RED],
-    "text[]": [[], ["", "NULL", "null", '"', "a\0b", None], ("a", "b"), [Colour.RED]],
-    "numeric[]": [[Decimal("-0.0"), None, Decimal("1E+2")]],
-}
-
-
-@pytest.mark.parametrize("kind", SPECIAL)
-async def test_special_values_mean_what_they_mean_to_the_driver(database: Database, kind: str) -> None:
-    """Or are left to it."""
-    statement = f"SELECT to_json(ARRAY[$2::{kind}])::text {FROM_TENANT}"
-    assert await _by_driver(database, statement, None) == (b"[null]" if not kind.endswith("[]") else b"[]")
-    for value in SPECIAL[kind]:
-        parameters = encode_parameters([None, value])
-        if parameters is None:
-            continue
-        outcome = await Submitted(database, statement, value)
-        if outcome is not NotPipelined:
-            assert outcome == await _by_driver(database, statement, value), value
-
-
-async def _by_driver(database: Database, statement: str, value: Any) -> bytes | None:
-    async with database._pool.partition(None) as partition, database._pool.connect(partition) as connection:  # noqa: SLF001  # as it takes one
-        raw = await connection.get_raw_connection()
-        text = await raw.info["statements"].fetch_value(raw.driver_connection, statement, [None, value])
-    await _keep_at_hand(database)
-    return None if text is None else str(text).encode()
-
-
-async def _keep_at_hand(database: Database) -> None:
-    """Have the one connection at hand again."""
-    await database.fetch_value(ECHO, [None, ""])
 
 
 # --- who shares a connection ---
@@ -232,7 +105,7 @@ async def test_others_get_their_turn_between_pipelined_statements(database: Data
     for _ in range(20):
         async with asyncio.timeout(5), database.read(NOBODY):
             pass
-        await _keep_at_hand(database)
+        await keep_at_hand(database)
     is_over = True
     await asyncio.gather(*streams)
 
@@ -272,7 +145,7 @@ async def test_what_waited_for_a_connection_without_it_is_left_to_the_driver(dat
     async with database.read(NOBODY):
         waiting = Submitted(database, ECHO, "a")
     assert await waiting is NotPipelined  # a transaction's connection goes back to the pool
-    await _keep_at_hand(database)
+    await keep_at_hand(database)
     assert await Submitted(database, ECHO, "a") == b"a"
 
 
@@ -421,3 +294,12 @@ async def test_closing_waits_for_what_is_in_flight(database: Database, superuser
     assert [await run for run in runs] == [b"slept", b"a"]
     assert not Submitted(database, ECHO, "a").is_taken
     assert await superuser.fetchval("SELECT 1") == 1
+
+
+async def test_closing_ends_what_hangs(database: Database, superuser: asyncpg.Connection) -> None:
+    await superuser.execute(EXCLUSIVE_LOCK)
+    hanging = Submitted(database, WAIT, "")
+    await database.close()
+    assert hanging.outcome.result() is ConnectionLost
+    assert database.in_use == 0
+    await superuser.execute(UNLOCK)
