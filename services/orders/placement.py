@@ -9,6 +9,7 @@ from sqlalchemy import CTE, ColumnElement, Select
 
 from models import Event, Order
 from models.base import new_id, row_class, table_of
+from services.eventlog.store import event_row
 from services.orders.placement_statements import read_basket, write_order
 from services.orders.projection import item_rows, order_row
 from services.orders.state_machine import STREAM, Place, apply, decide
@@ -88,18 +89,5 @@ class PlaceOrder(DecidedWrite[Order]):
 def _first_event(actor: Actor, command: Place) -> Any:
     """Return the event of an order that is placed, as a row without its moment, which the database sets."""
     (placed,) = decide(None, command)
-    identity = actor.identity
-    values = {
-        "tenant_id": identity.tenant_id,
-        "id": new_id(),
-        "stream_type": STREAM,
-        "stream_id": new_id(),
-        "version": 1,
-        "type": placed.type,
-        "schema_version": placed.schema_version,
-        "payload": dict(placed.payload),
-        "actor_id": identity.user_id,
-        "api_key_id": identity.api_key_id,
-        "request_id": identity.request_id,
-    }
-    return row_class(Event).of(values.get(name) for name in table_of(Event).c.keys())  # noqa: SIM118  # its names
+    row = {"created_at": None} | event_row(actor, STREAM, new_id(), 1, placed)
+    return row_class(Event).of(row[column.name] for column in table_of(Event).c)

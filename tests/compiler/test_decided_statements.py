@@ -1,5 +1,6 @@
 """Orders by two statements: the same answers and rows as by the reference executor, and as recomputed by hand."""
 
+import asyncio
 import os
 import random
 import secrets
@@ -112,16 +113,36 @@ def one(product_id: UUID, key: str | None = None) -> dict[str, Any]:
     return given | ({"idempotencyKey": key} if key else {})
 
 
-@pytest.mark.parametrize(
-    ("change", "outcome"),
-    [
-        ("price_minor = 300", {"totalAmount": {"amount": "3.00", "currency": "EUR"}}),
-        ("currency = 'JPY'", {"totalAmount": {"amount": "199", "currency": "JPY"}}),
-        ("stock_quantity = 1", {"totalAmount": {"amount": "1.99", "currency": "EUR"}}),
-        ("stock_quantity = 0", {"code": "OUT_OF_STOCK"}),
-        ("is_active = false", {"code": "BAD_USER_INPUT"}),
-    ],
-)
+CHANGES = [
+    ("price_minor = 300", {"totalAmount": {"amount": "3.00", "currency": "EUR"}}),
+    ("currency = 'JPY'", {"totalAmount": {"amount": "199", "currency": "JPY"}}),
+    ("stock_quantity = 1", {"totalAmount": {"amount": "1.99", "currency": "EUR"}}),
+    ("stock_quantity = 0", {"code": "OUT_OF_STOCK"}),
+    ("is_active = false", {"code": "BAD_USER_INPUT"}),
+]
+WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+"""Whether somebody waits for the one who asks."""
+
+
+@pytest.mark.parametrize(("change", "outcome"), CHANGES)
+async def test_what_changes_while_it_waits_is_decided_anew(
+    executors: BothExecutors, change: str, outcome: dict[str, Any]
+) -> None:
+    product_id, world = await tea(executors), executors.world
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        async with world.connection.transaction():
+            await world.connection.execute(f"UPDATE products SET {change} WHERE id = $1", product_id)
+            placing = group.create_task(place(world.acme.member.client, one(product_id, "key")))
+            while not await world.connection.fetchval(WAITS):
+                assert not placing.done()
+        found = await placing
+    assert {name: found.get(name) for name in outcome} == outcome
+    assert (executors.compiled_results[-1].declined is None) == (change == "stock_quantity = 1")
+    left = await world.connection.fetchval("SELECT stock_quantity FROM products WHERE id = $1", product_id)
+    assert left == (0 if "stock" in change else 9 if "code" in outcome else 8)
+
+
+@pytest.mark.parametrize(("change", "outcome"), CHANGES)
 async def test_what_changes_after_it_was_read_is_decided_anew(
     executors: BothExecutors, change: str, outcome: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
