@@ -19,7 +19,7 @@ __all__ = ["ArgumentCache", "ParsedArguments"]
 
 ARGUMENTS_BYTES = 4 * 2**20
 SITE_BYTES = 2_500  # that the arguments of one field take, beside the values in them, by measurement
-VALUE_FACTOR = 8  # how many times the bytes of its JSON a value takes at most
+VALUE_FACTOR = 16  # how many times the bytes of its JSON a value takes at most
 MAX_VARIABLES_BYTES = 1_000  # of variables whose arguments are kept
 
 ArgumentKey = tuple[int, bytes]
