@@ -162,20 +162,9 @@ class Compiler:
     async def _run_query(plan: Plan, arguments: Sequence[PlanArguments], context: StatementContext) -> CompiledResult:
         """Run a query. What is refused is worded by the reference executor, without another look at the database."""
         context.route.operation_kind_reason = None  # a replica will do
-        try:
-            data = await context.compiled.fetch(
-                plan.sql, plan.values(arguments, context.actor.identity), prepare=plan.uses > 0
-            )
-        except InvalidValue:
-            return CompiledResult(declined="a value outside its declared type")
-        except SuperuserRefused:
-            return CompiledResult(declined="for superusers alone")
-        except StatementRejected:
-            log.exception("a compiled statement failed, and the reference executor goes on")
-            return CompiledResult(declined=FAULT)
-        except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
-            context.fail_with(refusal)
-            return CompiledResult(declined=type(refusal).__name__)
+        data = await _fetch(plan, arguments, context, prepare=plan.uses > 0)
+        if isinstance(data, CompiledResult):
+            return data
         if not data:
             return CompiledResult(declined="no search result")
         return CompiledResult(orjson.Fragment(data), text=data)
@@ -352,6 +341,24 @@ def _change_parser(
     return parse
 
 
+async def _fetch(
+    plan: Plan, arguments: Sequence[PlanArguments], context: StatementContext, *, prepare: bool
+) -> str | CompiledResult:
+    """Return the text of a statement that reads, or why the reference executor has to."""
+    try:
+        return await context.compiled.fetch(plan.sql, plan.values(arguments, context.actor.identity), prepare=prepare)
+    except InvalidValue:
+        return CompiledResult(declined="a value outside its declared type")
+    except SuperuserRefused:
+        return CompiledResult(declined="for superusers alone")
+    except StatementRejected:
+        log.exception("a compiled statement failed, and the reference executor goes on")
+        return CompiledResult(declined=FAULT)
+    except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
+        context.fail_with(refusal)
+        return CompiledResult(declined=type(refusal).__name__)
+
+
 async def _decide(
     reading: Plan, arguments: Sequence[PlanArguments], context: StatementContext, *, prepare: bool
 ) -> Sequence[PlanArguments] | CompiledResult:
@@ -359,17 +366,9 @@ async def _decide(
     (change,) = arguments
     assert isinstance(change, DecidedWriteArguments)
     context.route.primary_reason = RoutingReason.WRITE
-    try:
-        values = reading.values([change.to_read()], context.actor.identity)
-        found = await context.compiled.fetch(reading.sql, values, prepare=prepare)
-    except InvalidValue:
-        return CompiledResult(declined="a value outside its declared type")
-    except StatementRejected:
-        log.exception("a compiled statement failed, and the reference executor goes on")
-        return CompiledResult(declined=FAULT)
-    except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
-        context.fail_with(refusal)
-        return CompiledResult(declined=type(refusal).__name__)
+    found = await _fetch(reading, [change.to_read()], context, prepare=prepare)
+    if isinstance(found, CompiledResult):
+        return found
     try:
         decided = change.decided(context.actor, orjson.loads(found))
     except DomainError as refusal:

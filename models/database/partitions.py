@@ -24,7 +24,7 @@ from models.database.pool import ConnectionStack, note_idle, ping_if_idle, run_f
 from models.lru import CacheUsage
 from models.statements import STATEMENT_BYTES, PreparedStatements
 
-__all__ = ["SERVER_SETTINGS", "Partition", "PartitionedPool", "reserve_size"]
+__all__ = ["CLOSE_SECONDS", "SERVER_SETTINGS", "Partition", "PartitionedPool", "reserve_size"]
 
 RESERVED_SHARE = 4  # one connection of so many is reserved, and not fewer than one
 BRIEF_MILLISECONDS = 100  # that a statement may take on a reserved connection

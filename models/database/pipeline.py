@@ -21,9 +21,9 @@ from typing import Any
 
 from models.database.errors import ConnectionLost, PoolTimeout
 from models.database.limiter import Slot
-from models.database.partitions import PartitionedPool
+from models.database.partitions import CLOSE_SECONDS, PartitionedPool
 from models.database.pool import CANCEL_GRACE_SECONDS, AutocommitConnection
-from models.database.wire import NotPipelined, PipelinedConnection, StatementRun
+from models.database.wire import NotPipelined, PipelinedConnection, StatementResult, StatementRun
 
 __all__ = ["StatementPipeline"]
 
@@ -31,7 +31,6 @@ DEPTH = 4  # statements in flight on one connection
 SWEEP_SECONDS = 0.1  # between two looks at what takes too long
 STALLED_SECONDS = 0.05  # that the first statement in flight has taken, after which no other joins it
 OVERDUE_SECONDS = 1.0  # after which those behind it are run elsewhere
-CLOSE_SECONDS = 2.0
 
 log = logging.getLogger("atrium.pipeline")
 
@@ -139,7 +138,7 @@ class StatementPipeline:
             count = len(connection.in_flight)
             if (
                 count < (DEPTH if found is None else len(found.in_flight))
-                and connection.may_share
+                and connection.may_share()
                 and now - connection.began_at < STALLED_SECONDS
                 and connection.has_prepared(run)
                 and self._limiter.next_after(connection.slot) is None
@@ -152,7 +151,7 @@ class StatementPipeline:
         runs: list[StatementRun] = []
         while self._queue and connection.is_usable and self._is_next(connection.slot):
             run, count = self._queue[0], len(connection.in_flight) + len(runs)
-            if count and not (run.is_shared and count < DEPTH and connection.may_share_with(runs)):
+            if count and not (run.is_shared and count < DEPTH and connection.may_share(runs)):
                 break
             self._queue.popleft()
             if connection.has_prepared(run):
@@ -193,9 +192,7 @@ class StatementPipeline:
 
     # --- results ---
 
-    def _on_results(
-        self, connection: PipelinedConnection, results: Sequence[tuple[StatementRun, bytes | None, Exception | None]]
-    ) -> None:
+    def _on_results(self, connection: PipelinedConnection, results: Sequence[StatementResult]) -> None:
         """Take what a connection has answered; the next statements are on their way before anybody is told."""
         self._feed(connection)
         for run, value, error in results:

@@ -24,6 +24,7 @@ __all__ = [
     "Parameters",
     "PipelinedConnection",
     "StatementPace",
+    "StatementResult",
     "StatementRun",
     "encode_parameters",
 ]
@@ -112,6 +113,10 @@ class StatementRun:
         self.is_shared = not self.is_update and not self.is_search and self.pace.is_short
 
 
+StatementResult: TypeAlias = tuple[StatementRun, bytes | None, Exception | None]
+"""A run that has ended, and what its `on_result` is told."""
+
+
 class PipelinedConnection(asyncio.Protocol):
     """A connection of the driver's, for as long as its statements are pipelined."""
 
@@ -119,7 +124,7 @@ class PipelinedConnection(asyncio.Protocol):
         self,
         slot: Slot,
         connection: AutocommitConnection,
-        on_results: "Callable[[PipelinedConnection, list[tuple[StatementRun, bytes | None, Exception | None]]], None]",
+        on_results: "Callable[[PipelinedConnection, Sequence[StatementResult]], None]",
         on_lost: "Callable[[PipelinedConnection], None]",
     ) -> None:
         """Take it over.
@@ -151,14 +156,9 @@ class PipelinedConnection(asyncio.Protocol):
         """Return whether a statement is prepared on it."""
         return run.statement in self._connection.statements
 
-    @property
-    def may_share(self) -> bool:
-        """Return whether another short statement may follow."""
-        return self.is_usable and all(run.is_shared for run in self.in_flight)
-
-    def may_share_with(self, runs: Sequence[StatementRun]) -> bool:
-        """Return whether another short statement may follow these, which are about to be sent."""
-        return self.may_share and all(run.is_shared for run in runs)
+    def may_share(self, about_to: Sequence[StatementRun] = ()) -> bool:
+        """Return whether another short statement may follow those in flight, and those that are about to be sent."""
+        return self.is_usable and all(run.is_shared for run in (*self.in_flight, *about_to))
 
     def send(self, runs: Sequence[StatementRun]) -> None:
         """Begin to run statements, one after the other."""
@@ -182,7 +182,7 @@ class PipelinedConnection(asyncio.Protocol):
             if len(self._buffer) < self._needed:
                 return
             data, self._buffer = bytes(self._buffer), bytearray()
-        results = []
+        results: list[StatementResult] = []
         begin, size = 0, len(data)
         self._needed = HEADER_BYTES
         while size - begin >= HEADER_BYTES:
@@ -229,7 +229,7 @@ class PipelinedConnection(asyncio.Protocol):
             return Preempted()
         return NotPipelined()
 
-    def _finish(self, results: list[tuple[StatementRun, bytes | None, Exception | None]]) -> None:
+    def _finish(self, results: Sequence[StatementResult]) -> None:
         now = time.monotonic()
         seconds = (now - self.began_at) / len(results)
         self.began_at = now
@@ -307,8 +307,10 @@ def _encode(value: Any) -> bytes:
     encode = _ENCODERS.get(type(value))
     if encode is not None:
         return encode(value)
-    if isinstance(value, str | UUID):  # a member of an enum, or an id as the driver makes it
-        return str.encode(value) if isinstance(value, str) else _encode_plain(value)
+    if isinstance(value, str):  # a member of an enum
+        return value.encode()
+    if isinstance(value, UUID):  # as the driver makes ids
+        return _encode_plain(value)
     raise ValueError
 
 

@@ -199,9 +199,7 @@ async def test_what_follows_a_request_that_is_under_way_stops_the_reading(server
         await server.world.connection.execute("LOCK tasks IN ACCESS EXCLUSIVE MODE")
         async with server.connect(fast=True) as connection:
             await connection.send(asked)
-            async with asyncio.timeout(10):
-                while not server.world.app.components.database.in_use:
-                    await asyncio.sleep(0.005)  # it announces in no other way that it has begun
+            await server.wait_until_begun()
             await connection.send(asked, asked + asked, b"")
             await server.world.connection.execute("ROLLBACK")
             answers = [comparable(await connection.answer()) for _ in range(4)]

@@ -130,9 +130,7 @@ async def test_a_connection_that_is_ended_meanwhile_gets_its_answer_first(server
         await server.world.connection.execute("LOCK tasks IN ACCESS EXCLUSIVE MODE")
         async with server.connect(fast=True) as connection:
             await connection.send(asked)
-            async with asyncio.timeout(10):
-                while not server.world.app.components.database.in_use:
-                    await asyncio.sleep(0.005)  # it announces in no other way that it has begun
+            await server.wait_until_begun()
             ending = asyncio.create_task(server.listening.aclose())
             await server.app.shutdown.has_begun.wait()
             await server.world.connection.execute("ROLLBACK")

@@ -206,7 +206,7 @@ def test_a_connection_that_ends_loses_what_has_not_ended() -> None:
         assert [run.statement for run in scripted.connection.in_flight] == [each[0] for each in TWO[ended:]]
         assert scripted.is_lost
         assert scripted.idle.driver.lost == [None]
-        assert not scripted.connection.may_share
+        assert not scripted.connection.may_share()
 
 
 def _ends(data: bytes) -> list[int]:
