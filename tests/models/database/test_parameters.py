@@ -27,6 +27,7 @@ async def database(urls: Urls) -> AsyncIterator[Database]:
     await database.close()
 
 
+FIRST_DAY = date(2, 1, 1)  # those before it are left to the driver
 MOMENT = datetime(2026, 11, 30, 12, 0, 0, 123456, UTC)
 TYPES: dict[str, Callable[[random.Random], Any]] = {
     "uuid": lambda rng: rng.choice([UUID, asyncpg.pgproto.pgproto.UUID])(str(uuid4())),
@@ -35,7 +36,7 @@ TYPES: dict[str, Callable[[random.Random], Any]] = {
     "boolean": lambda rng: rng.random() < 0.5,
     "numeric": lambda rng: Decimal(rng.randrange(-(10**12), 10**12)) / 10 ** rng.randrange(9),
     "timestamptz": lambda rng: MOMENT - timedelta(microseconds=rng.randrange(10**16)),
-    "date": lambda rng: date.fromordinal(rng.randrange(1, 3_000_000)),
+    "date": lambda rng: date.fromordinal(rng.randrange(FIRST_DAY.toordinal(), 3_000_000)),
     "text": lambda rng: "".join(rng.choices(string.printable.replace("\0", "") + 'é"\\{},\u2028😀NULL', k=9)),
 }
 
@@ -75,12 +76,14 @@ async def test_parameters_mean_what_they_mean_to_the_driver(database: Database, 
 SPECIAL: dict[str, Sequence[Any]] = {
     "numeric": [Decimal(text) for text in ("-0", "-0.00", "1E+5", "1.50E+3", "0E-10", "0E+3", "1E-40", "9" * 40)],
     "timestamptz": [
+        datetime.min.replace(tzinfo=UTC),
         datetime(2, 1, 1, tzinfo=UTC),
         datetime(9998, 12, 31, 23, 59, 59, 999999, UTC),
         datetime(1883, 11, 18, 12, 3, 58, tzinfo=timezone(timedelta(hours=-4, minutes=-56, seconds=-2))),
         datetime(2026, 1, 1, tzinfo=timezone(timedelta(microseconds=1))),
     ],
-    "date": [date(2, 1, 1), date(9998, 12, 31)],
+    "date": [date.min, FIRST_DAY, date(9998, 12, 31), date.max],
+    "date[]": [[FIRST_DAY, date.min], [date.max]],
     "bigint": [2**63, -(2**63), 10**40],
     "text": ["a\0b", "NULL", "", "\\", OddText("str subclass"), Colour.RED],
     "text[]": [[], ["", "NULL", "null", '"', "a\0b", None], ("a", "b"), [Colour.RED]],
