@@ -1,11 +1,14 @@
 """The application: everything built from the settings, and joined."""
 
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from starlette.routing import Route
 
 from atrium import health, http, mail, migrate
 from atrium.http.consistency import ConsistencyTokens
@@ -92,7 +95,7 @@ class Components:
             cost=OperationCost(self.cost_buckets.account_of(identity), is_told=request.wants_cost),
         )
         if (setback := request.setback) is not None:
-            context.log.declined = setback.declined
+            context.log.declined, context.log.statements = setback.declined, setback.statements
             if setback.refusal is not None:
                 context.fail_with(setback.refusal)
         return context
@@ -156,16 +159,27 @@ class Components:
         )
 
     def _authenticate_at_once(self, authorization: str) -> tuple[Actor, float] | None:
-        """Return the actor of an access token, and when it expires; None for anything else."""
+        """Return the actor of an access token or a known API key, and until when that holds; None for anything else."""
         token = bearer_token(authorization)
-        if token is None or is_api_key(token):
+        if token is None:
             return None
+        if is_api_key(token):
+            return self._recognise_api_key(token)
         try:
             claims = self.auth.tokens.read(token)
         except security.InvalidAccessToken:
             return None
         identity = Identity(claims.tenant_id, claims.user_id, claims.role, claims.session_id)
         return Actor.of(identity), claims.expires_at.timestamp()
+
+    def _recognise_api_key(self, token: str) -> tuple[Actor, float] | None:
+        known = self.api_key_cache.find_known(token)
+        if known is None:
+            return None
+        until = time.time() + known.seconds
+        if known.identity.expires_at is not None:
+            until = min(until, known.identity.expires_at.timestamp())
+        return Actor.of(known.identity.to_identity(Identity())), until
 
     def build_document_lookup(self) -> DocumentLookup:
         """Build what finds the text of each operation."""
@@ -203,11 +217,6 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         trusted_documents=TrustedDocuments(servers.primary, served.trusted_document_planner()),
     )
     app = _new_application(components)
-
-    async def require_no_pending_migrations() -> None:
-        if await migrate.has_pending_migrations(database_url):
-            raise RuntimeError("migrations are pending: run atrium migrate")
-
     http.mount_graphql(
         app,
         settings=settings,
@@ -219,9 +228,17 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         documents=components.build_document_lookup(),
         operations=components.build_operations(),
     )
-    checks = {"database": components.database.ping, "migrations": require_no_pending_migrations}
-    app.router.routes += [*health.build_routes(checks, reveal=not settings.is_production), metrics.route()]
+    app.router.routes += [*_build_health_routes(components, database_url), metrics.route()]
     return app
+
+
+def _build_health_routes(components: Components, database_url: str) -> list[Route]:
+    async def require_no_pending_migrations() -> None:
+        if await migrate.has_pending_migrations(database_url):
+            raise RuntimeError("migrations are pending: run atrium migrate")
+
+    checks = {"database": components.database.ping, "migrations": require_no_pending_migrations}
+    return health.build_routes(checks, reveal=not components.settings.is_production)
 
 
 def _build_feed(settings: Settings, database_url: str) -> OutboxRelay:

@@ -62,6 +62,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="keep the database in this folder, for the next run")
     parser.add_argument("--pool", type=int, default=POOL, help=f"connections of each server ({POOL}, two a core)")
     parser.add_argument("--guard", action="store_true", help="only make sure that Atrium costs no more than it did")
+    parser.add_argument("--record", action="store_true", help="with --guard: what it costs now is what it may cost")
     return parser.parse_args()
 
 
@@ -181,5 +182,5 @@ if __name__ == "__main__":
     options = parse_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no server is left behind
     if options.guard:
-        sys.exit(asyncio.run(regression.main(console)))
+        sys.exit(asyncio.run(regression.main(console, record=options.record)))
     asyncio.run(main(options))

@@ -21,7 +21,7 @@ from bench.servers import RunningServer, ServerUnavailable
 __all__ = ["Sample", "build_requests", "count_statements", "find_wrk", "measure_sample", "measure_undisturbed"]
 
 CONNECTIONS = 32
-REQUEST_COUNT = 2_000  # requests that differ, of which each next one is drawn
+REQUEST_COUNT = 20_000  # that differ, of which each next one is drawn: few updates are what is so already
 COUNTED_REQUESTS = 20  # operations over which statements are counted
 MAX_STOLEN = 0.01  # of the processors' time may go to other machines during a sample
 MAX_ATTEMPTS = 4

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,16 @@ from bench.peers.statements import STATEMENTS
 from bench.queries import BenchOperation
 from bench.templates import APP_ORIGIN, fill_head, fill_template
 
-__all__ = ["ATRIUM", "COST_VARIABLES", "PEERS", "RunningServer", "ServerKind", "ServerUnavailable", "run_server"]
+__all__ = [
+    "ATRIUM",
+    "COST_VARIABLES",
+    "PEERS",
+    "REFERENCE",
+    "RunningServer",
+    "ServerKind",
+    "ServerUnavailable",
+    "run_server",
+]
 
 PEER_FOLDER = Path(__file__).with_name("peers")
 COST_VARIABLES = (
@@ -240,6 +249,14 @@ ATRIUM = ServerKind(
     is_atrium=True,
     peer_variables=_atrium_variables,
 )
+
+REFERENCE = replace(
+    ATRIUM,
+    name="atrium_reference",
+    title="Atrium, by the reference executor",
+    peer_variables=lambda place: {**_atrium_variables(place), "ATRIUM_COMPILER": "off"},
+)
+"""Atrium without its compiler, and so without the fast path."""
 
 PEERS = (
     ServerKind(

@@ -1,6 +1,6 @@
-"""Writers, measured: how many tasks 1, 8 and 32 clients update and create a second, beside another checkout.
+"""Writers, measured: how many tasks and orders 1, 8 and 32 clients write a second, beside another checkout.
 
-`uv run python -m bench.write_changes --before FOLDER` takes some ten minutes and needs wrk. Each checkout serves a
+`uv run python -m bench.write_changes --before FOLDER` takes some fifteen minutes and needs wrk. Each checkout serves a
 database of its own, with fsync on and the feed running, and they are loaded in turns. What a sample left in the outbox
 is sequenced before its CPU is read. Meanwhile `pg_stat_activity` is looked at a hundred times a second: in what share
 of the looks some connection of the server waited for the lock that NOTIFY takes (`object`), or for the log to reach the
@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 WRITERS = (1, 8, 32)
-OPERATIONS = ("updateTask", "createTask")
+OPERATIONS = ("updateTask", "createTask", "placeOrder")
 ROUNDS = 7
 SECONDS = 3
 FIGURES = {
@@ -89,7 +89,7 @@ def main(arguments: argparse.Namespace, console: Console) -> None:
     folders = {"before": arguments.before, "now": own} if arguments.before else {"now": own}
     with ExitStack() as stack:
         checkouts = [stack.enter_context(open_checkout(name, folder)) for name, folder in folders.items()]
-        for operation in OPERATIONS:
+        for operation in arguments.operations:
             table = Table("writers", "", *FIGURES.values(), title=f"{operation}: median of {arguments.rounds} rounds")
             for writers in WRITERS:
                 add_rows(table, writers, measure(checkouts, operation, writers, arguments))
@@ -128,4 +128,5 @@ if __name__ == "__main__":
     parser.add_argument("--before", type=Path, help="the folder of another checkout, such as a worktree of a tag")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"samples of each ({ROUNDS})")
     parser.add_argument("--seconds", type=int, default=SECONDS, help=f"that a sample takes ({SECONDS})")
+    parser.add_argument("--operations", nargs="+", choices=OPERATIONS, default=OPERATIONS, help="which ones (all)")
     main(parser.parse_args(), Console(width=None if sys.stdout.isatty() else 160))

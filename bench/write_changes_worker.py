@@ -18,7 +18,8 @@ import asyncpg
 from rich.console import Console
 
 from bench.environment import BenchEnvironment, asyncpg_url, open_environment
-from bench.load import SCRIPT, find_wrk
+from bench.load import REQUEST_COUNT, SCRIPT, find_wrk
+from bench.queries import OPERATIONS
 from bench.servers import ATRIUM, RunningServer, run_server
 
 SCALE = 0.1  # of the demo data
@@ -29,6 +30,8 @@ LOOK_SECONDS = 0.01  # between looks at what connections wait for
 TEXTS = {
     "updateTask": "mutation($input: UpdateTaskInput!) { updateTask(input: $input) { ... on Task { id title } } }",
     "createTask": "mutation($input: CreateTaskInput!) { createTask(input: $input) { ... on Task { id title } } }",
+    "placeOrder": "mutation($input: PlaceOrderInput!) { placeOrder(input: $input) {"
+    " ... on Order { id status totalAmount { amount currency } shippingAddress } } }",
 }
 WAITS = """
 SELECT wait_event, count(*) FROM pg_stat_activity
@@ -55,7 +58,7 @@ async def measure(server: RunningServer, operation: str, writers: int, seconds: 
     environment = server.environment
     file = environment.folder / "requests"
     file.write_text("".join(json.dumps(body) + "\n" for body in requests(server, operation)))
-    await environment.checkpoint()
+    await environment.superuser.execute("CHECKPOINT")
     waits: Counter[str] = Counter()
     server_cpu, database_cpu = server.cpu(), environment.database_cpu()
     looking = asyncio.create_task(look(environment.superuser, waits))
@@ -89,6 +92,9 @@ async def until_none_waits(environment: BenchEnvironment) -> None:
 def requests(server: RunningServer, operation: str) -> list[dict[str, Any]]:
     """Return requests that differ."""
     chance = Random()  # noqa: S311  # no secret, and other titles in each sample
+    if operation == "placeOrder":
+        orders = (OPERATIONS["Q9"].variables(chance, server.environment.data) for _ in range(REQUEST_COUNT))
+        return [{"query": TEXTS[operation], "variables": variables} for variables in orders]
     tasks = server.environment.data.tasks[:TASKS]
     inputs: list[dict[str, Any]] = [
         {"title": f"Count the boxes {chance.randrange(10**9)}"} for _ in range(TASKS * TITLES)

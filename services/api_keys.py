@@ -32,7 +32,17 @@ from services.tenants import member_filter
 from services.validation import validating
 from services.writes.rows import insert_row, update_row
 
-__all__ = ["ALL_API_KEYS", "API_KEYS", "ApiKeyCache", "ApiKeyIdentity", "create", "is_api_key", "revoke", "visible"]
+__all__ = [
+    "ALL_API_KEYS",
+    "API_KEYS",
+    "ApiKeyCache",
+    "ApiKeyIdentity",
+    "KnownApiKey",
+    "create",
+    "is_api_key",
+    "revoke",
+    "visible",
+]
 
 API_KEY_TOKEN_KIND = "key"  # noqa: S105  # a prefix, no secret
 MAX_NAME_LENGTH = 100
@@ -136,6 +146,15 @@ class ApiKeyIdentity:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class KnownApiKey:
+    """A key that needs no look at the database for a while."""
+
+    identity: ApiKeyIdentity
+    seconds: float
+    """How long; then its use is noted again."""
+
+
 @dataclass(slots=True)
 class _Known:
     """A key that was found, and when it was last noted that it is used."""
@@ -168,13 +187,21 @@ class ApiKeyCache:
             InvalidToken: there is no such key.
             PoolTimeout, DatabaseUnavailable, TransactionConflict: the database cannot be asked.
         """
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        digest = _digest(text)
         known = self._identities.get(digest)
         if known is None:
             known = _Known(await self._load(text, client))
             self._identities.put(digest, known)
         await self._record_use(known, client)
         return known.machine
+
+    def find_known(self, text: str) -> KnownApiKey | None:
+        """Return a key, given as text, that was recognised and whose use was noted before; None otherwise."""
+        known = self._identities.get(_digest(text))
+        if known is None or known.noted_at is None:
+            return None
+        left = known.noted_at + LAST_USED_PRECISION.total_seconds() - time.monotonic()
+        return KnownApiKey(known.machine, left) if left > 0 else None
 
     async def _load(self, text: str, client: Identity) -> ApiKeyIdentity:
         presented = security.OpaqueToken.parse(text, API_KEY_TOKEN_KIND)
@@ -203,3 +230,7 @@ class ApiKeyCache:
         with contextlib.suppress(SessionNotLive, PoolTimeout, TransactionConflict, DatabaseUnavailable):
             async with self._database.write(machine.to_identity(client)) as session:
                 await session.exec(update(ApiKey).where(*which).values(last_used_at=CHANGE_TIME))
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import asyncpg
 from sqlalchemy import make_url
@@ -52,7 +53,7 @@ class BucketLimit:
     """Points a second."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Bucket:
     """What one process knows of a bucket, and what it may spend of it before it is told more."""
 
@@ -66,6 +67,8 @@ class Bucket:
     updated_at: float
     unreported: float = 0.0
     """Points spent here that the database has not been told of."""
+    is_noted: bool = False
+    """Whether it is among those that are reported next."""
 
     def refill(self, now: float) -> None:
         """Add what has been restored since the last time."""
@@ -159,6 +162,7 @@ class CostBuckets:
 
     def __post_init__(self) -> None:
         self._buckets: SegmentedLRU[BucketKey, Bucket] = SegmentedLRU(BUCKETS_BYTES, lambda *_: BUCKET_BYTES)
+        self._in_use: WeakValueDictionary[BucketKey, Bucket] = WeakValueDictionary()
         self._pending: dict[BucketKey, Bucket] = {}
         self._reporting: dict[BucketKey, Bucket] = {}
         self._has_pending = asyncio.Event()
@@ -191,17 +195,19 @@ class CostBuckets:
     def _bucket(self, key: BucketKey, limit: BucketLimit) -> Bucket:
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._pending.get(key) or self._reporting.get(key)
+            bucket = self._in_use.get(key)  # an account may be kept for longer
             if bucket is None:
                 sharers = 1 if key[0] == "address" else UNKNOWN_SHARERS
                 bucket = Bucket(limit, limit.maximum, limit.maximum / sharers, sharers, self.clock())
+                self._in_use[key] = bucket
             self._buckets.put(key, bucket)
         return bucket
 
     def note(self, key: BucketKey, bucket: Bucket) -> None:
         """Have a bucket reported soon."""
-        if key[0] != "address" and (len(self._pending) < MAX_PENDING or key in self._pending):
+        if not bucket.is_noted and key[0] != "address" and len(self._pending) < MAX_PENDING:
             self._pending[key] = bucket
+            bucket.is_noted = True
             if not self._has_pending.is_set():
                 self._has_pending.set()
 
@@ -235,7 +241,7 @@ class CostBuckets:
         self._has_pending.clear()
         spent = {key: bucket.unreported for key, bucket in self._reporting.items()}
         for bucket in self._reporting.values():
-            bucket.unreported = 0.0
+            bucket.unreported, bucket.is_noted = 0.0, False
         try:
             answers = await self._query(spent)
         except BaseException:

@@ -179,6 +179,7 @@ def _serve_other_paths(
 def _build_head_reader(settings: Settings, operations: Operations, responder: Responder) -> HeadReader:
     return HeadReader(
         authenticate=operations.authenticate,
+        account_of=operations.cost_buckets.account_of,
         responder=responder,
         added_headers=partial(added_headers, _cors_rules(settings)),
         trusted_proxies=settings.trusted_proxies,

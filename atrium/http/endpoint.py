@@ -15,7 +15,6 @@ from json import JSONDecodeError
 from typing import Any, ClassVar, cast
 
 from graphql import GraphQLError
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -138,7 +137,10 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         chosen = self._responder.negotiate(accept)
         if not chosen.is_acceptable and request.method in _ALLOWED:
             raise RequestRefused("NOT_ACCEPTABLE", NOT_ACCEPTABLE)
-        operation = await self._read_operation(request, "sse" if chosen.streams else "http")
+        try:
+            operation = await self._read_operation(request, "sse" if chosen.streams else "http")
+        except JSONDecodeError as error:
+            raise RequestRefused("BAD_REQUEST", f"Not valid JSON: {error.msg}.") from None
         response = request.scope["state"]["collected"] = ResponseHeaders()
         long_work = partial(within_request, request, self._long_limit)
         call = OperationRequest(
@@ -176,23 +178,12 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             check = partial(self._has_valid_token, OperationRequest(request, record))
             body = await request_parsing.read_body(request.receive, declared, self._body_limits, check)
             record.is_arriving = False
-            return request_parsing.parse_operation(self._parse_json(body), protocol)
+            return request_parsing.parse_operation(request_parsing.decode_json(body), protocol)
         if request.method != "GET":
             allowed = ", ".join(_ALLOWED)
             message = NO_SINGLE_CONNECTION if single else f"GraphQL is served by {allowed}."
             raise RequestRefused("METHOD_NOT_ALLOWED", message, {"allow": allowed})
-        request_parsing.require_short_query_string(request.scope["query_string"])
-        parameters: dict[str, Any] = dict(QueryParams(request.scope["query_string"]))
-        for name in ("variables", "extensions"):
-            if name in parameters:  # an empty one is as good as none
-                parameters[name] = self._parse_json(parameters[name]) if parameters[name] else None
-        return request_parsing.parse_operation(parameters, protocol)
-
-    def _parse_json(self, data: str | bytes) -> Any:
-        try:
-            return request_parsing.decode_json(data)
-        except JSONDecodeError as error:
-            raise RequestRefused("BAD_REQUEST", f"Not valid JSON: {error.msg}.") from None
+        return request_parsing.parse_query_string(request.scope["query_string"], protocol)
 
     async def _execute(self, method: str, operation: GraphQLRequestData, context: Any) -> ExecutionResult:
         try:

@@ -8,6 +8,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from atrium.http.fast_path import FastPath, FastRequest
 from atrium.http.negotiation import OK
 from atrium.http.operation_request import Setback
+from atrium.http.request_heads import ReadHead
 from atrium.http.uvicorn_protocol import CoalescingHttpProtocol
 
 __all__ = ["FastHttpProtocol"]
@@ -28,12 +29,19 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         """Whether the parser is within a request."""
         self._is_busy = False
         """Whether a request on the fast path is under way."""
+        self._under_way: tuple[FastPath, FastRequest, bytes]
+        """What runs it, the request, and the bytes that it came in."""
         self._ends = False
         """Whether the connection ends with the answer to the request that is under way."""
         self._kept = b""
         """What arrived behind the request that is under way; or a request whose body is not whole yet."""
         self._body_timer: asyncio.TimerHandle | None = None
         """Runs while the body of a request is not whole."""
+        self._idle_since = 0.0
+        """When a request on the fast path was answered last."""
+        self._last_head: ReadHead | None = None
+        """The head that was read last; the next one is often the same."""
+        self._last_head_bytes = b""
         self._setback: Setback | None = None
         """Why the request that is handed to the parser comes from the fast path."""
 
@@ -53,6 +61,7 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         if self._is_busy:
             self._ends = True
         else:
+            self._take_long_way()  # which answers a request whose body is under way
             super().shutdown()
 
     def data_received(self, data: bytes) -> None:
@@ -79,9 +88,12 @@ class FastHttpProtocol(CoalescingHttpProtocol):
 
     def _begin(self, fast_path: FastPath, data: bytes) -> bool:
         """Begin to answer a request on the fast path; return False for one that has to take the long way."""
-        head = fast_path.read_head(data, self.client[0] if self.client else None)
-        if head is None or head.length > MAX_BODY_BYTES:
-            return False
+        head = self._last_head
+        if head is None or not data.startswith(self._last_head_bytes) or not fast_path.is_valid(head):
+            head = fast_path.read_head(data, self.client[0] if self.client else None)
+            if head is None or head.length > MAX_BODY_BYTES:
+                return False
+            self._last_head, self._last_head_bytes = head, data[: head.body_at]
         missing = head.body_at + head.length - len(data)
         if missing > 0:
             self._kept = data
@@ -94,11 +106,10 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         if request is None:
             return False
         self._stop_timer()
-        self._unset_keepalive_if_required()
         self._is_busy = True
-        task = self.loop.create_task(self._answer(fast_path, request, data))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self._under_way = fast_path, request, data
+        if not fast_path.start(request, self._on_result):
+            self._run_in_task()
         return True
 
     def _stop_waiting(self) -> None:
@@ -113,41 +124,88 @@ class FastHttpProtocol(CoalescingHttpProtocol):
             data, self._kept = self._kept, b""
             super().data_received(data)
 
-    async def _answer(self, fast_path: FastPath, request: FastRequest, data: bytes) -> None:
+    def _on_result(self, value: bytes | None, error: Exception | None) -> None:
+        """Take the result of a request that was run without a task."""
+        fast_path, request, _ = self._under_way
+        try:
+            result = fast_path.conclude(request, value, error)
+        except BaseException:
+            self._break_off()
+            raise
+        if result is None:
+            self._run_in_task()
+        else:
+            self._answer(result)
+
+    def _run_in_task(self) -> None:
+        task = self.loop.create_task(self._run())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _run(self) -> None:
+        fast_path, request, _ = self._under_way
         try:
             result = await fast_path.run(request)
-        except BaseException:
-            self.transport.abort()  # it is cancelled, since the process ends
+        except BaseException:  # it is cancelled, since the process ends
+            self._break_off()
             raise
-        finally:
-            self._is_busy = False
+        self._answer(result)
+
+    def _break_off(self) -> None:
+        """End a connection whose request cannot be answered."""
+        self._is_busy = False
+        self.transport.abort()
+
+    def _answer(self, result: bytes | Setback) -> None:
+        """Answer the request that is under way; one without an answer begins anew on the long way."""
+        fast_path, request, data = self._under_way
+        self._is_busy = False
         if isinstance(result, Setback):
+            if self.transport.is_closing():
+                fast_path.abandon(request)
+                return
             self._setback = result
             super().data_received(data)
             if self._ends:
                 self.shutdown()
         else:
-            self._send(request, result)
+            self._send(fast_path, request, result)
             fast_path.finish(request)
             self.server_state.total_requests += 1
             if self._ends or self.transport.is_closing():
                 self.transport.close()
                 return
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self._idle_since = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self._wait_for_request(self.timeout_keep_alive)
         if self._kept:
             self.flow.resume_reading()
             self.data_received(b"")
 
-    def _send(self, request: FastRequest, body: bytes) -> None:
+    def _wait_for_request(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End a connection that has been idle for too long.
+
+        A request on the fast path leaves the timer alone, which therefore looks how long that was ago.
+        """
+        seconds = self.timeout_keep_alive
+        is_idle = not self._is_busy and not self._kept
+        left = self._idle_since + seconds - self.loop.time() if is_idle else seconds
+        if left > 0:
+            self._wait_for_request(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _send(self, fast_path: FastPath, request: FastRequest, body: bytes) -> None:
         remembered = request.head.remembered
         ending = b"connection: close\r\n\r\n" if self._ends else b"\r\n"
         self._write(
             b"".join(
                 [
                     STATUS_LINE[OK],
-                    *[b"%s: %s\r\n" % pair for pair in self.server_state.default_headers],
+                    fast_path.write_default_headers(self.server_state.default_headers),
                     remembered.before_length,
                     b"%d" % len(body),
                     b"\r\nx-request-id: ",

@@ -31,6 +31,8 @@ class Setback:
     """Whether the time is over that a request may take."""
     started: float = 0.0
     """When the request arrived, by the clock of its record."""
+    statements: int = 0
+    """How many statements it took so far."""
 
     def resume(self, scope: TimeoutScope) -> None:
         """Go on within a time limit.

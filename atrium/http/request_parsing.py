@@ -11,6 +11,7 @@ from json import JSONDecodeError
 from typing import Any, Literal
 
 import orjson
+from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 from strawberry.http import GraphQLRequestData
@@ -168,6 +169,21 @@ def require_identity(content_encoding: str | None) -> None:
     if any(coding not in {"", "identity"} for coding in codings):
         message = "The body must not be compressed or coded otherwise."
         raise RequestRefused("UNSUPPORTED_MEDIA_TYPE", message, {"accept-encoding": "identity"})
+
+
+def parse_query_string(query_string: bytes, protocol: ResponseProtocol) -> OperationData:
+    """Return the operation that the query string of a GET describes.
+
+    Raises:
+        RequestRefused: URI_TOO_LONG, and as by `parse_operation`.
+        JSONDecodeError: its variables or extensions are not JSON, or not as `decode_json` wants it.
+    """
+    require_short_query_string(query_string)
+    parameters: dict[str, Any] = dict(QueryParams(query_string))
+    for name in ("variables", "extensions"):
+        if name in parameters:  # an empty one is as good as none
+            parameters[name] = decode_json(parameters[name]) if parameters[name] else None
+    return parse_operation(parameters, protocol)
 
 
 def parse_operation(data: object, protocol: ResponseProtocol) -> OperationData:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from atrium.http.responses import RequestRefused
+from models.database.pipeline import StatementPipeline
 from models.database.timeouts import SharedTimeout
 
 __all__ = ["CLIENT_CLOSE_SECONDS", "SERVICE_RESTART", "SOCKET_SECONDS", "Shutdown"]
@@ -30,11 +31,11 @@ class Shutdown:
         """Whether the time of the requests is over."""
         self.sockets: set[Callable[[], Awaitable[None]]] = set()
         """What ends each open socket."""
-        self._limits: list[SharedTimeout] = []
+        self._bounded: list[SharedTimeout | StatementPipeline] = []
 
-    def bound(self, limit: SharedTimeout) -> None:
-        """Have what is within a time limit broken off when the time of the requests is over."""
-        self._limits.append(limit)
+    def bound(self, bounded: SharedTimeout | StatementPipeline) -> None:
+        """Have what is within a time limit, or pipelined, broken off when the time of the requests is over."""
+        self._bounded.append(bounded)
 
     @staticmethod
     def refusal() -> RequestRefused:
@@ -58,5 +59,5 @@ class Shutdown:
 
     def _break_off(self) -> None:
         self.is_late = True
-        for limit in self._limits:
-            limit.expire_all()
+        for each in self._bounded:
+            each.expire_all()

@@ -5,8 +5,8 @@ runs it. The way of a query: `selection` merges its fragments and finds its argu
 the declarations in `graph.fields` and the collections in `services`, `plans` keeps it and binds each request's values.
 """
 
-from graph.compiler.executor import Compiler
+from graph.compiler.executor import NOTHING_UPDATED, Compiler
 from graph.compiler.operations import CompiledResult, ReadyOperation
 from graph.compiler.selection import Unsupported
 
-__all__ = ["CompiledResult", "Compiler", "ReadyOperation", "Unsupported"]
+__all__ = ["NOTHING_UPDATED", "CompiledResult", "Compiler", "ReadyOperation", "Unsupported"]

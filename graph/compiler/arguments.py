@@ -66,7 +66,7 @@ class VariableDefinitions:
         """Coerce the variables of a request.
 
         Raises:
-            Declined: something that they cannot take.
+            Unsupported: something that they cannot take.
         """
         coerced: dict[str, Any] = {}
         for name, read, default, required in self._readers:
@@ -85,7 +85,7 @@ class VariableDefinitions:
         """Return the variables as graphql-core coerces them.
 
         Raises:
-            Declined: something that they cannot take.
+            Unsupported: something that they cannot take.
         """
         values = get_variable_values(self._schema, self._definitions, dict(given))
         if isinstance(values, list):
@@ -97,7 +97,7 @@ def argument_parser(schema: Any, coercion: InputCoercion, site: ArgumentSite) ->
     """Return a function that parses a field's arguments from a request's variables, and raises what the field would.
 
     Raises:
-        Declined: the field needs Python for what it is asked.
+        Unsupported: the field needs Python for what it is asked.
     """
     to_plan_arguments = ARGUMENT_TYPES.get(type(site.field))
     if to_plan_arguments is None:

@@ -1,7 +1,7 @@
 """The compiler's executor: from a request's text and variables to the bytes of its answer."""
 
 import logging
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLError, GraphQLSchema, OperationType, get_operation_ast
 
+from graph.compiler.argument_cache import ArgumentCache, ParsedArguments
 from graph.compiler.arguments import (
     CoercedVariables,
     VariableDefinitions,
@@ -23,7 +24,7 @@ from graph.compiler.operations import (
     ReadyOperation,
     StatementContext,
 )
-from graph.compiler.plan_arguments import PlanArguments, RowUpdateArguments
+from graph.compiler.plan_arguments import DecidedWriteArguments, PlanArguments, RowUpdateArguments
 from graph.compiler.plans import Plan, build_plan, build_update_plan
 from graph.compiler.selection import SILENT, Unsupported, build_tree, directive_variables
 from graph.compiler.update_statement import find_row_update_field
@@ -31,11 +32,15 @@ from graph.execution import CachedDocument, DocumentCache
 from graph.fields.mutations import Mutation
 from graph.runtime.context import Context
 from models.database.errors import InvalidValue, StatementRejected, SuperuserRefused
+from models.database.read_routing import RoutingReason
 from models.lru import CacheUsage, SegmentedLRU, size_of
 from services.errors import DomainError, Unavailable
 from services.permissions import Actor
 
-__all__ = ["Compiler"]
+__all__ = ["NOTHING_UPDATED", "Compiler"]
+
+NOTHING_UPDATED = "no row updated"
+"""Why an update is left to the reference executor that found no such row, or nothing to change."""
 
 PLAN_BYTES = 10 * 2**20
 PLANNED_AHEAD_BYTES = 32 * 2**20
@@ -65,6 +70,7 @@ class Compiler:
         self._document_cache = document_cache
         self._coercion = InputCoercion(schema)
         self._plans: SegmentedLRU[tuple[Any, ...], Plan | Unsupported] = SegmentedLRU(PLAN_BYTES, _weigh_plan)
+        self._arguments = ArgumentCache()
         self._planned_ahead: dict[tuple[Any, ...], Plan | Unsupported] = {}
         self._planned_ahead_bytes = 0
 
@@ -72,7 +78,7 @@ class Compiler:
     def usage(self) -> dict[str, CacheUsage]:
         """How much its caches hold, by their names."""
         ahead = CacheUsage(self._planned_ahead_bytes, len(self._planned_ahead))
-        return {"plans": self._plans.usage, "plans_ahead": ahead}
+        return {"plans": self._plans.usage, "plans_ahead": ahead, "arguments": self._arguments.usage}
 
     def plan_ahead(self, source: str, variables: dict[str, Any], actor: Actor) -> None:
         """Plan a pinned document for these variables and this actor, and keep the plan until `forget_plans`.
@@ -108,6 +114,9 @@ class Compiler:
             plan, arguments = self._find_plan(cached.prepared, variables, actor)
         except (Unsupported, DomainError, GraphQLError):
             return None
+        except Exception:
+            log.exception("the compiler failed, and the request takes the long way")
+            return None
         return ReadyOperation(cached.prepared, plan, arguments, cached.cost_model)
 
     async def execute(
@@ -136,32 +145,26 @@ class Compiler:
 
     async def run(self, ready: ReadyOperation, context: StatementContext) -> CompiledResult:
         """Answer an operation whose plan is known, or say why not."""
-        plan, prepared = ready.plan, ready.prepared
+        plan = ready.plan
         run = self._run_query if plan.mutation is None else self._run_update
         result = await run(plan, ready.arguments, context)
         if result.declined is None:
-            plan.uses += 1
-            context.log.record("compiler", prepared.type, prepared.name, context.actor.identity)
+            self.record(ready, context)
         return result
+
+    @staticmethod
+    def record(ready: ReadyOperation, context: StatementContext) -> None:
+        """Count an operation that was answered."""
+        ready.plan.uses += 1
+        context.log.record("compiler", ready.prepared.type, ready.prepared.name, context.actor.identity)
 
     @staticmethod
     async def _run_query(plan: Plan, arguments: Sequence[PlanArguments], context: StatementContext) -> CompiledResult:
         """Run a query. What is refused is worded by the reference executor, without another look at the database."""
         context.route.operation_kind_reason = None  # a replica will do
-        try:
-            data = await context.compiled.fetch(
-                plan.sql, plan.values(arguments, context.actor.identity), prepare=plan.uses > 0
-            )
-        except InvalidValue:
-            return CompiledResult(declined="a value outside its declared type")
-        except SuperuserRefused:
-            return CompiledResult(declined="for superusers alone")
-        except StatementRejected:
-            log.exception("a compiled statement failed, and the reference executor goes on")
-            return CompiledResult(declined=FAULT)
-        except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
-            context.fail_with(refusal)
-            return CompiledResult(declined=type(refusal).__name__)
+        data = await _fetch(plan, arguments, context, prepare=plan.uses > 0)
+        if isinstance(data, CompiledResult):
+            return data
         if not data:
             return CompiledResult(declined="no search result")
         return CompiledResult(orjson.Fragment(data), text=data)
@@ -170,6 +173,11 @@ class Compiler:
     async def _run_update(plan: Plan, arguments: Sequence[PlanArguments], context: StatementContext) -> CompiledResult:
         """Run a compiled update. One that changed nothing is run again by the reference executor."""
         identity = replace(context.actor.identity, operation=plan.mutation or "")
+        if plan.reading is not None:
+            decided = await _decide(plan.reading, arguments, context, prepare=plan.uses > 0)
+            if isinstance(decided, CompiledResult):
+                return decided
+            arguments = decided
         try:
             data = await context.compiled.execute(plan.sql, plan.values(arguments, identity), prepare=plan.uses > 0)
         except StatementRejected:
@@ -179,7 +187,7 @@ class Compiler:
             context.fail_with(refusal)
             return CompiledResult(declined=type(refusal).__name__)
         if data is None:
-            return CompiledResult(declined="no row updated")
+            return CompiledResult(declined=NOTHING_UPDATED)
         return CompiledResult(orjson.Fragment(data), text=data)
 
     def _get_prepared(
@@ -259,23 +267,19 @@ class Compiler:
             self._keep_tree(prepared, booleans, variant)
         if isinstance(variant, Unsupported):
             raise variant.again()
-        arguments: Sequence[PlanArguments]
-        plan_keys: tuple[Hashable, ...] = ()
         if variant.arguments is not None:
-            arguments = variant.arguments
+            arguments, plan_keys = ParsedArguments(variant.arguments, ())
+        elif variant.parse_change is None:
+            arguments, plan_keys = self._arguments.parse(variant, values, given or {})
         else:
-            if variant.parse_row_update is None:
-                arguments = [parse(values) for parse in variant.argument_parsers]
-            else:
-                arguments = [variant.parse_row_update(values, actor)]
-            plan_keys = tuple([each.plan_key() for each in arguments])
+            arguments, plan_keys = ParsedArguments.of([variant.parse_change(values, actor)])
         key = (variant.number, permissions, identity.tenant_id is None, identity.session_id is None, plan_keys)
         plan = self._plans.get(key)
         if plan is None and (plan := self._planned_ahead.get(key)) is not None:
             self._plans.put(key, plan)
         if plan is None:
             identity_parts = {name: getattr(identity, name) is not None for name in IDENTITY_PARTS}
-            build = build_plan if variant.parse_row_update is None else build_update_plan
+            build = build_plan if variant.parse_change is None else build_update_plan
             plan = build(variant.tree, permissions, arguments, identity_parts)
             (self._plan_ahead if keep else self._plans.put)(key, plan)
             _log_declined(prepared, plan)
@@ -307,7 +311,7 @@ class Compiler:
             if prepared.type == "mutation":
                 field = find_row_update_field(tree)
                 parse_input = input_parser(self._schema, self._coercion, tree.sites[0])
-                return OperationVariant(tree, parse_row_update=_row_update_parser(field, parse_input))
+                return OperationVariant(tree, parse_change=_change_parser(field, parse_input))
             argument_parsers = [argument_parser(self._schema, self._coercion, site) for site in tree.sites]
             if any(site.has_variables for site in tree.sites):
                 return OperationVariant(tree, argument_parsers)
@@ -321,18 +325,55 @@ class Compiler:
             return refused
 
 
-def _row_update_parser(
+def _change_parser(
     field: Mutation, parse_input: Callable[[CoercedVariables], Any]
-) -> Callable[[CoercedVariables, Actor], RowUpdateArguments]:
-    """Return what reads the row update that a mutation comes down to; it raises Unsupported where there is none."""
+) -> Callable[[CoercedVariables, Actor], RowUpdateArguments | DecidedWriteArguments]:
+    """Return what reads the change that a mutation comes down to; it raises Unsupported where there is none."""
 
-    def parse(values: CoercedVariables, actor: Actor) -> RowUpdateArguments:
+    def parse(values: CoercedVariables, actor: Actor) -> RowUpdateArguments | DecidedWriteArguments:
+        if field.decided_write is not None:
+            return DecidedWriteArguments(field.decided_write(actor, parse_input(values)))
         row_update = field.row_update(actor, parse_input(values)) if field.row_update else None
         if row_update is None or not row_update.changes:
             raise Unsupported("more than one row update")
         return RowUpdateArguments(row_update)
 
     return parse
+
+
+async def _fetch(
+    plan: Plan, arguments: Sequence[PlanArguments], context: StatementContext, *, prepare: bool
+) -> str | CompiledResult:
+    """Return the text of a statement that reads, or why the reference executor has to."""
+    try:
+        return await context.compiled.fetch(plan.sql, plan.values(arguments, context.actor.identity), prepare=prepare)
+    except InvalidValue:
+        return CompiledResult(declined="a value outside its declared type")
+    except SuperuserRefused:
+        return CompiledResult(declined="for superusers alone")
+    except StatementRejected:
+        log.exception("a compiled statement failed, and the reference executor goes on")
+        return CompiledResult(declined=FAULT)
+    except Exception as refusal:  # noqa: BLE001  # what it is to clients and to the log is not decided here
+        context.fail_with(refusal)
+        return CompiledResult(declined=type(refusal).__name__)
+
+
+async def _decide(
+    reading: Plan, arguments: Sequence[PlanArguments], context: StatementContext, *, prepare: bool
+) -> Sequence[PlanArguments] | CompiledResult:
+    """Read what a write depends on, and decide it; or say why the reference executor has to."""
+    (change,) = arguments
+    assert isinstance(change, DecidedWriteArguments)
+    context.route.primary_reason = RoutingReason.WRITE
+    found = await _fetch(reading, [change.to_read()], context, prepare=prepare)
+    if isinstance(found, CompiledResult):
+        return found
+    try:
+        decided = change.decided(context.actor, orjson.loads(found))
+    except DomainError as refusal:
+        return CompiledResult(declined=type(refusal).__name__)
+    return CompiledResult(declined="a repeated idempotency key") if decided is None else [decided]
 
 
 def _log_declined(prepared: PreparedOperation, found: object) -> None:
@@ -344,4 +385,5 @@ def _log_declined(prepared: PreparedOperation, found: object) -> None:
 def _weigh_plan(_key: tuple[Any, ...], kept: Plan | Unsupported) -> int:
     if isinstance(kept, Unsupported):
         return PREPARED_BYTES + size_of(kept.reason)
-    return PREPARED_BYTES + size_of(kept.sql) + len(kept.binders) * PARAMETER_BYTES
+    weight = PREPARED_BYTES + size_of(kept.sql) + len(kept.binders) * PARAMETER_BYTES
+    return weight if kept.reading is None else weight + _weigh_plan(_key, kept.reading)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from graphql import DocumentNode, OperationDefinitionNode
 
 from graph.compiler.arguments import CoercedVariables, ParseArguments, VariableDefinitions
-from graph.compiler.plan_arguments import PlanArguments, RowUpdateArguments
+from graph.compiler.plan_arguments import DecidedWriteArguments, PlanArguments, RowUpdateArguments
 from graph.compiler.plans import Plan
 from graph.compiler.selection import OperationTree, Unsupported
 from graph.runtime.compiled_statements import CompiledStatements
@@ -51,8 +51,8 @@ class OperationVariant:
     tree: OperationTree
     argument_parsers: Sequence[ParseArguments] = ()
     arguments: Sequence[PlanArguments] | None = None
-    parse_row_update: Callable[[CoercedVariables, Actor], RowUpdateArguments] | None = None
-    """What reads the row update that a mutation may come down to."""
+    parse_change: Callable[[CoercedVariables, Actor], RowUpdateArguments | DecidedWriteArguments] | None = None
+    """What reads the row update or the decided write that a mutation comes down to."""
     number: int = field(default_factory=count().__next__)
     """Key of its plans, which hold no reference to the variant that way."""
 

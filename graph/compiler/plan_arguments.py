@@ -4,7 +4,7 @@ Each kind says which part of it decides how the statement reads, and gives the v
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -15,12 +15,15 @@ from graph.fields.match_fields import ArticleSearchField, ArticleSuggestionsFiel
 from graph.fields.node import NodeField, NodesField
 from graph.fields.relations import ByIdField, ByKeyField, ConnectionField, ToMany
 from graph.fields.statistics import StatisticsField
+from services.permissions import Actor
 from services.queries.page_request import PageRequest
 from services.queries.statistics import StatisticsRequest
+from services.writes.decided_write import DecidedWrite
 from services.writes.row_update import RowUpdate
 
 __all__ = [
     "ARGUMENT_TYPES",
+    "DecidedWriteArguments",
     "IdArgument",
     "KeyArgument",
     "NodeIdArgument",
@@ -192,6 +195,35 @@ class RowUpdateArguments:
             case "expected_version":
                 return self.row_update.expected_version
         return self.row_update.changes[name.removeprefix("=")]
+
+
+@dataclass(slots=True)
+class DecidedWriteArguments:
+    """The decided write that the input of a mutation comes down to."""
+
+    change: DecidedWrite[Any]
+    _values: Mapping[str, Any] = field(default_factory=dict)
+
+    def plan_key(self) -> Hashable:
+        """Return what is written, and whether the call has an idempotency key."""
+        return type(self.change), self.change.is_keyed
+
+    def value(self, name: str) -> Any:
+        """Return a value of the statement that reads or, once it was decided, of the one that writes."""
+        return self._values[name]
+
+    def to_read(self) -> "DecidedWriteArguments":
+        """Return the arguments of the statement that reads."""
+        return DecidedWriteArguments(self.change, self.change.read_values())
+
+    def decided(self, actor: Actor, found: Mapping[str, Any]) -> "DecidedWriteArguments | None":
+        """Return the arguments of the statement that writes; None for a call that was answered before.
+
+        Raises:
+            DomainError: the rule refuses it.
+        """
+        values = self.change.decide(actor, found)
+        return None if isinstance(values, UUID) else DecidedWriteArguments(self.change, values)
 
 
 ARGUMENT_TYPES: Mapping[type[StrawberryField], Callable[[Any], PlanArguments]] = {

@@ -139,7 +139,7 @@ def build_tree(
     """Build the tree of an operation, with `@skip` and `@include` decided by these variables.
 
     Raises:
-        Declined: it holds what no declaration describes.
+        Unsupported: it holds what no declaration describes.
     """
     return _Collector(schema, document, operation, variables).build()
 

@@ -43,7 +43,7 @@ def serialize(
         facts: what is known of it.
 
     Raises:
-        Declined: no rule is known for these types.
+        Unsupported: no rule is known for these types.
     """
     value_json = _serialize_value(value, type_, wanted, facts)
     if facts.never_null:
@@ -104,7 +104,7 @@ def serialize_money(minor: str, currency: str, facts: ColumnFacts) -> JsonExpres
     """Return minor units as an amount with exactly the currency's decimals; fails for null.
 
     Raises:
-        Declined: nothing says that the currency is one, as `facts` does.
+        Unsupported: nothing says that the currency is one, as `facts` does.
     """
     if not facts.never_null or facts.choices is None or not facts.choices <= DECIMALS.keys():
         raise Unsupported("a currency without a CHECK constraint")

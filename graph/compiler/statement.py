@@ -71,7 +71,7 @@ def compile_query(
         identity_parts: which parts of the identity there are.
 
     Raises:
-        Declined: some field needs Python, these permissions do not allow it, or there is nothing to read.
+        Unsupported: some field needs Python, these permissions do not allow it, or there is nothing to read.
     """
     builder = SqlBuilder(first=len(ENTER_PARAMETERS) + 1)
     try:

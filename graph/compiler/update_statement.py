@@ -15,17 +15,20 @@ columns of the row, and of rows of other tables that it points at.
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Uuid, literal_column, not_, or_, select, update
+from sqlalchemy import BindParameter, SelectBase, Uuid, literal_column, not_, or_, select, update
+from sqlalchemy.sql.visitors import iterate
 
 from graph.compiler.derived_table import DerivedTable
 from graph.compiler.json_text import JsonExpression
 from graph.compiler.object_compiler import ObjectCompiler
-from graph.compiler.plan_arguments import RowUpdateArguments
+from graph.compiler.plan_arguments import PlanArguments, RowUpdateArguments
 from graph.compiler.selection import SILENT, FieldSelection, OperationTree, SelectionSet, Unsupported
 from graph.compiler.sql import ENTER_ALIAS, SqlBuilder
 from graph.compiler.statement import FIELD_COMPILERS, Statement
-from graph.fields.columns import Column, GlobalId, MoneyField
+from graph.fields.columns import Column, ExpressionField, GlobalId, MoneyField
 from graph.fields.declared import NODE_TYPES, TypeBinding
 from graph.fields.mutations import Mutation
 from graph.fields.relations import ToOne
@@ -36,25 +39,33 @@ from services.eventlog.fanout import depends_on_user
 from services.permissions import Permission
 from services.queries.collection import Collection
 
-__all__ = ["compile_update", "find_row_update_field"]
+__all__ = [
+    "HAS_ENTERED",
+    "IDENTITY_FROM",
+    "WrittenRow",
+    "compile_update",
+    "compile_written_row",
+    "find_row_update_field",
+]
 
 TENANT_PARAMETER, USER_PARAMETER = (list(ENTER_PARAMETERS).index(name) + 1 for name in ("tenant_id", "user_id"))
 IDENTITY_FROM = f"(SELECT ${TENANT_PARAMETER}::uuid AS tenant_id, ${USER_PARAMETER}::uuid AS user_id) {ENTER_ALIAS}"
+HAS_ENTERED = literal_column(f"(SELECT e.tenant_id FROM {ENTER_CALL} e)").is_not(None)
 ROW_FIELDS = (Column, GlobalId, MoneyField, ToOne, ViewerCan)
 
 
 def find_row_update_field(tree: OperationTree) -> Mutation:
-    """Return the one field of a mutation that may come down to a row update.
+    """Return the one field of a mutation that may come down to a row update, or to a decided write.
 
     Raises:
-        Declined: there is none, there are several, or it never does.
+        Unsupported: there is none, there are several, or it never does.
     """
     if not tree.root.fields:  # all were skipped
         raise Unsupported(SILENT)
     if len(tree.root.fields) > 1:
         raise Unsupported("several mutation fields")
     field = tree.root.fields[0].field
-    if not isinstance(field, Mutation) or field.row_update is None:
+    if not isinstance(field, Mutation) or (field.row_update is None and field.decided_write is None):
         raise Unsupported(SILENT)
     return field
 
@@ -70,23 +81,14 @@ def compile_update(
     Raises:
         Unsupported: more is asked for than the columns of the row, and of those that it points at.
     """
-    (selected,) = tree.root.fields
     row_update = arguments.row_update
-    definition = _binding_of_row(selected, row_update.model)
-    selection = selected.children[definition.name]
-    _require_row_fields(selection, row_update.model)
-    if any(isinstance(each.field, ViewerCan) for each in selection.fields):
-        _require_same_for_all(definition.collection, permissions)
-    builder = SqlBuilder(first=len(ENTER_PARAMETERS) + 1)
-    objects = ObjectCompiler(tree, permissions, [arguments], identity_parts, builder, FIELD_COMPILERS)
-    table = table_of(row_update.model)
-    rows = DerivedTable(builder.new_alias(), definition.collection, select(*table.c))
-    root = JsonExpression.object_of([(selected.key, objects.compile_object(selection, rows))])
+    written = compile_written_row(tree, permissions, arguments, identity_parts, row_update.model)
+    builder, rows, table = written.builder, written.rows, table_of(row_update.model)
     values = {name: builder.parameter(0, f"={name}", table.c[name].type) for name in row_update.changes}
     statement = (
         update(table)
         .where(
-            literal_column(f"(SELECT e.tenant_id FROM {ENTER_CALL} e)").is_not(None),
+            HAS_ENTERED,
             table.c.tenant_id == literal_column(f"${TENANT_PARAMETER}", Uuid()),
             table.c.id == builder.parameter(0, "row_id", Uuid()),
         )
@@ -100,10 +102,44 @@ def compile_update(
         statement = statement.where(row_update.where)
     if row_update.unless is not None:
         statement = statement.where(not_(row_update.unless))
-    return Statement(
-        f"WITH {rows.alias} AS ({builder.render(statement)}) SELECT {root.to_sql()} FROM {rows.alias}, {IDENTITY_FROM}",
-        tuple(builder.sources),
-    )
+    change = f"WITH {rows.alias} AS ({builder.render(statement)})"
+    return Statement(f"{change} SELECT {written.answer} FROM {rows.alias}, {IDENTITY_FROM}", tuple(builder.sources))
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRow:
+    """What shows the row that a statement writes."""
+
+    builder: SqlBuilder
+    rows: DerivedTable
+    """The row, with the columns that are needed of it."""
+    answer: str
+    """The answer of the mutation, made of these."""
+
+
+def compile_written_row(
+    tree: OperationTree,
+    permissions: AbstractSet[Permission],
+    arguments: PlanArguments,
+    identity_parts: Mapping[str, bool],
+    model: type[Model],
+) -> WrittenRow:
+    """Compile what shows the row of a model that the statement writes.
+
+    Raises:
+        Unsupported: more is asked for than the columns of the row, and of those that it points at.
+    """
+    (selected,) = tree.root.fields
+    definition = _binding_of_row(selected, model)
+    selection = selected.children[definition.name]
+    _require_row_fields(selection, model)
+    if any(isinstance(each.field, ViewerCan) for each in selection.fields):
+        _require_same_for_all(definition.collection, permissions)
+    builder = SqlBuilder(first=len(ENTER_PARAMETERS) + 1)
+    objects = ObjectCompiler(tree, permissions, [arguments], identity_parts, builder, FIELD_COMPILERS)
+    rows = DerivedTable(builder.new_alias(), definition.collection, select(*table_of(model).c))
+    root = JsonExpression.object_of([(selected.key, objects.compile_object(selection, rows))])
+    return WrittenRow(builder, rows, root.to_sql())
 
 
 def _binding_of_row(selected: FieldSelection, model: type[Model]) -> TypeBinding:
@@ -120,12 +156,24 @@ def _require_same_for_all(collection: Collection, permissions: AbstractSet[Permi
         raise Unsupported(f"abilities on {table_of(collection.model).name} in the answer of a row update")
 
 
+def _is_computed_from_row(field: Any) -> bool:
+    """Return whether a field shows a named expression that looks at no other row, and not at who asks."""
+    if not isinstance(field, ExpressionField):
+        return False
+    elements = iterate(field.binding.collection.expressions[field.expression])
+    return not any(
+        isinstance(element, SelectBase) or (isinstance(element, BindParameter) and element.required)
+        for element in elements
+    )
+
+
 def _require_row_fields(selection: SelectionSet, model: type[Model]) -> None:
     for each in selection.fields:
         field = each.field
         if field is None:
             continue
-        if not isinstance(field, ROW_FIELDS) or (isinstance(field, MoneyField) and field.computed):
+        is_of_row = isinstance(field, ROW_FIELDS) or _is_computed_from_row(field)
+        if not is_of_row or (isinstance(field, MoneyField) and field.computed):
             raise Unsupported(f"{selection.type_name}.{each.name} in the answer of a row update")
         if isinstance(field, ToOne):
             if field.target.collection.model is model:

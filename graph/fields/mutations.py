@@ -13,12 +13,14 @@ from strawberry.utils.str_converters import to_camel_case
 from graph.fields.descriptions import docstring_summary, result_union
 from graph.runtime.context import Context
 from services.permissions import Actor
+from services.writes.decided_write import DecidedWrite
 from services.writes.row_update import RowUpdate
 
 __all__ = ["Mutation", "mutation", "mutation_without_transaction"]
 
 Handler = Callable[..., Awaitable[Any]]
 MakeRowUpdate = Callable[[Actor, Any], RowUpdate[Any] | None]
+MakeDecidedWrite = Callable[[Actor, Any], DecidedWrite[Any]]
 
 
 class Mutation(StrawberryField):
@@ -27,6 +29,8 @@ class Mutation(StrawberryField):
     handler: Handler
     row_update: MakeRowUpdate | None = None
     """What gives the one edit that an input comes down to, or None if more has to be done for it."""
+    decided_write: MakeDecidedWrite | None = None
+    """What gives the decided write that an input comes down to."""
 
     @property
     def is_basic_field(self) -> bool:
@@ -77,7 +81,11 @@ class MutationWithoutTransaction(Mutation):
 
 
 def mutation(
-    returns: Any, row_update: MakeRowUpdate | None = None, *, result: str | None = None
+    returns: Any,
+    row_update: MakeRowUpdate | None = None,
+    *,
+    decided_write: MakeDecidedWrite | None = None,
+    result: str | None = None,
 ) -> Callable[[Handler], Mutation]:
     """Return a mutation field from `async def name(session, actor, input: NameInput)`.
 
@@ -86,6 +94,7 @@ def mutation(
     Args:
         returns: its union of the object and typed errors.
         row_update: what gives the update of one row that an input may come down to; the compiler carries it out.
+        decided_write: what gives the decided write that an input comes down to; likewise.
         result: what the object of the union is, in words. The union, here just the sum of its types, is then named
             after the function and described so: `createTask` gives `CreateTaskResult`.
     """
@@ -93,6 +102,7 @@ def mutation(
     def decorate(handler: Handler) -> Mutation:
         field = _mutation_field(Mutation, handler, returns, result)
         field.row_update = row_update
+        field.decided_write = decided_write
         return field
 
     return decorate

@@ -1,6 +1,6 @@
 """Orders in GraphQL: what is done with them, one by one and many at a time."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 from strawberry import UNSET
@@ -102,15 +102,22 @@ class DeleteOrderInput:
 TransitionResult = Order | NotFound | InvalidInput | IllegalTransition | VersionConflict
 
 
-@mutation(Order | OutOfStock | InvalidInput | IdempotencyConflict | NotFound, result="the placed order")
+def _place_kwargs(input: PlaceOrderInput) -> dict[str, Any]:
+    given = to_kwargs(input)
+    return {**given, "items": [orders.Item(**item) for item in given["items"]]}
+
+
+@mutation(
+    Order | OutOfStock | InvalidInput | IdempotencyConflict | NotFound,
+    decided_write=lambda actor, input: orders.place_command(actor, **_place_kwargs(input)),
+    result="the placed order",
+)
 async def place_order(session: WriteSession, actor: Actor, input: PlaceOrderInput) -> models.Order:
     """Place an order of products, completely or not at all.
 
     The stock is reserved and the current prices are kept in the order. Open to all members.
     """
-    given = to_kwargs(input)
-    items = [orders.Item(**item) for item in given.pop("items")]
-    return await orders.place(session, actor, items=items, **given)
+    return await orders.place(session, actor, **_place_kwargs(input))
 
 
 @mutation(TransitionResult, result="the confirmed order")

@@ -35,7 +35,7 @@ COUNT_COST = 10  # totalCount and statistics look at every row of a list, not at
 WRITE_COST = 400  # a mutation's transaction, which waits for the disk
 ROW_COST = 10  # each row that a mutation is given, with its entry in the audit log
 MAX_KNOWN = 8  # figures for values of variables that are kept with a document
-PLAIN_TYPES = frozenset({int, type(None), type(...)})  # an absent variable stands as `...`
+PLAIN_TYPES = frozenset({int, str, tuple, type(None), type(...)})  # an absent variable stands as `...`
 INTROSPECTION_DEPTH = 16  # GraphiQL asks for 15: the type of an argument of a field, unwrapped nine times
 
 _UNITS = {
@@ -156,7 +156,7 @@ class CostModel:
         once = self.total.once
         if not self.steps:
             return min(MAX_FIGURE, once.get(POINT, 0) + once.get(FIELD, 0)), once.get(POINT, 0)
-        sizes = tuple([variables.get(name, ...) for name in self.size_variables]) if variables else ()
+        sizes = tuple([_size_of(variables.get(name, ...)) for name in self.size_variables]) if variables else ()
         if not PLAIN_TYPES.issuperset(map(type, sizes)):
             return self._cost_and_work(variables)
         found = self.known.get(sizes)
@@ -174,6 +174,15 @@ class CostModel:
             for values in (costs, work):
                 values.append(min(MAX_FIGURE, _value(step.once, values) + size * _value(step.each, values)))
         return _value(once, costs), _value(once, work)
+
+
+def _size_of(value: object) -> object:
+    """Return what matters of the value of a variable: not what a text says, and of a flat object its keys alone."""
+    if isinstance(value, str):
+        return ""
+    if isinstance(value, dict) and not any(isinstance(each, dict | list) for each in value.values()):
+        return tuple(value)
+    return value
 
 
 class _CostVisitor:

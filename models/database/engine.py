@@ -33,6 +33,7 @@ from models.database.identity import (
     read_enter_arguments,
 )
 from models.database.partitions import SERVER_SETTINGS, Partition, PartitionedPool, reserve_size
+from models.database.pipeline import StatementPipeline
 from models.database.pool import AutocommitConnection, ConnectionStack, require_replayed
 from models.database.session import (
     ENTER_STATEMENT,
@@ -91,6 +92,8 @@ class Database:
             options={"recycle": recycle, "connect": connect, "name": name},
         )
         self.pool_size = pool_size
+        self.pipeline = StatementPipeline(self._pool, wait, on_commit)
+        """What runs statements whose result a callback takes."""
 
     @property
     def engine(self) -> AsyncEngine:
@@ -165,7 +168,13 @@ class Database:
             yield ReadSession(session)
 
     async def fetch_value(
-        self, statement: str, values: Sequence[Any], *, prepare: bool = True, replayed: int = 0
+        self,
+        statement: str,
+        values: Sequence[Any],
+        *,
+        prepare: bool = True,
+        replayed: int = 0,
+        general_only: bool = False,
     ) -> str:
         """Return the one text of a statement that enters by itself, outside any other transaction.
 
@@ -176,22 +185,27 @@ class Database:
             values: its parameters.
             prepare: whether the server is to remember how it is run.
             replayed: of a replica, it shows at least what the primary had committed when its log ended there.
+            general_only: whether it waits for a connection that is not reserved.
 
         Raises:
             ReplicaLagging, ConnectionLost, SessionNotLive, PoolTimeout, TransactionConflict, StatementRejected,
             DatabaseUnavailable, InvalidValue, SuperuserRefused.
         """
         try:
-            value = await self._fetch_value(statement, values, prepare=prepare, replayed=replayed)
+            value = await self._fetch_value(
+                statement, values, prepare=prepare, replayed=replayed, general_only=general_only
+            )
         except Preempted:
             value = await self._fetch_value(statement, values, prepare=prepare, replayed=replayed, general_only=True)
         if value is None:
             raise SessionNotLive
         return value
 
-    async def execute_update(self, statement: str, values: Sequence[Any], *, prepare: bool = True) -> str:
+    async def execute_update(
+        self, statement: str, values: Sequence[Any], *, prepare: bool = True, general_only: bool = False
+    ) -> str:
         """Return the one text of a statement that enters by itself and writes; as `fetch_value` otherwise."""
-        text = await self.fetch_value(statement, values, prepare=prepare)
+        text = await self.fetch_value(statement, values, prepare=prepare, general_only=general_only)
         self._on_commit()
         return text
 
@@ -278,6 +292,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection, without waiting long for a server that does not answer."""
+        await self.pipeline.close()
         await self._pool.close()
 
     @asynccontextmanager

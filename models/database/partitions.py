@@ -19,12 +19,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from models.database.errors import ConnectionLost, DatabaseUnavailable, Preempted, translate_errors
-from models.database.limiter import STATEMENT_SECONDS, PartitionedLimiter
+from models.database.limiter import STATEMENT_SECONDS, PartitionedLimiter, Slot
 from models.database.pool import ConnectionStack, note_idle, ping_if_idle, run_fetch
 from models.lru import CacheUsage
 from models.statements import STATEMENT_BYTES, PreparedStatements
 
-__all__ = ["SERVER_SETTINGS", "Partition", "PartitionedPool", "reserve_size"]
+__all__ = ["CLOSE_SECONDS", "SERVER_SETTINGS", "Partition", "PartitionedPool", "reserve_size"]
 
 RESERVED_SHARE = 4  # one connection of so many is reserved, and not fewer than one
 BRIEF_MILLISECONDS = 100  # that a statement may take on a reserved connection
@@ -179,9 +179,13 @@ class PartitionedPool:
         """
         slot = await self.limiter.acquire(tenant_id, general_only=general_only)
         try:
-            yield self.reserved if slot.is_reserved else self.general
+            yield self.partition_of(slot)
         finally:
             self.limiter.release(slot)
+
+    def partition_of(self, slot: Slot) -> Partition:
+        """Return the partition that a slot has a connection of."""
+        return self.reserved if slot.is_reserved else self.general
 
     @asynccontextmanager
     async def connect(self, partition: Partition) -> AsyncIterator[AsyncConnection]:

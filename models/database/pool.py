@@ -157,12 +157,23 @@ class ConnectionStack:
         """Return an idle connection, if there is one."""
         while self._connections:
             connection, now = self._connections.pop(), time.monotonic()
-            is_old = now - connection.opened > self._recycle or connection.driver.is_closed()
-            is_fresh = now - connection.idle_since < IDLE_BEFORE_PING and connection.idle_since > self.suspected_at
-            if not is_old and (is_fresh or await connection.is_alive()):
+            if self._is_fresh(connection, now) or (not self._is_old(connection, now) and await connection.is_alive()):
                 return connection
             await connection.discard()
         return None
+
+    def take_fresh(self) -> AutocommitConnection | None:
+        """Return the idle connection that is next, if it needs no ping."""
+        if self._connections and self._is_fresh(self._connections[-1], time.monotonic()):
+            return self._connections.pop()
+        return None
+
+    def _is_old(self, connection: AutocommitConnection, now: float) -> bool:
+        return now - connection.opened > self._recycle or bool(connection.driver.is_closed())
+
+    def _is_fresh(self, connection: AutocommitConnection, now: float) -> bool:
+        was_used = now - connection.idle_since < IDLE_BEFORE_PING and connection.idle_since > self.suspected_at
+        return was_used and not self._is_old(connection, now)
 
     def suspect_idle(self) -> None:
         """Have each connection that is idle now pinged before it is used, since another one was found broken."""
@@ -171,10 +182,14 @@ class ConnectionStack:
     async def put(self, connection: AutocommitConnection, *, is_good: bool) -> None:
         """Keep one for the next; one that is not good is closed."""
         if is_good:
-            connection.idle_since = time.monotonic()
-            self._connections.append(connection)
+            self.put_fresh(connection)
         else:
             await asyncio.shield(connection.discard())
+
+    def put_fresh(self, connection: AutocommitConnection) -> None:
+        """Keep one for the next that was just used and is good."""
+        connection.idle_since = time.monotonic()
+        self._connections.append(connection)
 
     async def close(self) -> None:
         """Close them all."""

@@ -198,7 +198,9 @@ class ReadRouter:
 
         async def fetch(database: Database, replayed: int) -> str:
             try:
-                return await database.fetch_value(statement, values, prepare=prepare, replayed=replayed)
+                return await database.fetch_value(
+                    statement, values, prepare=prepare, replayed=replayed, general_only=self.general_only
+                )
             except (ConnectionLost, TransactionConflict, asyncpg.PostgresError) as error:
                 if database is not self.servers.primary:
                     raise ReplicaLost from None
@@ -221,7 +223,9 @@ class ReadRouter:
         if self.servers.replicas:
             self._on_write(None)
         try:
-            text = await self.servers.primary.execute_update(statement, values, prepare=prepare)
+            text = await self.servers.primary.execute_update(
+                statement, values, prepare=prepare, general_only=self.general_only
+            )
         except asyncpg.PostgresError as error:
             raise TransactionConflict from error
         if self.servers.replicas:

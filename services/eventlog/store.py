@@ -27,6 +27,7 @@ __all__ = [
     "NewEvent",
     "append_all",
     "append_events",
+    "event_row",
     "read_stream",
     "read_streams",
     "upcast",
@@ -58,6 +59,24 @@ class Decision:
     events: Sequence[NewEvent]
 
 
+def event_row(actor: Actor, stream_type: str, stream_id: UUID, version: int, fact: NewEvent) -> dict[str, Any]:
+    """Return the row of an event without its moment, which the database sets."""
+    identity = actor.identity
+    return {
+        "tenant_id": identity.tenant_id,
+        "id": new_id(),
+        "stream_type": stream_type,
+        "stream_id": stream_id,
+        "version": version,
+        "type": fact.type,
+        "schema_version": fact.schema_version,
+        "payload": dict(fact.payload),
+        "actor_id": identity.user_id,
+        "api_key_id": identity.api_key_id,
+        "request_id": identity.request_id,
+    }
+
+
 async def append_events(
     session: WriteSession,
     actor: Actor,
@@ -85,19 +104,7 @@ async def append_all(
         VersionConflict: somebody else decided on one of these versions first.
     """
     rows = [
-        {
-            "tenant_id": actor.identity.tenant_id,
-            "id": new_id(),
-            "stream_type": stream_type,
-            "stream_id": decision.stream_id,
-            "version": decision.version + number,
-            "type": fact.type,
-            "schema_version": fact.schema_version,
-            "payload": dict(fact.payload),
-            "actor_id": actor.identity.user_id,
-            "api_key_id": actor.identity.api_key_id,
-            "request_id": actor.identity.request_id,
-        }
+        event_row(actor, stream_type, decision.stream_id, decision.version + number, fact)
         for decision in decisions
         for number, fact in enumerate(decision.events, 1)
     ]

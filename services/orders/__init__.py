@@ -14,6 +14,7 @@ from services.orders.rules import (
     confirm_all,
     delete,
     place,
+    place_command,
     transition,
 )
 from services.orders.state_machine import next_statuses
@@ -29,5 +30,6 @@ __all__ = [
     "delete",
     "next_statuses",
     "place",
+    "place_command",
     "transition",
 ]

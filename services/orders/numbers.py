@@ -2,33 +2,38 @@
 
 One row of a tenant counts them. Whoever places an order holds it until the transaction ends, so numbers rise in the
 order in which orders are committed, and an order that is refused uses up none. The number is part of the event that
-places the order. Orders placed before numbers existed have theirs from their rank among those.
+places the order, which gets it when it is written. Orders placed before numbers existed have theirs from their rank
+among those.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, bindparam, func, select
+from sqlalchemy import ARRAY, CTE, ColumnElement, Uuid, bindparam, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from models import Event, OrderNumber
 from models.base import table_of
-from models.database import ReadSession, WriteSession
+from models.database import ReadSession
 from services.orders.state_machine import PLACED, STREAM, OrderState
-from services.permissions import Actor
 
 __all__ = ["FIRST_NUMBER", "next_number", "with_number", "with_numbers"]
 
 FIRST_NUMBER = 1001
 
 
-async def next_number(session: WriteSession, actor: Actor) -> int:
-    """Return the next number of the tenant's orders; others who want one wait until the transaction ends."""
-    fresh = insert(OrderNumber).values(tenant_id=actor.identity.tenant_id, last=FIRST_NUMBER)
-    count = fresh.on_conflict_do_update(index_elements=["tenant_id"], set_={"last": table_of(OrderNumber).c.last + 1})
-    return int((await session.exec(count.returning(col(OrderNumber.last)))).scalar_one())
+def next_number(tenant_id: ColumnElement[Any], condition: ColumnElement[bool]) -> CTE:
+    """Return the next number of a tenant's orders, as a CTE with the column `last`, if a condition holds.
+
+    Others who want one wait until the transaction ends.
+    """
+    names = ["tenant_id", "last"]
+    first = insert(OrderNumber).from_select(names, select(tenant_id, literal(FIRST_NUMBER)).where(condition))
+    count = first.on_conflict_do_update(index_elements=["tenant_id"], set_={"last": table_of(OrderNumber).c.last + 1})
+    return count.returning(col(OrderNumber.last)).cte("counted")
 
 
 async def with_number(session: ReadSession, tenant_id: UUID, state: OrderState) -> OrderState:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, delete, insert, update
+from sqlalchemy import and_, delete, update
 from sqlmodel import col
 
 from models import ArchivedSale, Order, OrderItem, OrderStatus
@@ -19,8 +19,8 @@ __all__ = [
     "order_row",
     "sale_rows",
     "write_items",
-    "write_order",
     "write_sales",
+    "write_transition",
     "write_transitions",
 ]
 
@@ -73,17 +73,12 @@ def sale_rows(tenant_id: UUID, state: OrderState) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["id"])
 
 
-async def write_order(session: WriteSession, tenant_id: UUID, state: OrderState) -> Order:
-    """Write the projection of a new state; return the order's row. Items never change once written."""
+async def write_transition(session: WriteSession, tenant_id: UUID, state: OrderState) -> Order:
+    """Write the projection of a new state of an order that exists; return its row. Items never change once written."""
     row = order_row(tenant_id, state)
-    columns = table_of(Order).c
-    if state.version == 1:
-        order = await fetch(session, Order, insert(Order).values(**row).returning(*columns))
-        await write_items(session, tenant_id, state)
-        return order[0]
     mine = and_(col(Order.tenant_id) == tenant_id, col(Order.id) == state.order_id)
     moved = {name: row[name] for name in ("status", "updated_at", "version")}
-    return (await fetch(session, Order, update(Order).where(mine).values(**moved).returning(*columns)))[0]
+    return (await fetch(session, Order, update(Order).where(mine).values(**moved).returning(*table_of(Order).c)))[0]
 
 
 async def write_transitions(

@@ -13,16 +13,17 @@ from sqlalchemy.dialects.postgresql import array
 from sqlmodel import col
 
 from models import Order, OrderItem, OrderStatus
-from models.base import new_id, past_row_class, table_of
+from models.base import past_row_class, table_of
 from models.database import ReadSession, WriteSession, fetch
 from services import tenants
 from services.errors import DomainError, IllegalTransition, InvalidInput, NotFound, VersionConflict
 from services.eventlog import store
 from services.orders.abilities import ORDER_ABILITIES
-from services.orders.numbers import next_number, with_number
-from services.orders.projection import delete_order, order_row, write_order, write_transitions
-from services.orders.state_machine import STREAM, TRANSITIONS, Delete, OrderState, Place, Transition, decide, fold
-from services.orders.stock import MAX_TOTAL, Item, reserve_stock, return_stock
+from services.orders.numbers import with_number
+from services.orders.placement import PlaceOrder
+from services.orders.projection import delete_order, order_row, write_transition, write_transitions
+from services.orders.state_machine import STREAM, TRANSITIONS, Delete, OrderState, Transition, decide, fold
+from services.orders.stock import MAX_TOTAL, Item, return_stock
 from services.permissions import TENANT_ID, USER_ID, Actor, Permission, require_permission
 from services.queries.collection import Collection, SortOrder, related_row, related_rows
 from services.queries.filters import (
@@ -37,8 +38,8 @@ from services.queries.loading import bind_values
 from services.tenants import member_filter
 from services.validation import Validator, validating
 from services.writes.bulk import Batch, RowChange, reject_missing
-from services.writes.idempotency import key_scope, once
-from services.writes.rows import get_row
+from services.writes.decided_write import apply_decided
+from services.writes.idempotency import KeyedCall, key_scope
 
 __all__ = [
     "FILTERED_ITEMS",
@@ -49,6 +50,7 @@ __all__ = [
     "confirm_all",
     "delete",
     "place",
+    "place_command",
     "transition",
 ]
 
@@ -163,22 +165,29 @@ async def place(
         NotFound: the order that was placed with this key has been deleted.
     """
     actor.require(Permission.ORDERS_PLACE)
+    command = place_command(actor, items=items, shipping_address=shipping_address, idempotency_key=idempotency_key)
+    return await apply_decided(session, actor, command)
+
+
+def place_command(
+    actor: Actor, *, items: Sequence[Item], shipping_address: str, idempotency_key: str | None = None
+) -> PlaceOrder:
+    """Return the write that `place` comes down to.
+
+    Raises:
+        InvalidInput: what is wrong with the order whatever the products are; see `place`.
+    """
+    actor.require(Permission.ORDERS_PLACE)
     with validating() as validator:
         shipping_address = validator.check_text(
             "shipping_address", shipping_address, min_length=1, max_length=MAX_ADDRESS_LENGTH
         )
         wanted = _merge_items(validator, items)
-
-    async def make() -> UUID:
-        lines, currency = await reserve_stock(session, actor, items, wanted)
-        assert actor.identity.user_id is not None
-        number = await next_number(session, actor)  # last, since whoever else places an order waits for it
-        command = Place(actor.identity.user_id, lines, currency, shipping_address, number)
-        return (await _execute(session, actor, new_id(), None, command)).id
-
-    values = {"items": {str(key): value for key, value in wanted.items()}, "shipping_address": shipping_address}
-    order_id = await once(session, actor, key_scope("place", Order), idempotency_key, values, make)
-    return await get_row(session, actor, Order, order_id)
+    call = None
+    if idempotency_key is not None:
+        values = {"items": {str(key): value for key, value in wanted.items()}, "shipping_address": shipping_address}
+        call = KeyedCall.of(key_scope("place", Order), idempotency_key, values)
+    return PlaceOrder(items, wanted, shipping_address, call)
 
 
 async def transition(
@@ -203,7 +212,8 @@ async def transition(
         reason = _check_reason(validator, reason)
     await _lock(session, actor, id, expected_version)
     state = fold(await store.read_stream(session, actor, id))
-    moved = await _execute(session, actor, id, state, Transition(status, reason))
+    tenant_id, reached = await _record(session, actor, id, state, Transition(status, reason))
+    moved = await write_transition(session, tenant_id, reached)
     if status is OrderStatus.CANCELLED and state is not None:
         await return_stock(session, actor, state)
     return moved
@@ -329,16 +339,8 @@ async def _lock_all(session: WriteSession, actor: Actor, order_ids: Sequence[UUI
     return {order.id: order for order in orders}
 
 
-async def _execute(
-    session: WriteSession, actor: Actor, order_id: UUID, state: OrderState | None, command: Place | Transition
-) -> Order:
-    """Decide on a command, append its events, and write the projection of the new state."""
-    tenant_id, reached = await _record(session, actor, order_id, state, command)
-    return await write_order(session, tenant_id, reached)
-
-
 async def _record(
-    session: WriteSession, actor: Actor, order_id: UUID, state: OrderState | None, command: Place | Transition | Delete
+    session: WriteSession, actor: Actor, order_id: UUID, state: OrderState | None, command: Transition | Delete
 ) -> tuple[UUID, OrderState]:
     """Decide on a command and append its events; return the tenant and the new state."""
     version = state.version if state else 0

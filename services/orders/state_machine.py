@@ -81,7 +81,7 @@ class OrderState:
     updated_at: datetime
     version: int
     number: int | None = None
-    """Its number; None for an order that was placed before orders had numbers, see `numbers`."""
+    """Its number; None before it has one, and for an order that was placed before orders had them, see `numbers`."""
     is_deleted: bool = False
     """Whether the order was deleted; its status is the one that it had then."""
 
@@ -93,13 +93,14 @@ class OrderState:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The command to place an order; stock is reserved by whoever gives it."""
+    """The command to place an order; stock is taken by whoever gives it."""
 
     user_id: UUID
     lines: Sequence[Line]
     currency: str
     shipping_address: str
-    number: int
+    number: int | None = None
+    """Its number; None if the event gets it when it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +179,8 @@ def fold(events: Iterable[Event], state: OrderState | None = None) -> OrderState
 
 
 def _placed_payload(command: Place) -> dict[str, Any]:
-    return {
-        "number": command.number,
+    number = {} if command.number is None else {"number": command.number}
+    return number | {
         "user_id": str(command.user_id),
         "currency": command.currency,
         "shipping_address": command.shipping_address,

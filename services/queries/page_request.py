@@ -78,8 +78,10 @@ class PageRequest:
         parsed = parse_filter(collection, filter)
         fingerprint = list_fingerprint(name, keys, parsed.condition, (search, *parsed.values))
         token = before if backwards else after
-        kinds = [collection.orders[key].ascending.type.python_type for key, _ in keys]
-        cursor = None if token is None else decode_cursor(token, kinds, fingerprint)
+        cursor = None
+        if token is not None:
+            kinds = [collection.orders[key].ascending.type.python_type for key, _ in keys]
+            cursor = decode_cursor(token, kinds, fingerprint)
         return cls(size, backwards, keys, parsed, cursor, fingerprint, search)
 
 

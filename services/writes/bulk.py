@@ -215,15 +215,17 @@ def insert_statement(
     *,
     order_by: str = "id",
     same: Mapping[str, ColumnElement[Any]] | None = None,
+    where: ColumnElement[bool] | None = None,
 ) -> Any:
     """Return a statement that inserts rows from `unnest_params("given", rows)` in an order.
 
     The order matters where a unique value can make one transaction wait for another. What is the `same` for all rows
-    may be an expression.
+    may be an expression. With `where`, all are inserted if that holds, or none.
     """
     columns, same = table_of(model).c, same or {}
     given = unnest_table("given", {name: columns[name].type for name in names})
     rows = select(*(given_value(given, columns[name]) for name in names), *same.values()).order_by(given.c[order_by])
+    rows = rows if where is None else rows.where(where)
     return insert(table_of(model)).from_select([*names, *same], rows, include_defaults=False)
 
 

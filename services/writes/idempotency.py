@@ -1,8 +1,9 @@
 """Idempotency: a call repeated with the same key does nothing twice.
 
-The key's row is inserted first, inside the transaction of the call. A twin that comes at the same time waits for that
-transaction and then finds the outcome; a call that was refused rolled its key back, so a retry decides anew. What is
-stored is the outcome's ids, never its content: a replay answers the things as they are now.
+The key's row is inserted inside the transaction of the call: first of all (`once`), or by the statement that writes
+all the rest (`decided_write`). A twin that comes at the same time waits for that transaction and then finds the
+outcome; a call that was refused rolled its key back, or never inserted it, so a retry decides anew. What is stored is
+the outcome's ids, never its content: a replay answers the things as they are now.
 
 Calls are the same when they mean the same: what is null counts as absent, and rules hand over values as they would be
 stored.
@@ -11,6 +12,7 @@ stored.
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -25,9 +27,50 @@ from services.errors import IdempotencyConflict, InvalidInput
 from services.permissions import Actor
 from services.validation import is_storable_text
 
-__all__ = ["MAX_IDEMPOTENCY_KEY_LENGTH", "key_scope", "once", "once_many"]
+__all__ = ["MAX_IDEMPOTENCY_KEY_LENGTH", "KeyedCall", "key_scope", "once", "once_many"]
 
 MAX_IDEMPOTENCY_KEY_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedCall:
+    """A call with a key: what the key is used for, and what the call means."""
+
+    scope: str
+    key: str
+    digest: str
+
+    @classmethod
+    def of(cls, scope: str, key: str, values: Mapping[str, Any]) -> "KeyedCall":
+        """Return a call by its key and its values.
+
+        Raises:
+            InvalidInput: an empty key, or one of more than 255 characters.
+        """
+        if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH or not is_storable_text(key):
+            raise InvalidInput.of(
+                "idempotency_key", f"A key has 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters, none of which is NUL."
+            )
+        meaning = json.dumps(_without_nulls(values), default=str, sort_keys=True)
+        return cls(scope, key, hashlib.sha256(meaning.encode("utf-8", "surrogatepass")).hexdigest())
+
+    def row_key(self, actor: Actor) -> dict[str, Any]:
+        """Return the columns that identify the key's row among all."""
+        return {
+            "tenant_id": actor.identity.tenant_id,
+            "user_id": actor.identity.user_id,
+            "mutation": self.scope,
+            "key": self.key,
+        }
+
+    def require_same(self, digest: str) -> None:
+        """Check the stored digest of the call that used the key first.
+
+        Raises:
+            IdempotencyConflict: that had other values.
+        """
+        if digest != self.digest:
+            raise IdempotencyConflict
 
 
 def key_scope(verb: str, model: type[Model], *, many: bool = False) -> str:
@@ -74,20 +117,10 @@ async def once_many(
     """
     if key is None:
         return list(await make())
-    if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH or not is_storable_text(key):
-        raise InvalidInput.of(
-            "idempotency_key", f"A key has 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters, none of which is NUL."
-        )
-    meaning = json.dumps(_without_nulls(values), default=str, sort_keys=True)
-    digest = hashlib.sha256(meaning.encode("utf-8", "surrogatepass")).hexdigest()
-    mine = {
-        "tenant_id": actor.identity.tenant_id,
-        "user_id": actor.identity.user_id,
-        "mutation": scope,
-        "key": key,
-    }
+    call = KeyedCall.of(scope, key, values)
+    mine = call.row_key(actor)
     same = [col(getattr(IdempotencyKey, name)) == value for name, value in mine.items()]
-    fresh = insert(IdempotencyKey).values(**mine, input_digest=digest).on_conflict_do_nothing()
+    fresh = insert(IdempotencyKey).values(**mine, input_digest=call.digest).on_conflict_do_nothing()
     if (await session.exec(fresh.returning(col(IdempotencyKey.key)))).first() is not None:
         made = list(await make())
         kept = update(IdempotencyKey).where(*same).values(outcome_ids=made)
@@ -95,8 +128,7 @@ async def once_many(
         return made
     stored = select(col(IdempotencyKey.input_digest), col(IdempotencyKey.outcome_ids)).where(*same)
     known_digest, known = (await session.exec(stored)).one()
-    if known_digest != digest:
-        raise IdempotencyConflict
+    call.require_same(known_digest)
     return list(known)
 
 

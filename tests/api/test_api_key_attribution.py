@@ -55,6 +55,16 @@ async def test_who_may_not_see_keys_sees_that_there_was_one(robot: tuple[Client,
     require_robot(entry)
 
 
+async def test_an_order_that_is_placed_with_a_key_shows_it(robot: tuple[Client, str], world: World, urls: Urls) -> None:
+    client, _ = robot
+    items = [{"productId": (await create_product(world, "tea"))["id"], "quantity": 1}]
+    for made in ("... on Order { id }", "... on Order { id items { totalCount } }"):
+        order = (await client.mutate("placeOrder", made, items=items, shippingAddress="Here"))["id"]
+        (placed,) = (await world.acme.owner.client.run(EVENTS, id=order))["order"]["events"]["nodes"]
+        require_robot(placed)
+    assert (await maintenance.verify(urls.runtime, urls.owner, Progress(disable=True))).is_intact
+
+
 async def test_events_of_orders_show_them_too(robot: tuple[Client, str], world: World, urls: Urls) -> None:
     client, _ = robot
     items = [{"productId": (await create_product(world, "tea"))["id"], "quantity": 1}]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -61,8 +62,10 @@ async def test_subscriptions_outlive_tokens_restarts_and_roles(
 
 
 @pytest.mark.parametrize("scenario", ["urql.mjs", "graphcache.mjs", "apollo.mjs", "relay.mjs"])
-async def test_a_library_queries_changes_and_follows(scenario: str, scenarios: Scenarios) -> None:
-    await scenarios.run(scenario)
+async def test_a_library_queries_changes_and_follows(
+    scenario: str, scenarios: Scenarios, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("summary", await scenarios.run_for_each_tenant(scenario))
 
 
 async def test_legacy_statuses_are_those_of_the_drafts(
@@ -79,7 +82,13 @@ async def test_legacy_statuses_are_those_of_the_drafts(
     ids=["off", "persisted", "allowed", "only"],
 )
 async def test_documents_are_sent_by_hash_or_id(
-    settings: dict[str, Any], node: Path, workshop: Path, world: World, urls: Urls, tmp_path: Path
+    settings: dict[str, Any],
+    node: Path,
+    workshop: Path,
+    world: World,
+    urls: Urls,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     manifest = tmp_path / "persisted-documents.json"
     manifest.write_text(json.dumps({"tasks-of-the-build": "query Tasks { tasks { totalCount __typename } }"}))
@@ -88,11 +97,16 @@ async def test_documents_are_sent_by_hash_or_id(
     async with served(urls, tmp_path, **settings) as process:
         scenarios = Scenarios(node, workshop, world, process)
         # In development urql wants the definitions of a document that it sends by its id.
-        await scenarios.run("persisted.mjs", MODE=mode, TASKS_ID="tasks-of-the-build", NODE_ENV="production")
+        given = {"MODE": mode, "TASKS_ID": "tasks-of-the-build", "NODE_ENV": "production"}
+        record_property("summary", f"{mode}, {await scenarios.run_for_each_tenant('persisted.mjs', **given)}")
 
 
-async def test_caches_give_back_what_was_answered_to_every_query(scenarios: Scenarios, world: World) -> None:
-    await scenarios.run("caches.mjs", {"everything": lambda: make_everything(world)})
+async def test_caches_give_back_what_was_answered_to_every_query(
+    scenarios: Scenarios, world: World, record_property: Callable[[str, object], None]
+) -> None:
+    everything = await make_everything(world)
+    answers = {"everything": AsyncMock(return_value=everything)}
+    record_property("summary", await scenarios.run_for_each_tenant("caches.mjs", answers))
 
 
 async def test_who_sends_the_position_back_reads_what_was_written(

@@ -19,6 +19,7 @@ from models.database.identity import ENTER_CALL, Identity, enter_arguments
 from tests.conftest import Urls
 from tests.support.client import App, run_app
 from tests.support.differential import COMPILER_FAILED, BothExecutors, Tally, compare_query, run_both
+from tests.support.differential_ports import serve_both_paths
 from tests.support.factories import World, create_person, create_world
 from tests.support.leak_checks import leaked_settings
 
@@ -42,6 +43,13 @@ async def executors(urls: Urls, owner_connection: asyncpg.Connection) -> AsyncIt
         yield found
 
 
+@pytest.fixture
+async def on_ports(executors: BothExecutors) -> AsyncIterator[BothExecutors]:
+    """Both executors, with ports where the one that compiles is asked again, with the fast path and without."""
+    async with serve_both_paths(executors.compiled) as executors.paths:
+        yield executors
+
+
 async def compare_random_queries(executors: BothExecutors, queries: int) -> Tally:
     """Ask random queries of both; a seed that is given asks the same ones again, about the same things.
 
@@ -49,11 +57,21 @@ async def compare_random_queries(executors: BothExecutors, queries: int) -> Tall
     """
     seed = int(os.environ.get("ATRIUM_TEST_SEED") or secrets.randbits(40))
     tally = Tally()
+    assert executors.paths is not None
+    before = await executors.paths.count_fast()
     while tally.queries < queries:
         await compare_query(executors, seed, tally)
         executors.reference_answers.clear()
         seed += 1
+    tally.took_fast_path = await executors.paths.count_fast() - before
     return tally
+
+
+def assert_mostly_compiled_and_fast(tally: Tally) -> None:
+    assert COMPILER_FAILED not in tally.declined, str(tally)
+    assert tally.compiled >= least_expected(0.95, tally.answered), str(tally)
+    assert tally.took_fast_path >= least_expected(0.95, tally.sent_to_ports), str(tally)
+    assert tally.with_rows >= least_expected(0.7, tally.queries), str(tally)
 
 
 def least_expected(share: float, queries: int) -> float:
@@ -61,22 +79,17 @@ def least_expected(share: float, queries: int) -> float:
     return queries * share - 4 * sqrt(queries * share * (1 - share))
 
 
-async def test_both_executors_give_equal_answers(executors: BothExecutors) -> None:
-    tally = await compare_random_queries(executors, SHARE)
-    assert COMPILER_FAILED not in tally.declined, str(tally)
-    assert tally.compiled >= least_expected(0.95, tally.answered), str(tally)
-    assert tally.with_rows >= least_expected(0.7, tally.queries), str(tally)
+async def test_both_executors_and_paths_give_equal_answers(on_ports: BothExecutors) -> None:
+    assert_mostly_compiled_and_fast(await compare_random_queries(on_ports, SHARE))
 
 
 @pytest.mark.exhaustive
-async def test_both_executors_give_equal_answers_for_long(
-    executors: BothExecutors, record_property: Callable[[str, object], None]
+async def test_both_executors_and_paths_give_equal_answers_for_long(
+    on_ports: BothExecutors, record_property: Callable[[str, object], None]
 ) -> None:
-    tally = await compare_random_queries(executors, ALL)
+    tally = await compare_random_queries(on_ports, ALL)
     record_property("summary", f"{tally}\n{tally.feature_table()}")
-    assert COMPILER_FAILED not in tally.declined, str(tally)
-    assert tally.compiled >= least_expected(0.95, tally.answered), str(tally)
-    assert tally.with_rows >= least_expected(0.7, tally.queries), str(tally)
+    assert_mostly_compiled_and_fast(tally)
     rare = {name: count for name, count in tally.by_feature.items() if count < 100}
     assert not rare, rare
     often_declined = {

@@ -19,6 +19,7 @@ from models.database.identity import Identity, enter_arguments
 from tests.conftest import Urls
 from tests.support.compiled_operations import is_compiled
 from tests.support.differential import BothExecutors, Tally, run_both
+from tests.support.differential_ports import serve_both_paths
 from tests.support.differential_updates import compare_update
 from tests.support.factories import insert
 from tests.support.graph_schema import input_type_of, reference_of
@@ -42,23 +43,33 @@ async def executors(urls: Urls, owner_connection: asyncpg.Connection) -> AsyncIt
 async def compare_random_updates(executors: BothExecutors, edits: int) -> Tally:
     seed = int(os.environ.get("ATRIUM_TEST_SEED") or secrets.randbits(40))
     tally = Tally()
-    while tally.queries < edits:
-        await compare_update(executors, seed, tally)
-        seed += 1
+    async with serve_both_paths(executors.compiled) as executors.paths:
+        before = await executors.paths.count_fast()
+        while tally.queries < edits:
+            await compare_update(executors, seed, tally)
+            seed += 1
+        tally.sent_to_ports = tally.compiled
+        tally.took_fast_path = await executors.paths.count_fast() - before
     return tally
 
 
-async def test_both_executors_carry_edits_out_alike(executors: BothExecutors) -> None:
-    tally = await compare_random_updates(executors, SHARE)
+def assert_often_fast(tally: Tally) -> None:
+    """Some have their ids in their texts, which nobody has sent before."""
     assert tally.compiled > 0.15 * tally.queries, str(tally)
+    assert tally.took_fast_path > 0.4 * tally.compiled, str(tally)
+
+
+async def test_both_executors_and_the_fast_path_carry_edits_out_alike(executors: BothExecutors) -> None:
+    assert_often_fast(await compare_random_updates(executors, SHARE))
 
 
 @pytest.mark.exhaustive
-async def test_both_executors_carry_edits_out_alike_for_long(
+async def test_both_executors_and_the_fast_path_carry_edits_out_alike_for_long(
     executors: BothExecutors, record_property: Callable[[str, object], None]
 ) -> None:
     tally = await compare_random_updates(executors, ALL)
     record_property("summary", str(tally))
+    assert_often_fast(tally)
 
 
 async def task(executors: BothExecutors) -> str:

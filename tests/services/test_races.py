@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from tests.conftest import Urls
-from tests.support import races, races_of_members, races_of_tenant_data, races_of_tenant_labels
+from tests.support import races, races_of_members, races_of_orders, races_of_tenant_data, races_of_tenant_labels
 from tests.support.doc_pages import table_rows
 from tests.support.factories import World
 from tests.support.liveness import differences
@@ -19,7 +19,7 @@ from tests.support.races import RACES, RaceContext, open_rendezvous
 from tests.support.service_client import ServiceClient
 from tests.support.source_files import Source, sources
 
-LISTS = (races_of_members, races_of_tenant_data, races_of_tenant_labels)
+LISTS = (races_of_members, races_of_orders, races_of_tenant_data, races_of_tenant_labels)
 """The modules that put races on the list."""
 
 NOT_RACED = {
@@ -45,12 +45,10 @@ NOT_RACED = {
             "invitations.tenant_name",
             "labels.lock_existing",
             "orders.delete_order",
-            "orders.next_number",
-            "orders.reserve_stock",
             "orders.return_stock",
             "orders.write_items",
-            "orders.write_order",
             "orders.write_sales",
+            "orders.write_transition",
             "orders.write_transitions",
             "projects.lock_existing",
             "projects.lock_live",

@@ -17,11 +17,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from models.base import now
 from tests.conftest import Urls
 from tests.support.case_context import enter_as
 from tests.support.doc_pages import page_text
-from tests.support.factories import PASSWORD, World, make_superuser
+from tests.support.factories import PASSWORD, Tenant, World, make_superuser
 from tests.support.operation_cases import NODE_BUILDERS, build_values
 from tests.support.server_process import Process, served
 from tests.support.source_files import ROOT
@@ -49,6 +51,8 @@ LAG_SECONDS = 300
 
 SAMPLE = re.compile(r"^```\w+ (\S+\.\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DOCUMENT = re.compile(r"^```graphql\n((?:query|mutation|subscription) (\w+).*?)^```$", re.MULTILINE | re.DOTALL)
+
+LEAST_FAST_SHARE = 0.95
 
 Answers = dict[str, Callable[[], Awaitable[str]]]
 
@@ -81,23 +85,80 @@ def _constant_name(operation: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).upper()
 
 
-async def session_of(world: World) -> dict[str, Any]:
-    """A session of the member's of acme."""
+async def session_of(world: World, tenant: Tenant | None = None) -> dict[str, Any]:
+    """A session of the member's of acme, or of another tenant."""
     fields = "... on Session { accessToken refreshToken expiresAt tenant { slug } }"
-    given = {"email": world.acme.member.email, "password": PASSWORD, "tenant": "acme"}
+    entered = tenant or world.acme
+    given = {"email": entered.member.email, "password": PASSWORD, "tenant": entered.slug}
     return await world.nobody.mutate("login", fields, **given)
+
+
+@dataclass(frozen=True)
+class PathCounts:
+    """How many operations a server answered."""
+
+    ordinary: int
+    """Queries and compiled updates, over HTTP and without an error."""
+    fast: int
+    """Those that took the fast path, by the server's own metric."""
+
+    @classmethod
+    async def read(cls, process: Process) -> "PathCounts":
+        """Return the counts of a server so far."""
+        async with httpx.AsyncClient() as http:
+            text = (await http.get(f"{process.url}/metrics")).text
+        found = re.search(r"(?m)^atrium_fast_path_operations_total (\S+)$", text)
+        assert found is not None
+        lines = [json.loads(line) for line in process.lines if line.startswith("{")]
+        return cls(sum(map(_is_ordinary, lines)), int(float(found[1])))
+
+    def since(self, before: "PathCounts") -> "PathCounts":
+        """Return what came after this."""
+        return PathCounts(self.ordinary - before.ordinary, self.fast - before.fast)
+
+    def __str__(self) -> str:
+        return f"{self.fast} of {self.ordinary}"
+
+
+def _is_ordinary(line: dict[str, Any]) -> bool:
+    """Whether a line of the log tells of a query, or of an update that one statement carried out."""
+    if line["message"] not in {"POST /graphql", "GET /graphql"} or line["outcome"] != "ok":
+        return False
+    kind = line.get("operation_type")
+    return kind == "query" or (kind == "mutation" and line.get("executor") == "compiler")
 
 
 @dataclass
 class Scenarios:
-    """Runs scenarios against a server, as a member of acme; the owner acts beside."""
+    """Runs scenarios against a server, as a member of acme or another tenant; the owner acts beside."""
 
     node: Path
     folder: Path
     world: World
     process: Process
 
-    async def run(self, name: str, answers: Answers | None = None, **variables: str) -> None:
+    async def run_for_each_tenant(self, name: str, answers: Answers | None = None, **variables: str) -> str:
+        """Run one for each of the two tenants; gives how many of its ordinary requests took the fast path.
+
+        The first request of a document takes the long way by nature. So it is the second run that counts: another
+        person, of another tenant, opens the same application, with a login and connections of their own.
+
+        Raises:
+            AssertionError: one failed, or the fast path was taken too seldom.
+        """
+        counts = [await PathCounts.read(self.process)]
+        for tenant in (self.world.acme, self.world.globex):
+            await self.run(name, answers, tenant=tenant, **variables)
+            counts.append(await PathCounts.read(self.process))
+        first, second = counts[1].since(counts[0]), counts[2].since(counts[1])
+        said = f"{name}: {second} queries and compiled updates took the fast path; of who came first, {first}"
+        assert second.ordinary, said
+        assert second.fast >= LEAST_FAST_SHARE * second.ordinary, said
+        return said
+
+    async def run(
+        self, name: str, answers: Answers | None = None, *, tenant: Tenant | None = None, **variables: str
+    ) -> None:
         """Run one until it ends well.
 
         Raises:
@@ -105,8 +166,8 @@ class Scenarios:
         """
         environment = {
             "ENDPOINT": f"{self.process.url}/graphql",
-            "OWNER_TOKEN": self.world.acme.owner.client.token or "",
-            "LOGIN": json.dumps(await session_of(self.world)),
+            "OWNER_TOKEN": (tenant or self.world.acme).owner.client.token or "",
+            "LOGIN": json.dumps(await session_of(self.world, tenant)),
             **variables,
         }
         hooks = ["--import", "./setup.mjs", "--import", "./relay-hooks.mjs"]

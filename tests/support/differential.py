@@ -26,6 +26,7 @@ from services.permissions import ROLES
 from tests.conftest import Urls
 from tests.support.client import App, Client, run_app
 from tests.support.comparable_answers import comparable_answer, has_rows
+from tests.support.differential_ports import BothPaths
 from tests.support.differential_rows import INSERT_ROWS
 from tests.support.factories import Person, Tenant, World, create_world, insert
 from tests.support.query_features import features_of
@@ -107,6 +108,10 @@ class Tally:
     refused: int = 0
     """Answered with an error, whose words are the reference executor's to find."""
     compiled: int = 0
+    sent_to_ports: int = 0
+    """Compiled ones that were sent again through a port, with the fast path and without."""
+    took_fast_path: int = 0
+    """Of those, by the server's own count."""
     with_rows: int = 0
     declined: Counter[str] = field(default_factory=Counter)
     by_caller: Counter[str] = field(default_factory=Counter)
@@ -128,10 +133,13 @@ class Tally:
         return "\n".join(lines)
 
     def __str__(self) -> str:
+        fast = (
+            f", {self.took_fast_path / self.sent_to_ports:.1%} of these on the fast path" if self.sent_to_ports else ""
+        )
         return (
             f"{self.queries} queries, {self.refused / self.queries:.1%} refused, {self.compiled / self.answered:.1%} of"
-            f" the others compiled, {self.with_rows / self.queries:.1%} with rows; by {dict(self.by_caller)}; declined"
-            f" {dict(self.declined.most_common())}"
+            f" the others compiled{fast}, {self.with_rows / self.queries:.1%} with rows; by {dict(self.by_caller)};"
+            f" declined {dict(self.declined.most_common())}"
         )
 
     @property
@@ -149,6 +157,8 @@ class BothExecutors:
     people: list[Caller]
     world: World
     schema: GraphQLSchema
+    paths: BothPaths | None = None
+    """The application that compiles, on ports."""
     compiled_results: list[CompiledResult] = field(default_factory=list)
     """What the compiler answered lately."""
     reference_answers: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
@@ -307,6 +317,10 @@ async def _ask_both(
     if "INTERNAL" in codes:
         raise Crashed(story)
     assert json.dumps(compiled) == json.dumps(reference), story
+    if both.paths is not None:
+        by_port = await both.paths.ask(who.compiled.token, body, by_get=tally.queries % 3 == 0)
+        assert json.dumps(by_port.get("data")) == json.dumps(reference.get("data")), f"{story}\n{by_port}"
+        tally.sent_to_ports += executor.declined is None
     assert not codes & {"GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED"}, story
     tally.queries += 1
     tally.by_caller[who.name] += 1

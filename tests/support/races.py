@@ -11,7 +11,9 @@ from typing import Any
 from unittest.mock import patch
 
 import asyncpg
+from sqlalchemy import ClauseElement
 from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.visitors import iterate
 
 from models import Role
 from models.database import DatabaseSession
@@ -116,8 +118,11 @@ class Rendezvous:
                 return
 
     def concerns(self, statement: Any) -> bool:
-        """Return whether a statement writes to the table."""
-        return isinstance(statement, UpdateBase) and getattr(statement, "table").name == self.table  # noqa: B009  # untyped
+        """Return whether a statement writes to the table, by itself or by one of its CTEs."""
+        if not isinstance(statement, ClauseElement):
+            return False
+        writes = (element for element in iterate(statement) if isinstance(element, UpdateBase))
+        return any(getattr(write, "table").name == self.table for write in writes)  # noqa: B009  # untyped
 
 
 @asynccontextmanager

@@ -280,7 +280,7 @@ async def creating_an_api_key_while_being_demoted(context: RaceContext) -> None:
     acme = context.world.acme
     making = context.in_transaction(acme.admin, api_keys.create, name="Robot", role=Role.ADMIN)
     demoting = context.in_transaction(acme.owner, tenants.change_role, id=acme.admin.member_id, role=Role.MEMBER)
-    (key, _), _ = await context.rendezvous.between("api_keys", making, demoting)
+    (key, _), _ = await context.rendezvous.during("api_keys", making, demoting)
     machine = Identity(acme.tenant_id, acme.admin.user_id, "ADMIN", api_key_id=key.id)
     assert not await context.rules.is_live(machine)
 

@@ -109,6 +109,20 @@ class Server:
                 for _ in range(2):
                     assert b"200 OK" in await connection.ask(each)
 
+    async def warm_update(self, task: str) -> None:
+        """Have an update known, and a connection at hand on which it is prepared.
+
+        The last update changes nothing, and runs in a transaction, whose connection is not kept at hand.
+        """
+        await self.warm(rename(self, task, "A"), rename(self, task, "B"))
+        await self.warm(*[request(body_of(TASKS), token=token_of(self))] * 2)
+
+    async def wait_until_begun(self) -> None:
+        """Wait until a statement is under way."""
+        async with asyncio.timeout(10):
+            while not self.world.app.components.database.in_use:
+                await asyncio.sleep(0.005)  # it announces in no other way that it has begun
+
     async def count_fast(self) -> float:
         """How many requests took the fast path."""
         text = (await self.world.app.http.get("/metrics")).text

@@ -194,11 +194,17 @@ async def test_pipelined_requests_are_answered_in_their_order(server: Server, pi
 async def test_what_follows_a_request_that_is_under_way_stops_the_reading(server: Server) -> None:
     asked = request(body_of(TASKS), token=token_of(server))
     await server.warm(asked)
-    async with server.connect(fast=True) as connection:
-        await connection.send(asked)
-        await connection.send(asked * 3)
-        answers = [comparable(await connection.answer()) for _ in range(4)]
+    before = await server.count_fast()
+    async with server.world.connection.transaction():
+        await server.world.connection.execute("LOCK tasks IN ACCESS EXCLUSIVE MODE")
+        async with server.connect(fast=True) as connection:
+            await connection.send(asked)
+            await server.wait_until_begun()
+            await connection.send(asked, asked + asked, b"")
+            await server.world.connection.execute("ROLLBACK")
+            answers = [comparable(await connection.answer()) for _ in range(4)]
     assert len(set(answers)) == 1
+    assert await server.count_fast() > before
 
 
 async def test_a_body_that_does_not_come_is_answered_as_ever(server: Server) -> None:

@@ -361,7 +361,7 @@ async def test_a_connection_that_the_server_is_ending_counts_as_lost(
 
     monkeypatch.setattr(asyncpg.Connection, "prepare", prepared)
     with pytest.raises(ConnectionLost):
-        await single.fetch_value("SELECT $1::text || '1'", ["x"])
+        await single.fetch_value("SELECT $1::uuid::text", [new_id()])
     assert await backend_pid(single) != pid
     ending.append(True)
     with pytest.raises(ConnectionLost):

@@ -6,7 +6,9 @@ from typing import Any
 
 from models import OrderStatus
 from models.base import new_id
-from services.orders.projection import item_rows, order_row, write_order
+from services import orders
+from services.orders import Item
+from services.orders.projection import item_rows, order_row, write_transition
 from services.orders.state_machine import Line, OrderState
 from tests.support.factories import World
 from tests.support.service_client import ServiceClient
@@ -44,14 +46,14 @@ def test_rows_hold_what_the_state_does(world: World) -> None:
 
 
 async def test_writing_a_new_state_moves_status_time_and_version(rules: ServiceClient, world: World) -> None:
-    values: dict[str, Any] = {"sku": "tea", "name": "Tea", "price_minor": 1990, "currency": "EUR"}
+    values: dict[str, Any] = {"sku": "tea", "name": "Tea", "price_minor": 1990, "currency": "EUR", "stock_quantity": 2}
     product_id = await world.add("products", tenant_id=world.acme.tenant_id, **values)
-    order = state(world, Line(new_id(), product_id, 2, 1990))
-    moved = replace(order, status=OrderStatus.CONFIRMED, updated_at=MOMENT + timedelta(hours=1), version=2)
+    given = {"items": [Item(product_id, 2)], "shipping_address": "1 Main Street"}
+    placed = await rules.apply(world.acme.member, orders.place, **given)
+    later = placed.created_at + timedelta(hours=1)
+    order = replace(state(world), order_id=placed.id, status=OrderStatus.CONFIRMED, updated_at=later, version=2)
     async with rules.database.write(rules.identity(world.acme.member)) as session:
-        placed = await write_order(session, world.acme.tenant_id, order)
-        confirmed = await write_order(session, world.acme.tenant_id, moved)
-    assert (placed.status, placed.updated_at, placed.version) == ("PENDING", MOMENT, 1)
-    assert (confirmed.status, confirmed.updated_at, confirmed.version) == ("CONFIRMED", moved.updated_at, 2)
-    assert (confirmed.created_at, confirmed.total_minor) == (MOMENT, 3980)
+        confirmed = await write_transition(session, world.acme.tenant_id, order)
+    assert (confirmed.status, confirmed.updated_at, confirmed.version) == ("CONFIRMED", later, 2)
+    assert (confirmed.created_at, confirmed.total_minor) == (placed.created_at, 3980)
     assert await world.connection.fetchval("SELECT count(*) FROM order_items") == 1
