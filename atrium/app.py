@@ -324,7 +324,7 @@ def build_auth_config(settings: Settings, keys: security.SigningKeys, mailer: Ma
         window=timedelta(minutes=settings.login_window_minutes),
         emails=EmailTemplates(
             mailer or NullMailer(),
-            settings.public_url or f"http://{settings.host}:{settings.port}",
+            settings.mail_link_url,
             {
                 EmailTokenKind.RESET: reset_lifetime,
                 EmailTokenKind.VERIFY: verification_lifetime,

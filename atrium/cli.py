@@ -145,7 +145,8 @@ def _report(report: document_admin.Report) -> None:
 def documents_(
     action: Annotated[document_admin.DocumentsAction, typer.Argument(help="add, list, check or remove.")],
     names: Annotated[
-        list[str] | None, typer.Argument(help="To add: manifests, or folders of .graphql files. To remove: ids.")
+        list[str] | None,
+        typer.Argument(help="To add: manifests, folders of .graphql files, or backoffice. To remove: ids."),
     ] = None,
 ) -> None:
     """Store trusted documents for all processes, list them, check that they fit the schema, or remove some."""

@@ -15,6 +15,8 @@ from atrium.admin import open_transaction
 from atrium.manifests import SHA256_PREFIX, ManifestDocument, ManifestError, document_digest, read_manifest
 from atrium.schema_changes import SchemaUnreadable, compare_schemas, deprecations
 from atrium.settings import Settings
+from atrium.web.build import STATIC
+from atrium.web.built_pages import BACKOFFICE
 from graph.schema import Schema, create_schema
 from graph.trusted_documents import deprecated_uses, document_faults, only_operation, used_fields
 from models import TrustedDocument
@@ -106,11 +108,15 @@ async def run(action: DocumentsAction, names: Sequence[str], owner_url: str, set
     counts = [0, 0]
     for name in names:
         try:
-            added = await add_manifest(owner_url, schema, Path(name))
+            added = await add_manifest(owner_url, schema, _manifest_path(name))
         except (ManifestError, DocumentFaults) as error:
             return Report([*str(error).splitlines(), "Nothing of this manifest was added."], is_good=False)
         counts = [before + more for before, more in zip(counts, added, strict=True)]
     return Report([f"{counts[0]} trusted documents added, {counts[1]} were there already."])
+
+
+def _manifest_path(name: str) -> Path:
+    return STATIC / name / "persisted-documents.json" if name == BACKOFFICE.name else Path(name)
 
 
 async def _remove(owner_url: str, ids: Sequence[str]) -> Report:

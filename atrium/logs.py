@@ -17,7 +17,7 @@ import orjson
 
 NAME_LENGTH = 100  # characters of an operation's name that are kept
 
-_QUIET_PATHS = ("/healthz", "/readyz", "/metrics", "/explorer/")
+_QUIET_PATHS = ("/healthz", "/readyz", "/metrics", "/explorer/", "/app/")
 _SERVER_ERROR = 500
 _request_logger = logging.getLogger("atrium.request")
 
@@ -81,7 +81,7 @@ class RequestRecord:
 
 
 def log_request(record: RequestRecord) -> None:
-    """Write the line of a finished request: a warning for a fault, debug for a probe or the explorer's files."""
+    """Write the line of a finished request: a warning for a fault, debug for a probe or a page's files."""
     level = logging.DEBUG if record.path.startswith(_QUIET_PATHS) else logging.INFO
     if record.status >= _SERVER_ERROR or record.outcome == "internal":
         level = logging.WARNING

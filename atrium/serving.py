@@ -35,6 +35,8 @@ def run_server(settings: Settings, urls: startup_checks.DatabaseUrls, console: C
 def _print_addresses(settings: Settings, console: Console, *, embedded: bool) -> None:
     address = f"http://{settings.host}:{settings.port}"
     lines = [f"Atrium serves {address}/graphql"]
+    if settings.backoffice_enabled:
+        lines.append(f"Back office    {address}/app")
     if settings.explorer_enabled:
         lines.append(f"Explorer       {address}/explorer")
     if embedded:

@@ -116,7 +116,8 @@ class Settings(BaseModel):
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s#?]+$",
-        description="Where people open the links in mail: the front end's address. Unset in development: Atrium's own.",
+        description="Where people open the links in mail: the front end's address. Unset in development: Atrium's own "
+        "back office, or Atrium itself without one.",
     )
     password_reset_minutes: int = Field(60, ge=5, le=1440, description="How long a link to set a password works.")
     email_verification_hours: int = Field(24, ge=1, le=168, description="How long a link to prove an address works.")
@@ -206,6 +207,10 @@ class Settings(BaseModel):
         None,
         description="Whether the explorer is served. Unset: in development only, unless `ATRIUM_DOCUMENTS` is `only`.",
     )
+    backoffice: bool | None = Field(
+        None,
+        description="Whether the back office is served. Unset: in development only; production needs its documents.",
+    )
     web_build: bool = Field(
         True, description="Whether `serve` builds the pages in a clone that has none; never in production."
     )
@@ -240,9 +245,19 @@ class Settings(BaseModel):
         return not self.is_production and self.documents != "only" if self.explorer is None else self.explorer
 
     @property
+    def backoffice_enabled(self) -> bool:
+        """Return whether the back office is served: as set, else in development only."""
+        return not self.is_production if self.backoffice is None else self.backoffice
+
+    @property
+    def mail_link_url(self) -> str:
+        """Return where the links in mail lead to: as set, else to the back office, or this server without one."""
+        return self.public_url or f"http://{self.host}:{self.port}{'/app' if self.backoffice_enabled else ''}"
+
+    @property
     def builds_pages(self) -> bool:
         """Return whether a server builds the pages that it serves and does not have."""
-        return self.web_build and self.explorer_enabled and not self.is_production
+        return self.web_build and not self.is_production and (self.explorer_enabled or self.backoffice_enabled)
 
     @property
     def cors_origin_pattern(self) -> str | None:
@@ -310,6 +325,8 @@ class Settings(BaseModel):
             raise SettingsError(f"{PREFIX}CORS_CREDENTIALS needs {PREFIX}CORS_ORIGINS, each origin by its name.")
         if self.is_production and self.smtp_url is not None and self.public_url is None:
             raise SettingsError(f"{PREFIX}SMTP_URL needs {PREFIX}PUBLIC_URL, where the links in mail lead to.")
+        if self.is_production and self.backoffice and self.documents == "off":
+            raise SettingsError(f"{PREFIX}BACKOFFICE in production needs {PREFIX}DOCUMENTS, `allowed` or `only`.")
         if self.documents == "only" and (self.explorer or self.persisted_queries):
             other = "EXPLORER" if self.explorer else "PERSISTED_QUERIES"
             raise SettingsError(f"{PREFIX}DOCUMENTS=only serves nothing else, so {PREFIX}{other} cannot be on.")

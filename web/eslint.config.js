@@ -4,7 +4,7 @@ import { defineConfig, globalIgnores } from "eslint/config";
 import typescript from "typescript-eslint";
 
 export default defineConfig(
-  globalIgnores(["node_modules", ".build", "*/src/gql", "*/dist"]),
+  globalIgnores(["node_modules", ".build", "*/src/gql", "shared/gql", "*/dist"]),
   js.configs.recommended,
   typescript.configs.strictTypeChecked,
   hooks.configs.flat.recommended,

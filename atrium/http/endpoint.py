@@ -47,7 +47,7 @@ from atrium.http.shutdown import Shutdown
 from atrium.http.streams import EventStream
 from atrium.http.websockets import BoundedWebSocket, SocketAdapter, SocketHandler, SocketSession
 from atrium.logs import RequestRecord
-from atrium.web.explorer import EXPLORER_PATH
+from atrium.web.built_pages import EXPLORER
 from models.database.timeouts import Pacer, SharedTimeout
 
 MOST_OPERATIONS = 100  # that run at once on a WebSocket
@@ -131,9 +131,8 @@ class GraphQLEndpoint(GraphQL[Any, None]):
     async def _respond(self, request: Request) -> Response:
         accept = get_header(request.scope, b"accept") or ""
         if self._explorer and "text/html" in accept and request.method == "GET" and not request.scope["query_string"]:
-            return RedirectResponse(
-                f"{EXPLORER_PATH}/".lstrip("/"), status_code=303
-            )  # a person opened the endpoint in a browser
+            # A person opened the endpoint in a browser.
+            return RedirectResponse(f"{EXPLORER.path.strip('/')}/", status_code=303)
         chosen = self._responder.negotiate(accept)
         if not chosen.is_acceptable and request.method in _ALLOWED:
             raise RequestRefused("NOT_ACCEPTABLE", NOT_ACCEPTABLE)

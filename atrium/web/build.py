@@ -40,13 +40,13 @@ __all__ = [
     "source_digest",
 ]
 
-APPS = ("explorer",)
+APPS = ("explorer", "backoffice")
 
 CLONE = Path(__file__).parents[2]
 SOURCES = CLONE / "web"
 STATIC = Path(__file__).parent / "static"
 BUILD = SOURCES / ".build"
-OTHER_SOURCES = ("schema.graphql", "clients/scalars.json", "docs/schema/examples")
+OTHER_SOURCES = ("schema.graphql", "clients/scalars.json", "clients/graphcacheKeys.ts", "docs/schema/examples")
 MADE = {"node_modules", ".build", "dist", "gql"}  # within web/, and no sources
 DIGEST_FILE = "sources.sha256"
 AGAIN = "`uv run atrium web build` tries it again"

@@ -41,7 +41,7 @@ def start_route(ways: Sequence[Way], people: Sequence[DemoPerson], password: str
     body = (
         "<h1>Atrium</h1>\n<p>A multi-tenant GraphQL back end on PostgreSQL. This is development: in production "
         f'there is nothing here.</p>\n<ul class="ways">\n{items}\n</ul>\n<h2>Demo logins</h2>\n'
-        f"<p>The password of all of them is <code>{escape(password)}</code>; the explorer logs in by one click.</p>\n"
+        f"<p>The password of all of them is <code>{escape(password)}</code>; the pages log in by one click.</p>\n"
         f"<table><thead><tr><th>Who</th><th>E-mail</th><th>Tenant</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 

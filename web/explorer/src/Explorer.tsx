@@ -2,7 +2,7 @@ import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
 import { GraphiQL } from "graphiql";
 import { useState } from "react";
-import type { Config } from "./config";
+import type { Config } from "../../shared/config";
 import { EXAMPLES_PLUGIN, FIRST_EXAMPLE } from "./Examples";
 import { createFetcher } from "./fetcher";
 import { OPERATION_PLUGIN } from "./OperationPanel";

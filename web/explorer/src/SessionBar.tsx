@@ -1,6 +1,7 @@
 import { useState, type SubmitEvent, type ReactNode } from "react";
-import type { Config } from "./config";
-import { logIn, logOut, switchTenant, takeToken, useSession, type Session } from "./session";
+import type { Config } from "../../shared/config";
+import { useSession, type PersonSession, type Session } from "../../shared/session";
+import { session, useMemberships } from "./session";
 import { recognisable } from "./snippets";
 import { chooseTransport, useTransport, type Transport } from "./transport";
 
@@ -27,7 +28,7 @@ function LoginForm({ onLogin }: { onLogin: (work: () => Promise<void>) => void }
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    onLogin(() => logIn(value(form, "email"), value(form, "password"), value(form, "tenant") || null));
+    onLogin(() => session.logIn(value(form, "email"), value(form, "password"), value(form, "tenant") || null));
   };
   return (
     <form onSubmit={submit}>
@@ -48,7 +49,7 @@ function LoginForm({ onLogin }: { onLogin: (work: () => Promise<void>) => void }
 function TokenForm() {
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
-    takeToken(value(new FormData(event.currentTarget), "token"));
+    session.takeToken(value(new FormData(event.currentTarget), "token"));
   };
   return (
     <form onSubmit={submit}>
@@ -83,7 +84,7 @@ function LoggedOut({ config }: { config: Config }) {
               type="button"
               title={email}
               disabled={isBusy}
-              onClick={() => attempt(() => logIn(email, config.demo?.password ?? "", tenant))}
+              onClick={() => attempt(() => session.logIn(email, config.demo?.password ?? "", tenant))}
             >
               {label}
             </button>
@@ -98,14 +99,14 @@ function LoggedOut({ config }: { config: Config }) {
   );
 }
 
-function TenantSwitch({ session, onSwitch }: { session: Session & { kind: "person" }; onSwitch: (slug: string) => void }) {
-  const memberships = session.profile?.memberships.nodes ?? [];
+function TenantSwitch({ person, onSwitch }: { person: PersonSession; onSwitch: (slug: string) => void }) {
+  const memberships = useMemberships();
   if (memberships.length === 0) return <span>no tenant</span>;
   return (
     <label>
       <span>Tenant</span>
-      <select value={session.tenant ?? ""} onChange={(event) => onSwitch(event.target.value)}>
-        {session.tenant === null && <option value="">none</option>}
+      <select value={person.tenant ?? ""} onChange={(event) => onSwitch(event.target.value)}>
+        {person.tenant === null && <option value="">none</option>}
         {memberships.map(({ role, tenant }) => (
           <option key={tenant.slug} value={tenant.slug}>
             {tenant.name} ({role.toLowerCase()})
@@ -116,22 +117,22 @@ function TenantSwitch({ session, onSwitch }: { session: Session & { kind: "perso
   );
 }
 
-function LoggedIn({ session }: { session: Session }) {
+function LoggedIn({ current }: { current: Session }) {
   const { attempt, problem, isBusy } = useAttempt();
   return (
     <div className="atrium-session" aria-busy={isBusy}>
       {problem && <span role="alert">{problem}</span>}
-      {session.kind === "person" ? (
+      {current.kind === "person" ? (
         <>
-          <span className="atrium-person" title={session.profile?.email}>
-            {session.profile?.email ?? "logged in"}
+          <span className="atrium-person" title={current.email}>
+            {current.email}
           </span>
-          <TenantSwitch session={session} onSwitch={(slug) => attempt(() => switchTenant(slug))} />
+          <TenantSwitch person={current} onSwitch={(slug) => attempt(() => session.switchTenant(slug))} />
         </>
       ) : (
-        <span className="atrium-person">Token {recognisable(session.token)}</span>
+        <span className="atrium-person">Token {recognisable(current.token)}</span>
       )}
-      <button type="button" onClick={() => attempt(logOut)}>
+      <button type="button" onClick={() => attempt(() => session.logOut())}>
         Log out
       </button>
     </div>
@@ -139,13 +140,13 @@ function LoggedIn({ session }: { session: Session }) {
 }
 
 export function SessionBar({ config }: { config: Config }) {
-  const { session, notice } = useSession();
+  const { session: current, ended } = useSession(session);
   const transport = useTransport();
   return (
     <header className="atrium-bar">
       <h1>Atrium</h1>
-      {notice && <span role="alert">{notice}</span>}
-      {session ? <LoggedIn session={session} /> : <LoggedOut config={config} />}
+      {ended && <span role="alert">Your session has ended: {ended}</span>}
+      {current ? <LoggedIn current={current} /> : <LoggedOut config={config} />}
       <label className="atrium-transport">
         <span>Subscriptions</span>
         <select value={transport} onChange={(event) => chooseTransport(event.target.value as Transport)}>

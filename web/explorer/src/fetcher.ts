@@ -3,8 +3,8 @@ import { Kind, OperationTypeNode, parse, type ExecutionResult } from "graphql";
 import { createClient as createSseClient } from "graphql-sse";
 import { createClient as createSocketClient } from "graphql-ws";
 import { tellAnswer, type Extensions } from "./answers";
-import { ENDPOINT, type Config } from "./config";
-import { currentAuthorization, renew, takeToken } from "./session";
+import { ENDPOINT, type Config } from "../../shared/config";
+import { session } from "./session";
 import { currentTransport } from "./transport";
 
 type Headers = Record<string, string>;
@@ -19,7 +19,7 @@ const INTROSPECTION = "IntrospectionQuery";
 /** Return a tab's headers, with those that log in and ask for the cost unless it has its own. */
 async function completeHeaders(typed: Headers, config: Config): Promise<Headers> {
   const named = new Set(Object.keys(typed).map((name) => name.toLowerCase()));
-  const authorization = named.has("authorization") ? undefined : await currentAuthorization();
+  const authorization = named.has("authorization") ? undefined : await session.authorization();
   const added: Headers = { ...(authorization ? { Authorization: authorization } : {}), "Atrium-Cost": "1" };
   if (config.tellsSql) added["Atrium-Sql"] = "1";
   return { ...Object.fromEntries(Object.entries(added).filter(([name]) => !named.has(name.toLowerCase()))), ...typed };
@@ -49,7 +49,7 @@ async function request(parameters: FetcherParams, typed: Headers, config: Config
   const answer = (await response.json()) as Answer;
   if (parameters.operationName === INTROSPECTION) return answer as ExecutionResult;
   const ownHeader = Object.keys(typed).some((name) => name.toLowerCase() === "authorization");
-  if (again && !ownHeader && answer.errors?.[0]?.extensions?.code === "UNAUTHENTICATED" && (await renew())) {
+  if (again && !ownHeader && answer.errors?.[0]?.extensions?.code === "UNAUTHENTICATED" && (await session.renew())) {
     return request(parameters, typed, config, false);
   }
   tellAnswer({
@@ -60,7 +60,7 @@ async function request(parameters: FetcherParams, typed: Headers, config: Config
     extensions: answer.extensions ?? {},
   });
   const issued = Object.values(answer.data ?? {}).find((field) => typeof field?.accessToken === "string");
-  if (issued?.accessToken) takeToken(issued.accessToken); // a login that was run as an operation logs in
+  if (issued?.accessToken) session.takeToken(issued.accessToken); // a login that was run as an operation logs in
   return withoutAskedFor(answer, typed) as ExecutionResult;
 }
 

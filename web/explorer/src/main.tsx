@@ -5,7 +5,7 @@ import "@graphiql/plugin-explorer/style.css";
 import "./explorer.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { loadConfig } from "./config";
+import { loadConfig } from "../../shared/config";
 import { Explorer } from "./Explorer";
 
 const root = document.getElementById("explorer");

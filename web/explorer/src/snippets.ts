@@ -1,4 +1,4 @@
-import { ENDPOINT } from "./config";
+import { ENDPOINT } from "../../shared/config";
 
 export interface Operation {
   query: string;

@@ -1,0 +1,59 @@
+import { authExchange } from "@urql/exchange-auth";
+import { cacheExchange } from "@urql/exchange-graphcache";
+import { persistedExchange } from "@urql/exchange-persisted";
+import { Client, fetchExchange, subscriptionExchange } from "urql";
+import schema from "virtual:schema";
+import { keys } from "../../../clients/graphcacheKeys";
+import { ENDPOINT } from "../../shared/config";
+import { cacheUpdates } from "./cacheUpdates";
+import { follow } from "./live";
+import { session } from "./session";
+
+const ACCEPT = "application/graphql-response+json, application/json";
+interface Hashed {
+  __meta__?: { hash?: string };
+}
+
+/** Return a client with an empty cache: what one person has seen in one tenant is nobody else's. */
+export function createApiClient({ sendsHashes }: { sendsHashes: boolean }): Client {
+  return new Client({
+    url: ENDPOINT,
+    preferGetMethod: false,
+    requestPolicy: "cache-and-network",
+    fetchOptions: { headers: { accept: ACCEPT } },
+    exchanges: [
+      cacheExchange({ schema, keys, ...cacheUpdates }),
+      authExchange((utils) =>
+        Promise.resolve({
+          addAuthToOperation: (operation) => {
+            const { session: current } = session.state;
+            if (current?.kind !== "person") return operation;
+            return utils.appendHeaders(operation, { Authorization: `Bearer ${current.accessToken}` });
+          },
+          willAuthError: () => !session.isFresh(),
+          didAuthError: (error) => error.graphQLErrors.some((one) => one.extensions.code === "UNAUTHENTICATED"),
+          refreshAuth: async () => {
+            await session.renew();
+          },
+        }),
+      ),
+      ...(sendsHashes ? [hashes] : []),
+      fetchExchange,
+      subscriptionExchange({
+        forwardSubscription: ({ query, variables, extensions }) => ({
+          subscribe: (sink) => ({
+            unsubscribe: follow({ query: sendsHashes ? "" : (query ?? ""), variables: { ...variables }, extensions }, sink),
+          }),
+        }),
+      }),
+    ],
+  });
+}
+
+const hashes = persistedExchange({
+  enforcePersistedQueries: true,
+  enableForMutation: true,
+  enableForSubscriptions: true,
+  preferGetForPersistedQueries: false,
+  generateHash: (_text, document) => Promise.resolve((document as Hashed).__meta__?.hash),
+});

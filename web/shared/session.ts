@@ -1,0 +1,205 @@
+import { useSyncExternalStore } from "react";
+import { Refused, send } from "./api";
+import type { LoginMutation } from "./gql/graphql";
+import { LOGIN, LOGOUT, REFRESH, SWITCH_TENANT } from "./operations";
+
+export type Issued = Extract<LoginMutation["login"], { __typename: "Session" }>;
+
+/** Somebody who has logged in here. */
+export interface PersonSession {
+  kind: "person";
+  account: string;
+  email: string;
+  accessToken: string;
+  /** When to refresh, in milliseconds: a minute early, or halfway where it is good for less than two. */
+  refreshAt: number;
+  tenant: string | null;
+}
+
+/** Somebody who has logged in here, or a token or API key that was typed in. */
+export type Session = PersonSession | { kind: "token"; token: string };
+
+export interface SessionState {
+  session: Session | null;
+  /** Why nobody is logged in any more, if that was not asked for; in the server's words. */
+  ended: string | null;
+}
+
+const EARLY_MILLISECONDS = 60_000;
+const RETRY_MILLISECONDS = 10_000;
+const LONGEST_TIMER_MILLISECONDS = 2_000_000_000;
+
+const bearer = (token: string) => `Bearer ${token}`;
+
+/**
+ * Who is logged in: the access token and the tenant of this tab, in its session storage, and the refresh token, which
+ * is kept where all tabs see it that share a login. A tab refreshes in turn with the others, and reads the refresh token
+ * anew before it does, since another one may have used it meanwhile.
+ */
+export class SessionStore {
+  #state: SessionState;
+  #refreshing: Promise<void> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #listeners = new Set<() => void>();
+  readonly #sessionKey: string;
+  readonly #refreshKey: string;
+
+  /**
+   * @param name the page's, before which its keys in storages begin
+   * @param refreshTokens where refresh tokens are kept: `localStorage` shares a login among tabs
+   */
+  constructor(
+    name: string,
+    readonly refreshTokens: Storage,
+  ) {
+    this.#sessionKey = `${name}-session`;
+    this.#refreshKey = `${name}-refresh-token`;
+    this.#state = { session: this.#read(), ended: null };
+    if (refreshTokens === localStorage) addEventListener("storage", (event) => this.#follow(event));
+    this.#schedule();
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  /** Take over the login of another tab, if there is one and this tab has none. */
+  async restore(): Promise<void> {
+    if (!this.#state.session && this.refreshTokens.getItem(this.#refreshKey)) await this.#ensureFresh();
+  }
+
+  async logIn(email: string, password: string, tenant: string | null): Promise<void> {
+    const { login } = await send(LOGIN, { email, password, tenant });
+    if (login.__typename === "RateLimited") throw new Refused(login.message, login.__typename, login.retryAfter);
+    if (login.__typename !== "Session") throw new Refused(login.message, login.__typename);
+    this.enter(login);
+  }
+
+  /** Go on as whom a session was issued to: by a login, a registration, a switch or a refresh. */
+  enter(issued: Issued): void {
+    // None after a switch: the one before stays good.
+    if (issued.refreshToken) this.refreshTokens.setItem(this.#refreshKey, issued.refreshToken);
+    const lifetime = Date.parse(issued.expiresAt) - Date.now();
+    this.#change({
+      kind: "person",
+      account: issued.viewer.id,
+      email: issued.viewer.email,
+      accessToken: issued.accessToken,
+      refreshAt: Date.now() + Math.max(lifetime - EARLY_MILLISECONDS, lifetime / 2),
+      tenant: issued.tenant?.slug ?? null,
+    });
+  }
+
+  takeToken(token: string): void {
+    this.#change({ kind: "token", token: token.trim().replace(/^Bearer\s+/i, "") });
+  }
+
+  async switchTenant(tenant: string): Promise<void> {
+    const { switchTenant: result } = await send(SWITCH_TENANT, { tenant }, await this.authorization());
+    if (result.__typename !== "Session") throw new Refused(result.message, result.__typename);
+    this.enter(result);
+  }
+
+  async logOut(): Promise<void> {
+    const { session } = this.#state;
+    this.forget();
+    if (session?.kind === "person") await send(LOGOUT, {}, bearer(session.accessToken)).catch(() => null);
+  }
+
+  /** Forget who is logged in, here and in the tabs that share the login. */
+  forget(): void {
+    this.refreshTokens.removeItem(this.#refreshKey);
+    this.#change(null);
+  }
+
+  /** Return the header that logs in, refreshed if it is about to expire; nothing if nobody is logged in. */
+  async authorization(): Promise<string | undefined> {
+    if (!this.isFresh()) await this.#ensureFresh();
+    const { session } = this.#state;
+    return session ? bearer(session.kind === "token" ? session.token : session.accessToken) : undefined;
+  }
+
+  isFresh(): boolean {
+    const { session } = this.#state;
+    return session?.kind !== "person" || Date.now() < session.refreshAt;
+  }
+
+  /** Renew what was refused: the role has changed, or the session. Returns whether it is worth another try. */
+  async renew(): Promise<boolean> {
+    if (this.#state.session?.kind !== "person") return false;
+    await this.#ensureFresh();
+    return this.state.session !== null;
+  }
+
+  async #ensureFresh(): Promise<void> {
+    this.#refreshing ??= this.#refreshInTurn().finally(() => (this.#refreshing = undefined));
+    await this.#refreshing;
+  }
+
+  async #refreshInTurn(): Promise<void> {
+    const locks = navigator.locks as LockManager | undefined; // none where the page comes without TLS
+    await (locks ? locks.request(this.#refreshKey, () => this.#refresh()) : this.#refresh());
+  }
+
+  async #refresh(): Promise<void> {
+    const { session } = this.#state;
+    if (session?.kind === "token") return;
+    const refreshToken = this.refreshTokens.getItem(this.#refreshKey) ?? "";
+    try {
+      const { refresh: result } = await send(REFRESH, { refreshToken, tenant: session?.tenant ?? null });
+      if (this.#state.session !== session) return; // somebody else has logged in meanwhile, or nobody is
+      if (result.__typename !== "Session") {
+        if (result.__typename === "InvalidToken") this.refreshTokens.removeItem(this.#refreshKey);
+        this.#change(null, session ? result.message : null);
+      } else if (session && result.viewer.id !== session.account) {
+        this.#change(null, OTHER_ACCOUNT);
+      } else {
+        this.enter(result);
+      }
+    } catch {
+      this.#schedule(RETRY_MILLISECONDS); // the server is away
+    }
+  }
+
+  /** Take note of what other tabs do with the login. */
+  #follow(event: StorageEvent): void {
+    if (event.key === this.#refreshKey && event.newValue === null && this.#state.session?.kind === "person") {
+      this.#change(null, LOGGED_OUT_ELSEWHERE);
+    }
+  }
+
+  #read(): Session | null {
+    try {
+      return JSON.parse(sessionStorage.getItem(this.#sessionKey) ?? "null") as Session | null;
+    } catch {
+      return null;
+    }
+  }
+
+  #change(session: Session | null, ended: string | null = null): void {
+    this.#state = { session, ended };
+    if (session) sessionStorage.setItem(this.#sessionKey, JSON.stringify(session));
+    else sessionStorage.removeItem(this.#sessionKey);
+    this.#schedule();
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Refresh in good time, also while nothing is sent. */
+  #schedule(after = 0): void {
+    clearTimeout(this.#timer);
+    const { session } = this.#state;
+    if (session?.kind !== "person") return;
+    const due = session.refreshAt - Date.now();
+    this.#timer = setTimeout(() => void this.#ensureFresh(), Math.min(Math.max(due, after), LONGEST_TIMER_MILLISECONDS));
+  }
+}
+
+const LOGGED_OUT_ELSEWHERE = "You have logged out in another tab.";
+const OTHER_ACCOUNT = "Somebody else has logged in in another tab.";
+
+export const useSession = (store: SessionStore) => useSyncExternalStore(store.subscribe, () => store.state);
