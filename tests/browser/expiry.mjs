@@ -10,7 +10,7 @@ await scenario(async (page) => {
   await openExplorer(page);
   await logIn(page);
   const first = await token(page);
-  const refreshed = page.waitForRequest((request) => request.postData()?.includes("mutation ExplorerRefresh"));
+  const refreshed = page.waitForRequest((request) => request.postData()?.includes("mutation Refresh"));
   await page.clock.fastForward("29:30");
   await refreshed;
   await page.waitForFunction((old) => !sessionStorage.getItem("atrium-explorer-session").includes(old), first);
