@@ -1,7 +1,6 @@
 """The build of the pages: it ends with its server, is whole or not there, and says what it lacks."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +17,7 @@ from atrium.settings import Settings
 from atrium.web import background, build
 from atrium.web.build import BuildFailed
 from atrium.web.node import NodeFailed, NodeMissing
-from tests.support.source_files import ROOT
+from tests.support.fresh_clone import copy_clone
 
 SECONDS = 60
 SERVER = """
@@ -27,7 +26,6 @@ from atrium.web.background import build_in_background
 with build_in_background(lambda text: print(text, flush=True)):
     time.sleep(600)
 """
-NEVER_COPIED = shutil.ignore_patterns(".build", ".git", ".venv", ".atrium", "__pycache__", "node_modules", "static")
 
 
 @pytest.fixture
@@ -140,10 +138,6 @@ def silent_registry() -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-def _copy(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(ROOT, tmp_path / "clone", ignore=NEVER_COPIED))
-
-
 def _environment(tmp_path: Path, registry: str) -> dict[str, str]:
     return os.environ | {"npm_config_registry": registry, "npm_config_cache": str(tmp_path / "npm"), "PYTHONPATH": "."}
 
@@ -151,7 +145,7 @@ def _environment(tmp_path: Path, registry: str) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
 def test_a_build_ends_with_its_server(tmp_path: Path, silent_registry: str, ending: signal.Signals) -> None:
-    clone, environment = _copy(tmp_path), _environment(tmp_path, silent_registry)
+    clone, environment = copy_clone(tmp_path), _environment(tmp_path, silent_registry)
     command = [sys.executable, "-c", SERVER]
     server = subprocess.Popen(command, cwd=clone, env=environment, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
@@ -169,7 +163,7 @@ def test_a_build_ends_with_its_server(tmp_path: Path, silent_registry: str, endi
 
 @pytest.mark.slow
 def test_a_registry_out_of_reach_is_said_in_one_sentence(tmp_path: Path) -> None:
-    clone, environment = _copy(tmp_path), _environment(tmp_path, "http://127.0.0.1:9")
+    clone, environment = copy_clone(tmp_path), _environment(tmp_path, "http://127.0.0.1:9")
     command = [sys.executable, "-m", "atrium", "web", "build"]
     done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -179,7 +173,7 @@ def test_a_registry_out_of_reach_is_said_in_one_sentence(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_a_wheel_carries_the_pages(tmp_path: Path) -> None:
-    clone = _copy(tmp_path)
+    clone = copy_clone(tmp_path)
     command = ["uv", "build", "--wheel", "--out-dir", str(tmp_path / "out"), str(clone)]
     refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert refused.returncode
