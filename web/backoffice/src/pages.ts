@@ -15,4 +15,9 @@ export const ACCOUNT_PAGES: readonly PageRoute[] = [
 ];
 
 /** Pages within a tenant. */
-export const TENANT_PAGES: readonly PageRoute[] = [{ path: "/", Page: HomePage }];
+export const TENANT_PAGES: readonly PageRoute[] = [
+  { path: "/", Page: HomePage },
+  { path: "/documents", Page: lazy(() => import("./pages/documents/DocumentsPage")) },
+  { path: "/documents/trash", Page: lazy(() => import("./pages/documents/TrashPage")) },
+  { path: "/documents/:id", Page: lazy(() => import("./pages/documents/DocumentPage")) },
+];

@@ -20,13 +20,12 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
         onClose();
       }}
     >
-      <header>
-        <h2 id={titleId}>{title}</h2>
-        <button type="button" className="quiet" aria-label={t("close")} onClick={onClose}>
-          ×
-        </button>
-      </header>
+      <h2 id={titleId}>{title}</h2>
       {children}
+      {/* Comes last: a dialog opens with its first control in focus. */}
+      <button type="button" className="quiet close" aria-label={t("close")} onClick={onClose}>
+        ×
+      </button>
     </dialog>
   );
 }

@@ -1,0 +1,83 @@
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { DocumentPageQuery } from "../../gql/graphql";
+import { useFormat } from "../../ui/format";
+import type { Problem } from "../../ui/problem";
+import { ProblemNotice } from "../../ui/ProblemNotice";
+import { TextDiff } from "../../ui/TextDiff";
+import { useChange } from "../../ui/useChange";
+import { REVERT_DOCUMENT } from "./operations";
+
+type Document = NonNullable<DocumentPageQuery["document"]>;
+type Entry = Document["history"]["nodes"][number];
+
+/** Mutations that have a sentence of their own; any other is named as it is. */
+const OPERATIONS = ["createDocument", "updateDocument", "deleteDocument", "restoreDocument", "revertDocument"] as const;
+type Operation = (typeof OPERATIONS)[number];
+const isKnown = (operation: string): operation is Operation => (OPERATIONS as readonly string[]).includes(operation);
+
+/** Fields that say nothing of what was written. */
+const TECHNICAL = new Set(["version", "updatedAt", "createdAt", "id"]);
+
+/** What was done to a document, the last first, each entry with what it changed. */
+export function DocumentHistory({ document, onRevert }: { document: Document; onRevert: () => void }) {
+  const { t } = useTranslation("documents");
+  const { nodes, pageInfo } = document.history;
+  return (
+    <>
+      <ol className="history">
+        {nodes.map((entry, index) => (
+          <HistoryEntry key={entry.id} entry={entry} document={document} isLatest={index === 0} onRevert={onRevert} />
+        ))}
+      </ol>
+      {pageInfo.hasNextPage && <p className="soft">{t("history.older", { count: nodes.length })}</p>}
+    </>
+  );
+}
+
+interface EntryProps {
+  entry: Entry;
+  document: Document;
+  isLatest: boolean;
+  onRevert: () => void;
+}
+
+function HistoryEntry({ entry, document, isLatest, onRevert }: EntryProps) {
+  const { t } = useTranslation("documents");
+  const { dateTime } = useFormat();
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const revert = useChange(REVERT_DOCUMENT);
+  const { id, operation, actor, createdAt, changes } = entry;
+  const shown = changes.filter(({ field }) => !TECHNICAL.has(field));
+  const run = async () => {
+    const input = { id: document.id, to: id, expectedVersion: document.version };
+    const { problem: found } = await revert({ input });
+    setProblem(found);
+    if (!found) onRevert();
+  };
+  return (
+    <li className="card">
+      <header className="row spread">
+        <h2>{isKnown(operation) ? t(`history.${operation}`) : operation}</h2>
+        <span className="soft">{t("history.by", { name: actor?.fullName ?? t("history.nobody"), at: dateTime(createdAt) })}</span>
+      </header>
+      <ProblemNotice problem={problem} />
+      {shown.map(({ field, before, after }) => (
+        <div key={field}>
+          <h3>{t(`field.${field as "title"}`, { defaultValue: field })}</h3>
+          <TextDiff before={textOf(before)} after={textOf(after)} />
+        </div>
+      ))}
+      {document.viewerCan.revert && !isLatest && (
+        <button type="button" aria-label={t("history.revertTo", { at: dateTime(createdAt) })} onClick={() => void run()}>
+          {t("history.revert")}
+        </button>
+      )}
+    </li>
+  );
+}
+
+function textOf(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

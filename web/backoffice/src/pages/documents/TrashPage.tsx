@@ -1,0 +1,111 @@
+import "./documents.css";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useQuery } from "urql";
+import type { DocumentRowFragment } from "../../gql/graphql";
+import { Shell } from "../../shell/Shell";
+import { Dialog } from "../../ui/Dialog";
+import { useFormat } from "../../ui/format";
+import { Loading } from "../../ui/Loading";
+import { Moment } from "../../ui/Moment";
+import { NextPage } from "../../ui/NextPage";
+import { problemOfError, type Problem } from "../../ui/problem";
+import { ProblemNotice } from "../../ui/ProblemNotice";
+import { useAddressState } from "../../ui/useAddressState";
+import { useChange } from "../../ui/useChange";
+import { DocumentTabs } from "./DocumentTabs";
+import { PURGE_DOCUMENT, RESTORE_DOCUMENT, TRASH_PAGE } from "./operations";
+import { SearchField } from "./SearchField";
+
+/** Deleted documents, the last deleted first: restored here, or deleted for good. */
+export default function TrashPage() {
+  const { t } = useTranslation("documents");
+  const { number } = useFormat();
+  const [search] = useAddressState("q");
+  const filter = search ? { title: { contains: search } } : null;
+  const [{ data, error, fetching }] = useQuery({ query: TRASH_PAGE, variables: { filter, after: null } });
+  return (
+    <Shell data={data} title={t("trash.title")}>
+      <DocumentTabs />
+      <SearchField />
+      <ProblemNotice problem={problemOfError(error)} />
+      {fetching && !data && <Loading />}
+      {data && (
+        <>
+          <p className="soft" role="status">
+            {t("count", { count: data.trash.totalCount, number: number(data.trash.totalCount) })}
+          </p>
+          <ul className="trash">
+            <Items items={data.trash.nodes} />
+            <NextPage
+              key={search}
+              before={data.trash}
+              query={TRASH_PAGE}
+              variablesOf={(after) => ({ filter, after })}
+              pageOf={(next) => next.trash}
+              frame={(button) => <li>{button}</li>}
+            >
+              {(items) => <Items items={items} />}
+            </NextPage>
+          </ul>
+        </>
+      )}
+    </Shell>
+  );
+}
+
+function Items({ items }: { items: readonly DocumentRowFragment[] }) {
+  return items.map((document) => <TrashItem key={document.id} document={document} />);
+}
+
+function TrashItem({ document }: { document: DocumentRowFragment }) {
+  const { t } = useTranslation("documents");
+  const { dateTime } = useFormat();
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [isAsking, setAsking] = useState(false);
+  const restore = useChange(RESTORE_DOCUMENT);
+  const purge = useChange(PURGE_DOCUMENT);
+  const { id, title, deletedAt, deletedBy, viewerCan } = document;
+  const run = async (change: typeof restore | typeof purge) => {
+    setProblem((await change({ id })).problem);
+    setAsking(false);
+  };
+  return (
+    <li className="card">
+      <div>
+        <h2>{title}</h2>
+        <p className="soft">
+          {deletedBy
+            ? t("trash.deletedBy", { name: deletedBy.fullName, at: dateTime(deletedAt ?? "") })
+            : deletedAt && <Moment at={deletedAt} />}
+        </p>
+        <ProblemNotice problem={problem} />
+      </div>
+      <div className="row">
+        {viewerCan.restore && (
+          <button type="button" aria-label={t("trash.restoreThis", { title })} onClick={() => void run(restore)}>
+            {t("trash.restore")}
+          </button>
+        )}
+        {viewerCan.purge && (
+          <button type="button" className="danger" aria-label={t("trash.purgeThis", { title })} onClick={() => setAsking(true)}>
+            {t("trash.purge")}
+          </button>
+        )}
+      </div>
+      {isAsking && (
+        <Dialog title={t("trash.purgeQuestion")} onClose={() => setAsking(false)}>
+          <p>{t("trash.purgeExplanation", { title })}</p>
+          <div className="row">
+            <button type="button" onClick={() => setAsking(false)}>
+              {t("cancel", { ns: "common" })}
+            </button>
+            <button type="button" className="danger" onClick={() => void run(purge)}>
+              {t("trash.purge")}
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </li>
+  );
+}
