@@ -16,18 +16,24 @@ const OPERATIONS = ["createDocument", "updateDocument", "deleteDocument", "resto
 type Operation = (typeof OPERATIONS)[number];
 const isKnown = (operation: string): operation is Operation => (OPERATIONS as readonly string[]).includes(operation);
 
-/** Fields that say nothing of what was written. */
-const TECHNICAL = new Set(["version", "updatedAt", "createdAt", "id"]);
+/** Fields whose changes are shown; the rest is said by the entry's heading. */
+const SHOWN = ["title", "content", "project"] as const;
+
+interface Props {
+  document: Document;
+  projects: DocumentPageQuery["projects"]["nodes"];
+  onRevert: () => void;
+}
 
 /** What was done to a document, the last first, each entry with what it changed. */
-export function DocumentHistory({ document, onRevert }: { document: Document; onRevert: () => void }) {
+export function DocumentHistory({ document, projects, onRevert }: Props) {
   const { t } = useTranslation("documents");
   const { nodes, pageInfo } = document.history;
   return (
     <>
       <ol className="history">
         {nodes.map((entry, index) => (
-          <HistoryEntry key={entry.id} entry={entry} document={document} isLatest={index === 0} onRevert={onRevert} />
+          <HistoryEntry key={entry.id} {...{ entry, document, projects, onRevert }} isLatest={index === 0} />
         ))}
       </ol>
       {pageInfo.hasNextPage && <p className="soft">{t("history.older", { count: nodes.length })}</p>}
@@ -35,20 +41,21 @@ export function DocumentHistory({ document, onRevert }: { document: Document; on
   );
 }
 
-interface EntryProps {
+interface EntryProps extends Props {
   entry: Entry;
-  document: Document;
   isLatest: boolean;
-  onRevert: () => void;
 }
 
-function HistoryEntry({ entry, document, isLatest, onRevert }: EntryProps) {
+function HistoryEntry({ entry, document, projects, isLatest, onRevert }: EntryProps) {
   const { t } = useTranslation("documents");
   const { dateTime } = useFormat();
   const [problem, setProblem] = useState<Problem | null>(null);
   const revert = useChange(REVERT_DOCUMENT);
   const { id, operation, actor, createdAt, changes } = entry;
-  const shown = changes.filter(({ field }) => !TECHNICAL.has(field));
+  const textOf = (value: unknown) => {
+    if (typeof value !== "string") return "";
+    return projects.find((project) => project.id === value)?.name ?? value; // a project is named by its id
+  };
   const run = async () => {
     const input = { id: document.id, to: id, expectedVersion: document.version };
     const { problem: found } = await revert({ input });
@@ -62,12 +69,17 @@ function HistoryEntry({ entry, document, isLatest, onRevert }: EntryProps) {
         <span className="soft">{t("history.by", { name: actor?.fullName ?? t("history.nobody"), at: dateTime(createdAt) })}</span>
       </header>
       <ProblemNotice problem={problem} />
-      {shown.map(({ field, before, after }) => (
-        <div key={field}>
-          <h3>{t(`field.${field as "title"}`, { defaultValue: field })}</h3>
-          <TextDiff before={textOf(before)} after={textOf(after)} />
-        </div>
-      ))}
+      {SHOWN.map((field) => {
+        const change = changes.find((each) => each.field === field);
+        const [before, after] = [textOf(change?.before), textOf(change?.after)];
+        if (before === after) return null;
+        return (
+          <div key={field}>
+            <h3>{t(`field.${field}`)}</h3>
+            <TextDiff before={before} after={after} />
+          </div>
+        );
+      })}
       {document.viewerCan.revert && !isLatest && (
         <button type="button" aria-label={t("history.revertTo", { at: dateTime(createdAt) })} onClick={() => void run()}>
           {t("history.revert")}
@@ -75,9 +87,4 @@ function HistoryEntry({ entry, document, isLatest, onRevert }: EntryProps) {
       )}
     </li>
   );
-}
-
-function textOf(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -84,7 +84,7 @@ function Views({ document, projects, onChange }: ViewsProps) {
       <div hidden={view === "history"}>
         <DocumentEditor document={document} projects={projects} />
       </div>
-      {view === "history" && <DocumentHistory document={document} onRevert={onChange} />}
+      {view === "history" && <DocumentHistory document={document} projects={projects} onRevert={onChange} />}
     </>
   );
 }
