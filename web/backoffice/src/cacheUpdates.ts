@@ -16,6 +16,9 @@ function reload(...lists: readonly string[]): UpdateResolver {
 export const cacheUpdates: Pick<CacheExchangeOpts, "updates" | "optimistic" | "resolvers"> = {
   updates: {
     Mutation: {
+      createArticle: reload("articles"),
+      updateArticle: reload("articles"),
+      deleteArticle: reload("articles"),
       createDocument: reload("documents"),
       deleteDocument: reload("documents", "trash"),
       restoreDocument: reload("documents", "trash"),

@@ -17,6 +17,9 @@ export const ACCOUNT_PAGES: readonly PageRoute[] = [
 /** Pages within a tenant. */
 export const TENANT_PAGES: readonly PageRoute[] = [
   { path: "/", Page: HomePage },
+  { path: "/articles", Page: lazy(() => import("./pages/articles/ArticlesPage")) },
+  { path: "/articles/new", Page: lazy(() => import("./pages/articles/NewArticlePage")) },
+  { path: "/articles/:id", Page: lazy(() => import("./pages/articles/ArticlePage")) },
   { path: "/documents", Page: lazy(() => import("./pages/documents/DocumentsPage")) },
   { path: "/documents/trash", Page: lazy(() => import("./pages/documents/TrashPage")) },
   { path: "/documents/:id", Page: lazy(() => import("./pages/documents/DocumentPage")) },

@@ -34,6 +34,7 @@ interface MenuItem {
 const MENU: readonly MenuItem[] = [
   { path: "/", label: "menu.home" },
   { path: "/documents", label: "menu.documents", permission: "DOCUMENTS_READ" },
+  { path: "/articles", label: "menu.articles", permission: "ARTICLES_READ" },
 ];
 
 /**

@@ -6,15 +6,12 @@ export function useAddressState(name: string): [string, (value: string) => void]
   const [params, setParams] = useSearchParams();
   const set = useCallback(
     (value: string) => {
-      setParams(
-        (before) => {
-          const after = new URLSearchParams(before);
-          if (value) after.set(name, value);
-          else after.delete(name);
-          return after;
-        },
-        { replace: true },
-      );
+      setParams((before) => {
+        const after = new URLSearchParams(before);
+        if (value) after.set(name, value);
+        else after.delete(name);
+        return after;
+      });
     },
     [name, setParams],
   );

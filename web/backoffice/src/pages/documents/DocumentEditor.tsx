@@ -1,23 +1,16 @@
-import { useEffect, useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import type { DocumentPageQuery, DocumentTextFragment } from "../../gql/graphql";
-import { Dialog } from "../../ui/Dialog";
+import { ConflictDialog } from "../../ui/ConflictDialog";
 import { useFormat } from "../../ui/format";
-import { problemOfThrown, type Problem } from "../../ui/problem";
+import type { Problem } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
-import { TextDiff } from "../../ui/TextDiff";
+import { SelectField } from "../../ui/SelectField";
+import { TextArea } from "../../ui/TextArea";
 import { TextField } from "../../ui/TextField";
 import { useChange } from "../../ui/useChange";
+import { useDraft } from "../../ui/useDraft";
 import { DELETE_DOCUMENT, UPDATE_DOCUMENT } from "./operations";
-
-interface Draft {
-  title: string;
-  content: string;
-  projectId: string;
-  /** The version that it began from. */
-  version: number;
-}
 
 interface Props {
   document: DocumentTextFragment;
@@ -27,65 +20,30 @@ interface Props {
 const LONGEST_TITLE = 200;
 const LONGEST_CONTENT = 100_000;
 
-const draftOf = ({ title, content, project, version }: DocumentTextFragment): Draft => ({
-  title,
-  content,
-  projectId: project?.id ?? "",
-  version,
-});
+const draftOf = ({ title, content, project }: DocumentTextFragment) => ({ title, content, projectId: project?.id ?? "" });
+const textOf = ({ title, content }: { title: string; content: string }) => `${title}\n\n${content}`;
 
-/** The text, and its changes until they are saved. What others save meanwhile replaces nothing that was typed. */
+/** The text of a document, to be changed by whoever may. */
 export function DocumentEditor({ document, projects }: Props) {
   const { t } = useTranslation("documents");
   const { dateTime } = useFormat();
-  const [draft, setDraft] = useState<Draft | null>(null);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const [conflict, setConflict] = useState<DocumentTextFragment | null>(null);
-  const [isBusy, setBusy] = useState(false);
-  const [isSaved, setSaved] = useState(false);
   const update = useChange(UPDATE_DOCUMENT);
-  const id = useId();
-  const shown = draft ?? draftOf(document);
-  useWarnOfLoss(draft !== null);
-
-  const edit = (change: Partial<Draft>) => {
-    setSaved(false);
-    setDraft({ ...shown, ...change });
-  };
-  const save = async (version: number) => {
-    setBusy(true);
-    setProblem(null);
-    const { title, content, projectId } = shown;
-    try {
-      const input = { id: document.id, title, content, projectId: projectId || null, expectedVersion: version };
-      const { answer, problem: found } = await update({ input });
-      if (answer?.__typename === "VersionConflict" && answer.current?.__typename === "Document") {
-        setConflict(answer.current);
-      } else {
-        setProblem(found);
-        if (!found) {
-          setDraft(null);
-          setSaved(true);
-        }
-      }
-    } catch (error) {
-      setProblem(problemOfThrown(error));
-    } finally {
-      setBusy(false);
-    }
-  };
-
+  const form = useDraft({
+    current: document,
+    draftOf,
+    save: async ({ title, content, projectId }, expectedVersion) => {
+      const input = { id: document.id, title, content, projectId: projectId || null, expectedVersion };
+      const { answer, problem } = await update({ input });
+      const current = answer?.__typename === "VersionConflict" ? answer.current : null;
+      return { problem, theirs: current?.__typename === "Document" ? current : null };
+    },
+  });
+  const { values, edit, problem, conflict, hasChanges } = form;
+  const isReadOnly = !document.viewerCan.update;
   return (
-    <form
-      className="document"
-      aria-busy={isBusy}
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!isBusy) void save(shown.version);
-      }}
-    >
+    <form className="document" aria-busy={form.isBusy} onSubmit={form.submit}>
       <ProblemNotice problem={problem} />
-      {draft && document.version !== draft.version && (
+      {form.isOutdated && (
         <p role="status" className="notice">
           {t("changedMeanwhile")}
         </p>
@@ -93,68 +51,56 @@ export function DocumentEditor({ document, projects }: Props) {
       <TextField
         label={t("column.title")}
         name="title"
-        value={shown.title}
+        value={values.title}
         problem={problem}
         maxLength={LONGEST_TITLE}
-        readOnly={!document.viewerCan.update}
+        readOnly={isReadOnly}
         required
         onChange={(event) => edit({ title: event.target.value })}
       />
-      <div className="field">
-        <label htmlFor={`${id}-project`}>{t("column.project")}</label>
-        <select
-          id={`${id}-project`}
-          value={shown.projectId}
-          disabled={!document.viewerCan.update}
-          onChange={(event) => edit({ projectId: event.target.value })}
-        >
-          <option value="">{t("noProject")}</option>
-          {withOwn(projects, document.project).map((project) => (
-            <option key={project.id} value={project.id}>
-              {project.name}
-            </option>
-          ))}
-        </select>
-      </div>
-      <div className="field">
-        <label htmlFor={`${id}-content`}>{t("content")}</label>
-        <textarea
-          id={`${id}-content`}
-          value={shown.content}
-          rows={18}
-          maxLength={LONGEST_CONTENT}
-          readOnly={!document.viewerCan.update}
-          onChange={(event) => edit({ content: event.target.value })}
-        />
-      </div>
+      <SelectField
+        label={t("column.project")}
+        value={values.projectId}
+        disabled={isReadOnly}
+        onChange={(event) => edit({ projectId: event.target.value })}
+      >
+        <option value="">{t("noProject")}</option>
+        {withOwn(projects, document.project).map((project) => (
+          <option key={project.id} value={project.id}>
+            {project.name}
+          </option>
+        ))}
+      </SelectField>
+      <TextArea
+        label={t("content")}
+        value={values.content}
+        rows={18}
+        maxLength={LONGEST_CONTENT}
+        readOnly={isReadOnly}
+        onChange={(event) => edit({ content: event.target.value })}
+      />
       <p className="soft">{t("writtenBy", { name: document.creator.fullName, at: dateTime(document.updatedAt) })}</p>
       <div className="row">
-        {document.viewerCan.update && (
-          <button type="submit" className="primary" disabled={!draft || isBusy}>
+        {!isReadOnly && (
+          <button type="submit" className="primary" disabled={!hasChanges || form.isBusy}>
             {t("save")}
           </button>
         )}
-        {draft && (
-          <button type="button" onClick={() => setDraft(null)}>
+        {hasChanges && (
+          <button type="button" onClick={form.discard}>
             {t("discard")}
           </button>
         )}
-        <span role="status">{isSaved && !draft && t("saved")}</span>
-        {document.viewerCan.delete && !draft && <DeleteButton document={document} onProblem={setProblem} />}
+        <span role="status">{form.isSaved && t("saved")}</span>
+        {document.viewerCan.delete && !hasChanges && <DeleteButton document={document} onProblem={form.setProblem} />}
       </div>
       {conflict && (
         <ConflictDialog
-          mine={shown}
-          theirs={conflict}
-          onClose={() => setConflict(null)}
-          onMine={() => {
-            setConflict(null);
-            void save(conflict.version);
-          }}
-          onTheirs={() => {
-            setConflict(null);
-            setDraft(null);
-          }}
+          mine={textOf(values)}
+          theirs={textOf(conflict.theirs)}
+          onMine={conflict.keepMine}
+          onTheirs={conflict.takeTheirs}
+          onClose={conflict.close}
         />
       )}
     </form>
@@ -166,17 +112,12 @@ function withOwn(projects: Props["projects"], own: Props["projects"][number] | n
   return own && !projects.some(({ id }) => id === own.id) ? [own, ...projects] : projects;
 }
 
-/** Have the browser ask before it leaves a page with changes that are not saved. */
-function useWarnOfLoss(isAtStake: boolean): void {
-  useEffect(() => {
-    if (!isAtStake) return;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener("beforeunload", ask);
-    return () => removeEventListener("beforeunload", ask);
-  }, [isAtStake]);
+interface DeleteProps {
+  document: DocumentTextFragment;
+  onProblem: (problem: Problem | null) => void;
 }
 
-function DeleteButton({ document, onProblem }: { document: DocumentTextFragment; onProblem: (problem: Problem | null) => void }) {
+function DeleteButton({ document, onProblem }: DeleteProps) {
   const { t } = useTranslation("documents");
   const [, navigate] = useLocation();
   const remove = useChange(DELETE_DOCUMENT);
@@ -189,34 +130,5 @@ function DeleteButton({ document, onProblem }: { document: DocumentTextFragment;
     <button type="button" className="danger" onClick={() => void run()}>
       {t("delete")}
     </button>
-  );
-}
-
-interface ConflictProps {
-  mine: Draft;
-  theirs: DocumentTextFragment;
-  onMine: () => void;
-  onTheirs: () => void;
-  onClose: () => void;
-}
-
-/** Two people have changed one document: both texts side by side, as one, to choose from. */
-function ConflictDialog({ mine, theirs, onMine, onTheirs, onClose }: ConflictProps) {
-  const { t } = useTranslation();
-  return (
-    <Dialog title={t("conflict.title")} onClose={onClose}>
-      <p>{t("conflict.explanation")}</p>
-      <div className="compared">
-        <TextDiff before={`${theirs.title}\n\n${theirs.content}`} after={`${mine.title}\n\n${mine.content}`} />
-      </div>
-      <div className="row">
-        <button type="button" className="primary" onClick={onMine}>
-          {t("conflict.mine")}
-        </button>
-        <button type="button" onClick={onTheirs}>
-          {t("conflict.theirs")}
-        </button>
-      </div>
-    </Dialog>
   );
 }

@@ -1,5 +1,5 @@
 import "./documents.css";
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { useQuery, useSubscription } from "urql";
 import { useParams } from "wouter";
@@ -9,6 +9,7 @@ import { Loading } from "../../ui/Loading";
 import { problemOfError } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { useAddressState } from "../../ui/useAddressState";
+import { useLast } from "../../ui/useLast";
 import { DocumentEditor } from "./DocumentEditor";
 import { DocumentHistory } from "./DocumentHistory";
 import { DOCUMENT_CHANGES, DOCUMENT_PAGE } from "./operations";
@@ -21,7 +22,7 @@ export default function DocumentPage() {
   const id = decodeURIComponent(useParams<{ id: string }>().id);
   const [{ data, error, fetching }, reload] = useQuery({ query: DOCUMENT_PAGE, variables: { id } });
   useLiveDocument(id, data, () => reload({ requestPolicy: "network-only" }));
-  const document = useLastDocument(data?.document);
+  const document = useLast(data?.document);
   return (
     <Shell data={data} title={document?.title ?? t("one")}>
       <ProblemNotice problem={problemOfError(error)} />
@@ -54,13 +55,6 @@ function useLiveDocument(id: string, data: DocumentPageQuery | undefined, onChan
     if (documentId === id) onChange();
     // eslint-disable-next-line react-hooks/exhaustive-deps -- once for each change
   }, [cursor, documentId, id]);
-}
-
-/** Return a document, also once it is gone: what somebody has typed is worth more than that it is. */
-function useLastDocument(document: Shown | null | undefined): Shown | null {
-  const [last, setLast] = useState(document ?? null);
-  if (document && document !== last) setLast(document);
-  return document ?? last;
 }
 
 interface ViewsProps {

@@ -14,7 +14,7 @@ import { useAddressState } from "../../ui/useAddressState";
 import { DocumentTabs } from "./DocumentTabs";
 import { NewDocument } from "./NewDocument";
 import { DOCUMENTS_PAGE } from "./operations";
-import { SearchField } from "./SearchField";
+import { SearchField } from "../../ui/SearchField";
 
 const COLUMNS = 4;
 
@@ -30,7 +30,7 @@ export default function DocumentsPage() {
     <Shell data={data} title={t("title")}>
       <DocumentTabs />
       <div className="row spread">
-        <SearchField />
+        <SearchField label={t("search")} />
         {mayWrite && <NewDocument />}
       </div>
       <ProblemNotice problem={problemOfError(error)} />

@@ -15,7 +15,7 @@ import { useAddressState } from "../../ui/useAddressState";
 import { useChange } from "../../ui/useChange";
 import { DocumentTabs } from "./DocumentTabs";
 import { PURGE_DOCUMENT, RESTORE_DOCUMENT, TRASH_PAGE } from "./operations";
-import { SearchField } from "./SearchField";
+import { SearchField } from "../../ui/SearchField";
 
 /** Deleted documents, the last deleted first: restored here, or deleted for good. */
 export default function TrashPage() {
@@ -27,7 +27,7 @@ export default function TrashPage() {
   return (
     <Shell data={data} title={t("trash.title")}>
       <DocumentTabs />
-      <SearchField />
+      <SearchField label={t("search")} />
       <ProblemNotice problem={problemOfError(error)} />
       {fetching && !data && <Loading />}
       {data && (

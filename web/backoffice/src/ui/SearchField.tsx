@@ -1,35 +1,39 @@
 import { useId, useState } from "react";
-import { useTranslation } from "react-i18next";
-import { useAddressState } from "../../ui/useAddressState";
+import { useAddressState } from "./useAddressState";
 
 const LONGEST_SEARCH = 255;
 
-/** Searches titles when Enter is pressed or the field is left, so that each key stroke is no request. */
-export function SearchField() {
-  const { t } = useTranslation("documents");
+/** A search, kept in the address as `q`, that runs at Enter or when the field is left: each key stroke is no request. */
+export function SearchField({ label }: { label: string }) {
   const id = useId();
   const [search, setSearch] = useAddressState("q");
   const [typed, setTyped] = useState(search);
+  const [shown, setShown] = useState(search);
+  const run = () => typed.trim() !== search && setSearch(typed.trim());
+  if (shown !== search) {
+    setShown(search); // by "back", or a link
+    setTyped(search);
+  }
   return (
     <form
       role="search"
       className="row"
       onSubmit={(event) => {
         event.preventDefault();
-        setSearch(typed.trim());
+        run();
       }}
     >
       <label htmlFor={id} className="visually-hidden">
-        {t("search")}
+        {label}
       </label>
       <input
         id={id}
         type="search"
         value={typed}
         maxLength={LONGEST_SEARCH}
-        placeholder={t("search")}
+        placeholder={label}
         onChange={(event) => setTyped(event.target.value)}
-        onBlur={() => setSearch(typed.trim())}
+        onBlur={run}
       />
     </form>
   );

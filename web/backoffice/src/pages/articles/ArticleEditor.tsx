@@ -1,0 +1,115 @@
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useLocation } from "wouter";
+import type { ArticleStatus, ArticleTextFragment } from "../../gql/graphql";
+import { ConflictDialog } from "../../ui/ConflictDialog";
+import { Dialog } from "../../ui/Dialog";
+import type { Problem } from "../../ui/problem";
+import { ProblemNotice } from "../../ui/ProblemNotice";
+import { useChange } from "../../ui/useChange";
+import { useDraft } from "../../ui/useDraft";
+import { ArticleFields, type ArticleValues } from "./ArticleFields";
+import { ArticleFacts } from "./ArticlesPage";
+import { DELETE_ARTICLE, UPDATE_ARTICLE } from "./operations";
+
+const draftOf = ({ title, content, language }: ArticleTextFragment): ArticleValues => ({ title, content, language });
+const textOf = ({ title, content }: { title: string; content: string }) => `${title}\n\n${content}`;
+
+/** An article with what the viewer may do about it: change, publish, take back into a draft, delete. */
+export function ArticleEditor({ article }: { article: ArticleTextFragment }) {
+  const { t } = useTranslation("articles");
+  const update = useChange(UPDATE_ARTICLE);
+  const change = async (input: Partial<ArticleValues> & { status?: ArticleStatus }, expectedVersion: number) => {
+    const { answer, problem } = await update({ input: { id: article.id, ...input, expectedVersion } });
+    const current = answer?.__typename === "VersionConflict" ? answer.current : null;
+    return { problem, theirs: current?.__typename === "Article" ? current : null };
+  };
+  const form = useDraft({ current: article, draftOf, save: change });
+  const { values, problem, conflict, hasChanges } = form;
+  const { update: mayUpdate, publish: mayPublish, delete: mayDelete } = article.viewerCan;
+  const turn = async (status: ArticleStatus) => form.setProblem((await change({ status }, article.version)).problem);
+  return (
+    <form className="article" aria-busy={form.isBusy} onSubmit={form.submit}>
+      <ArticleFacts article={article} />
+      <ProblemNotice problem={problem} />
+      {form.isOutdated && (
+        <p role="status" className="notice">
+          {t("changedMeanwhile")}
+        </p>
+      )}
+      <ArticleFields values={values} problem={problem} isReadOnly={!mayUpdate} onEdit={form.edit} />
+      <div className="row">
+        {mayUpdate && (
+          <button type="submit" className="primary" disabled={!hasChanges || form.isBusy}>
+            {t("save")}
+          </button>
+        )}
+        {hasChanges && (
+          <button type="button" onClick={form.discard}>
+            {t("discard")}
+          </button>
+        )}
+        {!hasChanges && mayPublish && article.status === "DRAFT" && (
+          <button type="button" onClick={() => void turn("PUBLISHED")}>
+            {t("publish")}
+          </button>
+        )}
+        {!hasChanges && mayUpdate && article.status === "PUBLISHED" && (
+          <button type="button" onClick={() => void turn("DRAFT")}>
+            {t("unpublish")}
+          </button>
+        )}
+        <span role="status">{form.isSaved && t("saved")}</span>
+        {!hasChanges && mayDelete && <DeleteButton article={article} onProblem={form.setProblem} />}
+      </div>
+      {conflict && (
+        <ConflictDialog
+          mine={textOf(values)}
+          theirs={textOf(conflict.theirs)}
+          onMine={conflict.keepMine}
+          onTheirs={conflict.takeTheirs}
+          onClose={conflict.close}
+        />
+      )}
+    </form>
+  );
+}
+
+interface DeleteProps {
+  article: ArticleTextFragment;
+  onProblem: (problem: Problem | null) => void;
+}
+
+/** Deletes after a question: an article does not go into any trash. */
+function DeleteButton({ article, onProblem }: DeleteProps) {
+  const { t } = useTranslation("articles");
+  const [, navigate] = useLocation();
+  const [isAsking, setAsking] = useState(false);
+  const remove = useChange(DELETE_ARTICLE);
+  const run = async () => {
+    const { problem } = await remove({ id: article.id });
+    setAsking(false);
+    onProblem(problem);
+    if (!problem) navigate("/articles");
+  };
+  return (
+    <>
+      <button type="button" className="danger" onClick={() => setAsking(true)}>
+        {t("delete")}
+      </button>
+      {isAsking && (
+        <Dialog title={t("deleteQuestion")} onClose={() => setAsking(false)}>
+          <p>{t("deleteExplanation", { title: article.title })}</p>
+          <div className="row">
+            <button type="button" onClick={() => setAsking(false)}>
+              {t("cancel", { ns: "common" })}
+            </button>
+            <button type="button" className="danger" onClick={() => void run()}>
+              {t("delete")}
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </>
+  );
+}
