@@ -1,6 +1,6 @@
 import { Suspense, useMemo } from "react";
 import { Provider } from "urql";
-import { Redirect, Route, Router, Switch, useLocation } from "wouter";
+import { Redirect, Route, Router, Switch, useLocation, useSearch } from "wouter";
 import { useSession, type PersonSession } from "../../shared/session";
 import type { Config } from "../../shared/config";
 import { BASE_PATH } from "./address";
@@ -54,7 +54,9 @@ function PersonalPages({ config }: { config: Config }) {
 /** Leads to the choice of a tenant, and from there to where it was asked for. */
 function ToTenants() {
   const [path] = useLocation();
-  return <Redirect to={path === "/" ? "/tenants" : `/tenants?to=${encodeURIComponent(path)}`} replace />;
+  const search = useSearch();
+  const here = search ? `${path}?${search}` : path;
+  return <Redirect to={here === "/" ? "/tenants" : `/tenants?to=${encodeURIComponent(here)}`} replace />;
 }
 
 function PagesOfPerson({ person, config }: { person: PersonSession; config: Config }) {

@@ -42,7 +42,7 @@ export default function AccountPage() {
       {!data && !error && <Loading />}
       {viewer && (
         <div className="account">
-          <NameForm fullName={viewer.fullName} version={viewer.version} onConflict={refetch} />
+          <NameForm fullName={viewer.fullName} version={viewer.version} />
           <EmailSection email={viewer.email} verifiedAt={viewer.emailVerifiedAt} onVerified={refetch} />
           <PasswordForm email={viewer.email} onChanged={refetch} />
           <SessionList sessions={viewer.sessions.nodes} onEnded={refetch} />

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useClient } from "urql";
 import { graphql } from "../../gql";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { TextField } from "../../ui/TextField";
@@ -18,28 +19,41 @@ const UPDATE = graphql(`
   }
 `);
 
-interface Props {
+const CURRENT = graphql(`
+  query CurrentName {
+    viewer { id fullName version }
+  }
+`);
+
+interface Shown {
   fullName: string;
   version: number;
-  onConflict: () => void;
 }
 
-/** A name as it is being typed, and the version that was shown when that began. */
-interface Draft {
+/** A name as it is being typed, and what was shown when that began. */
+interface Draft extends Shown {
   text: string;
-  version: number;
 }
 
-export function NameForm({ fullName, version, onConflict }: Props) {
+export function NameForm({ fullName, version }: Shown) {
   const { t } = useTranslation("account");
   const [draft, setDraft] = useState<Draft | null>(null);
   const [isSaved, setSaved] = useState(false);
+  const client = useClient();
   const update = useMutate(UPDATE);
+
+  /** Saves, unless the name was changed meanwhile; what else has changed of the account does not matter. */
+  const save = async (text: string, seen: Shown): ReturnType<typeof update> => {
+    const outcome = await update({ input: { fullName: text, expectedVersion: seen.version } });
+    if (outcome.problem?.code !== "VERSION_CONFLICT") return outcome;
+    const { data } = await client.query(CURRENT, {}, { requestPolicy: "network-only" });
+    const now = data?.viewer;
+    const isSame = now?.fullName === seen.fullName && now.version !== seen.version; // a login is a change as well
+    return isSame ? save(text, now) : outcome;
+  };
   const { submit, problem, isBusy } = useSubmit(async ({ fullName: text = "" }) => {
     setSaved(false);
-    const expectedVersion = draft?.version ?? version;
-    const { answer, problem: found } = await update({ input: { fullName: text, expectedVersion } });
-    if (found?.code === "VERSION_CONFLICT") onConflict();
+    const { answer, problem: found } = await save(text, draft ?? { fullName, version });
     if (!answer) return found;
     setDraft(null);
     setSaved(true);
@@ -58,7 +72,7 @@ export function NameForm({ fullName, version, onConflict }: Props) {
           autoComplete="name"
           maxLength={100}
           value={draft?.text ?? fullName}
-          onChange={({ target }) => setDraft({ text: target.value, version: draft?.version ?? version })}
+          onChange={({ target }) => setDraft({ fullName, version, ...draft, text: target.value })}
           problem={problem}
           required
         />
@@ -69,7 +83,7 @@ export function NameForm({ fullName, version, onConflict }: Props) {
             type="submit"
             className="primary"
             disabled={isBusy}
-            onClick={() => isConflict && setDraft({ ...draft, version })}
+            onClick={() => isConflict && setDraft({ ...draft, fullName, version })}
           >
             {t(isConflict ? "keepMine" : "save")}
           </button>

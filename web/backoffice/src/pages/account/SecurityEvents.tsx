@@ -38,7 +38,7 @@ export function SecurityEvents({ first }: { first: Page }) {
   return (
     <section className="card wide" aria-labelledby="events">
       <h2 id="events">{t("events.title")}</h2>
-      <div className="scroll" role="region" aria-labelledby="events" tabIndex={0}>
+      <div className="scroll" role="group" aria-labelledby="events" tabIndex={0}>
         <table>
           <thead>
             <tr>

@@ -55,7 +55,7 @@ export function SessionList({ sessions, onEnded }: { sessions: readonly LoginSes
       <h2 id="sessions">{t("sessions.title")}</h2>
       <Outcome>{isEnded && <p>{t("sessions.ended")}</p>}</Outcome>
       <ProblemNotice problem={problem} />
-      <div className="scroll" role="region" aria-labelledby="sessions" tabIndex={0}>
+      <div className="scroll" role="group" aria-labelledby="sessions" tabIndex={0}>
         <table>
           <thead>
             <tr>
