@@ -84,7 +84,7 @@ await scenario(async (page, context) => {
   await ask("many events");
   await page.reload();
   const rows = events.locator("tbody tr");
-  await events.getByRole("button", { name: "Show more" }).click();
+  await events.getByRole("button", { name: "Load more" }).click();
   await events.getByText("E-mail address changed").waitFor();
   assert.ok((await rows.count()) > 25);
 

@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import { graphql } from "../../gql";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { TextField } from "../../ui/TextField";
-import { useMutate } from "../../ui/useMutate";
+import { useChange } from "../../ui/useChange";
 import { useSubmit } from "../../ui/useSubmit";
 
 const CREATE = graphql(`
@@ -22,7 +22,7 @@ export function CreateTenantForm({ onCreated }: { onCreated: (slug: string) => P
   const { t } = useTranslation("account");
   const [name, setName] = useState("");
   const [typedSlug, setSlug] = useState<string | null>(null);
-  const create = useMutate(CREATE);
+  const create = useChange(CREATE);
   const { submit, problem, isBusy } = useSubmit(async ({ slug = "" }) => {
     const { answer, problem: found } = await create({ input: { name, slug } });
     if (answer?.__typename === "Tenant") await onCreated(answer.slug);

@@ -4,7 +4,7 @@ import { graphql } from "../../gql";
 import { useFormat } from "../../ui/format";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { TextField } from "../../ui/TextField";
-import { useMutate } from "../../ui/useMutate";
+import { useChange } from "../../ui/useChange";
 import { useSubmit } from "../../ui/useSubmit";
 import { Outcome } from "./Outcome";
 import { nameWrongPassword } from "./wrongPassword";
@@ -62,10 +62,10 @@ export function EmailSection({ email, verifiedAt, onVerified }: Props) {
 
 function VerificationForm({ onSent, onVerified }: { onSent: () => void; onVerified: () => void }) {
   const { t } = useTranslation("account");
-  const request = useMutate(VERIFY);
+  const request = useChange(VERIFY);
   const { submit, problem, isBusy } = useSubmit(async () => {
-    const { answer, problem: found } = await request({});
-    if (answer) onSent();
+    const { problem: found } = await request({});
+    if (!found) onSent();
     if (found?.code === "ILLEGAL_TRANSITION") onVerified(); // elsewhere, while this page was open
     return found;
   });
@@ -84,10 +84,10 @@ function VerificationForm({ onSent, onVerified }: { onSent: () => void; onVerifi
 function ChangeForm({ onSent }: { onSent: (email: string) => void }) {
   const { t } = useTranslation("account");
   const [times, setTimes] = useState(0);
-  const request = useMutate(CHANGE);
+  const request = useChange(CHANGE);
   const { submit, problem, isBusy } = useSubmit(async ({ email = "", password = "" }) => {
-    const { answer, problem: found } = await request({ input: { email, password } });
-    if (!answer) return found;
+    const { problem: found } = await request({ input: { email, password } });
+    if (found) return found;
     onSent(email);
     setTimes(times + 1);
     return null;

@@ -4,7 +4,7 @@ import { useClient } from "urql";
 import { graphql } from "../../gql";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { TextField } from "../../ui/TextField";
-import { useMutate } from "../../ui/useMutate";
+import { useChange } from "../../ui/useChange";
 import { useSubmit } from "../../ui/useSubmit";
 import { Outcome } from "./Outcome";
 
@@ -40,7 +40,7 @@ export function NameForm({ fullName, version }: Shown) {
   const [draft, setDraft] = useState<Draft | null>(null);
   const [isSaved, setSaved] = useState(false);
   const client = useClient();
-  const update = useMutate(UPDATE);
+  const update = useChange(UPDATE);
 
   /** Saves, unless the name was changed meanwhile; what else has changed of the account does not matter. */
   const save = async (text: string, seen: Shown): ReturnType<typeof update> => {
@@ -53,8 +53,8 @@ export function NameForm({ fullName, version }: Shown) {
   };
   const { submit, problem, isBusy } = useSubmit(async ({ fullName: text = "" }) => {
     setSaved(false);
-    const { answer, problem: found } = await save(text, draft ?? { fullName, version });
-    if (!answer) return found;
+    const { problem: found } = await save(text, draft ?? { fullName, version });
+    if (found) return found;
     setDraft(null);
     setSaved(true);
     return null;

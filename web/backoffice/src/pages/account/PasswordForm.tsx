@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import { graphql } from "../../gql";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { TextField } from "../../ui/TextField";
-import { useMutate } from "../../ui/useMutate";
+import { useChange } from "../../ui/useChange";
 import { useSubmit } from "../../ui/useSubmit";
 import { NewPasswordField } from "./NewPasswordField";
 import { Outcome } from "./Outcome";
@@ -25,7 +25,7 @@ export function PasswordForm({ email, onChanged }: { email: string; onChanged: (
   const { t } = useTranslation("account");
   const [ended, setEnded] = useState<number | null>(null);
   const [times, setTimes] = useState(0);
-  const change = useMutate(CHANGE);
+  const change = useChange(CHANGE);
   const { submit, problem, isBusy } = useSubmit(async ({ currentPassword = "", newPassword = "" }) => {
     setEnded(null);
     const { answer, problem: found } = await change({ input: { currentPassword, newPassword } });

@@ -1,11 +1,8 @@
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useQuery } from "urql";
 import { graphql } from "../../gql";
 import type { AccountPageQuery, SecurityEventRowFragment } from "../../gql/graphql";
 import { useFormat } from "../../ui/format";
-import { problemOfError } from "../../ui/problem";
-import { ProblemNotice } from "../../ui/ProblemNotice";
+import { NextPage } from "../../ui/NextPage";
 import { describeUserAgent } from "./userAgent";
 
 export const SECURITY_EVENT_ROW = graphql(`
@@ -49,7 +46,20 @@ export function SecurityEvents({ first }: { first: Page }) {
             </tr>
           </thead>
           <tbody>
-            <Rows page={first} />
+            {rowsOf(first.nodes)}
+            <NextPage
+              before={first}
+              query={MORE}
+              variablesOf={(after) => ({ after })}
+              pageOf={({ viewer }) => viewer?.securityEvents ?? NONE}
+              frame={(button) => (
+                <tr>
+                  <td colSpan={4}>{button}</td>
+                </tr>
+              )}
+            >
+              {rowsOf}
+            </NextPage>
           </tbody>
         </table>
       </div>
@@ -57,40 +67,9 @@ export function SecurityEvents({ first }: { first: Page }) {
   );
 }
 
-/** The rows of a page, and behind them those of the next ones, as far as they were asked for. */
-function Rows({ page: { nodes, pageInfo } }: { page: Page }) {
-  const { t } = useTranslation("account");
-  const [after, setAfter] = useState<string | null>(null);
-  return (
-    <>
-      {nodes.map((event) => (
-        <Row key={event.id} event={event} />
-      ))}
-      {after !== null && <MoreRows after={after} />}
-      {after === null && pageInfo.hasNextPage && (
-        <tr>
-          <td colSpan={4}>
-            <button type="button" onClick={() => setAfter(pageInfo.endCursor)}>
-              {t("events.more")}
-            </button>
-          </td>
-        </tr>
-      )}
-    </>
-  );
-}
+const rowsOf = (events: readonly SecurityEventRowFragment[]) => events.map((event) => <Row key={event.id} event={event} />);
 
-function MoreRows({ after }: { after: string }) {
-  const [{ data, error }] = useQuery({ query: MORE, variables: { after } });
-  if (data?.viewer) return <Rows page={data.viewer.securityEvents} />;
-  return (
-    <tr>
-      <td colSpan={4}>
-        <ProblemNotice problem={problemOfError(error)} />
-      </td>
-    </tr>
-  );
-}
+const NONE: Page = { __typename: "SecurityEventConnection", nodes: [], pageInfo: { __typename: "PageInfo", hasNextPage: false, endCursor: null } };
 
 function Row({ event: { eventType, createdAt, ip, userAgent } }: { event: SecurityEventRowFragment }) {
   const { t } = useTranslation("account");

@@ -6,7 +6,7 @@ import { session } from "../../session";
 import { useFormat } from "../../ui/format";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import type { Problem } from "../../ui/problem";
-import { useMutate } from "../../ui/useMutate";
+import { useChange } from "../../ui/useChange";
 import { Outcome } from "./Outcome";
 import { describeUserAgent } from "./userAgent";
 
@@ -34,20 +34,20 @@ export function SessionList({ sessions, onEnded }: { sessions: readonly LoginSes
   const { dateTime } = useFormat();
   const [problem, setProblem] = useState<Problem | null>(null);
   const [isEnded, setEnded] = useState(false);
-  const revoke = useMutate(REVOKE);
-  const endAll = useMutate(END_ALL);
+  const revoke = useChange(REVOKE);
+  const endAll = useChange(END_ALL);
 
   const end = async (id: string) => {
     setEnded(false);
-    const { answer, problem: found } = await revoke({ id });
-    setEnded(answer !== null);
+    const { problem: found } = await revoke({ id });
+    setEnded(found === null);
     setProblem(found);
     if (!found || found.code === "NOT_FOUND") onEnded();
   };
   const logOutEverywhere = async () => {
-    const { answer, problem: found } = await endAll({});
-    if (answer) session.forget();
-    else setProblem(found);
+    const { problem: found } = await endAll({});
+    if (found) setProblem(found);
+    else session.forget();
   };
 
   return (
