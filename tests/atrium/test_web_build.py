@@ -1,6 +1,7 @@
 """The build of the pages: it ends with its server, is whole or not there, and says what it lacks."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess

@@ -26,7 +26,7 @@ def answers_about(world: World, person: Person, process: Process) -> Answers:
     """What scenarios may ask for."""
 
     async def mailed_link() -> str:
-        return MAILED.findall("\n".join(process.lines))[-1]
+        return str(MAILED.findall("\n".join(process.lines))[-1])
 
     async def end_sessions() -> str:
         ended = "UPDATE sessions SET revoked_at = clock_timestamp() WHERE user_id = $1 AND revoked_at IS NULL"
