@@ -97,6 +97,10 @@ def test_signing_keys_are_told_apart() -> None:
         ({"environment": "production", "secret_key": "a" * 64}, "ATRIUM_SECRET_KEY"),
         ({"cors_credentials": True}, "ATRIUM_CORS_ORIGINS"),
         ({"cors_credentials": True, "cors_origins": "https://a.example,*"}, "ATRIUM_CORS_ORIGINS"),
+        (
+            {"environment": "production", "secret_key": GOOD_KEY, "backoffice": True},
+            "ATRIUM_BACKOFFICE in production needs ATRIUM_DOCUMENTS",
+        ),
         ({"documents": "only", "explorer": True}, "ATRIUM_EXPLORER cannot be on"),
         ({"documents": "only", "persisted_queries": True}, "ATRIUM_PERSISTED_QUERIES cannot be on"),
     ],
@@ -115,6 +119,10 @@ def test_start_is_refused(values: dict[str, str], missing: str) -> None:
         {"environment": "production", "signing_keys": "seed"},
         {"database_url": "postgres://a@b/c", "database_owner_url": "postgres://d@b/c"},
         {"documents": "only"},
+        {"backoffice": True},
+        {"environment": "production", "secret_key": GOOD_KEY, "backoffice": True, "documents": "allowed"},
+        {"environment": "production", "secret_key": GOOD_KEY, "backoffice": True, "documents": "only"},
+        {"environment": "production", "secret_key": GOOD_KEY, "backoffice": False},
         {"documents": "allowed", "explorer": True, "persisted_queries": True},
     ],
 )
@@ -129,6 +137,18 @@ def test_production_closes_by_default_and_opens_by_setting() -> None:
     assert (closed.introspection_enabled, closed.explorer_enabled, closed.cors_origin_pattern) == (False, False, None)
     assert (opened.introspection_enabled, opened.explorer_enabled) == (True, True)
     assert (Settings().introspection_enabled, Settings(explorer=False).explorer_enabled) == (True, False)
+
+
+def test_the_back_office_is_for_development_unless_it_is_switched_on() -> None:
+    assert (Settings().backoffice_enabled, Settings(backoffice=False).backoffice_enabled) == (True, False)
+    in_production = [Settings(environment="production", backoffice=each).backoffice_enabled for each in (None, True)]
+    assert in_production == [False, True]
+
+
+def test_links_in_mail_lead_to_the_back_office_unless_another_front_end_is_set() -> None:
+    assert Settings(port=8161).mail_link_url == "http://127.0.0.1:8161/app"
+    assert Settings(port=8161, backoffice=False).mail_link_url == "http://127.0.0.1:8161"
+    assert Settings(public_url="https://shop.example/account").mail_link_url == "https://shop.example/account"
 
 
 def test_explorer_is_off_where_it_could_send_nothing() -> None:

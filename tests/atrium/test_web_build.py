@@ -1,6 +1,7 @@
 """The build of the pages: it ends with its server, is whole or not there, and says what it lacks."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -48,17 +49,25 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def _write_result(folder: Path, program: Path, *_arguments: str, name: str) -> None:
+def _write_result(folder: Path, program: Path, *arguments: str, name: str) -> None:
     if name == "vite":
         assert program.is_relative_to(folder / "node_modules")
-        (folder / "explorer" / "dist").mkdir(parents=True)
-        (folder / "explorer" / "dist" / "index.html").write_text("made")
+        app = arguments[arguments.index("--config") + 1].partition("/")[0]
+        (folder / app / "dist").mkdir(parents=True)
+        (folder / app / "dist" / "index.html").write_text(f"made {app}")
+
+
+def _pages(clone: Path) -> list[str]:
+    return [(clone / "static" / app / "index.html").read_text() for app in build.APPS]
+
+
+MADE_PAGES = ["made explorer", "made backoffice"]
 
 
 def test_a_build_is_put_in_place_and_leaves_its_packages(clone: Path) -> None:
     said: list[str] = []
     build.build_pages(said.append)
-    assert (clone / "static" / "explorer" / "index.html").read_text() == "made"
+    assert _pages(clone) == MADE_PAGES
     assert (build.is_built(), build.is_current(), build.read_progress()) == (True, True, None)
     assert said[0].startswith("installing npm's packages")
     assert sorted(path.name for path in build.BUILD.iterdir()) == ["lock", "packages"]
@@ -83,7 +92,7 @@ def test_a_failed_build_leaves_what_was_there(clone: Path, monkeypatch: pytest.M
     monkeypatch.setattr(build, "run_node", fail)
     with pytest.raises(BuildFailed, match=r"graphql-codegen failed: error in other\.ts"):
         build.build_pages(lambda _text: None)
-    assert (clone / "static" / "explorer" / "index.html").read_text() == "made"
+    assert _pages(clone) == MADE_PAGES
     assert "error in other.ts" in (build.read_progress() or "")
 
 
@@ -125,8 +134,18 @@ def test_a_server_builds_nothing_where_pages_are(clone: Path, monkeypatch: pytes
 
 def test_only_development_builds() -> None:
     assert Settings().builds_pages
-    for changes in ({"environment": "production"}, {"web_build": False}, {"explorer": False}, {"documents": "only"}):
+    for changes in ({"explorer": False}, {"backoffice": False}, {"documents": "only"}):
+        assert Settings(**changes).builds_pages, changes
+    for changes in ({"environment": "production"}, {"web_build": False}, {"explorer": False, "backoffice": False}):
         assert not Settings(**changes).builds_pages, changes
+
+
+def test_one_page_of_two_is_not_built(clone: Path) -> None:
+    build.build_pages(lambda _text: None)
+    shutil.rmtree(clone / "static" / "backoffice")
+    assert (build.is_built(), build.is_current()) == (False, False)
+    build.build_pages(lambda _text: None)
+    assert _pages(clone) == MADE_PAGES
 
 
 @pytest.fixture
@@ -179,8 +198,10 @@ def test_a_wheel_carries_the_pages(tmp_path: Path) -> None:
     assert refused.returncode
     assert "`uv run atrium web build` builds them" in refused.stderr
     static = clone / "atrium" / "web" / "static"
-    (static / "explorer").mkdir(parents=True)
-    (static / "explorer" / "index.html").write_text("made")
+    for app in build.APPS:
+        (static / app).mkdir(parents=True)
+        (static / app / "index.html").write_text("made")
+    (static / "backoffice" / "persisted-documents.json").write_text("{}")
     digest = subprocess.run(
         [sys.executable, "-c", "from atrium.web.build import source_digest; print(source_digest(), end='')"],
         cwd=clone,
@@ -192,5 +213,6 @@ def test_a_wheel_carries_the_pages(tmp_path: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
     [wheel] = (tmp_path / "out").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert names.count("atrium/web/static/explorer/index.html") == 1
+    carried = ["explorer/index.html", "backoffice/index.html", "backoffice/persisted-documents.json"]
+    assert [names.count(f"atrium/web/static/{name}") for name in carried] == [1, 1, 1]
     assert not [name for name in names if "node_modules" in name or name.startswith("web/")]

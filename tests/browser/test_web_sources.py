@@ -13,6 +13,8 @@ from tests.support.node_packages import install_packages
 from tests.support.source_files import ROOT
 
 LONGEST_FILE = 400
+MESSAGES = SOURCES / "backoffice" / "src" / "messages"
+PLACEHOLDER = re.compile(r"\{\{\s*(\w+)")
 PROGRAMS = (
     ["@graphql-codegen/cli/esm/bin.js", "--config", "codegen.ts"],
     ["typescript/bin/tsc", "--noEmit"],
@@ -33,6 +35,29 @@ def test_files_are_short() -> None:
     sources = [path for path in files if MADE.isdisjoint(path.relative_to(SOURCES).parts)]
     assert sources
     assert [path.name for path in sources if path.read_text().count("\n") > LONGEST_FILE] == []
+
+
+def read_messages(language: str) -> dict[str, set[str]]:
+    """The placeholders of each message, by the message's file and key."""
+    found = {}
+    waiting = [(path.stem, json.loads(path.read_text())) for path in (MESSAGES / language).glob("*.json")]
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, str):
+            assert value.strip(), f"{language}: {name} is empty"
+            found[name] = set(PLACEHOLDER.findall(value))
+        else:
+            waiting += [(f"{name}.{key}", each) for key, each in value.items()]
+    return found
+
+
+def test_messages_are_the_same_in_all_languages() -> None:
+    english, *others = sorted((path.name for path in MESSAGES.iterdir()), key=lambda name: name != "en")
+    assert others
+    expected = read_messages(english)
+    assert len(expected) > 100
+    for language in others:
+        assert read_messages(language) == expected, language
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The pages beside the API: the explorer, the first page and the documents, and what production shows of them."""
+"""The pages beside the API: built ones, the first page and the documents, and what production shows of them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,47 +6,85 @@ from typing import Any
 import pytest
 
 from atrium import demo
-from atrium.web import build, doc_pages, explorer
-from atrium.web.explorer import EXPLORER_POLICY
+from atrium.web import build, built_pages, doc_pages
+from atrium.web.built_pages import BACKOFFICE, EXPLORER, BuiltPage
 
-PAGES = ["/", "/explorer/", "/explorer/config.json", "/docs/clients.md", "/README.md"]
+BUILT = (EXPLORER, BACKOFFICE)
+PAGES = [
+    "/",
+    "/explorer/",
+    "/explorer/config.json",
+    "/app/",
+    "/app/orders/5",
+    "/app/config.json",
+    "/docs/clients.md",
+    "/README.md",
+]
 
 
 @pytest.fixture(autouse=True)
 def static(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in place of the built pages."""
     folder = tmp_path / "static"
-    monkeypatch.setattr(explorer, "STATIC", folder)
+    monkeypatch.setattr(built_pages, "STATIC", folder)
     return folder
 
 
 def write_pages(static: Path) -> None:
-    (static / "explorer" / "assets").mkdir(parents=True)
-    (static / "explorer" / "index.html").write_text("<title>Explorer</title>")
-    (static / "explorer" / "assets" / "index-1.js").write_text("export {};")
+    for page in BUILT:
+        (static / page.name / "assets").mkdir(parents=True)
+        (static / page.name / "index.html").write_text(f"<head><title>{page.title}</title></head>")
+        (static / page.name / "assets" / "index-1.js").write_text("export {};")
 
 
-async def test_the_explorer_is_served_once_it_is_built(toy: Any, static: Path) -> None:
-    waiting = await toy.get("/explorer/")
-    assert (await toy.get("/explorer/assets/index-1.js")).status_code == 404
+@pytest.mark.parametrize("built", BUILT, ids=lambda page: page.name)
+async def test_a_page_is_served_once_it_is_built(toy: Any, static: Path, built: BuiltPage) -> None:
+    waiting = await toy.get(f"{built.path}/")
+    assert (await toy.get(f"{built.path}/assets/index-1.js")).status_code == 404
     assert "not here yet" in waiting.text
     write_pages(static)
-    page = await toy.get("/explorer/")
-    assert page.text == "<title>Explorer</title>"
-    assert (await toy.get("/explorer/assets/index-1.js")).text == "export {};"
+    page = await toy.get(f"{built.path}/")
+    assert f"<title>{built.title}</title>" in page.text
+    assert (await toy.get(f"{built.path}/assets/index-1.js")).text == "export {};"
 
 
-async def test_the_explorer_has_one_policy_without_exceptions(toy: Any, static: Path) -> None:
+@pytest.mark.parametrize("built", BUILT, ids=lambda page: page.name)
+async def test_a_page_has_one_policy_without_exceptions(toy: Any, static: Path, built: BuiltPage) -> None:
     write_pages(static)
-    for path in ("/explorer/", "/explorer/assets/index-1.js"):
-        policy = (await toy.get(path)).headers["content-security-policy"]
-        assert policy == EXPLORER_POLICY
-    assert not {"'unsafe-inline'", "'unsafe-eval'", "blob:", "*"} & set(EXPLORER_POLICY.replace(";", "").split())
+    for path in ("", "assets/index-1.js"):
+        policy = (await toy.get(f"{built.path}/{path}")).headers["content-security-policy"]
+        assert policy == built.policy
+    assert not {"'unsafe-inline'", "'unsafe-eval'", "blob:", "*"} & set(built.policy.replace(";", "").split())
 
 
-async def test_what_changes_is_asked_for_again(toy: Any, static: Path) -> None:
+async def test_each_address_of_the_back_office_is_its_page(toy: Any, static: Path) -> None:
     write_pages(static)
-    kept = {path: (await toy.get(f"/explorer/{path}")).headers["cache-control"] for path in ("", "assets/index-1.js")}
+    bases = {"": "./", "orders": "./", "orders/": "../", "orders/5": "../", "a/b/c": "../../", "orders/5?at=1.5": "../"}
+    for address, base in bases.items():
+        page = await toy.get(f"/app/{address}")
+        assert (page.status_code, page.headers["cache-control"]) == (200, "no-cache"), address
+        assert page.text.startswith(f'<head><base href="{base}"><title>'), address
+        assert page.headers["content-security-policy"] == BACKOFFICE.policy, address
+
+
+@pytest.mark.parametrize("path", ["robots.txt", "orders/app.js.map", "persisted-documents.json", "assets/none.js"])
+async def test_files_of_the_back_office_are_none_of_its_addresses(toy: Any, static: Path, path: str) -> None:
+    write_pages(static)
+    (static / "backoffice" / "persisted-documents.json").write_text("{}")
+    assert (await toy.get(f"/app/{path}")).status_code == 404
+
+
+async def test_the_explorer_is_at_one_address(toy: Any, static: Path) -> None:
+    write_pages(static)
+    assert "<base" not in (await toy.get("/explorer/")).text
+    assert (await toy.get("/explorer/orders")).status_code == 404
+
+
+@pytest.mark.parametrize("built", BUILT, ids=lambda page: page.name)
+async def test_what_changes_is_asked_for_again(toy: Any, static: Path, built: BuiltPage) -> None:
+    write_pages(static)
+    paths = ("", "assets/index-1.js")
+    kept = {path: (await toy.get(f"{built.path}/{path}")).headers["cache-control"] for path in paths}
     assert kept == {"": "no-cache", "assets/index-1.js": "public, max-age=31536000, immutable"}
 
 
@@ -58,8 +96,8 @@ async def test_nothing_beside_the_assets_is_served(toy: Any, static: Path, path:
     assert "digest" not in response.text
 
 
-@pytest.mark.parametrize(("path", "to"), [("/explorer", "explorer/"), ("/graphql", "explorer/")])
-async def test_a_browser_is_shown_to_the_explorer_below_any_path(toy: Any, path: str, to: str) -> None:
+@pytest.mark.parametrize(("path", "to"), [("/explorer", "explorer/"), ("/graphql", "explorer/"), ("/app", "app/")])
+async def test_a_browser_is_shown_to_a_page_below_any_path(toy: Any, path: str, to: str) -> None:
     response = await toy.get(path, accept="text/html,application/xhtml+xml")
     assert response.status_code in {303, 307}
     assert response.headers["location"] == to
@@ -79,7 +117,8 @@ async def test_a_page_that_waits_says_for_what(toy: Any, tmp_path: Path, monkeyp
 
 async def test_the_first_page_leads_everywhere(toy: Any) -> None:
     page = await toy.get("/")
-    for text in ("explorer/", "schema.graphql", "docs/schema/README.md", "readyz", demo.OWNER_EMAIL, demo.PASSWORD):
+    ways = ("explorer/", "app/", "schema.graphql", "docs/schema/README.md", "readyz")
+    for text in (*ways, demo.OWNER_EMAIL, demo.PASSWORD):
         assert text in page.text
     assert page.headers["content-type"].startswith("text/html")
 
@@ -115,14 +154,28 @@ async def test_production_shows_no_page(make_toy: Any, path: str, static: Path) 
 async def test_production_shows_the_explorer_alone_where_it_is_switched_on(make_toy: Any, static: Path) -> None:
     write_pages(static)
     opened = make_toy(environment="production", explorer=True)
-    assert {path: (await opened.get(path)).status_code for path in PAGES} == {
-        "/": 404,
-        "/explorer/": 200,
-        "/explorer/config.json": 200,
-        "/docs/clients.md": 404,
-        "/README.md": 404,
-    }
-    assert (await opened.get("/explorer/config.json")).json() == {"demo": None, "reference": None, "tellsSql": False}
+    shown = [path for path in PAGES if (await opened.get(path)).status_code == 200]
+    assert shown == ["/explorer/", "/explorer/config.json"]
+    config = {"demo": None, "reference": None, "tellsSql": False, "sendsHashes": True}
+    assert (await opened.get("/explorer/config.json")).json() == config
+
+
+async def test_production_shows_the_back_office_alone_where_it_is_switched_on(make_toy: Any, static: Path) -> None:
+    write_pages(static)
+    opened = make_toy(environment="production", backoffice=True, documents="only")
+    shown = [path for path in PAGES if (await opened.get(path)).status_code == 200]
+    assert shown == ["/app/", "/app/orders/5", "/app/config.json"]
+    config = {"demo": None, "reference": None, "tellsSql": False, "sendsHashes": True}
+    assert (await opened.get("/app/config.json")).json() == config
+
+
+@pytest.mark.parametrize(("documents", "sends_hashes"), [("off", False), ("allowed", False), ("only", True)])
+async def test_development_sends_hashes_where_nothing_else_is_served(
+    make_toy: Any, documents: str, *, sends_hashes: bool
+) -> None:
+    config = (await make_toy(documents=documents).get("/app/config.json")).json()
+    assert config["sendsHashes"] is sends_hashes
+    assert config["demo"]["password"] == demo.PASSWORD
 
 
 async def test_an_installation_has_no_documents(make_toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,8 @@ export class Refused extends Error {
     readonly code: string | undefined,
     /** Seconds to wait before it is worth another try. */
     readonly retryAfter?: number,
+    /** Where an input is wrong. */
+    readonly fields: readonly { path: string; message: string }[] = [],
   ) {
     super(message);
   }
@@ -35,13 +37,17 @@ function describe<Data, Variables>(document: Operation<Data, Variables>) {
   return sendsHashes && typeof hash === "string" ? { documentId: hash } : { query: document.toString() };
 }
 
+/** Fetch, unless there is no network: nothing is tried then, and each try would be a line in the console. */
+export const fetchOnline: typeof fetch = (...request) =>
+  navigator.onLine ? fetch(...request) : Promise.reject(new TypeError("There is no network."));
+
 /** Send an operation about who is logged in, and return its data. Throws Refused for what the server refuses. */
 export async function send<Data, Variables>(
   document: Operation<Data, Variables>,
   variables: Variables,
   authorization?: string,
 ): Promise<Data> {
-  const answer = await fetch(ENDPOINT, {
+  const answer = await fetchOnline(ENDPOINT, {
     method: "POST",
     headers: {
       accept: "application/graphql-response+json",

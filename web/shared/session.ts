@@ -23,6 +23,14 @@ export interface SessionState {
   session: Session | null;
   /** Why nobody is logged in any more, if that was not asked for; in the server's words. */
   ended: string | null;
+  /** Whose login has ended so: the page is still theirs. */
+  last: PersonSession | null;
+}
+
+/** A login as all tabs see it that share it. */
+interface SharedLogin {
+  account: string;
+  refreshToken: string;
 }
 
 const EARLY_MILLISECONDS = 60_000;
@@ -33,7 +41,7 @@ const bearer = (token: string) => `Bearer ${token}`;
 
 /**
  * Who is logged in: the access token and the tenant of this tab, in its session storage, and the refresh token, which
- * is kept where all tabs see it that share a login. A tab refreshes in turn with the others, and reads the refresh token
+ * is kept with its account where all tabs see it that share a login. A tab refreshes in turn with the others, and reads the refresh token
  * anew before it does, since another one may have used it meanwhile.
  */
 export class SessionStore {
@@ -42,7 +50,7 @@ export class SessionStore {
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #sessionKey: string;
-  readonly #refreshKey: string;
+  readonly #loginKey: string;
 
   /**
    * @param name the page's, before which its keys in storages begin
@@ -53,8 +61,8 @@ export class SessionStore {
     readonly refreshTokens: Storage,
   ) {
     this.#sessionKey = `${name}-session`;
-    this.#refreshKey = `${name}-refresh-token`;
-    this.#state = { session: this.#read(), ended: null };
+    this.#loginKey = `${name}-login`;
+    this.#state = { session: read(sessionStorage, this.#sessionKey) as Session | null, ended: null, last: null };
     if (refreshTokens === localStorage) addEventListener("storage", (event) => this.#follow(event));
     this.#schedule();
   }
@@ -70,20 +78,20 @@ export class SessionStore {
 
   /** Take over the login of another tab, if there is one and this tab has none. */
   async restore(): Promise<void> {
-    if (!this.#state.session && this.refreshTokens.getItem(this.#refreshKey)) await this.#ensureFresh();
+    if (!this.#state.session && this.#readLogin()) await this.#ensureFresh();
   }
 
   async logIn(email: string, password: string, tenant: string | null): Promise<void> {
     const { login } = await send(LOGIN, { email, password, tenant });
     if (login.__typename === "RateLimited") throw new Refused(login.message, login.__typename, login.retryAfter);
+    if (login.__typename === "InvalidInput") throw new Refused(login.message, login.__typename, undefined, login.fields);
     if (login.__typename !== "Session") throw new Refused(login.message, login.__typename);
     this.enter(login);
   }
 
   /** Go on as whom a session was issued to: by a login, a registration, a switch or a refresh. */
   enter(issued: Issued): void {
-    // None after a switch: the one before stays good.
-    if (issued.refreshToken) this.refreshTokens.setItem(this.#refreshKey, issued.refreshToken);
+    this.#share(issued);
     const lifetime = Date.parse(issued.expiresAt) - Date.now();
     this.#change({
       kind: "person",
@@ -99,9 +107,11 @@ export class SessionStore {
     this.#change({ kind: "token", token: token.trim().replace(/^Bearer\s+/i, "") });
   }
 
-  async switchTenant(tenant: string): Promise<void> {
+  /** Go on in another tenant; `leave` is called before, since what is open belongs to the one that is left. */
+  async switchTenant(tenant: string, leave?: () => void): Promise<void> {
     const { switchTenant: result } = await send(SWITCH_TENANT, { tenant }, await this.authorization());
     if (result.__typename !== "Session") throw new Refused(result.message, result.__typename);
+    leave?.();
     this.enter(result);
   }
 
@@ -113,7 +123,12 @@ export class SessionStore {
 
   /** Forget who is logged in, here and in the tabs that share the login. */
   forget(): void {
-    this.refreshTokens.removeItem(this.#refreshKey);
+    this.refreshTokens.removeItem(this.#loginKey);
+    this.#change(null);
+  }
+
+  /** Give up the page of whoever's login has ended; who has logged in in other tabs stays so. */
+  giveUp(): void {
     this.#change(null);
   }
 
@@ -143,24 +158,26 @@ export class SessionStore {
 
   async #refreshInTurn(): Promise<void> {
     const locks = navigator.locks as LockManager | undefined; // none where the page comes without TLS
-    await (locks ? locks.request(this.#refreshKey, () => this.#refresh()) : this.#refresh());
+    await (locks ? locks.request(this.#loginKey, () => this.#refresh()) : this.#refresh());
   }
 
   async #refresh(): Promise<void> {
-    const { session } = this.#state;
+    const { session, last } = this.#state;
     if (session?.kind === "token") return;
-    const refreshToken = this.refreshTokens.getItem(this.#refreshKey) ?? "";
+    const login = this.#readLogin();
+    if (!login || (session && login.account !== session.account)) {
+      if (session) this.#change(null, login ? OTHER_ACCOUNT : LOGGED_OUT_ELSEWHERE);
+      return;
+    }
     try {
-      const { refresh: result } = await send(REFRESH, { refreshToken, tenant: session?.tenant ?? null });
-      if (this.#state.session !== session) return; // somebody else has logged in meanwhile, or nobody is
-      if (result.__typename !== "Session") {
-        if (result.__typename === "InvalidToken") this.refreshTokens.removeItem(this.#refreshKey);
-        this.#change(null, session ? result.message : null);
-      } else if (session && result.viewer.id !== session.account) {
-        this.#change(null, OTHER_ACCOUNT);
-      } else {
-        this.enter(result);
-      }
+      const { refreshToken } = login;
+      const { refresh: result } = await send(REFRESH, { refreshToken, tenant: (session ?? last)?.tenant ?? null });
+      const isUsed = this.#readLogin()?.refreshToken === refreshToken; // and not by another login, or none, meanwhile
+      if (isUsed && result.__typename === "Session") this.#share(result);
+      if (isUsed && result.__typename === "InvalidToken") this.refreshTokens.removeItem(this.#loginKey);
+      if (this.#state.session !== session || !isUsed) return;
+      if (result.__typename === "Session") this.enter(result);
+      else if (session) this.#change(null, result.message);
     } catch {
       this.#schedule(RETRY_MILLISECONDS); // the server is away
     }
@@ -168,21 +185,29 @@ export class SessionStore {
 
   /** Take note of what other tabs do with the login. */
   #follow(event: StorageEvent): void {
-    if (event.key === this.#refreshKey && event.newValue === null && this.#state.session?.kind === "person") {
-      this.#change(null, LOGGED_OUT_ELSEWHERE);
-    }
+    if (event.key !== this.#loginKey) return;
+    const { session, last } = this.#state;
+    if (session?.kind === "token") return;
+    const login = this.#readLogin();
+    if (session) {
+      if (login?.account !== session.account) this.#change(null, login ? OTHER_ACCOUNT : LOGGED_OUT_ELSEWHERE);
+    } else if (login && (!last || last.account === login.account)) void this.#ensureFresh();
   }
 
-  #read(): Session | null {
-    try {
-      return JSON.parse(sessionStorage.getItem(this.#sessionKey) ?? "null") as Session | null;
-    } catch {
-      return null;
-    }
+  #readLogin(): SharedLogin | null {
+    return read(this.refreshTokens, this.#loginKey) as SharedLogin | null;
+  }
+
+  /** Keep a refresh token where all tabs see it. There is none after a switch: the one before stays good. */
+  #share({ viewer, refreshToken }: Issued): void {
+    if (!refreshToken) return;
+    const login: SharedLogin = { account: viewer.id, refreshToken };
+    this.refreshTokens.setItem(this.#loginKey, JSON.stringify(login));
   }
 
   #change(session: Session | null, ended: string | null = null): void {
-    this.#state = { session, ended };
+    const before = this.#state.session?.kind === "person" ? this.#state.session : this.#state.last;
+    this.#state = { session, ended, last: session || ended === null ? null : before };
     if (session) sessionStorage.setItem(this.#sessionKey, JSON.stringify(session));
     else sessionStorage.removeItem(this.#sessionKey);
     this.#schedule();
@@ -199,7 +224,15 @@ export class SessionStore {
   }
 }
 
-const LOGGED_OUT_ELSEWHERE = "You have logged out in another tab.";
-const OTHER_ACCOUNT = "Somebody else has logged in in another tab.";
+function read(storage: Storage, key: string): unknown {
+  try {
+    return JSON.parse(storage.getItem(key) ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+export const LOGGED_OUT_ELSEWHERE = "You have logged out in another tab.";
+export const OTHER_ACCOUNT = "Somebody else has logged in in another tab.";
 
 export const useSession = (store: SessionStore) => useSyncExternalStore(store.subscribe, () => store.state);

@@ -1,6 +1,6 @@
 import { Suspense, useMemo } from "react";
 import { Provider } from "urql";
-import { Redirect, Route, Router, Switch } from "wouter";
+import { Redirect, Route, Router, Switch, useLocation, useSearch } from "wouter";
 import { useSession, type PersonSession } from "../../shared/session";
 import type { Config } from "../../shared/config";
 import { BASE_PATH } from "./address";
@@ -12,7 +12,6 @@ import { session } from "./session";
 import { LoginDialog } from "./shell/LoginDialog";
 import { NotFoundPage } from "./shell/NotFoundPage";
 import { OfflineNotice } from "./shell/OfflineNotice";
-import { useLastPerson } from "./shell/useLastPerson";
 import { Loading } from "./ui/Loading";
 
 /** All pages: those for everybody, and those for whoever is logged in, and for whoever has entered a tenant. */
@@ -41,8 +40,8 @@ export function App({ config }: { config: Config }) {
  * dialog in which the same person logs in again.
  */
 function PersonalPages({ config }: { config: Config }) {
-  const { session: current } = useSession(session);
-  const person = useLastPerson(current);
+  const { session: current, last } = useSession(session);
+  const person = current?.kind === "person" ? current : last;
   if (!person) return <LoginPage />;
   return (
     <>
@@ -50,6 +49,14 @@ function PersonalPages({ config }: { config: Config }) {
       {current === null && <LoginDialog person={person} />}
     </>
   );
+}
+
+/** Leads to the choice of a tenant, and from there to where it was asked for. */
+function ToTenants() {
+  const [path] = useLocation();
+  const search = useSearch();
+  const here = search ? `${path}?${search}` : path;
+  return <Redirect to={here === "/" ? "/tenants" : `/tenants?to=${encodeURIComponent(here)}`} replace />;
 }
 
 function PagesOfPerson({ person, config }: { person: PersonSession; config: Config }) {
@@ -62,7 +69,7 @@ function PagesOfPerson({ person, config }: { person: PersonSession; config: Conf
         ))}
         {!person.tenant && (
           <Route>
-            <Redirect to="/tenants" replace />
+            <ToTenants />
           </Route>
         )}
         <Route>

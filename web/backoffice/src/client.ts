@@ -4,9 +4,11 @@ import { persistedExchange } from "@urql/exchange-persisted";
 import { Client, fetchExchange, subscriptionExchange } from "urql";
 import schema from "virtual:schema";
 import { keys } from "../../../clients/graphcacheKeys";
+import { fetchOnline } from "../../shared/api";
 import { ENDPOINT } from "../../shared/config";
 import { cacheUpdates } from "./cacheUpdates";
 import { follow } from "./live";
+import { refetchExchange } from "./refetch";
 import { session } from "./session";
 
 const ACCEPT = "application/graphql-response+json, application/json";
@@ -18,10 +20,12 @@ interface Hashed {
 export function createApiClient({ sendsHashes }: { sendsHashes: boolean }): Client {
   return new Client({
     url: ENDPOINT,
+    fetch: fetchOnline,
     preferGetMethod: false,
     requestPolicy: "cache-and-network",
     fetchOptions: { headers: { accept: ACCEPT } },
     exchanges: [
+      refetchExchange,
       cacheExchange({ schema, keys, ...cacheUpdates }),
       authExchange((utils) =>
         Promise.resolve({

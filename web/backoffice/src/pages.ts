@@ -1,4 +1,5 @@
 import { lazy, type ComponentType } from "react";
+import { LoggedInPage } from "./pages/account/LoggedInPage";
 import { HomePage } from "./pages/home/HomePage";
 
 interface PageRoute {
@@ -7,11 +8,19 @@ interface PageRoute {
 }
 
 /** Pages that need no login. */
-export const OPEN_PAGES: readonly PageRoute[] = [];
+export const OPEN_PAGES: readonly PageRoute[] = [
+  { path: "/forgot-password", Page: lazy(() => import("./pages/account/ForgotPasswordPage")) },
+  { path: "/reset-password", Page: lazy(() => import("./pages/account/ResetPasswordPage")) },
+  { path: "/verify-email", Page: lazy(() => import("./pages/account/VerifyEmailPage")) },
+  { path: "/accept-invitation", Page: lazy(() => import("./pages/account/AcceptInvitationPage")) },
+  { path: "/register", Page: lazy(() => import("./pages/account/RegisterPage")) },
+];
 
 /** Pages of the person alone, who need not have entered a tenant. */
 export const ACCOUNT_PAGES: readonly PageRoute[] = [
   { path: "/tenants", Page: lazy(() => import("./pages/account/TenantsPage")) },
+  { path: "/account", Page: lazy(() => import("./pages/account/AccountPage")) },
+  { path: "/login", Page: LoggedInPage },
 ];
 
 /** Pages within a tenant. */

@@ -55,16 +55,18 @@ export function Shell({ data, title, children }: { data: ShellFragment | undefin
           Atrium
         </Link>
         <nav aria-label={t("menu.label")}>
-          {MENU.filter(({ permission }) => !permission || viewer?.permissions.includes(permission)).map((item) => (
+          {menuOf(viewer).map((item) => (
             <MenuLink key={item.path} {...item} />
           ))}
         </nav>
         <div className="who">
-          {viewer && <TenantSwitch viewer={viewer} />}
+          {viewer && viewer.memberships.nodes.length > 0 && <TenantSwitch viewer={viewer} />}
           <LanguageChoice />
-          <span className="person" title={viewer?.email}>
-            {viewer?.fullName}
-          </span>
+          {viewer && (
+            <Link href="/account" className="person" title={viewer.email}>
+              {viewer.fullName}
+            </Link>
+          )}
           <button type="button" className="quiet" onClick={() => void session.logOut()}>
             {t("logOut")}
           </button>
@@ -76,6 +78,12 @@ export function Shell({ data, title, children }: { data: ShellFragment | undefin
       </main>
     </div>
   );
+}
+
+/** Return the items that somebody may use: none without a tenant. */
+function menuOf(viewer: ShellFragment["viewer"] | undefined): readonly MenuItem[] {
+  if (viewer && !viewer.tenant) return [];
+  return MENU.filter(({ permission }) => !permission || viewer?.permissions.includes(permission));
 }
 
 /** A link to a place on the page would be one to another page here, where addresses begin at the <base>. */
@@ -100,16 +108,14 @@ function TenantSwitch({ viewer }: { viewer: NonNullable<ShellFragment["viewer"]>
   const [, navigate] = useLocation();
   const choose = (slug: string) => {
     setProblem(null);
-    session.switchTenant(slug).then(
-      () => navigate("/"), // what is open belongs to the tenant that is left
-      (error: unknown) => setProblem(problemOfThrown(error)),
-    );
+    session.switchTenant(slug, () => navigate("/")).catch((error: unknown) => setProblem(problemOfThrown(error)));
   };
   return (
     <>
       <label className="inline">
         <span className="visually-hidden">{t("tenant")}</span>
         <select value={viewer.tenant?.slug ?? ""} onChange={(event) => choose(event.target.value)}>
+          {!viewer.tenant && <option value="">{t("noTenant")}</option>}
           {viewer.memberships.nodes.map(({ role, tenant }) => (
             <option key={tenant.slug} value={tenant.slug}>
               {tenant.name} ({t(`roles.${role}`)})

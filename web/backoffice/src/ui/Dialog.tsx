@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, type ReactNode } from "react";
+import { useId, useLayoutEffect, useRef, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
 /** A modal dialog, open for as long as it is rendered; Escape and its button close it. */
@@ -6,10 +6,11 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
   const { t } = useTranslation();
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
-    return () => dialog?.close();
+    dialog?.querySelector<HTMLElement>("input:not([readonly]), textarea, select")?.focus(); // rather than what closes it
+    return () => dialog?.close(); // gives the focus back, while the dialog is still there
   }, []);
   return (
     <dialog

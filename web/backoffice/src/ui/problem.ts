@@ -49,7 +49,7 @@ export function problemOfError(error: CombinedError | undefined): Problem | null
 export function problemOfThrown(error: unknown): Problem {
   if (!(error instanceof Refused)) return { code: "OFFLINE", message: String(error), fields: [] };
   const code = CODES[error.code ?? ""] ?? error.code ?? "INTERNAL";
-  return { code, message: error.message, fields: [], retryAfter: error.retryAfter };
+  return { code, message: error.message, fields: error.fields, retryAfter: error.retryAfter };
 }
 
 const CODES: Partial<Record<string, string>> = {

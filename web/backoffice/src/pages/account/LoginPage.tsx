@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Link } from "wouter";
 import type { DemoPerson } from "../../../../shared/config";
 import { useConfig } from "../../configuration";
 import { session } from "../../session";
@@ -7,6 +8,7 @@ import { PlainPage } from "../../shell/PlainPage";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { problemOfThrown, type Problem } from "../../ui/problem";
 import { LoginForm } from "./LoginForm";
+import "./account.css";
 
 /** Stands in place of every page for whoever is not logged in, so that the address is where the login leads to. */
 export function LoginPage() {
@@ -14,6 +16,10 @@ export function LoginPage() {
   return (
     <PlainPage title={t("logIn")}>
       <LoginForm />
+      <p className="row below">
+        <Link href="/forgot-password">{t("forgotten")}</Link>
+        <Link href="/register">{t("register")}</Link>
+      </p>
       <DemoLogins />
     </PlainPage>
   );
