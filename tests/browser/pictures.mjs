@@ -1,0 +1,48 @@
+// The pictures of the README. `node pictures.mjs NAME…` makes these; it fails where a page is not what it was.
+import assert from "node:assert/strict";
+import { address, answers, openExplorer, run, scenario, write } from "./support.mjs";
+
+const { PICTURES, QUERY } = process.env;
+const DEMO_LOGIN = "Acme owner";
+
+async function enterBackOffice(page, path) {
+  await page.goto(`${address}/app${path}`);
+  await page.getByRole("button", { name: DEMO_LOGIN }).click();
+  await page.locator(".shell main h1").waitFor();
+}
+
+const MAKERS = {
+  async explorer(page) {
+    await openExplorer(page);
+    await page.getByRole("button", { name: DEMO_LOGIN }).click();
+    await page.locator(".atrium-person").waitFor();
+    await write(page, QUERY);
+    await run(page);
+    await answers(page, "totalCount");
+    await page.getByRole("button", { name: "Show Examples" }).click();
+    await page.getByRole("heading", { name: "Examples", exact: true }).waitFor();
+  },
+
+  async board(page) {
+    await enterBackOffice(page, "/board");
+    for (const column of ["To do", "In progress", "Done"]) {
+      await page.getByRole("heading", { name: new RegExp(`^${column}`, "i") }).first().waitFor();
+    }
+    assert.ok((await page.locator("main li").count()) > 5, "the board shows hardly any task");
+  },
+
+  async order(page) {
+    await enterBackOffice(page, `/orders/${process.env.ORDER}`);
+    await page.getByRole("slider").first().waitFor();
+  },
+};
+
+for (const name of process.argv.slice(2)) {
+  await scenario(async (page) => {
+    await MAKERS[name](page);
+    await page.waitForLoadState("networkidle");
+    assert.equal(await page.locator(".atrium-bar [role=alert], .shell [role=alert]").count(), 0, "the page tells of a problem");
+    await page.mouse.move(0, 0);
+    await page.screenshot({ path: `${PICTURES}/${name}.png`, animations: "disabled", caret: "hide" });
+  }, { colorScheme: "light", reducedMotion: "reduce", locale: "en-GB", timezoneId: "Europe/Berlin" });
+}
