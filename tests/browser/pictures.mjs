@@ -17,10 +17,15 @@ const MAKERS = {
     await page.getByRole("button", { name: DEMO_LOGIN }).click();
     await page.locator(".atrium-person").waitFor();
     await write(page, QUERY);
+    await page.getByRole("button", { name: /^Prettify/ }).click(); // so that no line is cut off
     await run(page);
     await answers(page, "totalCount");
-    await page.getByRole("button", { name: "Show Examples" }).click();
-    await page.getByRole("heading", { name: "Examples", exact: true }).waitFor();
+    await page.getByRole("button", { name: "Show Operation" }).click();
+    const panel = page.locator(".atrium-panel");
+    await panel.getByText("compiled to SQL").waitFor();
+    const first = await panel.locator("dl").innerText();
+    await run(page); // the first time a document is planned as well
+    await panel.locator("dl").filter({ hasNotText: first }).waitFor();
   },
 
   async board(page) {
@@ -33,7 +38,11 @@ const MAKERS = {
 
   async order(page) {
     await enterBackOffice(page, `/orders/${process.env.ORDER}`);
-    await page.getByRole("slider").first().waitFor();
+    const timeline = page.locator(".timeline");
+    assert.ok((await timeline.getByRole("listitem").count()) > 3, "the order has hardly any past");
+    await timeline.getByRole("slider").press("ArrowLeft");
+    await timeline.getByRole("status").getByText(/as it was/).waitFor();
+    await page.locator(".order [aria-busy=true]").waitFor({ state: "detached" });
   },
 };
 
@@ -44,5 +53,5 @@ for (const name of process.argv.slice(2)) {
     assert.equal(await page.locator(".atrium-bar [role=alert], .shell [role=alert]").count(), 0, "the page tells of a problem");
     await page.mouse.move(0, 0);
     await page.screenshot({ path: `${PICTURES}/${name}.png`, animations: "disabled", caret: "hide" });
-  }, { colorScheme: "light", reducedMotion: "reduce", locale: "en-GB", timezoneId: "Europe/Berlin" });
+  }, { viewport: { width: 1280, height: 780 }, colorScheme: "light", reducedMotion: "reduce", locale: "en-GB", timezoneId: "Europe/Berlin" });
 }
