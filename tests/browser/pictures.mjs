@@ -30,10 +30,9 @@ const MAKERS = {
 
   async board(page) {
     await enterBackOffice(page, "/board");
-    for (const column of ["To do", "In progress", "Done"]) {
-      await page.getByRole("heading", { name: new RegExp(`^${column}`, "i") }).first().waitFor();
+    for (const status of ["TODO", "IN_PROGRESS", "DONE"]) {
+      await page.locator(`[data-column=${status}] .cards > li`).nth(1).waitFor();
     }
-    assert.ok((await page.locator("main li").count()) > 5, "the board shows hardly any task");
   },
 
   async order(page) {
@@ -50,7 +49,8 @@ for (const name of process.argv.slice(2)) {
   await scenario(async (page) => {
     await MAKERS[name](page);
     await page.waitForLoadState("networkidle");
-    assert.equal(await page.locator(".atrium-bar [role=alert], .shell [role=alert]").count(), 0, "the page tells of a problem");
+    const problems = page.locator(".atrium-bar [role=alert], .shell [role=alert]").filter({ hasText: /\S/ });
+    assert.deepEqual(await problems.allInnerTexts(), []);
     await page.mouse.move(0, 0);
     await page.screenshot({ path: `${PICTURES}/${name}.png`, animations: "disabled", caret: "hide" });
   }, { viewport: { width: 1280, height: 780 }, colorScheme: "light", reducedMotion: "reduce", locale: "en-GB", timezoneId: "Europe/Berlin" });
