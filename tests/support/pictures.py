@@ -70,7 +70,7 @@ async def make_pictures(names: list[str], folder: Path) -> None:
         size = (made / f"{name}.png").stat().st_size
         if size > LARGEST_BYTES:
             sys.exit(f"{name}.png has {size:,} bytes, of {LARGEST_BYTES:,} that it may have.")
-        print(f"docs/pictures/{name}.png: {size:,} bytes")
+        sys.stdout.write(f"docs/pictures/{name}.png: {size:,} bytes\n")
     FOLDER.mkdir(exist_ok=True)
     for name in names:
         shutil.copy(made / f"{name}.png", FOLDER)
