@@ -53,5 +53,5 @@ for (const name of process.argv.slice(2)) {
     assert.deepEqual(await problems.allInnerTexts(), []);
     await page.mouse.move(0, 0);
     await page.screenshot({ path: `${PICTURES}/${name}.png`, animations: "disabled", caret: "hide" });
-  }, { viewport: { width: 1280, height: 780 }, colorScheme: "light", reducedMotion: "reduce", locale: "en-GB", timezoneId: "Europe/Berlin" });
+  }, { viewport: { width: 1280, height: 760 }, colorScheme: "light", reducedMotion: "reduce", locale: "en-GB", timezoneId: "Europe/Berlin" });
 }

@@ -16,21 +16,24 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from atrium import cli, demo
+from atrium import cli, demo, document_admin
 from atrium.manifests import document_digest
 from atrium.settings import PREFIX, load_settings
+from atrium.web.built_pages import BACKOFFICE
 from bench.__main__ import parse_arguments
 from tests.conftest import Urls
 from tests.support import case_objects
 from tests.support.case_context import CaseBuilder, CaseContext
 from tests.support.client import SECRET_KEY, listen
-from tests.support.doc_pages import PAGES, code_blocks, page_text, relative_path
+from tests.support.doc_pages import CODE_BLOCK, PAGES, code_blocks, page_text
 from tests.support.factories import PASSWORD, World, create_person, make_superuser
 from tests.support.source_files import ROOT
 
 RUN_ELSEWHERE = {
     "uv run atrium serve": ("tests/conventions/test_walkthrough.py", '"atrium", "serve"'),
     "uv run atrium new-domain": ("tests/conventions/test_walkthrough.py", "atrium new-domain"),
+    "uv run atrium web build": ("tests/browser/conftest.py", "build_pages("),
+    "uv run atrium docs": ("tests/conventions/test_documented_database.py", "outdated_documents(ROOT)"),
     "uv run pytest": (".ci/run", "\nuv run pytest"),
     "uv run ruff check": (".ci/run", "\nuv run ruff check"),
     "uv run ruff format --check": (".ci/run", "\nuv run ruff format --check"),
@@ -71,19 +74,28 @@ def runs_elsewhere(command: str) -> str | None:
     return next((start for start in RUN_ELSEWHERE if command == start or command.startswith(f"{start} ")), None)
 
 
+def in_prose() -> list[str]:
+    """Atrium's commands that the text of a page tells, the changelog apart."""
+    pages = (CODE_BLOCK.sub("", page_text(page)) for page in PAGES if page.name != "CHANGELOG.md")
+    found = (
+        " ".join(command.split()) for page in pages for command in re.findall(r"`(uv\s+run\s+atrium [^`]+)`", page)
+    )
+    return sorted(set(found))
+
+
 BLOCKS = [(page, number, block) for page in PAGES for number, block in enumerate(blocks(page), 1)]
-COMMANDS = [command for _, _, block in BLOCKS if not is_script(block) for command in lines(block)]
+COMMANDS = [command for _, _, block in BLOCKS if not is_script(block) for command in lines(block)] + in_prose()
 SCRIPTS = [block for _, _, block in BLOCKS if is_script(block)]
 EXPORTING = [(page, number, block) for page, number, block in BLOCKS if f"export {PREFIX}" in block]
 OF_ATRIUM = [
     (page, number, block)
     for page, number, block in BLOCKS
     if not is_script(block) and any(map(is_atrium_command, lines(block)))
-]
+] + [(Path(), 0, "\n".join(in_prose()))]
 
 
 def block_name(value: object) -> str:
-    return relative_path(value) if isinstance(value, Path) else str(value) if isinstance(value, int) else ""
+    return value.name if isinstance(value, Path) else str(value) if isinstance(value, int) else ""
 
 
 def test_nobody_is_told_a_command_that_nobody_runs() -> None:
@@ -150,7 +162,12 @@ async def workshop(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "schema.graphql", tmp_path / "old.graphql")
     document = "query Me { viewer { id } }"
-    (tmp_path / "persisted_queries.json").write_text(json.dumps({document_digest(document): document}))
+    manifest = json.dumps({document_digest(document): document})
+    (tmp_path / "persisted_queries.json").write_text(manifest)
+    pages = tmp_path / "static" / BACKOFFICE.name
+    pages.mkdir(parents=True)
+    (pages / "persisted-documents.json").write_text(manifest)  # tests/browser has the real one, which takes a build
+    monkeypatch.setattr(document_admin, "STATIC", pages.parent)
     return tmp_path
 
 
