@@ -31,7 +31,7 @@ NO_KEYS = frozenset(
 def current_documents(root: Path) -> dict[Path, str]:
     """Return the documents that have such parts, as they should be, and the whole reference of the schema."""
     parts: dict[str, dict[str, Callable[[], str]]] = {
-        "README.md": {"settings": settings_table},
+        "docs/operations.md": {"settings": settings_table},
         "docs/clients.md": {"histories": _types_with_history},
         "SECURITY.md": {"histories": _visible_histories},
         "docs/architecture.md": {"row-updates": _row_updates},
