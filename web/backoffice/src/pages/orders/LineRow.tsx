@@ -67,7 +67,13 @@ export function LineRow({ line, isFocused, problems, onChange, onTake, onRemove 
         </div>
       )}
       {shortage && shortage.available > 0 && (
-        <button type="button" onClick={() => onTake(shortage.available)}>
+        <button
+          type="button"
+          onClick={() => {
+            onTake(shortage.available);
+            field.current?.focus(); // the button goes
+          }}
+        >
           {t("take", { count: shortage.available })}
         </button>
       )}

@@ -13,7 +13,7 @@ export function OrderForm() {
   const { t } = useTranslation("orders");
   const format = useFormat();
   const [, navigate] = useLocation();
-  const form = useOrderForm((id) => navigate(`/orders/${encodeURIComponent(id)}`));
+  const form = useOrderForm((id) => navigate(`/orders/${id}`));
   const [address, setAddress] = useState("");
   const [added, setAdded] = useState<string | null>(null);
   const element = useRef<HTMLFormElement>(null);

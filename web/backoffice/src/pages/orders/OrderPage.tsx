@@ -26,9 +26,10 @@ export default function OrderPage() {
     return change;
   });
   const order = data?.order;
+  const problem = problemOfError(error);
   return (
     <Shell data={data} title={order ? t("titleOf", { number: order.number }) : t("titleOfOne")}>
-      <ProblemNotice problem={problemOfError(error)} />
+      <ProblemNotice problem={problem?.code === "BAD_USER_INPUT" ? null : problem} />
       {order && <OrderThroughTime order={order} onOutdated={() => refetch({ requestPolicy: "network-only" })} />}
       {!data && !error && <Loading />}
       {data && !order && (

@@ -123,7 +123,7 @@ function OrderRow({ order }: { order: OrderRowFragment }) {
   return (
     <tr>
       <th scope="row">
-        <Link href={`/orders/${encodeURIComponent(order.id)}`}>{order.number}</Link>
+        <Link href={`/orders/${order.id}`}>{order.number}</Link>
         <span className="narrow">{order.user.fullName}</span>
       </th>
       <td className="wide">{order.user.fullName}</td>
