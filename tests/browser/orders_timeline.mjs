@@ -15,8 +15,10 @@ await scenario(async (page, context) => {
   await page.getByText("This is the order as it is now").waitFor();
   assert.deepEqual(sent().filter(Boolean), ["OrderPage"]);
   const status = page.locator(".details .badge");
-  await button(page, "Confirm").click();
+  await button(page, "Confirm").dblclick(); // which ships nothing
   await status.getByText("Confirmed").waitFor();
+  await page.locator("button:focus, section:focus").waitFor();
+  assert.equal((await act("query($id: ID!) { order(id: $id) { status } }", { id: ORDER })).order.status, "CONFIRMED");
   await button(page, "Mark as shipped").click();
   await status.getByText("Shipped").waitFor();
   assert.equal(await button(page, "Cancel the order").count(), 0);
@@ -50,6 +52,7 @@ await scenario(async (page, context) => {
   await button(page, "Back to now").click();
   await status.getByText("Delivered").waitFor();
   await page.getByText("This is the order as it is now").waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.type), "range");
 
   // A member sees an order of their own, and may cancel it, with a reason; no other order is there.
   const member = await (await context.browser().newContext()).newPage();

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient, type Client } from "urql";
 import { useLocation } from "wouter";
@@ -15,6 +15,9 @@ type Action = (typeof ACTIONS)[number];
 
 /** What is asked about first, and takes a reason. */
 const ASKED: readonly Action[] = ["cancel", "delete"];
+
+/** How long the buttons rest after an answer: a double click must not take the next step as well. */
+const REST_MILLISECONDS = 500;
 
 interface Refusal {
   status: OrderStatus;
@@ -48,12 +51,19 @@ export function OrderActions({ order, onOutdated }: { order: OrderNowFragment; o
   const [problem, setProblem] = useState<Problem | null>(null);
   const [refusal, setRefusal] = useState<Refusal | null>(null);
   const [isBusy, setBusy] = useState(false);
+  const section = useRef<HTMLElement>(null);
+  const rest = () => {
+    setTimeout(() => {
+      setBusy(false);
+      if (document.activeElement === document.body) section.current?.focus(); // the button that had it is gone
+    }, REST_MILLISECONDS);
+  };
   const run = async (action: Action, reason: string | null): Promise<Problem | null> => {
     setBusy(true);
     setProblem(null);
     setRefusal(null);
     const { data, error } = await send(client, action, order.id, reason);
-    setBusy(false);
+    rest();
     const result = data?.result;
     if (result?.__typename === "InvalidInput") return problemOfAnswer(result); // beside the reason
     setAsked(null);
@@ -71,7 +81,7 @@ export function OrderActions({ order, onOutdated }: { order: OrderNowFragment; o
   };
   const possible = ACTIONS.filter((action) => order.viewerCan[action]);
   return (
-    <section aria-label={t("actions")} className="actions">
+    <section ref={section} aria-label={t("actions")} className="actions" tabIndex={-1}>
       <ProblemNotice problem={problem} />
       <div role="alert" className="problem">
         {refusal && (

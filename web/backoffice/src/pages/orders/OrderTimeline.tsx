@@ -1,4 +1,4 @@
-import { useId } from "react";
+import { useId, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { OrderNowFragment } from "../../gql/graphql";
 import { useFormat } from "../../ui/format";
@@ -17,6 +17,7 @@ export function OrderTimeline({ events, position, onChoose }: Props) {
   const { t } = useTranslation("orders");
   const format = useFormat();
   const id = useId();
+  const slider = useRef<HTMLInputElement>(null);
   const last = events.length - 1;
   const isNow = position === last;
   const describe = ({ type, createdAt }: Event) => `${t(`event.${type}`)}, ${format.moment(createdAt)}`;
@@ -28,12 +29,20 @@ export function OrderTimeline({ events, position, onChoose }: Props) {
       <h2 id={`${id}-title`}>{t("timeline")}</h2>
       <div className={isNow ? "moment now" : "moment"}>
         <p role="status">{isNow ? t("now") : t("then", { moment: format.moment(shown.createdAt) })}</p>
-        <button type="button" disabled={isNow} onClick={() => onChoose(last)}>
+        <button
+          type="button"
+          disabled={isNow}
+          onClick={() => {
+            onChoose(last);
+            slider.current?.focus(); // the button goes
+          }}
+        >
           {t("backToNow")}
         </button>
       </div>
       <label htmlFor={`${id}-slider`}>{t("slider")}</label>
       <input
+        ref={slider}
         id={`${id}-slider`}
         type="range"
         min={0}

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { ProductRowFragment } from "../../gql/graphql";
 import { useFormat } from "../../ui/format";
@@ -15,6 +16,8 @@ interface Props {
 export function ConflictChoice({ mine, theirs, onKeep, onTake }: Props) {
   const { t } = useTranslation("products");
   const format = useFormat();
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => box.current?.focus(), []); // the button that sent the form is hidden
   const yesNo = (value: boolean) => (value ? t("yes") : t("no"));
   const rows = [
     { label: t("sku"), my: mine.sku, their: theirs.sku },
@@ -24,7 +27,7 @@ export function ConflictChoice({ mine, theirs, onKeep, onTake }: Props) {
     { label: t("isActive"), my: yesNo(mine.isActive), their: yesNo(theirs.isActive) },
   ].filter(({ my, their }) => my !== their);
   return (
-    <div className="choice">
+    <div ref={box} className="choice" tabIndex={-1}>
       <p role="alert">{t("conflict.explanation")}</p>
       <table>
         <thead>

@@ -99,7 +99,7 @@ export function ProductForm({ product, onClose }: Props) {
       )}
       <form key={takenVersion} onSubmit={form.submit} aria-busy={form.isBusy} hidden={conflict !== null}>
         <ProblemNotice problem={problem && { ...problem, fields: [] }} />
-        <TextField label={t("sku")} name="sku" defaultValue={base?.sku} problem={problem} required />
+        <TextField label={t("sku")} name="sku" defaultValue={base?.sku} problem={problem} required autoFocus={takenVersion !== null} />
         <TextField label={t("name")} name="name" defaultValue={base?.name} problem={problem} required />
         <TextField label={t("description")} name="description" defaultValue={base?.description ?? ""} problem={problem} />
         <div className="price">
