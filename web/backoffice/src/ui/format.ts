@@ -1,12 +1,23 @@
 import { useTranslation } from "react-i18next";
 
-/** Return functions that write dates and numbers in the reader's language and zone. */
+interface Amount {
+  amount: string;
+  currency: string;
+}
+
+/** What is written in the reader's language, and times in the zone of the browser. */
 export function useFormat() {
   const { i18n } = useTranslation();
   const language = i18n.resolvedLanguage;
   return {
-    dateTime: (text: string) =>
-      new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text)),
-    number: (value: number) => new Intl.NumberFormat(language).format(value),
+    /** An amount to its last digit: the text is formatted as it is, with the decimals that it has. */
+    money({ amount, currency }: Amount): string {
+      const decimals = amount.split(".")[1]?.length ?? 0;
+      const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+      return new Intl.NumberFormat(language, { style: "currency", currency, ...digits }).format(amount as `${number}`);
+    },
+    number: (value: number | bigint): string => new Intl.NumberFormat(language).format(value),
+    moment: (time: string): string =>
+      new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(time)),
   };
 }

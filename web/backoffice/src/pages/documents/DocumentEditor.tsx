@@ -26,7 +26,7 @@ const textOf = ({ title, content }: { title: string; content: string }) => `${ti
 /** The text of a document, to be changed by whoever may. */
 export function DocumentEditor({ document, projects }: Props) {
   const { t } = useTranslation("documents");
-  const { dateTime } = useFormat();
+  const { moment } = useFormat();
   const update = useChange(UPDATE_DOCUMENT);
   const form = useDraft({
     current: document,
@@ -79,7 +79,7 @@ export function DocumentEditor({ document, projects }: Props) {
         readOnly={isReadOnly}
         onChange={(event) => edit({ content: event.target.value })}
       />
-      <p className="soft">{t("writtenBy", { name: document.creator.fullName, at: dateTime(document.updatedAt) })}</p>
+      <p className="soft">{t("writtenBy", { name: document.creator.fullName, at: moment(document.updatedAt) })}</p>
       <div className="row">
         {!isReadOnly && (
           <button type="submit" className="primary" disabled={!hasChanges || form.isBusy}>

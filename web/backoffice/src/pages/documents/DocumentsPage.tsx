@@ -45,8 +45,8 @@ export default function DocumentsPage() {
               <thead>
                 <tr>
                   <th scope="col">{t("column.title")}</th>
-                  <th scope="col" className="roomy">{t("column.project")}</th>
-                  <th scope="col" className="roomy">{t("column.creator")}</th>
+                  <th scope="col" className="wide">{t("column.project")}</th>
+                  <th scope="col" className="wide">{t("column.creator")}</th>
                   <th scope="col">{t("column.changed")}</th>
                 </tr>
               </thead>
@@ -83,8 +83,8 @@ function Rows({ rows }: { rows: readonly DocumentRowFragment[] }) {
           <th scope="row">
             <Link href={`/documents/${encodeURIComponent(id)}`}>{title}</Link>
           </th>
-          <td className="roomy">{project?.name ?? "–"}</td>
-          <td className="roomy">{creator.fullName}</td>
+          <td className="wide">{project?.name ?? "–"}</td>
+          <td className="wide">{creator.fullName}</td>
           <td>
             <Moment at={updatedAt} />
           </td>

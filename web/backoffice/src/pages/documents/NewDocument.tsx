@@ -4,6 +4,7 @@ import { useLocation } from "wouter";
 import { Dialog } from "../../ui/Dialog";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { TextField } from "../../ui/TextField";
+import { newKey } from "../../ui/newKey";
 import { useChange } from "../../ui/useChange";
 import { useSubmit } from "../../ui/useSubmit";
 import { CREATE_DOCUMENT } from "./operations";
@@ -27,7 +28,7 @@ function NewDocumentDialog({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation("documents");
   const [, navigate] = useLocation();
   const create = useChange(CREATE_DOCUMENT);
-  const [idempotencyKey] = useState(() => crypto.randomUUID()); // a second click makes no second document
+  const [idempotencyKey] = useState(() => newKey()); // a second click makes no second document
   const { submit, problem, isBusy } = useSubmit(async ({ title = "" }) => {
     const { answer, problem } = await create({ input: { title, idempotencyKey } });
     if (answer?.__typename === "Document") navigate(`/documents/${encodeURIComponent(answer.id)}`);

@@ -60,7 +60,7 @@ function Items({ items }: { items: readonly DocumentRowFragment[] }) {
 
 function TrashItem({ document }: { document: DocumentRowFragment }) {
   const { t } = useTranslation("documents");
-  const { dateTime } = useFormat();
+  const { moment } = useFormat();
   const [problem, setProblem] = useState<Problem | null>(null);
   const [isAsking, setAsking] = useState(false);
   const restore = useChange(RESTORE_DOCUMENT);
@@ -76,7 +76,7 @@ function TrashItem({ document }: { document: DocumentRowFragment }) {
         <h2>{title}</h2>
         <p className="soft">
           {deletedBy
-            ? t("trash.deletedBy", { name: deletedBy.fullName, at: dateTime(deletedAt ?? "") })
+            ? t("trash.deletedBy", { name: deletedBy.fullName, at: moment(deletedAt ?? "") })
             : deletedAt && <Moment at={deletedAt} />}
         </p>
         <ProblemNotice problem={problem} />
