@@ -15,4 +15,7 @@ export const ACCOUNT_PAGES: readonly PageRoute[] = [
 ];
 
 /** Pages within a tenant. */
-export const TENANT_PAGES: readonly PageRoute[] = [{ path: "/", Page: HomePage }];
+export const TENANT_PAGES: readonly PageRoute[] = [
+  { path: "/", Page: HomePage },
+  { path: "/board", Page: lazy(() => import("./pages/board/BoardPage")) },
+];

@@ -31,7 +31,10 @@ interface MenuItem {
 }
 
 /** What the menu leads to, and the permission without which it does not. */
-const MENU: readonly MenuItem[] = [{ path: "/", label: "menu.home" }];
+const MENU: readonly MenuItem[] = [
+  { path: "/", label: "menu.home" },
+  { path: "/board", label: "menu.board", permission: "TASKS_READ" },
+];
 
 /**
  * The frame of every page within a tenant: the menu, the tenant, who is logged in. A page asks for `Shell` in its own
