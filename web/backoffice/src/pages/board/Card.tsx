@@ -81,6 +81,8 @@ export function CardFace({ task, now, onOpen, children }: FaceProps) {
       <div className="facts">
         <Priority value={task.priority} />
         <DueDate task={task} now={now} />
+      </div>
+      <div className="facts">
         {task.project && <span className="project">{task.project.name}</span>}
         {task.assignee && <Assignee name={task.assignee.fullName} />}
       </div>
