@@ -32,7 +32,7 @@ await scenario(async (page, context) => {
   await shows(page, "DONE", MANY);
 
   // Filters, in the address.
-  await page.getByLabel("Label", { exact: true }).selectOption("Bug");
+  await page.getByRole("combobox", { name: "Label", exact: true }).selectOption("Bug");
   await shows(page, "TODO", ["Find Ärger"]);
   await shows(page, "DONE", []);
   await page.getByLabel("Search").fill("ärg");
@@ -40,7 +40,7 @@ await scenario(async (page, context) => {
   await page.reload();
   await shows(page, "TODO", ["Find Ärger"]);
   assert.equal(await page.getByLabel("Search").inputValue(), "ärg");
-  await page.getByLabel("Project").selectOption("Apollo");
+  await page.getByRole("combobox", { name: "Project" }).selectOption("Apollo");
   await page.waitForURL(/project=/);
   await page.goBack();
   await page.waitForURL((url) => !url.search.includes("project"));
@@ -74,7 +74,7 @@ await scenario(async (page, context) => {
   await said.getByText("“Second”: place 2 of 3 in “In progress”.").waitFor();
   await page.keyboard.press("Space");
   await shows(page, "IN_PROGRESS", ["First", "Second", "Third"]);
-  await page.waitForFunction(() => document.activeElement?.closest("[data-task] h3, [data-task]")?.querySelector("h3")?.textContent === "Second");
+  await page.waitForFunction(() => document.activeElement?.closest("[data-task]")?.querySelector("h3").textContent === "Second");
   await page.keyboard.press("Space");
   await said.getByText("is picked up").waitFor();
   await page.keyboard.press("ArrowLeft");

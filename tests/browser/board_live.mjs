@@ -34,7 +34,7 @@ await scenario((page) =>
     await page.mouse.up();
     const choice = page.getByRole("group", { name: /was changed by somebody else/ });
     await choice.getByRole("row", { name: "Status In progress Done" }).waitFor();
-    await choice.getByRole("row", { name: "Title First First of all" }).waitFor();
+    await choice.getByRole("row", { name: "Title as before: First First of all" }).waitFor();
     await shows(page, "DONE", ["First of all"]);
     await shoot(page, "board-conflict");
     await choice.getByRole("button", { name: "Move to “In progress” all the same" }).click();
@@ -47,7 +47,7 @@ await scenario((page) =>
     await updateTask({ id: first, priority: "HIGH" }, MEMBER_TOKEN);
     await news.getByText("Member changed “First of all”.").waitFor();
     await page.mouse.up();
-    await choice.getByRole("row", { name: "Priority None High" }).waitFor();
+    await choice.getByRole("row", { name: "Priority as before: None High" }).waitFor();
     await choice.getByRole("button", { name: "Take theirs" }).click();
     await shows(page, "IN_PROGRESS", ["Second", "First of all"]);
 

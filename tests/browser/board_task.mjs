@@ -29,7 +29,7 @@ await scenario((page) =>
       description: "Two lines\nof text",
       status: "TODO",
       priority: "HIGH",
-      dueDate: new Date("2026-12-24T18:00").toISOString().replace(".000Z", "Z"),
+      dueDate: new Date("2026-12-24T18:00").toISOString().replace(".000Z", ".000000Z"),
       assignee: { fullName: "Member" },
       labels: { nodes: [{ name: "Bug" }] },
     });

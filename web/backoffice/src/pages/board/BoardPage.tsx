@@ -103,15 +103,19 @@ type MoveConflictProps = Pick<Moves, "move" | "dropConflict"> & { conflict: Move
 
 function MoveConflictChoice({ conflict: { seen, current, place }, move, dropConflict }: MoveConflictProps) {
   const { t } = useTranslation("board");
+  const others: [string, string | undefined, string | undefined][] = [
+    [t("fields.title"), seen.title, current.title],
+    [t("fields.priority"), t(`priority.${seen.priority}`), t(`priority.${current.priority}`)],
+    [t("fields.assignee"), seen.assignee?.fullName, current.assignee?.fullName],
+    [t("fields.project"), seen.project?.name, current.project?.name],
+  ];
   const differences = [
     { name: t("fields.status"), mine: t(`status.${place.status}`), theirs: t(`status.${current.status}`) },
-    ...(current.title === seen.title ? [] : [{ name: t("fields.title"), mine: seen.title, theirs: current.title }]),
-    ...(current.priority === seen.priority
-      ? []
-      : [{ name: t("fields.priority"), mine: t(`priority.${seen.priority}`), theirs: t(`priority.${current.priority}`) }]),
-    ...(current.assignee?.id === seen.assignee?.id
-      ? []
-      : [{ name: t("fields.assignee"), mine: seen.assignee?.fullName, theirs: current.assignee?.fullName }]),
+    ...others.filter(([, before, now]) => before !== now).map(([name, before, now]) => ({
+      name,
+      mine: <span className="soft">{t("conflict.untouched", { value: before || "–" })}</span>,
+      theirs: now,
+    })),
   ];
   return (
     <Conflict

@@ -150,7 +150,7 @@ function useFocusAfterMoves(): (id: string) => void {
     cancelAnimationFrame(timer.current);
     timer.current = requestAnimationFrame(() => {
       const card = document.querySelector<HTMLElement>(`[data-task="${id}"]`);
-      const button = card?.querySelector<HTMLElement>("button.grip:enabled, button.title");
+      const button = card?.querySelector<HTMLElement>("button.grip");
       if (document.activeElement === document.body || card?.contains(document.activeElement)) button?.focus();
       card?.scrollIntoView({ block: "nearest", inline: "nearest" });
     });

@@ -37,7 +37,7 @@ export function Card({ task, now, isPending, look, onOpen, ...moves }: Props) {
               aria-label={t("card.drag", { title: task.title })}
               aria-describedby={attributes["aria-describedby"]}
               aria-roledescription={attributes["aria-roledescription"]}
-              disabled={isPending}
+              aria-disabled={isPending || undefined} // the focus stays on it
               onKeyDown={onKeyDown as React.KeyboardEventHandler}
             >
               <Grip />
