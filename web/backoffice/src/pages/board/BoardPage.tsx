@@ -13,6 +13,7 @@ import { TaskDialog } from "./TaskDialog";
 import { useBoard, type TaskChange } from "./useBoard";
 import { useMoves, type MoveConflict, type Moves } from "./useMoves";
 import "./board.css";
+import "./card.css";
 
 /** The board of tasks: a column for each status, with others' changes as they happen. */
 export default function BoardPage() {
