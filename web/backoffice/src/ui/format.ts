@@ -17,6 +17,7 @@ export function useFormat() {
       return new Intl.NumberFormat(language, { style: "currency", currency, ...digits }).format(amount as `${number}`);
     },
     number: (value: number | bigint): string => new Intl.NumberFormat(language).format(value),
+    day: (time: string): string => new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(time)),
     moment: (time: string): string =>
       new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(time)),
   };

@@ -96,7 +96,7 @@ function ChangeForm({ onSent }: { onSent: (email: string) => void }) {
     <details>
       <summary>{t("changeEmail.title")}</summary>
       <form key={times} onSubmit={submit} aria-busy={isBusy}>
-        <ProblemNotice problem={nameWrongPassword(problem)} />
+        <ProblemNotice problem={nameWrongPassword(problem)} beside={["email", "password"]} />
         <p className="soft">{t("changeEmail.explanation")}</p>
         <TextField label={t("changeEmail.email")} name="email" type="email" autoComplete="email" problem={problem} required />
         <TextField

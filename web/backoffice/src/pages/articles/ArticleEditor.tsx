@@ -31,7 +31,7 @@ export function ArticleEditor({ article }: { article: ArticleTextFragment }) {
   return (
     <form className="article" aria-busy={form.isBusy} onSubmit={form.submit}>
       <ArticleFacts article={article} />
-      <ProblemNotice problem={problem} />
+      <ProblemNotice problem={problem} beside={["title", "content"]} />
       {form.isOutdated && (
         <p role="status" className="notice">
           {t("changedMeanwhile")}

@@ -33,7 +33,7 @@ export default function NewArticlePage() {
     <Shell data={data} title={t("new.title")}>
       <ProblemNotice problem={problemOfError(error)} />
       <form className="article" aria-busy={isBusy} onSubmit={submit}>
-        <ProblemNotice problem={problem} />
+        <ProblemNotice problem={problem} beside={["title", "content"]} />
         <ArticleFields
           values={values}
           problem={problem}

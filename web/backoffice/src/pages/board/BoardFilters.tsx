@@ -18,7 +18,7 @@ export function BoardFilters({ data, filters, setFilter, clearFilters }: Address
   const people = data.users.nodes.filter(({ isActive }) => isActive).map(({ id, fullName }) => ({ id, name: fullName }));
   const me = { id: "me", name: t("filters.me") };
   return (
-    <div className="filters" role="search" aria-label={t("filters.label")}>
+    <div className="board-filters" role="search" aria-label={t("filters.label")}>
       <TextFilter value={filters.text} onChange={(text) => setFilter("text", text)} />
       <Select label={t("fields.project")} value={filters.project} choices={data.projects.nodes} onChange={(id) => setFilter("project", id)} />
       <Select label={t("fields.assignee")} value={filters.assignee} choices={[me, ...people]} onChange={(id) => setFilter("assignee", id)} />

@@ -4,10 +4,10 @@ import { Shell } from "../../shell/Shell";
 import { Loading } from "../../ui/Loading";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { useProblemText } from "../../ui/problem";
+import { ConflictTable } from "../../ui/ConflictTable";
 import { BoardFilters } from "./BoardFilters";
 import { BoardView } from "./BoardView";
 import type { BoardTask } from "./boardState";
-import { Conflict } from "./Conflict";
 import { useBoardAddress } from "./filters";
 import { TaskDialog } from "./TaskDialog";
 import { useBoard, type TaskChange } from "./useBoard";
@@ -119,7 +119,7 @@ function MoveConflictChoice({ conflict: { seen, current, place }, move, dropConf
     })),
   ];
   return (
-    <Conflict
+    <ConflictTable
       title={t("conflict.moved", { title: current.title })}
       differences={differences}
       mineText={t("conflict.moveAnyway", { column: t(`status.${place.status}`) })}

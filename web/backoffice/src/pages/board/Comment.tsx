@@ -2,11 +2,11 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "urql";
 import type { TaskCommentFragment } from "../../gql/graphql";
-import { useDates } from "../../ui/dates";
+import { useFormat } from "../../ui/format";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { problemOfAnswer, problemOfError, type Problem } from "../../ui/problem";
-import { Conflict } from "./Conflict";
-import { TextAreaField } from "./fields";
+import { TextAreaField } from "../../ui/TextAreaField";
+import { ConflictTable } from "../../ui/ConflictTable";
 import { DELETE_COMMENT, UPDATE_COMMENT } from "./operations";
 
 interface Props {
@@ -18,7 +18,7 @@ interface Props {
 /** A comment; whoever may, changes or deletes it where it stands. */
 export function Comment({ comment, onChanged, onDeleted }: Props) {
   const { t } = useTranslation("board");
-  const { moment } = useDates();
+  const { moment } = useFormat();
   const client = useClient();
   const [doing, setDoing] = useState<"edit" | "delete" | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -109,9 +109,9 @@ function CommentForm({ comment, onChanged, onClose }: FormProps) {
         void save(base.version);
       }}
     >
-      <ProblemNotice problem={problem} />
+      <ProblemNotice problem={problem} beside={["body"]} />
       {theirs && (
-        <Conflict
+        <ConflictTable
           title={t("conflict.comment")}
           differences={[{ name: t("comments.text"), mine: body, theirs: theirs.body }]}
           onMine={() => void save(theirs.version)}

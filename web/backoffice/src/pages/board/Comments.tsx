@@ -5,8 +5,9 @@ import type { TaskCommentFragment, TaskDetailsFragment } from "../../gql/graphql
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { problemOfAnswer, problemOfError, type Problem } from "../../ui/problem";
 import { useSubmit } from "../../ui/useSubmit";
+import { TextAreaField } from "../../ui/TextAreaField";
+import { newKey } from "../../ui/newKey";
 import { Comment } from "./Comment";
-import { TextAreaField } from "./fields";
 import { COMMENT_CHANGES, CREATE_COMMENT, MORE_COMMENTS } from "./operations";
 
 interface Props {
@@ -78,22 +79,22 @@ function NewComment({ taskId, onCreated }: { taskId: string; onCreated: (comment
   const { t } = useTranslation("board");
   const client = useClient();
   const [body, setBody] = useState("");
-  const [key, setKey] = useState(() => crypto.randomUUID());
+  const [key, setKey] = useState(() => newKey());
   const { submit, problem, isBusy } = useSubmit(async () => {
     const { data, error } = await client.mutation(CREATE_COMMENT, { input: { taskId, body, idempotencyKey: key } });
     if (data?.createComment.__typename !== "Comment") return problemOfAnswer(data?.createComment) ?? problemOfError(error);
     onCreated(data.createComment);
     setBody("");
-    setKey(crypto.randomUUID());
+    setKey(newKey());
     return null;
   });
   const change = (text: string) => {
     setBody(text);
-    setKey(crypto.randomUUID()); // another text is another comment
+    setKey(newKey()); // another text is another comment
   };
   return (
     <form onSubmit={submit} aria-busy={isBusy}>
-      <ProblemNotice problem={problem} />
+      <ProblemNotice problem={problem} beside={["body"]} />
       <TextAreaField label={t("comments.write")} name="body" rows={2} value={body} required problem={problem} onChange={(event) => change(event.target.value)} />
       <button type="submit" disabled={isBusy || body.trim() === ""}>
         {t("comments.send")}

@@ -6,6 +6,7 @@ import { ProblemNotice } from "../../ui/ProblemNotice";
 import { TextField } from "../../ui/TextField";
 import { problemOfAnswer, problemOfError } from "../../ui/problem";
 import { useSubmit } from "../../ui/useSubmit";
+import { newKey } from "../../ui/newKey";
 import type { BoardTask } from "./boardState";
 import { CREATE_TASK } from "./operations";
 
@@ -35,7 +36,7 @@ export function NewTask({ status, defaults, onCreated }: Props) {
 function NewTaskForm({ status, defaults, onCreated, onClose }: Props & { onClose: () => void }) {
   const { t } = useTranslation("board");
   const client = useClient();
-  const [key, setKey] = useState(() => crypto.randomUUID()); // of this task, however often it is sent
+  const [key, setKey] = useState(() => newKey()); // of this task, however often it is sent
   const [title, setTitle] = useState("");
   const { submit, problem, isBusy } = useSubmit(async () => {
     const input = { ...defaults, status, title, idempotencyKey: key };
@@ -43,19 +44,19 @@ function NewTaskForm({ status, defaults, onCreated, onClose }: Props & { onClose
     if (data?.createTask.__typename !== "Task") return problemOfAnswer(data?.createTask) ?? problemOfError(error);
     onCreated(data.createTask);
     setTitle("");
-    setKey(crypto.randomUUID());
+    setKey(newKey());
     return null;
   });
   return (
     <form className="new" onSubmit={submit} aria-busy={isBusy} onKeyDown={(event) => event.key === "Escape" && onClose()}>
-      <ProblemNotice problem={problem} />
+      <ProblemNotice problem={problem} beside={["title"]} />
       <TextField
         label={t("new.title")}
         name="title"
         value={title}
         onChange={(event) => {
           setTitle(event.target.value);
-          setKey(crypto.randomUUID());
+          setKey(newKey());
         }}
         problem={problem}
         maxLength={200}

@@ -2,7 +2,7 @@ import { useEffect, useEffectEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "urql";
 import type { BoardPageQuery, TaskDetailsFragment } from "../../gql/graphql";
-import { useDates } from "../../ui/dates";
+import { useFormat } from "../../ui/format";
 import { Dialog } from "../../ui/Dialog";
 import { Loading } from "../../ui/Loading";
 import { ProblemNotice } from "../../ui/ProblemNotice";
@@ -34,7 +34,7 @@ interface Props {
 /** One task: its form, its comments and its history. What others change comes by itself, but never over what is typed. */
 export function TaskDialog({ id, first, choices, onClose, onChanged, onDeleted }: Props) {
   const { t } = useTranslation("board");
-  const { moment } = useDates();
+  const { moment } = useFormat();
   const client = useClient();
   const [loaded, setLoaded] = useState<Loaded | null>(first);
   const [problem, setProblem] = useState<Problem | null>(null);

@@ -5,12 +5,14 @@ import type { BoardUpdateTaskMutation, TaskDetailsFragment, TaskPriority, TaskSt
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { TextField } from "../../ui/TextField";
 import { problemOfAnswer, problemOfError, type Problem } from "../../ui/problem";
+import { SelectField } from "../../ui/SelectField";
+import { TextAreaField } from "../../ui/TextAreaField";
+import { withOwn } from "../../ui/withOwn";
+import { ConflictTable } from "../../ui/ConflictTable";
 import { STATUSES } from "./boardState";
-import { Conflict } from "./Conflict";
 import { DeleteTask } from "./DeleteTask";
 import { UPDATE_TASK } from "./operations";
 import { PRIORITIES } from "./parts";
-import { SelectField, TextAreaField } from "./fields";
 import { changesOf, differencesOf, draftOf, type Draft } from "./taskDraft";
 import type { Choices } from "./TaskDialog";
 
@@ -81,9 +83,9 @@ export function TaskForm({ task, choices, onDirty, onSaved, onDeleted }: Props) 
         if (!isBusy && isDirty) void save(base.version);
       }}
     >
-      <ProblemNotice problem={problem} />
+      <ProblemNotice problem={problem} beside={["title", "description", "dueDate"]} />
       {theirs && (
-        <Conflict
+        <ConflictTable
           title={t("conflict.edited")}
           differences={differencesOf(base, draft, theirs, choices, t)}
           isBusy={isBusy}
@@ -120,12 +122,6 @@ export function TaskForm({ task, choices, onDirty, onSaved, onDeleted }: Props) 
       </div>
     </form>
   );
-}
-
-/** Return the choices with what the task has, which may be archived or of somebody who has left. */
-function withOwn<Choice extends { id: string }>(choices: readonly Choice[], ...own: (Choice | null | undefined)[]): Choice[] {
-  const missing = own.filter((each) => each != null && !choices.some(({ id }) => id === each.id));
-  return [...choices, ...(missing as Choice[])];
 }
 
 interface LabelProps {

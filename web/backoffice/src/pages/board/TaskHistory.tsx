@@ -2,7 +2,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "urql";
 import type { BoardHistoryQuery } from "../../gql/graphql";
-import { useDates } from "../../ui/dates";
+import { useFormat } from "../../ui/format";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { problemOfError, type Problem } from "../../ui/problem";
 import { TASK_HISTORY } from "./operations";
@@ -28,7 +28,7 @@ export function TaskHistory({ id }: { id: string }) {
     setAfter(page.pageInfo.hasNextPage ? (page.pageInfo.endCursor ?? null) : null);
   };
   return (
-    <details className="history" onToggle={(event) => event.currentTarget.open && void load(null)}>
+    <details className="task-history" onToggle={(event) => event.currentTarget.open && void load(null)}>
       <summary>{t("history.title")}</summary>
       <ProblemNotice problem={problem} />
       <ol>
@@ -47,7 +47,7 @@ export function TaskHistory({ id }: { id: string }) {
 
 function HistoryEntry({ entry: { action, actor, changes, createdAt } }: { entry: Entry }) {
   const { t } = useTranslation("board");
-  const { moment } = useDates();
+  const { moment } = useFormat();
   const names = changes.map(({ field }) => field).filter((field): field is Named => (NAMED as readonly string[]).includes(field));
   const to = changes.find(({ field }) => field === "status")?.after as "TODO" | undefined;
   const fields = names.map((name) => t(`fields.${FIELD[name]}`)).join(", ");

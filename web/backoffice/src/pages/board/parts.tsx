@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { CardFragment, TaskPriority } from "../../gql/graphql";
-import { useDates } from "../../ui/dates";
+import { useFormat } from "../../ui/format";
 
 export const PRIORITIES = ["NONE", "LOW", "MEDIUM", "HIGH", "URGENT"] as const satisfies readonly TaskPriority[];
 
@@ -37,7 +37,7 @@ export function Labels({ labels }: { labels: CardFragment["labels"]["nodes"] }) 
 
 export function DueDate({ task: { dueDate, status }, now }: { task: Pick<CardFragment, "dueDate" | "status">; now: number }) {
   const { t } = useTranslation("board");
-  const { day } = useDates();
+  const { day } = useFormat();
   if (!dueDate) return null;
   const isOverdue = status !== "DONE" && Date.parse(dueDate) < now;
   return (

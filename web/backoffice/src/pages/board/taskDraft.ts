@@ -1,7 +1,7 @@
 import type { TFunction } from "i18next";
 import type { CardFragment, TaskPriority, TaskStatus, UpdateTaskInput } from "../../gql/graphql";
 import { fromLocalInput, toLocalInput } from "../../ui/dates";
-import type { Difference } from "./Conflict";
+import type { Difference } from "../../ui/ConflictTable";
 import type { Choices } from "./TaskDialog";
 
 type Whole = CardFragment & { description?: string | null };

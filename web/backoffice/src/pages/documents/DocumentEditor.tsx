@@ -6,10 +6,11 @@ import { useFormat } from "../../ui/format";
 import type { Problem } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { SelectField } from "../../ui/SelectField";
-import { TextArea } from "../../ui/TextArea";
+import { TextAreaField } from "../../ui/TextAreaField";
 import { TextField } from "../../ui/TextField";
 import { useChange } from "../../ui/useChange";
 import { useDraft } from "../../ui/useDraft";
+import { withOwn } from "../../ui/withOwn";
 import { DELETE_DOCUMENT, UPDATE_DOCUMENT } from "./operations";
 
 interface Props {
@@ -42,7 +43,7 @@ export function DocumentEditor({ document, projects }: Props) {
   const isReadOnly = !document.viewerCan.update;
   return (
     <form className="document" aria-busy={form.isBusy} onSubmit={form.submit}>
-      <ProblemNotice problem={problem} />
+      <ProblemNotice problem={problem} beside={["title", "content"]} />
       {form.isOutdated && (
         <p role="status" className="notice">
           {t("changedMeanwhile")}
@@ -61,18 +62,15 @@ export function DocumentEditor({ document, projects }: Props) {
       <SelectField
         label={t("column.project")}
         value={values.projectId}
-        disabled={isReadOnly}
-        onChange={(event) => edit({ projectId: event.target.value })}
-      >
-        <option value="">{t("noProject")}</option>
-        {withOwn(projects, document.project).map((project) => (
-          <option key={project.id} value={project.id}>
-            {project.name}
-          </option>
-        ))}
-      </SelectField>
-      <TextArea
+        choices={withOwn(projects, document.project)}
+        none={t("noProject")}
+        isDisabled={isReadOnly}
+        onChange={(projectId) => edit({ projectId })}
+      />
+      <TextAreaField
         label={t("content")}
+        name="content"
+        problem={problem}
         value={values.content}
         rows={18}
         maxLength={LONGEST_CONTENT}
@@ -105,11 +103,6 @@ export function DocumentEditor({ document, projects }: Props) {
       )}
     </form>
   );
-}
-
-/** Projects to choose from, with the document's own, which may be further down the list. */
-function withOwn(projects: Props["projects"], own: Props["projects"][number] | null | undefined): Props["projects"] {
-  return own && !projects.some(({ id }) => id === own.id) ? [own, ...projects] : projects;
 }
 
 interface DeleteProps {

@@ -37,7 +37,7 @@ function NewDocumentDialog({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title={t("new.title")} onClose={onClose}>
       <form onSubmit={submit} aria-busy={isBusy}>
-        <ProblemNotice problem={problem} />
+        <ProblemNotice problem={problem} beside={["title"]} />
         <TextField label={t("column.title")} name="title" problem={problem} maxLength={LONGEST_TITLE} required />
         <button type="submit" className="primary" disabled={isBusy}>
           {t("new.create")}

@@ -128,7 +128,7 @@ function ReasonForm({ action, onSend }: ReasonProps) {
   const { submit, problem, isBusy } = useSubmit(({ reason }) => onSend(reason ? reason : null));
   return (
     <form onSubmit={submit} aria-busy={isBusy}>
-      <ProblemNotice problem={problem && { ...problem, fields: [] }} />
+      <ProblemNotice problem={problem} beside={["reason"]} />
       <TextField label={t("reason")} name="reason" problem={problem} hint={t("reasonHint")} />
       <button type="submit" className="danger" disabled={isBusy}>
         {t(`action.${action}`)}

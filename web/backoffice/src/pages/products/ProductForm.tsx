@@ -98,7 +98,7 @@ export function ProductForm({ product, onClose }: Props) {
         />
       )}
       <form key={takenVersion} onSubmit={form.submit} aria-busy={form.isBusy} hidden={conflict !== null}>
-        <ProblemNotice problem={problem && { ...problem, fields: [] }} />
+        <ProblemNotice problem={problem} beside={["sku", "name", "description", "price.amount", "stockQuantity"]} />
         <TextField label={t("sku")} name="sku" defaultValue={base?.sku} problem={problem} required autoFocus={takenVersion !== null} />
         <TextField label={t("name")} name="name" defaultValue={base?.name} problem={problem} required />
         <TextField label={t("description")} name="description" defaultValue={base?.description ?? ""} problem={problem} />

@@ -32,7 +32,7 @@ export function RestockForm({ product, onClose }: { product: ProductRowFragment;
         {t("stock")}: {format.number(product.stockQuantity)}
       </p>
       <form onSubmit={submit} aria-busy={isBusy}>
-        <ProblemNotice problem={problem && !isOther ? { ...problem, fields: [] } : null} />
+        <ProblemNotice problem={isOther ? null : problem} beside={["quantity"]} />
         {isOther && (
           <p role="alert" className="choice">
             {t("sameKey")}

@@ -1,4 +1,4 @@
-import { useId, type ReactNode } from "react";
+import { useEffect, useId, useRef, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
 export interface Difference {
@@ -18,11 +18,13 @@ interface Props {
 }
 
 /** Two changes of one thing, side by side, of which somebody chooses one. */
-export function Conflict({ title, differences, mineText, onMine, onTheirs, isBusy }: Props) {
-  const { t } = useTranslation("board");
+export function ConflictTable({ title, differences, mineText, onMine, onTheirs, isBusy }: Props) {
+  const { t } = useTranslation();
   const id = useId();
+  const box = useRef<HTMLElement>(null);
+  useEffect(() => box.current?.focus(), []); // the button that sent the form may be gone
   return (
-    <section className="conflict" role="group" aria-labelledby={id}>
+    <section ref={box} className="conflict" role="group" aria-labelledby={id} tabIndex={-1}>
       <div role="alert">
         <h3 id={id}>{title}</h3>
       </div>
@@ -30,9 +32,9 @@ export function Conflict({ title, differences, mineText, onMine, onTheirs, isBus
         <table>
           <thead>
             <tr>
-              <th scope="col">{t("conflict.field")}</th>
-              <th scope="col">{t("conflict.mine")}</th>
-              <th scope="col">{t("conflict.theirs")}</th>
+              <th scope="col">{t("conflict.column.field")}</th>
+              <th scope="col">{t("conflict.column.mine")}</th>
+              <th scope="col">{t("conflict.column.theirs")}</th>
             </tr>
           </thead>
           <tbody>
@@ -48,10 +50,10 @@ export function Conflict({ title, differences, mineText, onMine, onTheirs, isBus
       </div>
       <div className="row">
         <button type="button" className="primary" disabled={isBusy} onClick={onMine}>
-          {mineText ?? t("conflict.keepMine")}
+          {mineText ?? t("conflict.mine")}
         </button>
         <button type="button" disabled={isBusy} onClick={onTheirs}>
-          {t("conflict.takeTheirs")}
+          {t("conflict.theirs")}
         </button>
       </div>
     </section>
