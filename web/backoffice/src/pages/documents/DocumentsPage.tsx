@@ -15,6 +15,7 @@ import { DocumentTabs } from "./DocumentTabs";
 import { NewDocument } from "./NewDocument";
 import { DOCUMENTS_PAGE } from "./operations";
 import { SearchField } from "../../ui/SearchField";
+import { useFirstFocus } from "../../ui/useFirstFocus";
 
 const COLUMNS = 4;
 
@@ -59,13 +60,13 @@ export default function DocumentsPage() {
                 pageOf={(next) => next.documents}
                 frame={(button) => (
                   <tbody>
-                    <tr>
+                    <tr className="more">
                       <td colSpan={COLUMNS}>{button}</td>
                     </tr>
                   </tbody>
                 )}
               >
-                {(rows) => <Rows rows={rows} />}
+                {(rows) => <Rows rows={rows} isNew />}
               </NextPage>
             </table>
           </div>
@@ -75,9 +76,10 @@ export default function DocumentsPage() {
   );
 }
 
-function Rows({ rows }: { rows: readonly DocumentRowFragment[] }) {
+function Rows({ rows, isNew = false }: { rows: readonly DocumentRowFragment[]; isNew?: boolean }) {
+  const body = useFirstFocus<HTMLTableSectionElement>(isNew);
   return (
-    <tbody>
+    <tbody ref={body}>
       {rows.map(({ id, title, project, creator, updatedAt }) => (
         <tr key={id} data-document={id}>
           <th scope="row">

@@ -1,17 +1,17 @@
 import { useTranslation } from "react-i18next";
 import { useQuery, useSubscription } from "urql";
 import { Link } from "wouter";
-import type { OrderFilter, OrderRowFragment, OrdersPageQuery, OrderStatus } from "../../gql/graphql";
+import type { OrderFilter, OrderRowFragment, OrderStatus } from "../../gql/graphql";
 import { Shell } from "../../shell/Shell";
-import { Loading } from "../../ui/Loading";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { useFormat } from "../../ui/format";
 import { problemOfError } from "../../ui/problem";
-import { PagedRows, PendingRows } from "../../ui/PagedRows";
 import { useDebounced } from "../../ui/useDebounced";
 import { useFilterParams } from "../../ui/useFilterParams";
 import { useFirst } from "../../ui/useFirst";
 import { useRefresh } from "../../ui/useRefresh";
+import { NextPage } from "../../ui/NextPage";
+import { useFirstFocus } from "../../ui/useFirstFocus";
 import { MORE_ORDERS, ORDERS, ORDERS_CHANGED } from "./documents";
 import { StatusBadge } from "./StatusBadge";
 
@@ -83,7 +83,23 @@ export default function OrdersPage() {
               </th>
             </tr>
           </thead>
-          <OrderRows key={key} orders={data.orders} filter={filter} />
+          <OrderRows orders={data.orders.nodes} />
+          <NextPage
+            key={key}
+            before={data.orders}
+            query={MORE_ORDERS}
+            variablesOf={(behind) => ({ after: behind, filter })}
+            pageOf={(next) => next.orders}
+            frame={(button) => (
+              <tbody>
+                <tr className="more">
+                  <td colSpan={COLUMNS}>{button}</td>
+                </tr>
+              </tbody>
+            )}
+          >
+            {(orders) => <OrderRows orders={orders} isNew />}
+          </NextPage>
         </table>
       )}
     </Shell>
@@ -91,30 +107,19 @@ export default function OrdersPage() {
 }
 
 interface RowsProps {
-  orders: Pick<OrdersPageQuery["orders"], "nodes" | "pageInfo">;
-  filter: OrderFilter;
-  isFocused?: boolean;
+  orders: readonly OrderRowFragment[];
+  isNew?: boolean;
 }
 
-function OrderRows({ orders, filter, isFocused }: RowsProps) {
+function OrderRows({ orders, isNew = false }: RowsProps) {
+  const body = useFirstFocus<HTMLTableSectionElement>(isNew);
   return (
-    <PagedRows
-      columns={COLUMNS}
-      pageInfo={orders.pageInfo}
-      isFocused={isFocused}
-      renderNext={(after) => <NextOrders after={after} filter={filter} />}
-    >
-      {orders.nodes.map((order) => (
+    <tbody ref={body}>
+      {orders.map((order) => (
         <OrderRow key={order.id} order={order} />
       ))}
-    </PagedRows>
+    </tbody>
   );
-}
-
-function NextOrders({ after, filter }: { after: string; filter: OrderFilter }) {
-  const [{ data, error }] = useQuery({ query: MORE_ORDERS, variables: { after, filter } });
-  if (data) return <OrderRows orders={data.orders} filter={filter} isFocused />;
-  return <PendingRows columns={COLUMNS}>{error ? <ProblemNotice problem={problemOfError(error)} /> : <Loading />}</PendingRows>;
 }
 
 function OrderRow({ order }: { order: OrderRowFragment }) {

@@ -1,15 +1,15 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useQuery, useSubscription } from "urql";
-import type { ProductFilter, ProductRowFragment, ProductsPageQuery } from "../../gql/graphql";
+import type { ProductFilter, ProductRowFragment } from "../../gql/graphql";
 import { Shell } from "../../shell/Shell";
-import { Loading } from "../../ui/Loading";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { problemOfError } from "../../ui/problem";
-import { PagedRows, PendingRows } from "../../ui/PagedRows";
 import { useDebounced } from "../../ui/useDebounced";
 import { useFirst } from "../../ui/useFirst";
 import { useRefresh } from "../../ui/useRefresh";
+import { NextPage } from "../../ui/NextPage";
+import { useFirstFocus } from "../../ui/useFirstFocus";
 import { MORE_PRODUCTS, PRODUCTS, PRODUCTS_CHANGED } from "./documents";
 import { LOW, ProductFilters, useProductFilter } from "./ProductFilters";
 import { ProductForm } from "./ProductForm";
@@ -69,7 +69,23 @@ export default function ProductsPage() {
               </th>
             </tr>
           </thead>
-          <ProductRows key={key} products={data.products} filter={filter} onOpen={setOpened} />
+          <ProductRows products={data.products.nodes} onOpen={setOpened} />
+          <NextPage
+            key={key}
+            before={data.products}
+            query={MORE_PRODUCTS}
+            variablesOf={(behind) => ({ after: behind, filter })}
+            pageOf={(next) => next.products}
+            frame={(button) => (
+              <tbody>
+                <tr className="more">
+                  <td colSpan={COLUMNS}>{button}</td>
+                </tr>
+              </tbody>
+            )}
+          >
+            {(products) => <ProductRows products={products} onOpen={setOpened} isNew />}
+          </NextPage>
         </table>
       )}
       {opened?.what === "create" && <ProductForm onClose={close} />}
@@ -80,21 +96,16 @@ export default function ProductsPage() {
 }
 
 interface RowsProps {
-  products: Pick<ProductsPageQuery["products"], "nodes" | "pageInfo">;
-  filter: ProductFilter;
+  products: readonly ProductRowFragment[];
   onOpen: (opened: Opened) => void;
-  isFocused?: boolean;
+  isNew?: boolean;
 }
 
-function ProductRows({ products, filter, onOpen, isFocused }: RowsProps) {
+function ProductRows({ products, onOpen, isNew = false }: RowsProps) {
+  const body = useFirstFocus<HTMLTableSectionElement>(isNew);
   return (
-    <PagedRows
-      columns={COLUMNS}
-      pageInfo={products.pageInfo}
-      isFocused={isFocused}
-      renderNext={(after) => <NextProducts after={after} filter={filter} onOpen={onOpen} />}
-    >
-      {products.nodes.map((product) => (
+    <tbody ref={body}>
+      {products.map((product) => (
         <ProductRow
           key={product.id}
           product={product}
@@ -103,12 +114,6 @@ function ProductRows({ products, filter, onOpen, isFocused }: RowsProps) {
           onRestock={() => onOpen({ what: "restock", product })}
         />
       ))}
-    </PagedRows>
+    </tbody>
   );
-}
-
-function NextProducts({ after, filter, onOpen }: Omit<RowsProps, "products"> & { after: string }) {
-  const [{ data, error }] = useQuery({ query: MORE_PRODUCTS, variables: { after, filter } });
-  if (data) return <ProductRows products={data.products} filter={filter} onOpen={onOpen} isFocused />;
-  return <PendingRows columns={COLUMNS}>{error ? <ProblemNotice problem={problemOfError(error)} /> : <Loading />}</PendingRows>;
 }
