@@ -13,14 +13,11 @@ await addTasks("DONE", MANY);
 
 await scenario(async (page, context) => {
   const operations = watchOperations(page);
-  const answers = [];
-  page.on("response", async (response) => {
-    if (response.request().postData()?.includes("BoardPage")) answers.push(await response.json());
-  });
+  const answer = page.waitForResponse((response) => response.request().postData()?.includes("BoardPage"));
   await openAs(page, "/board");
   await shows(page, "TODO", ["First", "Second", "Third", "Find Ärger"]);
   assert.deepEqual(operations().filter((name) => name !== undefined), ["BoardPage"], "the page is one request");
-  assert.equal(answers[0].extensions.executor, "compiler", "and its query is compiled");
+  assert.equal((await (await answer).json()).extensions.executor, "compiler", "and its query is compiled");
   await column(page, "DONE").getByRole("heading", { name: "Done : 120 tasks" }).waitFor();
   await column(page, "TODO").getByText("Overdue since Jan 2, 2020").waitFor();
 
