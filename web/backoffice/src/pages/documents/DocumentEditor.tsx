@@ -1,7 +1,7 @@
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import type { DocumentPageQuery, DocumentTextFragment } from "../../gql/graphql";
-import { ConflictDialog } from "../../ui/ConflictDialog";
+import { DraftButtons } from "../../ui/DraftButtons";
 import { useFormat } from "../../ui/format";
 import type { Problem } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
@@ -39,7 +39,7 @@ export function DocumentEditor({ document, projects }: Props) {
       return { problem, theirs: current?.__typename === "Document" ? current : null };
     },
   });
-  const { values, edit, problem, conflict, hasChanges } = form;
+  const { values, edit, problem } = form;
   const isReadOnly = !document.viewerCan.update;
   return (
     <form className="document" aria-busy={form.isBusy} onSubmit={form.submit}>
@@ -78,29 +78,9 @@ export function DocumentEditor({ document, projects }: Props) {
         onChange={(event) => edit({ content: event.target.value })}
       />
       <p className="soft">{t("writtenBy", { name: document.creator.fullName, at: moment(document.updatedAt) })}</p>
-      <div className="row">
-        {!isReadOnly && (
-          <button type="submit" className="primary" disabled={!hasChanges || form.isBusy}>
-            {t("save")}
-          </button>
-        )}
-        {hasChanges && (
-          <button type="button" onClick={form.discard}>
-            {t("discard")}
-          </button>
-        )}
-        <span role="status">{form.isSaved && t("saved")}</span>
-        {document.viewerCan.delete && !hasChanges && <DeleteButton document={document} onProblem={form.setProblem} />}
-      </div>
-      {conflict && (
-        <ConflictDialog
-          mine={textOf(values)}
-          theirs={textOf(conflict.theirs)}
-          onMine={conflict.keepMine}
-          onTheirs={conflict.takeTheirs}
-          onClose={conflict.close}
-        />
-      )}
+      <DraftButtons form={form} isReadOnly={isReadOnly} textOf={textOf}>
+        {document.viewerCan.delete && <DeleteButton document={document} onProblem={form.setProblem} />}
+      </DraftButtons>
     </form>
   );
 }

@@ -16,6 +16,7 @@ import { NewDocument } from "./NewDocument";
 import { DOCUMENTS_PAGE } from "./operations";
 import { SearchField } from "../../ui/SearchField";
 import { useFirstFocus } from "../../ui/useFirstFocus";
+import { inRow } from "../../ui/inRow";
 
 const COLUMNS = 4;
 
@@ -58,13 +59,7 @@ export default function DocumentsPage() {
                 query={DOCUMENTS_PAGE}
                 variablesOf={(after) => ({ filter, after })}
                 pageOf={(next) => next.documents}
-                frame={(button) => (
-                  <tbody>
-                    <tr className="more">
-                      <td colSpan={COLUMNS}>{button}</td>
-                    </tr>
-                  </tbody>
-                )}
+                frame={inRow(COLUMNS)}
               >
                 {(rows) => <Rows rows={rows} isNew />}
               </NextPage>

@@ -12,6 +12,7 @@ import { useFirst } from "../../ui/useFirst";
 import { useRefresh } from "../../ui/useRefresh";
 import { NextPage } from "../../ui/NextPage";
 import { useFirstFocus } from "../../ui/useFirstFocus";
+import { inRow } from "../../ui/inRow";
 import { MORE_ORDERS, ORDERS, ORDERS_CHANGED } from "./documents";
 import { StatusBadge } from "./StatusBadge";
 
@@ -90,13 +91,7 @@ export default function OrdersPage() {
             query={MORE_ORDERS}
             variablesOf={(behind) => ({ after: behind, filter })}
             pageOf={(next) => next.orders}
-            frame={(button) => (
-              <tbody>
-                <tr className="more">
-                  <td colSpan={COLUMNS}>{button}</td>
-                </tr>
-              </tbody>
-            )}
+            frame={inRow(COLUMNS)}
           >
             {(orders) => <OrderRows orders={orders} isNew />}
           </NextPage>

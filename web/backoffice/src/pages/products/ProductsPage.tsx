@@ -10,6 +10,7 @@ import { useFirst } from "../../ui/useFirst";
 import { useRefresh } from "../../ui/useRefresh";
 import { NextPage } from "../../ui/NextPage";
 import { useFirstFocus } from "../../ui/useFirstFocus";
+import { inRow } from "../../ui/inRow";
 import { MORE_PRODUCTS, PRODUCTS, PRODUCTS_CHANGED } from "./documents";
 import { LOW, ProductFilters, useProductFilter } from "./ProductFilters";
 import { ProductForm } from "./ProductForm";
@@ -76,13 +77,7 @@ export default function ProductsPage() {
             query={MORE_PRODUCTS}
             variablesOf={(behind) => ({ after: behind, filter })}
             pageOf={(next) => next.products}
-            frame={(button) => (
-              <tbody>
-                <tr className="more">
-                  <td colSpan={COLUMNS}>{button}</td>
-                </tr>
-              </tbody>
-            )}
+            frame={inRow(COLUMNS)}
           >
             {(products) => <ProductRows products={products} onOpen={setOpened} isNew />}
           </NextPage>
