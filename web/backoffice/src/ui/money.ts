@@ -22,7 +22,7 @@ export function sum(amounts: readonly Amount[]): Amount | null {
 }
 
 /** Amounts of the API have as many decimals as their currency has. */
-function decimalsOf(amount: string): number {
+export function decimalsOf(amount: string): number {
   return amount.split(".")[1]?.length ?? 0;
 }
 

@@ -3,9 +3,7 @@ import { useTranslation } from "react-i18next";
 import { useSearchParams } from "wouter";
 import type { ProductFilter } from "../../gql/graphql";
 import { useFilterParams } from "../../ui/useFilterParams";
-
-/** From how many units down a product is running out. */
-export const LOW = 10;
+import { LOW } from "./low";
 
 /** Return the filter that the address names. */
 export function useProductFilter(): ProductFilter {
