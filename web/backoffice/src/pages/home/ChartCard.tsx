@@ -35,9 +35,13 @@ export function ChartCard({ name, title, figure, summary, columns, rows, control
     <section className="card chart" aria-labelledby={labelledBy} data-chart={name}>
       <div className="row spread">
         <h2 id={labelledBy}>{title}</h2>
-        <button type="button" aria-pressed={isTable} onClick={() => setView(isTable ? "" : TABLE)}>
+        <button
+          type="button"
+          aria-label={t("asTableOf", { title })}
+          aria-pressed={isTable}
+          onClick={() => setView(isTable ? "" : TABLE)}
+        >
           {t("asTable")}
-          <span className="visually-hidden">: {title}</span>
         </button>
       </div>
       <p className="figure">{figure}</p>
@@ -48,7 +52,7 @@ export function ChartCard({ name, title, figure, summary, columns, rows, control
       {!isTable && chart({ labelledBy, describedBy })}
       <div
         className={isTable ? "figures-table" : "visually-hidden"}
-        {...(isTable && { role: "region", tabIndex: 0, "aria-labelledby": labelledBy })}
+        {...(isTable && { role: "group", tabIndex: 0, "aria-labelledby": labelledBy })}
       >
         <table>
           <caption className="visually-hidden">{title}</caption>
