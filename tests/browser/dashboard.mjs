@@ -91,7 +91,7 @@ await scenario(
     await revenue.getByText("¥1,990", { exact: true }).first().waitFor();
     assert.deepEqual((await tableOf(page, "revenue")).slice(9, 12).map(([, text]) => text), ["¥0", "¥1,990", "¥0"]);
     await page.getByLabel("Language").selectOption("de");
-    await page.getByRole("heading", { name: "Umsatz nach Tagen" }).waitFor();
+    await page.getByRole("heading", { name: "Umsatz pro Tag" }).waitFor();
     assert.equal(await revenue.locator(".figure").textContent(), "1.990\u00a0¥");
     await inspect(page, "dashboard-german");
     await page.getByLabel("Sprache").selectOption("en");

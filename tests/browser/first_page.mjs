@@ -10,7 +10,7 @@ await scenario(async (page, context) => {
   await openAs(page, "/");
   const next = await context.newPage(); // takes the login over, with a cache of its own
   await next.goto(`${address}/app/`);
-  await next.locator(".shell .person", { hasText: /./ }).waitFor();
+  await next.locator(".overview").waitFor();
   await next.waitForLoadState("networkidle");
 
   const sizes = [];
@@ -20,7 +20,7 @@ await scenario(async (page, context) => {
   const operations = watchOperations(next);
   const began = performance.now();
   await next.reload();
-  await next.locator(".shell .person", { hasText: /./ }).waitFor();
+  await next.locator(".overview").waitFor();
   const milliseconds = Math.round(performance.now() - began);
   await next.waitForLoadState("networkidle");
   const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);

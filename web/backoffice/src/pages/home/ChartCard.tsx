@@ -1,5 +1,6 @@
 import { useId, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import { Link } from "wouter";
 import { useAddressState } from "../../ui/useAddressState";
 
 export interface TableRow {
@@ -35,20 +36,22 @@ export function ChartCard({ name, title, figure, summary, columns, rows, control
     <section className="card chart" aria-labelledby={labelledBy} data-chart={name}>
       <div className="row spread">
         <h2 id={labelledBy}>{title}</h2>
-        <button
-          type="button"
-          aria-label={t("asTableOf", { title })}
-          aria-pressed={isTable}
-          onClick={() => setView(isTable ? "" : TABLE)}
-        >
-          {t("asTable")}
-        </button>
+        <div className="row">
+          {controls}
+          <button
+            type="button"
+            aria-label={t("asTableOf", { title })}
+            aria-pressed={isTable}
+            onClick={() => setView(isTable ? "" : TABLE)}
+          >
+            {t("asTable")}
+          </button>
+        </div>
       </div>
       <p className="figure">{figure}</p>
       <p className="soft" id={describedBy}>
         {summary}
       </p>
-      {controls}
       {!isTable && chart({ labelledBy, describedBy })}
       <div
         className={isTable ? "figures-table" : "visually-hidden"}
@@ -78,13 +81,21 @@ export function ChartCard({ name, title, figure, summary, columns, rows, control
   );
 }
 
+interface EmptyProps {
+  title: string;
+  text: string;
+  /** The page that can change that. */
+  way?: { href: string; text: string };
+}
+
 /** A part of the overview that has nothing to show. */
-export function EmptyCard({ title, children }: { title: string; children: ReactNode }) {
+export function EmptyCard({ title, text, way }: EmptyProps) {
   const id = useId();
   return (
     <section className="card empty" aria-labelledby={id}>
       <h2 id={id}>{title}</h2>
-      <p className="soft">{children}</p>
+      <p className="soft">{text}</p>
+      {way && <Link href={way.href}>{way.text}</Link>}
     </section>
   );
 }

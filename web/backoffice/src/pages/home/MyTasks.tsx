@@ -10,7 +10,7 @@ export function MyTasks({ tasks, now }: { tasks: HomePageQuery["myTasks"]; now: 
   const { t } = useTranslation("dashboard");
   const { day, number } = useFormat();
   const count = tasks.totalCount;
-  if (count === 0) return <EmptyCard title={t("mine.title")}>{t("mine.none")}</EmptyCard>;
+  if (count === 0) return <EmptyCard title={t("mine.title")} text={t("mine.none")} />;
   return (
     <ListCard title={t("mine.title")} all="/board?assignee=me" allText={t("mine.all", { count, number: number(count) })}>
       {tasks.nodes.map(({ id, title, dueDate, project }) => (

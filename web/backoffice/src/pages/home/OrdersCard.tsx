@@ -20,7 +20,10 @@ export function OrdersCard({ data, days, isOfAll }: Props) {
   const points = ordersByDay(data.days.groups, days);
   const best = highest(points);
   const count = data.orders.totalCount;
-  if (!best || count === 0) return <EmptyCard title={title}>{t(isOfAll ? "orders.none" : "orders.noneOfMine")}</EmptyCard>;
+  if (!best || count === 0) {
+    const way = { href: "/orders/new", text: t("orders.place") };
+    return <EmptyCard title={title} text={t(isOfAll ? "orders.none" : "orders.noneOfMine")} way={way} />;
+  }
   return (
     <ChartCard
       name="orders"

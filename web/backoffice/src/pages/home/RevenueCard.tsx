@@ -16,7 +16,7 @@ export function RevenueCard({ data, days }: { data: HomePageQuery; days: readonl
   const currency = shown?.sum.currency ?? "";
   const points = revenueByDay(data.days.groups, days, currency);
   const best = highest(points);
-  if (!shown || !best) return <EmptyCard title={t("revenue.title")}>{t("revenue.none")}</EmptyCard>;
+  if (!shown || !best) return <EmptyCard title={t("revenue.title")} text={t("revenue.none")} />;
   const text = (amount: string) => format.money({ amount, currency });
   return (
     <ChartCard
@@ -36,7 +36,7 @@ export function RevenueCard({ data, days }: { data: HomePageQuery; days: readonl
       }))}
       controls={
         totals.length > 1 && (
-          <div className="row currencies" role="group" aria-label={t("revenue.currency")}>
+          <div className="row" role="group" aria-label={t("revenue.currency")}>
             {totals.map(({ sum }) => (
               <button key={sum.currency} type="button" aria-pressed={sum.currency === currency} onClick={() => setWanted(sum.currency)}>
                 {sum.currency}

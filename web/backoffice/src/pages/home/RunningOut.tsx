@@ -11,7 +11,10 @@ export function RunningOut({ products }: { products: HomePageQuery["runningOut"]
   const { t } = useTranslation("dashboard");
   const { number } = useFormat();
   const count = products.totalCount;
-  if (count === 0) return <EmptyCard title={t("stock.title")}>{t("stock.none", { low: number(LOW) })}</EmptyCard>;
+  if (count === 0) {
+    const way = { href: "/products", text: t("stock.products") };
+    return <EmptyCard title={t("stock.title")} text={t("stock.none", { low: number(LOW) })} way={way} />;
+  }
   return (
     <ListCard title={t("stock.title")} all="/products?active=yes&low=yes" allText={t("stock.all", { count, number: number(count) })}>
       {products.nodes.map(({ id, sku, name, stockQuantity }) => (

@@ -12,7 +12,9 @@ export function TasksCard({ stats }: { stats: HomePageQuery["taskStats"] }) {
   const { t } = useTranslation("dashboard");
   const { number } = useFormat();
   const total = stats.totalCount;
-  if (total === 0) return <EmptyCard title={t("tasks.title")}>{t("tasks.none")}</EmptyCard>;
+  if (total === 0) {
+    return <EmptyCard title={t("tasks.title")} text={t("tasks.none")} way={{ href: "/board", text: t("tasks.board") }} />;
+  }
   const counts = STATUSES.map((status) => ({
     status,
     label: t(`status.${status}`),
