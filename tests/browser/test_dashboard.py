@@ -74,8 +74,8 @@ async def test_the_figures_are_those_of_the_api(scenarios: BrowserScenarios, wor
     await add_task(world, "Late", "TODO", acme.owner, late)
     await add_task(world, "Finished", "DONE", acme.owner, late)
     await add_task(world, "Theirs", "TODO", acme.member)
-    people = {"MEMBER_EMAIL": acme.member.email, "OTHER_EMAIL": world.globex.owner.email}
-    await scenarios.run("dashboard.mjs", ZONE=zone, **people)
+    other = world.globex.owner.email
+    await scenarios.run("dashboard.mjs", ZONE=zone, MEMBER_EMAIL=acme.member.email, OTHER_EMAIL=other)
 
 
 async def test_it_is_fresh_for_who_comes_back(scenarios: BrowserScenarios, world: World) -> None:
