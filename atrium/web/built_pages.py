@@ -109,7 +109,8 @@ def built_page_routes(page: BuiltPage, config: dict[str, Any]) -> Sequence[BaseR
             return HTMLResponse(text, headers=headers)
         if not page.has_addresses:
             return FileResponse(file, headers=headers)
-        return HTMLResponse(_with_base(file.read_text(encoding="utf-8"), address), headers=headers)
+        depth = request.scope["raw_path"].partition(f"{page.path}/".encode())[2].count(b"/")  # as a browser counts it
+        return HTMLResponse(_with_base(file.read_text(encoding="utf-8"), depth), headers=headers)
 
     async def settings(_request: Request) -> Response:
         return JSONResponse(config, headers={"cache-control": "no-store"})
@@ -122,9 +123,9 @@ def built_page_routes(page: BuiltPage, config: dict[str, Any]) -> Sequence[BaseR
     )
 
 
-def _with_base(html: str, address: str) -> str:
-    """Return a page at an address below its path: all that it names is told from where its path ends."""
-    return html.replace("<head>", f'<head><base href="{"../" * address.count("/") or "./"}">', 1)
+def _with_base(html: str, depth: int) -> str:
+    """Return a page at an address so many folders below its path, from where all that it names is told."""
+    return html.replace("<head>", f'<head><base href="{"../" * depth or "./"}">', 1)
 
 
 def _waiting_for() -> str:

@@ -41,8 +41,9 @@ const bearer = (token: string) => `Bearer ${token}`;
 
 /**
  * Who is logged in: the access token and the tenant of this tab, in its session storage, and the refresh token, which
- * is kept with its account where all tabs see it that share a login. A tab refreshes in turn with the others, and reads the refresh token
- * anew before it does, since another one may have used it meanwhile.
+ * is kept with its account where all tabs see it that share a login. A tab refreshes in turn with the others, and reads
+ * the refresh token anew before it does, since another one may have used it meanwhile. A new tab enters the tenant of the
+ * one that had the focus last.
  */
 export class SessionStore {
   #state: SessionState;
@@ -51,6 +52,7 @@ export class SessionStore {
   readonly #listeners = new Set<() => void>();
   readonly #sessionKey: string;
   readonly #loginKey: string;
+  readonly #tenantKey: string;
 
   /**
    * @param name the page's, before which its keys in storages begin
@@ -62,8 +64,12 @@ export class SessionStore {
   ) {
     this.#sessionKey = `${name}-session`;
     this.#loginKey = `${name}-login`;
+    this.#tenantKey = `${name}-tenant`;
     this.#state = { session: read(sessionStorage, this.#sessionKey) as Session | null, ended: null, last: null };
-    if (refreshTokens === localStorage) addEventListener("storage", (event) => this.#follow(event));
+    if (refreshTokens === localStorage) {
+      addEventListener("storage", (event) => this.#follow(event));
+      addEventListener("focus", () => this.#noteTenant());
+    }
     this.#schedule();
   }
 
@@ -124,6 +130,7 @@ export class SessionStore {
   /** Forget who is logged in, here and in the tabs that share the login. */
   forget(): void {
     this.refreshTokens.removeItem(this.#loginKey);
+    this.refreshTokens.removeItem(this.#tenantKey);
     this.#change(null);
   }
 
@@ -169,13 +176,19 @@ export class SessionStore {
       if (session) this.#change(null, login ? OTHER_ACCOUNT : LOGGED_OUT_ELSEWHERE);
       return;
     }
+    const tenant = (session ?? last)?.tenant ?? this.refreshTokens.getItem(this.#tenantKey);
     try {
       const { refreshToken } = login;
-      const { refresh: result } = await send(REFRESH, { refreshToken, tenant: (session ?? last)?.tenant ?? null });
+      const { refresh: result } = await send(REFRESH, { refreshToken, tenant });
       const isUsed = this.#readLogin()?.refreshToken === refreshToken; // and not by another login, or none, meanwhile
       if (isUsed && result.__typename === "Session") this.#share(result);
       if (isUsed && result.__typename === "InvalidToken") this.refreshTokens.removeItem(this.#loginKey);
       if (this.#state.session !== session || !isUsed) return;
+      if (!session && !last && tenant && result.__typename === "InvalidInput") {
+        this.refreshTokens.removeItem(this.#tenantKey); // that of somebody else, or one that was left
+        await this.#refresh();
+        return;
+      }
       if (result.__typename === "Session") this.enter(result);
       else if (session) this.#change(null, result.message);
     } catch {
@@ -194,6 +207,12 @@ export class SessionStore {
     } else if (login && (!last || last.account === login.account)) void this.#ensureFresh();
   }
 
+  /** Take note of where the person is, for a tab that is opened from this one. */
+  #noteTenant(): void {
+    const { session } = this.#state;
+    if (session?.kind === "person" && session.tenant) this.refreshTokens.setItem(this.#tenantKey, session.tenant);
+  }
+
   #readLogin(): SharedLogin | null {
     return read(this.refreshTokens, this.#loginKey) as SharedLogin | null;
   }
@@ -210,6 +229,7 @@ export class SessionStore {
     this.#state = { session, ended, last: session || ended === null ? null : before };
     if (session) sessionStorage.setItem(this.#sessionKey, JSON.stringify(session));
     else sessionStorage.removeItem(this.#sessionKey);
+    if (document.hasFocus()) this.#noteTenant();
     this.#schedule();
     for (const listener of this.#listeners) listener();
   }

@@ -9,6 +9,7 @@ import { ConfigContext } from "./configuration";
 import { ACCOUNT_PAGES, OPEN_PAGES, TENANT_PAGES } from "./pages";
 import { LoginPage } from "./pages/account/LoginPage";
 import { session } from "./session";
+import { ErrorBoundary } from "./shell/ErrorBoundary";
 import { LoginDialog } from "./shell/LoginDialog";
 import { NotFoundPage } from "./shell/NotFoundPage";
 import { OfflineNotice } from "./shell/OfflineNotice";
@@ -20,16 +21,18 @@ export function App({ config }: { config: Config }) {
     <ConfigContext value={config}>
       <Router base={BASE_PATH}>
         <OfflineNotice />
-        <Suspense fallback={<Loading />}>
-          <Switch>
-            {OPEN_PAGES.map(({ path, Page }) => (
-              <Route key={path} path={path} component={Page} />
-            ))}
-            <Route>
-              <PersonalPages config={config} />
-            </Route>
-          </Switch>
-        </Suspense>
+        <ErrorBoundary>
+          <Suspense fallback={<Loading />}>
+            <Switch>
+              {OPEN_PAGES.map(({ path, Page }) => (
+                <Route key={path} path={path} component={Page} />
+              ))}
+              <Route>
+                <PersonalPages config={config} />
+              </Route>
+            </Switch>
+          </Suspense>
+        </ErrorBoundary>
       </Router>
     </ConfigContext>
   );

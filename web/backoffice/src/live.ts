@@ -1,4 +1,5 @@
 import { createClient } from "graphql-ws";
+import { useSyncExternalStore } from "react";
 import { ENDPOINT } from "../../shared/config";
 import { session } from "./session";
 
@@ -17,9 +18,33 @@ export interface LivePayload {
   extensions?: Record<string, unknown>;
 }
 
-const LONGEST_PAUSE_SECONDS = 30;
+const LONGEST_PAUSE_SECONDS = 10;
 const pause = (tries: number) =>
-  new Promise<void>((done) => setTimeout(done, 1000 * Math.random() * Math.min(2 ** tries, LONGEST_PAUSE_SECONDS)));
+  new Promise<void>((done) => {
+    hurry = done;
+    setTimeout(done, 1000 * Math.random() * Math.min(2 ** tries, LONGEST_PAUSE_SECONDS));
+  });
+
+let isLost = false;
+const listeners = new Set<() => void>();
+
+function setLost(next: boolean): void {
+  isLost = next;
+  for (const listener of listeners) listener();
+}
+
+/** Return whether the connection for live changes is lost, so that what is shown may be out of date. */
+export const useIsConnectionLost = () =>
+  useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => isLost,
+  );
+
+let hurry = () => {};
+for (const event of ["focus", "online"]) addEventListener(event, () => hurry()); // somebody waits for it
 
 const socket = createClient({
   url: ENDPOINT.replace(/^http/, "ws"),
@@ -28,6 +53,7 @@ const socket = createClient({
   retryAttempts: Infinity,
   retryWait: pause,
   shouldRetry: () => true,
+  on: { connecting: (isRetry) => isRetry && setLost(true), connected: () => setLost(false) },
 });
 
 /**

@@ -10,11 +10,14 @@ export function LoginDialog({ person }: { person: PersonSession }) {
   const { t } = useTranslation();
   const { ended } = useSession(session);
   return (
-    <Dialog title={t("sessionEnded.title")} onClose={() => session.giveUp()}>
+    <Dialog title={t("sessionEnded.title")}>
       {ended === LOGGED_OUT_ELSEWHERE && <p>{t("sessionEnded.elsewhere")}</p>}
       {ended === OTHER_ACCOUNT && <p>{t("sessionEnded.otherAccount")}</p>}
       <p>{t("sessionEnded.explanation")}</p>
       <LoginForm email={person.email} tenant={person.tenant} />
+      <button type="button" className="quiet" onClick={() => session.giveUp()}>
+        {t("sessionEnded.giveUp")}
+      </button>
     </Dialog>
   );
 }

@@ -1,5 +1,6 @@
 import { useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
+import { useIsConnectionLost } from "../live";
 
 function subscribe(listener: () => void): () => void {
   addEventListener("online", listener);
@@ -13,13 +14,15 @@ function subscribe(listener: () => void): () => void {
 /** Return whether the browser has a network. */
 export const useIsOnline = () => useSyncExternalStore(subscribe, () => navigator.onLine);
 
-/** Says that there is no network; the region is always there, so that screen readers read what comes into it. */
+/** Says that there is no network, or no server; the region is always there, so that screen readers read what comes into it. */
 export function OfflineNotice() {
   const { t } = useTranslation();
   const isOnline = useIsOnline();
+  const isConnectionLost = useIsConnectionLost();
   return (
     <div className="offline" role="status">
       {!isOnline && <p>{t("offline")}</p>}
+      {isOnline && isConnectionLost && <p>{t("notConnected")}</p>}
     </div>
   );
 }

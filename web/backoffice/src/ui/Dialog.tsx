@@ -1,8 +1,15 @@
 import { useId, useLayoutEffect, useRef, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
+interface Props {
+  title: string;
+  /** Without it the dialog can only be answered. */
+  onClose?: () => void;
+  children: ReactNode;
+}
+
 /** A modal dialog, open for as long as it is rendered; Escape and its button close it. */
-export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
+export function Dialog({ title, onClose, children }: Props) {
   const { t } = useTranslation();
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
@@ -20,19 +27,21 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
         if (event.key !== "Escape") return;
         event.preventDefault(); // whoever renders it decides: a browser asks nobody at the second Escape in a row
         event.stopPropagation();
-        onClose();
+        onClose?.();
       }}
       onCancel={(event) => {
         event.preventDefault(); // such as a phone's gesture
-        onClose();
+        onClose?.();
       }}
     >
       <h2 id={titleId}>{title}</h2>
       {children}
       {/* Comes last: a dialog opens with its first control in focus. */}
-      <button type="button" className="quiet close" aria-label={t("close")} onClick={onClose}>
-        ×
-      </button>
+      {onClose && (
+        <button type="button" className="quiet close" aria-label={t("close")} onClick={onClose}>
+          ×
+        </button>
+      )}
     </dialog>
   );
 }

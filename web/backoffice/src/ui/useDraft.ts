@@ -1,5 +1,6 @@
 import { useEffect, useState, type SubmitEvent } from "react";
 import { problemOfThrown, type Problem } from "./problem";
+import { useKept } from "./useKept";
 
 interface Saved<Current> {
   problem: Problem | null;
@@ -8,6 +9,8 @@ interface Saved<Current> {
 }
 
 interface Options<Current, Draft> {
+  /** Under which name what was typed is kept while somebody looks something up. */
+  name: string;
   /** What is saved, as it is now. */
   current: Current;
   draftOf: (current: Current) => Draft;
@@ -20,8 +23,8 @@ interface Options<Current, Draft> {
  * replaces nothing that was: saving then is a choice between both.
  */
 export function useDraft<Current extends { version: number }, Draft extends object>(options: Options<Current, Draft>) {
-  const { current, draftOf, save } = options;
-  const [draft, setDraft] = useState<{ values: Draft; version: number } | null>(null);
+  const { name, current, draftOf, save } = options;
+  const [draft, setDraft] = useKept<{ values: Draft; version: number } | null>(name, null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [theirs, setTheirs] = useState<Current | null>(null);
   const [isBusy, setBusy] = useState(false);

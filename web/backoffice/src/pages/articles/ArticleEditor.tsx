@@ -24,7 +24,7 @@ export function ArticleEditor({ article }: { article: ArticleTextFragment }) {
     const current = answer?.__typename === "VersionConflict" ? answer.current : null;
     return { problem, theirs: current?.__typename === "Article" ? current : null };
   };
-  const form = useDraft({ current: article, draftOf, save: change });
+  const form = useDraft({ name: article.id, current: article, draftOf, save: change });
   const { values, problem } = form;
   const { update: mayUpdate, publish: mayPublish, delete: mayDelete } = article.viewerCan;
   const turn = async (status: ArticleStatus) => form.setProblem((await change({ status }, article.version)).problem);

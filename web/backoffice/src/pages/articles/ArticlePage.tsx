@@ -13,7 +13,7 @@ import { ARTICLE_CHANGES, ARTICLE_PAGE } from "./operations";
 /** One article, to read or to change. What others change comes by itself, through the cache. */
 export default function ArticlePage() {
   const { t } = useTranslation("articles");
-  const id = decodeURIComponent(useParams<{ id: string }>().id);
+  const { id } = useParams<{ id: string }>();
   const [{ data, error, fetching }] = useQuery({ query: ARTICLE_PAGE, variables: { id } });
   useSubscription({ query: ARTICLE_CHANGES, variables: { after: data?.feedCursor }, pause: !data });
   const article = useLast(data?.article);
@@ -26,7 +26,7 @@ export default function ArticlePage() {
           {t(article ? "goneMeanwhile" : "gone")}
         </p>
       )}
-      {article && <ArticleEditor article={article} />}
+      {article && <ArticleEditor key={article.id} article={article} />}
     </Shell>
   );
 }

@@ -1,4 +1,3 @@
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useQuery } from "urql";
 import { useLocation } from "wouter";
@@ -7,26 +6,32 @@ import { problemOfError } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { newKey } from "../../ui/newKey";
 import { useChange } from "../../ui/useChange";
+import { forgetKept, useKept } from "../../ui/useKept";
 import { useSubmit } from "../../ui/useSubmit";
 import { ArticleFields, type ArticleValues } from "./ArticleFields";
 import "./articles.css";
 import { CREATE_ARTICLE, NEW_ARTICLE_PAGE } from "./operations";
+
+const NAME = "new article";
 
 /** Writes a draft; what it takes to publish it is on the page that it leads to. */
 export default function NewArticlePage() {
   const { t, i18n } = useTranslation("articles");
   const [, navigate] = useLocation();
   const [{ data, error }] = useQuery({ query: NEW_ARTICLE_PAGE });
-  const [idempotencyKey] = useState(() => newKey()); // a second click writes no second article
-  const [values, setValues] = useState<ArticleValues>({
+  const [{ idempotencyKey, ...values }, setValues] = useKept(NAME, (): ArticleValues & { idempotencyKey: string } => ({
+    idempotencyKey: newKey(), // a second click writes no second article
     title: "",
     content: "",
     language: i18n.resolvedLanguage === "de" ? "GERMAN" : "ENGLISH",
-  });
+  }));
   const create = useChange(CREATE_ARTICLE);
   const { submit, problem, isBusy } = useSubmit(async () => {
     const { answer, problem: found } = await create({ input: { ...values, idempotencyKey } });
-    if (answer?.__typename === "Article") navigate(`/articles/${encodeURIComponent(answer.id)}`);
+    if (answer?.__typename === "Article") {
+      forgetKept(NAME);
+      navigate(`/articles/${encodeURIComponent(answer.id)}`);
+    }
     return found;
   });
   return (

@@ -7,6 +7,7 @@ import { Dialog } from "../../ui/Dialog";
 import { Loading } from "../../ui/Loading";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { problemOfError, type Problem } from "../../ui/problem";
+import { forgetKept } from "../../ui/useKept";
 import type { BoardTask } from "./boardState";
 import { Comments } from "./Comments";
 import { OPEN_TASK_CHANGES, TASK } from "./operations";
@@ -74,6 +75,10 @@ export function TaskDialog({ id, first, choices, onClose, onChanged, onDeleted }
 
   const task = loaded?.task;
   const close = () => (isDirty && task && !isLeaving ? setLeaving(true) : onClose());
+  const discard = () => {
+    forgetKept(id);
+    onClose();
+  };
   return (
     <Dialog title={task?.title ?? t("task.title")} onClose={close}>
       <div className="task-dialog">
@@ -82,7 +87,7 @@ export function TaskDialog({ id, first, choices, onClose, onChanged, onDeleted }
           <div role="alert" className="question">
             <p>{t("task.leave")}</p>
             <div className="row">
-              <button type="button" className="danger" onClick={onClose}>
+              <button type="button" className="danger" onClick={discard}>
                 {t("task.discard")}
               </button>
               <button type="button" onClick={() => setLeaving(false)} autoFocus>

@@ -9,6 +9,7 @@ import { SelectField } from "../../ui/SelectField";
 import { TextAreaField } from "../../ui/TextAreaField";
 import { withOwn } from "../../ui/withOwn";
 import { ConflictTable } from "../../ui/ConflictTable";
+import { useKept } from "../../ui/useKept";
 import { STATUSES } from "./boardState";
 import { DeleteTask } from "./DeleteTask";
 import { UPDATE_TASK } from "./operations";
@@ -30,8 +31,8 @@ interface Props {
 export function TaskForm({ task, choices, onDirty, onSaved, onDeleted }: Props) {
   const { t } = useTranslation("board");
   const client = useClient();
-  const [base, setBase] = useState(task); // what the form began with
-  const [draft, setDraft] = useState(() => draftOf(task));
+  const [kept, setKept] = useKept<{ base: TaskDetailsFragment; draft: Draft } | null>(task.id, null);
+  const { base, draft } = kept ?? { base: task, draft: draftOf(task) }; // base is what the form began with
   const [theirs, setTheirs] = useState<Saved | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [note, setNote] = useState<"task.saved" | "task.others" | null>(null);
@@ -39,20 +40,18 @@ export function TaskForm({ task, choices, onDirty, onSaved, onDeleted }: Props) 
   const changes = changesOf(base, draft);
   const isDirty = Object.keys(changes).length > 0;
   const isBehind = task.version > base.version;
-  if (isBehind && !isDirty) {
-    setBase(task);
-    setDraft(draftOf(task));
-  }
   useEffect(() => onDirty(isDirty), [isDirty, onDirty]);
 
   const set = <Name extends keyof Draft>(name: Name, value: Draft[Name]) => {
-    setDraft((before) => ({ ...before, [name]: value }));
+    setKept((before) => {
+      const began = before ?? { base: task, draft: draftOf(task) };
+      const next = { ...began.draft, [name]: value };
+      return Object.keys(changesOf(began.base, next)).length > 0 ? { base: began.base, draft: next } : null;
+    });
     setNote(null);
   };
-  const adopt = (next: Saved) => {
-    const whole = { ...task, ...next };
-    setBase(whole);
-    setDraft(draftOf(whole));
+  const adopt = () => {
+    setKept(null);
     setTheirs(null);
   };
   const save = async (expectedVersion: number) => {
@@ -62,7 +61,7 @@ export function TaskForm({ task, choices, onDirty, onSaved, onDeleted }: Props) 
     setBusy(false);
     const answer = data?.updateTask;
     if (answer?.__typename === "Task") {
-      adopt(answer);
+      adopt();
       onSaved(answer);
       setNote("task.saved");
     } else if (answer?.__typename === "VersionConflict" && answer.current?.__typename === "Task") {
@@ -91,7 +90,7 @@ export function TaskForm({ task, choices, onDirty, onSaved, onDeleted }: Props) 
           isBusy={isBusy}
           onMine={() => void save(theirs.version)}
           onTheirs={() => {
-            adopt(theirs);
+            adopt();
             onSaved(theirs);
           }}
         />

@@ -30,6 +30,7 @@ export function DocumentEditor({ document, projects }: Props) {
   const { moment } = useFormat();
   const update = useChange(UPDATE_DOCUMENT);
   const form = useDraft({
+    name: document.id,
     current: document,
     draftOf,
     save: async ({ title, content, projectId }, expectedVersion) => {

@@ -19,7 +19,7 @@ type Shown = NonNullable<DocumentPageQuery["document"]>;
 /** One document: its text, and what was done to it. */
 export default function DocumentPage() {
   const { t } = useTranslation("documents");
-  const id = decodeURIComponent(useParams<{ id: string }>().id);
+  const { id } = useParams<{ id: string }>();
   const [{ data, error, fetching }, reload] = useQuery({ query: DOCUMENT_PAGE, variables: { id } });
   useLiveDocument(id, data, () => reload({ requestPolicy: "network-only" }));
   const document = useLast(data?.document);
@@ -76,7 +76,7 @@ function Views({ document, projects, onChange }: ViewsProps) {
         ))}
       </div>
       <div hidden={view === "history"}>
-        <DocumentEditor document={document} projects={projects} />
+        <DocumentEditor key={document.id} document={document} projects={projects} />
       </div>
       {view === "history" && <DocumentHistory document={document} projects={projects} onRevert={onChange} />}
     </>

@@ -14,7 +14,6 @@ export function OrderForm() {
   const format = useFormat();
   const [, navigate] = useLocation();
   const form = useOrderForm((id) => navigate(`/orders/${id}`));
-  const [address, setAddress] = useState("");
   const [added, setAdded] = useState<string | null>(null);
   const element = useRef<HTMLFormElement>(null);
   const { lines, problem, isBusy } = form;
@@ -32,7 +31,7 @@ export function OrderForm() {
   };
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
-    if (!isBusy && lines.length > 0) void form.submit(address);
+    if (!isBusy && lines.length > 0) void form.submit();
   };
   return (
     <form ref={element} className="card place" onSubmit={submit} aria-busy={isBusy}>
@@ -44,7 +43,7 @@ export function OrderForm() {
             <Link href="/orders" className="button">
               {t("toOrders")}
             </Link>
-            <button type="button" onClick={() => void form.submitAnew(address)}>
+            <button type="button" onClick={() => void form.submitAnew()}>
               {t("placeAnother")}
             </button>
           </div>
@@ -72,8 +71,8 @@ export function OrderForm() {
         label={t("address")}
         name="shippingAddress"
         autoComplete="shipping street-address"
-        value={address}
-        onChange={(event) => setAddress(event.target.value)}
+        value={form.shippingAddress}
+        onChange={(event) => form.setShippingAddress(event.target.value)}
         problem={problem}
         required
       />

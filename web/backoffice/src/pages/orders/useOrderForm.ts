@@ -3,6 +3,7 @@ import { useClient } from "urql";
 import type { FindProductsQuery, PlaceOrderMutation } from "../../gql/graphql";
 import { problemOfAnswer, problemOfError, type Problem } from "../../ui/problem";
 import { newKey } from "../../ui/newKey";
+import { forgetKept, useKept } from "../../ui/useKept";
 import { PLACE } from "./documents";
 
 export type FoundProduct = FindProductsQuery["products"]["nodes"][number];
@@ -20,21 +21,24 @@ export function readQuantity(text: string): bigint | null {
   return /^[0-9]+$/.test(text) && BigInt(text) > 0n ? BigInt(text) : null;
 }
 
+const [LINES, ADDRESS, KEY] = ["new order", "new order's address", "new order's key"] as const;
+
 /**
  * What is to be ordered. Its key stays the same however often it is sent, so that an order whose answer was lost is not
  * placed a second time.
  */
 export function useOrderForm(onPlaced: (id: string) => void) {
   const client = useClient();
-  const [lines, setLines] = useState<readonly OrderLine[]>([]);
+  const [lines, setLines] = useKept<readonly OrderLine[]>(LINES, []);
+  const [shippingAddress, setShippingAddress] = useKept(ADDRESS, "");
   const [problem, setProblem] = useState<Problem | null>(null);
-  const [key, setKey] = useState(newKey);
+  const [key, setKey] = useKept(KEY, newKey);
   const [isBusy, setBusy] = useState(false);
 
   const change = (id: string, changes: Partial<OrderLine>) =>
     setLines((all) => all.map((line) => (line.product.id === id ? { ...line, ...changes } : line)));
 
-  const place = async (shippingAddress: string, idempotencyKey: string) => {
+  const place = async (idempotencyKey: string) => {
     setBusy(true);
     setProblem(null);
     const items = lines.map(({ product, quantity }) => ({ productId: product.id, quantity: Number(quantity) }));
@@ -42,6 +46,7 @@ export function useOrderForm(onPlaced: (id: string) => void) {
     setBusy(false);
     const result = data?.placeOrder;
     if (result?.__typename === "Order") {
+      for (const name of [LINES, ADDRESS, KEY]) forgetKept(name);
       onPlaced(result.id);
       return;
     }
@@ -61,12 +66,14 @@ export function useOrderForm(onPlaced: (id: string) => void) {
       setLines((all) => all.filter(({ product }) => product.id !== id));
     },
     change,
-    submit: (shippingAddress: string) => place(shippingAddress, key),
+    shippingAddress,
+    setShippingAddress,
+    submit: () => place(key),
     /** Send it as another order than the one that the key stands for. */
-    submitAnew(shippingAddress: string) {
+    submitAnew() {
       const other = newKey();
       setKey(other);
-      return place(shippingAddress, other);
+      return place(other);
     },
   };
 }
