@@ -171,7 +171,11 @@ export class SessionStore {
     }
     try {
       const { refreshToken } = login;
-      const { refresh: result } = await send(REFRESH, { refreshToken, tenant: (session ?? last)?.tenant ?? null });
+      const tenant = (session ?? last)?.tenant ?? null;
+      let { refresh: result } = await send(REFRESH, { refreshToken, tenant });
+      if (tenant !== null && result.__typename === "InvalidInput") {
+        ({ refresh: result } = await send(REFRESH, { refreshToken, tenant: null })); // no member of it any more
+      }
       const isUsed = this.#readLogin()?.refreshToken === refreshToken; // and not by another login, or none, meanwhile
       if (isUsed && result.__typename === "Session") this.#share(result);
       if (isUsed && result.__typename === "InvalidToken") this.refreshTokens.removeItem(this.#loginKey);

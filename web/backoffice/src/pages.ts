@@ -32,4 +32,7 @@ export const TENANT_PAGES: readonly PageRoute[] = [
   { path: "/documents", Page: lazy(() => import("./pages/documents/DocumentsPage")) },
   { path: "/documents/trash", Page: lazy(() => import("./pages/documents/TrashPage")) },
   { path: "/documents/:id", Page: lazy(() => import("./pages/documents/DocumentPage")) },
+  { path: "/members", Page: lazy(() => import("./pages/members/MembersPage")) },
+  { path: "/members/invitations", Page: lazy(() => import("./pages/members/InvitationsPage")) },
+  { path: "/members/keys", Page: lazy(() => import("./pages/members/ApiKeysPage")) },
 ];
