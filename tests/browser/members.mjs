@@ -21,19 +21,19 @@ await scenario(async (page) => {
   // Filters are in the address: a link, a reload and "back" lead to them.
   await search(page).fill("person-3");
   await page.keyboard.press("Enter");
-  await page.getByText("3 members").waitFor();
+  await page.getByText("4 members").waitFor();
   await search(page).fill("member@acme");
   await page.keyboard.press("Enter");
   await page.getByText("1 member", { exact: true }).waitFor();
   await page.reload();
   await member(page, "Member").getByText(MEMBER_EMAIL).waitFor();
   await page.goBack();
-  await page.getByText("3 members").waitFor();
+  await page.getByText("4 members").waitFor();
   await search(page).fill("");
   await page.keyboard.press("Enter");
-  await page.getByLabel("Role").selectOption("Owner".toUpperCase());
+  await page.getByLabel("Role", { exact: true }).selectOption("OWNER");
   await page.getByText("2 members").waitFor();
-  await page.getByLabel("Role").selectOption("");
+  await page.getByLabel("Role", { exact: true }).selectOption("");
   await page.getByLabel("State").selectOption("former");
   await member(page, "Removed").getByText("Former").waitFor();
   assert.equal(await member(page, "Removed").getByRole("button").count(), 0);
@@ -117,6 +117,7 @@ await scenario(async (page) => {
   await alert(dialog(page), "A tenant keeps at least one owner: appoint another one first.");
   await close(page);
   await page.getByText("You are the last owner of Acme, and cannot leave").waitFor();
+  await member(page, "Owner").waitFor();
   assert.equal(await member(page, "Owner").getByRole("button").count(), 0);
   assert.equal(await page.getByRole("button", { name: "Leave this tenant" }).count(), 0);
 });

@@ -8,7 +8,8 @@ export const press = (scope, name) => scope.getByRole("button", { name, exact: t
 export const alert = (scope, text) => scope.getByRole("alert").filter({ hasText: text }).waitFor();
 export const status = (scope, text) => scope.getByRole("status").filter({ hasText: text }).waitFor();
 export const close = (page) => press(dialog(page), "Close");
-export const member = (page, name) => page.locator("[data-member]").filter({ has: page.getByRole("heading", { name, exact: true }) });
+export const member = (page, name) =>
+  page.locator("[data-member]").filter({ has: page.getByRole("heading", { name: new RegExp(`^${name}( You)?$`) }) });
 
 /** Asks for what is done to a member, in the dialog that the row's button opens. */
 export const askFor = (page, action, name) => press(page, `${action}: ${name}`);

@@ -34,5 +34,6 @@ export const TENANT_PAGES: readonly PageRoute[] = [
   { path: "/documents/:id", Page: lazy(() => import("./pages/documents/DocumentPage")) },
   { path: "/members", Page: lazy(() => import("./pages/members/MembersPage")) },
   { path: "/members/invitations", Page: lazy(() => import("./pages/members/InvitationsPage")) },
+  { path: "/audit", Page: lazy(() => import("./pages/audit/AuditPage")) },
   { path: "/members/keys", Page: lazy(() => import("./pages/members/ApiKeysPage")) },
 ];

@@ -148,8 +148,7 @@ function MemberRow({ member, isViewer, onAsk }: RowProps) {
         <h2>
           {fullName} {isViewer && <span className="badge">{t("you")}</span>}
         </h2>
-        {email && <p>{email}</p>}
-        <p className="soft">{t("since", { date: date(createdAt) })}</p>
+        <p className="soft">{[email, t("since", { date: date(createdAt) })].filter(Boolean).join(" · ")}</p>
       </div>
       <div className="row">
         <span className="badge">{common(`roles.${role}`)}</span>
