@@ -5,16 +5,16 @@ import { alert } from "./members_support.mjs";
 import { act, address, scenario } from "./support.mjs";
 
 const { ADMIN, ADMIN_EMAIL, ADMIN_TOKEN, MEMBER_EMAIL } = process.env;
-const CREATE = `mutation($title: String!) { createDocument(input: { title: $title, content: "one two three, and so on until it is long enough to compare" }) { ... on Document { id } } }`;
+const CREATE = `mutation($title: String!) { createDocument(input: { title: $title, content: "one two three, and so on until it is long enough to be compared" }) { ... on Document { id } } }`;
 const UPDATE = `mutation($input: UpdateDocumentInput!) { updateDocument(input: $input) { __typename } }`;
 const TASK = `mutation { createTask(input: { title: "Look at it" }) { ... on Task { id } } }`;
-const PRODUCT = `mutation { createProduct(input: { sku: "D", name: "Desk", price: { amount: "199.00", currency: EUR }, stock: 9 }) { ... on Product { id } ... on Error { message } } }`;
+const PRODUCT = `mutation { createProduct(input: { sku: "D", name: "Desk", price: { amount: "199.00", currency: EUR }, stockQuantity: 9 }) { ... on Product { id } ... on Error { message } } }`;
 const ORDER = `mutation($product: ID!) { placeOrder(input: { items: [{ productId: $product, quantity: 2 }], shippingAddress: "Here" }) { ... on Order { id number } ... on Error { message } } }`;
 const KEY = `mutation { createApiKey(input: { name: "Nightly" }) { ... on ApiKey { token } } }`;
 
 for (let number = 1; number <= 32; number++) await act(CREATE, { title: `Report ${number}` });
 const { id } = (await act(CREATE, { title: "Plan" }, ADMIN_TOKEN)).createDocument;
-await act(UPDATE, { input: { id, title: "The plan", content: "one two four, and so on until it is long enough to compare" } }, ADMIN_TOKEN);
+await act(UPDATE, { input: { id, title: "The plan", content: "one two four, and so on until it is long enough to be compared" } }, ADMIN_TOKEN);
 const { id: task } = (await act(TASK)).createTask;
 const product = (await act(PRODUCT)).createProduct;
 const order = (await act(ORDER, { product: product.id })).placeOrder;
@@ -69,12 +69,13 @@ await scenario(async (page) => {
   await page.getByRole("button", { name: "All objects" }).click();
   await page.getByLabel("Operation").fill("placeO");
   await page.keyboard.press("Enter");
-  await page.getByText(/^[23] entries$/).waitFor();
+  await entry(page, `Created Order #${order.number}`).waitFor();
 
   // Objects lead to their pages.
   const hrefs = () => page.locator("h2 a").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
   assert.ok((await hrefs()).includes(`/app/orders/${encodeURIComponent(order.id)}`));
   await page.getByLabel("Type").selectOption("ORDER_ITEM");
+  await page.getByText("1 entry", { exact: true }).waitFor();
   await entry(page, `Created Order item Desk (#${order.number})`).waitFor();
   assert.deepEqual(await hrefs(), [`/app/orders/${encodeURIComponent(order.id)}`]);
   await page.getByRole("link", { name: "Clear filters" }).click();
@@ -82,11 +83,11 @@ await scenario(async (page) => {
   assert.deepEqual(parameters(page), {});
   assert.ok((await hrefs()).includes(`/app/board?task=${encodeURIComponent(task)}`));
   await page.getByLabel("Type").selectOption("DOCUMENT");
-  await change.getByRole("link", { name: "The plan" }).click();
+  await change.getByRole("link", { name: "The plan", exact: true }).click();
   await page.getByRole("heading", { level: 1, name: "The plan" }).waitFor();
 
   // What is no such value in the address is no filter.
-  await page.goto(`${address}/app/audit?type=NONSENSE&action=1&from=soon`);
+  await page.goto(`${address}/app/audit?type=NONSENSE&action=1&from=soon&to=2026-02-30`);
   await entry(page, "Created Task Look at it").waitFor();
 });
 

@@ -5,7 +5,7 @@ import { alert, askFor, close, dialog, giveRole, member, MEMBER_EMAIL, press, re
 import { scenario } from "./support.mjs";
 
 const { SECOND_OWNER, PERSON_1, PERSON_2, PERSON_3 } = process.env;
-const search = (page) => page.getByRole("searchbox", { name: "Search names, or with @ addresses" });
+const search = (page) => page.getByRole("searchbox", { name: "Search names or addresses (@)" });
 
 await scenario(async (page) => {
   const operations = watchOperations(page);

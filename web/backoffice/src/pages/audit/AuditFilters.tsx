@@ -112,7 +112,8 @@ function OperationFilter() {
 /** A day in the reader's zone. It is in the address once it is whole: a date field changes with each key. */
 function DayFilter({ name }: { name: "from" | "to" }) {
   const { t } = useTranslation("audit");
-  const [day, setDay] = useAddressState(name);
+  const [text, setDay] = useAddressState(name);
+  const day = startOfDay(text) === null ? "" : text;
   const [typed, setTyped] = useState(day);
   const [shown, setShown] = useState(day);
   const id = useId();

@@ -32,7 +32,7 @@ export function LeaveTenant({ name, mayLeave }: { name: string; mayLeave: boolea
         <ConfirmDialog
           title={t("leave.question", { name })}
           action={t("leave.confirm")}
-          texts={{ ILLEGAL_TRANSITION: t("leave.lastOwner") }}
+          texts={{ ILLEGAL_TRANSITION: t("leave.lastOwner", { name }) }}
           onConfirm={run}
           onClose={() => setAsking(false)}
         >
