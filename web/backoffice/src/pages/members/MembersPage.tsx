@@ -148,7 +148,10 @@ function MemberRow({ member, isViewer, onAsk }: RowProps) {
         <h2>
           {fullName} {isViewer && <span className="badge">{t("you")}</span>}
         </h2>
-        <p className="soft">{[email, t("since", { date: date(createdAt) })].filter(Boolean).join(" · ")}</p>
+        <p className="soft facts">
+          {email && <span>{email}</span>}
+          <span>{t("since", { date: date(createdAt) })}</span>
+        </p>
       </div>
       <div className="row">
         <span className="badge">{common(`roles.${role}`)}</span>
