@@ -274,7 +274,7 @@ class FastPath:
         self._account_for(request)
 
     def abandon(self, request: FastRequest) -> None:
-        """Account for a request whose client went away before it failed."""
+        """Account for a request whose client went away before it was answered."""
         request.record.status, request.record.outcome = STATUS_CLIENT_CLOSED_REQUEST, "abandoned"
         self._account_for(request)
 

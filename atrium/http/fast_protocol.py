@@ -160,10 +160,10 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         """Answer the request that is under way; one without an answer begins anew on the long way."""
         fast_path, request, data = self._under_way
         self._is_busy = False
+        if self.transport.is_closing():
+            fast_path.abandon(request)  # nobody is there to be answered, and a closed transport takes nothing
+            return
         if isinstance(result, Setback):
-            if self.transport.is_closing():
-                fast_path.abandon(request)
-                return
             self._setback = result
             super().data_received(data)
             if self._ends:
@@ -172,7 +172,7 @@ class FastHttpProtocol(CoalescingHttpProtocol):
             self._send(fast_path, request, result)
             fast_path.finish(request)
             self.server_state.total_requests += 1
-            if self._ends or self.transport.is_closing():
+            if self._ends or self.transport.is_closing():  # writing may find that the client has gone
                 self.transport.close()
                 return
             self._idle_since = self.loop.time()

@@ -38,6 +38,8 @@ SAMPLE_VALUES: Mapping[str, Any] = {
     "Date": "2030-01-31",
     "Decimal": "1",
 }
+SAMPLE_TEXTS: Mapping[str, str] = {"timeZone": "UTC"}
+"""Texts of variables that cannot hold just any, by their names."""
 
 
 def sample_variables(
@@ -109,7 +111,7 @@ def _sample(schema: GraphQLSchema, type_: Any, hint: str, name: str, depth: int 
         return dict(_sample_fields(schema, type_, hint, depth))
     if isinstance(type_, GraphQLScalarType) and type_.name == "ID":
         return f"{_type_of_id(schema, hint, name)}:{SAMPLE_UUID}"
-    return SAMPLE_VALUES.get(type_.name) if type_ is not None else None
+    return SAMPLE_TEXTS.get(name, SAMPLE_VALUES.get(type_.name)) if type_ is not None else None
 
 
 def _sample_fields(

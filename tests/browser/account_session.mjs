@@ -1,9 +1,8 @@
 // A login: it ends in the middle of a form, in another tab, or by somebody else's; it is taken over, and outlasts a reload.
 import assert from "node:assert/strict";
-import { openAs } from "./backoffice_support.mjs";
 import { alert, EMAIL, fill, inShell, logInAs, OTHER_EMAIL, PASSWORD, press, tokenOf } from "./account_support.mjs";
 import { address, ask, scenario, shoot } from "./support.mjs";
-import { inspect } from "./backoffice_support.mjs";
+import { inspect, openAs } from "./backoffice_support.mjs";
 
 const dialog = (page) => page.getByRole("dialog", { name: "Your session has ended" });
 const refreshOf = (page) => page.waitForResponse((answer) => answer.request().postData()?.includes("mutation Refresh("));

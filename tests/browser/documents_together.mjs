@@ -1,6 +1,6 @@
 // Documents that several people change at once, and answers that are lost.
 import assert from "node:assert/strict";
-import { openAs } from "./backoffice_support.mjs";
+import { loseAnswer, openAs } from "./backoffice_support.mjs";
 import { act, scenario } from "./support.mjs";
 
 const CREATE = `mutation($title: String!) { createDocument(input: { title: $title, content: "one two three" }) { ... on Document { id } } }`;
@@ -49,7 +49,7 @@ await scenario(async (page) => {
   await page.getByRole("button", { name: "Discard changes" }).click();
 });
 
-await scenario(async (page) => {
+await scenario(async (page, _context, faults) => {
   const { id } = (await act(CREATE, { title: "Draft" })).createDocument;
   await act(REMOVE, { id });
   await openAs(page, "/documents/trash");
@@ -65,16 +65,10 @@ await scenario(async (page) => {
   // An answer is lost on its way: sent once more, the document is not written twice.
   await page.getByRole("link", { name: "Documents" }).last().click();
   await page.getByRole("button", { name: "New document" }).click();
-  let lost = 0;
-  await page.route("**/graphql", async (route) => {
-    if (lost || !route.request().postData()?.includes("CreateDocument")) return route.fallback();
-    lost = 1;
-    await route.fetch();
-    await route.fulfill({ status: 502, body: "gone" });
-  });
+  const lost = await loseAnswer(page, "CreateDocument", faults);
   await page.getByRole("dialog").getByLabel("Title").fill("Once");
   await page.getByRole("button", { name: "Create" }).click();
-  await page.getByText("The server does not answer.").waitFor();
+  await lost();
   await page.getByRole("dialog").getByLabel("Title").fill("Twice");
   await page.getByRole("button", { name: "Create" }).click();
   await page.getByText("This was already sent with other contents.").waitFor();
@@ -82,7 +76,7 @@ await scenario(async (page) => {
   await page.getByRole("button", { name: "Create" }).click();
   await page.getByRole("heading", { level: 1, name: "Once" }).waitFor();
   assert.equal((await act(`{ documents(filter: { title: { eq: "Once" } }) { totalCount } }`)).documents.totalCount, 1);
-}, { allowed: [/502/] });
+});
 
 // Who may only read is offered nothing else.
 await scenario(async (page) => {

@@ -26,10 +26,10 @@ const DESKTOP = { viewport: { width: 1360, height: 860 } };
 export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
 /**
- * Runs `work` in a browser of its own; in the end nothing must have gone wrong that a page does in silence, but for what
- * `allowed` matches: what the browser says of answers that a scenario spoils.
+ * Runs `work` in a browser of its own; in the end nothing must have gone wrong that a page does in silence. What is
+ * wrong on purpose, `work` takes out of the faults.
  */
-export async function scenario(work, { allowed = [], ...options } = {}) {
+export async function scenario(work, options = {}) {
   // Chromium's own sandbox needs a user that is not root.
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: process.getuid() === 0 ? ["--no-sandbox"] : [] });
   const faults = [];
@@ -44,7 +44,7 @@ export async function scenario(work, { allowed = [], ...options } = {}) {
     context.on("page", (page) => watch(page, faults));
     context.setDefaultTimeout(20_000);
     const page = await context.newPage();
-    await work(page, context).catch(async (error) => {
+    await work(page, context, faults).catch(async (error) => {
       await shoot(page, "failed");
       console.log(faults.slice(0, 10).join("\n"));
       throw error;
@@ -53,7 +53,7 @@ export async function scenario(work, { allowed = [], ...options } = {}) {
   } finally {
     await browser.close();
   }
-  assert.deepEqual(faults.filter((fault) => !allowed.some((pattern) => pattern.test(fault))), []);
+  assert.deepEqual(faults, []);
 }
 
 function watch(page, faults) {

@@ -47,5 +47,10 @@ def test_an_input_has_what_it_requires() -> None:
     assert values["input"] == {"id": f"Project:{SAMPLE_UUID}", "name": "sample"}
 
 
+def test_a_time_zone_is_one() -> None:
+    [values] = samples("query($timeZone: String!) { orderStats(by: DAY, timeZone: $timeZone) { totalCount } }")
+    assert values == {"timeZone": "UTC"}
+
+
 def test_types_that_there_are_not_are_left_to_validation() -> None:
     assert samples("query($x: Nothing!) { tasks { totalCount } }")[0].get("x") is None

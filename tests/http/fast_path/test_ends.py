@@ -38,6 +38,22 @@ async def test_a_request_that_fails_when_its_client_has_gone_is_accounted_for(
     assert "a result could not be handed over" not in caplog.messages
 
 
+async def test_a_request_that_succeeds_when_its_client_has_gone_is_accounted_for(
+    server: Server, task: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await server.warm_update(task)
+    server.lines.clear()
+    async with server.world.connection.transaction():
+        await server.world.connection.execute("LOCK tasks IN ACCESS EXCLUSIVE MODE")
+        async with server.connect(fast=True) as connection:
+            await connection.send(rename(server, task, "C"))
+            await until_begun(server)
+    await until(lambda: server.lines)
+    assert [(line["outcome"], line["status"]) for line in server.lines] == [("abandoned", 499)]
+    assert "a result could not be handed over" not in caplog.messages
+    assert await server.world.connection.fetchval("SELECT title FROM tasks WHERE title = 'C'") == "C"
+
+
 async def test_a_fault_ends_the_connection(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client would wait for ever otherwise."""
     asked = request(body_of(TASKS), token=token_of(server))

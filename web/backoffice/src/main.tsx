@@ -7,6 +7,7 @@ import { startI18n } from "./i18n";
 import { session } from "./session";
 import "./style/base.css";
 import "./style/parts.css";
+import "./style/lists.css";
 import "./style/shell.css";
 
 const root = document.getElementById("app");

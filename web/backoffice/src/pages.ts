@@ -26,6 +26,11 @@ export const ACCOUNT_PAGES: readonly PageRoute[] = [
 /** Pages within a tenant. */
 export const TENANT_PAGES: readonly PageRoute[] = [
   { path: "/", Page: HomePage },
+  { path: "/board", Page: lazy(() => import("./pages/board/BoardPage")) },
+  { path: "/products", Page: lazy(() => import("./pages/products/ProductsPage")) },
+  { path: "/orders", Page: lazy(() => import("./pages/orders/OrdersPage")) },
+  { path: "/orders/new", Page: lazy(() => import("./pages/orders/NewOrderPage")) },
+  { path: "/orders/:id", Page: lazy(() => import("./pages/orders/OrderPage")) },
   { path: "/articles", Page: lazy(() => import("./pages/articles/ArticlesPage")) },
   { path: "/articles/new", Page: lazy(() => import("./pages/articles/NewArticlePage")) },
   { path: "/articles/:id", Page: lazy(() => import("./pages/articles/ArticlePage")) },

@@ -33,6 +33,9 @@ interface MenuItem {
 /** What the menu leads to, and the permission without which it does not. */
 const MENU: readonly MenuItem[] = [
   { path: "/", label: "menu.home" },
+  { path: "/board", label: "menu.board", permission: "TASKS_READ" },
+  { path: "/products", label: "menu.products", permission: "PRODUCTS_READ" },
+  { path: "/orders", label: "menu.orders", permission: "ORDERS_READ" },
   { path: "/documents", label: "menu.documents", permission: "DOCUMENTS_READ" },
   { path: "/articles", label: "menu.articles", permission: "ARTICLES_READ" },
   { path: "/members", label: "menu.members", permission: "MEMBERS_READ" },

@@ -16,8 +16,14 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
     <dialog
       ref={element}
       aria-labelledby={titleId}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        event.preventDefault(); // whoever renders it decides: a browser asks nobody at the second Escape in a row
+        event.stopPropagation();
+        onClose();
+      }}
       onCancel={(event) => {
-        event.preventDefault(); // whoever renders it decides
+        event.preventDefault(); // such as a phone's gesture
         onClose();
       }}
     >

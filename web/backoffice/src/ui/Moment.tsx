@@ -2,6 +2,6 @@ import { useFormat } from "./format";
 
 /** A date and time for people and programs. */
 export function Moment({ at }: { at: string }) {
-  const { dateTime } = useFormat();
-  return <time dateTime={at}>{dateTime(at)}</time>;
+  const { moment } = useFormat();
+  return <time dateTime={at}>{moment(at)}</time>;
 }

@@ -16,7 +16,7 @@ interface Props<Data, Variables extends AnyVariables, Item> {
   /** Variables of the page behind a cursor. */
   variablesOf: (after: string) => Variables;
   pageOf: (data: Data) => Page<Item>;
-  /** Renders items of the list. */
+  /** Renders items of the list that come by the button, from which they take the focus (`useFirstFocus`). */
   children: (items: readonly Item[]) => ReactNode;
   /** Puts the button into what the list is made of, such as a row. */
   frame: (button: ReactNode) => ReactNode;

@@ -1,19 +1,7 @@
-import { useCallback } from "react";
-import { useSearchParams } from "wouter";
+import { useFilterParams } from "./useFilterParams";
 
 /** A value that is kept in the address, so that a link and "back" lead to it; the empty text is the usual one. */
 export function useAddressState(name: string): [string, (value: string) => void] {
-  const [params, setParams] = useSearchParams();
-  const set = useCallback(
-    (value: string) => {
-      setParams((before) => {
-        const after = new URLSearchParams(before);
-        if (value) after.set(name, value);
-        else after.delete(name);
-        return after;
-      });
-    },
-    [name, setParams],
-  );
-  return [params.get(name) ?? "", set];
+  const [params, set] = useFilterParams();
+  return [params.get(name) ?? "", (value) => set(name, value)];
 }

@@ -33,7 +33,7 @@ export function CreateTenantForm({ onCreated }: { onCreated: (slug: string) => P
       <details>
         <summary>{t("createTenant.title")}</summary>
         <form onSubmit={submit} aria-busy={isBusy}>
-          <ProblemNotice problem={problem} />
+          <ProblemNotice problem={problem} beside={["name", "slug"]} />
           <TextField
             label={t("createTenant.name")}
             name="name"

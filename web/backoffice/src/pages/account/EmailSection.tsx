@@ -41,7 +41,7 @@ interface Props {
 /** The address: whether it is proved, and another one in its place, which is proved before it counts. */
 export function EmailSection({ email, verifiedAt, onVerified }: Props) {
   const { t } = useTranslation("account");
-  const { dateTime } = useFormat();
+  const { moment } = useFormat();
   const [sentTo, setSentTo] = useState<string | null>(null);
   return (
     <section className="card" aria-labelledby="own-email">
@@ -50,7 +50,7 @@ export function EmailSection({ email, verifiedAt, onVerified }: Props) {
         <strong>{email}</strong>
         <br />
         <span className="soft">
-          {verifiedAt ? t("verified", { when: dateTime(verifiedAt) }) : t("notVerified")}
+          {verifiedAt ? t("verified", { when: moment(verifiedAt) }) : t("notVerified")}
         </span>
       </p>
       <Outcome>{sentTo && <p>{t("linkSent", { email: sentTo })}</p>}</Outcome>
@@ -96,7 +96,7 @@ function ChangeForm({ onSent }: { onSent: (email: string) => void }) {
     <details>
       <summary>{t("changeEmail.title")}</summary>
       <form key={times} onSubmit={submit} aria-busy={isBusy}>
-        <ProblemNotice problem={nameWrongPassword(problem)} />
+        <ProblemNotice problem={nameWrongPassword(problem)} beside={["email", "password"]} />
         <p className="soft">{t("changeEmail.explanation")}</p>
         <TextField label={t("changeEmail.email")} name="email" type="email" autoComplete="email" problem={problem} required />
         <TextField

@@ -26,7 +26,7 @@ export default function ForgotPasswordPage() {
       {!sent && (
         <form onSubmit={submit} aria-busy={isBusy}>
           <p>{t("forgot.explanation")}</p>
-          <ProblemNotice problem={problem} />
+          <ProblemNotice problem={problem} beside={["email"]} />
           <TextField label={t("email")} name="email" type="email" autoComplete="username" problem={problem} required />
           <button type="submit" className="primary" disabled={isBusy}>
             {t("forgot.send")}

@@ -65,7 +65,7 @@ export function NameForm({ fullName, version }: Shown) {
       <h2 id="own-name">{t("name")}</h2>
       <form onSubmit={submit} aria-busy={isBusy}>
         <Outcome>{isSaved && <p>{t("saved")}</p>}</Outcome>
-        <ProblemNotice problem={problem} />
+        <ProblemNotice problem={problem} beside={["fullName"]} />
         <TextField
           label={t("name")}
           name="fullName"

@@ -40,7 +40,7 @@ export function PasswordForm({ email, onChanged }: { email: string; onChanged: (
       <h2 id="change-password">{t("changePassword.title")}</h2>
       <Outcome>{ended !== null && <p>{t("changePassword.done", { count: ended })}</p>}</Outcome>
       <form key={times} onSubmit={submit} aria-busy={isBusy}>
-        <ProblemNotice problem={nameWrongPassword(problem)} />
+        <ProblemNotice problem={nameWrongPassword(problem)} beside={["currentPassword", "newPassword"]} />
         {/* Password managers ask for whose password it is. */}
         <input type="email" name="email" autoComplete="username" value={email} readOnly hidden />
         <TextField

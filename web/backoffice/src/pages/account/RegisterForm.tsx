@@ -20,7 +20,7 @@ export function RegisterForm({ onDone }: { onDone?: () => void }) {
   });
   return (
     <form onSubmit={submit} aria-busy={isBusy}>
-      <ProblemNotice problem={problem} />
+      <ProblemNotice problem={problem} beside={["fullName", "email", "password"]} />
       <TextField label={t("name")} name="fullName" autoComplete="name" maxLength={100} problem={problem} required />
       <TextField label={t("email")} name="email" type="email" autoComplete="username" problem={problem} required />
       <NewPasswordField label={t("password")} name="password" problem={problem} />

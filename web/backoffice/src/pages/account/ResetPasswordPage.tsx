@@ -31,7 +31,7 @@ export default function ResetPasswordPage() {
       {!token && <p>{t("noToken")}</p>}
       {token && !isDone && (
         <form onSubmit={submit} aria-busy={isBusy}>
-          <ProblemNotice problem={problem} />
+          <ProblemNotice problem={problem} beside={["newPassword"]} />
           <NewPasswordField label={t("newPassword")} name="newPassword" problem={problem} />
           <button type="submit" className="primary" disabled={isBusy}>
             {t("reset.set")}

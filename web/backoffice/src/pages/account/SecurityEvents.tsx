@@ -73,10 +73,10 @@ const NONE: Page = { __typename: "SecurityEventConnection", nodes: [], pageInfo:
 
 function Row({ event: { eventType, createdAt, ip, userAgent } }: { event: SecurityEventRowFragment }) {
   const { t } = useTranslation("account");
-  const { dateTime } = useFormat();
+  const { moment } = useFormat();
   return (
     <tr>
-      <td>{dateTime(createdAt)}</td>
+      <td>{moment(createdAt)}</td>
       <td>{t(`events.types.${eventType}`)}</td>
       <td>{describeUserAgent(userAgent) ?? t("unknown")}</td>
       <td>{ip ?? t("unknown")}</td>

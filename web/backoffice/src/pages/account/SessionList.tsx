@@ -31,7 +31,7 @@ type LoginSession = NonNullable<AccountPageQuery["viewer"]>["sessions"]["nodes"]
 /** The person's logins on all devices, each of which can be ended. */
 export function SessionList({ sessions, onEnded }: { sessions: readonly LoginSession[]; onEnded: () => void }) {
   const { t } = useTranslation("account");
-  const { dateTime } = useFormat();
+  const { moment } = useFormat();
   const [problem, setProblem] = useState<Problem | null>(null);
   const [isEnded, setEnded] = useState(false);
   const revoke = useChange(REVOKE);
@@ -71,8 +71,8 @@ export function SessionList({ sessions, onEnded }: { sessions: readonly LoginSes
               <tr key={id}>
                 <td>{describeUserAgent(userAgent) ?? t("unknown")}</td>
                 <td>{ip ?? t("unknown")}</td>
-                <td>{dateTime(createdAt)}</td>
-                <td>{dateTime(refreshedAt)}</td>
+                <td>{moment(createdAt)}</td>
+                <td>{moment(refreshedAt)}</td>
                 <td>
                   {isCurrent ? (
                     <span className="badge">{t("sessions.current")}</span>

@@ -81,14 +81,14 @@ function Memberships({ viewer, onChosen }: { viewer: Viewer; onChosen: (slug: st
 function Invitations({ viewer }: { viewer: Viewer }) {
   const { t } = useTranslation("account");
   const { t: common } = useTranslation();
-  const { dateTime } = useFormat();
+  const { moment } = useFormat();
   return (
     <section aria-labelledby="invitations">
       <h2 id="invitations">{t("invitations.title")}</h2>
       <ul>
         {viewer.invitations.nodes.map(({ role, expiresAt }) => (
           <li key={expiresAt + role}>
-            {t("invitations.one", { role: common(`roles.${role}`), until: dateTime(expiresAt) })}
+            {t("invitations.one", { role: common(`roles.${role}`), until: moment(expiresAt) })}
           </li>
         ))}
       </ul>

@@ -2,8 +2,8 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import type { ArticleStatus, ArticleTextFragment } from "../../gql/graphql";
-import { ConflictDialog } from "../../ui/ConflictDialog";
 import { Dialog } from "../../ui/Dialog";
+import { DraftButtons } from "../../ui/DraftButtons";
 import type { Problem } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { useChange } from "../../ui/useChange";
@@ -25,52 +25,32 @@ export function ArticleEditor({ article }: { article: ArticleTextFragment }) {
     return { problem, theirs: current?.__typename === "Article" ? current : null };
   };
   const form = useDraft({ current: article, draftOf, save: change });
-  const { values, problem, conflict, hasChanges } = form;
+  const { values, problem } = form;
   const { update: mayUpdate, publish: mayPublish, delete: mayDelete } = article.viewerCan;
   const turn = async (status: ArticleStatus) => form.setProblem((await change({ status }, article.version)).problem);
   return (
     <form className="article" aria-busy={form.isBusy} onSubmit={form.submit}>
       <ArticleFacts article={article} />
-      <ProblemNotice problem={problem} />
+      <ProblemNotice problem={problem} beside={["title", "content"]} />
       {form.isOutdated && (
         <p role="status" className="notice">
           {t("changedMeanwhile")}
         </p>
       )}
       <ArticleFields values={values} problem={problem} isReadOnly={!mayUpdate} onEdit={form.edit} />
-      <div className="row">
-        {mayUpdate && (
-          <button type="submit" className="primary" disabled={!hasChanges || form.isBusy}>
-            {t("save")}
-          </button>
-        )}
-        {hasChanges && (
-          <button type="button" onClick={form.discard}>
-            {t("discard")}
-          </button>
-        )}
-        {!hasChanges && mayPublish && article.status === "DRAFT" && (
+      <DraftButtons form={form} isReadOnly={!mayUpdate} textOf={textOf}>
+        {mayPublish && article.status === "DRAFT" && (
           <button type="button" onClick={() => void turn("PUBLISHED")}>
             {t("publish")}
           </button>
         )}
-        {!hasChanges && mayUpdate && article.status === "PUBLISHED" && (
+        {mayUpdate && article.status === "PUBLISHED" && (
           <button type="button" onClick={() => void turn("DRAFT")}>
             {t("unpublish")}
           </button>
         )}
-        <span role="status">{form.isSaved && t("saved")}</span>
-        {!hasChanges && mayDelete && <DeleteButton article={article} onProblem={form.setProblem} />}
-      </div>
-      {conflict && (
-        <ConflictDialog
-          mine={textOf(values)}
-          theirs={textOf(conflict.theirs)}
-          onMine={conflict.keepMine}
-          onTheirs={conflict.takeTheirs}
-          onClose={conflict.close}
-        />
-      )}
+        {mayDelete && <DeleteButton article={article} onProblem={form.setProblem} />}
+      </DraftButtons>
     </form>
   );
 }

@@ -2,7 +2,7 @@ import { useTranslation } from "react-i18next";
 import type { ArticleLanguage } from "../../gql/graphql";
 import type { Problem } from "../../ui/problem";
 import { SelectField } from "../../ui/SelectField";
-import { TextArea } from "../../ui/TextArea";
+import { TextAreaField } from "../../ui/TextAreaField";
 import { TextField } from "../../ui/TextField";
 import { useLanguages, languageCode } from "./languages";
 
@@ -41,17 +41,14 @@ export function ArticleFields({ values, problem, isReadOnly = false, onEdit }: P
       <SelectField
         label={t("field.language")}
         value={values.language}
-        disabled={isReadOnly}
-        onChange={(event) => onEdit({ language: event.target.value as ArticleLanguage })}
-      >
-        {languages.map((language) => (
-          <option key={language} value={language}>
-            {nameOf(language)}
-          </option>
-        ))}
-      </SelectField>
-      <TextArea
+        choices={languages.map((language) => ({ id: language, name: nameOf(language) }))}
+        isDisabled={isReadOnly}
+        onChange={(language) => onEdit({ language: language as ArticleLanguage })}
+      />
+      <TextAreaField
         label={t("field.content")}
+        name="content"
+        problem={problem}
         lang={languageCode(values.language)}
         value={values.content}
         rows={20}

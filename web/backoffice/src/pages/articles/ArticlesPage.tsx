@@ -11,6 +11,7 @@ import { problemOfError } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { SearchField } from "../../ui/SearchField";
 import { useAddressState } from "../../ui/useAddressState";
+import { useFirstFocus } from "../../ui/useFirstFocus";
 import "./articles.css";
 import { useLanguages } from "./languages";
 import { ARTICLES_PAGE } from "./operations";
@@ -75,7 +76,7 @@ function ArticleList() {
               pageOf={(next) => next.articles}
               frame={(button) => <li>{button}</li>}
             >
-              {(articles) => <Items articles={articles} />}
+              {(articles) => <Items articles={articles} isNew />}
             </NextPage>
           </ul>
         </>
@@ -84,9 +85,10 @@ function ArticleList() {
   );
 }
 
-function Items({ articles }: { articles: readonly ArticleRowFragment[] }) {
-  return articles.map((article) => (
-    <li key={article.id} className="card">
+function Items({ articles, isNew = false }: { articles: readonly ArticleRowFragment[]; isNew?: boolean }) {
+  const first = useFirstFocus<HTMLLIElement>(isNew);
+  return articles.map((article, index) => (
+    <li key={article.id} className="card" ref={index === 0 ? first : undefined}>
       <h2>
         <Link href={`/articles/${encodeURIComponent(article.id)}`}>{article.title}</Link>
       </h2>

@@ -5,6 +5,7 @@ import { useLocation } from "wouter";
 import { Shell } from "../../shell/Shell";
 import { problemOfError } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
+import { newKey } from "../../ui/newKey";
 import { useChange } from "../../ui/useChange";
 import { useSubmit } from "../../ui/useSubmit";
 import { ArticleFields, type ArticleValues } from "./ArticleFields";
@@ -16,7 +17,7 @@ export default function NewArticlePage() {
   const { t, i18n } = useTranslation("articles");
   const [, navigate] = useLocation();
   const [{ data, error }] = useQuery({ query: NEW_ARTICLE_PAGE });
-  const [idempotencyKey] = useState(() => crypto.randomUUID()); // a second click writes no second article
+  const [idempotencyKey] = useState(() => newKey()); // a second click writes no second article
   const [values, setValues] = useState<ArticleValues>({
     title: "",
     content: "",
@@ -32,7 +33,7 @@ export default function NewArticlePage() {
     <Shell data={data} title={t("new.title")}>
       <ProblemNotice problem={problemOfError(error)} />
       <form className="article" aria-busy={isBusy} onSubmit={submit}>
-        <ProblemNotice problem={problem} />
+        <ProblemNotice problem={problem} beside={["title", "content"]} />
         <ArticleFields
           values={values}
           problem={problem}

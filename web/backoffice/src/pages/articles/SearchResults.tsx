@@ -10,6 +10,7 @@ import { NextPage } from "../../ui/NextPage";
 import { problemOfError } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { useAddressState } from "../../ui/useAddressState";
+import { useFirstFocus } from "../../ui/useFirstFocus";
 import { ArticleFacts, ArticleHeader } from "./ArticlesPage";
 import { languageCode, useLanguages } from "./languages";
 import { SEARCH_PAGE } from "./operations";
@@ -63,7 +64,7 @@ export function SearchResults({ search }: { search: string }) {
                 pageOf={({ searchArticles: next }) => ({ nodes: next.edges, pageInfo: next.pageInfo })}
                 frame={(button) => <li>{button}</li>}
               >
-                {(hits) => <Hits hits={hits} />}
+                {(hits) => <Hits hits={hits} isNew />}
               </NextPage>
             </ol>
           </div>
@@ -74,9 +75,10 @@ export function SearchResults({ search }: { search: string }) {
   );
 }
 
-function Hits({ hits }: { hits: readonly Hit[] }) {
-  return hits.map(({ cursor, node, titleSegments, snippetSegments }) => (
-    <li key={cursor} className="card">
+function Hits({ hits, isNew = false }: { hits: readonly Hit[]; isNew?: boolean }) {
+  const first = useFirstFocus<HTMLLIElement>(isNew);
+  return hits.map(({ cursor, node, titleSegments, snippetSegments }, index) => (
+    <li key={cursor} className="card" ref={index === 0 ? first : undefined}>
       <h2>
         <Link href={`/articles/${encodeURIComponent(node.id)}`}>
           <Segments segments={titleSegments} language={languageCode(node.language)} />

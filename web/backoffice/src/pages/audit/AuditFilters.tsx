@@ -26,30 +26,27 @@ export function AuditFilters({ people, entries }: Props) {
   return (
     <>
       <div className="row audit-filters" role="group" aria-label={t("filters.label")}>
-        <SelectField label={t("filters.type")} value={type} onChange={(event) => setType(event.target.value)}>
-          <option value="">{t("filters.all")}</option>
-          {TYPES.map((each) => (
-            <option key={each} value={each}>
-              {t(`types.${each}`)}
-            </option>
-          ))}
-        </SelectField>
-        <SelectField label={t("filters.action")} value={action} onChange={(event) => setAction(event.target.value)}>
-          <option value="">{t("filters.all")}</option>
-          {ACTIONS.map((each) => (
-            <option key={each} value={each}>
-              {t(`actions.${each}`)}
-            </option>
-          ))}
-        </SelectField>
-        <SelectField label={t("filters.actor")} value={actor} onChange={(event) => setActor(event.target.value)}>
-          <option value="">{t("filters.all")}</option>
-          {withChosen(people, actor, entries).map(({ id, fullName }) => (
-            <option key={id} value={id}>
-              {fullName}
-            </option>
-          ))}
-        </SelectField>
+        <SelectField
+          label={t("filters.type")}
+          value={type}
+          choices={TYPES.map((each) => ({ id: each, name: t(`types.${each}`) }))}
+          none={t("filters.all")}
+          onChange={setType}
+        />
+        <SelectField
+          label={t("filters.action")}
+          value={action}
+          choices={ACTIONS.map((each) => ({ id: each, name: t(`actions.${each}`) }))}
+          none={t("filters.all")}
+          onChange={setAction}
+        />
+        <SelectField
+          label={t("filters.actor")}
+          value={actor}
+          choices={withChosen(people, actor, entries).map(({ id, fullName }) => ({ id, name: fullName }))}
+          none={t("filters.all")}
+          onChange={setActor}
+        />
         <OperationFilter />
         <DayFilter name="from" />
         <DayFilter name="to" />

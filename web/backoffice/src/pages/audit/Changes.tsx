@@ -76,19 +76,18 @@ const isLongText = (...values: unknown[]) =>
 
 /** Return the function that writes a value of a field as the reader writes such values. */
 function useValueText(people: Props["people"]): (value: unknown) => string {
-  const { t, i18n } = useTranslation("audit");
-  const { dateTime, number } = useFormat();
+  const { t } = useTranslation("audit");
+  const { money, moment, number } = useFormat();
   return (value) => {
     if (value === null || value === undefined || value === "") return "–";
     if (typeof value === "boolean") return t(value ? "yes" : "no");
     if (typeof value === "number") return number(value);
     if (typeof value === "string") {
-      if (MOMENT.test(value)) return dateTime(value);
+      if (MOMENT.test(value)) return moment(value);
       return people.find(({ id }) => id === value)?.fullName ?? value; // people are named by their ids
     }
     if (isMoney(value)) {
-      const { amount, currency } = value;
-      return new Intl.NumberFormat(i18n.resolvedLanguage, { style: "currency", currency }).format(Number(amount));
+      return money(value);
     }
     return JSON.stringify(value);
   };

@@ -1,15 +1,16 @@
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import type { DocumentPageQuery, DocumentTextFragment } from "../../gql/graphql";
-import { ConflictDialog } from "../../ui/ConflictDialog";
+import { DraftButtons } from "../../ui/DraftButtons";
 import { useFormat } from "../../ui/format";
 import type { Problem } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { SelectField } from "../../ui/SelectField";
-import { TextArea } from "../../ui/TextArea";
+import { TextAreaField } from "../../ui/TextAreaField";
 import { TextField } from "../../ui/TextField";
 import { useChange } from "../../ui/useChange";
 import { useDraft } from "../../ui/useDraft";
+import { withOwn } from "../../ui/withOwn";
 import { DELETE_DOCUMENT, UPDATE_DOCUMENT } from "./operations";
 
 interface Props {
@@ -26,7 +27,7 @@ const textOf = ({ title, content }: { title: string; content: string }) => `${ti
 /** The text of a document, to be changed by whoever may. */
 export function DocumentEditor({ document, projects }: Props) {
   const { t } = useTranslation("documents");
-  const { dateTime } = useFormat();
+  const { moment } = useFormat();
   const update = useChange(UPDATE_DOCUMENT);
   const form = useDraft({
     current: document,
@@ -38,11 +39,11 @@ export function DocumentEditor({ document, projects }: Props) {
       return { problem, theirs: current?.__typename === "Document" ? current : null };
     },
   });
-  const { values, edit, problem, conflict, hasChanges } = form;
+  const { values, edit, problem } = form;
   const isReadOnly = !document.viewerCan.update;
   return (
     <form className="document" aria-busy={form.isBusy} onSubmit={form.submit}>
-      <ProblemNotice problem={problem} />
+      <ProblemNotice problem={problem} beside={["title", "content"]} />
       {form.isOutdated && (
         <p role="status" className="notice">
           {t("changedMeanwhile")}
@@ -61,55 +62,27 @@ export function DocumentEditor({ document, projects }: Props) {
       <SelectField
         label={t("column.project")}
         value={values.projectId}
-        disabled={isReadOnly}
-        onChange={(event) => edit({ projectId: event.target.value })}
-      >
-        <option value="">{t("noProject")}</option>
-        {withOwn(projects, document.project).map((project) => (
-          <option key={project.id} value={project.id}>
-            {project.name}
-          </option>
-        ))}
-      </SelectField>
-      <TextArea
+        choices={withOwn(projects, document.project)}
+        none={t("noProject")}
+        isDisabled={isReadOnly}
+        onChange={(projectId) => edit({ projectId })}
+      />
+      <TextAreaField
         label={t("content")}
+        name="content"
+        problem={problem}
         value={values.content}
         rows={18}
         maxLength={LONGEST_CONTENT}
         readOnly={isReadOnly}
         onChange={(event) => edit({ content: event.target.value })}
       />
-      <p className="soft">{t("writtenBy", { name: document.creator.fullName, at: dateTime(document.updatedAt) })}</p>
-      <div className="row">
-        {!isReadOnly && (
-          <button type="submit" className="primary" disabled={!hasChanges || form.isBusy}>
-            {t("save")}
-          </button>
-        )}
-        {hasChanges && (
-          <button type="button" onClick={form.discard}>
-            {t("discard")}
-          </button>
-        )}
-        <span role="status">{form.isSaved && t("saved")}</span>
-        {document.viewerCan.delete && !hasChanges && <DeleteButton document={document} onProblem={form.setProblem} />}
-      </div>
-      {conflict && (
-        <ConflictDialog
-          mine={textOf(values)}
-          theirs={textOf(conflict.theirs)}
-          onMine={conflict.keepMine}
-          onTheirs={conflict.takeTheirs}
-          onClose={conflict.close}
-        />
-      )}
+      <p className="soft">{t("writtenBy", { name: document.creator.fullName, at: moment(document.updatedAt) })}</p>
+      <DraftButtons form={form} isReadOnly={isReadOnly} textOf={textOf}>
+        {document.viewerCan.delete && <DeleteButton document={document} onProblem={form.setProblem} />}
+      </DraftButtons>
     </form>
   );
-}
-
-/** Projects to choose from, with the document's own, which may be further down the list. */
-function withOwn(projects: Props["projects"], own: Props["projects"][number] | null | undefined): Props["projects"] {
-  return own && !projects.some(({ id }) => id === own.id) ? [own, ...projects] : projects;
 }
 
 interface DeleteProps {

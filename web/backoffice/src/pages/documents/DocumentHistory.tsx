@@ -48,7 +48,7 @@ interface EntryProps extends Props {
 
 function HistoryEntry({ entry, document, projects, isLatest, onRevert }: EntryProps) {
   const { t } = useTranslation("documents");
-  const { dateTime } = useFormat();
+  const { moment } = useFormat();
   const [problem, setProblem] = useState<Problem | null>(null);
   const revert = useChange(REVERT_DOCUMENT);
   const { id, operation, actor, createdAt, changes } = entry;
@@ -66,7 +66,7 @@ function HistoryEntry({ entry, document, projects, isLatest, onRevert }: EntryPr
     <li className="card">
       <header className="row spread">
         <h2>{isKnown(operation) ? t(`history.${operation}`) : operation}</h2>
-        <span className="soft">{t("history.by", { name: actor?.fullName ?? t("history.nobody"), at: dateTime(createdAt) })}</span>
+        <span className="soft">{t("history.by", { name: actor?.fullName ?? t("history.nobody"), at: moment(createdAt) })}</span>
       </header>
       <ProblemNotice problem={problem} />
       {SHOWN.map((field) => {
@@ -81,7 +81,7 @@ function HistoryEntry({ entry, document, projects, isLatest, onRevert }: EntryPr
         );
       })}
       {document.viewerCan.revert && !isLatest && (
-        <button type="button" aria-label={t("history.revertTo", { at: dateTime(createdAt) })} onClick={() => void run()}>
+        <button type="button" aria-label={t("history.revertTo", { at: moment(createdAt) })} onClick={() => void run()}>
           {t("history.revert")}
         </button>
       )}

@@ -15,6 +15,8 @@ import { DocumentTabs } from "./DocumentTabs";
 import { NewDocument } from "./NewDocument";
 import { DOCUMENTS_PAGE } from "./operations";
 import { SearchField } from "../../ui/SearchField";
+import { useFirstFocus } from "../../ui/useFirstFocus";
+import { inRow } from "../../ui/inRow";
 
 const COLUMNS = 4;
 
@@ -45,8 +47,8 @@ export default function DocumentsPage() {
               <thead>
                 <tr>
                   <th scope="col">{t("column.title")}</th>
-                  <th scope="col" className="roomy">{t("column.project")}</th>
-                  <th scope="col" className="roomy">{t("column.creator")}</th>
+                  <th scope="col" className="wide">{t("column.project")}</th>
+                  <th scope="col" className="wide">{t("column.creator")}</th>
                   <th scope="col">{t("column.changed")}</th>
                 </tr>
               </thead>
@@ -57,15 +59,9 @@ export default function DocumentsPage() {
                 query={DOCUMENTS_PAGE}
                 variablesOf={(after) => ({ filter, after })}
                 pageOf={(next) => next.documents}
-                frame={(button) => (
-                  <tbody>
-                    <tr>
-                      <td colSpan={COLUMNS}>{button}</td>
-                    </tr>
-                  </tbody>
-                )}
+                frame={inRow(COLUMNS)}
               >
-                {(rows) => <Rows rows={rows} />}
+                {(rows) => <Rows rows={rows} isNew />}
               </NextPage>
             </table>
           </div>
@@ -75,16 +71,17 @@ export default function DocumentsPage() {
   );
 }
 
-function Rows({ rows }: { rows: readonly DocumentRowFragment[] }) {
+function Rows({ rows, isNew = false }: { rows: readonly DocumentRowFragment[]; isNew?: boolean }) {
+  const body = useFirstFocus<HTMLTableSectionElement>(isNew);
   return (
-    <tbody>
+    <tbody ref={body}>
       {rows.map(({ id, title, project, creator, updatedAt }) => (
         <tr key={id} data-document={id}>
           <th scope="row">
             <Link href={`/documents/${encodeURIComponent(id)}`}>{title}</Link>
           </th>
-          <td className="roomy">{project?.name ?? "–"}</td>
-          <td className="roomy">{creator.fullName}</td>
+          <td className="wide">{project?.name ?? "–"}</td>
+          <td className="wide">{creator.fullName}</td>
           <td>
             <Moment at={updatedAt} />
           </td>

@@ -16,6 +16,7 @@ import { useChange } from "../../ui/useChange";
 import { DocumentTabs } from "./DocumentTabs";
 import { PURGE_DOCUMENT, RESTORE_DOCUMENT, TRASH_PAGE } from "./operations";
 import { SearchField } from "../../ui/SearchField";
+import { useFirstFocus } from "../../ui/useFirstFocus";
 
 /** Deleted documents, the last deleted first: restored here, or deleted for good. */
 export default function TrashPage() {
@@ -45,7 +46,7 @@ export default function TrashPage() {
               pageOf={(next) => next.trash}
               frame={(button) => <li>{button}</li>}
             >
-              {(items) => <Items items={items} />}
+              {(items) => <Items items={items} isNew />}
             </NextPage>
           </ul>
         </>
@@ -54,13 +55,14 @@ export default function TrashPage() {
   );
 }
 
-function Items({ items }: { items: readonly DocumentRowFragment[] }) {
-  return items.map((document) => <TrashItem key={document.id} document={document} />);
+function Items({ items, isNew = false }: { items: readonly DocumentRowFragment[]; isNew?: boolean }) {
+  return items.map((document, index) => <TrashItem key={document.id} document={document} isNew={isNew && index === 0} />);
 }
 
-function TrashItem({ document }: { document: DocumentRowFragment }) {
+function TrashItem({ document, isNew }: { document: DocumentRowFragment; isNew: boolean }) {
+  const place = useFirstFocus<HTMLLIElement>(isNew);
   const { t } = useTranslation("documents");
-  const { dateTime } = useFormat();
+  const { moment } = useFormat();
   const [problem, setProblem] = useState<Problem | null>(null);
   const [isAsking, setAsking] = useState(false);
   const restore = useChange(RESTORE_DOCUMENT);
@@ -71,12 +73,12 @@ function TrashItem({ document }: { document: DocumentRowFragment }) {
     setAsking(false);
   };
   return (
-    <li className="card">
+    <li className="card" ref={place}>
       <div>
         <h2>{title}</h2>
         <p className="soft">
           {deletedBy
-            ? t("trash.deletedBy", { name: deletedBy.fullName, at: dateTime(deletedAt ?? "") })
+            ? t("trash.deletedBy", { name: deletedBy.fullName, at: moment(deletedAt ?? "") })
             : deletedAt && <Moment at={deletedAt} />}
         </p>
         <ProblemNotice problem={problem} />

@@ -77,17 +77,17 @@ export default function ApiKeysPage() {
 function KeyRow({ apiKey, onAsk }: { apiKey: ApiKeyRowFragment; onAsk: () => void }) {
   const { t } = useTranslation("members");
   const { t: common } = useTranslation();
-  const { dateTime } = useFormat();
+  const { moment } = useFormat();
   const [now] = useState(() => Date.now());
   const { name, role, createdAt, expiresAt, lastUsedAt, creator, viewerCan } = apiKey;
   return (
     <li className="card" data-key={apiKey.id}>
       <div>
         <h2>{name}</h2>
-        <p className="soft">{t("key.made", { name: creator.fullName, at: dateTime(createdAt) })}</p>
+        <p className="soft">{t("key.made", { name: creator.fullName, at: moment(createdAt) })}</p>
         <p className="soft">
-          {lastUsedAt ? t("key.used", { at: dateTime(lastUsedAt) }) : t("key.unused")}{" "}
-          {expiresAt ? t("key.until", { at: dateTime(expiresAt) }) : t("key.forGood")}
+          {lastUsedAt ? t("key.used", { at: moment(lastUsedAt) }) : t("key.unused")}{" "}
+          {expiresAt ? t("key.until", { at: moment(expiresAt) }) : t("key.forGood")}
         </p>
       </div>
       <div className="row">

@@ -77,13 +77,13 @@ export default function InvitationsPage() {
 function InvitationRow({ invitation, onAsk }: { invitation: InvitationRowFragment; onAsk: () => void }) {
   const { t } = useTranslation("members");
   const { t: common } = useTranslation();
-  const { dateTime } = useFormat();
+  const { moment } = useFormat();
   const { email, role, createdAt, expiresAt, viewerCan } = invitation;
   return (
     <li className="card" data-invitation={invitation.id}>
       <div>
         <h2>{email}</h2>
-        <p className="soft">{t("invite.times", { sent: dateTime(createdAt), until: dateTime(expiresAt ?? "") })}</p>
+        <p className="soft">{t("invite.times", { sent: moment(createdAt), until: moment(expiresAt ?? "") })}</p>
       </div>
       <div className="row">
         <span className="badge">{common(`roles.${role}`)}</span>

@@ -106,22 +106,20 @@ function Filters() {
   const [state, setState] = useAddressState("state");
   return (
     <div className="row filters" role="group" aria-label={t("filters")}>
-      <SelectField label={t("role")} value={role} onChange={(event) => setRole(event.target.value)}>
-        <option value="">{t("allRoles")}</option>
-        {ROLES.map((each) => (
-          <option key={each} value={each}>
-            {common(`roles.${each}`)}
-          </option>
-        ))}
-      </SelectField>
-      <SelectField label={t("state.label")} value={state} onChange={(event) => setState(event.target.value)}>
-        <option value="">{t("state.all")}</option>
-        {STATES.map((each) => (
-          <option key={each} value={each}>
-            {t(`state.${each}`)}
-          </option>
-        ))}
-      </SelectField>
+      <SelectField
+        label={t("role")}
+        value={role}
+        choices={ROLES.map((each) => ({ id: each, name: common(`roles.${each}`) }))}
+        none={t("allRoles")}
+        onChange={setRole}
+      />
+      <SelectField
+        label={t("state.label")}
+        value={state}
+        choices={STATES.map((each) => ({ id: each, name: t(`state.${each}`) }))}
+        none={t("state.all")}
+        onChange={setState}
+      />
     </div>
   );
 }
@@ -135,7 +133,7 @@ interface RowProps {
 function MemberRow({ member, isViewer, onAsk }: RowProps) {
   const { t } = useTranslation("members");
   const { t: common } = useTranslation();
-  const { date } = useFormat();
+  const { day } = useFormat();
   const { fullName, email, role, isActive, isFormer, createdAt, viewerCan } = member;
   const actions: readonly [MemberAction, boolean][] = [
     ["changeRole", viewerCan.changeRole],
@@ -150,7 +148,7 @@ function MemberRow({ member, isViewer, onAsk }: RowProps) {
         </h2>
         <p className="soft facts">
           {email && <span>{email}</span>}
-          <span>{t("since", { date: date(createdAt) })}</span>
+          <span>{t("since", { date: day(createdAt) })}</span>
         </p>
       </div>
       <div className="row">
