@@ -77,17 +77,17 @@ const isLongText = (...values: unknown[]) =>
 /** Return the function that writes a value of a field as the reader writes such values. */
 function useValueText(people: Props["people"]): (value: unknown) => string {
   const { t } = useTranslation("audit");
-  const { money, moment, number } = useFormat();
+  const format = useFormat();
   return (value) => {
     if (value === null || value === undefined || value === "") return "–";
     if (typeof value === "boolean") return t(value ? "yes" : "no");
-    if (typeof value === "number") return number(value);
+    if (typeof value === "number") return format.number(value);
     if (typeof value === "string") {
-      if (MOMENT.test(value)) return moment(value);
+      if (MOMENT.test(value)) return format.moment(value);
       return people.find(({ id }) => id === value)?.fullName ?? value; // people are named by their ids
     }
     if (isMoney(value)) {
-      return money(value);
+      return format.money(value);
     }
     return JSON.stringify(value);
   };
