@@ -72,7 +72,7 @@ await scenario(async (page, context) => {
   await page.getByRole("heading", { name: "Log in" }).waitFor();
   await logInAs(tab, OTHER_EMAIL);
   await inShell(tab);
-  await page.getByRole("link", { name: "Member" }).waitFor();
+  await page.getByRole("link", { name: "Member", exact: true }).waitFor();
 });
 
 // Without a network nothing is tried and nothing is lost; back in it, the page asks again.

@@ -179,16 +179,14 @@ export class SessionStore {
     const tenant = (session ?? last)?.tenant ?? this.refreshTokens.getItem(this.#tenantKey);
     try {
       const { refreshToken } = login;
-      const { refresh: result } = await send(REFRESH, { refreshToken, tenant });
+      let { refresh: result } = await send(REFRESH, { refreshToken, tenant });
+      if (tenant !== null && result.__typename === "InvalidInput") {
+        ({ refresh: result } = await send(REFRESH, { refreshToken, tenant: null })); // no member of it any more
+      }
       const isUsed = this.#readLogin()?.refreshToken === refreshToken; // and not by another login, or none, meanwhile
       if (isUsed && result.__typename === "Session") this.#share(result);
       if (isUsed && result.__typename === "InvalidToken") this.refreshTokens.removeItem(this.#loginKey);
       if (this.#state.session !== session || !isUsed) return;
-      if (!session && !last && tenant && result.__typename === "InvalidInput") {
-        this.refreshTokens.removeItem(this.#tenantKey); // that of somebody else, or one that was left
-        await this.#refresh();
-        return;
-      }
       if (result.__typename === "Session") this.enter(result);
       else if (session) this.#change(null, result.message);
     } catch {

@@ -37,4 +37,8 @@ export const TENANT_PAGES: readonly PageRoute[] = [
   { path: "/documents", Page: lazy(() => import("./pages/documents/DocumentsPage")) },
   { path: "/documents/trash", Page: lazy(() => import("./pages/documents/TrashPage")) },
   { path: "/documents/:id", Page: lazy(() => import("./pages/documents/DocumentPage")) },
+  { path: "/members", Page: lazy(() => import("./pages/members/MembersPage")) },
+  { path: "/members/invitations", Page: lazy(() => import("./pages/members/InvitationsPage")) },
+  { path: "/audit", Page: lazy(() => import("./pages/audit/AuditPage")) },
+  { path: "/members/keys", Page: lazy(() => import("./pages/members/ApiKeysPage")) },
 ];

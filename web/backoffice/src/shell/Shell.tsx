@@ -38,6 +38,8 @@ const MENU: readonly MenuItem[] = [
   { path: "/orders", label: "menu.orders", permission: "ORDERS_READ" },
   { path: "/documents", label: "menu.documents", permission: "DOCUMENTS_READ" },
   { path: "/articles", label: "menu.articles", permission: "ARTICLES_READ" },
+  { path: "/members", label: "menu.members", permission: "MEMBERS_READ" },
+  { path: "/audit", label: "menu.audit", permission: "AUDIT_READ" },
 ];
 
 /**
