@@ -20,7 +20,7 @@ DEMO_PEOPLE = tuple(
 )
 DESCRIPTIONS = {
     EXPLORER: "Try the API, with examples for each domain",
-    BACKOFFICE: "A front end on the API: a board, products and orders",
+    BACKOFFICE: "A front end on the API: a board, orders, documents, articles, members",
 }
 DOC_WAYS = (
     Way(REFERENCE_PATH, "Reference", "Every type and field, a page for each domain"),

@@ -62,7 +62,7 @@ await scenario(async (page, context) => {
   await dialog(tab).getByText("Somebody else has logged in in another tab.").waitFor();
 
   // Who gives that up is not logged in there, and is here.
-  await dialog(tab).getByRole("button", { name: "Close" }).click();
+  await dialog(tab).getByRole("button", { name: "Leave the page and what was typed" }).click();
   await tab.getByRole("heading", { name: "Log in" }).waitFor();
   await press(page, "Save");
   await name.getByRole("status").getByText("Saved.").waitFor();

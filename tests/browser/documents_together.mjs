@@ -39,6 +39,18 @@ await scenario(async (page) => {
   await choice.getByRole("button", { name: "Take theirs" }).click();
   assert.equal(await text.inputValue(), "one two better");
 
+  // Whoever looks something up and comes back finds what was typed, also after a reload, and can do without it.
+  await text.fill("half a sentence");
+  await page.getByRole("link", { name: "Board", exact: true }).click();
+  await page.getByRole("heading", { level: 1, name: "Board" }).waitFor();
+  await page.goBack();
+  await page.waitForFunction(() => document.querySelector("textarea")?.value === "half a sentence");
+  page.once("dialog", (dialog) => dialog.accept());
+  await page.reload();
+  await page.waitForFunction(() => document.querySelector("textarea")?.value === "half a sentence");
+  await page.getByRole("button", { name: "Discard changes" }).click();
+  assert.equal(await text.inputValue(), "one two better");
+
   // Gone meanwhile: what was typed is still there.
   await text.fill("too late");
   await act(REMOVE, { id });

@@ -6,14 +6,18 @@ import { PlainPage } from "./PlainPage";
 /** Shows what went wrong in place of a page that cannot be shown: its code does not arrive, or it has a fault. */
 export function ErrorBoundary({ children }: { children: ReactNode }) {
   const [location] = useLocation();
-  return <Boundary key={location}>{children}</Boundary>; // another address is another try
+  return <Boundary location={location}>{children}</Boundary>;
 }
 
-class Boundary extends Component<{ children: ReactNode }, { hasFailed: boolean }> {
+class Boundary extends Component<{ location: string; children: ReactNode }, { hasFailed: boolean }> {
   override state = { hasFailed: false };
 
   static getDerivedStateFromError() {
     return { hasFailed: true };
+  }
+
+  override componentDidUpdate({ location }: { location: string }) {
+    if (location !== this.props.location && this.state.hasFailed) this.setState({ hasFailed: false }); // another try
   }
 
   override render() {

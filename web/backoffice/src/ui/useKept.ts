@@ -8,6 +8,9 @@ export function forgetKept(name: string): void {
   sessionStorage.removeItem(PREFIX + name);
 }
 
+/** Return whether something is kept under a name. */
+export const isKept = (name: string) => sessionStorage.getItem(PREFIX + name) !== null;
+
 /**
  * A state that outlives its page for as long as the tab is there: whoever types, looks something up and comes back finds
  * what was typed. A value that is null is not kept. Whoever logs out leaves nothing.

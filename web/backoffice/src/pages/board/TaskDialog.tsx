@@ -7,7 +7,7 @@ import { Dialog } from "../../ui/Dialog";
 import { Loading } from "../../ui/Loading";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { problemOfError, type Problem } from "../../ui/problem";
-import { forgetKept } from "../../ui/useKept";
+import { forgetKept, isKept } from "../../ui/useKept";
 import type { BoardTask } from "./boardState";
 import { Comments } from "./Comments";
 import { OPEN_TASK_CHANGES, TASK } from "./operations";
@@ -39,7 +39,6 @@ export function TaskDialog({ id, first, choices, onClose, onChanged, onDeleted }
   const client = useClient();
   const [loaded, setLoaded] = useState<Loaded | null>(first);
   const [problem, setProblem] = useState<Problem | null>(null);
-  const [isDirty, setDirty] = useState(false);
   const [isLeaving, setLeaving] = useState(false);
 
   const isMissing = loaded === null;
@@ -74,7 +73,7 @@ export function TaskDialog({ id, first, choices, onClose, onChanged, onDeleted }
   }, [client, id, cursor]);
 
   const task = loaded?.task;
-  const close = () => (isDirty && task && !isLeaving ? setLeaving(true) : onClose());
+  const close = () => (isKept(id) && task && !isLeaving ? setLeaving(true) : onClose());
   const discard = () => {
     forgetKept(id);
     onClose();
@@ -103,7 +102,6 @@ export function TaskDialog({ id, first, choices, onClose, onChanged, onDeleted }
             <TaskForm
               task={task}
               choices={choices}
-              onDirty={setDirty}
               onSaved={(saved) => {
                 update(saved);
                 onChanged(saved);

@@ -1,4 +1,4 @@
-import { useEffect, useId, useState } from "react";
+import { useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "urql";
 import type { BoardUpdateTaskMutation, TaskDetailsFragment, TaskPriority, TaskStatus } from "../../gql/graphql";
@@ -22,13 +22,12 @@ type Saved = Extract<BoardUpdateTaskMutation["updateTask"], { __typename: "Task"
 interface Props {
   task: TaskDetailsFragment;
   choices: Choices;
-  onDirty: (isDirty: boolean) => void;
   onSaved: (task: Saved) => void;
   onDeleted: () => void;
 }
 
 /** The fields of a task. What others change shows at once in a form that nobody has touched, and else as a choice. */
-export function TaskForm({ task, choices, onDirty, onSaved, onDeleted }: Props) {
+export function TaskForm({ task, choices, onSaved, onDeleted }: Props) {
   const { t } = useTranslation("board");
   const client = useClient();
   const [kept, setKept] = useKept<{ base: TaskDetailsFragment; draft: Draft } | null>(task.id, null);
@@ -40,7 +39,6 @@ export function TaskForm({ task, choices, onDirty, onSaved, onDeleted }: Props) 
   const changes = changesOf(base, draft);
   const isDirty = Object.keys(changes).length > 0;
   const isBehind = task.version > base.version;
-  useEffect(() => onDirty(isDirty), [isDirty, onDirty]);
 
   const set = <Name extends keyof Draft>(name: Name, value: Draft[Name]) => {
     setKept((before) => {

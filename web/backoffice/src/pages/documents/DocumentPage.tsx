@@ -2,7 +2,6 @@ import "./documents.css";
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { useQuery, useSubscription } from "urql";
-import { useParams } from "wouter";
 import type { DocumentPageQuery } from "../../gql/graphql";
 import { Shell } from "../../shell/Shell";
 import { Loading } from "../../ui/Loading";
@@ -10,6 +9,7 @@ import { problemOfError } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { useAddressState } from "../../ui/useAddressState";
 import { useLast } from "../../ui/useLast";
+import { useIdParam } from "../../ui/useIdParam";
 import { DocumentEditor } from "./DocumentEditor";
 import { DocumentHistory } from "./DocumentHistory";
 import { DOCUMENT_CHANGES, DOCUMENT_PAGE } from "./operations";
@@ -19,7 +19,7 @@ type Shown = NonNullable<DocumentPageQuery["document"]>;
 /** One document: its text, and what was done to it. */
 export default function DocumentPage() {
   const { t } = useTranslation("documents");
-  const { id } = useParams<{ id: string }>();
+  const id = useIdParam();
   const [{ data, error, fetching }, reload] = useQuery({ query: DOCUMENT_PAGE, variables: { id } });
   useLiveDocument(id, data, () => reload({ requestPolicy: "network-only" }));
   const document = useLast(data?.document);

@@ -1,12 +1,13 @@
 import { useTranslation } from "react-i18next";
 import { useQuery, useSubscription } from "urql";
-import { Link, useParams, useSearchParams } from "wouter";
+import { Link, useSearchParams } from "wouter";
 import type { OrderNowFragment } from "../../gql/graphql";
 import { Shell } from "../../shell/Shell";
 import { Loading } from "../../ui/Loading";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { problemOfError } from "../../ui/problem";
 import { useFirst } from "../../ui/useFirst";
+import { useIdParam } from "../../ui/useIdParam";
 import { ORDER, ORDER_AS_OF, ORDER_CHANGED } from "./documents";
 import { OrderActions } from "./OrderActions";
 import { OrderDetails } from "./OrderDetails";
@@ -16,7 +17,7 @@ import "./orders.css";
 /** An order: what it is, what may be done with it, and what it was at each time. */
 export default function OrderPage() {
   const { t } = useTranslation("orders");
-  const { id } = useParams<{ id: string }>();
+  const id = useIdParam();
   const [{ data, error }, refetch] = useQuery({ query: ORDER, variables: { id } });
   const after = useFirst(data?.feedCursor);
   useSubscription({ query: ORDER_CHANGED, variables: { after }, pause: !after }, (_, change) => {
