@@ -27,7 +27,7 @@ await scenario(async (page, context) => {
   await ask("join again");
   await page.reload();
   await press(page, "Acme member");
-  await page.locator(".shell main h1").waitFor();
+  await page.locator(".overview").waitFor();
   await ask("remove");
   await page.getByRole("link", { name: "Members" }).click();
   await page.getByText(`${MEMBER_EMAIL} belongs to no tenant yet.`).waitFor();

@@ -97,6 +97,7 @@ await scenario(async (page, context, faults) => {
     await page.goto(`${address}/app/orders/new`);
     await addLine(page, name, 3);
     await page.locator(".place output", { hasText: total }).waitFor();
+    await page.getByRole("button", { name: "Empty the order" }).click();
   }
   const { product } = await act("query($id: ID!) { product(id: $id) { stockQuantity } }", { id: TEAPOT });
   assert.equal(product.stockQuantity, 5);

@@ -79,9 +79,16 @@ export function OrderForm() {
       <p className="total">
         <span>{t("total")}</span> <output aria-live="polite">{total ? format.money(total) : "–"}</output>
       </p>
-      <button type="submit" className="primary" disabled={isBusy || lines.length === 0}>
-        {t("place")}
-      </button>
+      <div className="row">
+        <button type="submit" className="primary" disabled={isBusy || lines.length === 0}>
+          {t("place")}
+        </button>
+        {lines.length > 0 && (
+          <button type="button" disabled={isBusy} onClick={() => form.clear()}>
+            {t("clear")}
+          </button>
+        )}
+      </div>
     </form>
   );
 }

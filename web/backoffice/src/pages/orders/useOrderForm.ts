@@ -21,7 +21,8 @@ export function readQuantity(text: string): bigint | null {
   return /^[0-9]+$/.test(text) && BigInt(text) > 0n ? BigInt(text) : null;
 }
 
-const [LINES, ADDRESS, KEY] = ["new order", "new order's address", "new order's key"] as const;
+const KEPT = ["new order", "new order's address", "new order's key"] as const;
+const [LINES, ADDRESS, KEY] = KEPT;
 
 /**
  * What is to be ordered. Its key stays the same however often it is sent, so that an order whose answer was lost is not
@@ -46,7 +47,7 @@ export function useOrderForm(onPlaced: (id: string) => void) {
     setBusy(false);
     const result = data?.placeOrder;
     if (result?.__typename === "Order") {
-      for (const name of [LINES, ADDRESS, KEY]) forgetKept(name);
+      for (const name of KEPT) forgetKept(name);
       onPlaced(result.id);
       return;
     }
@@ -66,6 +67,13 @@ export function useOrderForm(onPlaced: (id: string) => void) {
       setLines((all) => all.filter(({ product }) => product.id !== id));
     },
     change,
+    /** Begin with nothing. */
+    clear() {
+      setLines([]);
+      setShippingAddress("");
+      setKey(newKey());
+      setProblem(null);
+    },
     shippingAddress,
     setShippingAddress,
     submit: () => place(key),
