@@ -378,4 +378,4 @@ async def test_what_is_skipped_logs_no_fault(
         answer.pop("extensions", None)
     assert answers[0] == answers[1]
     assert "errors" not in answers[0]
-    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []

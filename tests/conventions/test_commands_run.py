@@ -222,7 +222,8 @@ async def run_script(world: World, script: str, until: str | None = None, happen
                             said += part.decode()
         finally:
             if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has ended, and nobody has told the loop yet
+                    os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     return said
 
