@@ -51,6 +51,7 @@ class Checkout:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     made = Checkout(tmp_path_factory.mktemp("new_domain") / "atrium")
     shutil.copytree(ROOT, made.home, ignore=NEVER_COPIED)
+    shutil.copytree(ROOT / ".ci", made.home / ".ci")  # tests of the documents read the gate
     made.check("atrium", "new-domain", "invoices", "--fields", FIELDS)
     yield made
     shutil.rmtree(made.home.parent)
