@@ -97,6 +97,7 @@ def run_fault(fault: Fault, *, near: bool = False) -> Outcome:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "atrium"
         shutil.copytree(ROOT, folder, ignore=NEVER_COPIED)
+        shutil.copytree(ROOT / ".ci", folder / ".ci")  # tests of the documents read the gate
         fault.apply_to(folder)
         for files in rounds:
             there = [file for file in files if (ROOT / file.partition("::")[0]).exists()]
