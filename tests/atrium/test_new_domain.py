@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from atrium.new_domain import FieldError, create_domain, parse_domain
-from tests.support.source_files import ROOT
+from tests.support.clone_copy import copy_clone
 
-NEVER_COPIED = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "build", "dist", "uv.lock")
 FIELDS = (
     "number:str:unique, customer:member, issued:date, due:date?, amount:money, project:project?,"
     " status:draft>sent>paid|void"
@@ -50,8 +49,7 @@ class Checkout:
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     made = Checkout(tmp_path_factory.mktemp("new_domain") / "atrium")
-    shutil.copytree(ROOT, made.home, ignore=NEVER_COPIED)
-    shutil.copytree(ROOT / ".ci", made.home / ".ci")  # tests of the documents read the gate
+    copy_clone(made.home)
     made.check("atrium", "new-domain", "invoices", "--fields", FIELDS)
     yield made
     shutil.rmtree(made.home.parent)

@@ -18,7 +18,7 @@ from atrium.settings import Settings
 from atrium.web import background, build
 from atrium.web.build import BuildFailed
 from atrium.web.node import NodeFailed, NodeMissing
-from tests.support.fresh_clone import copy_clone
+from tests.support.clone_copy import copy_clone
 
 SECONDS = 60
 SERVER = """
@@ -164,7 +164,7 @@ def _environment(tmp_path: Path, registry: str) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
 def test_a_build_ends_with_its_server(tmp_path: Path, silent_registry: str, ending: signal.Signals) -> None:
-    clone, environment = copy_clone(tmp_path), _environment(tmp_path, silent_registry)
+    clone, environment = copy_clone(tmp_path / "clone"), _environment(tmp_path, silent_registry)
     command = [sys.executable, "-c", SERVER]
     server = subprocess.Popen(command, cwd=clone, env=environment, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
@@ -182,7 +182,7 @@ def test_a_build_ends_with_its_server(tmp_path: Path, silent_registry: str, endi
 
 @pytest.mark.slow
 def test_a_registry_out_of_reach_is_said_in_one_sentence(tmp_path: Path) -> None:
-    clone, environment = copy_clone(tmp_path), _environment(tmp_path, "http://127.0.0.1:9")
+    clone, environment = copy_clone(tmp_path / "clone"), _environment(tmp_path, "http://127.0.0.1:9")
     command = [sys.executable, "-m", "atrium", "web", "build"]
     done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -192,7 +192,7 @@ def test_a_registry_out_of_reach_is_said_in_one_sentence(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_a_wheel_carries_the_pages(tmp_path: Path) -> None:
-    clone = copy_clone(tmp_path)
+    clone = copy_clone(tmp_path / "clone")
     command = ["uv", "build", "--wheel", "--out-dir", str(tmp_path / "out"), str(clone)]
     refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert refused.returncode

@@ -4,6 +4,12 @@ import { inspect, watchOperations } from "./backoffice_support.mjs";
 import { assertTenant, EMAIL, inShell, logInAs } from "./account_support.mjs";
 import { address, scenario } from "./support.mjs";
 
+async function enterTenant(page, slug) {
+  await page.getByLabel("Tenant").selectOption(slug);
+  await page.waitForFunction((wanted) => JSON.parse(sessionStorage.getItem("atrium-app-session")).tenant === wanted, slug);
+  await assertTenant(page, slug);
+}
+
 const pathOf = (page) => page.evaluate(() => location.pathname + location.search);
 
 await scenario(async (page, context) => {
@@ -30,9 +36,7 @@ await scenario(async (page, context) => {
   const tab = await context.newPage();
   await tab.goto(`${address}/app/`);
   await inShell(tab);
-  await tab.getByLabel("Tenant").selectOption("globex");
-  await tab.waitForFunction(() => JSON.parse(sessionStorage.getItem("atrium-app-session")).tenant === "globex");
-  await assertTenant(tab, "globex");
+  await enterTenant(tab, "globex");
   for (const [each, slug] of [[page, "acme"], [tab, "globex"]]) {
     await each.reload();
     await assertTenant(each, slug);
@@ -50,4 +54,16 @@ await scenario(async (page, context) => {
   await page.getByRole("button", { name: "Globex member" }).click();
   await inShell(page);
   assert.equal(await pathOf(page), "/app/");
+
+  // What was typed in one tenant is nothing in the other, and still there in its own.
+  const title = page.getByLabel("Title");
+  const write = () => page.goto(`${address}/app/articles/new`);
+  await write();
+  await title.fill("Half a title");
+  await enterTenant(page, "acme");
+  await write();
+  assert.equal(await title.inputValue(), "");
+  await enterTenant(page, "globex");
+  await write();
+  assert.equal(await title.inputValue(), "Half a title");
 });

@@ -69,6 +69,7 @@ await scenario(async (page, _context, faults) => {
   await act(RESTORE, { id });
   await page.getByRole("dialog").getByRole("button", { name: "Delete for good" }).click();
   await page.getByText("This is not possible any more").waitFor();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
   await act(REMOVE, { id });
   await act(PURGE, { id });
   await page.getByRole("button", { name: "Restore “Draft”" }).click();

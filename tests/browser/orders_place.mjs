@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { inspect, loseAnswer, openAs, watchOperations } from "./backoffice_support.mjs";
 import { addLine, isPlaced, place } from "./shop_support.mjs";
-import { act, address, scenario } from "./support.mjs";
+import { act, address, openForAnother, scenario } from "./support.mjs";
 
 const { MEMBER, TEAPOT } = process.env;
 const orders = async () => (await act("{ orders { totalCount nodes { id totalAmount { amount } items { nodes { quantity } } } } }")).orders;
@@ -17,7 +17,7 @@ async function tabTo(page, locator, key = "Tab") {
 }
 
 await scenario(async (page, context, faults) => {
-  const other = await (await context.browser().newContext()).newPage();
+  const other = await openForAnother(context, faults);
   const seen = watchOperations(other);
   await openAs(other, "/orders");
   await other.getByText("No orders").waitFor();

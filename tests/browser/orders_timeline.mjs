@@ -1,14 +1,14 @@
 // An order's actions, its timeline and what it was at each of its events.
 import assert from "node:assert/strict";
 import { answerWith, beatTo, inspect, openAs, watchOperations } from "./backoffice_support.mjs";
-import { act, scenario, shoot } from "./support.mjs";
+import { act, openForAnother, scenario, shoot } from "./support.mjs";
 
 const { ORDER, OTHER, MEMBER, SHIPPED } = process.env;
 const path = (id) => `/orders/${id}`;
 const button = (page, name) => page.getByRole("button", { name, exact: true });
 const change = (name, id) => act(`mutation($id: ID!) { ${name}(input: { id: $id }) { __typename } }`, { id });
 
-await scenario(async (page, context) => {
+await scenario(async (page, context, faults) => {
   const sent = watchOperations(page);
   await openAs(page, path(ORDER));
   await page.getByText("This is the order as it is now").waitFor();
@@ -54,7 +54,7 @@ await scenario(async (page, context) => {
   assert.equal(await page.evaluate(() => document.activeElement.type), "range");
 
   // A member sees an order of their own, and may cancel it, with a reason; no other order is there.
-  const member = await (await context.browser().newContext()).newPage();
+  const member = await openForAnother(context, faults);
   await openAs(member, path(OTHER), { email: MEMBER });
   await member.getByText("There is no such order").waitFor();
   await member.getByRole("link", { name: "To the orders" }).click();

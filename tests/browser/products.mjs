@@ -1,7 +1,7 @@
 // Products: found, created, changed, restocked; a conflict is a choice, and what others do appears.
 import assert from "node:assert/strict";
 import { answerWith, beatTo, inspect, loseAnswer, openAs, watchOperations } from "./backoffice_support.mjs";
-import { act, ask, scenario } from "./support.mjs";
+import { act, ask, openForAnother, scenario } from "./support.mjs";
 
 const { MEMBER, TEAPOT } = process.env;
 const button = (page, name) => page.getByRole("button", { name, exact: true });
@@ -16,7 +16,7 @@ await scenario(async (page, context, faults) => {
   await page.getByText("5 products").waitFor();
   assert.deepEqual(sent().filter(Boolean), ["ProductsPage"]);
   await inspect(page, "products");
-  const member = await (await context.browser().newContext()).newPage();
+  const member = await openForAnother(context, faults);
   await openAs(member, "/products", { email: MEMBER });
   await member.getByText("5 products").waitFor();
   assert.equal(await member.locator("main table button").count(), 0);

@@ -34,15 +34,7 @@ export async function scenario(work, options = {}) {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: process.getuid() === 0 ? ["--no-sandbox"] : [] });
   const faults = [];
   try {
-    const context = await browser.newContext({ ...DESKTOP, ...options });
-    await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: address });
-    await context.addInitScript(() =>
-      document.addEventListener("securitypolicyviolation", (event) =>
-        console.error("violates the policy:", event.violatedDirective, event.blockedURI, event.sample),
-      ),
-    );
-    context.on("page", (page) => watch(page, faults));
-    context.setDefaultTimeout(20_000);
+    const context = await openContext(browser, options, faults);
     const page = await context.newPage();
     await work(page, context, faults).catch(async (error) => {
       await shoot(page, "failed");
@@ -54,6 +46,24 @@ export async function scenario(work, options = {}) {
     await browser.close();
   }
   assert.deepEqual(faults, []);
+}
+
+async function openContext(browser, options, faults) {
+  const context = await browser.newContext({ ...DESKTOP, ...options });
+  await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: address });
+  await context.addInitScript(() =>
+    document.addEventListener("securitypolicyviolation", (event) =>
+      console.error("violates the policy:", event.violatedDirective, event.blockedURI, event.sample),
+    ),
+  );
+  context.on("page", (page) => watch(page, faults));
+  context.setDefaultTimeout(20_000);
+  return context;
+}
+
+/** Opens a page for somebody else, who shares nothing with the first one; its faults count as well. */
+export async function openForAnother(context, faults) {
+  return (await openContext(context.browser(), {}, faults)).newPage();
 }
 
 function watch(page, faults) {

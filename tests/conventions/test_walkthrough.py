@@ -23,10 +23,10 @@ import pytest
 
 from atrium.embedded.server import OWNER_ROLE
 from tests.conftest import Cluster
+from tests.support.clone_copy import copy_clone
+from tests.support.source_files import ROOT
 
-REPOSITORY = Path(__file__).parents[2]
 CODE_BLOCK = re.compile(r"^```(\w+) ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NEVER_COPIED = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "build", "dist", "uv.lock")
 MAX_WRITTEN_FILES = 10
 MAX_LINES = 450  # of a whole domain, as ruff formats it: what has to be written by hand without the command
 MAX_TEST_LINES = 80
@@ -51,7 +51,7 @@ class Block:
 
 
 def blocks() -> list[Block]:
-    page = (REPOSITORY / "CONTRIBUTING.md").read_text().partition("## Add your own domain")[2]
+    page = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add your own domain")[2]
     return [Block(*found.groups()) for found in CODE_BLOCK.finditer(page)]
 
 
@@ -120,7 +120,7 @@ def house(cluster: Cluster, worker_id: str, tmp_path_factory: pytest.TempPathFac
     drop = f"DROP DATABASE IF EXISTS {database} WITH (FORCE)"
     asyncio.run(cluster.admin(drop, f"CREATE DATABASE {database} OWNER {OWNER_ROLE}"))
     home = tmp_path_factory.mktemp("walkthrough") / "atrium"
-    shutil.copytree(REPOSITORY, home, ignore=NEVER_COPIED)
+    copy_clone(home)
     made = RepositoryCopy(home, cluster.of(cluster.owner_url, database), cluster.of(cluster.runtime_url, database))
     made.follow()
     yield made
@@ -137,7 +137,7 @@ def test_what_it_shows_is_what_the_command_writes(house: RepositoryCopy) -> None
 
 def test_a_domain_is_written_in_few_lines(house: RepositoryCopy) -> None:
     house.python("-m", "ruff", "format", "--check", *house.written)
-    lines = {name: added_lines(REPOSITORY / name, house.home / name) for name in house.written}
+    lines = {name: added_lines(ROOT / name, house.home / name) for name in house.written}
     in_tests = sum(count for name, count in lines.items() if name.startswith("tests/"))
     figures = f"{sum(lines.values())} lines, {in_tests} of them tests, in {len(lines)} files: {lines}"
     assert len(lines) <= MAX_WRITTEN_FILES, figures
@@ -145,7 +145,7 @@ def test_a_domain_is_written_in_few_lines(house: RepositoryCopy) -> None:
         f"Lift what repeats into machinery (services/writes, graph/fields): {figures}"
     )
     assert in_tests <= MAX_TEST_LINES, f"Lift what repeats into tests/support: {figures}"
-    page = (REPOSITORY / "CONTRIBUTING.md").read_text()
+    page = (ROOT / "CONTRIBUTING.md").read_text()
     assert f"{MAX_LINES} lines at most, {MAX_TEST_LINES} of them" in " ".join(page.split())
 
 
@@ -159,7 +159,7 @@ def test_the_lines_that_it_adds_are_added(house: RepositoryCopy) -> None:
     edits = [block for block in blocks() if block.language == "diff"]
     assert edits
     for block in edits:
-        before, after = (REPOSITORY / block.mark).read_text(), (house.home / block.mark).read_text()
+        before, after = (ROOT / block.mark).read_text(), (house.home / block.mark).read_text()
         expected = sorted(apply_diff(before, block.text).splitlines())
         assert sorted(after.splitlines()) == expected, f"{block.mark} is edited in another way"
 
@@ -168,7 +168,7 @@ def test_the_schema_has_what_the_docstrings_say(house: RepositoryCopy) -> None:
     house.python("-m", "atrium", "schema", "--check")
     schema = (house.home / "schema.graphql").read_text()
     assert "type Invoice implements Node {" in schema
-    assert "Invoice" not in (REPOSITORY / "schema.graphql").read_text(), "the copy was to be written, not the original"
+    assert "Invoice" not in (ROOT / "schema.graphql").read_text(), "the copy was to be written, not the original"
 
 
 def test_its_examples_answer_what_it_says(house: RepositoryCopy) -> None:

@@ -6,7 +6,6 @@ words; with `--near` only by the tests nearest to each.
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from tests.support.clone_copy import copy_clone
 from tests.support.fault_list import Fault, FaultList
 from tests.support.source_files import ROOT
 
 __all__ = ["Outcome", "rounds_of", "run_all", "run_fault", "summary"]
 
-NEVER_COPIED = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "build", "dist", "uv.lock")
 WORKERS = 2
 NEAR_ROUNDS = 3
 NO_TESTS = 5  # an exit code of pytest
@@ -95,9 +94,7 @@ def run_fault(fault: Fault, *, near: bool = False) -> Outcome:
     """Put a fault into a copy, and run the tests there until one fails: the nearest first, in the end all of them."""
     rounds = rounds_of(fault)[: NEAR_ROUNDS if near else None]
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "atrium"
-        shutil.copytree(ROOT, folder, ignore=NEVER_COPIED)
-        shutil.copytree(ROOT / ".ci", folder / ".ci")  # tests of the documents read the gate
+        folder = copy_clone(Path(name) / "atrium")
         fault.apply_to(folder)
         for files in rounds:
             there = [file for file in files if (ROOT / file.partition("::")[0]).exists()]

@@ -1,9 +1,5 @@
 import { useTranslation } from "react-i18next";
-
-interface Amount {
-  amount: string;
-  currency: string;
-}
+import { decimalsOf, type Amount } from "./money";
 
 /** What is written in the reader's language, and times in the zone of the browser. */
 export function useFormat() {
@@ -12,7 +8,7 @@ export function useFormat() {
   return {
     /** An amount to its last digit: the text is formatted as it is, with the decimals that it has. */
     money({ amount, currency }: Amount): string {
-      const decimals = amount.split(".")[1]?.length ?? 0;
+      const decimals = decimalsOf(amount);
       const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
       return new Intl.NumberFormat(language, { style: "currency", currency, ...digits }).format(amount as `${number}`);
     },

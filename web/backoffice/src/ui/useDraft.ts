@@ -1,6 +1,6 @@
 import { useEffect, useState, type SubmitEvent } from "react";
 import { problemOfThrown, type Problem } from "./problem";
-import { useKept } from "./useKept";
+import { usePersistedState } from "./usePersistedState";
 
 interface Saved<Current> {
   problem: Problem | null;
@@ -24,7 +24,7 @@ interface Options<Current, Draft> {
  */
 export function useDraft<Current extends { version: number }, Draft extends object>(options: Options<Current, Draft>) {
   const { name, current, draftOf, save } = options;
-  const [draft, setDraft] = useKept<{ values: Draft; version: number } | null>(name, null);
+  const [draft, setDraft] = usePersistedState<{ values: Draft; version: number } | null>(name, null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [theirs, setTheirs] = useState<Current | null>(null);
   const [isBusy, setBusy] = useState(false);

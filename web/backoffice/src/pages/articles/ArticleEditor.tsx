@@ -2,9 +2,8 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import type { ArticleStatus, ArticleTextFragment } from "../../gql/graphql";
-import { Dialog } from "../../ui/Dialog";
+import { ConfirmDialog } from "../../ui/ConfirmDialog";
 import { DraftButtons } from "../../ui/DraftButtons";
-import type { Problem } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { useChange } from "../../ui/useChange";
 import { useDraft } from "../../ui/useDraft";
@@ -49,28 +48,22 @@ export function ArticleEditor({ article }: { article: ArticleTextFragment }) {
             {t("unpublish")}
           </button>
         )}
-        {mayDelete && <DeleteButton article={article} onProblem={form.setProblem} />}
+        {mayDelete && <DeleteButton article={article} />}
       </DraftButtons>
     </form>
   );
 }
 
-interface DeleteProps {
-  article: ArticleTextFragment;
-  onProblem: (problem: Problem | null) => void;
-}
-
 /** Deletes after a question: an article does not go into any trash. */
-function DeleteButton({ article, onProblem }: DeleteProps) {
+function DeleteButton({ article }: { article: ArticleTextFragment }) {
   const { t } = useTranslation("articles");
   const [, navigate] = useLocation();
   const [isAsking, setAsking] = useState(false);
   const remove = useChange(DELETE_ARTICLE);
   const run = async () => {
     const { problem } = await remove({ id: article.id });
-    setAsking(false);
-    onProblem(problem);
     if (!problem) navigate("/articles");
+    return problem;
   };
   return (
     <>
@@ -78,17 +71,9 @@ function DeleteButton({ article, onProblem }: DeleteProps) {
         {t("delete")}
       </button>
       {isAsking && (
-        <Dialog title={t("deleteQuestion")} onClose={() => setAsking(false)}>
+        <ConfirmDialog title={t("deleteQuestion")} action={t("delete")} onConfirm={run} onClose={() => setAsking(false)}>
           <p>{t("deleteExplanation", { title: article.title })}</p>
-          <div className="row">
-            <button type="button" onClick={() => setAsking(false)}>
-              {t("cancel", { ns: "common" })}
-            </button>
-            <button type="button" className="danger" onClick={() => void run()}>
-              {t("delete")}
-            </button>
-          </div>
-        </Dialog>
+        </ConfirmDialog>
       )}
     </>
   );

@@ -6,7 +6,7 @@ import { problemOfError } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { newKey } from "../../ui/newKey";
 import { useChange } from "../../ui/useChange";
-import { forgetKept, useKept } from "../../ui/useKept";
+import { clearPersistedState, usePersistedState } from "../../ui/usePersistedState";
 import { useSubmit } from "../../ui/useSubmit";
 import { ArticleFields, type ArticleValues } from "./ArticleFields";
 import "./articles.css";
@@ -19,7 +19,7 @@ export default function NewArticlePage() {
   const { t, i18n } = useTranslation("articles");
   const [, navigate] = useLocation();
   const [{ data, error }] = useQuery({ query: NEW_ARTICLE_PAGE });
-  const [{ idempotencyKey, ...values }, setValues] = useKept(NAME, (): ArticleValues & { idempotencyKey: string } => ({
+  const [{ idempotencyKey, ...values }, setValues] = usePersistedState(NAME, (): ArticleValues & { idempotencyKey: string } => ({
     idempotencyKey: newKey(), // a second click writes no second article
     title: "",
     content: "",
@@ -29,7 +29,7 @@ export default function NewArticlePage() {
   const { submit, problem, isBusy } = useSubmit(async () => {
     const { answer, problem: found } = await create({ input: { ...values, idempotencyKey } });
     if (answer?.__typename === "Article") {
-      forgetKept(NAME);
+      clearPersistedState(NAME);
       navigate(`/articles/${encodeURIComponent(answer.id)}`);
     }
     return found;

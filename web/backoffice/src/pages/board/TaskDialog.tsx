@@ -7,7 +7,7 @@ import { Dialog } from "../../ui/Dialog";
 import { Loading } from "../../ui/Loading";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { problemOfError, type Problem } from "../../ui/problem";
-import { forgetKept, isKept } from "../../ui/useKept";
+import { clearPersistedState, hasPersistedState } from "../../ui/usePersistedState";
 import type { BoardTask } from "./boardState";
 import { Comments } from "./Comments";
 import { OPEN_TASK_CHANGES, TASK } from "./operations";
@@ -73,9 +73,9 @@ export function TaskDialog({ id, first, choices, onClose, onChanged, onDeleted }
   }, [client, id, cursor]);
 
   const task = loaded?.task;
-  const close = () => (isKept(id) && task && !isLeaving ? setLeaving(true) : onClose());
+  const close = () => (hasPersistedState(id) && task && !isLeaving ? setLeaving(true) : onClose());
   const discard = () => {
-    forgetKept(id);
+    clearPersistedState(id);
     onClose();
   };
   return (

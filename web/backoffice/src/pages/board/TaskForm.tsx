@@ -9,7 +9,7 @@ import { SelectField } from "../../ui/SelectField";
 import { TextAreaField } from "../../ui/TextAreaField";
 import { withOwn } from "../../ui/withOwn";
 import { ConflictTable } from "../../ui/ConflictTable";
-import { useKept } from "../../ui/useKept";
+import { usePersistedState } from "../../ui/usePersistedState";
 import { STATUSES } from "./boardState";
 import { DeleteTask } from "./DeleteTask";
 import { UPDATE_TASK } from "./operations";
@@ -30,7 +30,7 @@ interface Props {
 export function TaskForm({ task, choices, onSaved, onDeleted }: Props) {
   const { t } = useTranslation("board");
   const client = useClient();
-  const [kept, setKept] = useKept<{ base: TaskDetailsFragment; draft: Draft } | null>(task.id, null);
+  const [kept, setKept] = usePersistedState<{ base: TaskDetailsFragment; draft: Draft } | null>(task.id, null);
   const { base, draft } = kept ?? { base: task, draft: draftOf(task) }; // base is what the form began with
   const [theirs, setTheirs] = useState<Saved | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useQuery } from "urql";
 import type { DocumentRowFragment } from "../../gql/graphql";
 import { Shell } from "../../shell/Shell";
-import { Dialog } from "../../ui/Dialog";
+import { ConfirmDialog } from "../../ui/ConfirmDialog";
 import { useFormat } from "../../ui/format";
 import { Loading } from "../../ui/Loading";
 import { Moment } from "../../ui/Moment";
@@ -68,10 +68,6 @@ function TrashItem({ document, isNew }: { document: DocumentRowFragment; isNew: 
   const restore = useChange(RESTORE_DOCUMENT);
   const purge = useChange(PURGE_DOCUMENT);
   const { id, title, deletedAt, deletedBy, viewerCan } = document;
-  const run = async (change: typeof restore | typeof purge) => {
-    setProblem((await change({ id })).problem);
-    setAsking(false);
-  };
   return (
     <li className="card" ref={place}>
       <div>
@@ -85,7 +81,7 @@ function TrashItem({ document, isNew }: { document: DocumentRowFragment; isNew: 
       </div>
       <div className="row">
         {viewerCan.restore && (
-          <button type="button" aria-label={t("trash.restoreThis", { title })} onClick={() => void run(restore)}>
+          <button type="button" aria-label={t("trash.restoreThis", { title })} onClick={() => void restore({ id }).then((outcome) => setProblem(outcome.problem))}>
             {t("trash.restore")}
           </button>
         )}
@@ -96,17 +92,14 @@ function TrashItem({ document, isNew }: { document: DocumentRowFragment; isNew: 
         )}
       </div>
       {isAsking && (
-        <Dialog title={t("trash.purgeQuestion")} onClose={() => setAsking(false)}>
+        <ConfirmDialog
+          title={t("trash.purgeQuestion")}
+          action={t("trash.purge")}
+          onConfirm={async () => (await purge({ id })).problem}
+          onClose={() => setAsking(false)}
+        >
           <p>{t("trash.purgeExplanation", { title })}</p>
-          <div className="row">
-            <button type="button" onClick={() => setAsking(false)}>
-              {t("cancel", { ns: "common" })}
-            </button>
-            <button type="button" className="danger" onClick={() => void run(purge)}>
-              {t("trash.purge")}
-            </button>
-          </div>
-        </Dialog>
+        </ConfirmDialog>
       )}
     </li>
   );

@@ -37,7 +37,7 @@ export function OrderForm() {
     <form ref={element} className="card place" onSubmit={submit} aria-busy={isBusy}>
       <ProblemNotice problem={problem && { ...problem, fields: rest }} />
       {problem?.code === "IDEMPOTENCY_CONFLICT" && (
-        <div className="choice">
+        <div className="conflict">
           <p>{t("sentBefore")}</p>
           <div className="row">
             <Link href="/orders" className="button">

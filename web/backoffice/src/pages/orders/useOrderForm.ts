@@ -3,7 +3,7 @@ import { useClient } from "urql";
 import type { FindProductsQuery, PlaceOrderMutation } from "../../gql/graphql";
 import { problemOfAnswer, problemOfError, type Problem } from "../../ui/problem";
 import { newKey } from "../../ui/newKey";
-import { forgetKept, useKept } from "../../ui/useKept";
+import { clearPersistedState, usePersistedState } from "../../ui/usePersistedState";
 import { PLACE } from "./documents";
 
 export type FoundProduct = FindProductsQuery["products"]["nodes"][number];
@@ -30,10 +30,10 @@ const [LINES, ADDRESS, KEY] = KEPT;
  */
 export function useOrderForm(onPlaced: (id: string) => void) {
   const client = useClient();
-  const [lines, setLines] = useKept<readonly OrderLine[]>(LINES, []);
-  const [shippingAddress, setShippingAddress] = useKept(ADDRESS, "");
+  const [lines, setLines] = usePersistedState<readonly OrderLine[]>(LINES, []);
+  const [shippingAddress, setShippingAddress] = usePersistedState(ADDRESS, "");
   const [problem, setProblem] = useState<Problem | null>(null);
-  const [key, setKey] = useKept(KEY, newKey);
+  const [key, setKey] = usePersistedState(KEY, newKey);
   const [isBusy, setBusy] = useState(false);
 
   const change = (id: string, changes: Partial<OrderLine>) =>
@@ -47,7 +47,7 @@ export function useOrderForm(onPlaced: (id: string) => void) {
     setBusy(false);
     const result = data?.placeOrder;
     if (result?.__typename === "Order") {
-      for (const name of KEPT) forgetKept(name);
+      for (const name of KEPT) clearPersistedState(name);
       onPlaced(result.id);
       return;
     }

@@ -34,7 +34,7 @@ export function RestockForm({ product, onClose }: { product: ProductRowFragment;
       <form onSubmit={submit} aria-busy={isBusy}>
         <ProblemNotice problem={isOther ? null : problem} beside={["quantity"]} />
         {isOther && (
-          <p role="alert" className="choice">
+          <p role="alert" className="conflict">
             {t("sameKey")}
           </p>
         )}
