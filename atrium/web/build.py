@@ -178,7 +178,7 @@ def _compile(web: Path, say: Callable[[str], None]) -> Path:
     _tell("generating types from schema.graphql", say)
     run_node(web, packages / "@graphql-codegen/cli/esm/bin.js", "--config", "codegen.ts", name="graphql-codegen")
     for app in APPS:
-        _tell(f"building the pages: {app}", say)
+        _tell(f"compiling web/{app}", say)
         config = f"{app}/vite.config.ts"
         run_node(web, packages / "vite/bin/vite.js", "build", "--config", config, "--logLevel", "error", name="vite")
         result.mkdir(exist_ok=True)
