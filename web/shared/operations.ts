@@ -7,7 +7,7 @@ export const LOGIN = graphql(`
       ... on Session { accessToken refreshToken expiresAt viewer { id email } tenant { slug } }
       ... on RateLimited { retryAfter }
       ... on InvalidInput { fields { path message } }
-      ... on Error { message }
+      ... on Error { code message }
     }
   }
 `);
@@ -17,7 +17,7 @@ export const REFRESH = graphql(`
     refresh(input: { refreshToken: $refreshToken, tenant: $tenant }) {
       __typename
       ... on Session { accessToken refreshToken expiresAt viewer { id email } tenant { slug } }
-      ... on Error { message }
+      ... on Error { code message }
     }
   }
 `);
@@ -27,7 +27,7 @@ export const SWITCH_TENANT = graphql(`
     switchTenant(input: { tenant: $tenant }) {
       __typename
       ... on Session { accessToken refreshToken expiresAt viewer { id email } tenant { slug } }
-      ... on Error { message }
+      ... on Error { code message }
     }
   }
 `);

@@ -89,9 +89,9 @@ export class SessionStore {
 
   async logIn(email: string, password: string, tenant: string | null): Promise<void> {
     const { login } = await send(LOGIN, { email, password, tenant });
-    if (login.__typename === "RateLimited") throw new Refused(login.message, login.__typename, login.retryAfter);
-    if (login.__typename === "InvalidInput") throw new Refused(login.message, login.__typename, undefined, login.fields);
-    if (login.__typename !== "Session") throw new Refused(login.message, login.__typename);
+    if (login.__typename === "RateLimited") throw new Refused(login.message, login.code, login.retryAfter);
+    if (login.__typename === "InvalidInput") throw new Refused(login.message, login.code, undefined, login.fields);
+    if (login.__typename !== "Session") throw new Refused(login.message, login.code);
     this.enter(login);
   }
 
@@ -116,7 +116,7 @@ export class SessionStore {
   /** Go on in another tenant; `leave` is called before, since what is open belongs to the one that is left. */
   async switchTenant(tenant: string, leave?: () => void): Promise<void> {
     const { switchTenant: result } = await send(SWITCH_TENANT, { tenant }, await this.authorization());
-    if (result.__typename !== "Session") throw new Refused(result.message, result.__typename);
+    if (result.__typename !== "Session") throw new Refused(result.message, result.code);
     leave?.();
     this.enter(result);
   }

@@ -48,15 +48,9 @@ export function problemOfError(error: CombinedError | undefined): Problem | null
 /** Return the problem that was thrown on the way to a login, a refresh or a switch. */
 export function problemOfThrown(error: unknown): Problem {
   if (!(error instanceof Refused)) return { code: "OFFLINE", message: String(error), fields: [] };
-  const code = CODES[error.code ?? ""] ?? error.code ?? "INTERNAL";
-  return { code, message: error.message, fields: error.fields, retryAfter: error.retryAfter };
+  const { code = "INTERNAL", message, fields, retryAfter } = error;
+  return { code, message, fields, retryAfter };
 }
-
-const CODES: Partial<Record<string, string>> = {
-  InvalidCredentials: "INVALID_CREDENTIALS",
-  InvalidInput: "BAD_USER_INPUT",
-  RateLimited: "RATE_LIMITED",
-};
 
 /** Return the function that says what is wrong in the reader's language. */
 export function useProblemText(): (problem: Problem) => string {
