@@ -146,8 +146,8 @@ class Components:
             yield
 
     def build_operations(self) -> http.Operations | None:
-        """Build what operations on the fast path are run with; there is none without the compiler."""
-        if self.schema.compiler is None:
+        """Build what operations on the fast path are run with; it needs the compiler, and statements with names."""
+        if self.schema.compiler is None or self.database.transaction_pooling:
             return None
         return http.Operations(
             authenticate=self._authenticate_at_once,
@@ -192,8 +192,15 @@ class Components:
         )
 
 
-def build(settings: Settings, *, database_url: str) -> http.Application:
-    """Build the application that serves these settings on the database at this URL, as the runtime role."""
+def build(settings: Settings, *, database_url: str, pooler_url: str | None = None) -> http.Application:
+    """Build the application that serves these settings.
+
+    Args:
+        settings: all of them but where the database is.
+        database_url: the database itself, as the runtime role.
+        pooler_url: a pooler in front of it that shares connections between transactions, if there is one: through it
+            goes all that needs no connection of its own, which may be nearly everything.
+    """
     keys, mailer = load_signing_keys(settings), mail.build_transport(settings)
     metrics = Metrics(
         lambda: pool_usage(components.servers, components.feed),
@@ -201,7 +208,9 @@ def build(settings: Settings, *, database_url: str) -> http.Application:
         lambda: components.feed.fanout.subscriptions,
     )
     feed = _build_feed(settings, database_url)
-    servers = build_server_group(settings, database_url, metrics, feed.sequencer.note_commit)
+    servers = build_server_group(
+        settings, pooler_url or database_url, metrics, feed.sequencer.note_commit, transaction_pooling=bool(pooler_url)
+    )
     served = _create_schema(settings)
     components = Components(
         settings=settings,
@@ -266,10 +275,22 @@ def _new_application(components: Components) -> http.Application:
 
 
 def build_server_group(
-    settings: Settings, database_url: str, metrics: Metrics, on_commit: Callable[[], None] = lambda: None
+    settings: Settings,
+    database_url: str,
+    metrics: Metrics,
+    on_commit: Callable[[], None] = lambda: None,
+    *,
+    transaction_pooling: bool = False,
 ) -> ServerGroup:
-    """Return the primary at this URL, whose commits are told, and the replicas in the settings."""
-    options: dict[str, Any] = {"pool_size": settings.pool_size, "wait": settings.admission_wait_seconds}
+    """Return the primary at this URL, whose commits are told, and the replicas in the settings.
+
+    With `transaction_pooling` any of them may be behind a pooler that shares connections between transactions.
+    """
+    options: dict[str, Any] = {
+        "pool_size": settings.pool_size,
+        "wait": settings.admission_wait_seconds,
+        "transaction_pooling": transaction_pooling,
+    }
     replicas = [url.get_secret_value() for url in settings.database_replica_urls]
     return ServerGroup(
         Database(database_url, connect=PRIMARY_CONNECT_SECONDS, on_commit=on_commit, **options),

@@ -250,6 +250,8 @@ def doctor() -> None:
     with _open_unchecked_database(for_server=True) as (settings, urls):
         seen = asyncio.run(startup_checks.require_usable_database(settings, urls))
     console.print(startup_checks.describe_database(urls.runtime, seen), soft_wrap=True, markup=False)
+    if urls.pooler:
+        console.print(startup_checks.describe_pooler(seen), soft_wrap=True, markup=False)
     console.print(describe_interpreter(), soft_wrap=True, markup=False)
     console.print("All well.")
 

@@ -19,7 +19,7 @@ __all__ = ["run_server"]
 def run_server(settings: Settings, urls: startup_checks.DatabaseUrls, console: Console) -> None:
     """Serve until told to end; meanwhile build the pages, if they are to be."""
     logs.configure(settings.log_level, production=settings.is_production)
-    app = application.build(settings, database_url=urls.runtime)
+    app = application.build(settings, database_url=urls.runtime, pooler_url=urls.pooler)
     # What lives from here on lives for good; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()

@@ -59,6 +59,11 @@ class Settings(BaseModel):
     database_owner_url: OptionalDatabaseUrl = Field(
         None, description="The same database as the owner role, which migrates it. Set both or neither."
     )
+    database_direct_url: OptionalDatabaseUrl = Field(
+        None,
+        description="PostgreSQL itself, as the runtime role, where `ATRIUM_DATABASE_URL` leads through a pooler that "
+        "shares connections between transactions: for what needs a connection of its own.",
+    )
     database_replica_urls: ReplicaUrls = Field(
         (), description="Read replicas, as the runtime role, separated by commas."
     )
@@ -291,13 +296,15 @@ class Settings(BaseModel):
         """Return these settings, if they name all of a database or none.
 
         Raises:
-            SettingsError: one database URL without the other, or a replica without a primary.
+            SettingsError: one database URL without the other, or a direct one or a replica without a primary.
         """
         if (self.database_url is None) != (self.database_owner_url is None):
             raise SettingsError(
                 f"Set both {PREFIX}DATABASE_URL and {PREFIX}DATABASE_OWNER_URL, or neither: "
                 "the one runs, the other migrates."
             )
+        if self.database_url is None and self.database_direct_url:
+            raise SettingsError(f"{PREFIX}DATABASE_DIRECT_URL needs {PREFIX}DATABASE_URL, which leads to the pooler.")
         if self.database_url is None and self.database_replica_urls:
             raise SettingsError(f"{PREFIX}DATABASE_REPLICA_URLS needs {PREFIX}DATABASE_URL, their primary.")
         return self

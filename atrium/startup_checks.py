@@ -26,12 +26,13 @@ from atrium.embedded.server import EmbeddedFailed, EmbeddedUnavailable, Server
 from atrium.settings import Settings, SettingsError
 from models.database.engine import SERVER_SETTINGS
 from models.database.errors import DRIVER_ERRORS, DatabaseUnavailable, PoolTimeout, is_connection_lost
-from models.database.inspection import ConnectionShared, DatabaseState, inspect_database
+from models.database.inspection import DatabaseState, inspect_database
 
 __all__ = [
     "DatabaseUrls",
     "describe_database",
     "describe_failure",
+    "describe_pooler",
     "open_database",
     "require_current_database",
     "require_migratable_database",
@@ -45,8 +46,10 @@ OLDEST_POSTGRESQL = 150000  # as server_version_num
 
 RUNTIME_VARIABLE = "ATRIUM_DATABASE_URL"
 OWNER_VARIABLE = "ATRIUM_DATABASE_OWNER_URL"
+DIRECT_VARIABLE = "ATRIUM_DATABASE_DIRECT_URL"
 REPLICAS_VARIABLE = "ATRIUM_DATABASE_REPLICA_URLS"
 
+IGNORE_HINT = " Name it in ignore_startup_parameters of PgBouncer; what it leaves out is to be set for the role."
 REFUSED_SQLSTATES = ("28", "3D", "42501", "53")  # how the codes begin that say that one is not let in, or may not
 
 
@@ -56,6 +59,8 @@ class DatabaseUrls:
 
     runtime: str
     owner: str
+    pooler: str | None = None
+    """As the runtime role, through a pooler that shares connections between transactions."""
     server: Server | None = None
     """The embedded server, if that is where they lead to."""
 
@@ -73,14 +78,16 @@ def open_database(settings: Settings) -> Iterator[DatabaseUrls]:
         SettingsError: one of the two URLs is missing, or there is no embedded database for this platform.
     """
     if settings.database_url and settings.database_owner_url:
-        yield DatabaseUrls(settings.database_url.get_secret_value(), settings.database_owner_url.get_secret_value())
+        runtime, owner = settings.database_url.get_secret_value(), settings.database_owner_url.get_secret_value()
+        direct = settings.database_direct_url
+        yield DatabaseUrls(direct.get_secret_value(), owner, pooler=runtime) if direct else DatabaseUrls(runtime, owner)
         return
     try:
         server = Server.start(settings.data_dir)
     except (EmbeddedUnavailable, EmbeddedFailed) as error:
         raise SettingsError(str(error)) from error
     with server:
-        yield DatabaseUrls(server.runtime_url, server.owner_url, server)
+        yield DatabaseUrls(server.runtime_url, server.owner_url, server=server)
 
 
 @contextmanager
@@ -134,14 +141,22 @@ async def require_usable_database(settings: Settings, urls: DatabaseUrls) -> Dat
 
     Raises:
         SettingsError: it is not there, too old, not Atrium's, or at another revision; the runtime role could bypass
-            row-level security; or a pooler shares connections between transactions, also those to replicas.
+            row-level security; or a pooler shares connections between transactions where it may not, or leads
+            elsewhere.
     """
-    state = await _inspect(urls.runtime, RUNTIME_VARIABLE, SERVER_SETTINGS)
-    _refuse(state, RUNTIME_VARIABLE, RUNTIME_CHECKS)
+    variable = DIRECT_VARIABLE if urls.pooler else RUNTIME_VARIABLE
+    state = await _inspect(urls.runtime, variable, SERVER_SETTINGS)
+    _refuse(state, variable, RUNTIME_CHECKS)
     if not settings.is_production:  # in which a server migrates
         await require_migratable_database(urls)
-    await asyncio.gather(*(_refuse_shared(url.get_secret_value()) for url in settings.database_replica_urls))
-    return state
+    if urls.pooler is None:
+        await asyncio.gather(*(_refuse_shared(url.get_secret_value()) for url in settings.database_replica_urls))
+        return state
+    pooled = await _inspect(urls.pooler, RUNTIME_VARIABLE, SERVER_SETTINGS, sends=False)
+    _refuse(pooled, RUNTIME_VARIABLE, (_settings_fault,))
+    if (pooled.system, pooled.database, pooled.role) != (state.system, state.database, state.role):
+        raise SettingsError(f"{RUNTIME_VARIABLE} and {DIRECT_VARIABLE} lead to different databases, or as other roles.")
+    return state._replace(shares_connections=pooled.shares_connections)
 
 
 async def require_migratable_database(urls: DatabaseUrls) -> DatabaseState:
@@ -175,6 +190,16 @@ def describe_database(url: str, state: DatabaseState) -> str:
     return f"Database {state.database} at {where}, role {state.role}, PostgreSQL {state.version}, {revision}."
 
 
+def describe_pooler(state: DatabaseState) -> str:
+    """Return what the pooler in front of a database does with connections, and what follows."""
+    if state.shares_connections:
+        return "The pooler shares connections between transactions: statements are not prepared."
+    return (
+        f"No pooler shares the connections of {RUNTIME_VARIABLE}: without {DIRECT_VARIABLE} statements would be "
+        "prepared, which takes less CPU."
+    )
+
+
 def describe_failure(error: Exception) -> str | None:
     """Return a sentence for a failure of the database that a trace would not explain any better; None for others."""
     if isinstance(error, DatabaseUnavailable | PoolTimeout):
@@ -190,28 +215,39 @@ def describe_failure(error: Exception) -> str | None:
     return f"The database refuses: {_first_line(error)}." if code.startswith(REFUSED_SQLSTATES) else None
 
 
-async def _inspect(url: str, variable: str, server_settings: Mapping[str, str]) -> DatabaseState:
+async def _inspect(url: str, variable: str, server_settings: Mapping[str, str], *, sends: bool = True) -> DatabaseState:
+    """Return what a database is, of which a pooler may share the connections only if they are sent no settings."""
     try:
-        return await inspect_database(url, server_settings)
-    except ConnectionShared:
-        raise SettingsError(
-            f"{variable} leads through a pooler that shares connections between transactions, as PgBouncer does with "
-            "pool_mode = transaction: have it pool sessions, or connect to PostgreSQL itself."
-        ) from None
+        state = await inspect_database(url, server_settings, sends=sends)
     except (OSError, asyncpg.InternalClientError) as error:  # a TimeoutError is an OSError
         raise SettingsError(f"The database in {variable} does not answer: {_first_line(error)}.") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise SettingsError(f"The database does not let {variable} in: {_first_line(error)}.") from error
+        what = f"The database does not let {variable} in: {_first_line(error)}."
+        raise SettingsError(what + (IGNORE_HINT if "startup parameter" in what else "")) from error
+    if state.shares_connections and sends:
+        raise SettingsError(_describe_shared(variable))
+    return state
 
 
 async def _refuse_shared(url: str) -> None:
     """Refuse a replica behind such a pooler; one that does not answer now may do so later."""
     try:
-        await inspect_database(url, SERVER_SETTINGS)
-    except ConnectionShared:
-        await _inspect(url, REPLICAS_VARIABLE, SERVER_SETTINGS)
+        state = await inspect_database(url, SERVER_SETTINGS)
     except DRIVER_ERRORS:
         return
+    if state.shares_connections:
+        raise SettingsError(_describe_shared(REPLICAS_VARIABLE))
+
+
+def _describe_shared(variable: str) -> str:
+    how = {
+        RUNTIME_VARIABLE: f"set {DIRECT_VARIABLE} to PostgreSQL itself, and leave this to the pooler",
+        REPLICAS_VARIABLE: f"set {DIRECT_VARIABLE} to the primary itself, or name the replicas themselves",
+    }.get(variable, "it has to lead to PostgreSQL itself, or to a pooler of sessions")
+    return (
+        f"{variable} leads through a pooler that shares connections between transactions, as PgBouncer does with "
+        f"pool_mode = transaction: {how}."
+    )
 
 
 def _refuse(state: DatabaseState, variable: str, checks: tuple[Callable[[View], str | None], ...]) -> None:

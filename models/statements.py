@@ -7,7 +7,7 @@ import asyncpg
 
 from models.lru import CacheUsage, SegmentedLRU
 
-__all__ = ["STATEMENT_BYTES", "PreparedStatements", "fetch_value_once"]
+__all__ = ["STATEMENT_BYTES", "PreparedStatements"]
 
 STATEMENT_BYTES = 32 * 2**20
 """What the processes of the server remember for all connections of a pool at most."""
@@ -32,10 +32,11 @@ class PreparedStatements:
     """
 
     def __init__(self, max_bytes: int) -> None:
-        """Args: max_bytes: what its server process may remember."""
+        """Args: max_bytes: what its server process may remember; 0 where a pooler gives it to others meanwhile."""
         self._kept: SegmentedLRU[str, CachedStatement] = SegmentedLRU(
             max_bytes, _weigh, probation_share=STATEMENT_PROBATION_SHARE
         )
+        self._has_own_process = max_bytes > 0
 
     def __contains__(self, statement: str) -> bool:
         return statement in self._kept
@@ -54,12 +55,12 @@ class PreparedStatements:
         """How much the server process remembers."""
         return self._kept.usage
 
-    async def fetch_value(self, driver: Any, statement: str, values: Any) -> Any:
-        """Run a statement that is worth keeping; give its one value."""
-        kept = self._kept.get(statement)
+    async def fetch_value(self, driver: Any, statement: str, values: Any, *, prepare: bool = True) -> Any:
+        """Run a statement; give its one value. It is kept with `prepare`, if there is room for it."""
+        kept = self._kept.get(statement) if prepare else None
         if kept is None:
-            if not self._kept.fits(_weigh_text(statement)):
-                return await fetch_value_once(driver, statement, values)
+            if not prepare or not self._kept.fits(_weigh_text(statement)):
+                return await self._fetch_value_once(driver, statement, values)
             prepared = await driver.prepare(statement)
             kept = (prepared, prepared.get_attributes(), time.time())
             self._kept.put(statement, kept)
@@ -67,21 +68,20 @@ class PreparedStatements:
             return await kept[0].fetchval(*values)
         except (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError):
             self._kept.discard(statement)  # a migration came in between, and the statement has not been run
-            return await fetch_value_once(driver, statement, values)
+            return await self._fetch_value_once(driver, statement, values)
 
+    async def _fetch_value_once(self, driver: Any, statement: str, values: Any) -> Any:
+        """Run a statement that is not to be kept; give its one value.
 
-async def fetch_value_once(driver: Any, statement: str, values: Any) -> Any:
-    """Run a statement that is not to be kept; give its one value.
-
-    The server process remembers the last one of these until another comes, or a simple query: a large one is followed
-    by an empty one.
-    """
-    prepared = await driver.prepare(statement, name="")
-    try:
-        return await prepared.fetchval(*values)
-    finally:
-        if _weigh_text(statement) > LARGE_BYTES and not driver.is_closed():
-            await driver.execute("SELECT")
+        The server process remembers the last one of these until another comes, or a simple query: a large one is
+        followed by an empty one. A process that others use as well is soon told another.
+        """
+        prepared = await driver.prepare(statement, name="")
+        try:
+            return await prepared.fetchval(*values)
+        finally:
+            if self._has_own_process and _weigh_text(statement) > LARGE_BYTES and not driver.is_closed():
+                await driver.execute("SELECT")
 
 
 def _weigh_text(statement: str) -> int:

@@ -67,6 +67,7 @@ class Database:
         name: str = "atrium",
         has_reserve: bool = True,
         statement_bytes: int = STATEMENT_BYTES,
+        transaction_pooling: bool = False,
         on_commit: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare the pool; nothing connects yet.
@@ -78,19 +79,27 @@ class Database:
             recycle: seconds after which an idle connection is replaced.
             connect: seconds that a new connection may take to open.
             name: the application name of its connections.
-            has_reserve: whether some connections are reserved for brief statements.
+            has_reserve: whether some connections are reserved for brief statements; none is with `transaction_pooling`,
+                since the server is told of that when a connection opens.
             statement_bytes: what the server may remember of prepared statements for all connections.
+            transaction_pooling: whether a pooler gives the connections to others after each transaction.
             on_commit: told of every transaction that may have written, when it has been committed.
         """
         self._on_commit = on_commit
         self._pool = PartitionedPool(
             url,
             size=pool_size,
-            reserve=reserve_size(pool_size) if has_reserve else 0,
+            reserve=reserve_size(pool_size) if has_reserve and not transaction_pooling else 0,
             wait=wait,
             statement_bytes=statement_bytes,
-            options={"recycle": recycle, "connect": connect, "name": name},
+            options={
+                "recycle": recycle,
+                "connect": connect,
+                "name": name,
+                "transaction_pooling": transaction_pooling,
+            },
         )
+        self.transaction_pooling = transaction_pooling
         self.pool_size = pool_size
         self.pipeline = StatementPipeline(self._pool, wait, on_commit)
         """What runs statements whose result a callback takes."""

@@ -2,7 +2,7 @@
 
 A pooler that gives its connections to another client after each transaction breaks what connections are used for:
 named statements of one process answer another's, a listener hears nothing, and a lock is anybody's. So it is found out
-first, by statements that need no name.
+first, by statements that need no name (docs/decisions/0029).
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 
 from models.database.errors import DRIVER_ERRORS
 
-__all__ = ["ConnectionShared", "DatabaseState", "inspect_database"]
+__all__ = ["DatabaseState", "inspect_database"]
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
@@ -27,6 +27,7 @@ BACKEND_QUERY = "SELECT pg_backend_pid()"
 
 STATE_QUERY = """
 SELECT current_database() AS database, current_user AS role,
+    (SELECT system_identifier FROM pg_control_system()) AS system,
     current_setting('server_version_num')::integer AS version_number, current_setting('server_version') AS version,
     NULL AS revision, to_regclass('throttles') IS NOT NULL AS is_atrium,
     NOT EXISTS (
@@ -52,15 +53,13 @@ FROM pg_roles r LEFT JOIN pg_class v ON v.oid = to_regclass('alembic_version') W
 """
 
 
-class ConnectionShared(Exception):
-    """Between here and the database something gives a connection to others after each transaction."""
-
-
 class DatabaseState(NamedTuple):
     """What a database is, seen by one role."""
 
     database: str
     role: str
+    system: int
+    """The cluster's own number."""
     version_number: int
     """Such as 180001."""
     version: str
@@ -79,28 +78,30 @@ class DatabaseState(NamedTuple):
     creates_tables: bool
     ignored_settings: list[str]
     """Settings of the connection that are not in force."""
+    shares_connections: bool = False
+    """Whether something in between gives a connection to others after each transaction."""
 
 
-async def inspect_database(url: str, server_settings: Mapping[str, str]) -> DatabaseState:
+async def inspect_database(url: str, server_settings: Mapping[str, str], *, sends: bool = True) -> DatabaseState:
     """Return what a database is, for the role in its address.
 
     Args:
         url: `postgresql+asyncpg://…`.
-        server_settings: what connections are to set from their start.
+        server_settings: what has to be set on connections.
+        sends: whether connections set it from their start; else it is the role's.
 
     Raises:
-        ConnectionShared: it cannot be used from here.
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError: it does not let anybody in, or does not answer.
     """
     async with asyncio.timeout(ANSWER_SECONDS), AsyncExitStack() as stack:
-        first, second = [await stack.enter_async_context(_connect(url, server_settings)) for _ in range(2)]
-        if await _shares_backends(first, second):
-            raise ConnectionShared
+        sent = server_settings if sends else {}
+        first, second = [await stack.enter_async_context(_connect(url, sent)) for _ in range(2)]
+        shares_connections = await _shares_backends(first, second)
         async with first.transaction(readonly=True):
             names, values = list(server_settings), list(server_settings.values())
             row = await first.fetchrow(STATE_QUERY, names, values)
             assert row is not None, "whoever is connected has a role"
-            state = DatabaseState(**row)
+            state = DatabaseState(**row, shares_connections=shares_connections)
             if state.reads_revision:
                 revisions = [row[0] for row in await first.fetch("SELECT version_num FROM alembic_version ORDER BY 1")]
                 state = state._replace(revision=", ".join(revisions) or None)

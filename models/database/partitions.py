@@ -60,6 +60,7 @@ class Partition:
         connect: float,
         name: str,
         is_reserved: bool = False,
+        transaction_pooling: bool = False,
     ) -> None:
         """Prepare it; nothing connects yet.
 
@@ -71,6 +72,8 @@ class Partition:
             connect: seconds that a new connection may take to open.
             name: the application name of its connections.
             is_reserved: whether the server cuts off statements that are not brief.
+            transaction_pooling: whether a pooler gives the connections to others after each transaction. Then no
+                statement has a name, and none is told `SERVER_SETTINGS`, which the role has to have.
         """
         self.is_reserved = is_reserved
         self.engine: AsyncEngine = create_async_engine(
@@ -82,16 +85,18 @@ class Partition:
             query_cache_size=COMPILED_STATEMENTS,
             hide_parameters=True,  # they are people's data, and exceptions reach the log
             connect_args={
-                "server_settings": SERVER_SETTINGS
+                "server_settings": ({} if transaction_pooling else SERVER_SETTINGS)
                 | {"application_name": name}
                 | ({"statement_timeout": f"{BRIEF_MILLISECONDS}ms"} if is_reserved else {}),
-                "statement_cache_size": DRIVER_STATEMENTS,
+                "statement_cache_size": 0 if transaction_pooling else DRIVER_STATEMENTS,
                 "max_cacheable_statement_size": DRIVER_STATEMENT_CHARACTERS,
                 "timeout": connect,
-            },
+            }
+            | ({"prepared_statement_name_func": str} if transaction_pooling else {}),  # which gives the empty name
         )
+        self.transaction_pooling = transaction_pooling
         self.autocommit_connections = ConnectionStack(recycle)  # for statements outside of any transaction
-        self._statement_bytes = statement_bytes
+        self._statement_bytes = 0 if transaction_pooling else statement_bytes
         self._drivers: WeakSet[Any] = WeakSet()
         self._statements: WeakSet[PreparedStatements] = WeakSet()
         event.listen(self.engine.sync_engine, "connect", self._connected)
@@ -104,6 +109,7 @@ class Partition:
         statements = PreparedStatements(self._statement_bytes)
         self._statements.add(statements)
         record.info["statements"] = statements
+        record.info["transaction_pooling"] = self.transaction_pooling
         made._prepared_statement_cache = statements  # noqa: SLF001  # it can be told a number alone
 
     def _ping_if_idle(self, *checkout: Any) -> None:

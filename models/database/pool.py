@@ -25,7 +25,7 @@ from models.database.errors import (
     TransactionConflict,
     is_connection_lost,
 )
-from models.statements import PreparedStatements, fetch_value_once
+from models.statements import PreparedStatements
 
 __all__ = [
     "CANCEL_GRACE_SECONDS",
@@ -46,13 +46,20 @@ REJECTED_ERRORS = (asyncpg.SyntaxOrAccessError, asyncpg.ProgramLimitExceededErro
 REPLAYED_LSN_QUERY = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
 
 
-async def connect_dedicated(url: URL, name: str) -> asyncpg.Connection:
-    """Open a connection outside the pool for a background task; `name` is its application name.
+async def connect_dedicated(url: URL, name: str, *, prepares: bool = True) -> asyncpg.Connection:
+    """Open a connection outside the pool for a background task.
+
+    Args:
+        url: `postgresql+asyncpg://…`.
+        name: its application name.
+        prepares: whether its statements get names; not where a pooler gives connections to others.
 
     Raises:
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError: whatever the driver says.
     """
     _, options = url.get_dialect()().create_connect_args(url)
+    if not prepares:
+        options["statement_cache_size"] = 0
     return await asyncpg.connect(**options, timeout=CONNECT_SECONDS, server_settings={"application_name": name})
 
 
@@ -103,9 +110,7 @@ class AutocommitConnection:
             ReplicaLagging: the connection is good for more after all but the first two.
         """
         try:
-            if prepare:
-                return await self.statements.fetch_value(self.driver, statement, values)
-            return await fetch_value_once(self.driver, statement, values)
+            return await self.statements.fetch_value(self.driver, statement, values, prepare=prepare)
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
             raise InvalidValue from error
         except REJECTED_ERRORS as error:
@@ -200,13 +205,14 @@ class ConnectionStack:
 async def require_replayed(connection: AsyncConnection, min_lsn: int) -> None:
     """Make sure that a replica has replayed this much, before a transaction takes its picture.
 
-    What a connection has once seen stays replayed for as long as it lives, and it does not outlive its server.
+    What a connection has once seen stays replayed for as long as it lives, and it does not outlive its server. One to
+    a pooler may, so it is asked each time.
 
     Raises:
         ReplicaLagging: it has not.
     """
     info = (await connection.get_raw_connection()).info
-    if info.get("replayed", 0) < min_lsn:
+    if info["transaction_pooling"] or info.get("replayed", 0) < min_lsn:
         info["replayed"] = await run_fetch(connection, REPLAYED_LSN_QUERY)
         if info["replayed"] < min_lsn:
             raise ReplicaLagging

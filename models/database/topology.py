@@ -72,7 +72,9 @@ class DatabaseServer:
             try:
                 async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
                     if self._connection is None:
-                        self._connection = await connect_dedicated(self.database.engine.url, "atrium watch")
+                        self._connection = await connect_dedicated(
+                            self.database.engine.url, "atrium watch", prepares=not self.database.transaction_pooling
+                        )
                     row = await self._connection.fetchrow(STATUS_QUERY)
             except DRIVER_ERRORS:
                 self.close()

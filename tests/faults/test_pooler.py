@@ -1,21 +1,21 @@
-"""A real PgBouncer between Atrium and its database: one that pools sessions is good, any other is refused."""
+"""A real PgBouncer before the database: one that shares connections between transactions is found, or named."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import asyncpg
 import httpx
 import pytest
-from sqlalchemy import make_url
 from typer.testing import CliRunner
 
 from atrium import cli, startup_checks
 from atrium.settings import Settings, SettingsError
 from atrium.startup_checks import DatabaseUrls
-from models.database.engine import SERVER_SETTINGS
+from models.database.inspection import DatabaseState
 from tests.conftest import Urls
 from tests.support.client import SECRET_KEY
-from tests.support.pooler import run_pooler
+from tests.support.pooler import PooledUrls, run_pooler, set_role_settings
 from tests.support.server_process import served
 
 pytestmark = pytest.mark.slow
@@ -31,15 +31,8 @@ COMMANDS = (
 )
 
 
-async def check(urls: Urls, settings: Settings = SETTINGS) -> None:
-    await startup_checks.require_usable_database(settings, DatabaseUrls(urls.runtime, urls.owner))
-
-
-async def keep_settings(urls: Urls, connection: asyncpg.Connection) -> None:
-    """What an operator does whose pooler leaves out what connections are told."""
-    role, database = make_url(urls.runtime).username, make_url(urls.runtime).database
-    for name, value in SERVER_SETTINGS.items():
-        await connection.execute(f"ALTER ROLE {role} IN DATABASE {database} SET {name} = '{value}'")
+async def check(urls: Urls | PooledUrls, settings: Settings = SETTINGS, pooler: str | None = None) -> DatabaseState:
+    return await startup_checks.require_usable_database(settings, DatabaseUrls(urls.runtime, urls.owner, pooler))
 
 
 @pytest.mark.parametrize("size", [1, 2, 20])
@@ -49,7 +42,7 @@ async def test_shared_connections_are_refused(urls: Urls, size: int) -> None:
             with pytest.raises(SettingsError, match=r"^ATRIUM_DATABASE_URL leads through a pooler that shares [^\n]*$"):
                 await check(pooled)
             with pytest.raises(SettingsError, match=r"^ATRIUM_DATABASE_OWNER_URL leads through a pooler"):
-                await check(Urls(urls.superuser, pooled.owner, urls.runtime))
+                await check(PooledUrls(pooled.owner, urls.runtime))
 
 
 async def test_shared_connections_are_refused_while_others_use_them(urls: Urls) -> None:
@@ -60,7 +53,8 @@ async def test_shared_connections_are_refused_while_others_use_them(urls: Urls) 
                 await connection.fetchval("SELECT pg_sleep(0.001 * random())")
 
     async with run_pooler(urls, "transaction") as pooled:
-        others = [asyncio.create_task(use(pooled.plain("runtime"))) for _ in range(10)]
+        plain = pooled.runtime.replace("+asyncpg", "")
+        others = [asyncio.create_task(use(plain)) for _ in range(10)]
         for _ in range(20):
             with pytest.raises(SettingsError, match="pooler"):
                 await check(pooled)
@@ -99,9 +93,7 @@ async def test_pooled_sessions_serve(urls: Urls, tmp_path: Path) -> None:
     async with run_pooler(urls, "session") as pooled:
         with pytest.raises(SettingsError, match="statement_timeout"):
             await check(pooled)
-    superuser = await asyncpg.connect(urls.plain("superuser"))
-    await keep_settings(urls, superuser)
-    await superuser.close()
+    await set_role_settings(urls)
     async with run_pooler(urls, "session") as pooled:
         for _ in range(10):
             await check(pooled)
@@ -113,3 +105,51 @@ async def test_what_a_pooler_refuses_is_said(urls: Urls) -> None:
     async with run_pooler(urls, "session", ignored="") as pooled:
         with pytest.raises(SettingsError, match=r"^The database does not let ATRIUM_DATABASE_URL in: .*(jit|timeout)"):
             await check(pooled)
+
+
+async def test_what_to_set_is_said_until_it_serves(urls: Urls) -> None:
+    async with run_pooler(urls, "transaction", ignored="") as pooled:
+        with pytest.raises(SettingsError, match=r"ignore_startup_parameters of PgBouncer"):
+            await check(pooled)
+    async with run_pooler(urls, "transaction") as pooled:
+        with pytest.raises(SettingsError, match=r": set ATRIUM_DATABASE_DIRECT_URL to PostgreSQL itself"):
+            await check(pooled)
+        with pytest.raises(SettingsError, match=r"^ATRIUM_DATABASE_DIRECT_URL leads through a pooler"):
+            await check(pooled, pooler=pooled.runtime)
+    async with run_pooler(urls, "transaction", ignored="") as pooled:
+        with pytest.raises(
+            SettingsError, match=r"^Connections by ATRIUM_DATABASE_URL .* ALTER ROLE atrium_app SET statement_timeout"
+        ):
+            await check(urls, pooler=pooled.runtime)
+    await set_role_settings(urls)
+    async with run_pooler(urls, "transaction", ignored="") as pooled:
+        assert (await check(urls, pooler=pooled.runtime)).shares_connections
+        replicated = Settings(database_url=urls.runtime, database_replica_urls=(pooled.runtime,))
+        assert (await check(urls, replicated, pooler=pooled.runtime)).shares_connections
+    assert not (await check(urls, pooler=urls.runtime)).shares_connections
+
+
+async def test_both_addresses_lead_to_one_database(urls: Urls, make_database: Callable[[], Awaitable[Urls]]) -> None:
+    other = await make_database()
+    await set_role_settings(urls)
+    await set_role_settings(other)
+    async with run_pooler(other, "transaction") as pooled:
+        with pytest.raises(SettingsError, match="lead to different databases"):
+            await check(urls, pooler=pooled.runtime)
+
+
+async def test_the_doctor_says_what_the_pooler_does(
+    urls: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    await set_role_settings(urls)
+    async with run_pooler(urls, "transaction") as pooled:
+        for address, said in ((pooled.runtime, "statements are not prepared"), (urls.runtime, "takes less CPU")):
+            given = {
+                "ATRIUM_DATABASE_URL": address,
+                "ATRIUM_DATABASE_DIRECT_URL": urls.runtime,
+                "ATRIUM_DATABASE_OWNER_URL": urls.owner,
+                "ATRIUM_SECRET_KEY": SECRET_KEY,
+            }
+            ended = await asyncio.to_thread(CliRunner().invoke, cli.main, ["doctor"], env=given)
+            assert (ended.exit_code, said in ended.stderr) == (0, True), ended.stderr

@@ -13,11 +13,15 @@ import uvicorn
 from atrium import http
 from atrium.app import Components, build
 from atrium.settings import Settings
+from tests.support.pooler import PooledUrls, run_pooler
 
 __all__ = ["COMPILER_ENABLED", "App", "Client", "OperationFailed", "listen", "run_app"]
 
 COMPILER_ENABLED = os.environ.get("ATRIUM_TEST_COMPILER", "on") != "off"
 """Whether queries are compiled; `off` has every test run on the reference executor."""
+
+BEHIND_POOLER = os.environ.get("ATRIUM_TEST_POOLER", "off") != "off"
+"""Whether a PgBouncer that shares connections between transactions stands in front of the database of each test."""
 
 UNLIMITED_COST = dict.fromkeys(
     ("actor_cost_maximum", "actor_cost_rate", "tenant_cost_maximum", "tenant_cost_rate"), 10**12
@@ -41,6 +45,16 @@ class HasRuntime(Protocol):
 
     @property
     def runtime(self) -> str: ...
+
+
+@asynccontextmanager
+async def _pooler_of(urls: HasRuntime) -> AsyncIterator[str | None]:
+    """The address through a pooler, if tests are to run behind one."""
+    if not BEHIND_POOLER:
+        yield None
+        return
+    async with run_pooler(PooledUrls(owner=urls.runtime, runtime=urls.runtime), "transaction", size=5) as pooled:
+        yield pooled.runtime
 
 
 @dataclass
@@ -97,13 +111,14 @@ class App:
 async def run_app(urls: HasRuntime, **settings: Any) -> AsyncIterator[App]:
     """The application on a database, for as long as this lasts; called in this process, without a network."""
     given = {"secret_key": SECRET_KEY, "compiler": COMPILER_ENABLED, **UNLIMITED_COST, **settings}
-    fastapi = build(Settings(**given), database_url=urls.runtime)
-    transport = httpx.ASGITransport(fastapi, client=("127.0.0.1", 4000))
-    async with (
-        fastapi.router.lifespan_context(fastapi),
-        httpx.AsyncClient(transport=transport, base_url="http://atrium.test") as http,
-    ):
-        yield App(fastapi, http)
+    async with _pooler_of(urls) as pooler_url:
+        fastapi = build(Settings(**given), database_url=urls.runtime, pooler_url=pooler_url)
+        transport = httpx.ASGITransport(fastapi, client=("127.0.0.1", 4000))
+        async with (
+            fastapi.router.lifespan_context(fastapi),
+            httpx.AsyncClient(transport=transport, base_url="http://atrium.test") as http,
+        ):
+            yield App(fastapi, http)
 
 
 @asynccontextmanager

@@ -9,14 +9,16 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import asyncpg
 from sqlalchemy import make_url
 
-from tests.conftest import Urls
+from models.database.engine import SERVER_SETTINGS
 
-__all__ = ["run_pooler"]
+__all__ = ["PooledUrls", "run_pooler", "set_role_settings"]
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 START_SECONDS = 20
@@ -36,10 +38,34 @@ ignore_startup_parameters = {ignored}
 """
 
 
+@dataclass(frozen=True)
+class PooledUrls:
+    """The addresses of a database through a pooler, by role."""
+
+    owner: str
+    runtime: str
+
+
+class HasRoles(Protocol):
+    """The addresses of a database by role."""
+
+    @property
+    def owner(self) -> str: ...
+    @property
+    def runtime(self) -> str: ...
+
+
+class HasSuperuser(HasRoles, Protocol):
+    """The same, and that of a superuser."""
+
+    @property
+    def superuser(self) -> str: ...
+
+
 @asynccontextmanager
 async def run_pooler(
-    urls: Urls, mode: str, *, size: int = 20, ignored: str = "jit,statement_timeout"
-) -> AsyncIterator[Urls]:
+    urls: HasRoles, mode: str, *, size: int = 20, ignored: str = "jit,statement_timeout"
+) -> AsyncIterator[PooledUrls]:
     """The addresses of a database through a PgBouncer in this mode, which runs as long as this does."""
     assert PROGRAM is not None, "pgbouncer is not installed: `apt-get install pgbouncer`"
     with tempfile.TemporaryDirectory(prefix="atrium-pooler-") as name, socket.socket() as probe:
@@ -56,10 +82,19 @@ async def run_pooler(
         try:
             runtime, owner = [url.render_as_string(hide_password=False) for url in pooled]
             await _until_it_answers(process, port, folder / "log")
-            yield Urls(urls.superuser, owner, runtime)
+            yield PooledUrls(owner, runtime)
         finally:
             process.terminate()
             await asyncio.to_thread(process.wait)
+
+
+async def set_role_settings(urls: HasSuperuser) -> None:
+    """Do what an operator does whose pooler leaves out what connections are told."""
+    role, database = make_url(urls.runtime).username, make_url(urls.runtime).database
+    connection = await asyncpg.connect(urls.superuser.replace("+asyncpg", ""))
+    for name, value in SERVER_SETTINGS.items():
+        await connection.execute(f"ALTER ROLE {role} IN DATABASE {database} SET {name} = '{value}'")
+    await connection.close()
 
 
 def _give_away(folder: Path) -> dict[str, Any]:
