@@ -15,6 +15,7 @@ import pytest
 import websockets
 
 from tests.conftest import Urls
+from tests.support.client import UNLIMITED_COST
 from tests.support.factories import Person, World
 from tests.support.pooler import run_pooler, set_role_settings
 from tests.support.server_process import Process, served

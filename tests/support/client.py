@@ -15,7 +15,7 @@ from atrium.app import Components, build
 from atrium.settings import Settings
 from tests.support.pooler import PooledUrls, run_pooler
 
-__all__ = ["COMPILER_ENABLED", "App", "Client", "OperationFailed", "listen", "run_app"]
+__all__ = ["COMPILER_ENABLED", "UNLIMITED_COST", "App", "Client", "OperationFailed", "listen", "run_app"]
 
 COMPILER_ENABLED = os.environ.get("ATRIUM_TEST_COMPILER", "on") != "off"
 """Whether queries are compiled; `off` has every test run on the reference executor."""
