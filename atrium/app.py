@@ -3,11 +3,13 @@
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from starlette.routing import Route
 
 from atrium import health, http, mail, migrate
@@ -16,9 +18,10 @@ from atrium.http.document_lookup import DocumentLookup
 from atrium.http.operation_request import bearer_token
 from atrium.http.persisted_queries import PersistedQueries
 from atrium.http.responses import RequestRefused
-from atrium.metrics import Metrics
+from atrium.metrics import Metrics, metrics_endpoint
 from atrium.settings import Settings, SettingsError
 from atrium.trusted_documents import TrustedDocuments
+from atrium.worker_metrics import WorkerMetrics
 from graph import schema
 from graph.runtime.context import Context
 from graph.runtime.operation_cost import OperationCost
@@ -192,7 +195,9 @@ class Components:
         )
 
 
-def build(settings: Settings, *, database_url: str, pooler_url: str | None = None) -> http.Application:
+def build(
+    settings: Settings, *, database_url: str, pooler_url: str | None = None, metrics_folder: Path | None = None
+) -> http.Application:
     """Build the application that serves these settings.
 
     Args:
@@ -200,6 +205,7 @@ def build(settings: Settings, *, database_url: str, pooler_url: str | None = Non
         database_url: the database itself, as the runtime role.
         pooler_url: a pooler in front of it that shares connections between transactions, if there is one: through it
             goes all that needs no connection of its own, which may be nearly everything.
+        metrics_folder: where the workers of one supervisor read each other's metrics; None where there is one process.
     """
     keys, mailer = load_signing_keys(settings), mail.build_transport(settings)
     metrics = Metrics(
@@ -225,7 +231,8 @@ def build(settings: Settings, *, database_url: str, pooler_url: str | None = Non
         schema=served,
         trusted_documents=TrustedDocuments(servers.primary, served.trusted_document_planner()),
     )
-    app = _new_application(components)
+    shared_metrics = WorkerMetrics(metrics_folder, metrics.render) if metrics_folder else None
+    app = _new_application(components, shared_metrics)
     http.mount_graphql(
         app,
         settings=settings,
@@ -237,7 +244,8 @@ def build(settings: Settings, *, database_url: str, pooler_url: str | None = Non
         documents=components.build_document_lookup(),
         operations=components.build_operations(),
     )
-    app.router.routes += [*_build_health_routes(components, database_url), metrics.route()]
+    metrics_route = metrics_endpoint(shared_metrics.render_all if shared_metrics else metrics.render_now)
+    app.router.routes += [*_build_health_routes(components, database_url), metrics_route]
     return app
 
 
@@ -261,13 +269,18 @@ def _create_schema(settings: Settings) -> schema.Schema:
     )
 
 
-def _new_application(components: Components) -> http.Application:
+def _new_application(components: Components, shared_metrics: WorkerMetrics | None) -> http.Application:
+    @asynccontextmanager
+    async def run(_app: FastAPI) -> AsyncIterator[None]:
+        async with components.run_background_services(), shared_metrics.serve() if shared_metrics else nullcontext():
+            yield
+
     app = http.Application(
         title="Atrium",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=lambda _app: components.run_background_services(),
+        lifespan=run,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # logs and metrics are our own
     )
     app.state.components = components

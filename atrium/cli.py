@@ -63,11 +63,12 @@ def serve(
     port: Port = None,
     host: Host = None,
     replicas: Annotated[int, typer.Option(help="Read replicas of the embedded database to start.", min=0, max=8)] = 0,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve the port.", min=1, max=256)] = None,
     *,
     no_web: Annotated[bool, typer.Option("--no-web", help="Do not build the pages, even if there are none.")] = False,
 ) -> None:
     """Serve. In development: start the embedded database if no other is given, migrate, and load the demo data once."""
-    given = {"port": port, "host": host, "web_build": False if no_web else None}
+    given = {"port": port, "host": host, "workers": workers, "web_build": False if no_web else None}
     changes = {name: value for name, value in given.items() if value is not None}
     with _open_unchecked_database(for_server=True, logs_in_production=True, **changes) as (settings, urls):
         if not settings.is_production:
@@ -76,7 +77,7 @@ def serve(
         if urls.is_embedded:
             demo_data.load_once(urls.owner, settings)
         with startup_checks.start_replicas(settings, urls, replicas) as replicated:
-            serving.run_server(replicated, urls, console)
+            serving.run_server(replicated, urls, console, changes)
 
 
 @main.command(name="migrate")

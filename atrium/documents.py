@@ -13,7 +13,7 @@ from graphql import GraphQLObjectType
 from sqlalchemy import ForeignKeyConstraint
 
 from atrium.schema_reference import PAGE_WIDTH, reference_pages
-from atrium.settings import settings_table
+from atrium.settings_reference import settings_table
 from graph import schema
 from models import Model
 

@@ -4,7 +4,7 @@ Each application has its own registry, so two of them in one process (tests, say
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import accumulate, product
 from typing import get_args
@@ -155,13 +155,18 @@ class Metrics:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    def route(self) -> Route:
-        """`GET /metrics`."""
+    async def render_now(self) -> bytes:
+        """Return the same to who awaits it."""
+        return self.render()
 
-        async def metrics(_request: Request) -> Response:
-            return Response(self.render(), headers={"content-type": CONTENT_TYPE_LATEST})
 
-        return Route("/metrics", metrics, methods=["GET"])
+def metrics_endpoint(render: Callable[[], Awaitable[bytes]]) -> Route:
+    """Return `GET /metrics`, which answers what `render` returns."""
+
+    async def metrics(_request: Request) -> Response:
+        return Response(await render(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    return Route("/metrics", metrics, methods=["GET"])
 
 
 class _PoolUsageCollector(Collector):

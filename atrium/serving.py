@@ -1,35 +1,42 @@
-"""Serving: the server's process, and what it prints for people."""
+"""Serving: one process or several, and what is printed for people."""
 
-import gc
+from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
+from typing import Any
 
-import uvicorn
 from rich.console import Console
 
-from atrium import app as application
 from atrium import demo as demo_data
-from atrium import http, logs, startup_checks
+from atrium import logs, startup_checks, workers
+from atrium.server import create_server
 from atrium.settings import Settings
 from atrium.web.background import build_in_background
 
 __all__ = ["run_server"]
 
 
-def run_server(settings: Settings, urls: startup_checks.DatabaseUrls, console: Console) -> None:
-    """Serve until told to end; meanwhile build the pages, if they are to be."""
-    logs.configure(settings.log_level, production=settings.is_production)
-    app = application.build(settings, database_url=urls.runtime, pooler_url=urls.pooler)
-    # What lives from here on lives for good; the collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 50)
-    server = http.GraphQLServer(uvicorn.Config(app, lifespan="on", **http.uvicorn_options(settings)), app.shutdown)
+def run_server(
+    settings: Settings, urls: startup_checks.DatabaseUrls, console: Console, changes: Mapping[str, Any]
+) -> None:
+    """Serve until told to end; meanwhile build the pages, if they are to be.
+
+    Args:
+        settings: all of them.
+        urls: where the database is.
+        console: where to say, in development, what is served where.
+        changes: those of the settings that the environment does not have, by name.
+    """
+    if settings.workers == 1:
+        run = create_server(settings, urls).run
+    else:
+        logs.configure(settings.log_level, production=settings.is_production)
+        run = partial(workers.run_workers, settings, urls, changes)
     if not settings.is_production:
         _print_addresses(settings, console, embedded=urls.is_embedded)
     say = partial(console.print, soft_wrap=True, markup=False)
     with build_in_background(say) if settings.builds_pages else nullcontext():
-        server.run()
+        run()
 
 
 def _print_addresses(settings: Settings, console: Console, *, embedded: bool) -> None:

@@ -5,7 +5,7 @@ environment. `Settings(...)` builds the same object from values alone, for tests
 """
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
@@ -46,6 +46,9 @@ class Settings(BaseModel):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    workers: int = Field(
+        1, ge=1, le=256, description="Processes that serve the port; all that is said of one process is of each."
+    )
     data_dir: Path = Field(
         Path(".atrium"), description="Folder of the embedded database and the development signing key."
     )
@@ -390,17 +393,3 @@ def _error_lines(error: ValidationError) -> list[str]:
 
 def _sentence(message: str) -> str:
     return message.removeprefix("Value error, ").rstrip(".") + "."
-
-
-def settings_table() -> str:
-    """Return all settings as a Markdown table: variable, default, meaning."""
-    rows = ["| Variable | Default | Meaning |", "| --- | --- | --- |"]
-    rows += [
-        f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
-    return "\n".join(rows) + "\n"
-
-
-def _default(value: Any) -> str:
-    return "unset" if value is None or value == () else f"`{value}`"

@@ -200,7 +200,6 @@ class FastHttpProtocol(CoalescingHttpProtocol):
 
     def _send(self, fast_path: FastPath, request: FastRequest, body: bytes) -> None:
         remembered = request.head.remembered
-        ending = b"connection: close\r\n\r\n" if self._ends else b"\r\n"
         self._write(
             b"".join(
                 [
@@ -211,7 +210,7 @@ class FastHttpProtocol(CoalescingHttpProtocol):
                     b"\r\nx-request-id: ",
                     request.record.request_id.encode("ascii"),
                     remembered.after_request_id,
-                    ending,
+                    b"\r\n",
                     body,
                 ]
             )

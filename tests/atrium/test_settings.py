@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from atrium.settings import Settings, SettingsError, load_settings, settings_table
+from atrium.settings import Settings, SettingsError, load_settings
+from atrium.settings_reference import settings_table
 from graph.runtime.complexity import Limits
 
 GOOD_KEY = "k3Jd9-fZq8LmX2_vTn7Bw5RsYh4Gc6Pa"

@@ -17,7 +17,7 @@ from strawberry.extensions import SchemaExtension
 from atrium import health, http
 from atrium.http import OperationRequest, RequestRefused
 from atrium.logs import RequestRecord
-from atrium.metrics import Metrics
+from atrium.metrics import Metrics, metrics_endpoint
 from atrium.settings import Settings
 from tests.support.client import listen
 
@@ -252,7 +252,7 @@ def make_toy() -> Callable[..., Toy]:
             observe=observe,
         )
         checks = {"database": _failing_check, "migrations": _passing_check}
-        routes = [metrics.route(), *health.build_routes(checks, reveal=not settings.is_production)]
+        routes = [metrics_endpoint(metrics.render_now), *health.build_routes(checks, reveal=not settings.is_production)]
         toy.app.router.routes.extend(routes)
         return toy
 

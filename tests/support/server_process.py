@@ -1,6 +1,7 @@
 """How tests start `atrium serve` as a process of its own, and end it."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -83,8 +84,9 @@ async def _until_it_answers(process: Process) -> None:
         while True:
             assert process.popen.poll() is None, process.output.read_text()
             process.port = process.port or _port(process.lines)
-            if process.port and (await http.get(f"{process.url}/healthz")).status_code == httpx.codes.OK:
-                return
+            with contextlib.suppress(httpx.ConnectError):  # workers listen after the port is told
+                if process.port and (await http.get(f"{process.url}/healthz")).status_code == httpx.codes.OK:
+                    return
             await asyncio.sleep(0.05)
 
 
