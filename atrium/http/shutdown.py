@@ -1,11 +1,13 @@
 """How the process ends: whoever is connected is told, and what is under way gets some time.
 
-SIGTERM stops the listening. Idle connections are closed, event streams end with SERVICE_UNAVAILABLE, sockets are closed
-with 1012 once their queries and mutations are answered, for which they have some seconds. Requests have
-`ATRIUM_SHUTDOWN_SECONDS`; what is not answered by then is cancelled, and answered with SERVICE_UNAVAILABLE.
+SIGTERM stops the listening. Idle connections are closed after a moment, event streams end with SERVICE_UNAVAILABLE,
+sockets are closed with 1012 once their queries and mutations are answered, for which they have some seconds, and not
+all at once, since their clients connect anew. Requests have `ATRIUM_SHUTDOWN_SECONDS`; what is not answered by then is
+cancelled, and answered with SERVICE_UNAVAILABLE.
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 
 from atrium.http.responses import RequestRefused
@@ -17,6 +19,8 @@ __all__ = ["CLIENT_CLOSE_SECONDS", "SERVICE_RESTART", "SOCKET_SECONDS", "Shutdow
 SOCKET_SECONDS = 3.0  # that queries and mutations on a socket have
 CLIENT_CLOSE_SECONDS = 1.0  # that a client has to take what closes its stream or socket
 RETRY_AFTER_SECONDS = 5
+SOCKETS_PER_SECOND = 1000  # that are closed, since whoever was there comes back at once
+MAX_SPREAD_SECONDS = 1.0  # over which they are closed
 SERVICE_RESTART = 1012
 
 
@@ -46,6 +50,11 @@ class Shutdown:
             {"connection": "close"},
             details={"retryAfter": RETRY_AFTER_SECONDS},
         )
+
+    def draw_delay(self) -> float:
+        """Return the seconds after which one of the open sockets is to be closed, at random: the more, the longer."""
+        longest = min(MAX_SPREAD_SECONDS, len(self.sockets) / SOCKETS_PER_SECOND)
+        return random.uniform(0, longest)  # noqa: S311  # no secret
 
     async def begin(self) -> None:
         """Tell streams and sockets; returns when the sockets are closed, after some seconds at most."""

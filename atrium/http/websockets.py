@@ -347,8 +347,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             if operation.task is not None
             and not (name in self._records and self._records[name].operation_type == "subscription")
         ]
-        if tasks:
-            await asyncio.wait(tasks, timeout=SOCKET_SECONDS)
+        pause = asyncio.create_task(asyncio.sleep(self.session.shutdown.draw_delay()))
+        await asyncio.wait([*tasks, pause], timeout=SOCKET_SECONDS)
         await self.websocket.close(SERVICE_RESTART, "The server is restarting")
 
     async def shutdown(self) -> None:
