@@ -252,7 +252,7 @@ def build(
 def _build_health_routes(components: Components, database_url: str) -> list[Route]:
     async def require_no_pending_migrations() -> None:
         if await migrate.has_pending_migrations(database_url):
-            raise RuntimeError("migrations are pending: run atrium migrate")
+            raise RuntimeError("the database is not at a revision that this program can serve: run atrium migrate")
 
     checks = {"database": components.database.ping, "migrations": require_no_pending_migrations}
     return health.build_routes(checks, reveal=not components.settings.is_production)

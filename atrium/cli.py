@@ -340,8 +340,9 @@ def _administer(work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
 
 
 def _migrate(urls: startup_checks.DatabaseUrls) -> None:
-    asyncio.run(startup_checks.require_migratable_database(urls))
-    migrate.upgrade(urls.owner, urls.runtime)
+    state = asyncio.run(startup_checks.require_migratable_database(urls))
+    if state.revision is None or migrate.is_known_revision(state.revision):  # else it is a later one that fits
+        migrate.upgrade(urls.owner, urls.runtime)
 
 
 @contextmanager

@@ -1,7 +1,12 @@
-"""Migrations, run from Python: bring a database up to date, take it back, or ask whether anything is pending."""
+"""Migrations, run from Python: bring a database up to date, take it back, or ask whether a program fits it.
+
+A migration that programs of before can live with says so, `oldest_compatible = "0031"`: a program of that revision, or
+a later one, goes on serving when the migration is applied. What follows for the database as a whole stands in a comment
+of the table `alembic_version`, where a program reads it that does not have the later migrations.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +19,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 __all__ = [
+    "COMPATIBILITY",
     "downgrade",
+    "find_oldest_compatible",
+    "fits",
     "has_pending_migrations",
     "is_known_revision",
     "newest_revision",
@@ -22,17 +30,32 @@ __all__ = [
     "upgrade",
 ]
 
+COMPATIBILITY = "Oldest compatible revision: "
+"""How the comment begins that says which programs fit a database; the revision follows."""
+
+READ_COMPATIBILITY = text("SELECT obj_description(to_regclass('alembic_version'), 'pg_class')")
+
 MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
 
 
 def upgrade(owner_url: str, runtime_url: str, revision: str = "head") -> None:
     """Apply what is pending, as the owner role; one process at a time."""
-    _run(owner_url, lambda connection: command.upgrade(_config(runtime_url, connection), revision))
+
+    def work(connection: Connection) -> None:
+        command.upgrade(_config(runtime_url, connection), revision)
+        _note_compatibility(connection)
+
+    _run(owner_url, work)
 
 
 def downgrade(owner_url: str, runtime_url: str, revision: str) -> None:
     """Take migrations back until `revision`, as the owner role."""
-    _run(owner_url, lambda connection: command.downgrade(_config(runtime_url, connection), revision))
+
+    def work(connection: Connection) -> None:
+        command.downgrade(_config(runtime_url, connection), revision)
+        _note_compatibility(connection)
+
+    _run(owner_url, work)
 
 
 def require_no_differences(owner_url: str, runtime_url: str) -> None:
@@ -45,14 +68,42 @@ def require_no_differences(owner_url: str, runtime_url: str) -> None:
 
 
 async def has_pending_migrations(url: str) -> bool:
-    """Return whether the database lacks migrations that this release brings; any role may ask."""
+    """Return whether the database does not fit this release: it lacks migrations, or has others; any role may ask."""
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
             current = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_heads())
+            comment = await connection.scalar(READ_COMPATIBILITY)
     finally:
         await engine.dispose()
-    return set(current) != set(_scripts().get_heads())
+    return len(current) != 1 or not fits(current[0], comment)
+
+
+def fits(revision: str, comment: str | None) -> bool:
+    """Return whether this release can serve a database: at its own revision, or a later one that is compatible.
+
+    Args:
+        revision: of the database.
+        comment: what its table `alembic_version` says.
+    """
+    newest = newest_revision()
+    oldest = (comment or "").removeprefix(COMPATIBILITY)
+    is_later = revision.isdecimal() and int(revision) > int(newest)
+    return revision == newest or (is_later and oldest.isdecimal() and int(oldest) <= int(newest))
+
+
+def find_oldest_compatible(migrations: Iterable[tuple[str, str]]) -> str | None:
+    """Return the oldest revision whose programs can serve when all of these migrations are applied; None for none.
+
+    Args:
+        migrations: the revision of each, and the oldest that it is compatible with, the newest first.
+    """
+    oldest, bound = None, ""
+    for revision, compatible in migrations:
+        if revision < bound:
+            break
+        oldest, bound = revision, max(bound, compatible)
+    return oldest
 
 
 def newest_revision() -> str:
@@ -77,6 +128,16 @@ def _config(runtime_url: str, connection: Connection) -> Config:
     config.attributes["connection"] = connection
     config.attributes["runtime_role"] = make_url(runtime_url).username
     return config
+
+
+def _note_compatibility(connection: Connection) -> None:
+    applied = MigrationContext.configure(connection).get_current_revision()
+    scripts = _scripts().iterate_revisions(applied, "base") if applied else ()
+    oldest = find_oldest_compatible(
+        (script.revision, getattr(script.module, "oldest_compatible", script.revision)) for script in scripts
+    )
+    said = "NULL" if oldest is None else f"'{COMPATIBILITY}{oldest}'"
+    connection.execute(text(f"COMMENT ON TABLE alembic_version IS {said}"))
 
 
 def _run(owner_url: str, work: Callable[[Connection], Any]) -> None:

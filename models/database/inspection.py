@@ -39,6 +39,7 @@ SELECT current_database() AS database, current_user AS role,
                 WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'i')
             )
     ) AS is_empty,
+    obj_description(v.oid, 'pg_class') AS compatibility,
     has_table_privilege(v.oid, 'SELECT') AS reads_revision, r.rolsuper AS is_superuser, r.rolbypassrls AS bypasses_rls,
     coalesce(pg_has_role(v.relowner, 'MEMBER'), false) AS is_owner,
     has_schema_privilege(current_schema(), 'CREATE') AS creates_tables,
@@ -65,6 +66,8 @@ class DatabaseState(NamedTuple):
     version: str
     revision: str | None
     """None where there is no migration."""
+    compatibility: str | None
+    """What the table of the revision says of older programs."""
     is_atrium: bool
     """Whether Atrium's tables are there."""
     is_empty: bool

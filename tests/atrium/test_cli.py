@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
-from atrium import cli, migrate, serving, startup_checks
+from atrium import cli, migrate, server, startup_checks
 from atrium.interpreter import describe_interpreter
 from models.database.errors import DatabaseUnavailable
 from tests.conftest import Cluster, Urls
@@ -113,7 +113,9 @@ async def test_a_file_of_settings_is_checked_too(command: str, tmp_path: Path) -
 
 
 async def sets_revision(connection: asyncpg.Connection, revision: str) -> None:
+    """As by a release that no older program fits."""
     await connection.execute("UPDATE alembic_version SET version_num = $1", revision)
+    await connection.execute(f"COMMENT ON TABLE alembic_version IS '{migrate.COMPATIBILITY}{revision}'")
 
 
 @dataclass(frozen=True)
@@ -257,7 +259,7 @@ async def test_what_cannot_be_foreseen_is_a_line_of_the_log_too(urls: Urls, monk
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(serving.application, "build", fail)
+    monkeypatch.setattr(server.application, "build", fail)
     said = await refusal("serve", variables(urls, ATRIUM_ENVIRONMENT="production"))
     assert "ZeroDivisionError" in json.loads(said)["exception"]
 

@@ -107,8 +107,11 @@ def test_commands_are_found_and_checked() -> None:
     assert all(map(fault, faulty))
 
 
+TEST_VARIABLES = {"ATRIUM_TEST_DATABASE_URL", "ATRIUM_TEST_POOLER"}
+
+
 def test_every_setting_that_is_named_exists() -> None:
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {"ATRIUM_TEST_DATABASE_URL"}
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | TEST_VARIABLES
     named = {name for page in PAGES for name in re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]\b", page_text(page))}
     assert named <= known
 
