@@ -233,9 +233,16 @@ def build(
     )
     shared_metrics = WorkerMetrics(metrics_folder, metrics.render) if metrics_folder else None
     app = _new_application(components, shared_metrics)
+    _mount_graphql(app, components, keys, metrics)
+    metrics_route = metrics_endpoint(shared_metrics.render_all if shared_metrics else metrics.render_now)
+    app.router.routes += [*_build_health_routes(components, database_url), metrics_route]
+    return app
+
+
+def _mount_graphql(app: http.Application, components: Components, keys: security.SigningKeys, metrics: Metrics) -> None:
     http.mount_graphql(
         app,
-        settings=settings,
+        settings=components.settings,
         schema=components.schema,
         get_context=components.build_context,
         has_valid_token=components.has_valid_token,
@@ -244,9 +251,6 @@ def build(
         documents=components.build_document_lookup(),
         operations=components.build_operations(),
     )
-    metrics_route = metrics_endpoint(shared_metrics.render_all if shared_metrics else metrics.render_now)
-    app.router.routes += [*_build_health_routes(components, database_url), metrics_route]
-    return app
 
 
 def _build_health_routes(components: Components, database_url: str) -> list[Route]:

@@ -9,7 +9,14 @@ from functools import cache
 from itertools import accumulate, product
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -115,6 +122,7 @@ class Metrics:
     ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and nothing reads them
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._operations = OperationTallies()
         self.registry.register(self._operations)
         asked = "GraphQL operations by the trusted document that was asked for."
