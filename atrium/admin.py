@@ -6,13 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from atrium.app import build_auth_config, load_signing_keys
 from atrium.settings import Settings, SettingsError
 from models import ManagedAccountEvent
 from models.base import new_id, table_of
 from models.database import Database, WriteSession
+from models.database.pool import connect_dedicated
 from services import superusers
 from services.authentication import AuthConfig
 from services.validation import normalize_email
@@ -32,7 +33,7 @@ INSERT_SESSION = text("""
 @asynccontextmanager
 async def owner_connection(owner_url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection as the owner role, for a command that needs the driver itself."""
-    connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
+    connection = await connect_dedicated(make_url(owner_url), "atrium admin")
     try:
         yield connection
     finally:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 __all__ = [
@@ -22,7 +22,9 @@ __all__ = [
     "SigningKeyTexts",
 ]
 
+_SEVERAL_HOSTS = re.compile(r"([a-z+]+://(?:[^@/?]*@)?)([^@/?]*,[^@/?]*)((?:[/?].*)?)", re.DOTALL)
 _DRIVER = "postgresql+asyncpg"
+_PORT = 5432  # PostgreSQL's own
 _PEM = re.compile(r"-----BEGIN [^-]+-----.+?-----END [^-]+-----", re.DOTALL)
 _HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 
@@ -39,7 +41,7 @@ def _database_url(value: object) -> object:
     if not isinstance(text, str):
         raise ValueError("must be a URL")  # noqa: TRY004  pydantic turns a ValueError into a message
     try:
-        url = make_url(text)
+        url = _parse_url(text)
     except (ArgumentError, ValueError):
         raise ValueError("is not a URL of the form postgresql://user:password@host:port/database") from None
     if url.drivername.partition("+")[0] not in {"postgres", "postgresql"}:
@@ -47,6 +49,18 @@ def _database_url(value: object) -> object:
     if sslmode := url.query.get("sslmode"):
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
     return url.set(drivername=_DRIVER).render_as_string(hide_password=False)
+
+
+def _parse_url(text: str) -> URL:
+    """Return a URL, of which libpq's form may name several hosts: then the one that takes writes is meant."""
+    several = _SEVERAL_HOSTS.fullmatch(text)
+    if several is None:
+        return make_url(text)
+    before, hosts, rest = several.groups()
+    url = make_url(before + rest)
+    parts = [host.partition(":") for host in hosts.split(",")]
+    named = tuple(f"{host}:{int(port or _PORT)}" for host, _, port in parts)
+    return url.update_query_dict({"target_session_attrs": "read-write", **url.query, "host": named})
 
 
 def _smtp_url(value: object) -> object:

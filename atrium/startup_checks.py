@@ -184,8 +184,11 @@ async def require_current_database(urls: DatabaseUrls) -> DatabaseState:
 def describe_database(url: str, state: DatabaseState) -> str:
     """Return which database it is, as whom it is seen, of which version and at which revision; no password."""
     address = make_url(url)
-    socket = address.query.get("host")  # the folder of a unix socket, or what takes the place of the host
-    where = f"{socket or address.host or 'localhost'}:{address.query.get('port') or address.port or 5432}"
+    named = address.query.get("host")  # the folder of a unix socket, or several hosts with their ports
+    if isinstance(named, tuple):
+        where = ", ".join(named)
+    else:
+        where = f"{named or address.host or 'localhost'}:{address.query.get('port') or address.port or 5432}"
     revision = f"revision {state.revision}" if state.revision else "no revision"
     return f"Database {state.database} at {where}, role {state.role}, PostgreSQL {state.version}, {revision}."
 

@@ -21,6 +21,15 @@ GOOD_KEY = "k3Jd9-fZq8LmX2_vTn7Bw5RsYh4Gc6Pa"
         ("postgresql+asyncpg://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
         ("postgresql+psycopg://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
         ("postgres://u:p@h/d?sslmode=require", "postgresql+asyncpg://u:p@h/d?ssl=require"),
+        ("postgres://u:p,q@h/d", "postgresql+asyncpg://u:p,q@h/d"),
+        (
+            "postgresql://u:p@g,h:5433/d",
+            "postgresql+asyncpg://u:p@/d?host=g%3A5432&host=h%3A5433&target_session_attrs=read-write",
+        ),
+        (
+            "postgresql://g,h/d?target_session_attrs=any",
+            "postgresql+asyncpg:///d?host=g%3A5432&host=h%3A5432&target_session_attrs=any",
+        ),
     ],
 )
 def test_database_urls_are_brought_into_one_form(given: str, expected: str) -> None:
@@ -29,7 +38,10 @@ def test_database_urls_are_brought_into_one_form(given: str, expected: str) -> N
     assert url.get_secret_value() == expected
 
 
-@pytest.mark.parametrize("given", ["mysql://u:hunter2@h/d", "nonsense hunter2", "postgres://u:hunter2@h:port/d"])
+@pytest.mark.parametrize(
+    "given",
+    ["mysql://u:hunter2@h/d", "nonsense hunter2", "postgres://u:hunter2@h:port/d", "postgres://u:hunter2@g,h:port/d"],
+)
 def test_other_urls_are_refused_without_being_shown(given: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Settings(database_url=given)
