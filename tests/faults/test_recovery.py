@@ -24,8 +24,6 @@ from tests.support.order_helpers import ORDER_FIELDS, create_product
 from tests.support.replication import asyncpg_url, connect
 from tests.support.subscription_client import collect_subscription
 
-pytestmark = pytest.mark.slow
-
 PAGE, HEADING = "docs/operations.md", "Backup and recovery"
 SET_UP, LAST_FILE, AFTERWARDS = section_blocks(PAGE, HEADING, "sql")
 _, TAKE, COPY, INSPECT = section_blocks(PAGE, HEADING, "sh")

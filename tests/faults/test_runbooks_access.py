@@ -82,7 +82,7 @@ async def test_an_account_that_was_taken_over_is_given_back(world: World, urls: 
     await make_superuser(world.connection, world.outsider)  # the last one keeps its powers
     await make_superuser(world.connection, member)
     stolen = await log_in(app, member.email)
-    assert "LOGIN" in await run_commands(urls, "Account taken over", "Look", examples)
+    assert "LOGGED_IN" in await run_commands(urls, "Account taken over", "Look", examples)
 
     await run_commands(urls, "Account taken over", "Mend", examples)
     await run_sql(urls.owner, fill_in(runbook_block("Account taken over", "Mend"), examples))

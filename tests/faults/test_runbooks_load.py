@@ -15,6 +15,7 @@ from tests.support.replication import CREATE_TASK
 from tests.support.subscription_client import collect_subscription
 
 LIMITS = {"actor_cost_maximum": 20_000, "tenant_cost_maximum": 40_000, "actor_cost_rate": 1, "tenant_cost_rate": 1}
+TASKS_CREATED = 40  # of 400 points each
 TASKS = "{ tasks { totalCount } }"
 KILL = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -29,7 +30,7 @@ async def test_a_noisy_tenant_is_found_put_out_and_let_in_again(
     async with run_app(urls, **LIMITS) as app:
         world = await create_world(app, owner_connection)
         noisy, quiet = world.acme.member, world.globex.member
-        for number in range(20):
+        for number in range(TASKS_CREATED):
             await noisy.client.run(CREATE_TASK, input={"title": str(number)})
         await quiet.client.run(TASKS)
         await app.components.cost_buckets.report()
@@ -42,7 +43,7 @@ async def test_a_noisy_tenant_is_found_put_out_and_let_in_again(
         assert await noisy.client.error_codes(TASKS) == ["UNAUTHENTICATED"]
         assert (await quiet.client.run(TASKS))["tasks"]["totalCount"] == 0
         await run_commands(urls, "Tenant noisy", "Over")
-        assert (await noisy.client.run(TASKS))["tasks"]["totalCount"] == 20
+        assert (await noisy.client.run(TASKS))["tasks"]["totalCount"] == TASKS_CREATED
 
 
 IN_THE_WAY = {
