@@ -9,6 +9,8 @@ import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from random import Random
 from typing import Any
 
 from rich.console import Console
@@ -24,7 +26,8 @@ YEAR_SECONDS = 365 * 86_400
 APART = ("events", "audit_log", "feed")
 NOT_COUNTED = ("unsealed", "cost_buckets")  # where nothing stays
 
-SENTENCE = "The quick brown fox jumps over the lazy dog while the rain falls on the plain. "
+SYLLABLES = [consonant + vowel + end for consonant in "bdfghklmnprstvw" for vowel in "aeiou" for end in ("", "n", "r")]
+VOCABULARY = 5_000  # words, of which the n-th is drawn n times as seldom as the first, as in prose
 DESCRIPTION, CONTENT = 200, 2_000  # characters
 
 TABLES_QUERY = """
@@ -52,11 +55,19 @@ class WriteKind:
         return f"mutation($input: {type_name}!) {{ {self.mutation}(input: $input) {{ {answer} }} }}"
 
 
+@cache
+def _build_vocabulary() -> tuple[list[str], list[float]]:
+    """Return words and how often they are drawn."""
+    chance = Random("vocabulary")  # noqa: S311  # the same each time
+    words = ["".join(chance.choices(SYLLABLES, k=chance.choice((1, 1, 2, 2, 3)))) for _ in range(VOCABULARY)]
+    return words, [1 / rank for rank in range(1, VOCABULARY + 1)]
+
+
 def _text(number: int, length: int) -> str:
-    """Return prose of a length, which is never the same twice, so that it packs like prose."""
-    words = SENTENCE.split()
-    prose = " ".join(words[(number * 7 + place * (number % 13 + 1)) % len(words)] for place in range(length // 4))
-    return f"{number} {prose}"[:length]
+    """Return words of this many characters, another text for each number, that packs about as well as prose does."""
+    words, weights = _build_vocabulary()
+    drawn = Random(number).choices(words, weights, k=length // 2)  # noqa: S311  # the same each time
+    return f"{number} {' '.join(drawn)}"[:length].strip()
 
 
 def _order(number: int, bench: OrderBench, _written: list[str]) -> dict[str, Any]:

@@ -5,17 +5,20 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from atrium import migrate
 from atrium.embedded.process import ServerHome
 from atrium.embedded.server import DATABASE, SUPERUSER_ROLE, Server
+from atrium.embedded.standby import Standby, run_standbys
 from models.database.topology import STATUS_QUERY
 from tests.support.client import App, Client, run_app
 from tests.support.doc_steps import fill_in, run_atrium, run_shell, run_sql, section_blocks
@@ -23,6 +26,8 @@ from tests.support.factories import PASSWORD, Person, World, create_world
 from tests.support.order_helpers import ORDER_FIELDS, create_product
 from tests.support.replication import asyncpg_url, connect
 from tests.support.subscription_client import collect_subscription
+
+pytestmark = pytest.mark.slow  # it starts three servers
 
 PAGE, HEADING = "docs/operations.md", "Backup and recovery"
 SET_UP, LAST_FILE, AFTERWARDS = section_blocks(PAGE, HEADING, "sql")
@@ -33,6 +38,8 @@ BACKUP, RESTORED = "/backup/atrium", "/var/lib/postgresql/restored"
 REPLICATION_URL = "postgresql://atrium_backup:third-secret@db.example.com/postgres"
 MOMENT = "2026-01-31 09:30:00+00"
 DISASTER = "DELETE FROM comments; DELETE FROM order_items; DELETE FROM orders; DELETE FROM documents"
+
+ARCHIVED = "SELECT last_archived_wal FROM pg_stat_archiver"
 
 LOGIN = "mutation($input: LoginInput!) { login(input: $input) { ... on Session { accessToken refreshToken } } }"
 REFRESH = """mutation($input: RefreshInput!) { refresh(input: $input) {
@@ -95,7 +102,14 @@ def of_database(server: Server) -> str:
     return server.database_url(SUPERUSER_ROLE, DATABASE)
 
 
-async def tell_story(story: Story, take_backup: Any) -> None:
+async def wait_until_sequenced(connection: asyncpg.Connection) -> None:
+    """Wait until all that was written has its position; PostgreSQL announces it in no way."""
+    async with asyncio.timeout(30):
+        while await connection.fetchval("SELECT count(*) FROM unsealed"):
+            await asyncio.sleep(0.02)
+
+
+async def tell_story(story: Story, take_backup: Callable[[], object]) -> None:
     """Write, take the backup, write on, note the moment, and write what is to be lost."""
     await story.write("Plan")
     await story.order("first")
@@ -103,6 +117,7 @@ async def tell_story(story: Story, take_backup: Any) -> None:
     await asyncio.to_thread(take_backup)
     await story.write("Budget")
     await story.order("second")
+    await wait_until_sequenced(story.world.connection)
     story.moment = await story.world.connection.fetchval("SELECT clock_timestamp()")
     story.seen = await story.owner.run(ALL)
 
@@ -117,7 +132,7 @@ async def tell_story(story: Story, take_backup: Any) -> None:
 async def give_last_file_away(server: Server) -> None:
     [[last]] = await run_sql(server.superuser_url, LAST_FILE)
     async with asyncio.timeout(60), connect(server.superuser_url) as connection:
-        while await connection.fetchval("SELECT last_archived_wal FROM pg_stat_archiver") < last["pg_walfile_name"]:
+        while (await connection.fetchval(ARCHIVED) or "") < last["pg_walfile_name"]:
             await asyncio.sleep(0.05)  # PostgreSQL announces it in no way
 
 
@@ -135,8 +150,16 @@ def copy_backup(folder: Path, moment: datetime) -> Path:
     return data
 
 
-async def live_through(folder: Path) -> tuple[Story, dict[str, Any]]:
-    """Everything up to the disaster, by a server that is stopped then; also gives its last status."""
+@dataclass
+class Damaged:
+    """What is left of the damaged server: what it said of itself last, and its replica, which goes on alone."""
+
+    status: dict[str, Any]
+    replica: Standby
+
+
+async def live_through(folder: Path, stack: ExitStack) -> tuple[Story, Damaged]:
+    """Everything up to the disaster, by a server that is stopped then."""
     (folder / "backup" / "wal").mkdir(parents=True)
     for path in (folder / "backup", folder / "backup" / "wal"):
         give_to_server(path, folder)
@@ -155,8 +178,9 @@ async def live_through(folder: Path) -> tuple[Story, dict[str, Any]]:
         psql = [str(ServerHome.locate(folder).binaries / "psql"), "--quiet", asyncpg_url(of_database(server))]
         subprocess.run([*psql, "--command", DISASTER], check=True)
         await give_last_file_away(server)
+        (replica,) = stack.enter_context(run_standbys(server, folder / "damaged", 1))
         async with connect(of_database(server)) as connection:
-            return story, dict(await connection.fetchrow(STATUS_QUERY) or {})
+            return story, Damaged(dict(await connection.fetchrow(STATUS_QUERY) or {}), replica)
 
 
 @dataclass(frozen=True)
@@ -205,16 +229,31 @@ async def require_feed_goes_on(story: Story) -> None:
     assert [change["document"]["title"] for change in seen] == ["Anew", "Anew"]
 
 
+async def require_old_replica_is_left_out(server: Server, replica: Standby) -> None:
+    """It is at the second look, which can tell that it is not only a little quicker than the look at the primary."""
+    async with run_app(Urls(server), database_replica_urls=(replica.runtime_url,)) as app:
+        for _ in range(2):
+            await app.components.servers.probe_all()
+        [seen] = app.components.servers.replicas
+        assert seen.unhealthy_reason == "it is ahead of the primary, which must have been restored"
+
+
 async def test_what_was_there_at_a_moment_is_there_again_and_nothing_else(folder: Path) -> None:
-    story, damaged = await live_through(folder)
-    assert story.moment is not None
-    with Server.start(copy_backup(folder, story.moment), fast=True) as server:
+    with ExitStack() as stack:
+        story, damaged = await live_through(folder, stack)
+        assert story.moment is not None
+        await restore_and_look(story, damaged, copy_backup(folder, story.moment))
+
+
+async def restore_and_look(story: Story, damaged: Damaged, data: Path) -> None:
+    with Server.start(data, fast=True) as server:
         await require_well(server)
         async with connect(of_database(server)) as connection:
             restored = dict(await connection.fetchrow(STATUS_QUERY) or {})
             assert await connection.fetchval("SELECT count(*) FROM cost_buckets") == 0
-        assert (restored["system"], restored["timeline"]) == (damaged["system"], damaged["timeline"] + 1)
-        assert restored["lsn"] < damaged["lsn"]
+        assert (restored["system"], restored["timeline"]) == (damaged.status["system"], damaged.status["timeline"] + 1)
+        assert restored["lsn"] < damaged.status["lsn"]
+        await require_old_replica_is_left_out(server, damaged.replica)
         async with run_app(Urls(server)) as app:
             move(story, app)
             assert await story.owner.run(ALL) == story.seen
