@@ -135,7 +135,9 @@ class OutboxRelay:
         return await self.fanout.read(key, actor, session, partial(last_position, actor=actor))
 
     async def has_reached(self, position: int, actor: Actor, session: WatchedSession) -> bool:
-        """Return whether the feed of the actor's tenant has come as far as a position, as far as any that was given.
+        """Return whether the feed of the actor's tenant has come as far as a position.
+
+        It has for every position that it gave, unless the database was restored to an earlier moment since.
 
         Raises:
             Unauthenticated: the actor is no longer authorized.
