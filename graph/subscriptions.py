@@ -33,6 +33,9 @@ AFTER_ARGUMENT = strawberry.argument(
 )
 """What every subscription takes."""
 
+AHEAD = "This cursor is ahead of this feed: load what you show anew, and follow from there."
+"""What is said of a cursor that was given before the database was restored to an earlier moment."""
+
 
 async def follow_pages(
     context: Context, session: WatchedSession, collection: Collection, after: str | None
@@ -42,7 +45,7 @@ async def follow_pages(
     Who must be authorized again each time.
 
     Raises:
-        InvalidInput: `after` is no cursor of this feed.
+        InvalidInput: `after` is no cursor of this feed, or ahead of it.
         Unauthenticated: the actor is no longer authorized.
         Unavailable: too many subscriptions are being opened, or the database is away.
     """
@@ -55,6 +58,8 @@ async def follow_pages(
             await session.check()
             if position is None:
                 position = await feed.last_position(actor, session)
+            elif not await feed.has_reached(position, actor, session):
+                raise InvalidInput.of("after", AHEAD)
         with feed.fanout.opened():
             while True:
                 await feed.fanout.pacer.wait()

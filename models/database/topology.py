@@ -95,7 +95,8 @@ class Replica(DatabaseServer):
     """A replica, and what is wrong with it."""
 
     unhealthy_reason: str | None = "it was not looked at yet"
-    _previous = (0.0, 0)  # when it last answered, and how far it was then
+    _previous = (0.0, 0)  # when it answered, and how far it was then: to be compared with a later look at the primary
+    _is_ahead = False  # as that comparison said
 
     def update_health(self, primary: DatabaseServer, min_lsn: int | None) -> None:
         """Decide whether the replica is used, by its last status and the primary's.
@@ -104,10 +105,12 @@ class Replica(DatabaseServer):
         """
         fault = unhealthy_reason(None if self.failures else self.status, primary.status, min_lsn)
         answered_at, lsn = self._previous
-        if primary.status and answered_at < primary.asked_at and lsn > primary.status.lsn:
+        if primary.status and answered_at < primary.asked_at:
+            self._is_ahead = lsn > primary.status.lsn
+            if self.status:
+                self._previous = (self.answered_at, self.status.lsn)
+        if self._is_ahead:
             fault = fault or "it is ahead of the primary, which must have been restored"
-        if self.status:
-            self._previous = (self.answered_at, self.status.lsn)
         self._set_health(fault)
         if self.failures >= FAILURES_TO_ABORT:
             self.database.abort()

@@ -134,6 +134,20 @@ class OutboxRelay:
         key = ("last position", tenant_id, self.generation(tenant_id))
         return await self.fanout.read(key, actor, session, partial(last_position, actor=actor))
 
+    async def has_reached(self, position: int, actor: Actor, session: WatchedSession) -> bool:
+        """Return whether the feed of the actor's tenant has come as far as a position.
+
+        It has for every position that it gave, unless the database was restored to an earlier moment since.
+
+        Raises:
+            Unauthenticated: the actor is no longer authorized.
+        """
+        if position <= await self.last_position(actor, session):
+            return True
+        # Others share that look, which may have begun before the position was given; this one nobody shares.
+        newest = await self.fanout.read(object(), actor, session, partial(last_position, actor=actor))
+        return position <= newest
+
     async def read_page(self, actor: Actor, session: WatchedSession, collection: Collection, position: int) -> FeedPage:
         """Return the next entries after a position; all who see the same of them get the same page.
 

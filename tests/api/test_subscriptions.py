@@ -213,3 +213,28 @@ async def test_the_cursor_is_of_the_snapshot_that_the_page_is_of(world: World) -
         behind = {change["taskId"] for change in every if int(change["cursor"]) > int(page["feedCursor"])}
         assert behind | {node["id"] for node in page["tasks"]["nodes"]} == {change["taskId"] for change in every}
     assert pages
+
+
+async def test_a_cursor_ahead_of_the_feed_is_refused(world: World) -> None:
+    """As one is that was given before the database was restored to an earlier moment."""
+    client = world.acme.member.client
+    await client.mutate("createTask", WRITTEN, title="Plan")
+    [change] = await collect_subscription(world, world.acme.member, TASK_CHANGED, 1, after="0")
+    with pytest.raises(AssertionError, match="ahead of this feed"):
+        await collect_subscription(world, world.acme.member, TASK_CHANGED, 1, after=str(int(change["cursor"]) + 1))
+    await client.mutate("createTask", WRITTEN, title="Plan B")
+    [_] = await collect_subscription(world, world.acme.member, TASK_CHANGED, 1, after=change["cursor"])
+
+
+async def test_a_look_that_began_before_the_cursor_was_given_refuses_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look_shared_with_others(*_: object) -> int:
+        return 0
+
+    for title in ("Plan", "Plan B"):
+        await world.acme.member.client.mutate("createTask", WRITTEN, title=title)
+    first, second = await collect_subscription(world, world.acme.member, TASK_CHANGED, 2, after="0")
+    monkeypatch.setattr(world.app.components.feed, "last_position", look_shared_with_others)
+    [change] = await collect_subscription(world, world.acme.member, TASK_CHANGED, 1, after=first["cursor"])
+    assert change["cursor"] == second["cursor"]

@@ -41,6 +41,10 @@ RUN_ELSEWHERE = {
     "uv run python -m bench --guard": (".ci/run", "\nuv run python -m bench --guard"),
     "python3 -m venv": (".ci/run", "python3 -m venv"),
     "pg_dump": ("tests/faults/test_feed.py", '"pg_dump", "--format=custom", "--enable-row-security"'),
+    "pg_basebackup": ("tests/faults/test_recovery.py", "fill_in(TAKE,"),
+    "pg_verifybackup": ("tests/faults/test_recovery.py", "fill_in(TAKE,"),
+    "cp": ("tests/faults/test_recovery.py", "fill_in(COPY,"),
+    "touch": ("tests/faults/test_recovery.py", "fill_in(COPY,"),
     "pg_restore": ("tests/faults/test_feed.py", '"pg_restore", "--exit-on-error"'),
 }
 """By how a command begins, what executes it, and by which words it is found there."""

@@ -1,5 +1,6 @@
 """What a run of the tests costs: seconds of CPU, of this process, of the workers, and of the PostgreSQL it started."""
 
+import contextlib
 import resource
 
 import psutil
@@ -16,6 +17,10 @@ def process_seconds(*, with_children: bool = True) -> float:
 
 def server_seconds() -> float:
     """Return what PostgreSQL took so far, if this process started it; connections that are closed count."""
-    running = [child for child in psutil.Process().children(recursive=True) if "postgres" in child.name()]
-    times = [child.cpu_times() for child in running]
-    return sum(t.user + t.system + t.children_user + t.children_system for t in times)
+    total = 0.0
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a connection that was just closed
+            if "postgres" in child.name():
+                used = child.cpu_times()
+                total += used.user + used.system + used.children_user + used.children_system
+    return total

@@ -28,6 +28,7 @@ __all__ = [
     "connect",
     "list_processes",
     "run_as_superuser",
+    "run_cluster",
     "shared_cluster",
     "suspend",
 ]
@@ -167,12 +168,13 @@ def shared_cluster(config: pytest.Config) -> ReplicatedCluster:
     if SHARED_CLUSTER not in config.stash:
         stack = ExitStack()
         config.add_cleanup(stack.close)
-        config.stash[SHARED_CLUSTER] = stack.enter_context(_run_cluster(2))
+        config.stash[SHARED_CLUSTER] = stack.enter_context(run_cluster(2))
     return config.stash[SHARED_CLUSTER]
 
 
 @contextmanager
-def _run_cluster(count: int) -> Iterator[ReplicatedCluster]:
+def run_cluster(count: int) -> Iterator[ReplicatedCluster]:
+    """A primary and so many standbys, for as long as this lasts."""
     with (
         tmpfs.temporary_folder() as folder,
         Server.start(folder, fast=True) as server,

@@ -13,11 +13,12 @@ from atrium.logs import RequestRecord
 from models.database import Database
 from models.database.identity import Identity
 from models.database.read_routing import Freshness, ReadRouter, RoutedTo, RoutingReason
-from models.database.topology import ServerGroup, ServerStatus, backoff, unhealthy_reason
+from models.database.topology import DatabaseServer, Replica, ServerGroup, ServerStatus, backoff, unhealthy_reason
 from tests.conftest import Urls
 from tests.support.factories import World
 
 KEY = b"k" * 32
+NOWHERE = "postgresql+asyncpg://nobody@127.0.0.1:1/nothing"
 PRIMARY = ServerStatus(is_replica=False, lsn=1000, system=7, timeline=2, database=5, role="atrium_app")
 STANDBY = PRIMARY._replace(is_replica=True, lsn=900)
 
@@ -60,6 +61,35 @@ def test_without_the_primary_no_replica_can_be_judged() -> None:
 def test_a_replica_that_does_not_answer_is_looked_at_ever_more_rarely() -> None:
     assert [backoff(1.0, failures) for failures in (0, 1, 2, 3, 10, 10_000)] == [1, 2, 4, 8, 30, 30]
     assert backoff(0.25, 1) == 0.5
+
+
+def note_look(server: DatabaseServer, status: ServerStatus, at: float) -> None:
+    """Have a server looked at, at a moment."""
+    server.status, server.asked_at, server.answered_at = status, at, at + 0.01
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_replica_that_is_ahead_of_a_restored_primary_is_left_out(*, is_first: bool) -> None:
+    """From the second look on, whichever of them is looked at first, also by a look with none at the primary before."""
+    primary, replica = DatabaseServer("primary", Database(NOWHERE)), Replica("replica-1", Database(NOWHERE))
+    ahead, found = STANDBY._replace(lsn=1001), []
+    note_look(primary, PRIMARY, 0.5)
+    for second in range(1, 5):
+        if not is_first:
+            note_look(primary, PRIMARY, second)
+        for moment in (second + 0.1, second + 0.2):
+            note_look(replica, ahead, moment)
+            replica.update_health(primary, 900)
+            found.append(replica.unhealthy_reason)
+        if is_first:
+            note_look(primary, PRIMARY, second + 0.3)
+    seen = found.index("it is ahead of the primary, which must have been restored")
+    assert seen <= 2
+    assert set(found[seen:]) == {found[seen]}
+    note_look(primary, PRIMARY._replace(lsn=2000), 6.0)
+    note_look(replica, ahead, 6.1)
+    replica.update_health(primary, 900)
+    assert replica.unhealthy_reason is None
 
 
 async def route_read(
