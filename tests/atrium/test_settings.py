@@ -21,7 +21,7 @@ GOOD_KEY = "k3Jd9-fZq8LmX2_vTn7Bw5RsYh4Gc6Pa"
         ("postgresql+asyncpg://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
         ("postgresql+psycopg://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
         ("postgres://u:p@h/d?sslmode=require", "postgresql+asyncpg://u:p@h/d?ssl=require"),
-        ("postgres://u:p,q@h/d", "postgresql+asyncpg://u:p,q@h/d"),
+        ("postgres://u:p,q@h/d", "postgresql+asyncpg://u:p%2Cq@h/d"),
         (
             "postgresql://u:p@g,h:5433/d",
             "postgresql+asyncpg://u:p@/d?host=g%3A5432&host=h%3A5433&target_session_attrs=read-write",
