@@ -19,10 +19,12 @@ from cryptography.x509.oid import NameOID
 
 from tests.support.deployment import DEPLOY
 
-__all__ = ["PROXIES", "RunningProxy", "free_port", "prepare_caddy", "prepare_nginx", "run_proxy"]
+__all__ = ["PROXIES", "RunningProxy", "free_port", "prepare_caddy", "prepare_nginx", "program", "run_proxy"]
 
 START_SECONDS = 30
 NAME = "api.example.com"
+PACKAGES = {"promtool": "prometheus", "systemd-analyze": "systemd"}
+"""Debian's packages of programs that are called otherwise."""
 NGINX = """
 {user}
 daemon off;
@@ -70,7 +72,7 @@ def free_port() -> int:
 def program(name: str) -> str:
     """Return the path of a program."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    assert found is not None, f"{name} is not installed: `apt-get install {name}`"
+    assert found is not None, f"{name} is not installed: `apt-get install {PACKAGES.get(name, name)}`"
     return found
 
 
