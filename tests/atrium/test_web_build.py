@@ -215,4 +215,5 @@ def test_a_wheel_carries_the_pages(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     carried = ["explorer/index.html", "backoffice/index.html", "backoffice/persisted-documents.json"]
     assert [names.count(f"atrium/web/static/{name}") for name in carried] == [1, 1, 1]
+    assert names.count("atrium/schema.graphql") == names.count("migrations/env.py") == 1
     assert not [name for name in names if "node_modules" in name or name.startswith("web/")]

@@ -28,6 +28,7 @@ import pytest
 from atrium.embedded import process as embedded_process
 from atrium.embedded import server as embedded_server
 from atrium.embedded.server import EmbeddedFailed, EmbeddedUnavailable, Server
+from tests.support.interpreters import interpreter_of_everybody
 
 ROOT = Path(embedded_server.__file__).parents[2]
 USERS = ["self", "nobody"] if os.geteuid() == 0 else ["self"]
@@ -87,15 +88,6 @@ def run_atrium(user: Account, data_dir: Path, *how: str) -> Iterator[SimpleNames
         yield SimpleNamespace(process=process, **json.loads(said))
         process.communicate()
     assert process.returncode in {0, -signal.SIGKILL}
-
-
-def interpreter_of_everybody() -> str:
-    for python in (sys.executable, *(f"{place}/python3" for place in ("/usr/local/bin", "/usr/bin"))):
-        probe = [python, "-I", "-c", "import sys, ctypes; sys.exit(sys.version_info < (3, 11))"]
-        with contextlib.suppress(OSError):
-            if subprocess.run(probe, user="nobody", cwd="/", capture_output=True, check=False).returncode == 0:
-                return python
-    pytest.skip("no Python here that an ordinary user may run")
 
 
 @pytest.fixture(scope="module", params=USERS)
