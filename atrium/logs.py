@@ -6,6 +6,7 @@ terminal in development the same lines are written for people to read.
 
 import json
 import logging
+import re
 import sys
 import time
 from dataclasses import dataclass, field
@@ -16,6 +17,12 @@ from urllib.parse import quote
 import orjson
 
 NAME_LENGTH = 100  # characters of an operation's name that are kept
+
+# Version, trace, span and flags of https://www.w3.org/TR/trace-context-1/#traceparent-header; versions after 00 may say
+# more behind them.
+_TRACE_PARENT = re.compile(
+    r"(?!ff)(?!00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?"
+)
 
 _QUIET_PATHS = ("/healthz", "/readyz", "/metrics", "/explorer/", "/app/")
 _SERVER_ERROR = 500
@@ -35,7 +42,7 @@ class RequestRecord:
     answer without errors, `error` for one with data and errors, `refused` where nothing was executed, `timeout`,
     `internal` for a fault of Atrium's, `abandoned` when the client went away. `duration` is in seconds; `is_arriving`
     is true while the body is read, `took_fast_path` where it was answered past all layers; `document_id` is that of the
-    trusted document that was asked for.
+    trusted document that was asked for; `trace_parent` is the request's `traceparent` header, as it came.
     """
 
     request_id: str
@@ -43,6 +50,7 @@ class RequestRecord:
     path: str = ""
     client_address: str | None = None
     user_agent: str | None = None
+    trace_parent: str | None = None
     operation_name: str | None = None
     operation_type: OperationType | None = None
     document_id: str | None = None
@@ -63,8 +71,11 @@ class RequestRecord:
 
     def fields(self) -> dict[str, object]:
         """Return what is logged of this request; what is not known is left out."""
+        trace = _TRACE_PARENT.fullmatch(self.trace_parent) if self.trace_parent else None
         known = {
             "request_id": self.request_id,
+            "trace_id": trace and trace[1],
+            "parent_id": trace and trace[2],
             "status": self.status or None,
             "outcome": self.outcome,
             "duration_ms": round(self.duration * 1000, 2),

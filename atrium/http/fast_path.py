@@ -150,6 +150,7 @@ class FastPath:
             PATH,
             head.client_address,
             head.remembered.user_agent,
+            head.trace_parent,
             status=OK,
             started=started,
         )

@@ -118,6 +118,7 @@ def open_record(scope: Scope, trusted: Sequence[Network]) -> RequestRecord:
         path=scope["path"],
         client_address=resolve_client_address(peer, get_header(scope, b"x-forwarded-for"), trusted),
         user_agent=read_user_agent(get_header(scope, b"user-agent")),
+        trace_parent=get_header(scope, b"traceparent"),
         started=setback.started if setback else time.perf_counter(),
     )
     state["record"] = record

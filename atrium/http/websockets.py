@@ -94,6 +94,7 @@ class SocketSession:
             path=self.record.path,
             client_address=self.record.client_address,
             user_agent=self.record.user_agent,
+            trace_parent=self.record.trace_parent,
         )
 
 

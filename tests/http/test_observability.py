@@ -60,6 +60,30 @@ async def test_one_line_per_request_without_secrets(toy: Any, stream: io.StringI
     assert SECRET not in stream.getvalue()
 
 
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize(
+    ("given", "is_known"),
+    [
+        (f"00-{TRACE}-{PARENT}-01", True),
+        (f"cc-{TRACE}-{PARENT}-01-what-will-be", True),
+        (f"00-{TRACE}-{PARENT}-01-more", False),
+        (f"ff-{TRACE}-{PARENT}-01", False),
+        (f"00-{'0' * 32}-{PARENT}-01", False),
+        (f"00-{TRACE}-{'0' * 16}-01", False),
+        (f"00-{TRACE.upper()}-{PARENT}-01", False),
+        (f"00-{TRACE}-{PARENT}", False),
+        (SECRET, False),
+    ],
+)
+async def test_the_trace_of_a_request_is_logged(toy: Any, stream: io.StringIO, given: str, *, is_known: bool) -> None:
+    await toy.post(json.dumps({"query": "{ __typename }"}), traceparent=given)
+    (line,) = log_lines(stream)
+    assert (line.get("trace_id"), line.get("parent_id")) == ((TRACE, PARENT) if is_known else (None, None))
+    assert SECRET not in stream.getvalue()
+
+
 async def test_query_string_is_not_logged(toy: Any, stream: io.StringIO) -> None:
     await toy.get("/graphql", {"query": "{ __typename }", "token": SECRET})
     assert [line["message"] for line in log_lines(stream)] == ["GET /graphql"]

@@ -56,6 +56,17 @@ async def test_the_id_that_a_client_offers_is_given_back(server: Server) -> None
     assert len(ids - {b"", offered.encode()}) == 2
 
 
+async def test_the_trace_that_a_request_is_part_of_is_logged(server: Server) -> None:
+    trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    await server.warm(request(body_of(TASKS), f"traceparent: 00-{'1' * 32}-{parent}-00", token=token_of(server)))
+    for flags in ("00", "01"):
+        asked = request(body_of(TASKS), f"traceparent: 00-{trace}-{parent}-{flags}", token=token_of(server))
+        assert await server.assert_equal(asked) == 1
+        assert (server.lines[-1]["trace_id"], server.lines[-1]["parent_id"]) == (trace, parent)
+    assert await server.assert_equal(request(body_of(TASKS), "traceparent: nonsense", token=token_of(server))) == 1
+    assert "trace_id" not in server.lines[-1]
+
+
 @pytest.mark.parametrize("settings", [{"trusted_proxies": ["127.0.0.0/8"]}])
 async def test_the_address_is_what_trusted_proxies_say(server: Server) -> None:
     await server.warm(request(body_of(TASKS), "x-forwarded-for: 203.0.113.1", token=token_of(server)))
