@@ -50,6 +50,7 @@ DIRECT_VARIABLE = "ATRIUM_DATABASE_DIRECT_URL"
 REPLICAS_VARIABLE = "ATRIUM_DATABASE_REPLICA_URLS"
 
 IGNORE_HINT = " Name it in ignore_startup_parameters of PgBouncer; what it leaves out is to be set for the role."
+LOCK_TIMEOUT_SQLSTATE = "55P03"
 REFUSED_SQLSTATES = ("28", "3D", "42501", "53")  # how the codes begin that say that one is not let in, or may not
 
 
@@ -213,6 +214,8 @@ def describe_failure(error: Exception) -> str | None:
     code = getattr(cause, "sqlstate", None) or ""
     if isinstance(cause, OSError) and cause.filename is not None:
         return f"{cause.filename}: {cause.strerror}."
+    if code == LOCK_TIMEOUT_SQLSTATE:
+        return "Somebody used a table for too long that a migration has to lock. Nothing was changed; try again."
     if isinstance(cause, OSError) or is_connection_lost(code):
         return f"The database does not answer: {_first_line(error)}."
     return f"The database refuses: {_first_line(error)}." if code.startswith(REFUSED_SQLSTATES) else None

@@ -224,6 +224,17 @@ async def test_pending_migrations_are_refused_by_all_that_do_not_migrate(urls: U
     assert (migrated.exit_code, migrated.stderr) == (0, "The database is up to date.\n")
 
 
+async def test_a_migration_waits_for_nobody_for_long(
+    urls: Urls, owner_connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asyncio.to_thread(migrate.downgrade, urls.owner, urls.runtime, "-1")
+    monkeypatch.setattr(migrate, "LOCK_SECONDS", 0.1)
+    async with owner_connection.transaction():
+        await owner_connection.execute("LOCK TABLE alembic_version IN SHARE MODE")
+        assert (await refusal("migrate", variables(urls))).endswith("Nothing was changed; try again.")
+    assert (await asyncio.to_thread(run, "migrate", variables(urls))).exit_code == 0
+
+
 @pytest.mark.parametrize("environment", ["development", "production"])
 async def test_doctor_says_what_it_saw(urls: Urls, environment: str) -> None:
     seen = await asyncio.to_thread(run, "doctor", variables(urls, ATRIUM_ENVIRONMENT=environment))
