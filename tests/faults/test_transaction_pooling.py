@@ -23,6 +23,7 @@ from tests.support.server_process import Process, served
 pytestmark = pytest.mark.slow
 
 CLIENTS = 40
+PATIENT = {**UNLIMITED_COST, "admission_wait_seconds": 30}  # on a machine that is busy otherwise too
 POOLER_CONNECTIONS = 10  # fewer than the processes have, so that all of them are given from one to the other
 ROWS = 20
 
@@ -44,8 +45,8 @@ async def processes(urls: Urls, tmp_path: Path) -> AsyncIterator[list[Process]]:
         started = []
         for number in range(2):
             (folder := tmp_path / str(number)).mkdir()
-            settings = {"database_url": address, "database_direct_url": urls.runtime, **UNLIMITED_COST}
-            started.append(await stack.enter_async_context(served(urls, folder, **settings)))
+            settings = {"database_url": address, "database_direct_url": urls.runtime}
+            started.append(await stack.enter_async_context(served(urls, folder, **settings, **PATIENT)))
         yield started
 
 
