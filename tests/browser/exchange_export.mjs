@@ -131,7 +131,7 @@ await scenario(async (page) => {
 await scenario(async (page) => {
   await openAs(page, "/exchange");
   for (const [language, title] of [["de", "Import und Export"], ["en", "Import and export"]]) {
-    await page.getByLabel(/^(Language|Sprache)$/).selectOption(language);
+    await page.getByLabel(/^(Language|Sprache)/).selectOption(language);
     await page.getByRole("heading", { level: 1, name: title }).waitFor();
     const tops = await page.locator(".shell > header nav a, .shell > header .who > *").evaluateAll((items) =>
       items.map((item) => item.getBoundingClientRect()).map(({ top, height }) => Math.round((top + height / 2) / 10)),

@@ -104,30 +104,7 @@ await scenario(async (page, _context, faults) => {
   await start(page, "Import 9 rows");
   await says(importing(page), "8 of 9 rows of split.jsonl are imported.");
   assert.deepEqual((await stored("Split")).sort(), titles("Split", 8));
-  console.log(faults.splice(0).join());
-});
-
-// Whoever goes to another tenant takes no import along.
-const OTHER = `mutation { createTenant(input: { name: "Other", slug: "other" }) { ... on Tenant { id } ... on Error { message } } }`;
-const SWITCH = `mutation { switchTenant(input: { tenant: "other" }) { ... on Session { accessToken } } }`;
-await act(OTHER);
-await scenario(async (page) => {
-  await openAs(page, "/exchange");
-  const held = await hold(page, "ImportTasks", 1);
-  await choose(page, "tasks", "moved.jsonl", fileOf("Moved"));
-  await start(page, `Import ${COUNT} rows`);
-  await held.arrived;
-  await page.getByLabel("Tenant", { exact: true }).selectOption("other");
-  await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
-  await page.getByRole("link", { name: "Import" }).click();
-  await importing(page).waitFor();
-  const answered = page.waitForResponse((response) => response.request().postDataJSON()?.operationName === "ImportTasks");
-  held.release();
-  await answered;
-  assert.equal(await importing(page).getByRole("progressbar").count(), 0);
-  assert.equal(readJsonl((await exportFile(page, "members", "jsonl")).text).length, 1);
-  assert.deepEqual(await stored("Moved", (await act(SWITCH)).switchTenant.accessToken), []);
-  assert.deepEqual(await stored("Moved"), titles("Moved", 200));
+  assert.ok(faults.splice(0).every((fault) => /status of 400/.test(fault)));
 });
 
 // Whoever is no admin any more is refused, and has every row in the file.
@@ -154,4 +131,28 @@ await scenario(async (page) => {
   await says(section, "1 von 2 Zeilen aus deutsch.csv sind importiert.");
   await section.getByText("status ist keines von: TODO, IN_PROGRESS, DONE.").waitFor();
   await inspect(page, "exchange-german");
+});
+
+// Whoever goes to another tenant takes no import along.
+const OTHER = `mutation { createTenant(input: { name: "Other", slug: "other" }) { ... on Tenant { id } ... on Error { message } } }`;
+const SWITCH = `mutation { switchTenant(input: { tenant: "other" }) { ... on Session { accessToken } } }`;
+await scenario(async (page) => {
+  await openAs(page, "/exchange");
+  await act(OTHER);
+  await page.reload();
+  const held = await hold(page, "ImportTasks", 1);
+  await choose(page, "tasks", "moved.jsonl", fileOf("Moved"));
+  await start(page, `Import ${COUNT} rows`);
+  await held.arrived;
+  await page.getByLabel("Tenant", { exact: true }).selectOption("other");
+  await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
+  await page.getByRole("link", { name: "Import" }).click();
+  await importing(page).waitFor();
+  const answered = page.waitForResponse((response) => response.request().postDataJSON()?.operationName === "ImportTasks");
+  held.release();
+  await answered;
+  assert.equal(await importing(page).getByRole("progressbar").count(), 0);
+  assert.equal(readJsonl((await exportFile(page, "members", "jsonl")).text).length, 1);
+  assert.deepEqual(await stored("Moved", (await act(SWITCH)).switchTenant.accessToken), []);
+  assert.deepEqual(await stored("Moved"), titles("Moved", 200));
 });

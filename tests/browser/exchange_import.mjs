@@ -9,8 +9,8 @@ const LABEL = `mutation { createLabel(input: { name: "Big", color: BLUE }) { ...
 const { id: label } = (await act(LABEL)).createLabel;
 
 const TASK_FILE = `Title;Due date;status;labelIds;unheard;id
-"Semicolons; and ""quotes"",
-two lines";2026-03-01 08:30;in progress;${label};x;Task:1
+"Semicolons; and ""quotes""";2026-03-01 08:30;in progress;${label};"x,
+two lines";Task:1
 ;;;;;
  ;;;;;Task:2
 Later;soon;DOING;;;
@@ -50,7 +50,7 @@ await scenario(async (page) => {
   await inspect(page, "exchange-imported");
   const selection = "title status dueDate labels { nodes { id } }";
   assert.deepEqual(await storedOf("tasks", selection), [
-    { title: 'Semicolons; and "quotes",\ntwo lines', status: "IN_PROGRESS", dueDate: "2026-03-01T08:30:00.000000Z", labels: { nodes: [{ id: label }] } },
+    { title: 'Semicolons; and "quotes"', status: "IN_PROGRESS", dueDate: "2026-03-01T08:30:00.000000Z", labels: { nodes: [{ id: label }] } },
     { title: 'Broken "quotes', status: "TODO", dueDate: null, labels: { nodes: [] } },
     { title: "=Plain", status: "TODO", dueDate: "2026-03-01T06:30:00.500000Z", labels: { nodes: [] } },
   ]);

@@ -20,6 +20,7 @@ const ESCAPED = /^'(?='*[=+\-@\t\r])/;
 
 const BYTE_ORDER_MARK = "\ufeff"; // without it Excel takes UTF-8 for the code page of its system
 const LINE_BREAK = "\r\n";
+type LineBreak = "\r\n" | "\n" | "\r";
 const MOST_BROKEN_ROWS = 500; // each has the rest of the file looked through
 
 /** CSV as RFC 4180 has it, and as spreadsheets write it: commas, semicolons or tabs between the fields. */
@@ -28,12 +29,12 @@ export const csv: FileFormat = {
   mediaType: "text/csv",
 
   read(text: string): FileContents {
-    const [head = "", lineBreak = "\n"] = /^.*?(\r\n|\n|\r|$)/.exec(text) ?? [];
+    const [head = "", lineBreak] = /^.*?(\r\n|\n|\r|$)/.exec(text) ?? [];
     const { delimiter } = Papa.parse(head).meta; // names have no such signs: the first row tells them best
     const columns = (readRecord(head.trimEnd(), delimiter) ?? []).map((name) => name.trim());
     const rows: FileRow[] = [];
-    for (const { number, cells, fault } of records(text.slice(head.length), delimiter, lineBreak || "\n")) {
-      if (cells.every((cell) => cell.trim() === "")) continue;
+    for (const { number, cells, fault } of records(text.slice(head.length), delimiter, (lineBreak || "\n") as LineBreak)) {
+      if (cells.every((cell) => cell.trim() === "")) continue; // a spreadsheet's empty row
       const read = fault ? { held: null, fault } : heldBy(columns, cells);
       rows.push({ number, source: cells, ...read });
     }
@@ -50,17 +51,18 @@ export const csv: FileFormat = {
     const earlier = columns.findIndex(isProblemColumn);
     const without = (cells: readonly string[]) => cells.filter((_, index) => index !== earlier);
     // The problem comes first, since a row may have more fields than there are columns.
-    const lines = rows.map(({ source, problem }) => [problem, ...without(source as readonly string[])]);
+    const lines = rows.map(({ source, problem }) => [problem, ...without(source as string[])]);
     return BYTE_ORDER_MARK + write([["problem", ...without(columns)], ...lines], delimiter);
   },
 };
 
 const write = (lines: readonly (readonly string[])[], delimiter = ",") =>
-  Papa.unparse(lines as string[][], { delimiter, escapeFormulae: FORMULA, newline: LINE_BREAK }) + LINE_BREAK;
+  Papa.unparse([...lines], { delimiter, escapeFormulae: FORMULA, newline: LINE_BREAK }) + LINE_BREAK;
 
 function cellOf(value: unknown): string {
   if (value === null || value === undefined) return "";
-  return Array.isArray(value) ? value.join(", ") : String(value as string | number | boolean);
+  if (Array.isArray(value)) return value.join(", ");
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function heldBy(columns: readonly string[], cells: readonly string[]): Pick<FileRow, "held" | "fault"> {
@@ -79,31 +81,42 @@ interface CsvRecord {
  * Return the records below the header. Quotes that are wrong would swallow what follows up to the next one that fits, so
  * a record with such is its first line alone, and reading goes on with the line behind it.
  */
-function records(body: string, delimiter: string, newline: string): CsvRecord[] {
+function records(body: string, delimiter: string, newline: LineBreak): CsvRecord[] {
   const found: CsvRecord[] = [];
   let number = 1;
   let broken = 0;
   for (let start = 0; start < body.length; ) {
-    let from = start;
-    let isBroken = false;
-    Papa.parse<string[]>(body.slice(start), {
-      delimiter,
-      newline,
-      step({ data, errors, meta }, parser) {
-        isBroken = errors.some(({ type }) => type === "Quotes");
-        if (isBroken) return parser.abort();
-        found.push({ number: ++number, cells: data });
-        from = start + meta.cursor;
-      },
-    });
-    if (!isBroken) break;
+    const { good, length } = goodRecords(body.slice(start), delimiter, newline);
+    for (const cells of good) found.push({ number: ++number, cells });
+    start += length;
+    if (start >= body.length) break;
     if (++broken > MOST_BROKEN_ROWS) throw new TooManyFaults();
-    const end = body.indexOf(newline, from);
-    const line = body.slice(from, end < 0 ? undefined : end);
-    found.push({ number: ++number, cells: line.split(delimiter), fault: { code: "quotes" } });
-    start = end < 0 ? body.length : end + newline.length;
+    const next = body.indexOf(newline, start);
+    const end = next < 0 ? body.length : next;
+    const cells = body.slice(start, end).split(delimiter);
+    found.push({ number: ++number, cells, fault: { code: "quotes" } });
+    start = end + newline.length;
   }
   return found;
+}
+
+/** Return the records up to the first one whose quotes are wrong, and how long they are. */
+function goodRecords(text: string, delimiter: string, newline: LineBreak): { good: string[][]; length: number } {
+  const good: string[][] = [];
+  let length = 0;
+  Papa.parse<string[]>(text, {
+    delimiter,
+    newline,
+    step({ data, errors, meta }, parser) {
+      if (errors.some(({ type }) => type === "Quotes")) {
+        parser.abort();
+      } else {
+        good.push(data);
+        length = meta.cursor;
+      }
+    },
+  });
+  return { good, length };
 }
 
 const readRecord = (line: string, delimiter: string) => Papa.parse<string[]>(line, { delimiter }).data[0];

@@ -1,5 +1,6 @@
 import type { Client } from "urql";
 import { dayFromNow } from "../../ui/days";
+import type { ExportPage } from "./exchanges";
 import { saveFile, type FileFormat } from "./files";
 import { Job, type JobState } from "./Job";
 import type { Kind, Viewer } from "./kinds";
@@ -24,18 +25,21 @@ export function startExport(kind: Kind, format: FileFormat, viewer: Viewer, clie
     const name = `${kind.name}-${dayFromNow(0)}.${format.name}`;
     const columns = kind.columns(viewer).map((column) => column.name);
     const parts: string[] = [];
-    let after: string | null = null;
-    do {
-      const cursor: string | null = after;
-      const answer = await persevere(job, () => kind.ask(client, cursor));
-      if (job.signal.aborted) return job.update({ phase: "cancelled" });
-      if ("problem" in answer) return job.update({ phase: "failed", problem: answer.problem });
-      const { rows, end, totalCount } = answer.value;
-      parts.push(format.write(columns, rows, cursor === null));
+    const pageBehind = (cursor: string | null) => persevere(job, () => kind.ask(client, cursor));
+    for (let page: ExportPage | null = null; page?.end !== null; ) {
+      const answer = await pageBehind(page?.end ?? null);
+      if (job.signal.aborted || "problem" in answer) {
+        const problem = !job.signal.aborted && "problem" in answer ? answer.problem : null;
+        job.update({ phase: problem ? "failed" : "cancelled", problem });
+        return;
+      }
+      const isFirst = page === null;
+      page = answer.value;
+      const { rows, totalCount } = page;
+      parts.push(format.write(columns, rows, isFirst));
       const done = job.state.done + rows.length;
       job.update({ done, total: Math.max(totalCount ?? 0, job.state.total ?? 0, done) }); // there may be more by now
-      after = end;
-    } while (after !== null);
+    }
     const blob = new Blob(parts, { type: format.mediaType });
     job.update({ phase: "done", file: { name, blob } });
     saveFile(name, blob);

@@ -36,12 +36,11 @@ export function startImport(plan: ImportPlan, client: Client): ImportJob {
   return new Job(state, async (job) => {
     const refused = [...plan.refused];
     const waiting = batchesOf(plan.rows, plan.kind.batchSize).reverse();
-    const stop = (problem: Problem | null, open: readonly PlannedRow[] = []) => {
-      const unsent = waiting.toReversed().flat();
-      refused.push(...open.map(because("unknown")), ...unsent.map(because("unsent")));
-      const isCancelled = job.signal.aborted && open.length + unsent.length > 0;
+    const end = (problem: Problem | null, open: readonly PlannedRow[] = []) => {
+      const left = [...open.map(because("unknown")), ...waiting.flat().map(because("unsent"))];
+      const isCancelled = job.signal.aborted && left.length > 0;
       const phase = isCancelled ? "cancelled" : problem ? "failed" : "done";
-      const rest = refused.sort((one, other) => one.file.number - other.file.number);
+      const rest = [...refused, ...left].sort((one, other) => one.file.number - other.file.number);
       job.update({ phase, problem: isCancelled ? null : problem, rest });
     };
     for (let batch = waiting.pop(); batch; batch = job.signal.aborted ? undefined : waiting.pop()) {
@@ -50,13 +49,14 @@ export function startImport(plan: ImportPlan, client: Client): ImportJob {
       if (LIES_IN_ROWS.has(problem.code)) {
         const half = batch.length / 2; // of two or more
         waiting.push(batch.slice(half), batch.slice(0, half));
-      } else if (LEAVES_OPEN.has(problem.code)) return stop(problem, batch);
-      else {
-        waiting.push(batch);
-        return stop(problem);
+      } else {
+        const isOpen = LEAVES_OPEN.has(problem.code);
+        if (!isOpen) waiting.push(batch);
+        end(problem, isOpen ? batch : []);
+        return;
       }
     }
-    stop(null);
+    end(null);
   });
 }
 

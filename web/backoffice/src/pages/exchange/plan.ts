@@ -88,7 +88,7 @@ function rowReader(columns: readonly (readonly [string, Column])[]) {
       try {
         const value = readValue(column, held?.[name]);
         if (value === undefined) continue;
-        if (column.isUnique) requireNew(earlier, `${column.name}/${String(value).toLowerCase()}`);
+        if (column.isUnique) requireNew(earlier, JSON.stringify([column.name, value]).toLowerCase());
         values[column.name] = value;
       } catch (error) {
         if (!(error instanceof Unreadable)) throw error;
