@@ -29,11 +29,11 @@ export const csv: FileFormat = {
   mediaType: "text/csv",
 
   read(text: string): FileContents {
-    const [head = "", lineBreak] = /^.*?(\r\n|\n|\r|$)/.exec(text) ?? [];
-    const { delimiter } = Papa.parse(head).meta; // names have no such signs: the first row tells them best
-    const columns = (readRecord(head.trimEnd(), delimiter) ?? []).map((name) => name.trim());
+    const [head = "", names = "", lineBreak = "\n"] = /^(.*)(\r\n|\n|\r)?/.exec(text) ?? [];
+    const { delimiter } = Papa.parse(names).meta; // names hold no such signs: the first row tells them best
+    const columns = (readRecord(names, delimiter) ?? []).map((name) => name.trim());
     const rows: FileRow[] = [];
-    for (const { number, cells, fault } of records(text.slice(head.length), delimiter, (lineBreak || "\n") as LineBreak)) {
+    for (const { number, cells, fault } of records(text.slice(head.length), delimiter, lineBreak as LineBreak)) {
       if (cells.every((cell) => cell.trim() === "")) continue; // a spreadsheet's empty row
       const read = fault ? { held: null, fault } : heldBy(columns, cells);
       rows.push({ number, source: cells, ...read });
