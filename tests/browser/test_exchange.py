@@ -28,3 +28,8 @@ async def test_each_kind_is_imported(scenarios: BrowserScenarios, world: World) 
 
 async def test_an_import_comes_to_an_end_that_is_known(scenarios: BrowserScenarios, world: World) -> None:
     await scenarios.run("exchange_faults.mjs", **await add_people(world))
+
+
+@pytest.mark.parametrize("server_settings", [{"actor_cost_maximum": 6_000, "actor_cost_rate": 2_000}])
+async def test_an_import_waits_where_the_server_limits_it(scenarios: BrowserScenarios, world: World) -> None:
+    await scenarios.run("exchange_limited.mjs", ADMIN_EMAIL=world.acme.admin.email)

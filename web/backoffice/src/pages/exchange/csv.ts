@@ -21,7 +21,9 @@ const ESCAPED = /^'(?='*[=+\-@\t\r])/;
 const BYTE_ORDER_MARK = "\ufeff"; // without it Excel takes UTF-8 for the code page of its system
 const LINE_BREAK = "\r\n";
 type LineBreak = "\r\n" | "\n" | "\r";
-const MOST_BROKEN_ROWS = 500; // each has the rest of the file looked through
+const WINDOW = 1_200_000; // characters that are read at once; no row that can be imported is longer
+const MOST_BROKEN_ROWS = 5_000;
+const MOST_WRONG_QUOTES = 5_000_000; // that were looked at in vain for the end of such rows
 
 /** CSV as RFC 4180 has it, and as spreadsheets write it: commas, semicolons or tabs between the fields. */
 export const csv: FileFormat = {
@@ -85,12 +87,16 @@ function records(body: string, delimiter: string, newline: LineBreak): CsvRecord
   const found: CsvRecord[] = [];
   let number = 1;
   let broken = 0;
+  let wrongQuotes = 0;
   for (let start = 0; start < body.length; ) {
-    const { good, length } = goodRecords(body.slice(start), delimiter, newline);
+    const isLast = start + WINDOW >= body.length;
+    const { good, length, faulty, errors } = goodRecords(body.slice(start, start + WINDOW), isLast, delimiter, newline);
     for (const cells of good) found.push({ number: ++number, cells });
     start += length;
-    if (start >= body.length) break;
-    if (++broken > MOST_BROKEN_ROWS) throw new TooManyFaults();
+    const isCutOff = !isLast && length + faulty >= WINDOW; // by the window's end, so that it may be good
+    if (start >= body.length || (length > 0 && isCutOff)) continue;
+    wrongQuotes += errors;
+    if (++broken > MOST_BROKEN_ROWS || wrongQuotes > MOST_WRONG_QUOTES) throw new TooManyFaults();
     const next = body.indexOf(newline, start);
     const end = next < 0 ? body.length : next;
     const cells = body.slice(start, end).split(delimiter);
@@ -100,23 +106,41 @@ function records(body: string, delimiter: string, newline: LineBreak): CsvRecord
   return found;
 }
 
-/** Return the records up to the first one whose quotes are wrong, and how long they are. */
-function goodRecords(text: string, delimiter: string, newline: LineBreak): { good: string[][]; length: number } {
+interface GoodRecords {
+  good: string[][];
+  /** How long they are. */
+  length: number;
+  /** How long what follows is: a record whose quotes are wrong, or one that may go on behind the text. */
+  faulty: number;
+  /** How many of its quotes are wrong. */
+  errors: number;
+}
+
+/** Return the records of a text up to the first one whose quotes are wrong; the last one only if it is whole. */
+function goodRecords(text: string, isWhole: boolean, delimiter: string, newline: LineBreak): GoodRecords {
   const good: string[][] = [];
-  let length = 0;
+  const ends = [0];
+  let [faulty, wrong] = [0, 0];
   Papa.parse<string[]>(text, {
     delimiter,
     newline,
     step({ data, errors, meta }, parser) {
       if (errors.some(({ type }) => type === "Quotes")) {
+        wrong = errors.length;
+        faulty = meta.cursor - (ends.at(-1) ?? 0);
         parser.abort();
       } else {
         good.push(data);
-        length = meta.cursor;
+        ends.push(meta.cursor);
       }
     },
   });
-  return { good, length };
+  if (!isWhole && faulty === 0) {
+    good.pop();
+    ends.pop();
+    faulty = text.length - (ends.at(-1) ?? 0);
+  }
+  return { good, length: ends.at(-1) ?? 0, faulty, errors: wrong };
 }
 
 const readRecord = (line: string, delimiter: string) => Papa.parse<string[]>(line, { delimiter }).data[0];
