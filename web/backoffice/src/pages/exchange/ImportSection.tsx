@@ -18,7 +18,7 @@ interface Props {
   viewer: Viewer;
 }
 
-type FileFault = "fileTooLarge" | "noText" | "tooManyFaults";
+type FileFault = "fileTooLarge" | "noFile" | "noText" | "tooManyFaults";
 
 /** What is imported, from which file; what is in it; and what has become of it. */
 export function ImportSection({ kinds, viewer }: Props) {
@@ -98,13 +98,14 @@ function FileField({ onChoose }: { onChoose: (file: File) => void }) {
 
 async function readFile(file: File): Promise<ChosenFile | FileFault> {
   if (file.size > LARGEST_FILE_BYTES) return "fileTooLarge";
-  const text = await readText(file);
-  if (text === null) return "noText";
-  const format = formatOf(file.name, text);
   try {
+    const text = await readText(file);
+    if (text === null) return "noText";
+    const format = formatOf(file.name, text);
     return { name: file.name, format, contents: format.read(text) };
   } catch (error) {
     if (error instanceof TooManyFaults) return "tooManyFaults";
+    if (error instanceof DOMException) return "noFile"; // it was changed or removed since it was chosen
     throw error;
   }
 }
