@@ -1,7 +1,7 @@
 import { authExchange } from "@urql/exchange-auth";
 import { cacheExchange } from "@urql/exchange-graphcache";
 import { persistedExchange } from "@urql/exchange-persisted";
-import { Client, fetchExchange, subscriptionExchange } from "urql";
+import { Client, fetchExchange, subscriptionExchange, type Exchange } from "urql";
 import schema from "virtual:schema";
 import { keys } from "../../../clients/graphcacheKeys";
 import { fetchOnline } from "../../shared/api";
@@ -16,8 +16,18 @@ interface Hashed {
   __meta__?: { hash?: string };
 }
 
+interface Options {
+  sendsHashes: boolean;
+}
+
 /** Return a client with an empty cache: what one person has seen in one tenant is nobody else's. */
-export function createApiClient({ sendsHashes }: { sendsHashes: boolean }): Client {
+export const createApiClient = (options: Options): Client =>
+  createClient(options, [refetchExchange, cacheExchange({ schema, keys, ...cacheUpdates })]);
+
+/** Return a client that keeps nothing, for more than anybody looks at. */
+export const createPassingClient = (options: Options): Client => createClient(options, []);
+
+function createClient({ sendsHashes }: Options, cache: readonly Exchange[]): Client {
   return new Client({
     url: ENDPOINT,
     fetch: fetchOnline,
@@ -25,8 +35,7 @@ export function createApiClient({ sendsHashes }: { sendsHashes: boolean }): Clie
     requestPolicy: "cache-and-network",
     fetchOptions: { headers: { accept: ACCEPT } },
     exchanges: [
-      refetchExchange,
-      cacheExchange({ schema, keys, ...cacheUpdates }),
+      ...cache,
       authExchange((utils) =>
         Promise.resolve({
           addAuthToOperation: (operation) => {

@@ -40,5 +40,6 @@ export const TENANT_PAGES: readonly PageRoute[] = [
   { path: "/members", Page: lazy(() => import("./pages/members/MembersPage")) },
   { path: "/members/invitations", Page: lazy(() => import("./pages/members/InvitationsPage")) },
   { path: "/audit", Page: lazy(() => import("./pages/audit/AuditPage")) },
+  { path: "/exchange", Page: lazy(() => import("./pages/exchange/ExchangePage")) },
   { path: "/members/keys", Page: lazy(() => import("./pages/members/ApiKeysPage")) },
 ];

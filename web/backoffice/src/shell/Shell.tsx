@@ -39,6 +39,7 @@ const MENU: readonly MenuItem[] = [
   { path: "/documents", label: "menu.documents", permission: "DOCUMENTS_READ" },
   { path: "/articles", label: "menu.articles", permission: "ARTICLES_READ" },
   { path: "/members", label: "menu.members", permission: "MEMBERS_READ" },
+  { path: "/exchange", label: "menu.exchange", permission: "TASKS_READ" },
   { path: "/audit", label: "menu.audit", permission: "AUDIT_READ" },
 ];
 

@@ -34,6 +34,8 @@ const CODES: Record<Exclude<ArticleLanguage, "SIMPLE">, string> = {
   YIDDISH: "yi",
 };
 
+export const ARTICLE_LANGUAGES = [...Object.keys(CODES), "SIMPLE"] as ArticleLanguage[];
+
 export const languageCode = (language: ArticleLanguage) => (language === "SIMPLE" ? undefined : CODES[language]);
 
 /** Return a function that names a language to the reader, and all of them in the order of their names. */
