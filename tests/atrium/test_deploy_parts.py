@@ -32,6 +32,7 @@ from tests.support.proxies import free_port, program, run_proxy
 pytestmark = pytest.mark.slow
 
 START_SECONDS = 60
+END_SECONDS = 20
 SERVICES = ("primary", "replica", "pgbouncer", "atrium", "grafana")
 INSTALL = """#!/bin/sh
 # In place of the system's own, for secrets.sh: nobody but root may give files away.
@@ -95,8 +96,7 @@ class Machine:
 
     def keep(self, process: "subprocess.Popen[bytes]", name: str) -> None:
         """Wait until a server listens on its port; it is ended with the others, the last one first."""
-        self.stack.callback(process.wait)
-        self.stack.callback(process.terminate)
+        self.stack.callback(end, process)
         asyncio.run(self._until_it_listens(process, name))
 
     async def _until_it_listens(self, process: "subprocess.Popen[bytes]", name: str) -> None:
@@ -107,6 +107,16 @@ class Machine:
                         return
                 await asyncio.sleep(0.05)  # it announces it in no way
         raise AssertionError((self.folder / f"{name}.log").read_text())
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a server in good order; PostgreSQL waits for its clients, who may be left over by a test that failed."""
+    process.terminate()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="module")
