@@ -33,7 +33,7 @@ __all__ = [
 COMPATIBILITY = "Oldest compatible revision: "
 """How the comment begins that says which programs fit a database; the revision follows."""
 
-LOCK_SECONDS = 5.0
+TABLE_LOCK_SECONDS = 5.0
 """How long a migration waits for a table that somebody uses: whoever comes behind it waits as well."""
 
 READ_COMPATIBILITY = text("SELECT obj_description(to_regclass('alembic_version'), 'pg_class')")
@@ -149,7 +149,7 @@ def _run(owner_url: str, work: Callable[[Connection], Any]) -> None:
         try:
             async with engine.begin() as connection:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('atrium migrations'))"))
-                await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS * 1000:.0f}ms'"))
+                await connection.execute(text(f"SET LOCAL lock_timeout = '{TABLE_LOCK_SECONDS * 1000:.0f}ms'"))
                 await connection.run_sync(work)
         finally:
             await engine.dispose()

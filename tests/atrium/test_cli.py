@@ -228,7 +228,7 @@ async def test_a_migration_waits_for_nobody_for_long(
     urls: Urls, owner_connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await asyncio.to_thread(migrate.downgrade, urls.owner, urls.runtime, "-1")
-    monkeypatch.setattr(migrate, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(migrate, "TABLE_LOCK_SECONDS", 0.1)
     async with owner_connection.transaction():
         await owner_connection.execute("LOCK TABLE alembic_version IN SHARE MODE")
         assert (await refusal("migrate", variables(urls))).endswith("Nothing was changed; try again.")
