@@ -51,10 +51,6 @@ def test_yaml_is_well_formed(path: Path) -> None:
     assert [*yaml.safe_load_all(path.read_text(encoding="utf-8"))]
 
 
-# There until the setting is: transactions through the pooler, everything else past it.
-COMING = {"ATRIUM_DATABASE_DIRECT_URL"}
-
-
 def named_settings(text: str) -> set[str]:
     return set(re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]\b", text))
 
@@ -62,7 +58,7 @@ def named_settings(text: str) -> set[str]:
 @pytest.mark.parametrize("path", deploy_files(), ids=deploy_name)
 def test_every_setting_that_is_named_exists(path: Path) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    assert named_settings(path.read_text(encoding="utf-8")) - known - COMING == set()
+    assert named_settings(path.read_text(encoding="utf-8")) - known == set()
 
 
 def test_settings_are_accepted() -> None:

@@ -23,7 +23,6 @@ import asyncpg
 import httpx
 import pytest
 
-from atrium.settings import Settings
 from tests.support.client import Client
 from tests.support.deployment import DEPLOY, compose_settings
 from tests.support.postgres_programs import postgres_programs
@@ -39,7 +38,6 @@ INSTALL = """#!/bin/sh
 shift 4
 exec /usr/bin/install "$@"
 """
-HAS_DIRECT_URL = "database_direct_url" in Settings.model_fields  # else there must be no pooler of transactions
 REGISTER = """mutation {
     register(input: { email: "first@example.com", fullName: "First", password: "Correct-horse-1!" }) {
         ... on Session { accessToken }
@@ -198,8 +196,6 @@ def pgbouncer(machine: Machine, primary: int, secrets: Path) -> int:
         "listen_port = 6432": f"listen_port = {machine.ports['pgbouncer']}",
         "/run/secrets/": f"{secrets}/",
     }
-    if not HAS_DIRECT_URL:
-        changes["pool_mode = transaction"] = "pool_mode = session"
     for found, replacement in changes.items():
         assert found in text
         text = text.replace(found, replacement)
@@ -214,8 +210,6 @@ def settings(machine: Machine, secrets: Path, primary: int, replica: int, pgboun
     """What Atrium's containers have in their environment."""
     ports = {"primary:5432": primary, "replica:5432": replica, "pgbouncer:6432": pgbouncer}
     found = dict(compose_settings(), ATRIUM_ENVIRONMENT="production", ATRIUM_HOST="127.0.0.1")
-    if not HAS_DIRECT_URL:
-        del found["ATRIUM_DATABASE_DIRECT_URL"]
     found["ATRIUM_TRUSTED_PROXIES"] += ",127.0.0.0/8"
     for name, value in found.items():
         for host, port in ports.items():
