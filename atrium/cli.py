@@ -81,11 +81,15 @@ def serve(
 
 
 @main.command(name="migrate")
-def migrate_() -> None:
+def migrate_(
+    to: Annotated[str, typer.Option(help="The revision to go up to; it is never taken back.")] = "head",
+) -> None:
     """Bring the database up to date."""
     with _open_unchecked_database() as (_settings, urls), console.status("Migrating"):
-        _migrate(urls)
-    console.print("The database is up to date.")
+        _migrate(urls, to)
+    console.print(
+        "The database is up to date." if to == "head" else f"The database is at revision {to} or a later one."
+    )
 
 
 @main.command()
@@ -339,10 +343,10 @@ def _administer(work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
             raise typer.Exit(1) from None
 
 
-def _migrate(urls: startup_checks.DatabaseUrls) -> None:
+def _migrate(urls: startup_checks.DatabaseUrls, to: str = "head") -> None:
     state = asyncio.run(startup_checks.require_migratable_database(urls))
     if state.revision is None or migrate.is_known_revision(state.revision):  # else it is a later one that fits
-        migrate.upgrade(urls.owner, urls.runtime)
+        migrate.upgrade(urls.owner, urls.runtime, to)
 
 
 @contextmanager

@@ -224,6 +224,17 @@ async def test_pending_migrations_are_refused_by_all_that_do_not_migrate(urls: U
     assert (migrated.exit_code, migrated.stderr) == (0, "The database is up to date.\n")
 
 
+async def test_migrations_are_applied_up_to_a_revision(urls: Urls, owner_connection: asyncpg.Connection) -> None:
+    await asyncio.to_thread(migrate.downgrade, urls.owner, urls.runtime, "0029")
+    for revision, reached in (("0030", "0030"), ("0029", "0030"), (NEWEST, NEWEST), ("9001", None)):
+        given = await asyncio.to_thread(
+            CliRunner().invoke, cli.main, ["migrate", "--to", revision], env=variables(urls)
+        )
+        found = await owner_connection.fetchval("SELECT version_num FROM alembic_version")
+        assert (given.exit_code, found) == ((0, reached) if reached else (1, NEWEST)), given.stderr
+    assert len(given.stderr.splitlines()) == 1
+
+
 async def test_a_migration_waits_for_nobody_for_long(
     urls: Urls, owner_connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
