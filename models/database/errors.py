@@ -29,9 +29,7 @@ __all__ = [
 DRIVER_ERRORS = (asyncpg.InterfaceError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError)
 CONFLICT_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 CANCELLED_SQLSTATE = "57014"  # a statement that took longer than it may
-CONNECTION_SQLSTATES = ("08", "57P", "25006")
-"""How the codes begin of a connection that failed, of a server that shuts down, and of one that takes no writes any
-more, since another has taken its place."""
+CONNECTION_SQLSTATES = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
 
 
 class SessionNotLive(Exception):
