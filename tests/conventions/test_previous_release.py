@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.source_files import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.timeout(1800)
 
 GIT, UV = (shutil.which(name) or name for name in ("git", "uv"))
 RELEASE = "0.2.0"
@@ -33,7 +33,10 @@ def find_release() -> str:
     return found
 
 
-@pytest.mark.parametrize("files", [SHARE, pytest.param((), marks=pytest.mark.exhaustive, id="all")])
+@pytest.mark.parametrize(
+    "files",
+    [pytest.param(SHARE, marks=pytest.mark.slow, id="share"), pytest.param((), marks=pytest.mark.exhaustive, id="all")],
+)
 def test_it_runs_its_own_tests_on_the_schema_of_today(tmp_path: Path, files: tuple[str, ...]) -> None:
     release, home = find_release(), tmp_path / "release"
     subprocess.run([GIT, "clone", "--quiet", "--shared", ROOT, home], check=True)

@@ -20,8 +20,6 @@ from tests.support.factories import Person, World
 from tests.support.pooler import run_pooler, set_role_settings
 from tests.support.server_process import Process, served
 
-pytestmark = pytest.mark.slow
-
 CLIENTS = 40
 PATIENT = {**UNLIMITED_COST, "admission_wait_seconds": 30}  # on a machine that is busy otherwise too
 POOLER_CONNECTIONS = 10  # fewer than the processes have, so that all of them are given from one to the other
@@ -111,7 +109,9 @@ async def create_titles(world: World) -> dict[str, list[tuple[str, str]]]:
     return made
 
 
-@pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize(
+    "count", [pytest.param(1_000, marks=pytest.mark.slow), pytest.param(10_000, marks=pytest.mark.exhaustive)]
+)
 async def test_no_error_and_no_wrong_answer(
     world: World, processes: list[Process], count: int, record_property: Callable[[str, object], None]
 ) -> None:
@@ -135,6 +135,7 @@ async def test_no_error_and_no_wrong_answer(
     assert [line for line in logged if " warning " in line.lower() or " error " in line.lower()] == []
 
 
+@pytest.mark.slow
 async def test_what_one_process_writes_is_followed_through_the_other(world: World, processes: list[Process]) -> None:
     writer, follower = processes
     token = {"authorization": f"Bearer {world.acme.owner.client.token}"}
