@@ -81,9 +81,7 @@ def serve(
 
 
 @main.command(name="migrate")
-def migrate_(
-    to: Annotated[str, typer.Option(help="The revision to go up to; it is never taken back.")] = "head",
-) -> None:
+def migrate_(to: Annotated[str, typer.Option(help="The revision to go up to; none is taken back.")] = "head") -> None:
     """Bring the database up to date."""
     with _open_unchecked_database() as (_settings, urls), console.status("Migrating"):
         _migrate(urls, to)
@@ -254,9 +252,7 @@ def doctor() -> None:
     """Check the settings and the database as `serve` does; say what was seen, and the first thing that is wrong."""
     with _open_unchecked_database(for_server=True) as (settings, urls):
         seen = asyncio.run(startup_checks.require_usable_database(settings, urls))
-    console.print(startup_checks.describe_database(urls.runtime, seen), soft_wrap=True, markup=False)
-    if urls.pooler:
-        console.print(startup_checks.describe_pooler(seen), soft_wrap=True, markup=False)
+    console.print(startup_checks.describe_database(urls, seen), soft_wrap=True, markup=False)
     console.print(describe_interpreter(), soft_wrap=True, markup=False)
     console.print("All well.")
 
@@ -344,9 +340,8 @@ def _administer(work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
 
 
 def _migrate(urls: startup_checks.DatabaseUrls, to: str = "head") -> None:
-    state = asyncio.run(startup_checks.require_migratable_database(urls))
-    if state.revision is None or migrate.is_known_revision(state.revision):  # else it is a later one that fits
-        migrate.upgrade(urls.owner, urls.runtime, to)
+    asyncio.run(startup_checks.require_migratable_database(urls))
+    migrate.upgrade(urls.owner, urls.runtime, to)
 
 
 @contextmanager

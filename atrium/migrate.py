@@ -45,8 +45,10 @@ def upgrade(owner_url: str, runtime_url: str, revision: str = "head") -> None:
     """Apply what is pending, as the owner role; one process at a time."""
 
     def work(connection: Connection) -> None:
-        command.upgrade(_config(runtime_url, connection), revision)
-        _note_compatibility(connection)
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current is None or is_known_revision(current):  # else it is a later release's, which this one fits
+            command.upgrade(_config(runtime_url, connection), revision)
+            _note_compatibility(connection)
 
     _run(owner_url, work)
 

@@ -32,7 +32,6 @@ __all__ = [
     "DatabaseUrls",
     "describe_database",
     "describe_failure",
-    "describe_pooler",
     "open_database",
     "require_current_database",
     "require_migratable_database",
@@ -182,20 +181,23 @@ async def require_current_database(urls: DatabaseUrls) -> DatabaseState:
     return state
 
 
-def describe_database(url: str, state: DatabaseState) -> str:
-    """Return which database it is, as whom it is seen, of which version and at which revision; no password."""
-    address = make_url(url)
+def describe_database(urls: DatabaseUrls, state: DatabaseState) -> str:
+    """Return which database it is, as whom it is seen, of which version and at which revision; no password.
+
+    If there is a pooler in front of it, a second line says what that does with connections.
+    """
+    address = make_url(urls.runtime)
     named = address.query.get("host")  # the folder of a unix socket, or several hosts with their ports
     if isinstance(named, tuple):
         where = ", ".join(named)
     else:
         where = f"{named or address.host or 'localhost'}:{address.query.get('port') or address.port or 5432}"
     revision = f"revision {state.revision}" if state.revision else "no revision"
-    return f"Database {state.database} at {where}, role {state.role}, PostgreSQL {state.version}, {revision}."
+    seen = f"Database {state.database} at {where}, role {state.role}, PostgreSQL {state.version}, {revision}."
+    return f"{seen}\n{_describe_pooler(state)}" if urls.pooler else seen
 
 
-def describe_pooler(state: DatabaseState) -> str:
-    """Return what the pooler in front of a database does with connections, and what follows."""
+def _describe_pooler(state: DatabaseState) -> str:
     if state.shares_connections:
         return "The pooler shares connections between transactions: statements are not prepared."
     return (

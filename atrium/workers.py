@@ -65,17 +65,12 @@ class Worker(multiprocess.Process):
 
     config: WorkerConfig
 
-    @property
-    def server(self) -> uvicorn.Server:
-        """Return the worker's server, which is built when it is first asked for."""
-        if self._server is None:
-            origin = self.config.origin
-            self._server = create_server(origin.load_settings(), origin.urls, metrics_folder=origin.metrics_folder)
-        return self._server
-
     def target(self, sockets: list[socket] | None = None) -> None:
         """Serve until told to end, or until the supervisor is gone."""
         threading.Thread(target=_end_with_supervisor, daemon=True).start()
+        origin = self.config.origin
+        # Before two threads ask for it: the one that serves, and the one that tells the supervisor whether it does.
+        self._server = create_server(origin.load_settings(), origin.urls, metrics_folder=origin.metrics_folder)
         super().target(sockets)
 
 

@@ -13,9 +13,10 @@ await scenario(async (page, context) => {
   const client = await context.newCDPSession(page);
   const touch = (type, x, y) => client.send("Input.dispatchTouchEvent", { type, touchPoints: type === "touchEnd" ? [] : [{ x, y }] });
   const x = from.x + 60;
-  await touch("touchStart", x, from.y + 50);
+  const y = from.y + from.height / 2;
+  await touch("touchStart", x, y);
   await page.locator(".in-hand").waitFor(); // a long touch
-  for (let step = 1; step <= 8; step += 1) await touch("touchMove", x, from.y + 50 + ((to.y + to.height + 20 - from.y - 50) * step) / 8);
+  for (let step = 1; step <= 8; step += 1) await touch("touchMove", x, y + ((to.y + to.height + 20 - y) * step) / 8);
   await page.waitForFunction(() => [...document.querySelectorAll('[data-column="TODO"] h3')].at(-1).textContent === "First");
   await shoot(page, "board-touch");
   await touch("touchEnd");

@@ -21,7 +21,8 @@ from tests.support.pooler import run_pooler, set_role_settings
 from tests.support.server_process import Process, served
 
 CLIENTS = 40
-PATIENT = {**UNLIMITED_COST, "admission_wait_seconds": 30}  # on a machine that is busy otherwise too
+# The client keeps connections for five seconds, and so would the server: it could close one that is just used again.
+PATIENT = {**UNLIMITED_COST, "admission_wait_seconds": 30, "keep_alive_seconds": 60}
 POOLER_CONNECTIONS = 10  # fewer than the processes have, so that all of them are given from one to the other
 ROWS = 20
 
