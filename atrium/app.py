@@ -254,11 +254,11 @@ def _mount_graphql(app: http.Application, components: Components, keys: security
 
 
 def _build_health_routes(components: Components, database_url: str) -> list[Route]:
-    async def require_no_pending_migrations() -> None:
-        if await migrate.has_pending_migrations(database_url):
+    async def require_compatible_revision() -> None:
+        if not await migrate.has_compatible_revision(database_url):
             raise RuntimeError("the database is not at a revision that this program can serve: run atrium migrate")
 
-    checks = {"database": components.database.ping, "migrations": require_no_pending_migrations}
+    checks = {"database": components.database.ping, "migrations": require_compatible_revision}
     return health.build_routes(checks, reveal=not components.settings.is_production)
 
 

@@ -1,4 +1,4 @@
-"""Migrations, run from Python: bring a database up to date, take it back, or ask whether a program fits it.
+"""Migrations, run from Python: bring a database up to date, take it back, or ask whether a program can serve it.
 
 A migration that programs of before can live with says so, `oldest_compatible = "0031"`: a program of that revision, or
 a later one, goes on serving when the migration is applied. What follows for the database as a whole stands in a comment
@@ -22,8 +22,8 @@ __all__ = [
     "COMPATIBILITY",
     "downgrade",
     "find_oldest_compatible",
-    "fits",
-    "has_pending_migrations",
+    "has_compatible_revision",
+    "is_compatible",
     "is_known_revision",
     "newest_revision",
     "require_no_differences",
@@ -72,8 +72,8 @@ def require_no_differences(owner_url: str, runtime_url: str) -> None:
     _run(owner_url, lambda connection: command.check(_config(runtime_url, connection)))
 
 
-async def has_pending_migrations(url: str) -> bool:
-    """Return whether the database does not fit this release: it lacks migrations, or has others; any role may ask."""
+async def has_compatible_revision(url: str) -> bool:
+    """Return whether this release can serve the database at its revision; any role may ask."""
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
@@ -81,10 +81,10 @@ async def has_pending_migrations(url: str) -> bool:
             comment = await connection.scalar(READ_COMPATIBILITY)
     finally:
         await engine.dispose()
-    return len(current) != 1 or not fits(current[0], comment)
+    return len(current) == 1 and is_compatible(current[0], comment)
 
 
-def fits(revision: str, comment: str | None) -> bool:
+def is_compatible(revision: str, comment: str | None) -> bool:
     """Return whether this release can serve a database: at its own revision, or a later one that is compatible.
 
     Args:

@@ -297,15 +297,15 @@ def _origin_fault(seen: View) -> str | None:
     if state.revision is None:
         empty = state.is_empty and not state.is_atrium
         return None if empty else f"The database {state.database} is not empty, and its tables are not Atrium's."
-    if state.is_atrium and (migrate.is_known_revision(state.revision) or _fits(state)):
+    if state.is_atrium and (migrate.is_known_revision(state.revision) or _is_compatible(state)):
         return None
     if state.is_atrium and state.revision.isdecimal() and int(state.revision) > int(newest):
         return f"The database is at revision {state.revision}, newer than this program ({newest})."
     return f"The database {state.database} is at revision {state.revision}, which is none of this program's ({newest})."
 
 
-def _fits(state: DatabaseState) -> bool:
-    return state.revision is not None and migrate.fits(state.revision, state.compatibility)
+def _is_compatible(state: DatabaseState) -> bool:
+    return state.revision is not None and migrate.is_compatible(state.revision, state.compatibility)
 
 
 def _owner_fault(seen: View) -> str | None:
@@ -319,7 +319,7 @@ def _owner_fault(seen: View) -> str | None:
 
 
 def _pending_fault(seen: View) -> str | None:
-    pending = not _fits(seen.state)
+    pending = not _is_compatible(seen.state)
     return "Migrations are pending: run `atrium migrate` first." if pending else None
 
 

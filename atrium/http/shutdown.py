@@ -1,7 +1,7 @@
 """How the process ends: whoever is connected is told, and what is under way gets some time.
 
 SIGTERM stops the listening. Idle connections are closed after a moment, event streams end with SERVICE_UNAVAILABLE,
-sockets are closed with 1012 once their queries and mutations are answered, for which they have some seconds, and not
+sockets are closed with 1012 once their queries and mutations are answered, for which they have some seconds; neither
 all at once, since their clients connect anew. Requests have `ATRIUM_SHUTDOWN_SECONDS`; what is not answered by then is
 cancelled, and answered with SERVICE_UNAVAILABLE.
 """
@@ -19,7 +19,7 @@ __all__ = ["CLIENT_CLOSE_SECONDS", "SERVICE_RESTART", "SOCKET_SECONDS", "Shutdow
 SOCKET_SECONDS = 3.0  # that queries and mutations on a socket have
 CLIENT_CLOSE_SECONDS = 1.0  # that a client has to take what closes its stream or socket
 RETRY_AFTER_SECONDS = 5
-SOCKETS_PER_SECOND = 1000  # that are closed, since whoever was there comes back at once
+ENDS_PER_SECOND = 1000  # of sockets and streams, since whoever was there comes back at once
 MAX_SPREAD_SECONDS = 1.0  # over which they are closed
 SERVICE_RESTART = 1012
 
@@ -35,6 +35,8 @@ class Shutdown:
         """Whether the time of the requests is over."""
         self.sockets: set[Callable[[], Awaitable[None]]] = set()
         """What ends each open socket."""
+        self.streams = 0
+        """How many event streams are open."""
         self._bounded: list[SharedTimeout | StatementPipeline] = []
 
     def bound(self, bounded: SharedTimeout | StatementPipeline) -> None:
@@ -52,8 +54,8 @@ class Shutdown:
         )
 
     def draw_delay(self) -> float:
-        """Return the seconds after which one of the open sockets is to be closed, at random: the more, the longer."""
-        longest = min(MAX_SPREAD_SECONDS, len(self.sockets) / SOCKETS_PER_SECOND)
+        """Return the seconds after which a socket or a stream is to end, at random: the more are open, the longer."""
+        longest = min(MAX_SPREAD_SECONDS, (len(self.sockets) + self.streams) / ENDS_PER_SECOND)
         return random.uniform(0, longest)  # noqa: S311  # no secret
 
     async def begin(self) -> None:

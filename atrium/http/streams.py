@@ -61,12 +61,14 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the stream."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        self._shutdown.streams += 1
         sending = asyncio.create_task(self._send_all(send))
         ending = asyncio.create_task(self._until_over(send))
         leaving = asyncio.create_task(_until_gone(receive))
         try:
             await asyncio.wait({sending, ending, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._shutdown.streams -= 1
             for task in (sending, ending, leaving):
                 task.cancel()
             await asyncio.gather(sending, ending, leaving, return_exceptions=True)
@@ -90,7 +92,9 @@ class EventStream(Response):
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left, HEARTBEAT_SECONDS)):
                     await self._shutdown.has_begun.wait()
-                    return self._shutdown.refusal()
+            if self._shutdown.has_begun.is_set():
+                await asyncio.sleep(self._shutdown.draw_delay())
+                return self._shutdown.refusal()
             if over > clock():
                 await send(_body(HEARTBEAT))
         return RequestRefused("UNAUTHENTICATED", "The access token has expired: refresh, and subscribe again.")

@@ -25,7 +25,7 @@ export const createApiClient = (options: Options): Client =>
   createClient(options, [refetchExchange, cacheExchange({ schema, keys, ...cacheUpdates })]);
 
 /** Return a client that keeps nothing, for more than anybody looks at. */
-export const createPassingClient = (options: Options): Client => createClient(options, []);
+export const createUncachedClient = (options: Options): Client => createClient(options, []);
 
 function createClient({ sendsHashes }: Options, cache: readonly Exchange[]): Client {
   return new Client({

@@ -1,6 +1,6 @@
 import { useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { createPassingClient } from "../../client";
+import { createUncachedClient } from "../../client";
 import { useConfig } from "../../configuration";
 import { useFormat } from "../../ui/format";
 import { ProblemNotice } from "../../ui/ProblemNotice";
@@ -31,7 +31,7 @@ export function ExportSection({ kinds, viewer }: Props) {
   const start = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const chosen = FORMATS.find(({ name }) => name === format);
-    if (chosen && !isRunning) setJob(startExport(kind, chosen, viewer, createPassingClient(config)));
+    if (chosen && !isRunning) setJob(startExport(kind, chosen, viewer, createUncachedClient(config)));
   };
   return (
     <section className="card" aria-labelledby="export-title">

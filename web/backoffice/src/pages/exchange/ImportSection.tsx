@@ -1,6 +1,6 @@
 import { useId, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { createPassingClient } from "../../client";
+import { createUncachedClient } from "../../client";
 import { useConfig } from "../../configuration";
 import { useFormat } from "../../ui/format";
 import { LARGEST_FILE_BYTES, readText, TooManyFaults } from "./files";
@@ -66,7 +66,7 @@ export function ImportSection({ kinds, viewer }: Props) {
           plan={plan}
           onStart={() => {
             setFile(null);
-            setJob(startImport(plan, createPassingClient(config)));
+            setJob(startImport(plan, createUncachedClient(config)));
           }}
         />
       )}

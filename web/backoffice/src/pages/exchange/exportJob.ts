@@ -1,10 +1,10 @@
 import type { Client } from "urql";
 import { dayFromNow } from "../../ui/days";
-import type { ExportPage } from "./exchanges";
+import type { ExportPage } from "./requests";
 import { saveFile, type FileFormat } from "./files";
 import { Job, type JobState } from "./Job";
 import type { Kind, Viewer } from "./kinds";
-import { persevere } from "./persevere";
+import { retry } from "./retry";
 
 export interface ExportState extends JobState {
   kind: Kind;
@@ -25,7 +25,7 @@ export function startExport(kind: Kind, format: FileFormat, viewer: Viewer, clie
     const name = `${kind.name}-${dayFromNow(0)}.${format.name}`;
     const columns = kind.columns(viewer).map((column) => column.name);
     const parts: string[] = [];
-    const pageBehind = (cursor: string | null) => persevere(job, () => kind.ask(client, cursor));
+    const pageBehind = (cursor: string | null) => retry(job, () => kind.ask(client, cursor));
     for (let page: ExportPage | null = null; page?.end !== null; ) {
       const answer = await pageBehind(page?.end ?? null);
       if (job.signal.aborted || "problem" in answer) {

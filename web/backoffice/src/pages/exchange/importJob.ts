@@ -2,7 +2,7 @@ import type { Client } from "urql";
 import { newKey } from "../../ui/newKey";
 import type { Problem } from "../../ui/problem";
 import { Job, type JobState } from "./Job";
-import { persevere } from "./persevere";
+import { retry } from "./retry";
 import { BATCH_BYTES, type ImportPlan, type PlannedRow, type RefusedRow } from "./plan";
 import type { Reason } from "./reasons";
 
@@ -69,7 +69,7 @@ async function sendBatch(
 ): Promise<Problem | null> {
   const { kind } = job.state.plan;
   const key = newKey(); // the same for all tries, so that none of them imports a row twice
-  const answer = await persevere(job, () => kind.send(client, batch.map(({ values }) => values), key));
+  const answer = await retry(job, () => kind.send(client, batch.map(({ values }) => values), key));
   let outcomes: readonly (Problem | null)[];
   if ("value" in answer) outcomes = answer.value;
   else if (batch.length === 1 && LIES_IN_ROWS.has(answer.problem.code)) outcomes = [answer.problem];

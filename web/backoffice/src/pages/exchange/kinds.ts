@@ -5,7 +5,7 @@ import { PRIORITIES } from "../board/parts";
 import { rolesToGive } from "../members/RoleField";
 import { CURRENCIES } from "../products/currencies";
 import { amount, choice, count, flag, ids, moment, text, word, type Column } from "./columns";
-import { askingBy, sendingBy, type AskForPage, type SendRows } from "./exchanges";
+import { pageReader, rowSender, type AskForPage, type SendRows } from "./requests";
 import type { Values } from "./files";
 import {
   EXPORT_ARTICLES,
@@ -59,7 +59,7 @@ const TASKS: Kind = {
     { name: "createdAt" },
     { name: "updatedAt" },
   ],
-  ask: askingBy(
+  ask: pageReader(
     EXPORT_TASKS,
     ({ tasks }) => tasks,
     ({ labels, project, assignee, creator, ...task }) => ({
@@ -73,7 +73,7 @@ const TASKS: Kind = {
       creator: creator.fullName,
     }),
   ),
-  send: sendingBy(IMPORT_TASKS, (rows, idempotencyKey) => ({ tasks: rows as unknown as NewTaskInput[], idempotencyKey })),
+  send: rowSender(IMPORT_TASKS, (rows, idempotencyKey) => ({ tasks: rows as unknown as NewTaskInput[], idempotencyKey })),
   batchSize: BATCH_SIZE,
 };
 
@@ -93,12 +93,12 @@ const PRODUCTS: Kind = {
     { name: "createdAt" },
     { name: "updatedAt" },
   ],
-  ask: askingBy(
+  ask: pageReader(
     EXPORT_PRODUCTS,
     ({ products }) => products,
     ({ price, ...product }) => ({ ...product, priceAmount: price.amount, priceCurrency: price.currency }),
   ),
-  send: sendingBy(IMPORT_PRODUCT, ([row = {}], idempotencyKey) => ({ ...productOf(row), idempotencyKey })),
+  send: rowSender(IMPORT_PRODUCT, ([row = {}], idempotencyKey) => ({ ...productOf(row), idempotencyKey })),
   batchSize: 1, // the API has no call that creates several
 };
 
@@ -121,12 +121,12 @@ const ARTICLES: Kind = {
     { name: "createdAt" },
     { name: "updatedAt" },
   ],
-  ask: askingBy(
+  ask: pageReader(
     EXPORT_ARTICLES,
     ({ articles }) => articles,
     ({ author, ...article }) => ({ ...article, author: author.fullName }),
   ),
-  send: sendingBy(IMPORT_ARTICLES, (rows, idempotencyKey) => ({ articles: rows as unknown as ImportArticleInput[], idempotencyKey })),
+  send: rowSender(IMPORT_ARTICLES, (rows, idempotencyKey) => ({ articles: rows as unknown as ImportArticleInput[], idempotencyKey })),
   batchSize: BATCH_SIZE,
 };
 
@@ -143,13 +143,13 @@ const MEMBERS: Kind = {
     { name: "createdAt" },
     { name: "updatedAt" },
   ],
-  ask: askingBy(
+  ask: pageReader(
     EXPORT_MEMBERS,
     ({ users }) => users,
     (user) => ({ ...user }),
   ),
   // Takes no key: whoever is invited twice has one invitation, the second. Without a password nobody gets an account.
-  send: sendingBy(IMPORT_MEMBERS, (rows) => ({ users: rows.map(invitationOf) })),
+  send: rowSender(IMPORT_MEMBERS, (rows) => ({ users: rows.map(invitationOf) })),
   batchSize: BATCH_SIZE,
 };
 

@@ -34,7 +34,7 @@ export type SendRows = (client: Client, rows: readonly Values[], key: string) =>
 const NO_ANSWER: Problem = { code: "INTERNAL", message: "There is no answer.", fields: [] };
 
 /** Return what asks for pages by a query. */
-export function askingBy<Data, Node>(
+export function pageReader<Data, Node>(
   query: TypedDocumentNode<Data, PageVariables>,
   listOf: (data: Data) => Connection<Node>,
   rowOf: (node: Node) => Values,
@@ -53,7 +53,7 @@ interface Outcomes {
 }
 
 /** Return what sends rows by a mutation of one field: a bulk one, or one that takes a row alone. */
-export function sendingBy<Data extends object, Input>(
+export function rowSender<Data extends object, Input>(
   mutation: TypedDocumentNode<Data, { input: Input } & AnyVariables>,
   inputOf: (rows: readonly Values[], key: string) => Input,
 ): SendRows {

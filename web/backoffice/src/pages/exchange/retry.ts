@@ -1,4 +1,4 @@
-import type { Answer } from "./exchanges";
+import type { Answer } from "./requests";
 import type { Job, JobState } from "./Job";
 
 /** Codes after which the same request, under the same key, may well succeed. */
@@ -6,7 +6,7 @@ const RETRIED: ReadonlySet<string> = new Set(["OFFLINE", "RATE_LIMITED", "SERVIC
 const LONGEST_PAUSE_SECONDS = 5;
 
 /** Ask again until there is an answer that stays the same, or somebody stops the job; waits as long as the server says. */
-export async function persevere<Value>(job: Job<JobState>, ask: () => Promise<Answer<Value>>): Promise<Answer<Value>> {
+export async function retry<Value>(job: Job<JobState>, ask: () => Promise<Answer<Value>>): Promise<Answer<Value>> {
   for (let tries = 0; ; tries++) {
     const answer = await ask();
     const isLost = job.state.notice === "lost";
