@@ -245,9 +245,16 @@ async def world(app: App, owner_connection: asyncpg.Connection) -> World:
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest) -> ReplicatedCluster:
-    """A primary and two standbys, the same ones for every test of this process."""
+def replicated_cluster(request: pytest.FixtureRequest) -> ReplicatedCluster:
+    """A primary and two standbys, the same ones for every test of this process, as the last test left them."""
     return shared_cluster(request.config)
+
+
+@pytest.fixture
+async def place(replicated_cluster: ReplicatedCluster) -> ReplicatedCluster:
+    """The same servers, whose standbys have caught up, whatever lag the last test gave them."""
+    await replicated_cluster.catch_up()
+    return replicated_cluster
 
 
 @pytest.fixture(autouse=True)

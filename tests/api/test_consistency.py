@@ -24,11 +24,8 @@ LONG = 300  # seconds of lag: nothing arrives while a test lasts
 @pytest.fixture
 async def one(place: ReplicatedCluster) -> AsyncIterator[App]:
     """A process that reads from the first standby, which has nothing to catch up with."""
-    await place.set_lag(0)
-    await place.wait_until_replayed()
     async with place.app(database_replica_urls=place.replica_urls[:1]) as made:
         yield made
-    await place.set_lag(0)
 
 
 @pytest.fixture
@@ -211,8 +208,7 @@ async def test_a_session_is_known_at_once_and_out_at_once_everywhere(
     browser.cookie = ""  # as after a minute, or in a client that keeps none
     await browser.run(two, TASKS)
     assert (browser.node, browser.why) == ("primary", "unknown")
-    await place.set_lag(0)
-    await place.wait_until_replayed()
+    await place.catch_up()
     await browser.run(two, TASKS)
     assert browser.node == "replica-1"
 

@@ -17,7 +17,6 @@ async def test_in_no_snapshot_of_a_replica_the_rows_differ_and_the_verdicts_are_
     place: ReplicatedCluster,
 ) -> None:
     chance = Random(2028)  # the same each time
-    await place.set_lag(0)
     standby = place.standbys[0]
     seeing_all = make_url(standby.superuser_url).set(database=make_url(standby.runtime_url).database)
     replica_url = seeing_all.render_as_string(hide_password=False)

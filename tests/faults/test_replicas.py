@@ -63,8 +63,6 @@ with standby.run_standbys(server, Path(folder), 1):
 @pytest.fixture
 async def reader(place: ReplicatedCluster) -> AsyncIterator[App]:
     """A process that reads from both standbys."""
-    await place.set_lag(0)
-    await place.wait_until_replayed()
     async with place.app() as made:
         yield made
 
@@ -135,8 +133,6 @@ async def test_replicas_that_hang_delay_but_fail_nobody(
     place: ReplicatedCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topology, "PROBE_TIMEOUT_SECONDS", 0.5)
-    await place.set_lag(0)
-    await place.wait_until_replayed()
     async with place.app(replica_max_lag_seconds=2) as reader:
         nodes, browser = reader.components.servers, place.member()
         await browser.run(reader, PROJECTS_AND_TASKS)
@@ -211,7 +207,6 @@ async def test_no_read_is_stale_or_fails_when_a_replica_is_killed(
 ) -> None:
     urls = list(place.replica_urls)
     urls[preferred] = spare.runtime_url
-    await place.set_lag(0)
 
     def kill() -> None:
         for process in list_processes(spare):
@@ -230,7 +225,6 @@ async def test_no_read_is_stale_or_fails_when_a_replica_is_killed(
 async def test_of_a_thousand_reads_none_is_stale_while_a_replica_is_halted(
     place: ReplicatedCluster, preferred: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await place.set_lag(0)
     with contextlib.ExitStack() as stack:
         async with place.app() as one, place.app() as two:
             halt = suspend(place.standbys[preferred])

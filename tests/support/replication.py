@@ -78,6 +78,11 @@ class ReplicatedCluster:
                 while await connection.fetchval("SELECT pg_last_wal_replay_lsn() - '0/0'") < newest:
                     await asyncio.sleep(0.01)
 
+    async def catch_up(self) -> None:
+        """Have the standbys apply each commit at once, and wait until they have replayed all that there is."""
+        await self.set_lag(0)
+        await self.wait_until_replayed()
+
     @asynccontextmanager
     async def app(self, **settings: Any) -> AsyncIterator[App]:
         """A process that reads from the standbys, and has looked at them."""
