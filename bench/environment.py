@@ -100,6 +100,11 @@ class BenchEnvironment:
     """Whether the database is reached by one, and not by TCP."""
 
     @property
+    def superuser_url(self) -> str:
+        """Return the address of the database as its superuser, for asyncpg."""
+        return asyncpg_url(self.server.database_url(SUPERUSER_ROLE, DATABASE))
+
+    @property
     def peer_variables(self) -> dict[str, str]:
         """Return what every peer is told."""
         return {

@@ -32,6 +32,7 @@ __all__ = [
     "RunningServer",
     "ServerKind",
     "ServerUnavailable",
+    "free_port",
     "run_server",
 ]
 
@@ -142,7 +143,7 @@ def run_server(kind: ServerKind, environment: BenchEnvironment) -> Iterator[Runn
     Raises:
         Missing: it cannot be run here.
     """
-    port = _free_port()
+    port = free_port()
     variables = {**os.environ, "NODE_ENV": "production", "BENCH_PORT": str(port), **kind.peer_variables(environment)}
     log = environment.folder / f"{kind.name}.log"
     with log.open("wb") as said:
@@ -183,7 +184,8 @@ def _headers(kind: ServerKind, environment: BenchEnvironment) -> dict[str, str]:
     return headers | ({"authorization": f"Bearer {environment.token}"} if kind.is_atrium else {})
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
