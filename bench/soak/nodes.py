@@ -72,7 +72,7 @@ class Node:
         )
         if done.returncode:
             raise RuntimeError(f"atrium {' '.join(words)}: {done.stdout}{done.stderr}")
-        return done.stdout.strip()
+        return (done.stdout or done.stderr).strip()
 
     def write_settings(self) -> None:
         """Write its `.env`."""
