@@ -23,7 +23,7 @@ __all__ = ["TOKEN_MINUTES", "FaultPlan", "create_signing_key"]
 TOKEN_MINUTES = 2  # of an access token, after which an old key may be dropped
 HALT_SECONDS = 20
 LOCK_SECONDS = 5
-RECOVERY_SECONDS = 60
+RECOVERY_SECONDS = 240
 OWN = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name LIKE 'atrium%'"
 SELECT_OWN = f"SELECT pid {OWN} LIMIT 1"
 END_OWN = f"SELECT pg_terminate_backend(pid) {OWN}"

@@ -21,8 +21,8 @@ from bench.servers import free_port
 
 __all__ = ["Balancer", "Node", "run_node"]
 
-START_SECONDS = 120
-END_SECONDS = 60
+START_SECONDS = 240
+END_SECONDS = 120
 PROBE_SECONDS = 0.25  # between two looks at a node, as a balancer has them
 REQUEST_SECONDS = 40  # longer than a request may take by the server's own limit
 
