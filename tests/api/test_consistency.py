@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from atrium.http.consistency import HEADER_NAME, ConsistencyTokens
 from models.database.identity import Identity
+from models.database.positions import LogPosition
 from models.database.read_routing import ReadRouter, RoutingReason
 from tests.support.client import App, listen
 from tests.support.replication import CREATE_TASK, GET_TASK, RENAME_TASK, CookieClient, ReplicatedCluster
@@ -75,7 +76,7 @@ async def test_a_write_tells_its_position_and_the_next_read_presents_it(
 
 
 async def test_a_position_that_is_not_ours_leads_to_the_primary(one: App, member: CookieClient) -> None:
-    foreign = ConsistencyTokens(b"another key" * 3, one.components.servers).signed(1)
+    foreign = ConsistencyTokens(b"another key" * 3, one.components.servers).signed(LogPosition(1, 1))
     for presented in (foreign, "forged", "5025bb0.aNTGtOCMpJkEgTq8EGtJtA", "", "null", "ffffffffffffffff.x"):
         member.cookie = f"{HEADER_NAME}={presented}"
         await member.run(one, TASKS)
@@ -83,7 +84,7 @@ async def test_a_position_that_is_not_ours_leads_to_the_primary(one: App, member
 
 
 async def test_an_old_position_costs_nothing(one: App, two: App, member: CookieClient) -> None:
-    member.cookie = f"{HEADER_NAME}={two.components.consistency.signed(1)}"
+    member.cookie = f"{HEADER_NAME}={two.components.consistency.signed(LogPosition(1, 1))}"
     await member.run(one, TASKS)
     assert (member.node, member.why) == ("replica-1", "replayed")
 
