@@ -1,8 +1,6 @@
 """The primary is lost and a standby takes its place: processes find it without a restart, and nothing is lost."""
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,7 +9,6 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-import psutil
 import pytest
 from sqlalchemy import make_url
 
@@ -22,6 +19,7 @@ from models.database.pool import connect_dedicated
 from tests.support import tmpfs
 from tests.support.client import UNLIMITED_COST, run_app
 from tests.support.factories import World, create_world
+from tests.support.failover import RETRYABLE, kill_primary, promote, urls_of_all
 from tests.support.pooler import PooledUrls
 from tests.support.replication import asyncpg_url
 from tests.support.server_process import Process, served
@@ -35,7 +33,6 @@ CREATE_TASK = """
 mutation($title: String!, $key: String!) {
     createTask(input: {title: $title, idempotencyKey: $key}) { __typename ... on Task { id } ... on Error { code } }
 }"""
-RETRYABLE = {"SERVICE_UNAVAILABLE", "CONFLICT"}
 
 
 @dataclass
@@ -47,22 +44,6 @@ class Pair:
     urls: PooledUrls
     """The addresses by role, each of which names both."""
 
-    async def lose_primary(self) -> None:
-        """Kill the primary's processes, all at once."""
-        connection = await asyncpg.connect(asyncpg_url(self.server.superuser_url))
-        postmaster = psutil.Process(psutil.Process(connection.get_server_pid()).ppid())
-        for process in (postmaster, *postmaster.children()):
-            os.kill(process.pid, signal.SIGKILL)
-        connection.terminate()
-
-    async def promote(self) -> None:
-        """Have the standby take its place, and wait for nobody who confirms."""
-        connection = await asyncpg.connect(asyncpg_url(self.standby.superuser_url))
-        assert await connection.fetchval("SELECT pg_promote()")
-        await connection.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
-        await connection.execute("SELECT pg_reload_conf()")
-        await connection.close()
-
 
 @contextmanager
 def run_pair() -> Iterator[Pair]:
@@ -72,10 +53,7 @@ def run_pair() -> Iterator[Pair]:
         server = stack.enter_context(Server.start(folder))
         migrate.upgrade(server.owner_url, server.runtime_url)
         (standby,) = stack.enter_context(run_standbys(server, folder, 1))
-        ports = server.port, make_url(standby.runtime_url).port
-        hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
-        both = [url.replace(f"127.0.0.1:{server.port}", hosts) for url in (server.owner_url, server.runtime_url)]
-        yield Pair(server, standby, PooledUrls(*both))
+        yield Pair(server, standby, urls_of_all(server, [standby]))
 
 
 @dataclass
@@ -148,9 +126,9 @@ async def test_a_promoted_standby_is_found_and_nothing_acknowledged_is_lost(
             for number in range(CLIENTS):
                 group.create_task(writers.write(number))
             await writers.until_more(TOGETHER)
-            await pair.lose_primary()
+            await kill_primary(pair.server.superuser_url)
             lost_at = time.monotonic()
-            await pair.promote()
+            await promote(pair.standby)
             promoted_at = time.monotonic()
             await writers.until_more(1)
             written_at = time.monotonic()
