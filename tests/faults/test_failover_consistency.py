@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from atrium.embedded.standby import Standby
 from tests.support.failover import (
     AcknowledgedWrite,
     WriteAndReadPairs,
@@ -19,6 +18,9 @@ from tests.support.failover import (
 from tests.support.replication import GET_TASK, ReplicatedCluster, connect, run_cluster
 
 pytestmark = pytest.mark.timeout(300)
+
+LOST_BYTES = 32 * 2**20
+"""What the lost primary writes alone: more than the new one does in a test, so that their positions are the same."""
 
 counts = pytest.mark.parametrize(
     "count",
@@ -124,6 +126,7 @@ async def test_a_position_of_lost_writes_leads_to_the_primary_and_a_replica_that
         await pairs.run(count // 4)
         for standby in (follower, promoted):
             await detach(standby)
+        await write_until(quartet.server.superuser_url, await read_lsn(ahead.superuser_url) + LOST_BYTES)
         lost = await pairs.run(count // 4)
         async with asyncio.timeout(30):
             while len(await read_titles(ahead.superuser_url, lost)) < pairs.clients:
@@ -134,12 +137,14 @@ async def test_a_position_of_lost_writes_leads_to_the_primary_and_a_replica_that
         await follow(follower, promoted)
         await wait_until_used(apps, number, promoted)
         await present_again(pairs, lost, why={"timeline"})
-        await pairs.run(count // 4)
-        soon = pairs.nodes.copy()
-        await write_past(promoted, ahead)
+        early = await pairs.run(count // 4)
+        soon, reached = pairs.nodes.copy(), await read_lsn(ahead.superuser_url)
+        assert await read_lsn(promoted.superuser_url) < reached
+        await write_until(promoted.superuser_url, reached)
         for servers in [app.components.servers for app in apps] * 2:
             await servers.probe_all()  # so that nobody finds the replica ahead of the primary any more
         await present_again(pairs, lost, why={"timeline"})
+        await read_again(pairs, early)
         await pairs.run(count - pairs.count)
         late = pairs.nodes.copy()
         faults = {"it is no replica", "it has not followed the primary to its timeline", None}
@@ -156,11 +161,26 @@ async def test_a_position_of_lost_writes_leads_to_the_primary_and_a_replica_that
     )
 
 
-async def write_past(primary: Standby, ahead: Standby) -> None:
-    """Have the new primary's log grow beyond what a replica has of the old one's."""
-    async with connect(ahead.superuser_url) as connection:
-        lsn = await connection.fetchval("SELECT pg_last_wal_replay_lsn() - '0/0'")
-    async with connect(primary.superuser_url) as connection:
+async def read_again(pairs: WriteAndReadPairs, writes: list[AcknowledgedWrite]) -> None:
+    """Have whoever wrote last read it with the position that they were given then."""
+    for write in {write.task_id: write for write in writes}.values():
+        browser = pairs.cluster.member()
+        browser.cookie = write.cookie
+        assert await pairs.send(browser, 0, GET_TASK, id=write.task_id) == {"task": {"title": write.title}}
+
+
+async def read_lsn(superuser_url: str) -> int:
+    """How far a server's log reaches, as far as it shows; in bytes."""
+    async with connect(superuser_url) as connection:
+        is_standby = await connection.fetchval("SELECT pg_is_in_recovery()")
+        function = "pg_last_wal_replay_lsn" if is_standby else "pg_current_wal_flush_lsn"
+        lsn: int = await connection.fetchval(f"SELECT ({function}() - '0/0')::bigint")
+    return lsn
+
+
+async def write_until(superuser_url: str, lsn: int) -> None:
+    """Have a primary's log grow beyond a position."""
+    async with connect(superuser_url) as connection:
         await connection.execute("SET synchronous_commit = on")
         while await connection.fetchval("SELECT pg_current_wal_flush_lsn() - '0/0'") <= lsn:
-            await connection.execute("SELECT pg_logical_emit_message(true, 'test', repeat('x', 1000))")
+            await connection.execute("SELECT pg_logical_emit_message(true, 'test', repeat('x', 100000))")
