@@ -4,11 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-import httpx
 import pytest
 from sqlalchemy import make_url
 
@@ -22,17 +21,14 @@ from tests.support.factories import World, create_world
 from tests.support.failover import RETRYABLE, kill_primary, promote, urls_of_all
 from tests.support.pooler import PooledUrls
 from tests.support.replication import asyncpg_url
-from tests.support.server_process import Process, served
+from tests.support.server_process import served
+from tests.support.task_writers import TaskWriters
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 CLIENTS = 6
 TOGETHER = 30  # acknowledged tasks before the primary is lost, and again afterwards
 CHANGE_SECONDS = 60
-CREATE_TASK = """
-mutation($title: String!, $key: String!) {
-    createTask(input: {title: $title, idempotencyKey: $key}) { __typename ... on Task { id } ... on Error { code } }
-}"""
 
 
 @dataclass
@@ -54,38 +50,6 @@ def run_pair() -> Iterator[Pair]:
         migrate.upgrade(server.owner_url, server.runtime_url)
         (standby,) = stack.enter_context(run_standbys(server, folder, 1))
         yield Pair(server, standby, urls_of_all(server, [standby]))
-
-
-@dataclass
-class Writers:
-    """Clients that create tasks, each again and again with the same key until it is acknowledged."""
-
-    process: Process
-    token: str
-    acknowledged: dict[str, str] = field(default_factory=dict)
-    codes: set[str] = field(default_factory=set)
-    stops: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def write(self, number: int) -> None:
-        headers = {"authorization": f"Bearer {self.token}"}
-        async with httpx.AsyncClient(base_url=self.process.url, headers=headers, timeout=90) as http:
-            count = 0
-            while not self.stops.is_set():
-                key = f"{number}-{count}"
-                body = {"query": CREATE_TASK, "variables": {"title": key, "key": key}}
-                answer = (await http.post("/graphql", json=body)).json()
-                if task := (answer.get("data") or {}).get("createTask", {}).get("id"):
-                    self.acknowledged[key] = task
-                    count += 1
-                else:
-                    self.codes |= {error["extensions"]["code"] for error in answer["errors"]}
-
-    async def until_more(self, count: int) -> None:
-        """Wait until so many more are acknowledged."""
-        wanted = len(self.acknowledged) + count
-        async with asyncio.timeout(CHANGE_SECONDS):
-            while len(self.acknowledged) < wanted:
-                await asyncio.sleep(0.005)  # nothing tells
 
 
 @pytest.fixture
@@ -121,10 +85,8 @@ async def test_a_promoted_standby_is_found_and_nothing_acknowledged_is_lost(
     token = await create_token(pair)
     await wait_for_standby(pair)
     async with served(pair.urls, tmp_path, environment="production", **UNLIMITED_COST) as process:
-        writers = Writers(process, token)
-        async with asyncio.TaskGroup() as group:
-            for number in range(CLIENTS):
-                group.create_task(writers.write(number))
+        writers = TaskWriters([process], token)
+        async with writers.running(CLIENTS):
             await writers.until_more(TOGETHER)
             await kill_primary(pair.server.superuser_url)
             lost_at = time.monotonic()
@@ -133,20 +95,17 @@ async def test_a_promoted_standby_is_found_and_nothing_acknowledged_is_lost(
             await writers.until_more(1)
             written_at = time.monotonic()
             await writers.until_more(TOGETHER)
-            writers.stops.set()
         standby = make_url(pair.standby.runtime_url)
         connection = await connect_dedicated(make_url(pair.server.owner_url).set(port=standby.port), "test")
         async with asyncio.timeout(CHANGE_SECONDS):
             while await connection.fetchval("SELECT count(*) FROM unsealed"):
                 await asyncio.sleep(0.05)  # nothing tells
-    stored = {f"Task:{row['id']}": row["title"] for row in await connection.fetch("SELECT id, title FROM tasks")}
+    stored = await writers.count_stored(connection)
     await connection.close()
-    assert {stored.get(task) for task in writers.acknowledged.values()} == set(writers.acknowledged)
-    assert len(set(stored.values())) == len(stored)
-    assert writers.codes <= RETRYABLE
+    assert set(writers.codes) <= RETRYABLE
     after_loss, after_promotion = written_at - lost_at, written_at - promoted_at
     record_property(
         "summary",
         f"Failover: first write {after_loss:.1f} s after the primary was lost, {after_promotion:.1f} s after the "
-        f"promotion; {len(stored)} tasks acknowledged, 0 lost, 0 doubled",
+        f"promotion; {stored} tasks acknowledged, 0 lost, 0 doubled",
     )
