@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any, cast
 
 import asyncpg
+from sqlalchemy import URL
 
-__all__ = ["CONNECT_SECONDS", "HostConnector", "engine_options"]
+__all__ = ["CONNECT_SECONDS", "HostConnector", "engine_options", "has_several_hosts"]
 
 CONNECT_SECONDS = 5.0  # that a connection may take to open, whichever host it leads to
 
@@ -52,6 +53,11 @@ class HostConnector:
             raise next((error for error in said if isinstance(error, asyncpg.PostgresError)), said[-1])
         self._last_good, connection = order[winner], cast("asyncpg.Connection", found)
         return connection
+
+
+def has_several_hosts(url: URL) -> bool:
+    """Return whether an address names several hosts."""
+    return isinstance(url.query.get("host"), tuple)
 
 
 def engine_options(timeout: float = CONNECT_SECONDS) -> dict[str, Any]:

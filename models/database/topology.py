@@ -22,6 +22,7 @@ import asyncpg
 
 from models.database import Database
 from models.database.errors import DRIVER_ERRORS
+from models.database.hosts import has_several_hosts
 from models.database.pool import connect_dedicated
 from models.database.positions import SET_MARK_STATEMENT
 
@@ -216,8 +217,8 @@ class ServerGroup:
         return [each for each in self.replicas[first:] + self.replicas[:first] if each.unhealthy_reason is None]
 
     def start(self) -> None:
-        """Begin to look at the nodes, again and again; without replicas there is nothing to know."""
-        if self.replicas:
+        """Begin to look at the nodes, again and again; with one server alone there is nothing to know."""
+        if self.replicas or has_several_hosts(self.primary.engine.url):
             watches = [self._watch(replica, partial(self._probe_replica, replica)) for replica in self.replicas]
             watches.append(self._watch(self._primary_server, self._probe_primary))
             self._tasks = [asyncio.create_task(watch) for watch in watches]
@@ -244,6 +245,8 @@ class ServerGroup:
             return
         is_another = (status.system, status.timeline) != (self.system_identifier, self.timeline)
         if is_another:
+            if self.timeline is not None:
+                self.primary.abort()  # its connections lead to a server that is no primary any more, or silent
             self.system_identifier, self.timeline = status.system, status.timeline
             self._lsn_history.clear()
         self._lsn_history.append((self._primary_server.asked_at, status.lsn))

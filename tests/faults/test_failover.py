@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from models.database.pool import connect_dedicated
 from tests.support import tmpfs
 from tests.support.client import UNLIMITED_COST, run_app
 from tests.support.factories import World, create_world
-from tests.support.failover import RETRYABLE, kill_primary, promote, urls_of_all
+from tests.support.failover import RETRYABLE, halted_primary, kill_primary, promote, urls_of_all
 from tests.support.pooler import PooledUrls
 from tests.support.replication import asyncpg_url
 from tests.support.server_process import served
@@ -79,16 +79,23 @@ async def create_token(pair: Pair) -> str:
     return str(world.acme.owner.client.token)
 
 
+@pytest.mark.parametrize("how", ["killed", "silent"])
 async def test_a_promoted_standby_is_found_and_nothing_acknowledged_is_lost(
-    pair: Pair, tmp_path: Path, record_property: Callable[[str, object], None]
+    pair: Pair, how: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     token = await create_token(pair)
     await wait_for_standby(pair)
-    async with served(pair.urls, tmp_path, environment="production", **UNLIMITED_COST) as process:
+    async with (
+        AsyncExitStack() as stack,
+        served(pair.urls, tmp_path, environment="production", **UNLIMITED_COST) as process,
+    ):
         writers = TaskWriters([process], token)
         async with writers.running(CLIENTS):
             await writers.until_more(TOGETHER)
-            await kill_primary(pair.server.superuser_url)
+            if how == "killed":
+                await kill_primary(pair.server.superuser_url)
+            else:
+                await stack.enter_async_context(halted_primary(pair.server.superuser_url))
             lost_at = time.monotonic()
             await promote(pair.standby)
             promoted_at = time.monotonic()
@@ -106,6 +113,6 @@ async def test_a_promoted_standby_is_found_and_nothing_acknowledged_is_lost(
     after_loss, after_promotion = written_at - lost_at, written_at - promoted_at
     record_property(
         "summary",
-        f"Failover: first write {after_loss:.1f} s after the primary was lost, {after_promotion:.1f} s after the "
+        f"Failover, the primary {how}: first write {after_loss:.1f} s after that, {after_promotion:.1f} s after the "
         f"promotion; {stored} tasks acknowledged, 0 lost, 0 doubled",
     )

@@ -37,6 +37,7 @@ __all__ = [
     "WriteAndReadPairs",
     "detach",
     "follow",
+    "halted_primary",
     "kill_primary",
     "promote",
     "run_two_apps",
@@ -49,13 +50,31 @@ RETRYABLE = {"SERVICE_UNAVAILABLE", "CONFLICT"}
 """What clients may be told while there is no primary: each of them may be sent again."""
 
 
-async def kill_primary(superuser_url: str) -> None:
-    """Kill a server's processes, all at once."""
+async def signal_primary(superuser_url: str, number: int) -> list[int]:
+    """Send a signal to all processes of a server; gives their numbers."""
     connection = await asyncpg.connect(asyncpg_url(superuser_url))
     postmaster = psutil.Process(psutil.Process(connection.get_server_pid()).ppid())
-    for process in (postmaster, *postmaster.children()):
-        os.kill(process.pid, signal.SIGKILL)
+    pids = [process.pid for process in (postmaster, *postmaster.children())]
+    for pid in pids:
+        os.kill(pid, number)
     connection.terminate()
+    return pids
+
+
+async def kill_primary(superuser_url: str) -> None:
+    """Kill a server's processes, all at once."""
+    await signal_primary(superuser_url, signal.SIGKILL)
+
+
+@asynccontextmanager
+async def halted_primary(superuser_url: str) -> AsyncIterator[None]:
+    """A server that answers nothing while this lasts, like a machine that is off; killed afterwards."""
+    pids = await signal_primary(superuser_url, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
 
 
 async def promote(standby: Standby) -> None:
