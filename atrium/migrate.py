@@ -18,6 +18,8 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from models.database.hosts import engine_options
+
 __all__ = [
     "COMPATIBILITY",
     "downgrade",
@@ -74,7 +76,7 @@ def require_no_differences(owner_url: str, runtime_url: str) -> None:
 
 async def has_compatible_revision(url: str) -> bool:
     """Return whether this release can serve the database at its revision; any role may ask."""
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = create_async_engine(url, poolclass=NullPool, connect_args=engine_options())
     try:
         async with engine.connect() as connection:
             current = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_heads())
@@ -147,7 +149,7 @@ def _note_compatibility(connection: Connection) -> None:
 
 def _run(owner_url: str, work: Callable[[Connection], Any]) -> None:
     async def main() -> None:
-        engine = create_async_engine(owner_url, poolclass=NullPool)
+        engine = create_async_engine(owner_url, poolclass=NullPool, connect_args=engine_options())
         try:
             async with engine.begin() as connection:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('atrium migrations'))"))

@@ -24,6 +24,7 @@ from atrium.demo.builders import COMPANIES, OWNER_EMAIL, Company, CompanyContext
 from atrium.settings import Settings, SettingsError
 from models import Model
 from models.base import new_id
+from models.database.hosts import engine_options
 from services.security import Passwords
 
 __all__ = ["OWNER_EMAIL", "PASSWORD", "TENANT_SLUG", "load", "load_once"]
@@ -110,7 +111,7 @@ def load(owner_url: str, settings: Settings, *, scale: float, console: Console, 
 async def _load_companies(
     owner_url: str, companies: Sequence[Company], *, scale: float, console: Console, once: bool
 ) -> None:
-    engine = create_async_engine(owner_url, poolclass=NullPool)
+    engine = create_async_engine(owner_url, poolclass=NullPool, connect_args=engine_options())
     try:
         async with engine.begin() as connection:
             await connection.execute(TAKE_LOCK)

@@ -2,10 +2,11 @@
 
 An answer to a request that wrote carries, as a header and as a cookie of the same name, where the database's log ended
 after it. The next request presents it: a browser by itself, another client in the header, and any process honours it.
-It is signed, and bound to the cluster; whatever cannot be trusted has the primary answer. The cookie needs to last no
-longer than a replica may be behind. A header may list several positions, of which the latest counts, and the word
-`primary` asks for the primary. What was written over a WebSocket or in an event stream has its position among the
-`extensions` of its answer.
+It is signed, and bound to the cluster and its timeline; whatever cannot be trusted has the primary answer, also a token
+of another form: processes of two releases may serve beside each other. The cookie needs to last no longer than a
+replica may be behind. A header may list several positions, of which the latest counts, and the word `primary` asks for
+the primary. What was written over a WebSocket or in an event stream has its position among the `extensions` of its
+answer.
 """
 
 import base64
@@ -18,6 +19,7 @@ from typing import Any
 from starlette.responses import Response
 
 from atrium.http.operation_request import OperationRequest
+from models.database.positions import LogPosition
 from models.database.read_routing import Freshness, ReadRouter, RoutingReason
 from models.database.topology import ServerGroup
 
@@ -28,7 +30,9 @@ PRIMARY_TOKEN = "primary"  # noqa: S105  # no secret
 COOKIE_SECONDS = 60
 MAC_BYTES = 16
 
-_TOKEN = re.compile(r"([0-9a-f]{1,16})\.([A-Za-z0-9_-]{22})")
+FORM = "2"  # the first one named no timeline, and had no number of its own
+
+_TOKEN = re.compile(rf"({FORM}\.([0-9a-f]{{1,8}})\.([0-9a-f]{{1,16}}))\.([A-Za-z0-9_-]{{22}})")
 
 
 class ConsistencyTokens:
@@ -48,7 +52,7 @@ class ConsistencyTokens:
             return ReadRouter(self._servers)
         streamed = request.response is None or request.streams
 
-        def on_write(position: int | None) -> None:
+        def on_write(position: LogPosition | None) -> None:
             text = PRIMARY_TOKEN if position is None else self.signed(position)
             if request.response is not None:
                 _set_headers(request.response, text)
@@ -57,19 +61,21 @@ class ConsistencyTokens:
 
         return ReadRouter(self._servers, self._required_freshness(request), on_write=on_write)
 
-    def signed(self, position: int) -> str:
+    def signed(self, position: LogPosition) -> str:
         """Return a position as a signed token."""
         if self._servers.system_identifier is None:
             return PRIMARY_TOKEN  # nobody knows yet whose position it is
-        text = f"{position:x}"
+        text = f"{FORM}.{position.timeline:x}.{position.lsn:x}"
         return f"{text}.{self._mac(text)}"
 
-    def verified_position(self, text: str) -> int | None:
+    def verified_position(self, text: str) -> LogPosition | None:
         """Return the position of a token; None unless it was signed here, for this cluster."""
         found = _TOKEN.fullmatch(text)
         if found is None or self._servers.system_identifier is None:
             return None
-        return int(found[1], 16) if hmac.compare_digest(self._mac(found[1]), found[2]) else None
+        if not hmac.compare_digest(self._mac(found[1]), found[4]):
+            return None
+        return LogPosition(int(found[2], 16), int(found[3], 16))
 
     def _required_freshness(self, request: OperationRequest) -> Freshness:
         presented = set(_presented_tokens(request))
@@ -78,10 +84,12 @@ class ConsistencyTokens:
         if request.response is None:
             # A socket hears nothing of what its owner writes elsewhere, so it sees all that there is.
             return Freshness(newest=True)
-        positions = [self.verified_position(text) for text in presented]
-        if None in positions:
+        positions = [position for text in presented if (position := self.verified_position(text)) is not None]
+        if len(positions) < len(presented):
             return Freshness(primary_reason=RoutingReason.UNTRUSTED)
-        return Freshness(min_lsn=max((position for position in positions if position is not None), default=0))
+        if len({position.timeline for position in positions}) > 1:
+            return Freshness(primary_reason=RoutingReason.TIMELINE)  # one of them at least has been left
+        return Freshness(max(positions, default=None))
 
     def _mac(self, text: str) -> str:
         mac = hmac.digest(self._key, f"{self._servers.system_identifier} {text}".encode(), hashlib.sha256)[:MAC_BYTES]

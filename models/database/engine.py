@@ -35,6 +35,7 @@ from models.database.identity import (
 from models.database.partitions import SERVER_SETTINGS, Partition, PartitionedPool, reserve_size
 from models.database.pipeline import StatementPipeline
 from models.database.pool import AutocommitConnection, ConnectionStack, require_replayed
+from models.database.positions import CURRENT_POSITION_QUERY, LogPosition
 from models.database.session import (
     ENTER_STATEMENT,
     SET_CONTEXT_STATEMENT,
@@ -48,9 +49,7 @@ from models.statements import STATEMENT_BYTES
 
 __all__ = ["SERVER_SETTINGS", "Database"]
 
-# Where the log of the primary ends, in bytes. Not where it was flushed to: a commit may be visible before.
-CURRENT_LSN_QUERY = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
-CHECK_LIVE_QUERY = f"{CURRENT_LSN_QUERY} FROM {ENTER_CALL}"
+CHECK_LIVE_QUERY = f"{CURRENT_POSITION_QUERY}, {ENTER_CALL}"
 
 
 class Database:
@@ -246,16 +245,16 @@ class Database:
                 await connections.put(autocommit, is_good=good)
         return value
 
-    async def check_live(self, identity: Identity) -> int:
+    async def check_live(self, identity: Identity) -> LogPosition:
         """Check that the caller is authorized; return the end of the primary's log.
 
         Raises:
             SessionNotLive, PoolTimeout, DatabaseUnavailable.
         """
-        lsn: int | None = await self._pool.fetch_value(CHECK_LIVE_QUERY, *read_enter_arguments(identity))
-        if lsn is None:
+        position = await self._pool.fetch_value(CHECK_LIVE_QUERY, *read_enter_arguments(identity))
+        if position is None:
             raise SessionNotLive
-        return lsn
+        return LogPosition(*position)
 
     async def check_sessions(self, identities: Sequence[Identity]) -> list[bool]:
         """Return for each of these identities whether it is still authorized; one statement.
@@ -266,14 +265,13 @@ class Database:
         live = set(await self._pool.fetch_value(CHECK_SESSIONS_QUERY, *check_sessions_arguments(identities)) or ())
         return [number in live for number in range(1, len(identities) + 1)]
 
-    async def current_lsn(self) -> int:
+    async def current_position(self) -> LogPosition:
         """Return the end of this primary's log: all that was committed before lies before it.
 
         Raises:
             PoolTimeout, DatabaseUnavailable.
         """
-        lsn: int = await self._pool.fetch_value(CURRENT_LSN_QUERY)
-        return lsn
+        return LogPosition(*await self._pool.fetch_value(CURRENT_POSITION_QUERY))
 
     async def ping(self) -> None:
         """Make one round trip, outside any tenant.

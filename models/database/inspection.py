@@ -14,10 +14,10 @@ import asyncpg
 from sqlalchemy import make_url
 
 from models.database.errors import DRIVER_ERRORS
+from models.database.hosts import CONNECT_SECONDS, HostConnector
 
 __all__ = ["DatabaseState", "inspect_database"]
 
-CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 CLOSE_SECONDS = 1.0
 ROUNDS = 2  # one is enough where nobody else uses the pooler
@@ -115,7 +115,7 @@ async def inspect_database(url: str, server_settings: Mapping[str, str], *, send
 async def _connect(url: str, server_settings: Mapping[str, str]) -> AsyncIterator[asyncpg.Connection]:
     address = make_url(url)
     _, options = address.get_dialect()().create_connect_args(address)
-    connection = await asyncpg.connect(
+    connection = await HostConnector().connect(
         **options, timeout=CONNECT_SECONDS, statement_cache_size=0, server_settings=dict(server_settings)
     )
     try:

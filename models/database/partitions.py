@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from models.database.errors import ConnectionLost, DatabaseUnavailable, Preempted, translate_errors
+from models.database.hosts import engine_options
 from models.database.limiter import STATEMENT_SECONDS, PartitionedLimiter, Slot
 from models.database.pool import ConnectionStack, note_idle, ping_if_idle, run_fetch
 from models.lru import CacheUsage
@@ -90,8 +91,8 @@ class Partition:
                 | ({"statement_timeout": f"{BRIEF_MILLISECONDS}ms"} if is_reserved else {}),
                 "statement_cache_size": 0 if transaction_pooling else DRIVER_STATEMENTS,
                 "max_cacheable_statement_size": DRIVER_STATEMENT_CHARACTERS,
-                "timeout": connect,
             }
+            | engine_options(connect)
             | ({"prepared_statement_name_func": str} if transaction_pooling else {}),  # which gives the empty name
         )
         self.transaction_pooling = transaction_pooling

@@ -25,6 +25,7 @@ from models.database.errors import (
     TransactionConflict,
     is_connection_lost,
 )
+from models.database.hosts import CONNECT_SECONDS, HostConnector
 from models.statements import PreparedStatements
 
 __all__ = [
@@ -40,7 +41,6 @@ __all__ = [
 
 CANCEL_GRACE_SECONDS = 1.0  # seconds that a statement gets which nobody waits for any more
 
-CONNECT_SECONDS = 5.0
 IDLE_BEFORE_PING = 5.0  # seconds; a ping at every checkout would cost two thirds of a lookup
 REJECTED_ERRORS = (asyncpg.SyntaxOrAccessError, asyncpg.ProgramLimitExceededError, asyncpg.FeatureNotSupportedError)
 REPLAYED_LSN_QUERY = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint ELSE 0 END"
@@ -60,7 +60,7 @@ async def connect_dedicated(url: URL, name: str, *, prepares: bool = True) -> as
     _, options = url.get_dialect()().create_connect_args(url)
     if not prepares:
         options["statement_cache_size"] = 0
-    return await asyncpg.connect(**options, timeout=CONNECT_SECONDS, server_settings={"application_name": name})
+    return await HostConnector().connect(**options, timeout=CONNECT_SECONDS, server_settings={"application_name": name})
 
 
 async def run_fetch(connection: AsyncConnection, statement: str, *values: Any) -> Any:

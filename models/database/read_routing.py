@@ -28,7 +28,8 @@ from models.database.errors import (
     TransactionConflict,
 )
 from models.database.identity import Identity
-from models.database.topology import PRIMARY, ServerGroup
+from models.database.positions import LogPosition
+from models.database.topology import PRIMARY, Replica, ServerGroup
 
 __all__ = ["Freshness", "ReadRouter", "RoutedTo", "RoutingReason"]
 
@@ -53,6 +54,7 @@ class RoutingReason(StrEnum):
     WRITE = "write"  # the same request wrote
     SUBSCRIPTION = "subscription"
     UNTRUSTED = "untrusted"  # the position that came along is none of ours
+    TIMELINE = "timeline"  # it is of a timeline that the primary has left: what it stands for may be lost
     NO_REPLICA = "no_replica"  # none is in use: none there, none well, or all too far behind
     BEHIND = "behind"  # none has replayed what the reader must see
     UNKNOWN = "unknown"  # the replica has not heard of the reader yet
@@ -64,7 +66,7 @@ class RoutingReason(StrEnum):
 class Freshness:
     """What a reader must see: everything up to a position, or all there is now; or they want the primary itself."""
 
-    min_lsn: int = 0
+    position: LogPosition | None = None
     newest: bool = False
     primary_reason: RoutingReason | None = None
 
@@ -94,7 +96,7 @@ class ReadRouter:
         servers: ServerGroup,
         freshness: Freshness | None = None,
         *,
-        on_write: Callable[[int | None], None] = lambda _position: None,
+        on_write: Callable[[LogPosition | None], None] = lambda _position: None,
     ) -> None:
         """Prepare it.
 
@@ -179,13 +181,13 @@ class ReadRouter:
                 yield session
         except Exception as error:
             if entered and not isinstance(error, DatabaseUnavailable):
-                await self._report_lsn()
+                await self._report_position()
             raise
-        await self._report_lsn()
+        await self._report_position()
 
-    async def _report_lsn(self) -> None:
+    async def _report_position(self) -> None:
         with suppress(PoolTimeout, DatabaseUnavailable):
-            self._on_write(await self.servers.primary.current_lsn())
+            self._on_write(await self.servers.primary.current_position())
 
     async def fetch_value(
         self, identity: Identity, statement: str, values: Sequence[Any], *, prepare: bool = True
@@ -229,7 +231,7 @@ class ReadRouter:
         except asyncpg.PostgresError as error:
             raise TransactionConflict from error
         if self.servers.replicas:
-            await self._report_lsn()
+            await self._report_position()
         return text
 
     async def _open(self, stack: AsyncExitStack, identity: Identity) -> tuple[ReadSession, RoutedTo]:
@@ -260,19 +262,35 @@ class ReadRouter:
         self, identity: Identity, use: ServerUse[Result]
     ) -> tuple[Result, RoutedTo] | RoutingReason:
         """Return the result of a replica, or the reason why none gave one."""
-        min_lsn, refusal = self.servers.min_lsn, RoutingReason.NO_REPLICA
+        min_lsn, timeline = self.servers.min_lsn, self.servers.timeline
         asking = identity.session_id or identity.api_key_id
         replicas = self.servers.healthy_replicas(asking.int if asking else 0)
         if min_lsn is None or not replicas:
-            return refusal
+            return RoutingReason.NO_REPLICA
         newest = await self.servers.primary.check_live(identity)
-        required_lsn = newest if self._freshness.newest else self._freshness.min_lsn
+        required_lsn = self._find_required_lsn(newest)
+        if isinstance(required_lsn, RoutingReason):
+            return required_lsn
+        if newest.timeline != timeline:
+            return RoutingReason.NO_REPLICA  # these were found to follow another primary
+        found = await self._try_each(replicas, use, max(min_lsn, required_lsn))
+        if isinstance(found, RoutingReason):
+            return found
+        result, replica = found
+        return result, RoutedTo(replica.name, RoutingReason.REPLAYED if required_lsn else RoutingReason.RECENT)
+
+    @staticmethod
+    async def _try_each(
+        replicas: Sequence[Replica], use: ServerUse[Result], min_lsn: int
+    ) -> tuple[Result, Replica] | RoutingReason:
+        """Return the result of the first replica that gives one, or the reason why the last one gave none."""
+        refusal = RoutingReason.NO_REPLICA
         for replica in replicas:
             if replica.database.is_full:
                 refusal = RoutingReason.BUSY
                 continue
             try:
-                given = await use(replica.database, max(min_lsn, required_lsn))
+                given = await use(replica.database, min_lsn)
             except ReplicaLost:
                 return RoutingReason.LOST
             except ReplicaLagging:
@@ -285,5 +303,12 @@ class ReadRouter:
                 replica.mark_failed()
                 refusal = RoutingReason.LOST
             else:
-                return given, RoutedTo(replica.name, RoutingReason.REPLAYED if required_lsn else RoutingReason.RECENT)
+                return given, replica
         return refusal
+
+    def _find_required_lsn(self, newest: LogPosition) -> int | RoutingReason:
+        """Return what a replica must have replayed, or the reason why none will do, by where the primary's log ends."""
+        required = newest if self._freshness.newest else self._freshness.position
+        if required is not None and required.timeline != newest.timeline:
+            return RoutingReason.TIMELINE
+        return required.lsn if required is not None else 0

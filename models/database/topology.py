@@ -3,6 +3,11 @@
 A process looks at every node once a second or more often. What it saw of the primary says how far a replica must be
 to be recent enough, without a look at anybody's clock: a replica that has replayed the log as far as the primary's
 reached ten seconds ago is at most ten seconds behind, also if it has lost its connection, or there was nothing to do.
+
+After a promotion that holds for the new primary's timeline only: a replica of the old one may have replayed further
+than the point where the new one begins, and shows writes that are lost in place of those that have come since. Nobody
+but a superuser may ask a replica for its timeline. So the number is written on the primary, and a replica is read from
+when it shows the same number.
 """
 
 import asyncio
@@ -17,7 +22,9 @@ import asyncpg
 
 from models.database import Database
 from models.database.errors import DRIVER_ERRORS
+from models.database.hosts import has_several_hosts
 from models.database.pool import connect_dedicated
+from models.database.positions import SET_MARK_STATEMENT
 
 __all__ = ["PRIMARY", "DatabaseServer", "Replica", "ServerGroup", "ServerStatus", "backoff", "unhealthy_reason"]
 
@@ -33,8 +40,10 @@ STATUS_QUERY = """
 SELECT pg_is_in_recovery() AS is_replica,
     (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint
         AS lsn,
-    s.system_identifier AS system, c.timeline_id AS timeline, d.oid AS database, current_user AS role
-FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d WHERE d.datname = current_database()
+    CASE WHEN NOT pg_is_in_recovery()
+        THEN ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint END AS timeline,
+    m.last_value AS mark, s.system_identifier AS system, d.oid AS database, current_user AS role
+FROM pg_control_system() s, timeline_mark m, pg_database d WHERE d.datname = current_database()
 """
 
 log = logging.getLogger("atrium.nodes")
@@ -45,8 +54,11 @@ class ServerStatus(NamedTuple):
 
     is_replica: bool
     lsn: int
+    timeline: int | None
+    """On which it writes; None of a replica."""
+    mark: int
+    """The timeline that is written in it."""
     system: int
-    timeline: int
     database: int
     role: str
 
@@ -76,12 +88,15 @@ class DatabaseServer:
                             self.database.engine.url, "atrium watch", prepares=not self.database.transaction_pooling
                         )
                     row = await self._connection.fetchrow(STATUS_QUERY)
+                    assert row is not None, "it always answers with one row"
+                    status = ServerStatus(**row)
+                    if status.timeline not in {None, status.mark}:
+                        await self._connection.execute(SET_MARK_STATEMENT, status.timeline)
             except DRIVER_ERRORS:
                 self.close()
                 self.failures += 1
                 return
-            assert row is not None, "it always answers with one row"
-            self.status, self.failures = ServerStatus(**row), 0
+            self.status, self.failures = status, 0
             self.asked_at, self.answered_at = asked_at, time.monotonic()
 
     def close(self) -> None:
@@ -131,8 +146,9 @@ class Replica(DatabaseServer):
 def unhealthy_reason(status: ServerStatus | None, primary: ServerStatus | None, min_lsn: int | None) -> str | None:
     """Return why a server cannot be read from as a replica; None if it can.
 
-    The same system identifier means the same initdb, and a copy that went its own way has a newer timeline. The same
-    role by the same name has the same policies, since roles are the cluster's.
+    The same system identifier means the same initdb, and a copy that has not followed the primary to its timeline, or
+    went its own way, shows another one. The same role by the same name has the same policies, since roles are the
+    cluster's.
     """
     if status is None:
         return "it does not answer"
@@ -142,7 +158,7 @@ def unhealthy_reason(status: ServerStatus | None, primary: ServerStatus | None, 
         "it belongs to another cluster": status.system != primary.system,
         "it is another database": status.database != primary.database,
         "it is no replica": not status.is_replica,
-        "it went its own way": status.timeline > primary.timeline,
+        "it has not followed the primary to its timeline": status.mark != primary.timeline,
         "it is entered as another role than the primary": status.role != primary.role,
         "it is too far behind": status.lsn < min_lsn,
     }
@@ -178,6 +194,8 @@ class ServerGroup:
         self.observe = observe
         self.system_identifier: int | None = None
         """The cluster's own number, without which positions mean nothing; None until the primary was seen."""
+        self.timeline: int | None = None
+        """The timeline of the primary when it was last looked at, to which the replicas in use have followed it."""
         self._primary_server = DatabaseServer(PRIMARY, primary)
         self._max_lag = max_lag
         self._lsn_history: deque[tuple[float, int]] = deque()  # when, and where the primary's log ended then or later
@@ -199,8 +217,8 @@ class ServerGroup:
         return [each for each in self.replicas[first:] + self.replicas[:first] if each.unhealthy_reason is None]
 
     def start(self) -> None:
-        """Begin to look at the nodes, again and again; without replicas there is nothing to know."""
-        if self.replicas:
+        """Begin to look at the nodes, again and again; with one server alone there is nothing to know."""
+        if self.replicas or has_several_hosts(self.primary.engine.url):
             watches = [self._watch(replica, partial(self._probe_replica, replica)) for replica in self.replicas]
             watches.append(self._watch(self._primary_server, self._probe_primary))
             self._tasks = [asyncio.create_task(watch) for watch in watches]
@@ -225,10 +243,16 @@ class ServerGroup:
         status = self._primary_server.status
         if status is None or self._primary_server.failures:
             return
-        if status.system != self.system_identifier:
-            self.system_identifier = status.system
+        is_another = (status.system, status.timeline) != (self.system_identifier, self.timeline)
+        if is_another:
+            if self.timeline is not None:
+                self.primary.abort()  # its connections lead to a server that is no primary any more, or silent
+            self.system_identifier, self.timeline = status.system, status.timeline
             self._lsn_history.clear()
         self._lsn_history.append((self._primary_server.asked_at, status.lsn))
+        if is_another:
+            for replica in self.healthy_replicas():
+                replica.update_health(self._primary_server, self.min_lsn)
 
     async def _probe_replica(self, replica: Replica) -> None:
         if self._primary_server.status is None:

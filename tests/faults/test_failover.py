@@ -1,17 +1,13 @@
 """The primary is lost and a standby takes its place: processes find it without a restart, and nothing is lost."""
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-import httpx
-import psutil
 import pytest
 from sqlalchemy import make_url
 
@@ -22,20 +18,17 @@ from models.database.pool import connect_dedicated
 from tests.support import tmpfs
 from tests.support.client import UNLIMITED_COST, run_app
 from tests.support.factories import World, create_world
+from tests.support.failover import RETRYABLE, halted_primary, kill_primary, promote, urls_of_all
 from tests.support.pooler import PooledUrls
 from tests.support.replication import asyncpg_url
-from tests.support.server_process import Process, served
+from tests.support.server_process import served
+from tests.support.task_writers import TaskWriters
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 CLIENTS = 6
 TOGETHER = 30  # acknowledged tasks before the primary is lost, and again afterwards
 CHANGE_SECONDS = 60
-CREATE_TASK = """
-mutation($title: String!, $key: String!) {
-    createTask(input: {title: $title, idempotencyKey: $key}) { __typename ... on Task { id } ... on Error { code } }
-}"""
-RETRYABLE = {"SERVICE_UNAVAILABLE", "CONFLICT"}
 
 
 @dataclass
@@ -47,22 +40,6 @@ class Pair:
     urls: PooledUrls
     """The addresses by role, each of which names both."""
 
-    async def lose_primary(self) -> None:
-        """Kill the primary's processes, all at once."""
-        connection = await asyncpg.connect(asyncpg_url(self.server.superuser_url))
-        postmaster = psutil.Process(psutil.Process(connection.get_server_pid()).ppid())
-        for process in (postmaster, *postmaster.children()):
-            os.kill(process.pid, signal.SIGKILL)
-        connection.terminate()
-
-    async def promote(self) -> None:
-        """Have the standby take its place, and wait for nobody who confirms."""
-        connection = await asyncpg.connect(asyncpg_url(self.standby.superuser_url))
-        assert await connection.fetchval("SELECT pg_promote()")
-        await connection.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
-        await connection.execute("SELECT pg_reload_conf()")
-        await connection.close()
-
 
 @contextmanager
 def run_pair() -> Iterator[Pair]:
@@ -72,42 +49,7 @@ def run_pair() -> Iterator[Pair]:
         server = stack.enter_context(Server.start(folder))
         migrate.upgrade(server.owner_url, server.runtime_url)
         (standby,) = stack.enter_context(run_standbys(server, folder, 1))
-        ports = server.port, make_url(standby.runtime_url).port
-        hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
-        both = [url.replace(f"127.0.0.1:{server.port}", hosts) for url in (server.owner_url, server.runtime_url)]
-        yield Pair(server, standby, PooledUrls(*both))
-
-
-@dataclass
-class Writers:
-    """Clients that create tasks, each again and again with the same key until it is acknowledged."""
-
-    process: Process
-    token: str
-    acknowledged: dict[str, str] = field(default_factory=dict)
-    codes: set[str] = field(default_factory=set)
-    stops: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def write(self, number: int) -> None:
-        headers = {"authorization": f"Bearer {self.token}"}
-        async with httpx.AsyncClient(base_url=self.process.url, headers=headers, timeout=90) as http:
-            count = 0
-            while not self.stops.is_set():
-                key = f"{number}-{count}"
-                body = {"query": CREATE_TASK, "variables": {"title": key, "key": key}}
-                answer = (await http.post("/graphql", json=body)).json()
-                if task := (answer.get("data") or {}).get("createTask", {}).get("id"):
-                    self.acknowledged[key] = task
-                    count += 1
-                else:
-                    self.codes |= {error["extensions"]["code"] for error in answer["errors"]}
-
-    async def until_more(self, count: int) -> None:
-        """Wait until so many more are acknowledged."""
-        wanted = len(self.acknowledged) + count
-        async with asyncio.timeout(CHANGE_SECONDS):
-            while len(self.acknowledged) < wanted:
-                await asyncio.sleep(0.005)  # nothing tells
+        yield Pair(server, standby, urls_of_all(server, [standby]))
 
 
 @pytest.fixture
@@ -137,38 +79,40 @@ async def create_token(pair: Pair) -> str:
     return str(world.acme.owner.client.token)
 
 
+@pytest.mark.parametrize("how", ["killed", "silent"])
 async def test_a_promoted_standby_is_found_and_nothing_acknowledged_is_lost(
-    pair: Pair, tmp_path: Path, record_property: Callable[[str, object], None]
+    pair: Pair, how: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     token = await create_token(pair)
     await wait_for_standby(pair)
-    async with served(pair.urls, tmp_path, environment="production", **UNLIMITED_COST) as process:
-        writers = Writers(process, token)
-        async with asyncio.TaskGroup() as group:
-            for number in range(CLIENTS):
-                group.create_task(writers.write(number))
+    async with (
+        AsyncExitStack() as stack,
+        served(pair.urls, tmp_path, environment="production", **UNLIMITED_COST) as process,
+    ):
+        writers = TaskWriters([process], token)
+        async with writers.running(CLIENTS):
             await writers.until_more(TOGETHER)
-            await pair.lose_primary()
+            if how == "killed":
+                await kill_primary(pair.server.superuser_url)
+            else:
+                await stack.enter_async_context(halted_primary(pair.server.superuser_url))
             lost_at = time.monotonic()
-            await pair.promote()
+            await promote(pair.standby)
             promoted_at = time.monotonic()
             await writers.until_more(1)
             written_at = time.monotonic()
             await writers.until_more(TOGETHER)
-            writers.stops.set()
         standby = make_url(pair.standby.runtime_url)
         connection = await connect_dedicated(make_url(pair.server.owner_url).set(port=standby.port), "test")
         async with asyncio.timeout(CHANGE_SECONDS):
             while await connection.fetchval("SELECT count(*) FROM unsealed"):
                 await asyncio.sleep(0.05)  # nothing tells
-    stored = {f"Task:{row['id']}": row["title"] for row in await connection.fetch("SELECT id, title FROM tasks")}
+    stored = await writers.count_stored(connection)
     await connection.close()
-    assert {stored.get(task) for task in writers.acknowledged.values()} == set(writers.acknowledged)
-    assert len(set(stored.values())) == len(stored)
-    assert writers.codes <= RETRYABLE
+    assert set(writers.codes) <= RETRYABLE
     after_loss, after_promotion = written_at - lost_at, written_at - promoted_at
     record_property(
         "summary",
-        f"Failover: first write {after_loss:.1f} s after the primary was lost, {after_promotion:.1f} s after the "
-        f"promotion; {len(stored)} tasks acknowledged, 0 lost, 0 doubled",
+        f"Failover, the primary {how}: first write {after_loss:.1f} s after that, {after_promotion:.1f} s after the "
+        f"promotion; {stored} tasks acknowledged, 0 lost, 0 doubled",
     )

@@ -89,7 +89,7 @@ async def test_a_reserved_connection_that_is_cut_off_while_it_opens_is_no_matter
         async with ReadRouter(ServerGroup(database)).read(NOBODY) as session:
             return (await session.exec(text("SELECT true"))).scalar_one()
 
-    for ask in (read, Database.current_lsn):
+    for ask in (read, Database.current_position):
         database = Database(urls.runtime, pool_size=2, wait=10)
         cut_off.clear()
         async with database.read(NOBODY):

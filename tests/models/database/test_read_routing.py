@@ -12,15 +12,17 @@ from atrium.http.operation_request import OperationRequest, ResponseHeaders
 from atrium.logs import RequestRecord
 from models.database import Database
 from models.database.identity import Identity
+from models.database.positions import LogPosition
 from models.database.read_routing import Freshness, ReadRouter, RoutedTo, RoutingReason
 from models.database.topology import DatabaseServer, Replica, ServerGroup, ServerStatus, backoff, unhealthy_reason
 from tests.conftest import Urls
 from tests.support.factories import World
 
 KEY = b"k" * 32
+POSITION = LogPosition(3, 0x5025BB0)
 NOWHERE = "postgresql+asyncpg://nobody@127.0.0.1:1/nothing"
-PRIMARY = ServerStatus(is_replica=False, lsn=1000, system=7, timeline=2, database=5, role="atrium_app")
-STANDBY = PRIMARY._replace(is_replica=True, lsn=900)
+PRIMARY = ServerStatus(False, lsn=1000, timeline=2, mark=2, system=7, database=5, role="atrium_app")
+STANDBY = PRIMARY._replace(is_replica=True, lsn=900, timeline=None)
 
 
 @pytest.fixture
@@ -38,13 +40,13 @@ def identity(world: World) -> Identity:
     ("state", "fault"),
     [
         (STANDBY, None),
-        (STANDBY._replace(timeline=1), None),
         (None, "it does not answer"),
         (STANDBY._replace(system=8), "it belongs to another cluster"),
         (PRIMARY._replace(system=8), "it belongs to another cluster"),
         (STANDBY._replace(database=6), "it is another database"),
         (PRIMARY, "it is no replica"),
-        (STANDBY._replace(timeline=3), "it went its own way"),
+        (STANDBY._replace(mark=1), "it has not followed the primary to its timeline"),
+        (STANDBY._replace(mark=3), "it has not followed the primary to its timeline"),
         (STANDBY._replace(role="postgres"), "it is entered as another role than the primary"),
         (STANDBY._replace(lsn=899), "it is too far behind"),
     ],
@@ -127,6 +129,38 @@ async def test_an_address_where_nobody_listens_costs_a_fallback(urls: Urls, worl
     await nodes.stop()
 
 
+async def test_a_position_of_another_timeline_leads_to_the_primary(urls: Urls, world: World, primary: Database) -> None:
+    nodes = ServerGroup(primary, [Database(urls.runtime)])
+    await nodes.probe_all()
+    (replica,), timeline = nodes.replicas, (await primary.current_position()).timeline
+    assert nodes.timeline == timeline
+    for other in (timeline - 1, timeline + 1):
+        replica.unhealthy_reason = None  # as if it were a standby, and well
+        found = await route_read(nodes, identity(world), Freshness(LogPosition(other, 1)))
+        assert found == RoutedTo("primary", RoutingReason.TIMELINE)
+    nodes.timeline = timeline - 1  # before it has looked at a primary that was promoted
+    assert await route_read(nodes, identity(world), Freshness(LogPosition(timeline, 1))) == RoutedTo(
+        "primary", RoutingReason.NO_REPLICA
+    )
+    await nodes.stop()
+
+
+async def test_a_promotion_takes_replicas_out_until_they_have_followed(primary: Database) -> None:
+    nodes = ServerGroup(primary, [Database(NOWHERE)])
+    await nodes.probe_all()
+    (replica,), server = nodes.replicas, nodes._primary_server  # noqa: SLF001  # a promotion takes standbys
+    assert server.status is not None
+    replica.status, replica.failures = server.status._replace(is_replica=True, timeline=None), 0
+    replica.unhealthy_reason, nodes.timeline = None, server.status.mark - 1
+    await nodes._probe_primary()  # noqa: SLF001  # it alone, as it may be at any moment
+    assert nodes.replicas[0].unhealthy_reason is None
+    replica.status = replica.status._replace(mark=server.status.mark - 1)
+    nodes.timeline = server.status.mark - 1
+    await nodes._probe_primary()  # noqa: SLF001  # likewise
+    assert nodes.replicas[0].unhealthy_reason == "it has not followed the primary to its timeline"
+    await nodes.stop()
+
+
 async def test_the_primary_answers_whoever_asks_for_it(world: World, primary: Database) -> None:
     nodes, who = ServerGroup(primary), identity(world)
     assert await route_read(nodes, who, Freshness(primary_reason=RoutingReason.UNTRUSTED)) == RoutedTo(
@@ -154,17 +188,20 @@ def nodes_of(cluster: int | None) -> ServerGroup:
 
 
 def test_a_position_is_good_in_every_process_of_its_cluster_and_nowhere_else() -> None:
-    sealed = ConsistencyTokens(KEY, nodes_of(7)).signed(0x5025BB0)
-    assert ConsistencyTokens(KEY, nodes_of(7)).verified_position(sealed) == 0x5025BB0
+    sealed = ConsistencyTokens(KEY, nodes_of(7)).signed(POSITION)
+    assert ConsistencyTokens(KEY, nodes_of(7)).verified_position(sealed) == POSITION
     assert ConsistencyTokens(b"o" * 32, nodes_of(7)).verified_position(sealed) is None
     assert ConsistencyTokens(KEY, nodes_of(8)).verified_position(sealed) is None
     assert ConsistencyTokens(KEY, nodes_of(None)).verified_position(sealed) is None
-    assert ConsistencyTokens(KEY, nodes_of(None)).signed(1) == "primary"
+    assert ConsistencyTokens(KEY, nodes_of(None)).signed(POSITION) == "primary"
 
 
 def forged_tokens(sealed: str) -> Iterator[str]:
-    position, mac = sealed.split(".")
-    yield from (f"{int(position, 16) + 1:x}.{mac}", f"0{sealed}", f"{position}.{mac[:-1]}", f"{position}.{mac}=")
+    form, timeline, lsn, mac = sealed.split(".")
+    position = f"{form}.{timeline}.{lsn}"
+    yield from (f"{form}.{timeline}.{int(lsn, 16) + 1:x}.{mac}", f"{form}.{int(timeline, 16) + 1:x}.{lsn}.{mac}")
+    yield from (f"0{sealed}", f"{position}.{mac[:-1]}", f"{position}.{mac}=", f"{lsn}.{mac}", f"{timeline}.{lsn}.{mac}")
+    yield from (f"1.{timeline}.{lsn}.{mac}", f"{form}.0{timeline}.{lsn}.{mac}", f"{form}.{timeline}{lsn}.{mac}")
     yield from (
         f"{position}.{mac.swapcase()}",
         position,
@@ -177,12 +214,12 @@ def forged_tokens(sealed: str) -> Iterator[str]:
         "f" * 4000,
         f"{sealed}\n",
     )
-    yield from (sealed.upper(), f"-{sealed}", f"{'f' * 17}.{mac}")
+    yield from (sealed.upper(), f"-{sealed}", f"{form}.{timeline}.{'f' * 17}.{mac}")
 
 
 def test_nothing_but_what_was_sealed_is_a_position() -> None:
     consistency = ConsistencyTokens(KEY, nodes_of(7))
-    sealed = consistency.signed(0x5025BB0)
+    sealed = consistency.signed(POSITION)
     assert [text for text in forged_tokens(sealed) if consistency.verified_position(text) is not None] == []
 
 
@@ -204,21 +241,23 @@ def freshness_of(consistency: ConsistencyTokens, asked: OperationRequest) -> Fre
 
 def test_the_latest_position_counts_and_whatever_cannot_be_trusted_leads_to_the_primary() -> None:
     consistency = ConsistencyTokens(KEY, nodes_of(7))
-    early, late = consistency.signed(100), consistency.signed(200)
+    early, late = (consistency.signed(POSITION._replace(lsn=lsn)) for lsn in (100, 200))
     assert freshness_of(consistency, build_request()) == Freshness()
     assert (
         freshness_of(consistency, build_request(early))
         == freshness_of(consistency, build_request(cookie=early))
-        == Freshness(100)
+        == Freshness(POSITION._replace(lsn=100))
     )
     assert (
         freshness_of(consistency, build_request(early, late))
         == freshness_of(consistency, build_request(f"{late}, {early}"))
-        == Freshness(200)
+        == Freshness(POSITION._replace(lsn=200))
     )
     assert freshness_of(consistency, build_request(early, "forged")) == Freshness(
         primary_reason=RoutingReason.UNTRUSTED
     )
+    lost = consistency.signed(POSITION._replace(timeline=2))
+    assert freshness_of(consistency, build_request(early, lost)) == Freshness(primary_reason=RoutingReason.TIMELINE)
     assert freshness_of(consistency, build_request("primary")) == freshness_of(
         consistency, build_request(early, "primary")
     )
