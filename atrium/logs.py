@@ -11,10 +11,12 @@ import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 from urllib.parse import quote
 
 import orjson
+
+from models.timings import OperationTimings
 
 NAME_LENGTH = 100  # characters of an operation's name that are kept
 
@@ -42,7 +44,10 @@ class RequestRecord:
     answer without errors, `error` for one with data and errors, `refused` where nothing was executed, `timeout`,
     `internal` for a fault of Atrium's, `abandoned` when the client went away. `duration` is in seconds; `is_arriving`
     is true while the body is read, `took_fast_path` where it was answered past all layers; `document_id` is that of the
-    trusted document that was asked for; `trace_parent` is the request's `traceparent` header, as it came.
+    trusted document that was asked for, `document` the text of whatever runs; `trace_parent` and `trace_state` are the
+    request's headers `traceparent` and `tracestate`, as they came. `error_code` is that of a fault, one whose status is
+    500 or more. `span` is OpenTelemetry's, of an operation that is traced, and `timings` are there where anybody will
+    look at them.
     """
 
     request_id: str
@@ -51,9 +56,11 @@ class RequestRecord:
     client_address: str | None = None
     user_agent: str | None = None
     trace_parent: str | None = None
+    trace_state: str | None = None
     operation_name: str | None = None
     operation_type: OperationType | None = None
     document_id: str | None = None
+    document: str | None = None
     tenant_id: object = None
     user_id: object = None
     statements: int = 0
@@ -62,6 +69,9 @@ class RequestRecord:
     took_fast_path: bool = False
     status: int = 0
     outcome: RequestOutcome = "ok"
+    error_code: str | None = None
+    span: Any = None
+    timings: OperationTimings | None = None
     started: float = field(default_factory=time.perf_counter)
     duration: float = 0.0
 
@@ -72,10 +82,12 @@ class RequestRecord:
     def fields(self) -> dict[str, object]:
         """Return what is logged of this request; what is not known is left out."""
         trace = _TRACE_PARENT.fullmatch(self.trace_parent) if self.trace_parent else None
+        own = self.span and self.span.get_span_context()
         known = {
             "request_id": self.request_id,
-            "trace_id": trace and trace[1],
+            "trace_id": f"{own.trace_id:032x}" if own else trace and trace[1],
             "parent_id": trace and trace[2],
+            "span_id": f"{own.span_id:016x}" if own else None,
             "status": self.status or None,
             "outcome": self.outcome,
             "duration_ms": round(self.duration * 1000, 2),

@@ -27,6 +27,7 @@ from graph.runtime.complexity import CostModel, Limits, analyze, parse_document
 from graph.runtime.context import Context
 from models.database.read_routing import RoutingReason
 from models.lru import CacheUsage, SegmentedLRU, size_of
+from models.timings import StepKind, timed
 
 __all__ = ["DocumentCache", "OperationExtension"]
 
@@ -169,7 +170,8 @@ class DocumentCache:
         known = self._refusals.get(key)
         if known is None:
             try:
-                return parse_document(source, self.limits)
+                with timed(StepKind.PARSE):
+                    return parse_document(source, self.limits)
             except GraphQLError as error:
                 known = (self._worded(error),)
             self._refusals.put(key, known)
@@ -203,13 +205,16 @@ class DocumentCache:
         if known is not None:
             return known
         try:
-            cost_model = _analyze(schema, document, operation_name)
+            with timed(StepKind.VALIDATE):
+                cost_model = _analyze(schema, document, operation_name)
             refusal = cost_model.measure(variables).limit_error(self.limits)
         except GraphQLError as error:
             return self._refused(key, [error])
         if refusal is not None:  # with other variables it may ask for less
             return [refusal] if cost_model.steps else self._refused(key, [refusal])
-        if errors := _validate(schema, document, self._rules):
+        with timed(StepKind.VALIDATE):
+            errors = _validate(schema, document, self._rules)
+        if errors:
             return self._refused(key, errors)
         self._documents.put((source, operation_name), CachedDocument(document, cost_model))
         return []

@@ -7,7 +7,6 @@ with the same bytes, so that refusals and errors are worded in one place.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from json import JSONDecodeError
@@ -25,6 +24,7 @@ from atrium.http.request_parsing import decode_json, parse_operation, parse_quer
 from atrium.http.responses import RequestRefused
 from atrium.http.shutdown import Shutdown
 from atrium.logs import RequestRecord
+from atrium.operation_observer import OperationObserver
 from graph.compiler import NOTHING_UPDATED, Compiler, ReadyOperation
 from graph.runtime.caller import Caller
 from graph.runtime.compiled_statements import CompiledStatements
@@ -78,6 +78,8 @@ class FastRequest:
     operation: ReadyOperation
     context: FastContext
     record: RequestRecord
+    span: Any = None
+    """What the request would be traced by if it were sampled; None where nothing is traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class FastPath:
         documents: DocumentLookup,
         shutdown: Shutdown,
         limit: SharedTimeout,
-        on_finish: Callable[[RequestRecord], None],
+        observer: OperationObserver,
     ) -> None:
         """Prepare it.
 
@@ -114,7 +116,7 @@ class FastPath:
             documents: finds their text.
             shutdown: tells when the process ends.
             limit: the time that a request may take.
-            on_finish: is handed the record of each request that was answered.
+            observer: looks at each request that was answered.
         """
         self.heads = heads
         self._servers = operations.servers
@@ -124,7 +126,7 @@ class FastPath:
         self._shutdown = shutdown
         shutdown.bound(operations.servers.primary.pipeline)
         self._limit = limit
-        self._on_finish = on_finish
+        self._observer = observer
         extensions = b',"extensions":' + orjson.dumps({"executor": "compiler"}) if operations.shows_executor else b""
         self._end = extensions + b"}"
         self._default_headers: Headers = ()
@@ -140,8 +142,14 @@ class FastPath:
         """Return whether a head that was read before may be answered here now."""
         return head.remembered.expires_at > time.time() and not self._shutdown.has_begun.is_set()
 
-    def prepare(self, head: ReadHead, body: bytes) -> FastRequest | None:
+    def begin_span(self, head: ReadHead) -> Any:
+        """Begin the span of a request; one that is recorded has to go the long way, which makes the span whole."""
+        return self._observer.begin_span(head.trace_parent, head.trace_state)
+
+    def prepare(self, head: ReadHead, body: bytes, span: Any = None) -> FastRequest | None:
         """Return the request with this body, admitted; None for one that has to go the long way."""
+        if span is not None and span.is_recording():
+            return None
         started = time.perf_counter()
         actor, offered = head.remembered.actor, head.request_id
         record = RequestRecord(
@@ -178,7 +186,7 @@ class FastPath:
                 operation=operation.plan.mutation,
             )
             context.actor = Actor(identity, actor.permissions)
-        return FastRequest(head, operation, context, record)
+        return FastRequest(head, operation, context, record, span)
 
     def _admit(self, operation: ReadyOperation, cost: OperationCost, variables: dict[str, Any] | None) -> bool:
         """Take what the operation asks for; nothing if it is refused."""
@@ -281,4 +289,4 @@ class FastPath:
 
     def _account_for(self, request: FastRequest) -> None:
         request.record.finish()
-        self._on_finish(request.record)
+        self._observer.finish(request.record)

@@ -45,6 +45,7 @@ from models.database.session import (
 )
 from models.lru import CacheUsage
 from models.statements import STATEMENT_BYTES
+from models.timings import timed_statement
 
 __all__ = ["SERVER_SETTINGS", "Database"]
 
@@ -330,11 +331,14 @@ class Database:
             if replayed:
                 await require_replayed(connection, replayed)
             await connection.execution_options(isolation_level=isolation, postgresql_readonly=read_only)
-            async with connection.begin():
+            async with connection.begin() as transaction:
                 yield connection, partition
+                with timed_statement(connection, "COMMIT"):
+                    await transaction.commit()
 
 
 async def _enter(connection: AsyncConnection, values: Sequence[Any]) -> None:
-    entered = await connection.execute(ENTER_STATEMENT, dict(zip(ENTER_PARAMETERS, values, strict=True)))
+    with timed_statement(connection, ENTER_STATEMENT):
+        entered = await connection.execute(ENTER_STATEMENT, dict(zip(ENTER_PARAMETERS, values, strict=True)))
     if entered.first() is None:
         raise SessionNotLive
