@@ -204,17 +204,26 @@ class DocumentCache:
         known = self._refusals.get(key)
         if known is not None:
             return known
+        with timed(StepKind.VALIDATE):
+            return self._validate_anew(schema, key, source, variables, document)
+
+    def _validate_anew(
+        self,
+        schema: GraphQLSchema,
+        key: tuple[bytes, str | None],
+        source: str,
+        variables: dict[str, Any],
+        document: DocumentNode,
+    ) -> Sequence[GraphQLError]:
+        operation_name = key[1]
         try:
-            with timed(StepKind.VALIDATE):
-                cost_model = _analyze(schema, document, operation_name)
+            cost_model = _analyze(schema, document, operation_name)
             refusal = cost_model.measure(variables).limit_error(self.limits)
         except GraphQLError as error:
             return self._refused(key, [error])
         if refusal is not None:  # with other variables it may ask for less
             return [refusal] if cost_model.steps else self._refused(key, [refusal])
-        with timed(StepKind.VALIDATE):
-            errors = _validate(schema, document, self._rules)
-        if errors:
+        if errors := _validate(schema, document, self._rules):
             return self._refused(key, errors)
         self._documents.put((source, operation_name), CachedDocument(document, cost_model))
         return []
