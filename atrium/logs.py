@@ -22,8 +22,8 @@ NAME_LENGTH = 100  # characters of an operation's name that are kept
 
 # Version, trace, span and flags of https://www.w3.org/TR/trace-context-1/#traceparent-header; versions after 00 may say
 # more behind them.
-_TRACE_PARENT = re.compile(
-    r"(?!ff)(?!00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?"
+TRACE_PARENT = re.compile(
+    r"(?!ff)(?!00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?"
 )
 
 _QUIET_PATHS = ("/healthz", "/readyz", "/metrics", "/explorer/", "/app/")
@@ -81,7 +81,7 @@ class RequestRecord:
 
     def fields(self) -> dict[str, object]:
         """Return what is logged of this request; what is not known is left out."""
-        trace = _TRACE_PARENT.fullmatch(self.trace_parent) if self.trace_parent else None
+        trace = TRACE_PARENT.fullmatch(self.trace_parent) if self.trace_parent else None
         own = self.span and self.span.get_span_context()
         known = {
             "request_id": self.request_id,

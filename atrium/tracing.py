@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from atrium.logs import NAME_LENGTH, RequestRecord
+from atrium.logs import NAME_LENGTH, TRACE_PARENT, RequestRecord
 from models.timings import StepKind, Timing
 
 __all__ = ["Tracer", "summarize_statement"]
@@ -45,6 +45,11 @@ _VERB = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM|SELECT|SAVEPOINT|COMMIT)\
 _TARGET = re.compile(r'\b(?:FROM|INSERT INTO|UPDATE)\s+"?([a-z_]+)')
 _ROOT = Context()
 
+# How the descriptions of samplers say that they drop what has no parent, or whose parent is not sampled.
+_DROPPED_ALL = ("AlwaysOffSampler", "TraceIdRatioBased{0.0}")
+_DROPPED_ROOTS = tuple(f"root:{name}," for name in _DROPPED_ALL)
+_DROPPED_UNSAMPLED = "remoteParentNotSampled:AlwaysOffSampler"
+
 
 class Tracer:
     """Traces the operations of one application."""
@@ -58,14 +63,26 @@ class Tracer:
         self._provider.add_span_processor(processor or BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("atrium", version("atrium"))
         self._propagator = TraceContextTextMapPropagator()
+        sampler = self._provider.sampler.get_description()
+        self._drops_roots = any(name in sampler for name in _DROPPED_ROOTS) or sampler in _DROPPED_ALL
+        self._drops_unsampled = _DROPPED_UNSAMPLED in sampler or sampler in _DROPPED_ALL
 
     def start(self, trace_parent: str | None, trace_state: str | None = None) -> Span:
         """Begin the span of a request, as a child of the span that its headers name; it may not be recorded."""
+        if self._is_dropped(trace_parent):
+            return trace.INVALID_SPAN
         context = _ROOT
         if trace_parent is not None:
             carrier = {"traceparent": trace_parent, "tracestate": trace_state or ""}
             context = self._propagator.extract(carrier, _ROOT)
         return self._tracer.start_span(UNNAMED, context, SpanKind.SERVER)
+
+    def _is_dropped(self, trace_parent: str | None) -> bool:
+        """Return whether it is plain that a request is not sampled, as of most; the sampler takes longer to say so."""
+        parent = None if trace_parent is None else TRACE_PARENT.fullmatch(trace_parent)
+        if parent is None:
+            return self._drops_roots
+        return self._drops_unsampled and not int(parent[3], 16) & trace.TraceFlags.SAMPLED
 
     def finish(self, record: RequestRecord) -> None:
         """End the span of a request, with one for each of its steps."""

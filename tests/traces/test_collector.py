@@ -22,7 +22,7 @@ NEVER_BY_ITSELF = "600000"  # milliseconds
 
 @dataclass
 class Collector:
-    """A receiver of OTLP over HTTP on a port of this machine; one that is stuck takes everything and answers nothing."""
+    """A receiver of OTLP over HTTP; one that is stuck takes everything and answers nothing."""
 
     is_stuck: bool = False
     port: int = 0
@@ -112,9 +112,7 @@ async def test_a_collector_that_is_stuck_holds_nobody_up(
             assert await process.wait(SOON) < FLUSH_SECONDS + 3
 
 
-async def test_no_collector_costs_nobody_a_request(
-    urls: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_collector_costs_nobody_a_request(urls: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with collecting(monkeypatch) as collector:
         pass  # its port is free from now on
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "1")
