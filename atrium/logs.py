@@ -1,7 +1,8 @@
 """What is logged: one line per request and one per event, on standard error, as JSON.
 
-A line never holds variables, tokens or other secrets: a request leaves only what `RequestRecord` names. On a
-terminal in development the same lines are written for people to read.
+A line never holds variables, tokens or other secrets: a request leaves only what `RequestRecord` names, and an
+exception only what `atrium.exception_text` leaves of it. On a terminal in development the same lines are written for
+people to read.
 """
 
 import json
@@ -16,6 +17,7 @@ from urllib.parse import quote
 
 import orjson
 
+from atrium.exception_text import describe_exception, hide_quoted
 from models.timings import OperationTimings
 
 NAME_LENGTH = 100  # characters of an operation's name that are kept
@@ -125,11 +127,11 @@ class JsonFormatter(logging.Formatter):
             "time": _timestamp(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
             **getattr(record, "fields", {}),
         }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1]:
+            line["exception"] = describe_exception(record.exc_info[1])
         try:
             return orjson.dumps(line).decode()
         except TypeError:  # half a surrogate pair in a message: ASCII with escapes can still carry it
@@ -143,10 +145,16 @@ class TextFormatter(logging.Formatter):
         """Return the line of one record."""
         fields = dict(getattr(record, "fields", {}))
         words = [_timestamp(record).astimezone().strftime("%H:%M:%S"), record.levelname.lower().ljust(7)]
-        words.append(record.getMessage())
+        words.append(_message(record))
         words += [f"{name}={value}" for name, value in fields.items()]
         text = " ".join(words)
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+        return f"{text}\n{describe_exception(record.exc_info[1])}" if record.exc_info and record.exc_info[1] else text
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return what a record says; asyncio's own name what failed as it is written in Python."""
+    message = record.getMessage()
+    return hide_quoted(message) if record.name == "asyncio" else message
 
 
 def _timestamp(record: logging.LogRecord) -> datetime:

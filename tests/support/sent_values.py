@@ -1,11 +1,11 @@
 """What clients send that is nobody else's business: values of variables and literals, tokens, keys and cookies."""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import orjson
 
 __all__ = ["SENT", "SentValues", "note_request"]
 
@@ -34,7 +34,7 @@ class SentValues:
             for word in request.headers.get(name, "").split():
                 self.add(word)
         try:
-            body = json.loads(request.content)
+            body = orjson.loads(request.content)
         except ValueError:
             return  # nothing that can be told apart
         if isinstance(body, dict):

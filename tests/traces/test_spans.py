@@ -148,7 +148,7 @@ async def test_faults_are_errors_and_refusals_are_not(
     assert [span.status.status_code for span in spans.roots] == [StatusCode.UNSET] * 2
     assert said(spans.roots[0])["atrium.outcome"] == "refused"
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **_options: object) -> None:
         raise RuntimeError("what Mallory wrote")
 
     SENT.add("what Mallory wrote")
