@@ -21,6 +21,7 @@ from atrium.http.responses import RequestRefused
 from atrium.metrics import Metrics, metrics_endpoint
 from atrium.operation_observer import OperationObserver, load_tracer
 from atrium.settings import Settings
+from atrium.slow_operations import SlowOperationLog
 from atrium.trusted_documents import TrustedDocuments
 from atrium.worker_metrics import WorkerMetrics
 from graph import schema
@@ -242,7 +243,8 @@ def build(
     )
     shared_metrics = WorkerMetrics(metrics_folder, metrics.render) if metrics_folder else None
     app = _new_application(components, shared_metrics, tracer)
-    _mount_graphql(app, components, keys, OperationObserver(metrics.observe, tracer))
+    observer = OperationObserver(metrics.observe, tracer, _build_slow_log(settings, servers.primary))
+    _mount_graphql(app, components, keys, observer)
     metrics_route = metrics_endpoint(shared_metrics.render_all if shared_metrics else metrics.render_now)
     app.router.routes += [*_build_health_routes(components, database_url), metrics_route]
     return app
@@ -271,6 +273,11 @@ def _build_health_routes(components: Components, database_url: str) -> list[Rout
 
     checks = {"database": components.database.ping, "migrations": require_compatible_revision}
     return health.build_routes(checks, reveal=not components.settings.is_production)
+
+
+def _build_slow_log(settings: Settings, database: Database) -> SlowOperationLog | None:
+    explain = database.explain if settings.slow_operation_plans else None
+    return SlowOperationLog(settings.slow_operation_seconds, explain) if settings.slow_operation_seconds else None
 
 
 def _build_feed(settings: Settings, database_url: str) -> OutboxRelay:

@@ -196,6 +196,16 @@ class Settings(BaseModel):
         20_000, ge=1, description="Points of cost that a tenant gets back each second, up to the maximum."
     )
 
+    slow_operation_seconds: float = Field(
+        1.0,
+        ge=0,
+        le=3600,
+        description="A query or mutation that takes as long is logged with its statements; 0 for none.",
+    )
+    slow_operation_plans: bool = Field(
+        False,
+        description="Whether the plan of the slowest statement is logged too, of one operation in 10 s: `on` or `off`.",
+    )
     tracing: bool = Field(
         False,
         description="Whether operations are traced for OpenTelemetry: `on` or `off`. It needs the extra `otel`; the "

@@ -68,6 +68,13 @@ class OperationTimings:
         """How long all statements took together."""
         self.is_closed = False
 
+    @classmethod
+    def of_statement(cls, sql: str, seconds: float) -> "OperationTimings":
+        """Return the timings of an operation that has just ended, and was one statement."""
+        timings, ended = cls(), time.time_ns()
+        timings.add(Timing(StepKind.STATEMENT, ended - int(seconds * NANOSECONDS), ended, sql))
+        return timings
+
     def add(self, timing: Timing) -> None:
         """Note one step, unless the operation is over: what it began may go on."""
         if self.is_closed:
@@ -88,6 +95,7 @@ def collect_timings(timings: OperationTimings | None) -> Iterator[None]:
     if timings is None:
         yield
         return
+    timings.is_closed = False
     token = _collected.set(timings)
     try:
         yield

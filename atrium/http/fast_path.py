@@ -35,6 +35,7 @@ from models.database.read_routing import ReadRouter, RoutingReason
 from models.database.timeouts import SharedTimeout
 from models.database.topology import PRIMARY, ServerGroup
 from models.database.wire import OnResult, StatementRun, encode_parameters
+from models.timings import OperationTimings, collect_timings
 from services.cost_buckets import CostBuckets
 from services.errors import Unavailable
 from services.permissions import Actor
@@ -241,7 +242,8 @@ class FastPath:
             return b'{"data":' + value + self._end
         started = request.record.started
         if isinstance(error, TimeoutError):
-            setback = Setback(has_expired=True, started=started)
+            timings = OperationTimings.of_statement(operation.plan.sql, time.perf_counter() - started)
+            setback = Setback(has_expired=True, started=started, timings=timings)
         elif isinstance(error, PoolTimeout) or (is_update and isinstance(error, ConnectionLost)):
             setback = Setback("Unavailable", Unavailable(), started=started)
         elif is_update and error is None:
@@ -255,11 +257,12 @@ class FastPath:
     async def run(self, request: FastRequest) -> bytes | Setback:
         """Return the body of the answer, or why there is none."""
         context, started = request.context, request.record.started
+        timings = request.record.timings = self._observer.new_timings()
         try:
-            with self._limit.scope():
+            with self._limit.scope(), collect_timings(timings):
                 result = await self._compiler.run(request.operation, context)
         except TimeoutError:
-            setback = Setback(has_expired=True, started=started)
+            setback = Setback(has_expired=True, started=started, timings=timings)
         except Exception as error:  # noqa: BLE001  # nobody knows what was done, so that nothing must be done again
             setback = Setback(type(error).__name__, error, started=started)
         else:
@@ -267,7 +270,7 @@ class FastPath:
                 if context.cost.is_used:
                     context.cost.settle(result.text)
                 return b'{"data":' + result.text.encode() + self._end
-            setback = Setback(result.declined, context.refusal, started=started, statements=context.log.statements)
+            setback = Setback(result.declined, context.refusal, False, started, context.log.statements, timings)
         context.cost.cancel()
         return setback
 
@@ -288,5 +291,8 @@ class FastPath:
         self._account_for(request)
 
     def _account_for(self, request: FastRequest) -> None:
-        request.record.finish()
+        record = request.record
+        record.finish()
+        if record.timings is None and self._observer.wants_timings(record):  # it was pipelined
+            record.timings = OperationTimings.of_statement(request.operation.plan.sql, record.duration)
         self._observer.finish(request.record)

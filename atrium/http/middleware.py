@@ -123,6 +123,7 @@ def open_record(scope: Scope, trusted: Sequence[Network]) -> RequestRecord:
         trace_state=get_header(scope, b"tracestate"),
         span=state.get("span"),
         started=setback.started if setback else time.perf_counter(),
+        timings=setback.timings if setback else None,
     )
     state["record"] = record
     return record

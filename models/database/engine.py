@@ -23,6 +23,7 @@ from models.database.errors import (
     StatementRejected,
     SuperuserRefused,
 )
+from models.database.explanation import explain_statement
 from models.database.identity import (
     CHECK_SESSIONS_QUERY,
     ENTER_CALL,
@@ -285,6 +286,19 @@ class Database:
         with suppress(Preempted):  # it has answered
             async with self._transaction("READ COMMITTED", None, read_only=True) as (connection, _):
                 await connection.execute(text("SELECT 1"))
+
+    async def explain(self, statement: str) -> list[str]:
+        """Return the plan that the runtime role gets for a statement whatever its parameters; it is not run.
+
+        Raises:
+            PoolTimeout, DatabaseUnavailable, asyncpg.PostgresError: PostgreSQL makes no plan of it.
+        """
+        async with (
+            self._pool.partition(None, general_only=True) as partition,
+            self._pool.connect(partition) as connection,
+        ):
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            return await explain_statement(driver, statement)
 
     @property
     def in_use(self) -> int:

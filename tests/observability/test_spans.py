@@ -10,10 +10,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from atrium import http
 from models.database import Database
+from tests.observability.conftest import Spans
 from tests.support.client import listen
 from tests.support.factories import World
 from tests.support.sent_values import SENT
-from tests.traces.conftest import Spans
 
 QUERY = """query Mine($t: String!) {
   tasks(filter: { title: { contains: $t } }, first: 3) { nodes { title description } }
