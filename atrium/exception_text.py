@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 __all__ = ["describe_exception", "hide_quoted"]
 
-CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
-CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
+CAUSED_LINE = "\nThe above exception was the direct cause of the following exception:\n\n"
+DURING_LINE = "\nDuring handling of the above exception, another exception occurred:\n\n"
 NAMED = ("constraint_name", "schema_name", "table_name", "column_name", "data_type_name")
 
 # From the first quotation mark, which no apostrophe is, to the last one; what is cut off inside has no second one.
@@ -42,9 +42,9 @@ def _chain(error: BaseException) -> Iterator[tuple[BaseException, str]]:
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        origin, link = current.__cause__, CAUSE
+        origin, link = current.__cause__, CAUSED_LINE
         if origin is None and not current.__suppress_context__:
-            origin, link = current.__context__, CONTEXT
+            origin, link = current.__context__, DURING_LINE
         is_last = origin is None or id(origin) in seen
         yield current, "" if is_last else link
         current = origin

@@ -270,7 +270,8 @@ class FastPath:
                 if context.cost.is_used:
                     context.cost.settle(result.text)
                 return b'{"data":' + result.text.encode() + self._end
-            setback = Setback(result.declined, context.refusal, False, started, context.log.statements, timings)
+            statements = context.log.statements
+            setback = Setback(result.declined, context.refusal, started=started, statements=statements, timings=timings)
         context.cost.cancel()
         return setback
 

@@ -5,7 +5,7 @@ from typing import Any
 
 __all__ = ["explain_statement"]
 
-NAME = "atrium_explained"
+PREPARED_NAME = "atrium_explained"
 _PARAMETER = re.compile(r"\$(\d+)")
 
 
@@ -23,10 +23,10 @@ async def explain_statement(driver: Any, statement: str) -> list[str]:
     async with driver.transaction(readonly=True):
         await driver.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         async with driver.transaction():  # a savepoint: whatever fails, what was prepared is dropped
-            await driver.execute(f"PREPARE {NAME} AS {statement}")
+            await driver.execute(f"PREPARE {PREPARED_NAME} AS {statement}")
         try:
             async with driver.transaction():
-                rows = await driver.fetch(f"EXPLAIN EXECUTE {NAME}{arguments}")
+                rows = await driver.fetch(f"EXPLAIN EXECUTE {PREPARED_NAME}{arguments}")
         finally:
-            await driver.execute(f"DEALLOCATE {NAME}")
+            await driver.execute(f"DEALLOCATE {PREPARED_NAME}")
     return [str(row[0]) for row in rows]
