@@ -63,7 +63,7 @@ def require_servable(settings: "Settings") -> None:
         other = "EXPLORER" if settings.explorer else "PERSISTED_QUERIES"
         raise SettingsError(f"{PREFIX}DOCUMENTS=only serves nothing else, so {PREFIX}{other} cannot be on.")
     if settings.tracing and not _has_tracing_packages():
-        raise SettingsError(f"{PREFIX}TRACING needs packages that are not installed: `pip install 'atrium[otel]'`.")
+        raise SettingsError(f"{PREFIX}TRACING needs the packages of the extra `otel`, which are not installed.")
 
 
 def _has_tracing_packages() -> bool:
