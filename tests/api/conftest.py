@@ -50,4 +50,6 @@ def logged_lines() -> Iterator[LoggedLines]:
 @pytest.fixture(autouse=True)
 def _log_without_values(logged_lines: LoggedLines) -> Iterator[None]:
     yield
-    assert logged_lines.take_leaks(SENT.values) == [], "the log holds what a client sent"
+    if leaks := logged_lines.take_leaks(SENT.values):
+        told = "\n".join(f"{value!r} in {line}" for value, line in leaks)
+        pytest.fail(f"the log holds what a client sent:\n{told}", pytrace=False)
