@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import make_url, text
 
-from atrium.app import build_auth_config, load_signing_keys
+from atrium.auth_config import build_auth_config, load_signing_keys
 from atrium.settings import Settings, SettingsError
 from models import ManagedAccountEvent
 from models.base import new_id, table_of

@@ -1,31 +1,32 @@
 """The application: everything built from the settings, and joined."""
 
-import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.routing import Route
 
 from atrium import health, http, mail, migrate
+from atrium.auth_config import build_auth_config, load_signing_keys
 from atrium.http.consistency import ConsistencyTokens
 from atrium.http.document_lookup import DocumentLookup
 from atrium.http.operation_request import bearer_token
 from atrium.http.persisted_queries import PersistedQueries
 from atrium.http.responses import RequestRefused
 from atrium.metrics import Metrics, metrics_endpoint
-from atrium.settings import Settings, SettingsError
+from atrium.operation_observer import OperationObserver, load_tracer
+from atrium.settings import Settings
+from atrium.slow_operations import SlowOperationLog
 from atrium.trusted_documents import TrustedDocuments
 from atrium.worker_metrics import WorkerMetrics
 from graph import schema
 from graph.runtime.context import Context
 from graph.runtime.operation_cost import OperationCost
-from models import EmailTokenKind
 from models.database import Database
 from models.database.errors import DatabaseUnavailable, PoolTimeout, TransactionConflict
 from models.database.identity import Identity
@@ -35,11 +36,13 @@ from services import errors, security
 from services.api_keys import ApiKeyCache, is_api_key
 from services.authentication import AuthConfig
 from services.cost_buckets import CostBuckets
-from services.email.messages import EmailTemplates, Mailer, NullMailer
 from services.eventlog.outbox import OutboxRelay
 from services.permissions import Actor
 
-__all__ = ["Components", "build", "build_auth_config", "load_signing_keys"]
+if TYPE_CHECKING:
+    from atrium.tracing import Tracer  # whose packages are an extra
+
+__all__ = ["Components", "build"]
 
 FEED = "feed"  # the name of its connections in the metrics
 PRIMARY_CONNECT_SECONDS = 5.0
@@ -196,7 +199,12 @@ class Components:
 
 
 def build(
-    settings: Settings, *, database_url: str, pooler_url: str | None = None, metrics_folder: Path | None = None
+    settings: Settings,
+    *,
+    database_url: str,
+    pooler_url: str | None = None,
+    metrics_folder: Path | None = None,
+    tracer: "Tracer | None" = None,
 ) -> http.Application:
     """Build the application that serves these settings.
 
@@ -206,7 +214,9 @@ def build(
         pooler_url: a pooler in front of it that shares connections between transactions, if there is one: through it
             goes all that needs no connection of its own, which may be nearly everything.
         metrics_folder: where the workers of one supervisor read each other's metrics; None where there is one process.
+        tracer: what traces; without one the settings decide.
     """
+    tracer = tracer or (load_tracer() if settings.tracing else None)
     keys, mailer = load_signing_keys(settings), mail.build_transport(settings)
     metrics = Metrics(
         lambda: pool_usage(components.servers, components.feed),
@@ -232,14 +242,17 @@ def build(
         trusted_documents=TrustedDocuments(servers.primary, served.trusted_document_planner()),
     )
     shared_metrics = WorkerMetrics(metrics_folder, metrics.render) if metrics_folder else None
-    app = _new_application(components, shared_metrics)
-    _mount_graphql(app, components, keys, metrics)
+    app = _new_application(components, shared_metrics, tracer)
+    observer = OperationObserver(metrics.observe, tracer, _build_slow_log(settings, servers.primary))
+    _mount_graphql(app, components, keys, observer)
     metrics_route = metrics_endpoint(shared_metrics.render_all if shared_metrics else metrics.render_now)
     app.router.routes += [*_build_health_routes(components, database_url), metrics_route]
     return app
 
 
-def _mount_graphql(app: http.Application, components: Components, keys: security.SigningKeys, metrics: Metrics) -> None:
+def _mount_graphql(
+    app: http.Application, components: Components, keys: security.SigningKeys, observer: OperationObserver
+) -> None:
     http.mount_graphql(
         app,
         settings=components.settings,
@@ -247,7 +260,7 @@ def _mount_graphql(app: http.Application, components: Components, keys: security
         get_context=components.build_context,
         has_valid_token=components.has_valid_token,
         key_set=keys.jwks(),
-        observe=metrics.observe,
+        observer=observer,
         documents=components.build_document_lookup(),
         operations=components.build_operations(),
     )
@@ -262,6 +275,11 @@ def _build_health_routes(components: Components, database_url: str) -> list[Rout
     return health.build_routes(checks, reveal=not components.settings.is_production)
 
 
+def _build_slow_log(settings: Settings, database: Database) -> SlowOperationLog | None:
+    explain = database.explain if settings.slow_operation_plans else None
+    return SlowOperationLog(settings.slow_operation_seconds, explain) if settings.slow_operation_seconds else None
+
+
 def _build_feed(settings: Settings, database_url: str) -> OutboxRelay:
     per_session = settings.subscriptions_per_session
     return OutboxRelay(database_url, connections=settings.feed_connections, per_session=per_session)
@@ -273,11 +291,15 @@ def _create_schema(settings: Settings) -> schema.Schema:
     )
 
 
-def _new_application(components: Components, shared_metrics: WorkerMetrics | None) -> http.Application:
+def _new_application(
+    components: Components, shared_metrics: WorkerMetrics | None, tracer: "Tracer | None"
+) -> http.Application:
     @asynccontextmanager
     async def run(_app: FastAPI) -> AsyncIterator[None]:
         async with components.run_background_services(), shared_metrics.serve() if shared_metrics else nullcontext():
             yield
+            if tracer is not None:
+                await tracer.close()
 
     app = http.Application(
         title="Atrium",
@@ -339,50 +361,3 @@ def cache_usages(parts: Components, fast_path: http.FastPath | None = None) -> d
         "persisted_queries": parts.persisted_queries.usage,
         "statements": CacheUsage(sum(each.bytes for each in statements), sum(each.entries for each in statements)),
     }
-
-
-def build_auth_config(settings: Settings, keys: security.SigningKeys, mailer: Mailer | None = None) -> AuthConfig:
-    """Build the authentication settings; without a mailer nothing is e-mailed."""
-    verification_lifetime = timedelta(hours=settings.email_verification_hours)
-    reset_lifetime = timedelta(minutes=settings.password_reset_minutes)
-    return AuthConfig(
-        passwords=security.Passwords(workers=settings.password_hash_workers or os.cpu_count() or 1),
-        tokens=security.Tokens(
-            keys,
-            issuer=settings.issuer,
-            audience=settings.audience,
-            lifetime=timedelta(minutes=settings.access_token_minutes),
-        ),
-        pepper=keys.derive("door"),
-        session_lifetime=timedelta(days=settings.refresh_token_days),
-        invitation_lifetime=timedelta(days=settings.invitation_days),
-        refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
-        account_attempts=settings.login_attempts_per_account,
-        address_attempts=settings.login_attempts_per_address,
-        window=timedelta(minutes=settings.login_window_minutes),
-        emails=EmailTemplates(
-            mailer or NullMailer(),
-            settings.mail_link_url,
-            {
-                EmailTokenKind.RESET: reset_lifetime,
-                EmailTokenKind.VERIFY: verification_lifetime,
-                EmailTokenKind.CHANGE: verification_lifetime,
-            },
-        ),
-    )
-
-
-def load_signing_keys(settings: Settings) -> security.SigningKeys:
-    """Return the keys that access tokens are signed with: the ones given, or derived from the secret.
-
-    Raises:
-        SettingsError: there is none, or one is unreadable or easy to guess.
-    """
-    try:
-        if settings.signing_keys:
-            return security.SigningKeys.from_pems([key.get_secret_value() for key in settings.signing_keys])
-        if settings.secret_key:
-            return security.SigningKeys.from_secret(settings.secret_key.get_secret_value())
-    except security.WeakKey as error:
-        raise SettingsError(str(error)) from None
-    raise SettingsError("Set ATRIUM_SECRET_KEY or ATRIUM_SIGNING_KEYS.")

@@ -1,7 +1,8 @@
 """What is logged: one line per request and one per event, on standard error, as JSON.
 
-A line never holds variables, tokens or other secrets: a request leaves only what `RequestRecord` names. On a
-terminal in development the same lines are written for people to read.
+A line never holds variables, tokens or other secrets: a request leaves only what `RequestRecord` names, and an
+exception only what `atrium.exception_text` leaves of it. On a terminal in development the same lines are written for
+people to read.
 """
 
 import json
@@ -11,17 +12,20 @@ import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 from urllib.parse import quote
 
 import orjson
+
+from atrium.exception_text import describe_exception, hide_quoted
+from models.timings import OperationTimings
 
 NAME_LENGTH = 100  # characters of an operation's name that are kept
 
 # Version, trace, span and flags of https://www.w3.org/TR/trace-context-1/#traceparent-header; versions after 00 may say
 # more behind them.
-_TRACE_PARENT = re.compile(
-    r"(?!ff)(?!00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?"
+TRACE_PARENT = re.compile(
+    r"(?!ff)(?!00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?"
 )
 
 _QUIET_PATHS = ("/healthz", "/readyz", "/metrics", "/explorer/", "/app/")
@@ -42,7 +46,10 @@ class RequestRecord:
     answer without errors, `error` for one with data and errors, `refused` where nothing was executed, `timeout`,
     `internal` for a fault of Atrium's, `abandoned` when the client went away. `duration` is in seconds; `is_arriving`
     is true while the body is read, `took_fast_path` where it was answered past all layers; `document_id` is that of the
-    trusted document that was asked for; `trace_parent` is the request's `traceparent` header, as it came.
+    trusted document that was asked for, `document` the text of whatever runs; `trace_parent` and `trace_state` are the
+    request's headers `traceparent` and `tracestate`, as they came. `error_code` is that of a fault, one whose status is
+    500 or more. `span` is OpenTelemetry's, of an operation that is traced, and `timings` are there where anybody will
+    look at them.
     """
 
     request_id: str
@@ -51,9 +58,11 @@ class RequestRecord:
     client_address: str | None = None
     user_agent: str | None = None
     trace_parent: str | None = None
+    trace_state: str | None = None
     operation_name: str | None = None
     operation_type: OperationType | None = None
     document_id: str | None = None
+    document: str | None = None
     tenant_id: object = None
     user_id: object = None
     statements: int = 0
@@ -62,6 +71,9 @@ class RequestRecord:
     took_fast_path: bool = False
     status: int = 0
     outcome: RequestOutcome = "ok"
+    error_code: str | None = None
+    span: Any = None
+    timings: OperationTimings | None = None
     started: float = field(default_factory=time.perf_counter)
     duration: float = 0.0
 
@@ -71,11 +83,13 @@ class RequestRecord:
 
     def fields(self) -> dict[str, object]:
         """Return what is logged of this request; what is not known is left out."""
-        trace = _TRACE_PARENT.fullmatch(self.trace_parent) if self.trace_parent else None
+        trace = TRACE_PARENT.fullmatch(self.trace_parent) if self.trace_parent else None
+        own = self.span and self.span.get_span_context()
         known = {
             "request_id": self.request_id,
-            "trace_id": trace and trace[1],
+            "trace_id": f"{own.trace_id:032x}" if own else trace and trace[1],
             "parent_id": trace and trace[2],
+            "span_id": f"{own.span_id:016x}" if own else None,
             "status": self.status or None,
             "outcome": self.outcome,
             "duration_ms": round(self.duration * 1000, 2),
@@ -113,11 +127,11 @@ class JsonFormatter(logging.Formatter):
             "time": _timestamp(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
             **getattr(record, "fields", {}),
         }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1]:
+            line["exception"] = describe_exception(record.exc_info[1])
         try:
             return orjson.dumps(line).decode()
         except TypeError:  # half a surrogate pair in a message: ASCII with escapes can still carry it
@@ -131,10 +145,16 @@ class TextFormatter(logging.Formatter):
         """Return the line of one record."""
         fields = dict(getattr(record, "fields", {}))
         words = [_timestamp(record).astimezone().strftime("%H:%M:%S"), record.levelname.lower().ljust(7)]
-        words.append(record.getMessage())
+        words.append(_message(record))
         words += [f"{name}={value}" for name, value in fields.items()]
         text = " ".join(words)
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+        return f"{text}\n{describe_exception(record.exc_info[1])}" if record.exc_info and record.exc_info[1] else text
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return what a record says; asyncio's own name what failed as it is written in Python."""
+    message = record.getMessage()
+    return hide_quoted(message) if record.name == "asyncio" else message
 
 
 def _timestamp(record: logging.LogRecord) -> datetime:

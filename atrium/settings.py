@@ -10,6 +10,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
+from atrium import setting_checks
+from atrium.setting_checks import PREFIX, SettingsError
 from atrium.setting_types import (
     DocumentMode,
     HeaderNames,
@@ -24,16 +26,11 @@ from atrium.unknown_variables import describe_unknown
 from graph.runtime.complexity import Limits
 from services.cost_buckets import BucketLimit
 
-PREFIX = "ATRIUM_"
+__all__ = ["PREFIX", "Settings", "SettingsError", "load_settings", "names_production"]
+
 LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
-MIN_SECRET_LENGTH = 32
-MIN_SECRET_ALPHABET = 8
 
 _LIMITS = Limits()
-
-
-class SettingsError(Exception):
-    """The settings do not allow a start; the message is one sentence per fault, without any value."""
 
 
 class Settings(BaseModel):
@@ -199,6 +196,22 @@ class Settings(BaseModel):
         20_000, ge=1, description="Points of cost that a tenant gets back each second, up to the maximum."
     )
 
+    slow_operation_seconds: float = Field(
+        1.0,
+        ge=0,
+        le=3600,
+        description="A query or mutation that takes as long is logged with its statements; 0 for none.",
+    )
+    slow_operation_plans: bool = Field(
+        False,
+        description="Whether the plan of the slowest statement is logged too, of one operation in 10 s: `on` or `off`.",
+    )
+    tracing: bool = Field(
+        False,
+        description="Whether operations are traced for OpenTelemetry: `on` or `off`. It needs the extra `otel`; the "
+        "variables `OTEL_*` say where spans go, and which requests are sampled.",
+    )
+
     compiler: bool = Field(
         True, description="Whether queries are compiled to one SQL statement where that is possible: `on` or `off`."
     )
@@ -301,15 +314,7 @@ class Settings(BaseModel):
         Raises:
             SettingsError: one database URL without the other, or a direct one or a replica without a primary.
         """
-        if (self.database_url is None) != (self.database_owner_url is None):
-            raise SettingsError(
-                f"Set both {PREFIX}DATABASE_URL and {PREFIX}DATABASE_OWNER_URL, or neither: "
-                "the one runs, the other migrates."
-            )
-        if self.database_url is None and self.database_direct_url:
-            raise SettingsError(f"{PREFIX}DATABASE_DIRECT_URL needs {PREFIX}DATABASE_URL, which leads to the pooler.")
-        if self.database_url is None and self.database_replica_urls:
-            raise SettingsError(f"{PREFIX}DATABASE_REPLICA_URLS needs {PREFIX}DATABASE_URL, their primary.")
+        setting_checks.require_whole_database(self)
         return self
 
     def require_servable(self) -> Self:
@@ -317,29 +322,10 @@ class Settings(BaseModel):
 
         Raises:
             SettingsError: as `require_whole_database` does; credentials for origins that are not named, other documents
-                beside trusted ones only, or in production a missing or weak key, or mail without an address for its
-                links.
+                beside trusted ones only, traces without the packages that make them, or in production a missing or weak
+                key, or mail without an address for its links.
         """
-        self.require_whole_database()
-        if self.is_production and self.secret_key is None and not self.signing_keys:
-            raise SettingsError(
-                f"In production set {PREFIX}SECRET_KEY ({MIN_SECRET_LENGTH} random characters or more) "
-                f"or {PREFIX}SIGNING_KEYS."
-            )
-        if self.is_production and self.secret_key is not None and is_weak(self.secret_key.get_secret_value()):
-            raise SettingsError(
-                f"{PREFIX}SECRET_KEY is too weak for production: "
-                f"it takes {MIN_SECRET_LENGTH} random characters or more."
-            )
-        if self.cors_credentials and (not self.cors_origins or "*" in self.cors_origins):
-            raise SettingsError(f"{PREFIX}CORS_CREDENTIALS needs {PREFIX}CORS_ORIGINS, each origin by its name.")
-        if self.is_production and self.smtp_url is not None and self.public_url is None:
-            raise SettingsError(f"{PREFIX}SMTP_URL needs {PREFIX}PUBLIC_URL, where the links in mail lead to.")
-        if self.is_production and self.backoffice and self.documents == "off":
-            raise SettingsError(f"{PREFIX}BACKOFFICE in production needs {PREFIX}DOCUMENTS, `allowed` or `only`.")
-        if self.documents == "only" and (self.explorer or self.persisted_queries):
-            other = "EXPLORER" if self.explorer else "PERSISTED_QUERIES"
-            raise SettingsError(f"{PREFIX}DOCUMENTS=only serves nothing else, so {PREFIX}{other} cannot be on.")
+        setting_checks.require_servable(self)
         return self
 
 
@@ -349,11 +335,6 @@ class _FromEnvironment(BaseSettings, Settings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore"
     )
-
-
-def is_weak(secret: str) -> bool:
-    """Return whether a secret is too short or too uniform to have been made at random."""
-    return len(secret) < MIN_SECRET_LENGTH or len(set(secret)) < MIN_SECRET_ALPHABET
 
 
 def load_settings(env_file: Path | None = Path(".env")) -> Settings:

@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from atrium import migrate
-from atrium.app import load_signing_keys
+from atrium.auth_config import load_signing_keys
 from atrium.embedded import standby as embedded_standby
 from atrium.embedded.server import EmbeddedFailed, EmbeddedUnavailable, Server
 from atrium.settings import Settings, SettingsError

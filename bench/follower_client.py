@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import websockets
 
-from atrium.app import build_auth_config, load_signing_keys
+from atrium.auth_config import build_auth_config, load_signing_keys
 from atrium.settings import Settings
 from bench.environment import TOKEN_MINUTES, BenchEnvironment
 from bench.servers import RunningServer

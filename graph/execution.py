@@ -27,6 +27,7 @@ from graph.runtime.complexity import CostModel, Limits, analyze, parse_document
 from graph.runtime.context import Context
 from models.database.read_routing import RoutingReason
 from models.lru import CacheUsage, SegmentedLRU, size_of
+from models.timings import StepKind, timed
 
 __all__ = ["DocumentCache", "OperationExtension"]
 
@@ -169,7 +170,8 @@ class DocumentCache:
         known = self._refusals.get(key)
         if known is None:
             try:
-                return parse_document(source, self.limits)
+                with timed(StepKind.PARSE):
+                    return parse_document(source, self.limits)
             except GraphQLError as error:
                 known = (self._worded(error),)
             self._refusals.put(key, known)
@@ -202,6 +204,18 @@ class DocumentCache:
         known = self._refusals.get(key)
         if known is not None:
             return known
+        with timed(StepKind.VALIDATE):
+            return self._validate_anew(schema, key, source, variables, document)
+
+    def _validate_anew(
+        self,
+        schema: GraphQLSchema,
+        key: tuple[bytes, str | None],
+        source: str,
+        variables: dict[str, Any],
+        document: DocumentNode,
+    ) -> Sequence[GraphQLError]:
+        operation_name = key[1]
         try:
             cost_model = _analyze(schema, document, operation_name)
             refusal = cost_model.measure(variables).limit_error(self.limits)

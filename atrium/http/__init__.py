@@ -36,6 +36,7 @@ from atrium.http.responses import RequestRefused, Responder, refuse_outside_grap
 from atrium.http.server import GraphQLServer
 from atrium.http.shutdown import Shutdown
 from atrium.logs import RequestRecord, log_request
+from atrium.operation_observer import OperationObserver
 from atrium.settings import Settings
 from atrium.web.routes import page_routes
 
@@ -121,24 +122,20 @@ def mount_graphql(
     get_context: ContextGetter,
     has_valid_token: TokenCheck,
     key_set: Mapping[str, Any],
-    observe: Callable[[RequestRecord], None],
+    observer: OperationObserver,
     documents: DocumentLookup | None = None,
     operations: Operations | None = None,
 ) -> None:
     """Serve a schema with all that belongs to it.
 
     Adds the endpoint, the pages and `/schema.graphql` where the settings have them on, and
-    `/.well-known/jwks.json` with `key_set`; gives every request a record, which is logged and, for each
-    operation, handed to `observe`; and gives every error the shape of a GraphQL answer. `documents` finds the text of
+    `/.well-known/jwks.json` with `key_set`; gives every request a record, which is logged, and has `observer` look at
+    each operation; and gives every error the shape of a GraphQL answer. `documents` finds the text of
     operations that come without. With `operations`, ordinary requests are answered on the fast path.
     """
 
-    def finish_operation(record: RequestRecord) -> None:
-        log_request(record)
-        observe(record)
-
     def finish(record: RequestRecord) -> None:
-        (finish_operation if _is_operation(record) else log_request)(record)
+        (observer.finish if _is_operation(record) else log_request)(record)
 
     app.shutdown, responder = Shutdown(settings.shutdown_seconds), Responder(settings.http_status)
     documents = documents or DocumentLookup()
@@ -153,15 +150,15 @@ def mount_graphql(
         responder=responder,
         explorer=settings.explorer_enabled,
         allows_origin=_build_origin_check(settings),
-        on_finish=finish_operation,
+        observer=observer,
         documents=documents,
     )
     rules, options = _cors_rules(settings), _request_options(settings, app.shutdown, finish)
-    graphql_app = RequestMiddleware(endpoint, refuse=responder.refuse, **options)
+    graphql_app = RequestMiddleware(endpoint, refuse=responder.refuse, on_start=observer.start, **options)
     app.graphql_app = ConditionalCORSMiddleware(graphql_app, rules=rules)
     if operations is not None:
         heads = _build_head_reader(settings, operations, responder)
-        app.fast_path = FastPath(operations, heads, documents, app.shutdown, graphql_app.limit, finish_operation)
+        app.fast_path = FastPath(operations, heads, documents, app.shutdown, graphql_app.limit, observer)
     _serve_other_paths(app, rules, options, _build_routes(settings, schema, key_set))
 
 

@@ -104,12 +104,16 @@ class DocumentLookup:
         self._longest = longest
 
     def resolve(self, query: str | None, reference: DocumentReference, context: Any, record: RequestRecord) -> str:
-        """Return the text that a request means; note in its record which trusted document it is.
+        """Return the text that a request means; note it in its record, and which trusted document it is.
 
         Raises:
             RequestRefused: BAD_REQUEST, PERSISTED_QUERY_NOT_SUPPORTED, PERSISTED_QUERY_NOT_FOUND,
                 PERSISTED_QUERY_MISMATCH or DOCUMENT_NOT_TRUSTED.
         """
+        record.document = text = self._resolve(query, reference, context, record)
+        return text
+
+    def _resolve(self, query: str | None, reference: DocumentReference, context: Any, record: RequestRecord) -> str:
         if self._trusted is not None:
             found = self._find_trusted(self._trusted, query, reference)
             if found is not None:

@@ -38,15 +38,16 @@ from atrium.http.request_parsing import BodyLimits
 from atrium.http.responses import (
     RequestRefused,
     Responder,
-    classify_outcome,
     encode_json,
     format_error,
     is_request_error,
+    note_errors,
 )
 from atrium.http.shutdown import Shutdown
 from atrium.http.streams import EventStream
 from atrium.http.websockets import BoundedWebSocket, SocketAdapter, SocketHandler, SocketSession
 from atrium.logs import RequestRecord
+from atrium.operation_observer import OperationObserver
 from atrium.web.built_pages import EXPLORER
 from models.database.timeouts import Pacer, SharedTimeout
 
@@ -69,8 +70,8 @@ class GraphQLEndpoint(GraphQL[Any, None]):
     `get_context` builds the context of each operation. `shutdown` says that the process ends. A query or mutation on a
     WebSocket may take `timeout` seconds; whoever serves requests bounds theirs. What takes long on purpose may take
     `long_timeout` seconds of its own. `allows_origin` decides which pages of
-    other origins may open a WebSocket. `on_finish` is handed the record of each operation on a WebSocket when it is
-    over; those of HTTP requests belong to whoever opened them. `documents` finds the text of each operation.
+    other origins may open a WebSocket. `observer` looks at each operation on a WebSocket; HTTP requests belong to
+    whoever opened their records. `documents` finds the text of each operation.
     """
 
     graphql_transport_ws_handler_class = SocketHandler
@@ -90,7 +91,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         responder: Responder,
         explorer: bool,
         allows_origin: Callable[[str], bool],
-        on_finish: Callable[[RequestRecord], None],
+        observer: OperationObserver,
         documents: DocumentLookup,
     ) -> None:
         super().__init__(
@@ -110,7 +111,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
         shutdown.bound(self._long_limit)
         self._explorer = explorer
         self._allows_origin = allows_origin
-        self._on_finish = on_finish
+        self._observer = observer
         self._documents = documents
         self._starts = Pacer(STARTS)
 
@@ -124,7 +125,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             response = await self._respond(request)
         except RequestRefused as refusal:
             record = get_record(request)
-            record.outcome = "refused"
+            note_errors(record, [refusal.to_error("")], refused=True)
             response = self._responder.refuse(refusal, record.request_id, get_header(scope, b"accept"))
         await response(scope, receive, send)
 
@@ -228,7 +229,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             errors = [format_error(error, record.request_id) for error in result.errors]
             refused = is_request_error(result.data, result.errors)
             payload = {"errors": list(errors)} if refused else {"data": result.data, "errors": list(errors)}
-            record.outcome = classify_outcome(errors, refused=refused)
+            note_errors(record, errors, refused=refused)
         if result.extensions:
             payload["extensions"] = result.extensions
         return payload
@@ -240,7 +241,7 @@ class GraphQLEndpoint(GraphQL[Any, None]):
             request,
             get_record(request),
             self._context_getter,
-            self._on_finish,
+            self._observer,
             self._shutdown,
             self._timeout,
             self._long_limit.seconds,

@@ -7,7 +7,6 @@ with the same bytes, so that refusals and errors are worded in one place.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from json import JSONDecodeError
@@ -25,6 +24,7 @@ from atrium.http.request_parsing import decode_json, parse_operation, parse_quer
 from atrium.http.responses import RequestRefused
 from atrium.http.shutdown import Shutdown
 from atrium.logs import RequestRecord
+from atrium.operation_observer import OperationObserver
 from graph.compiler import NOTHING_UPDATED, Compiler, ReadyOperation
 from graph.runtime.caller import Caller
 from graph.runtime.compiled_statements import CompiledStatements
@@ -35,6 +35,7 @@ from models.database.read_routing import ReadRouter, RoutingReason
 from models.database.timeouts import SharedTimeout
 from models.database.topology import PRIMARY, ServerGroup
 from models.database.wire import OnResult, StatementRun, encode_parameters
+from models.timings import OperationTimings, collect_timings
 from services.cost_buckets import CostBuckets
 from services.errors import Unavailable
 from services.permissions import Actor
@@ -78,6 +79,8 @@ class FastRequest:
     operation: ReadyOperation
     context: FastContext
     record: RequestRecord
+    span: Any = None
+    """What the request would be traced by if it were sampled; None where nothing is traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class FastPath:
         documents: DocumentLookup,
         shutdown: Shutdown,
         limit: SharedTimeout,
-        on_finish: Callable[[RequestRecord], None],
+        observer: OperationObserver,
     ) -> None:
         """Prepare it.
 
@@ -114,7 +117,7 @@ class FastPath:
             documents: finds their text.
             shutdown: tells when the process ends.
             limit: the time that a request may take.
-            on_finish: is handed the record of each request that was answered.
+            observer: looks at each request that was answered.
         """
         self.heads = heads
         self._servers = operations.servers
@@ -124,7 +127,7 @@ class FastPath:
         self._shutdown = shutdown
         shutdown.bound(operations.servers.primary.pipeline)
         self._limit = limit
-        self._on_finish = on_finish
+        self._observer = observer
         extensions = b',"extensions":' + orjson.dumps({"executor": "compiler"}) if operations.shows_executor else b""
         self._end = extensions + b"}"
         self._default_headers: Headers = ()
@@ -140,8 +143,14 @@ class FastPath:
         """Return whether a head that was read before may be answered here now."""
         return head.remembered.expires_at > time.time() and not self._shutdown.has_begun.is_set()
 
-    def prepare(self, head: ReadHead, body: bytes) -> FastRequest | None:
+    def begin_span(self, head: ReadHead) -> Any:
+        """Begin the span of a request; one that is recorded has to go the long way, which makes the span whole."""
+        return self._observer.begin_span(head.trace_parent, head.trace_state)
+
+    def prepare(self, head: ReadHead, body: bytes, span: Any = None) -> FastRequest | None:
         """Return the request with this body, admitted; None for one that has to go the long way."""
+        if span is not None and span.is_recording():
+            return None
         started = time.perf_counter()
         actor, offered = head.remembered.actor, head.request_id
         record = RequestRecord(
@@ -178,7 +187,7 @@ class FastPath:
                 operation=operation.plan.mutation,
             )
             context.actor = Actor(identity, actor.permissions)
-        return FastRequest(head, operation, context, record)
+        return FastRequest(head, operation, context, record, span)
 
     def _admit(self, operation: ReadyOperation, cost: OperationCost, variables: dict[str, Any] | None) -> bool:
         """Take what the operation asks for; nothing if it is refused."""
@@ -233,7 +242,8 @@ class FastPath:
             return b'{"data":' + value + self._end
         started = request.record.started
         if isinstance(error, TimeoutError):
-            setback = Setback(has_expired=True, started=started)
+            timings = OperationTimings.of_statement(operation.plan.sql, time.perf_counter() - started)
+            setback = Setback(has_expired=True, started=started, timings=timings)
         elif isinstance(error, PoolTimeout) or (is_update and isinstance(error, ConnectionLost)):
             setback = Setback("Unavailable", Unavailable(), started=started)
         elif is_update and error is None:
@@ -247,11 +257,12 @@ class FastPath:
     async def run(self, request: FastRequest) -> bytes | Setback:
         """Return the body of the answer, or why there is none."""
         context, started = request.context, request.record.started
+        timings = request.record.timings = self._observer.new_timings()
         try:
-            with self._limit.scope():
+            with self._limit.scope(), collect_timings(timings):
                 result = await self._compiler.run(request.operation, context)
         except TimeoutError:
-            setback = Setback(has_expired=True, started=started)
+            setback = Setback(has_expired=True, started=started, timings=timings)
         except Exception as error:  # noqa: BLE001  # nobody knows what was done, so that nothing must be done again
             setback = Setback(type(error).__name__, error, started=started)
         else:
@@ -259,7 +270,8 @@ class FastPath:
                 if context.cost.is_used:
                     context.cost.settle(result.text)
                 return b'{"data":' + result.text.encode() + self._end
-            setback = Setback(result.declined, context.refusal, started=started, statements=context.log.statements)
+            statements = context.log.statements
+            setback = Setback(result.declined, context.refusal, started=started, statements=statements, timings=timings)
         context.cost.cancel()
         return setback
 
@@ -280,5 +292,8 @@ class FastPath:
         self._account_for(request)
 
     def _account_for(self, request: FastRequest) -> None:
-        request.record.finish()
-        self._on_finish(request.record)
+        record = request.record
+        record.finish()
+        if record.timings is None and self._observer.wants_timings(record):  # it was pipelined
+            record.timings = OperationTimings.of_statement(request.operation.plan.sql, record.duration)
+        self._observer.finish(request.record)

@@ -44,6 +44,8 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         self._last_head_bytes = b""
         self._setback: Setback | None = None
         """Why the request that is handed to the parser comes from the fast path."""
+        self._span: Any = None
+        """The span that was begun for the request that is handed to the parser: a request is sampled once."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to serve a connection."""
@@ -102,8 +104,10 @@ class FastHttpProtocol(CoalescingHttpProtocol):
                 self._body_timer = self.loop.call_later(self._limits.header_seconds, self._take_long_way)
             return True
         self._stop_waiting()
-        request = None if missing else fast_path.prepare(head, data[head.body_at :])
+        span = fast_path.begin_span(head)
+        request = None if missing else fast_path.prepare(head, data[head.body_at :], span)
         if request is None:
+            self._span = span
             return False
         self._stop_timer()
         self._is_busy = True
@@ -164,7 +168,7 @@ class FastHttpProtocol(CoalescingHttpProtocol):
             fast_path.abandon(request)  # nobody is there to be answered, and a closed transport takes nothing
             return
         if isinstance(result, Setback):
-            self._setback = result
+            self._setback, self._span = result, request.span
             super().data_received(data)
             if self._ends:
                 self.shutdown()
@@ -230,6 +234,8 @@ class FastHttpProtocol(CoalescingHttpProtocol):
         super().on_headers_complete()
         if self._setback is not None:
             self.scope["state"]["setback"], self._setback = self._setback, None
+        if self._span is not None:
+            self.scope["state"]["span"], self._span = self._span, None
 
     def on_message_complete(self) -> None:
         """Take the end of a request."""

@@ -13,10 +13,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid4
 
-from atrium.http.responses import RawResponse, RequestRefused
+from atrium.http.responses import RawResponse, RequestRefused, is_fault
 from atrium.http.shutdown import Shutdown
 from atrium.logs import RequestRecord
 from models.database.timeouts import SharedTimeout, TimeoutScope
+from models.timings import collect_timings
 
 ADDRESS_LENGTH = 45
 USER_AGENT_LENGTH = 500
@@ -119,7 +120,10 @@ def open_record(scope: Scope, trusted: Sequence[Network]) -> RequestRecord:
         client_address=resolve_client_address(peer, get_header(scope, b"x-forwarded-for"), trusted),
         user_agent=read_user_agent(get_header(scope, b"user-agent")),
         trace_parent=get_header(scope, b"traceparent"),
+        trace_state=get_header(scope, b"tracestate"),
+        span=state.get("span"),
         started=setback.started if setback else time.perf_counter(),
+        timings=setback.timings if setback else None,
     )
     state["record"] = record
     return record
@@ -142,6 +146,7 @@ class RequestMiddleware:
         shutdown: Shutdown,
         refuse: Refuse,
         on_finish: Callable[[RequestRecord], None],
+        on_start: Callable[[RequestRecord], None] = lambda _record: None,
     ) -> None:
         self._app = app
         self._refuse = refuse
@@ -149,7 +154,7 @@ class RequestMiddleware:
         self.limit = SharedTimeout(timeout)
         self._shutdown = shutdown
         shutdown.bound(self.limit)
-        self._on_finish = on_finish
+        self._on_start, self._on_finish = on_start, on_finish
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket."""
@@ -159,6 +164,7 @@ class RequestMiddleware:
         record = open_record(scope, self._trusted)
         try:
             if scope["type"] == "http":
+                self._on_start(record)
                 await self._serve(scope, receive, send, record)
             else:
                 await self._serve_socket(scope, receive, send, record)
@@ -181,19 +187,20 @@ class RequestMiddleware:
             await send_with_headers(message)
 
         try:
-            with self.limit.scope() as stay:
+            with self.limit.scope() as stay, collect_timings(record.timings):
                 _begin_time(scope, stay)
                 await self._app(scope, receive, send_and_disarm)
         except ClientDisconnect:
             record.status, record.outcome = STATUS_CLIENT_CLOSED_REQUEST, "abandoned"
         except Exception as error:
             late = isinstance(error, TimeoutError) and stay.has_expired
+            refusal = self._timeout_error(record, stay.seconds) if late else RequestRefused.internal()
             record.outcome = ("refused" if self._shutdown.is_late else "timeout") if late else "internal"
+            record.error_code = refusal.code if is_fault(refusal.code) else None
             if record.status:  # the answer has begun: all that is left is to break it off
                 raise
             if not late:
                 _logger.exception("request failed", extra={"fields": {"request_id": record.request_id}})
-            refusal = self._timeout_error(record, stay.seconds) if late else RequestRefused.internal()
             response = self._refuse(refusal, record.request_id, get_header(scope, b"accept"))
             if collected := scope["state"].get("collected"):
                 response.raw_headers += collected.raw_headers  # what was done before it failed is done

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from atrium.http.middleware import get_header
 from atrium.logs import RequestRecord
 from models.database.timeouts import TimeoutScope
+from models.timings import OperationTimings
 
 COST_HEADER = "atrium-cost"
 SQL_HEADER = "atrium-sql"
@@ -33,6 +34,8 @@ class Setback:
     """When the request arrived, by the clock of its record."""
     statements: int = 0
     """How many statements it took so far."""
+    timings: OperationTimings | None = None
+    """How long these took, where anybody will look at it."""
 
     def resume(self, scope: TimeoutScope) -> None:
         """Go on within a time limit.

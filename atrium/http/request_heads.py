@@ -92,6 +92,8 @@ class ReadHead:
     client_address: str | None
     trace_parent: str | None
     """The `traceparent` header."""
+    trace_state: str | None
+    """The `tracestate` header."""
 
 
 Authenticate = Callable[[str], tuple[Actor, float] | None]
@@ -169,8 +171,8 @@ class HeadReader:
         if size > self._max_body_bytes or count > self._limits.header_count:
             return None
         request_id, address = _text(changing, b"x-request-id"), self._client_address(peer, changing)
-        trace_parent = _text(changing, b"traceparent")
-        return ReadHead(remembered, end + 4, size, query_string, request_id, address, trace_parent)
+        trace_parent, trace_state = _text(changing, b"traceparent"), _text(changing, b"tracestate")
+        return ReadHead(remembered, end + 4, size, query_string, request_id, address, trace_parent, trace_state)
 
     def _client_address(self, peer: str | None, changing: Mapping[bytes, bytes]) -> str | None:
         forwarded = _text(changing, b"x-forwarded-for") if self._trusted_proxies else None

@@ -15,7 +15,7 @@ from graphql import GraphQLError
 from starlette.responses import Response
 
 from atrium.http.negotiation import GRAPHQL_JSON, JSON_MEDIA_TYPE, OK, Accepted, Edition, negotiate
-from atrium.logs import RequestOutcome
+from atrium.logs import RequestOutcome, RequestRecord
 from graph.fields.errors import STATUS, error_code
 
 UNPROCESSABLE = 422
@@ -169,9 +169,19 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     return shown
 
 
-def classify_outcome(errors: Sequence[Mapping[str, Any]], *, refused: bool = False) -> RequestOutcome:
-    """Return how an answer with these errors is counted."""
-    codes = {error["extensions"]["code"] for error in errors}
+def note_errors(record: RequestRecord, errors: Sequence[Mapping[str, Any]], *, refused: bool = False) -> None:
+    """Note in its record how an operation is counted that is answered with these errors, and the code of a fault."""
+    codes = [error["extensions"]["code"] for error in errors]
+    record.outcome = _classify_outcome(codes, refused=refused)
+    record.error_code = next((code for code in codes if is_fault(code)), record.error_code)
+
+
+def is_fault(code: str) -> bool:
+    """Return whether an error of this code is a fault of the server, and none of whoever asked."""
+    return STATUS.get(code, _UNKNOWN_STATUS) >= STATUS["INTERNAL"]
+
+
+def _classify_outcome(codes: Sequence[str], *, refused: bool) -> RequestOutcome:
     if "INTERNAL" in codes:
         return "internal"
     if "TIMEOUT" in codes:

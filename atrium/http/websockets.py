@@ -8,7 +8,7 @@ socket ends with its token, or with the process.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,11 +35,13 @@ from strawberry.types.execution import PreExecutionError
 
 from atrium.http.document_lookup import NO_REFERENCE, DocumentLookup, DocumentReference, read_reference
 from atrium.http.operation_request import ContextGetter, OperationRequest, TokenCheck
-from atrium.http.responses import RequestRefused, classify_outcome, format_error, is_request_error
+from atrium.http.responses import RequestRefused, format_error, is_request_error, note_errors
 from atrium.http.shutdown import CLIENT_CLOSE_SECONDS, SERVICE_RESTART, SOCKET_SECONDS, Shutdown
 from atrium.logs import RequestRecord
+from atrium.operation_observer import OperationObserver
 from graph.fields.errors import CLOSE_CODE
 from models.database.timeouts import Pacer
+from models.timings import collect_timings
 
 CLOSE_FORBIDDEN = 4403
 REASON_BYTES = 123  # a close frame holds 125 bytes, two of them for the code
@@ -57,7 +59,8 @@ class SocketSession:
     connection: "BoundedWebSocket"
     record: RequestRecord
     get_context: ContextGetter
-    on_finish: Callable[[RequestRecord], None]
+    observer: OperationObserver
+    """Looks at each operation."""
     shutdown: Shutdown
     timeout: float
     """Seconds that a query or mutation may take."""
@@ -88,14 +91,17 @@ class SocketSession:
 
     def new_record(self) -> RequestRecord:
         """Return the record of the next operation; its id is the socket's with a number."""
-        return RequestRecord(
+        record = RequestRecord(
             request_id=f"{self.record.request_id[:_PARENT_ID_LENGTH]}.{next(self.operation_numbers)}",
             method=self.record.method,
             path=self.record.path,
             client_address=self.record.client_address,
             user_agent=self.record.user_agent,
             trace_parent=self.record.trace_parent,
+            trace_state=self.record.trace_state,
         )
+        self.observer.start(record)
+        return record
 
 
 class BoundedWebSocket(WebSocket):
@@ -205,7 +211,7 @@ class SocketOperation(Operation[Any, None]):
     async def send_initial_errors(self, errors: list[GraphQLError]) -> None:
         """Say that nothing was executed, and why."""
         shown = [format_error(error, self.record.request_id) for error in errors]
-        self.record.outcome = classify_outcome(shown, refused=True)
+        note_errors(self.record, shown, refused=True)
         await self.send_errors(shown)
 
     async def send_errors(self, errors: Sequence[Any]) -> None:
@@ -215,7 +221,7 @@ class SocketOperation(Operation[Any, None]):
     async def refuse(self, refusal: RequestRefused) -> None:
         """End the operation with a refusal."""
         errors = [refusal.to_error(self.record.request_id)]
-        self.record.outcome = classify_outcome(errors, refused=True)
+        note_errors(self.record, errors, refused=True)
         await self.send_errors(errors)
 
     async def send_next(self, execution_result: ExecutionResult) -> None:
@@ -224,7 +230,7 @@ class SocketOperation(Operation[Any, None]):
         if execution_result.errors:
             payload["errors"] = [format_error(error, self.record.request_id) for error in execution_result.errors]
             refused = is_request_error(execution_result.data, execution_result.errors)
-            self.record.outcome = classify_outcome(payload["errors"], refused=refused)
+            note_errors(self.record, payload["errors"], refused=refused)
         if execution_result.extensions:
             payload["extensions"] = execution_result.extensions
         await self.send_operation_message({"id": self.id, "type": "next", "payload": payload})
@@ -284,7 +290,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             self._expiry = asyncio.create_task(self._expire(session.expires_at))
 
     async def _turn_away(self, refusal: RequestRefused) -> None:
-        self.session.record.outcome = classify_outcome([refusal.to_error("")], refused=True)
+        note_errors(self.session.record, [refusal.to_error("")], refused=True)
         await self.websocket.close(CLOSE_CODE.get(refusal.code, CLOSE_FORBIDDEN), refusal.message)
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
@@ -302,7 +308,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await SocketOperation(source, self, record).refuse(refusal)
         finally:
             record.finish()
-            self.session.on_finish(record)
+            self.session.observer.finish(record)
 
     def _refusal(self) -> RequestRefused | None:
         most = self.max_subscriptions_per_connection
@@ -321,7 +327,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         own = SocketOperation(operation, self, record, reference)
         own.limit_time(task, session.timeout)
         try:
-            await own.run(session)
+            with collect_timings(record.timings):
+                await own.run(session)
         except RequestRefused as refusal:
             await own.refuse(refusal)
         except asyncio.CancelledError:
@@ -331,14 +338,14 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await own.refuse(RequestRefused("TIMEOUT", f"The operation took longer than {own.seconds:g} seconds."))
         except Exception:
             _logger.exception("operation failed", extra={"fields": {"request_id": record.request_id}})
-            record.outcome = "internal"
+            note_errors(record, [RequestRefused.internal().to_error("")])
             if operation.id in self.operations:
                 await own.refuse(RequestRefused.internal())
         finally:
             own.end_limit()
             self._records.pop(operation.id, None)
             record.finish()
-            session.on_finish(record)
+            session.observer.finish(record)
 
     async def end(self) -> None:
         """Close the socket since the process ends: queries and mutations are answered first, if that is soon."""

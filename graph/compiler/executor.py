@@ -34,6 +34,7 @@ from graph.runtime.context import Context
 from models.database.errors import InvalidValue, StatementRejected, SuperuserRefused
 from models.database.read_routing import RoutingReason
 from models.lru import CacheUsage, SegmentedLRU, size_of
+from models.timings import StepKind, timed
 from services.errors import DomainError, Unavailable
 from services.permissions import Actor
 
@@ -263,7 +264,8 @@ class Compiler:
         booleans = tuple([values.coerced.get(name) for name in prepared.directive_variables])
         variant = prepared.variants.get(booleans)
         if variant is None:
-            variant = self._build_variant(prepared, values)
+            with timed(StepKind.PLAN):
+                variant = self._build_variant(prepared, values)
             self._keep_tree(prepared, booleans, variant)
         if isinstance(variant, Unsupported):
             raise variant.again()
@@ -280,7 +282,8 @@ class Compiler:
         if plan is None:
             identity_parts = {name: getattr(identity, name) is not None for name in IDENTITY_PARTS}
             build = build_plan if variant.parse_change is None else build_update_plan
-            plan = build(variant.tree, permissions, arguments, identity_parts)
+            with timed(StepKind.PLAN):
+                plan = build(variant.tree, permissions, arguments, identity_parts)
             (self._plan_ahead if keep else self._plans.put)(key, plan)
             _log_declined(prepared, plan)
         if isinstance(plan, Unsupported):

@@ -23,6 +23,7 @@ from models.database.errors import (
     StatementRejected,
     SuperuserRefused,
 )
+from models.database.explanation import explain_statement
 from models.database.identity import (
     CHECK_SESSIONS_QUERY,
     ENTER_CALL,
@@ -46,6 +47,7 @@ from models.database.session import (
 )
 from models.lru import CacheUsage
 from models.statements import STATEMENT_BYTES
+from models.timings import timed_statement
 
 __all__ = ["SERVER_SETTINGS", "Database"]
 
@@ -283,6 +285,19 @@ class Database:
             async with self._transaction("READ COMMITTED", None, read_only=True) as (connection, _):
                 await connection.execute(text("SELECT 1"))
 
+    async def explain(self, statement: str) -> list[str]:
+        """Return the plan that the runtime role gets for a statement whatever its parameters; it is not run.
+
+        Raises:
+            PoolTimeout, DatabaseUnavailable, asyncpg.PostgresError: PostgreSQL makes no plan of it.
+        """
+        async with (
+            self._pool.partition(None, general_only=True) as partition,
+            self._pool.connect(partition) as connection,
+        ):
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            return await explain_statement(driver, statement)
+
     @property
     def in_use(self) -> int:
         """Return how many transactions run."""
@@ -328,11 +343,14 @@ class Database:
             if replayed:
                 await require_replayed(connection, replayed)
             await connection.execution_options(isolation_level=isolation, postgresql_readonly=read_only)
-            async with connection.begin():
+            async with connection.begin() as transaction:
                 yield connection, partition
+                with timed_statement(connection, "COMMIT"):
+                    await transaction.commit()
 
 
 async def _enter(connection: AsyncConnection, values: Sequence[Any]) -> None:
-    entered = await connection.execute(ENTER_STATEMENT, dict(zip(ENTER_PARAMETERS, values, strict=True)))
+    with timed_statement(connection, ENTER_STATEMENT):
+        entered = await connection.execute(ENTER_STATEMENT, dict(zip(ENTER_PARAMETERS, values, strict=True)))
     if entered.first() is None:
         raise SessionNotLive

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from models.database.errors import PoolTimeout
 from models.database.timeouts import SharedTimeout
+from models.timings import StepKind, timed
 
 __all__ = ["STATEMENT_SECONDS", "PartitionedLimiter", "Slot"]
 
@@ -68,7 +69,8 @@ class PartitionedLimiter:
         """
         slot = Slot(tenant_id, general_only)
         if not self._take(slot):
-            await self._wait(slot)
+            with timed(StepKind.CONNECTION):
+                await self._wait(slot)
         self.in_use += 1
         return slot
 

@@ -24,6 +24,7 @@ from models.database.limiter import STATEMENT_SECONDS, PartitionedLimiter, Slot
 from models.database.pool import ConnectionStack, note_idle, ping_if_idle, run_fetch
 from models.lru import CacheUsage
 from models.statements import STATEMENT_BYTES, PreparedStatements
+from models.timings import StepKind, timed
 
 __all__ = ["CLOSE_SECONDS", "SERVER_SETTINGS", "Partition", "PartitionedPool", "reserve_size"]
 
@@ -128,7 +129,7 @@ class Partition:
             Preempted, TransactionConflict, DatabaseUnavailable.
         """
         try:
-            with translate_errors(is_reserved=self.is_reserved):
+            with translate_errors(is_reserved=self.is_reserved), timed(StepKind.CONNECTION, engine=self.engine):
                 return await self.engine.connect()
         except (OSError, DBAPIError) as error:  # a TimeoutError is an OSError
             raise DatabaseUnavailable from error

@@ -27,6 +27,7 @@ from models.database.errors import (
 )
 from models.database.hosts import CONNECT_SECONDS, HostConnector
 from models.statements import PreparedStatements
+from models.timings import timed_statement
 
 __all__ = [
     "CANCEL_GRACE_SECONDS",
@@ -71,7 +72,8 @@ async def run_fetch(connection: AsyncConnection, statement: str, *values: Any) -
     """
     driver: Any = (await connection.get_raw_connection()).driver_connection
     try:
-        return await driver.fetchval(statement, *values)
+        with timed_statement(connection, statement):
+            return await driver.fetchval(statement, *values)
     except DRIVER_ERRORS as error:
         await connection.invalidate()  # nobody else would notice that it is gone
         if isinstance(error, asyncpg.PostgresError) and not is_connection_lost(error.sqlstate):
@@ -110,7 +112,8 @@ class AutocommitConnection:
             ReplicaLagging: the connection is good for more after all but the first two.
         """
         try:
-            return await self.statements.fetch_value(self.driver, statement, values, prepare=prepare)
+            with timed_statement(self.connection, statement):
+                return await self.statements.fetch_value(self.driver, statement, values, prepare=prepare)
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
             raise InvalidValue from error
         except REJECTED_ERRORS as error:

@@ -26,6 +26,7 @@ from models.database.errors import (
 from models.database.identity import ENTER_PARAMETERS, Identity, read_enter_arguments
 from models.database.partitions import Partition
 from models.database.pool import CANCEL_GRACE_SECONDS
+from models.timings import timed_statement
 
 __all__ = ["DatabaseSession", "ReadSession", "WriteSession", "extend_context", "fetch", "recheck_live"]
 
@@ -94,7 +95,8 @@ class DatabaseSession(AsyncSession):
 
     async def _run(self, statement: Any, params: Any) -> Any:
         try:
-            with translate_errors(is_reserved=self._partition.is_reserved):
+            is_reserved = self._partition.is_reserved
+            with translate_errors(is_reserved=is_reserved), timed_statement(self._connection, statement):
                 return await self._connection.execute(statement, params)
         except (DBAPIError, TransactionConflict, DatabaseUnavailable, ReplicaLagging) as error:
             self.failed = True

@@ -1,6 +1,7 @@
 """Settings: where they come from, what they refuse, and what they keep to themselves."""
 
 import base64
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,15 @@ def test_start_is_refused(values: dict[str, str], missing: str) -> None:
 def test_start_is_allowed(values: dict[str, str]) -> None:
     settings = Settings(**values)
     assert settings.require_servable() is settings
+
+
+@pytest.mark.parametrize("absent", ["opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"])
+def test_traces_need_their_packages(monkeypatch: pytest.MonkeyPatch, absent: str) -> None:
+    Settings(tracing="on").require_servable()
+    monkeypatch.setitem(sys.modules, absent, None)
+    Settings().require_servable()
+    with pytest.raises(SettingsError, match=r"ATRIUM_TRACING needs .* extra `otel`"):
+        Settings(tracing="on").require_servable()
 
 
 def test_production_closes_by_default_and_opens_by_setting() -> None:

@@ -18,6 +18,7 @@ from atrium import health, http
 from atrium.http import OperationRequest, RequestRefused
 from atrium.logs import RequestRecord
 from atrium.metrics import Metrics, metrics_endpoint
+from atrium.operation_observer import OperationObserver
 from atrium.settings import Settings
 from tests.support.client import listen
 
@@ -249,7 +250,7 @@ def make_toy() -> Callable[..., Toy]:
             get_context=toy.get_context,
             has_valid_token=toy.has_valid_token,
             key_set={"keys": [{"kty": "OKP"}]},
-            observe=observe,
+            observer=OperationObserver(observe),
         )
         checks = {"database": _failing_check, "migrations": _passing_check}
         routes = [metrics_endpoint(metrics.render_now), *health.build_routes(checks, reveal=not settings.is_production)]

@@ -14,6 +14,7 @@ from atrium import http
 from atrium.app import Components, build
 from atrium.settings import Settings
 from tests.support.pooler import PooledUrls, run_pooler
+from tests.support.sent_values import note_request
 
 __all__ = ["COMPILER_ENABLED", "UNLIMITED_COST", "App", "Client", "OperationFailed", "listen", "run_app"]
 
@@ -108,15 +109,17 @@ class App:
 
 
 @asynccontextmanager
-async def run_app(urls: HasRuntime, **settings: Any) -> AsyncIterator[App]:
+async def run_app(urls: HasRuntime, *, tracer: Any = None, **settings: Any) -> AsyncIterator[App]:
     """The application on a database, for as long as this lasts; called in this process, without a network."""
     given = {"secret_key": SECRET_KEY, "compiler": COMPILER_ENABLED, **UNLIMITED_COST, **settings}
     async with _pooler_of(urls) as pooler_url:
-        fastapi = build(Settings(**given), database_url=urls.runtime, pooler_url=pooler_url)
+        fastapi = build(Settings(**given), database_url=urls.runtime, pooler_url=pooler_url, tracer=tracer)
         transport = httpx.ASGITransport(fastapi, client=("127.0.0.1", 4000))
         async with (
             fastapi.router.lifespan_context(fastapi),
-            httpx.AsyncClient(transport=transport, base_url="http://atrium.test") as http,
+            httpx.AsyncClient(
+                transport=transport, base_url="http://atrium.test", event_hooks={"request": [note_request]}
+            ) as http,
         ):
             yield App(fastapi, http)
 
