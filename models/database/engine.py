@@ -24,6 +24,7 @@ from models.database.errors import (
     SuperuserRefused,
 )
 from models.database.explanation import explain_statement
+from models.database.hosts import Address
 from models.database.identity import (
     CHECK_SESSIONS_QUERY,
     ENTER_CALL,
@@ -308,9 +309,9 @@ class Database:
         """Return whether a unit would have to wait for a connection."""
         return self._pool.limiter.is_full
 
-    def abort(self) -> None:
-        """Terminate all connections: for a server that no longer answers."""
-        self._pool.abort()
+    def abort(self, spared: Address | None = None) -> None:
+        """Cut all connections, for a server that no longer answers; but none to the address of one that does."""
+        self._pool.abort(spared)
 
     async def close(self) -> None:
         """Close every connection, without waiting long for a server that does not answer."""

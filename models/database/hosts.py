@@ -9,14 +9,17 @@ import asyncio
 from asyncio.staggered import staggered_race
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import asyncpg
 from sqlalchemy import URL
 
-__all__ = ["CONNECT_SECONDS", "HostConnector", "engine_options", "has_several_hosts"]
+__all__ = ["CONNECT_SECONDS", "Address", "HostConnector", "driver_address", "engine_options", "has_several_hosts"]
 
 CONNECT_SECONDS = 5.0  # that a connection may take to open, whichever host it leads to
+
+Address: TypeAlias = tuple[str, int] | str
+"""Where a connection leads to: host and port, or the path of a socket."""
 
 HEAD_START_SECONDS = 0.5  # of a host before the next one is tried as well
 
@@ -53,6 +56,12 @@ class HostConnector:
             raise next((error for error in said if isinstance(error, asyncpg.PostgresError)), said[-1])
         self._last_good, connection = order[winner], cast("asyncpg.Connection", found)
         return connection
+
+
+def driver_address(driver: Any) -> Address:
+    """Return where one of the driver's connections leads to."""
+    address: Address = driver._addr  # noqa: SLF001  # nothing public tells
+    return address
 
 
 def has_several_hosts(url: URL) -> bool:

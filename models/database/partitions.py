@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from models.database.errors import ConnectionLost, DatabaseUnavailable, Preempted, translate_errors
-from models.database.hosts import engine_options
+from models.database.hosts import Address, driver_address, engine_options
 from models.database.limiter import STATEMENT_SECONDS, PartitionedLimiter, Slot
 from models.database.pool import ConnectionStack, note_idle, ping_if_idle, run_fetch
 from models.lru import CacheUsage
@@ -134,10 +134,12 @@ class Partition:
         except (OSError, DBAPIError) as error:  # a TimeoutError is an OSError
             raise DatabaseUnavailable from error
 
-    def abort(self) -> None:
-        """Terminate all connections."""
+    def abort(self, spared: Address | None = None) -> None:
+        """Cut all connections but those to the spared address."""
         for driver in list(self._drivers):
-            driver.terminate()
+            if driver_address(driver) != spared:
+                # As if the server had; the driver's own `terminate` fails whoever is between two of its steps.
+                driver._transport.abort()  # noqa: SLF001  # nothing public does that
 
 
 class PartitionedPool:
@@ -230,10 +232,10 @@ class PartitionedPool:
                 raise
         return await self.fetch_value(statement, *values, general_only=True)
 
-    def abort(self) -> None:
-        """Terminate all connections: for a server that no longer answers."""
+    def abort(self, spared: Address | None = None) -> None:
+        """Cut all connections but those to the spared address."""
         for partition in self._partitions:
-            partition.abort()
+            partition.abort(spared)
 
     async def close(self) -> None:
         """Close every connection, without waiting long for a server that does not answer."""

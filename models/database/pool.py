@@ -229,7 +229,8 @@ def note_idle(connection: Any, record: Any) -> None:
     driver = connection.driver_connection
     # The driver counts a transaction from before its BEGIN: where that was cut off, the next one would be a savepoint.
     has_begun = driver._top_xact is not None  # noqa: SLF001  # nothing public tells
-    if has_begun or driver.is_in_transaction():
+    # One that was terminated meanwhile has nobody left to ask.
+    if has_begun or driver.is_closed() or driver.is_in_transaction():
         record.invalidate()  # it must meet nobody else
 
 

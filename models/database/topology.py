@@ -22,7 +22,7 @@ import asyncpg
 
 from models.database import Database
 from models.database.errors import DRIVER_ERRORS
-from models.database.hosts import has_several_hosts
+from models.database.hosts import Address, driver_address, has_several_hosts
 from models.database.pool import connect_dedicated
 from models.database.positions import SET_MARK_STATEMENT
 
@@ -98,6 +98,11 @@ class DatabaseServer:
                 return
             self.status, self.failures = status, 0
             self.asked_at, self.answered_at = asked_at, time.monotonic()
+
+    @property
+    def address(self) -> Address | None:
+        """Return where its connection leads to; None while there is none."""
+        return driver_address(self._connection) if self._connection is not None else None
 
     def close(self) -> None:
         """Close the connection."""
@@ -246,7 +251,8 @@ class ServerGroup:
         is_another = (status.system, status.timeline) != (self.system_identifier, self.timeline)
         if is_another:
             if self.timeline is not None:
-                self.primary.abort()  # its connections lead to a server that is no primary any more, or silent
+                # The others lead to a server that is no primary any more, or silent.
+                self.primary.abort(spared=self._primary_server.address)
             self.system_identifier, self.timeline = status.system, status.timeline
             self._lsn_history.clear()
         self._lsn_history.append((self._primary_server.asked_at, status.lsn))

@@ -104,6 +104,7 @@ async def test_nothing_acknowledged_is_lost_when_the_leader_is_killed_and_when_i
     await connection.close()
     from_standbys = sum([await count_reads(process) for process in processes])
     assert from_standbys > 0
+    assert [line for process in processes for line in process.lines if '"level":"error"' in line] == []
     assert set(writers.codes) <= RETRYABLE
     assert writers.stale == 0
     record_property(

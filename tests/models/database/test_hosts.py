@@ -82,3 +82,12 @@ async def test_where_no_host_is_good_the_error_says_what_one_of_them_said(urls: 
             await HostConnector().connect(timeout=10, **{**options, "host": ["127.0.0.1"] * len(ports), "port": ports})
     with pytest.raises(TimeoutError):
         await HostConnector().connect(timeout=0.1, **{**options, "host": ["127.0.0.1"] * 2, "port": [silent.port] * 2})
+
+
+async def test_a_connection_that_is_terminated_while_it_is_out_is_given_back_without_an_error(urls: Urls) -> None:
+    """As when another primary is found, just after somebody's commit."""
+    database = Database(urls.runtime)
+    async with database.engine.connect():
+        database.abort()
+    await database.ping()
+    await database.close()
