@@ -1,5 +1,6 @@
 """Who looks at each operation: the log and the metrics, and where they are on the log of slow ones, and traces."""
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from atrium.tracing import Tracer  # whose packages are an extra
 
 __all__ = ["OperationObserver", "load_tracer"]
+
+_logger = logging.getLogger(__name__)
 
 
 def load_tracer() -> "Tracer":
@@ -64,7 +67,10 @@ class OperationObserver:
         """Log, count and trace a finished operation."""
         log_request(record)
         self._count(record)
-        if self._slow_log is not None and self._slow_log.is_slow(record):
-            self._slow_log.write(record)
-        if record.span is not None and self._tracer is not None:
-            self._tracer.finish(record)
+        try:
+            if self._slow_log is not None and self._slow_log.is_slow(record):
+                self._slow_log.write(record)
+            if record.span is not None and self._tracer is not None:
+                self._tracer.finish(record)
+        except Exception:  # it has been answered, and its connection is needed for the next one
+            _logger.exception("an operation's steps were lost", extra={"fields": {"request_id": record.request_id}})

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from models.database.errors import (
     ConnectionLost,
     InvalidValue,
+    PoolTimeout,
     Preempted,
     ReplicaLagging,
     SessionNotLive,
@@ -290,8 +291,11 @@ class Database:
         """Return the plan that the runtime role gets for a statement whatever its parameters; it is not run.
 
         Raises:
-            PoolTimeout, DatabaseUnavailable, asyncpg.PostgresError: PostgreSQL makes no plan of it.
+            PoolTimeout: all connections are taken by those who need them.
+            DatabaseUnavailable, asyncpg.PostgresError: PostgreSQL makes no plan of it.
         """
+        if self.is_full:
+            raise PoolTimeout
         async with (
             self._pool.partition(None, general_only=True) as partition,
             self._pool.connect(partition) as connection,

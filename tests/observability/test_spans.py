@@ -10,6 +10,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from atrium import http
 from models.database import Database
+from models.timings import Timing
 from tests.observability.conftest import Spans
 from tests.support.client import listen
 from tests.support.factories import World
@@ -180,3 +181,15 @@ async def test_a_parent_decides_whether_it_is_sampled(world: World, spans: Spans
     assert spans.all == []
     await post(world, QUERY, CHILD_OF, t="needle in the stack")
     assert len(spans.roots) == 1
+
+
+async def test_what_fails_behind_an_answer_is_logged_and_harms_nobody(
+    world: World, spans: Spans, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Timing, "sql", property(lambda _: 1 / 0))
+        assert "errors" not in await post(world, QUERY, t="needle in the stack")
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["an operation's steps were lost"]
+    spans.clear()
+    assert "errors" not in await post(world, QUERY, t="needle in the stack")
+    assert spans.root.name == "query"

@@ -4,6 +4,8 @@ import logging
 import re
 from collections.abc import Iterable
 
+import orjson
+
 from atrium.logs import JsonFormatter
 
 __all__ = ["LoggedLines"]
@@ -13,8 +15,8 @@ EXPECTED_LOGGERS = ("atrium.mail", "httpx")
 REPEATED_FIELDS = ("operation_name", "document_id", "client_address")
 """What of a request's line is not made by the server, and neither an id nor a figure."""
 
-_FRAMES = re.compile(r"\\n(?:  File |    )(?:(?!\\n).)*")
-"""Lines of the program in a trace, within JSON: what a client sends may be a word of them by chance."""
+_FRAMES = re.compile(r"^(?:  File |    ).*$", re.MULTILINE)
+"""Lines of the program in a trace: what a client sends may be a word of them by chance."""
 
 
 class LoggedLines(logging.Handler):
@@ -30,10 +32,12 @@ class LoggedLines(logging.Handler):
         if record.name in EXPECTED_LOGGERS:
             return
         fields = getattr(record, "fields", {})
-        key = (record.name, record.getMessage(), *(fields.get(name) for name in REPEATED_FIELDS))
+        names = REPEATED_FIELDS if record.name == "atrium.request" else sorted(fields.keys() - {"request_id"})
+        key = (record.name, record.getMessage(), *(str(fields.get(name)) for name in names))
         if record.exc_info or key not in self._seen:
             self._seen.add(key)
-            self._fresh.append(_FRAMES.sub("", self.format(record)))
+            said = orjson.loads(self.format(record)).items()  # without the backslashes of JSON
+            self._fresh.append(_FRAMES.sub("", "\n".join(f"{name}: {value}" for name, value in said)))
 
     def take_leaks(self, values: Iterable[str]) -> list[tuple[str, str]]:
         """The values that are in lines since the last look, each with its line."""
