@@ -17,7 +17,7 @@ import asyncpg
 from alembic.util.exc import CommandError
 from pydantic import SecretStr
 from sqlalchemy import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from atrium import migrate
 from atrium.app import load_signing_keys
@@ -212,12 +212,14 @@ def describe_failure(error: Exception) -> str | None:
         return "The database does not answer."
     if isinstance(error, CommandError):
         return f"The database cannot be migrated: {_first_line(error)}."
+    if isinstance(error, PendingRollbackError):  # of one that Alembic goes on with when it is lost
+        return "The database does not answer: the connection was lost."
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlstate", None) or ""
     if isinstance(cause, OSError) and cause.filename is not None:
         return f"{cause.filename}: {cause.strerror}."
     if code == LOCK_TIMEOUT_SQLSTATE:
-        return "Somebody used a table for too long that a migration has to lock. Nothing was changed; try again."
+        return "Somebody used a table for too long that a migration has to lock. Nothing of it was done; try again."
     if isinstance(cause, OSError) or is_connection_lost(code):
         return f"The database does not answer: {_first_line(error)}."
     return f"The database refuses: {_first_line(error)}." if code.startswith(REFUSED_SQLSTATES) else None
@@ -342,6 +344,8 @@ def _load_development_key(data_dir: Path) -> str:
 
 
 def _first_line(error: BaseException) -> str:
+    if isinstance(error, PendingRollbackError):  # of one that Alembic goes on with when it is lost
+        return "The database does not answer: the connection was lost."
     cause = error.orig if isinstance(error, DBAPIError) else error
     text = str(getattr(cause, "__cause__", None) or cause) or "no answer in time"
     return text.partition("\n")[0].rstrip(".")

@@ -242,7 +242,7 @@ async def test_a_migration_waits_for_nobody_for_long(
     monkeypatch.setattr(migrate, "TABLE_LOCK_SECONDS", 0.1)
     async with owner_connection.transaction():
         await owner_connection.execute("LOCK TABLE alembic_version IN SHARE MODE")
-        assert (await refusal("migrate", variables(urls))).endswith("Nothing was changed; try again.")
+        assert (await refusal("migrate", variables(urls))).endswith("Nothing of it was done; try again.")
     assert (await asyncio.to_thread(run, "migrate", variables(urls))).exit_code == 0
 
 
