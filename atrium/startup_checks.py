@@ -208,12 +208,10 @@ def _describe_pooler(state: DatabaseState) -> str:
 
 def describe_failure(error: Exception) -> str | None:
     """Return a sentence for a failure of the database that a trace would not explain any better; None for others."""
-    if isinstance(error, DatabaseUnavailable | PoolTimeout):
+    if isinstance(error, DatabaseUnavailable | PoolTimeout | PendingRollbackError):  # the last is Alembic's, at a loss
         return "The database does not answer."
     if isinstance(error, CommandError):
         return f"The database cannot be migrated: {_first_line(error)}."
-    if isinstance(error, PendingRollbackError):  # of one that Alembic goes on with when it is lost
-        return "The database does not answer: the connection was lost."
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlstate", None) or ""
     if isinstance(cause, OSError) and cause.filename is not None:
@@ -344,8 +342,6 @@ def _load_development_key(data_dir: Path) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    if isinstance(error, PendingRollbackError):  # of one that Alembic goes on with when it is lost
-        return "The database does not answer: the connection was lost."
     cause = error.orig if isinstance(error, DBAPIError) else error
     text = str(getattr(cause, "__cause__", None) or cause) or "no answer in time"
     return text.partition("\n")[0].rstrip(".")

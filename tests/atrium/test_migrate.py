@@ -20,6 +20,7 @@ from tests.support.postgres_programs import postgres_programs
 from tests.support.service_client import wait_until_blocked
 
 SOON = 30  # seconds; what is waited for comes at once
+NEWEST = migrate.newest_revision()
 COMMENT = "SELECT obj_description('alembic_version'::regclass)"
 REVISION = "SELECT version_num FROM alembic_version"
 INDEX = 'operations.create_index_concurrently("tasks_by_note", "tasks (tenant_id, description, id)")'
@@ -80,8 +81,7 @@ async def test_a_script_runs_while_nobody_else_migrates(urls: Urls, looker: asyn
 
 
 def test_there_is_no_script_for_what_is_applied() -> None:
-    newest = migrate.newest_revision()
-    for current, revision in ((newest, "head"), (newest, "0030"), ("0030", "0030")):
+    for current, revision in ((NEWEST, "head"), (NEWEST, "0030"), ("0030", "0030")):
         script = migrate.sql_script("postgresql+asyncpg://atrium_app@127.0.0.1/atrium", current, revision)
         assert script == "-- Nothing is pending.\n"
 
@@ -91,13 +91,15 @@ async def test_what_fails_leaves_nothing_and_what_came_before_stays(
 ) -> None:
     added = [statements(f"ALTER TABLE tasks ADD COLUMN {name} text") for name in ("one", "two", "three")]
     added[1] += "\n" + statements("SELECT 1 / 0")
-    with extra_migrations(tmp_path, *added, declared='oldest_compatible = "0031"') as revisions:
-        with pytest.raises(DBAPIError, match="division by zero"):
-            await upgrade(urls)
+    with (
+        extra_migrations(tmp_path, *added, declared=f'oldest_compatible = "{NEWEST}"') as revisions,
+        pytest.raises(DBAPIError, match="division by zero"),
+    ):
+        await upgrade(urls)
     columns = await looker.fetch("SELECT attname FROM pg_attribute WHERE attrelid = 'tasks'::regclass AND attnum > 0")
     assert {row[0] for row in columns} & {"one", "two", "three"} == {"one"}
     assert await looker.fetchval(REVISION) == revisions[0]
-    assert await looker.fetchval(COMMENT) == f"{migrate.COMPATIBILITY}0031"
+    assert await looker.fetchval(COMMENT) == f"{migrate.COMPATIBILITY}{NEWEST}"
 
 
 async def test_readers_wait_no_longer_than_the_migration_does(
@@ -116,7 +118,7 @@ async def test_readers_wait_no_longer_than_the_migration_does(
             with pytest.raises(DBAPIError, match="lock timeout"):
                 await migration
             assert await looker.fetchval("SELECT to_regclass('first_half')") is None
-            assert await looker.fetchval(REVISION) == "0031"
+            assert await looker.fetchval(REVISION) == NEWEST
         await upgrade(urls)
     assert await looker.fetchval("SELECT to_regclass('first_half')") is not None
     for connection in (user, reader):
@@ -162,9 +164,9 @@ async def test_an_index_that_was_broken_off_is_made_anew(
             with pytest.raises(SQLAlchemyError) as failure:
                 await migration
             said = describe_failure(failure.value) or str(failure.value)
-            assert "canceling statement due to user request" in said or said.endswith("the connection was lost.")
+            assert "canceling statement due to user request" in said or said == "The database does not answer."
         assert await looker.fetchval(IS_VALID) is False
-        assert await looker.fetchval(REVISION) == "0031"
+        assert await looker.fetchval(REVISION) == NEWEST
         await upgrade(urls)
     assert await looker.fetchval(IS_VALID) is True
     await user.close()
@@ -209,6 +211,6 @@ async def test_indexes_of_a_table_that_exists_are_those_that_a_new_table_gets(
         found.append({row[0] for row in await looker.fetch(find)})
         await looker.execute("DROP INDEX tasks_by_description, tasks_by_deleted_at_asc, tasks_by_deleted_at_desc")
         await looker.execute("DROP STATISTICS tasks_deleted_at_asc, tasks_deleted_at_desc")
-        await looker.execute("UPDATE alembic_version SET version_num = '0031'")
+        await looker.execute(f"UPDATE alembic_version SET version_num = '{NEWEST}'")
     assert len(found[0]) == 5
     assert found[0] == found[1]
