@@ -176,4 +176,6 @@ def classify_outcome(errors: Sequence[Mapping[str, Any]], *, refused: bool = Fal
         return "internal"
     if "TIMEOUT" in codes:
         return "timeout"
-    return "refused" if refused else "error"
+    if refused:
+        return "refused"
+    return "unavailable" if "SERVICE_UNAVAILABLE" in codes else "error"
