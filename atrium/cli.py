@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import logging
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
@@ -13,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 from graphql import build_schema
-from rich.console import Console
 from rich.progress import Progress
 
 from atrium import (
@@ -22,16 +20,15 @@ from atrium import (
     client_config,
     document_admin,
     documents,
-    logs,
     maintenance,
-    migrate,
+    migrate_command,
     new_domain,
     serving,
     startup_checks,
 )
 from atrium import demo as demo_data
+from atrium.command_database import console, open_current_database, open_unchecked_database
 from atrium.interpreter import describe_interpreter
-from atrium.settings import Settings, SettingsError, load_settings, names_production
 from atrium.web.build import WebAction, build_for_person
 from graph import schema as graphql_schema
 from services.errors import IllegalTransition
@@ -43,8 +40,6 @@ SCHEMA_FILE = ROOT / "schema.graphql"
 CLIENTS_FOLDER = ROOT / client_config.FOLDER
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-console = Console(stderr=True, highlight=False)
-log = logging.getLogger("atrium")
 
 
 class SuperuserAction(StrEnum):
@@ -70,9 +65,9 @@ def serve(
     """Serve. In development: start the embedded database if no other is given, migrate, and load the demo data once."""
     given = {"port": port, "host": host, "workers": workers, "web_build": False if no_web else None}
     changes = {name: value for name, value in given.items() if value is not None}
-    with _open_unchecked_database(for_server=True, logs_in_production=True, **changes) as (settings, urls):
+    with open_unchecked_database(for_server=True, logs_in_production=True, **changes) as (settings, urls):
         if not settings.is_production:
-            _migrate(urls)
+            migrate_command.migrate_database(urls)
         asyncio.run(startup_checks.require_usable_database(settings, urls))
         if urls.is_embedded:
             demo_data.load_once(urls.owner, settings)
@@ -81,10 +76,22 @@ def serve(
 
 
 @main.command(name="migrate")
-def migrate_(to: Annotated[str, typer.Option(help="The revision to go up to; none is taken back.")] = "head") -> None:
+def migrate_(
+    to: Annotated[str, typer.Option(help="The revision to go up to; none is taken back.")] = "head",
+    from_: Annotated[
+        str | None, typer.Option("--from", help="With --sql: the revision to begin at, or `base`, without a database.")
+    ] = None,
+    *,
+    sql: Annotated[bool, typer.Option("--sql", help="Run nothing; print the SQL, for psql.")] = False,
+) -> None:
     """Bring the database up to date."""
-    with _open_unchecked_database() as (_settings, urls), console.status("Migrating"):
-        _migrate(urls, to)
+    if from_ and not sql:
+        raise typer.BadParameter("--from goes with --sql.")
+    if sql:
+        print(migrate_command.write_sql(from_, to), end="")  # noqa: T201  # for a shell
+        return
+    with open_unchecked_database() as (_settings, urls), console.status("Migrating"):
+        migrate_command.migrate_database(urls, to)
     console.print(
         "The database is up to date." if to == "head" else f"The database is at revision {to} or a later one."
     )
@@ -97,8 +104,8 @@ def demo(
     ] = 0.01,
 ) -> None:
     """Load the demo data: two tenants, acme and globex, with something of everything."""
-    with _open_unchecked_database() as (settings, urls):
-        _migrate(urls)
+    with open_unchecked_database() as (settings, urls):
+        migrate_command.migrate_database(urls)
         demo_data.load(urls.owner, settings, scale=scale, console=console)
 
 
@@ -118,7 +125,7 @@ def schema(
     """
     current = graphql_schema.create_schema()
     if old is not None or documents is not None:
-        with _open_database() if documents == document_admin.STORED else nullcontext() as opened:
+        with open_current_database() if documents == document_admin.STORED else nullcontext() as opened:
             owner_url = None if opened is None else opened[1].owner
             _report(asyncio.run(document_admin.check_schema(current, old, documents, owner_url)))
         return
@@ -155,7 +162,7 @@ def documents_(
     """Store trusted documents for all processes, list them, check that they fit the schema, or remove some."""
     if bool(names) != (action in document_admin.NAMING):
         raise typer.BadParameter("Name what to add or to remove, and nothing otherwise.")
-    with _open_database() as (settings, urls):
+    with open_current_database() as (settings, urls):
         report = asyncio.run(document_admin.run(action, names or [], urls.owner, settings))
     _report(report)
 
@@ -204,7 +211,7 @@ def token(
     tenant: Annotated[str | None, typer.Option(help="The slug of the tenant to enter.")] = None,
 ) -> None:
     """Print an access token for somebody, as their login would give it."""
-    with _open_database() as (settings, urls):
+    with open_current_database() as (settings, urls):
         print(asyncio.run(admin.issue_token(urls.owner, settings, email=email, tenant=tenant)))  # noqa: T201  # for a shell
 
 
@@ -242,7 +249,7 @@ def account_log(
     last: Annotated[int, typer.Option(help="How many entries.", min=1, max=10_000)] = 50,
 ) -> None:
     """Print what happened to an account, one JSON object a line, the newest first."""
-    with _open_database() as (_settings, urls):
+    with open_current_database() as (_settings, urls):
         for entry in asyncio.run(admin.account_log(urls.owner, email=email, most=last)):
             print(json.dumps(entry, default=str))  # noqa: T201  # for a shell
 
@@ -250,7 +257,7 @@ def account_log(
 @main.command()
 def doctor() -> None:
     """Check the settings and the database as `serve` does; say what was seen, and the first thing that is wrong."""
-    with _open_unchecked_database(for_server=True) as (settings, urls):
+    with open_unchecked_database(for_server=True) as (settings, urls):
         seen = asyncio.run(startup_checks.require_usable_database(settings, urls))
     console.print(startup_checks.describe_database(urls, seen), soft_wrap=True, markup=False)
     console.print(describe_interpreter(), soft_wrap=True, markup=False)
@@ -262,7 +269,7 @@ def replay(
     *, repair: Annotated[bool, typer.Option(help="Set right what differs; without it, only compare.")] = False
 ) -> None:
     """Rebuild all orders from their events and compare them with the tables, while the server runs."""
-    with _open_database() as (_settings, urls), Progress(console=console) as progress:
+    with open_current_database() as (_settings, urls), Progress(console=console) as progress:
         different = asyncio.run(maintenance.replay(urls.runtime, urls.owner, progress, repair=repair))
     for slug, order_id in different:
         console.print(f"{slug}: Order:{order_id} {'was' if repair else 'is'} not what its events say")
@@ -274,7 +281,7 @@ def replay(
 @main.command(name="verify-audit")
 def verify_audit() -> None:
     """Make sure that every event and audit entry is still there, unchanged and in its place, tenant by tenant."""
-    with _open_database() as (_settings, urls), Progress(console=console) as progress:
+    with open_current_database() as (_settings, urls), Progress(console=console) as progress:
         report = asyncio.run(maintenance.verify(urls.runtime, urls.owner, progress))
     for slug, damage in report.faults:
         where = "" if damage.position is None else f" at position {damage.position}"
@@ -295,7 +302,7 @@ def import_articles(
     skip: Annotated[int, typer.Option(help="Lines to leave out at the beginning.", min=0)] = 0,
 ) -> None:
     """Import articles from a file of any size; lines that are no article are named and left out."""
-    with _open_database() as (_settings, urls), Progress(console=console) as progress:
+    with open_current_database() as (_settings, urls), Progress(console=console) as progress:
         work = article_import.import_articles(urls.owner, file, progress, tenant=tenant, author=author, skip=skip)
         done = asyncio.run(work)
     for line, reason in done.first_rejected:
@@ -312,7 +319,7 @@ def purge(
     ] = None,
 ) -> None:
     """Delete what has expired: keys and tokens, and documents that were deleted long ago."""
-    with _open_database() as (settings, urls), Progress(console=console) as progress:
+    with open_current_database() as (settings, urls), Progress(console=console) as progress:
         lifetime = timedelta(hours=settings.idempotency_key_hours)
         purged = asyncio.run(maintenance.purge(urls.owner, keys_older_than=lifetime))
         age = None if older_than is None else timedelta(days=older_than)
@@ -331,69 +338,9 @@ def _set_active(email: str | None, tenant: str | None, *, active: bool) -> None:
 
 def _administer(work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
     """Run what changes an account or a tenant, as the owner role; a refusal ends the command with one sentence."""
-    with _open_database() as (_settings, urls):
+    with open_current_database() as (_settings, urls):
         try:
             asyncio.run(work(urls.owner))
         except IllegalTransition as refusal:
             console.print(refusal.message)
             raise typer.Exit(1) from None
-
-
-def _migrate(urls: startup_checks.DatabaseUrls, to: str = "head") -> None:
-    asyncio.run(startup_checks.require_migratable_database(urls))
-    migrate.upgrade(urls.owner, urls.runtime, to)
-
-
-@contextmanager
-def _open_database() -> Iterator[tuple[Settings, startup_checks.DatabaseUrls]]:
-    """The settings and a database that runs and needs no migration."""
-    with _open_unchecked_database() as (settings, urls):
-        asyncio.run(startup_checks.require_current_database(urls))
-        yield settings, urls
-
-
-@contextmanager
-def _open_unchecked_database(
-    *, for_server: bool = False, logs_in_production: bool = False, **changes: Any
-) -> Iterator[tuple[Settings, startup_checks.DatabaseUrls]]:
-    """The settings and a database that runs; a fault of either ends the command with one sentence.
-
-    A server in production writes nothing but lines of its log, from the first one on.
-    """
-    logs_only = logs_in_production and names_production()
-    if logs_only:
-        logs.configure("info", production=True)
-    with _exit_with_sentence(logs_only=logs_only):
-        settings = load_settings().model_copy(update=changes)
-        if for_server:
-            settings = startup_checks.require_servable_settings(settings)
-        else:
-            settings = startup_checks.with_signing_key(settings.require_whole_database())
-        with nullcontext() if logs_only else console.status("Starting the database"):
-            database = startup_checks.open_database(settings)
-            urls = database.__enter__()
-        try:
-            yield settings, urls
-        finally:
-            database.__exit__(None, None, None)
-
-
-@contextmanager
-def _exit_with_sentence(*, logs_only: bool) -> Iterator[None]:
-    """End the command with 1 and one sentence, where that says it all, and else as any program ends."""
-    try:
-        yield
-    except typer.Exit:
-        raise
-    except Exception as error:
-        sentence = str(error) if isinstance(error, SettingsError) else startup_checks.describe_failure(error)
-        if sentence is not None:
-            if logs_only:
-                log.error(sentence)  # noqa: TRY400  # the sentence says it all, and a trace nothing
-            else:
-                console.print(sentence, style="red", soft_wrap=True, markup=False)
-        elif logs_only:
-            log.exception("The server does not start.")
-        else:
-            raise
-        raise typer.Exit(1) from None

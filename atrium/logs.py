@@ -34,7 +34,7 @@ _request_logger = logging.getLogger("atrium.request")
 
 OperationType = Literal["query", "mutation", "subscription"]
 Executor = Literal["compiler", "reference"]
-RequestOutcome = Literal["ok", "error", "refused", "timeout", "internal", "abandoned"]
+RequestOutcome = Literal["ok", "error", "refused", "timeout", "unavailable", "internal", "abandoned"]
 
 
 @dataclass(slots=True)

@@ -6,16 +6,18 @@ of the table `alembic_version`, where a program reads it that does not have the 
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from models.database.hosts import engine_options
@@ -29,6 +31,7 @@ __all__ = [
     "is_known_revision",
     "newest_revision",
     "require_no_differences",
+    "sql_script",
     "upgrade",
 ]
 
@@ -38,31 +41,72 @@ COMPATIBILITY = "Oldest compatible revision: "
 TABLE_LOCK_SECONDS = 5.0
 """How long a migration waits for a table that somebody uses: whoever comes behind it waits as well."""
 
+TURN_SECONDS = 0.1
+"""How often one that waits for another to have migrated looks again."""
+
+TAKE_TURN = "pg_try_advisory_lock(hashtext('atrium migrations'))"
+"""Whether nobody else migrates; nobody else does then until the connection is closed."""
+
 READ_COMPATIBILITY = text("SELECT obj_description(to_regclass('alembic_version'), 'pg_class')")
+
+SCRIPT_BEGIN = """\
+-- For psql, as the owner role.
+\\set ON_ERROR_STOP on
+SET client_encoding = 'UTF8';
+SET client_min_messages = warning;
+SET lock_timeout = '{timeout}';
+
+DO $atrium$ BEGIN
+    IF NOT {turn} THEN
+        RAISE EXCEPTION 'Somebody else is migrating this database.';
+    END IF;{check}
+END $atrium$;
+
+"""
+
+CHECK_REVISION = """
+    IF (SELECT version_num FROM alembic_version) IS DISTINCT FROM '{0}' THEN
+        RAISE EXCEPTION 'The database is not at revision {0}.';
+    END IF;"""
 
 MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
 
 
 def upgrade(owner_url: str, runtime_url: str, revision: str = "head") -> None:
-    """Apply what is pending, as the owner role; one process at a time."""
+    """Apply what is pending, as the owner role; one process at a time, and each migration in a transaction of its own.
+
+    One that fails leaves nothing of itself, and those before it stay.
+    """
 
     def work(connection: Connection) -> None:
-        current = MigrationContext.configure(connection).get_current_revision()
+        with connection.begin():  # which ends here, for Alembic begins one for each migration
+            current = MigrationContext.configure(connection).get_current_revision()
         if current is None or is_known_revision(current):  # else it is a later release's, which this one fits
             command.upgrade(_config(runtime_url, connection), revision)
-            _note_compatibility(connection)
 
     _run(owner_url, work)
 
 
 def downgrade(owner_url: str, runtime_url: str, revision: str) -> None:
     """Take migrations back until `revision`, as the owner role."""
+    _run(owner_url, lambda connection: command.downgrade(_config(runtime_url, connection), revision))
 
-    def work(connection: Connection) -> None:
-        command.downgrade(_config(runtime_url, connection), revision)
-        _note_compatibility(connection)
 
-    _run(owner_url, work)
+def sql_script(runtime_url: str, current: str | None, revision: str = "head") -> str:
+    """Return what `upgrade` would run as a script for psql; it is a comment alone where nothing is pending.
+
+    Args:
+        runtime_url: whose role gets its privileges; no database is asked.
+        current: the revision of the database; None if it is empty.
+        revision: the one to go up to.
+    """
+    output = StringIO()
+    command.upgrade(_config(runtime_url, output=output), f"{current or 'base'}:{revision}", sql=True)
+    if "-- Running " not in (migrations := output.getvalue()):
+        return "-- Nothing is pending.\n"
+    return SCRIPT_BEGIN.format(
+        turn=TAKE_TURN, check=CHECK_REVISION.format(current) if current else "", timeout=_lock_timeout()
+    ) + re.sub(r"\n\n+", "\n\n", migrations)
 
 
 def require_no_differences(owner_url: str, runtime_url: str) -> None:
@@ -129,33 +173,47 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory(str(MIGRATIONS_FOLDER))
 
 
-def _config(runtime_url: str, connection: Connection) -> Config:
-    config = Config()
+def _config(runtime_url: str, connection: Connection | None = None, output: TextIO | None = None) -> Config:
+    config = Config(output_buffer=output)
     config.set_main_option("script_location", str(MIGRATIONS_FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["runtime_role"] = make_url(runtime_url).username
+    config.attributes["lock_timeout"] = _lock_timeout()
+    config.attributes["on_version_apply"] = _note_compatibility
     return config
 
 
-def _note_compatibility(connection: Connection) -> None:
-    applied = MigrationContext.configure(connection).get_current_revision()
-    scripts = _scripts().iterate_revisions(applied, "base") if applied else ()
+def _lock_timeout() -> str:
+    return f"{TABLE_LOCK_SECONDS * 1000:.0f}ms"
+
+
+def _note_compatibility(ctx: MigrationContext, heads: set[str], **_: Any) -> None:
+    """Write down which programs fit the revision that has just been reached, in the transaction that reached it."""
+    scripts = _scripts().iterate_revisions(next(iter(heads)), "base") if heads else ()
     oldest = find_oldest_compatible(
         (script.revision, getattr(script.module, "oldest_compatible", script.revision)) for script in scripts
     )
     said = "NULL" if oldest is None else f"'{COMPATIBILITY}{oldest}'"
-    connection.execute(text(f"COMMENT ON TABLE alembic_version IS {said}"))
+    ctx.execute(text(f"COMMENT ON TABLE alembic_version IS {said}"))
 
 
 def _run(owner_url: str, work: Callable[[Connection], Any]) -> None:
     async def main() -> None:
         engine = create_async_engine(owner_url, poolclass=NullPool, connect_args=engine_options())
         try:
-            async with engine.begin() as connection:
-                await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('atrium migrations'))"))
-                await connection.execute(text(f"SET LOCAL lock_timeout = '{TABLE_LOCK_SECONDS * 1000:.0f}ms'"))
+            async with engine.connect() as connection:
+                await _wait_for_turn(connection)
+                await connection.execute(text(f"SET lock_timeout = '{_lock_timeout()}'"))
+                await connection.commit()
                 await connection.run_sync(work)
         finally:
             await engine.dispose()
 
     asyncio.run(main())
+
+
+async def _wait_for_turn(connection: AsyncConnection) -> None:
+    # Not by a statement that waits: CREATE INDEX CONCURRENTLY, of the one whose turn it is, waits for all of these.
+    while not await connection.scalar(text(f"SELECT {TAKE_TURN}")):
+        await connection.rollback()
+        await asyncio.sleep(TURN_SECONDS)

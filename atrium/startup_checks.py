@@ -17,7 +17,7 @@ import asyncpg
 from alembic.util.exc import CommandError
 from pydantic import SecretStr
 from sqlalchemy import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from atrium import migrate
 from atrium.auth_config import load_signing_keys
@@ -208,7 +208,7 @@ def _describe_pooler(state: DatabaseState) -> str:
 
 def describe_failure(error: Exception) -> str | None:
     """Return a sentence for a failure of the database that a trace would not explain any better; None for others."""
-    if isinstance(error, DatabaseUnavailable | PoolTimeout):
+    if isinstance(error, DatabaseUnavailable | PoolTimeout | PendingRollbackError):  # the last is Alembic's, at a loss
         return "The database does not answer."
     if isinstance(error, CommandError):
         return f"The database cannot be migrated: {_first_line(error)}."
@@ -217,7 +217,7 @@ def describe_failure(error: Exception) -> str | None:
     if isinstance(cause, OSError) and cause.filename is not None:
         return f"{cause.filename}: {cause.strerror}."
     if code == LOCK_TIMEOUT_SQLSTATE:
-        return "Somebody used a table for too long that a migration has to lock. Nothing was changed; try again."
+        return "Somebody used a table for too long that a migration has to lock. Nothing of it was done; try again."
     if isinstance(cause, OSError) or is_connection_lost(code):
         return f"The database does not answer: {_first_line(error)}."
     return f"The database refuses: {_first_line(error)}." if code.startswith(REFUSED_SQLSTATES) else None

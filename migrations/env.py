@@ -1,4 +1,7 @@
-"""What Alembic runs: the migrations, one transaction, on the connection it is handed."""
+"""What Alembic runs: the migrations, each in a transaction of its own, on the connection it is handed.
+
+Without a connection their SQL is written out instead.
+"""
 
 from typing import Any
 
@@ -23,15 +26,19 @@ def is_compared(thing: Any, _name: str | None, kind: str, *_: Any) -> bool:
     )
 
 
-def run_migrations(connection: Connection) -> None:
+def run_migrations(connection: Connection | None) -> None:
     """Run whatever the command asks for."""
     context.configure(
         connection=connection,
+        dialect_name="postgresql",
+        dialect_opts={"paramstyle": "named"},  # which takes a percent sign for one
+        literal_binds=connection is None,
         target_metadata=Model.metadata,
         include_object=is_compared,
         compare_type=True,
         compare_server_default=True,
-        transaction_per_migration=False,
+        transaction_per_migration=True,
+        on_version_apply=context.config.attributes["on_version_apply"],
     )
     with context.begin_transaction():
         context.run_migrations()

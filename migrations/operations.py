@@ -3,7 +3,8 @@
 What a function here does, it has done in migrations that were applied, so none may come to mean something else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from alembic import op
 
@@ -12,9 +13,11 @@ from migrations.rls import add_audit_triggers, add_timestamp_trigger, add_touch_
 __all__ = [
     "CURRENCIES",
     "LIVE",
+    "create_index_concurrently",
     "create_indexes",
     "create_tenant_table",
     "create_touched_table",
+    "drop_index_concurrently",
     "drop_tenant_table",
 ]
 
@@ -93,7 +96,13 @@ EXTREMES = {
 """By type, a value above all others and one below, which stand for null in an order."""
 
 
-def create_indexes(table: str, *keys: str, where: str = "", nulls_last: Mapping[str, str] | None = None) -> None:
+def create_indexes(
+    table: str,
+    *keys: str,
+    where: str = "",
+    nulls_last: Mapping[str, str] | None = None,
+    concurrently: bool = False,
+) -> None:
     """Create one index per list of columns, within the tenant and ending in the id, as a keyset page needs it.
 
     Args:
@@ -103,12 +112,51 @@ def create_indexes(table: str, *keys: str, where: str = "", nulls_last: Mapping[
         nulls_last: columns that may be null and are sorted by, with their types. Each has an index per direction, and
             statistics: a partial index says nothing of how its expression is distributed, without which the planner
             would walk all rows by age rather than look up the few that are wanted.
+        concurrently: whether the table exists already, and is used meanwhile; see `create_index_concurrently`.
     """
+    create = create_index_concurrently if concurrently else _create_index
+    again = "IF NOT EXISTS " if concurrently else ""
     which = f" WHERE {where}" if where else ""
     for key in keys:
-        op.execute(f"CREATE INDEX {table}_by_{key.replace(', ', '_')} ON {table} (tenant_id, {key}, id){which}")
+        create(f"{table}_by_{key.replace(', ', '_')}", f"{table} (tenant_id, {key}, id){which}")
     for column, type_ in (nulls_last or {}).items():
         for direction, value in zip(("asc", "desc"), EXTREMES[type_], strict=True):
             expression = f"(CASE WHEN {column} IS NULL THEN '{value}'::{type_} ELSE {column} END)"
-            op.execute(f"CREATE INDEX {table}_by_{column}_{direction} ON {table} (tenant_id, {expression}, id){which}")
-            op.execute(f"CREATE STATISTICS {table}_{column}_{direction} ON {expression} FROM {table}")
+            create(f"{table}_by_{column}_{direction}", f"{table} (tenant_id, {expression}, id){which}")
+            op.execute(f"CREATE STATISTICS {again}{table}_{column}_{direction} ON {expression} FROM {table}")
+
+
+def _create_index(name: str, definition: str) -> None:
+    op.execute(f"CREATE INDEX {name} ON {definition}")
+
+
+def create_index_concurrently(name: str, definition: str, *, unique: bool = False) -> None:
+    """Create an index of a table that exists already, while its rows are read and written.
+
+    It waits for all transactions that are under way, and nobody waits for it. It commits what comes before it, so a
+    migration that does this does nothing else. One that is broken off leaves an index that is not valid; running the
+    migration again makes it anew.
+
+    Args:
+        name: its name.
+        definition: what it is of, such as "tasks (tenant_id, title_key, id) WHERE deleted_at IS NULL".
+        unique: whether it allows each value once; if there are two of one, it is left behind not valid.
+    """
+    with _transactions_suspended():
+        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+        op.execute(f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY {name} ON {definition}")
+
+
+def drop_index_concurrently(name: str) -> None:
+    """Drop an index while the rows of its table are read and written; see `create_index_concurrently`."""
+    with _transactions_suspended():
+        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
+
+@contextmanager
+def _transactions_suspended() -> Iterator[None]:
+    context = op.get_context()
+    with context.autocommit_block():
+        op.execute("SET lock_timeout = 0")  # it waits for transactions, not before them
+        yield
+        op.execute(f"SET lock_timeout = '{context.config.attributes['lock_timeout']}'")  # type: ignore[union-attr]  # always run by us

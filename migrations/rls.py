@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from alembic import op
-from sqlalchemy import text
 
 __all__ = [
     "CURRENT_TENANT_ID",
@@ -19,6 +18,7 @@ __all__ = [
     "grant_definer",
     "owner_view",
     "run_script",
+    "run_script_with",
     "runtime_role",
     "timestamp_function",
 ]
@@ -30,6 +30,11 @@ PRESENTED_TOKEN_ID = "(SELECT nullif(current_setting('app.presented', true), '')
 
 IS_CURRENT_TENANT = f"tenant_id = {CURRENT_TENANT_ID}"
 
+GENERATED_COLUMNS = """
+SELECT coalesce(string_agg(attname, ',' ORDER BY attname), '')
+FROM pg_attribute WHERE attrelid = '{}'::regclass AND attgenerated <> ''
+"""
+
 AUDIT_TRIGGERS = {
     "INSERT": "NEW TABLE AS added",
     "UPDATE": "OLD TABLE AS removed NEW TABLE AS added",
@@ -40,13 +45,28 @@ AUDIT_TRIGGERS = {
 def runtime_role() -> str:
     """Return the quoted name of the role that serves requests, from its database URL."""
     name: str = op.get_context().config.attributes["runtime_role"]  # type: ignore[union-attr]  # always run by us
-    return op.get_bind().dialect.identifier_preparer.quote(name)
+    return op.get_context().dialect.identifier_preparer.quote(name)
 
 
 def run_script(script: str) -> None:
     """Run statements one by one; each ends with a semicolon at the end of its line."""
     for statement in script.strip().rstrip(";").split(";\n"):
         op.execute(statement)
+
+
+def run_script_with(name: str, query: str, script: str) -> None:
+    """Run statements with a text that the database alone knows, when it runs them.
+
+    Args:
+        name: how the text is called; `<name>` in the statements stands for it.
+        query: what gives the text.
+        script: the statements, as for `run_script`.
+    """
+    statements = "\n".join(
+        f"    EXECUTE replace($statement${statement}$statement$, '<{name}>', known);"
+        for statement in script.strip().rstrip(";").split(";\n")
+    )
+    op.execute(f"DO $script$ DECLARE\n    known text := ({query.strip()});\nBEGIN\n{statements}\nEND $script$")
 
 
 def enable_rls(table: str, using: str = IS_CURRENT_TENANT, *, check: str | None = None, grants: str = "") -> None:
@@ -151,14 +171,13 @@ def add_audit_triggers(table: str, secrets: Sequence[str] = ()) -> None:
         table: its name.
         secrets: columns of whose values nothing is kept, such as digests of tokens; only that they changed.
     """
-    columns = "SELECT attname FROM pg_attribute WHERE attrelid = CAST(:name AS regclass) AND attgenerated <> ''"
-    generated = op.get_bind().execute(text(f"{columns} ORDER BY attname"), {"name": table}).scalars()
-    arguments = f"'{{{','.join(generated)}}}', '{{{','.join(secrets)}}}'"
-    for action, rows in AUDIT_TRIGGERS.items():
-        op.execute(
-            f"CREATE OR REPLACE TRIGGER audit_{action.lower()} AFTER {action} ON {table} REFERENCING {rows}"
-            f" FOR EACH STATEMENT EXECUTE FUNCTION atrium_audit({arguments})"
-        )
+    arguments = f"'{{<generated>}}', '{{{','.join(secrets)}}}'"
+    triggers = (
+        f"CREATE OR REPLACE TRIGGER audit_{action.lower()} AFTER {action} ON {table} REFERENCING {rows}"
+        f" FOR EACH STATEMENT EXECUTE FUNCTION atrium_audit({arguments})"
+        for action, rows in AUDIT_TRIGGERS.items()
+    )
+    run_script_with("generated", GENERATED_COLUMNS.format(table), ";\n".join(triggers))
 
 
 def drop_audit_triggers(table: str) -> None:

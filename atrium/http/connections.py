@@ -14,6 +14,7 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 
 from atrium.http.middleware import SECURITY_HEADERS, Network, Refuse, choose_request_id, is_trusted
 from atrium.http.responses import RequestRefused, refuse_outside_graphql
@@ -103,6 +104,14 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """End a connection whose client does not answer; whoever does not read either is broken off."""
         super().keepalive_timeout()
         self.loop.call_later(CLIENT_CLOSE_SECONDS, self.transport.abort)
+
+    def shutdown(self) -> None:
+        """Close it with 1012, unless it is being closed already, which the library takes for a fault."""
+        if self.handshake_complete and self.conn.state is not State.OPEN:
+            self.stop_keepalive()
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count the connection no longer."""

@@ -186,4 +186,6 @@ def _classify_outcome(codes: Sequence[str], *, refused: bool) -> RequestOutcome:
         return "internal"
     if "TIMEOUT" in codes:
         return "timeout"
-    return "refused" if refused else "error"
+    if refused:
+        return "refused"
+    return "unavailable" if "SERVICE_UNAVAILABLE" in codes else "error"

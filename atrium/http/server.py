@@ -1,6 +1,9 @@
 """The server: uvicorn's, which ends as `atrium.http.shutdown` says."""
 
 import asyncio
+import os
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
@@ -27,15 +30,33 @@ class GraphQLServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
         """Stop listening, tell who is connected, and wait for what is under way."""
-        for server in self.servers:
-            server.close()
         self._announce_end()
+        await self._stop_listening()
         await asyncio.gather(self._shutdown.begin(), self._close_http_connections())
         for connection in list(self.server_state.connections):
             if isinstance(connection, SocketProtocol):
                 connection.shutdown()
                 connection.transport.abort()  # it was told, and does not read
         await super().shutdown(sockets)
+
+    async def _stop_listening(self) -> None:
+        """Stop listening, and serve who has connected but was not accepted yet: the kernel would reset them.
+
+        A proxy takes a reset connection for one on which its request was lost, and may not send that again.
+        """
+        loop, config = asyncio.get_running_loop(), self.config
+        waiting = [peer for server in self.servers for listener in server.sockets for peer in _accept_all(listener)]
+        for server in self.servers:
+            server.close()
+
+        def create_protocol() -> asyncio.Protocol:
+            protocol = config.http_protocol_class
+            made: asyncio.Protocol = protocol(  # type: ignore[call-arg]  # as uvicorn itself calls it
+                config=config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            return made
+
+        await asyncio.gather(*(loop.connect_accepted_socket(create_protocol, peer, ssl=config.ssl) for peer in waiting))
 
     def _announce_end(self) -> None:
         """Have every answer from now on say that its connection ends with it."""
@@ -54,3 +75,15 @@ class GraphQLServer(uvicorn.Server):
             await asyncio.sleep(IDLE_SECONDS)
         for connection in self.server_state.connections & set(connections):
             connection.shutdown()
+
+
+def _accept_all(listener: Any) -> Iterator[socket.socket]:
+    """Accept all connections that wait; an event loop's listeners do not let anybody else do so."""
+    with socket.socket(fileno=os.dup(listener.fileno())) as own:
+        while True:
+            try:
+                peer, _ = own.accept()
+            except OSError:  # nobody is left
+                return
+            peer.setblocking(False)
+            yield peer

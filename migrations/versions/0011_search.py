@@ -1,19 +1,24 @@
 """Search: what articles are found by, and the words that a misspelled one may have meant."""
 
 from alembic import op
-from sqlalchemy import text
 
-from migrations.rls import add_audit_triggers, enable_rls, owner_view, run_script
+from migrations.rls import add_audit_triggers, enable_rls, owner_view, run_script, run_script_with
 
 revision = "0011"
 down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-SHIPPED = "SELECT cfgname FROM pg_ts_config WHERE cfgnamespace = 'pg_catalog'::regnamespace ORDER BY cfgname"
+# Of the languages that PostgreSQL ships with.
+CASES = """
+SELECT string_agg(
+    format('WHEN %L THEN %L::regconfig', upper(cfgname::text), 'pg_catalog.' || cfgname), ' ' ORDER BY cfgname
+)
+FROM pg_ts_config WHERE cfgnamespace = 'pg_catalog'::regnamespace
+"""
 
 # A CASE over constants is immutable in truth: a cast of the text itself would look names up.
-CONFIG = "CASE language {cases} ELSE 'pg_catalog.simple'::regconfig END"
+CONFIG = "CASE language <cases> ELSE 'pg_catalog.simple'::regconfig END"
 
 # Articles are text and no markup, so a "<" opens no tag here, and what stands within is found like everything else.
 VECTOR = """
@@ -72,14 +77,10 @@ FOR EACH STATEMENT EXECUTE FUNCTION atrium_learn_words()
 
 def upgrade() -> None:
     """Let articles be found, those too that there are already."""
-    shipped = op.get_bind().execute(text(SHIPPED)).scalars()
-    config = CONFIG.format(
-        cases=" ".join(f"WHEN '{name.upper()}' THEN 'pg_catalog.{name}'::regconfig" for name in shipped)
-    )
     op.execute("CREATE EXTENSION IF NOT EXISTS btree_gin")
-    run_script(VECTOR.format(config=config))
+    run_script_with("cases", CASES, VECTOR.format(config=CONFIG))
     add_audit_triggers("articles")  # the log keeps no vectors
-    op.execute(CONFIG_OF.format(config=config))
+    run_script_with("cases", CASES, CONFIG_OF.format(config=CONFIG))
     run_script(WORDS)
     enable_rls("article_words")
     op.execute(FILL)

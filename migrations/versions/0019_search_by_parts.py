@@ -1,9 +1,8 @@
 """Search by parts: one normalization for articles and queries, accents folded, bigrams where words have no spaces."""
 
 from alembic import op
-from sqlalchemy import text
 
-from migrations.rls import owner_view, run_script
+from migrations.rls import owner_view, run_script_with
 
 revision = "0019"
 down_revision = "0018"
@@ -350,7 +349,13 @@ END $$
 WORDS = {"text": "public.atrium_search_text(a.title || ' ' || a.content)", "more": f" AND w.word !~ '[{CJK}]'"}
 EARLIER_WORDS = {"text": "translate(a.title || ' ' || a.content, '<', ' ')", "more": ""}
 
-SHIPPED = "SELECT cfgname FROM pg_ts_config WHERE cfgnamespace = 'pg_catalog'::regnamespace ORDER BY cfgname"
+CASES = """
+SELECT string_agg(
+    format('WHEN %L THEN %L::regconfig', upper(cfgname::text), 'pg_catalog.' || cfgname), ' ' ORDER BY cfgname
+)
+FROM pg_ts_config WHERE cfgnamespace = 'pg_catalog'::regnamespace
+"""
+EARLIER_CONFIG = "CASE language <cases> ELSE 'pg_catalog.simple'::regconfig END"
 
 FILL = "INSERT INTO article_words (tenant_id, word) SELECT f.tenant_id, f.word FROM ({words}) f ON CONFLICT DO NOTHING"
 
@@ -369,10 +374,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take it back; the articles stay, and the words that were learned."""
     op.execute(LEARN.format(words=WORDS_OF.format(articles="written", **EARLIER_WORDS)))
-    shipped = op.get_bind().execute(text(SHIPPED)).scalars()
-    cases = " ".join(f"WHEN '{name.upper()}' THEN 'pg_catalog.{name}'::regconfig" for name in shipped)
-    config = f"CASE language {cases} ELSE 'pg_catalog.simple'::regconfig END"
-    _replace_vector(f"to_tsvector({config}, translate({{}}, '<', ' '))")
+    _replace_vector(f"to_tsvector({EARLIER_CONFIG}, translate({{}}, '<', ' '))")
     for signature in reversed(FUNCTIONS):
         op.execute(f"DROP FUNCTION {signature}")
 
@@ -381,5 +383,5 @@ def _replace_vector(vector_of: str) -> None:
     """Replace the column, its index and the view that shows it; the table is written anew."""
     op.execute("DROP VIEW articles_search")
     op.execute("ALTER TABLE articles DROP COLUMN vector")
-    run_script(VECTOR.format(title=vector_of.format("title"), content=vector_of.format("content")))
+    run_script_with("cases", CASES, VECTOR.format(title=vector_of.format("title"), content=vector_of.format("content")))
     owner_view("articles_search", VIEW)

@@ -1,9 +1,8 @@
 """Search: the languages of each tenant in a table, and less work for each query."""
 
 from alembic import op
-from sqlalchemy import text
 
-from migrations.rls import enable_rls, run_script
+from migrations.rls import enable_rls, run_script, run_script_with
 
 revision = "0030"
 down_revision = "0029"
@@ -61,7 +60,7 @@ SELECT string_agg('WHEN ''' || name[1] || ''' THEN ''pg_catalog.' || lower(name[
 FROM regexp_matches(pg_get_functiondef('atrium_text_config(text)'::regprocedure), 'WHEN ''([A-Z]+)''', 'g') name
 """
 
-CONFIG = "CASE language {cases} ELSE 'pg_catalog.simple'::regconfig END"
+CONFIG = "CASE language <cases> ELSE 'pg_catalog.simple'::regconfig END"
 
 
 # Parsed when it is made, so it looks up no names, and PostgreSQL puts it in place of its calls. STRICT would forbid
@@ -222,5 +221,4 @@ def downgrade() -> None:
 
 
 def _replace_config(function: str) -> None:
-    cases = op.get_bind().execute(text(CASES)).scalar_one()
-    op.execute(function.format(config=CONFIG.format(cases=cases)))
+    run_script_with("cases", CASES, function.format(config=CONFIG))

@@ -1,5 +1,6 @@
 """Why a unit of work did not happen, or has to happen again, by what that means to the caller."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ __all__ = [
     "InvalidValue",
     "LoginTooOld",
     "NotSuperuser",
+    "OutOfResources",
     "PoolTimeout",
     "Preempted",
     "ReplicaLagging",
@@ -22,6 +24,7 @@ __all__ = [
     "SuperuserRefused",
     "TransactionConflict",
     "is_connection_lost",
+    "is_out_of_resources",
     "translate_errors",
 ]
 
@@ -29,7 +32,10 @@ __all__ = [
 DRIVER_ERRORS = (asyncpg.InterfaceError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError)
 CONFLICT_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 CANCELLED_SQLSTATE = "57014"  # a statement that took longer than it may
+RESOURCE_SQLSTATES = ("53", "58030")  # of a full disk, too little memory, too many connections, and of a disk's error
 CONNECTION_SQLSTATES = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
+
+_logger = logging.getLogger(__name__)
 
 
 class SessionNotLive(Exception):
@@ -46,6 +52,18 @@ class DatabaseUnavailable(Exception):
 
 class ConnectionLost(DatabaseUnavailable):
     """The database broke off while it answered."""
+
+
+class OutOfResources(DatabaseUnavailable):
+    """The database has no room, no memory or no connection left for a statement; nothing of its transaction happened.
+
+    It is written to the log, since clients are told no more than that the server is unavailable.
+    """
+
+    def __init__(self, reason: object) -> None:
+        """Args: reason: what the database says of it."""
+        super().__init__()
+        _logger.error("the database is out of resources: %s", reason)
 
 
 class TransactionConflict(Exception):
@@ -71,6 +89,11 @@ class StatementRejected(Exception):
 def is_connection_lost(code: str | None) -> bool:
     """Return whether an error of this code (SQLSTATE) says that the connection is lost, or its server shuts down."""
     return (code or "").startswith(CONNECTION_SQLSTATES)
+
+
+def is_out_of_resources(code: str | None) -> bool:
+    """Return whether an error of this code (SQLSTATE) says that the server lacks what the statement needs."""
+    return (code or "").startswith(RESOURCE_SQLSTATES)
 
 
 class SuperuserRefused(Exception):
@@ -112,6 +135,8 @@ def translate_errors(*, is_reserved: bool = False) -> Iterator[None]:
             raise Preempted from error
         if code in CONFLICT_SQLSTATES:
             raise TransactionConflict from error
+        if is_out_of_resources(code):
+            raise OutOfResources(error.orig) from error
         if code in REFUSAL_SQLSTATES:
             raise REFUSAL_SQLSTATES[code] from error
         raise

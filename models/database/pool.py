@@ -19,11 +19,13 @@ from models.database.errors import (
     ConnectionLost,
     DatabaseUnavailable,
     InvalidValue,
+    OutOfResources,
     Preempted,
     ReplicaLagging,
     StatementRejected,
     TransactionConflict,
     is_connection_lost,
+    is_out_of_resources,
 )
 from models.database.hosts import CONNECT_SECONDS, HostConnector
 from models.statements import PreparedStatements
@@ -109,7 +111,7 @@ class AutocommitConnection:
 
         Raises:
             ConnectionLost, TransactionConflict, Preempted, StatementRejected, InvalidValue, SuperuserRefused,
-            ReplicaLagging: the connection is good for more after all but the first two.
+            ReplicaLagging, OutOfResources: the connection is good for more after all but the first two.
         """
         try:
             with timed_statement(self.connection, statement):
@@ -126,6 +128,8 @@ class AutocommitConnection:
                 raise Preempted from error
             if code in CONFLICT_SQLSTATES:
                 raise TransactionConflict from error
+            if is_out_of_resources(code):
+                raise OutOfResources(error) from error
             if code in REFUSAL_SQLSTATES:
                 raise REFUSAL_SQLSTATES[code] from error
             raise

@@ -235,6 +235,38 @@ async def test_migrations_are_applied_up_to_a_revision(urls: Urls, owner_connect
     assert len(given.stderr.splitlines()) == 1
 
 
+async def test_the_sql_of_migrations_is_printed_and_nothing_is_run(
+    urls: Urls, owner_connection: asyncpg.Connection
+) -> None:
+    await asyncio.to_thread(migrate.downgrade, urls.owner, urls.runtime, "0029")
+    nowhere = {
+        "ATRIUM_DATABASE_URL": "postgresql://wall@192.0.2.1/x",
+        "ATRIUM_DATABASE_OWNER_URL": "postgresql://x@y/x",
+    }
+    for arguments, given, current, last in (
+        ([], {}, "0029", NEWEST),
+        (["--to", "0030"], {}, "0029", "0030"),
+        (["--from", "0030"], nowhere, "0030", NEWEST),
+        (["--from", "base", "--to", "0001"], nowhere, None, "0001"),
+    ):
+        variables_given = variables(urls, **given)
+        ended = await asyncio.to_thread(
+            CliRunner().invoke, cli.main, ["migrate", "--sql", *arguments], env=variables_given
+        )
+        expected = migrate.sql_script(variables_given["ATRIUM_DATABASE_URL"], current, last)
+        assert (ended.exit_code, ended.stdout) == (0, expected), ended.stderr
+        assert ("TO wall" in expected) is (last == "0001")
+    assert await owner_connection.fetchval("SELECT version_num FROM alembic_version") == "0029"
+
+
+def test_what_sql_cannot_be_printed_is_said_in_one_sentence(urls: Urls) -> None:
+    unknown = CliRunner().invoke(cli.main, ["migrate", "--sql", "--from", "9001"], env=variables(urls))
+    assert (unknown.exit_code, unknown.stdout, len(unknown.stderr.splitlines())) == (1, "", 1)
+    assert "9001" in unknown.stderr
+    alone = CliRunner().invoke(cli.main, ["migrate", "--from", "0030"], env=variables(urls))
+    assert (alone.exit_code, "--from goes with --sql" in alone.stderr) == (2, True)
+
+
 async def test_a_migration_waits_for_nobody_for_long(
     urls: Urls, owner_connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,7 +274,7 @@ async def test_a_migration_waits_for_nobody_for_long(
     monkeypatch.setattr(migrate, "TABLE_LOCK_SECONDS", 0.1)
     async with owner_connection.transaction():
         await owner_connection.execute("LOCK TABLE alembic_version IN SHARE MODE")
-        assert (await refusal("migrate", variables(urls))).endswith("Nothing was changed; try again.")
+        assert (await refusal("migrate", variables(urls))).endswith("Nothing of it was done; try again.")
     assert (await asyncio.to_thread(run, "migrate", variables(urls))).exit_code == 0
 
 

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -133,6 +135,38 @@ async def test_streams_and_sockets_are_told_and_requests_are_finished(urls: Urls
         [error] = json.loads(lines[-3].removeprefix("data: "))["errors"]
         assert (error["extensions"]["code"], error["extensions"]["retryAfter"]) == ("SERVICE_UNAVAILABLE", 5)
     assert [answer.json()["data"] for answer in answers] == [{"tasks": {"totalCount": 0}}] * 5
+
+
+async def wait_until_refused(port: int) -> None:
+    """Wait until nobody listens on a port any more."""
+    async with asyncio.timeout(SOON):
+        with contextlib.suppress(ConnectionRefusedError):
+            while True:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                await asyncio.sleep(0.01)
+
+
+async def test_a_socket_that_comes_late_is_told_too_and_takes_no_request_along(urls: Urls, tmp_path: Path) -> None:
+    token = await logged_in(urls)
+    headers = {"authorization": f"Bearer {token}"}
+    async with served(urls, tmp_path) as process, httpx.AsyncClient(base_url=process.url, headers=headers) as http:
+        early = socket.create_connection(("127.0.0.1", process.port))
+        async with locked(urls) as lock:
+            request = asyncio.create_task(http.post("/graphql", json={"query": "{ tasks { totalCount } }"}, timeout=60))
+            await wait_until_blocked(lock)
+            process.terminate()
+            await wait_until_refused(process.port)
+            address = f"{process.url.replace('http', 'ws')}/graphql"
+            async with websockets.connect(address, subprotocols=[PROTOCOL], sock=early) as late:
+                async with asyncio.timeout(SOON):
+                    await late.wait_closed()
+            assert late.close_code == 1012
+            assert process.popen.poll() is None, "the request is under way"
+        assert (await request).json()["data"] == {"tasks": {"totalCount": 0}}
+        await process.wait(60)
+    assert process.popen.returncode == -signal.SIGTERM
+    assert not any("Traceback" in line for line in process.lines)
 
 
 async def test_requests_that_take_too_long_are_told_to_try_again(urls: Urls, tmp_path: Path) -> None:

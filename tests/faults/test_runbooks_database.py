@@ -169,11 +169,11 @@ async def test_where_the_data_has_no_room_writing_fails_and_reading_goes_on(
                     await superuser.execute("INSERT INTO ballast VALUES (repeat('x', 7000))")
             with pytest.raises(OperationFailed) as refused:
                 await create_tasks(world, 200)
-            assert refused.value.codes == ["INTERNAL"]
+            assert refused.value.codes == ["SERVICE_UNAVAILABLE"]
             assert "No space left on device" in caplog.text
             assert "before" in await titles(app, world)
             metrics = (await app.http.get("/metrics")).text
-            assert 'atrium_operations_total{outcome="internal",type="mutation"} 1.0' in metrics
+            assert 'atrium_operations_total{outcome="unavailable",type="mutation"} 1.0' in metrics
             assert await readiness(app) == httpx.codes.OK
 
 

@@ -21,7 +21,7 @@ from tests.support.client import SECRET_KEY
 
 __all__ = ["Process", "served"]
 
-START_SECONDS = 60
+START_SECONDS = 150
 
 
 @dataclass
