@@ -6,7 +6,6 @@ of the table `alembic_version`, where a program reads it that does not have the 
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Iterable
 from io import StringIO
 from pathlib import Path
@@ -104,9 +103,8 @@ def sql_script(runtime_url: str, current: str | None, revision: str = "head") ->
     command.upgrade(_config(runtime_url, output=output), f"{current or 'base'}:{revision}", sql=True)
     if "-- Running " not in (migrations := output.getvalue()):
         return "-- Nothing is pending.\n"
-    return SCRIPT_BEGIN.format(
-        turn=TAKE_TURN, check=CHECK_REVISION.format(current) if current else "", timeout=_lock_timeout()
-    ) + re.sub(r"\n\n+", "\n\n", migrations)
+    check = CHECK_REVISION.format(current) if current else ""
+    return SCRIPT_BEGIN.format(turn=TAKE_TURN, check=check, timeout=_lock_timeout()) + migrations
 
 
 def require_no_differences(owner_url: str, runtime_url: str) -> None:

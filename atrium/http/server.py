@@ -56,7 +56,8 @@ class GraphQLServer(uvicorn.Server):
             )
             return made
 
-        await asyncio.gather(*(loop.connect_accepted_socket(create_protocol, peer, ssl=config.ssl) for peer in waiting))
+        opening = (loop.connect_accepted_socket(create_protocol, peer, ssl=config.ssl) for peer in waiting)
+        await asyncio.gather(*opening, return_exceptions=True)  # one that has gone meanwhile holds up nobody
 
     def _announce_end(self) -> None:
         """Have every answer from now on say that its connection ends with it."""
