@@ -32,7 +32,7 @@ __all__ = [
 DRIVER_ERRORS = (asyncpg.InterfaceError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError)
 CONFLICT_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 CANCELLED_SQLSTATE = "57014"  # a statement that took longer than it may
-RESOURCE_SQLSTATES = ("53", "58030")  # of a full disk, too little memory, too many connections, and of a disk's error
+RESOURCE_SQLSTATES = {"53000", "53100", "53200", "53300", "58030"}  # no room, memory or connections; a disk's error
 CONNECTION_SQLSTATES = ("08", "57P")  # how the codes of a connection that failed begin, and of a server that shuts down
 
 _logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def is_connection_lost(code: str | None) -> bool:
 
 def is_out_of_resources(code: str | None) -> bool:
     """Return whether an error of this code (SQLSTATE) says that the server lacks what the statement needs."""
-    return (code or "").startswith(RESOURCE_SQLSTATES)
+    return code in RESOURCE_SQLSTATES
 
 
 class SuperuserRefused(Exception):
