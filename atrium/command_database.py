@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from atrium import logs, startup_checks
+from atrium.setting_checks import require_whole_database
 from atrium.settings import Settings, SettingsError, load_settings, names_production
 
 __all__ = ["console", "exit_with_sentence", "open_current_database", "open_unchecked_database"]
@@ -42,7 +43,7 @@ def open_unchecked_database(
         if for_server:
             settings = startup_checks.require_servable_settings(settings)
         else:
-            settings = startup_checks.with_signing_key(settings.require_whole_database())
+            settings = startup_checks.with_signing_key(require_whole_database(settings))
         with nullcontext() if logs_only else console.status("Starting the database"):
             database = startup_checks.open_database(settings)
             urls = database.__enter__()

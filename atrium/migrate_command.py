@@ -5,6 +5,7 @@ import asyncio
 from atrium import migrate, startup_checks
 from atrium.command_database import exit_with_sentence, open_unchecked_database
 from atrium.embedded.server import RUNTIME_ROLE
+from atrium.setting_checks import require_whole_database
 from atrium.settings import load_settings
 
 __all__ = ["migrate_database", "write_sql"]
@@ -34,6 +35,6 @@ def write_sql(current: str | None, to: str) -> str:
                 seen = migrate.newest_revision()  # it is a later release's, which this one fits
             return migrate.sql_script(urls.runtime, seen, to)
     with exit_with_sentence(logs_only=False):
-        given = load_settings().require_whole_database().database_url
+        given = require_whole_database(load_settings()).database_url
         runtime_url = given.get_secret_value() if given else EMBEDDED_URL
         return migrate.sql_script(runtime_url, None if current == BASE else current, to)

@@ -1,25 +1,18 @@
 """Which settings go together: what is refused before anything starts, in one sentence."""
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from atrium.settings import Settings
+from atrium.settings import PREFIX, Settings, SettingsError
 
-__all__ = ["PREFIX", "SettingsError", "is_weak", "require_servable", "require_whole_database"]
+__all__ = ["require_servable", "require_whole_database"]
 
-PREFIX = "ATRIUM_"
 MIN_SECRET_LENGTH = 32
 MIN_SECRET_ALPHABET = 8
 TRACING_PACKAGES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 
-class SettingsError(Exception):
-    """The settings do not allow a start; the message is one sentence per fault, without any value."""
-
-
-def require_whole_database(settings: "Settings") -> None:
-    """Refuse settings that name a part of a database.
+def require_whole_database(settings: Settings) -> Settings:
+    """Return these settings, if they name all of a database or none.
 
     Raises:
         SettingsError: one database URL without the other, or a direct one or a replica without a primary.
@@ -33,10 +26,11 @@ def require_whole_database(settings: "Settings") -> None:
         raise SettingsError(f"{PREFIX}DATABASE_DIRECT_URL needs {PREFIX}DATABASE_URL, which leads to the pooler.")
     if settings.database_url is None and settings.database_replica_urls:
         raise SettingsError(f"{PREFIX}DATABASE_REPLICA_URLS needs {PREFIX}DATABASE_URL, their primary.")
+    return settings
 
 
-def require_servable(settings: "Settings") -> None:
-    """Refuse settings with which no server may start.
+def require_servable(settings: Settings) -> Settings:
+    """Return these settings, if a server may start with them.
 
     Raises:
         SettingsError: as `require_whole_database` does; credentials for origins that are not named, other documents
@@ -49,7 +43,7 @@ def require_servable(settings: "Settings") -> None:
             f"In production set {PREFIX}SECRET_KEY ({MIN_SECRET_LENGTH} random characters or more) "
             f"or {PREFIX}SIGNING_KEYS."
         )
-    if settings.is_production and settings.secret_key is not None and is_weak(settings.secret_key.get_secret_value()):
+    if settings.is_production and settings.secret_key is not None and _is_weak(settings.secret_key.get_secret_value()):
         raise SettingsError(
             f"{PREFIX}SECRET_KEY is too weak for production: it takes {MIN_SECRET_LENGTH} random characters or more."
         )
@@ -64,6 +58,7 @@ def require_servable(settings: "Settings") -> None:
         raise SettingsError(f"{PREFIX}DOCUMENTS=only serves nothing else, so {PREFIX}{other} cannot be on.")
     if settings.tracing and not _has_tracing_packages():
         raise SettingsError(f"{PREFIX}TRACING needs the packages of the extra `otel`, which are not installed.")
+    return settings
 
 
 def _has_tracing_packages() -> bool:
@@ -73,6 +68,6 @@ def _has_tracing_packages() -> bool:
         return False
 
 
-def is_weak(secret: str) -> bool:
+def _is_weak(secret: str) -> bool:
     """Return whether a secret is too short or too uniform to have been made at random."""
     return len(secret) < MIN_SECRET_LENGTH or len(set(secret)) < MIN_SECRET_ALPHABET

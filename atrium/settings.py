@@ -5,13 +5,11 @@ environment. `Settings(...)` builds the same object from values alone, for tests
 """
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
-from atrium import setting_checks
-from atrium.setting_checks import PREFIX, SettingsError
 from atrium.setting_types import (
     DocumentMode,
     HeaderNames,
@@ -28,9 +26,14 @@ from services.cost_buckets import BucketLimit
 
 __all__ = ["PREFIX", "Settings", "SettingsError", "load_settings", "names_production"]
 
+PREFIX = "ATRIUM_"
 LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 
 _LIMITS = Limits()
+
+
+class SettingsError(Exception):
+    """The settings do not allow a start; the message is one sentence per fault, without any value."""
 
 
 class Settings(BaseModel):
@@ -307,26 +310,6 @@ class Settings(BaseModel):
     def tenant_cost_limit(self) -> BucketLimit:
         """Return the bucket of a tenant."""
         return BucketLimit(self.tenant_cost_maximum, self.tenant_cost_rate)
-
-    def require_whole_database(self) -> Self:
-        """Return these settings, if they name all of a database or none.
-
-        Raises:
-            SettingsError: one database URL without the other, or a direct one or a replica without a primary.
-        """
-        setting_checks.require_whole_database(self)
-        return self
-
-    def require_servable(self) -> Self:
-        """Return these settings, if a server may start with them.
-
-        Raises:
-            SettingsError: as `require_whole_database` does; credentials for origins that are not named, other documents
-                beside trusted ones only, traces without the packages that make them, or in production a missing or weak
-                key, or mail without an address for its links.
-        """
-        setting_checks.require_servable(self)
-        return self
 
 
 class _FromEnvironment(BaseSettings, Settings):

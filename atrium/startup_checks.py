@@ -23,6 +23,7 @@ from atrium import migrate
 from atrium.auth_config import load_signing_keys
 from atrium.embedded import standby as embedded_standby
 from atrium.embedded.server import EmbeddedFailed, EmbeddedUnavailable, Server
+from atrium.setting_checks import require_servable
 from atrium.settings import Settings, SettingsError
 from models.database.engine import SERVER_SETTINGS
 from models.database.errors import DRIVER_ERRORS, DatabaseUnavailable, PoolTimeout, is_connection_lost
@@ -124,7 +125,7 @@ def require_servable_settings(settings: Settings) -> Settings:
     Raises:
         SettingsError: they do not go together, are not fit for production, or a key cannot be read.
     """
-    complete = with_signing_key(settings.require_servable())
+    complete = with_signing_key(require_servable(settings))
     load_signing_keys(complete)
     return complete
 

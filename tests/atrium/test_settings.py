@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from atrium.setting_checks import require_servable
 from atrium.settings import Settings, SettingsError, load_settings
 from atrium.settings_reference import settings_table
 from graph.runtime.complexity import Limits
@@ -121,7 +122,7 @@ def test_signing_keys_are_told_apart() -> None:
 )
 def test_start_is_refused(values: dict[str, str], missing: str) -> None:
     with pytest.raises(SettingsError, match=missing):
-        Settings(**values).require_servable()
+        require_servable(Settings(**values))
 
 
 @pytest.mark.parametrize(
@@ -142,16 +143,16 @@ def test_start_is_refused(values: dict[str, str], missing: str) -> None:
 )
 def test_start_is_allowed(values: dict[str, str]) -> None:
     settings = Settings(**values)
-    assert settings.require_servable() is settings
+    assert require_servable(settings) is settings
 
 
 @pytest.mark.parametrize("absent", ["opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"])
 def test_traces_need_their_packages(monkeypatch: pytest.MonkeyPatch, absent: str) -> None:
-    Settings(tracing="on").require_servable()
+    require_servable(Settings(tracing="on"))
     monkeypatch.setitem(sys.modules, absent, None)
-    Settings().require_servable()
+    require_servable(Settings())
     with pytest.raises(SettingsError, match=r"ATRIUM_TRACING needs .* extra `otel`"):
-        Settings(tracing="on").require_servable()
+        require_servable(Settings(tracing="on"))
 
 
 def test_production_closes_by_default_and_opens_by_setting() -> None:
