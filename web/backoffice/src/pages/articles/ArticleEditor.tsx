@@ -8,7 +8,7 @@ import { ProblemNotice } from "../../ui/ProblemNotice";
 import { useChange } from "../../ui/useChange";
 import { useDraft } from "../../ui/useDraft";
 import { ArticleFields, type ArticleValues } from "./ArticleFields";
-import { ArticleFacts } from "./ArticlesPage";
+import { ArticleFacts } from "./ArticleFacts";
 import { DELETE_ARTICLE, UPDATE_ARTICLE } from "./operations";
 
 const draftOf = ({ title, content, language }: ArticleTextFragment): ArticleValues => ({ title, content, language });

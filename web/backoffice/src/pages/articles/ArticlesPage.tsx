@@ -5,15 +5,14 @@ import type { ArticleFilter, ArticleRowFragment } from "../../gql/graphql";
 import { Shell } from "../../shell/Shell";
 import { useFormat } from "../../ui/format";
 import { Loading } from "../../ui/Loading";
-import { Moment } from "../../ui/Moment";
 import { NextPage } from "../../ui/NextPage";
 import { problemOfError } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
-import { SearchField } from "../../ui/SearchField";
 import { useAddressState } from "../../ui/useAddressState";
 import { useFirstFocus } from "../../ui/useFirstFocus";
+import { ArticleFacts } from "./ArticleFacts";
+import { ArticleHeader } from "./ArticleHeader";
 import "./articles.css";
-import { useLanguages } from "./languages";
 import { ARTICLES_PAGE } from "./operations";
 import { SearchResults } from "./SearchResults";
 
@@ -26,20 +25,6 @@ const isView = (text: string): text is View => (VIEWS as readonly string[]).incl
 export default function ArticlesPage() {
   const [search] = useAddressState("q");
   return search ? <SearchResults search={search} /> : <ArticleList />;
-}
-
-export function ArticleHeader({ mayWrite }: { mayWrite: boolean | undefined }) {
-  const { t } = useTranslation("articles");
-  return (
-    <div className="row spread">
-      <SearchField label={t("search")} />
-      {mayWrite && (
-        <Link href="/articles/new" className="button primary">
-          {t("new.open")}
-        </Link>
-      )}
-    </div>
-  );
 }
 
 function ArticleList() {
@@ -95,18 +80,4 @@ function Items({ articles, isNew = false }: { articles: readonly ArticleRowFragm
       <ArticleFacts article={article} />
     </li>
   ));
-}
-
-/** Who wrote an article, when and in which language, and whether it is a draft. */
-export function ArticleFacts({ article }: { article: ArticleRowFragment }) {
-  const { t } = useTranslation("articles");
-  const { nameOf } = useLanguages();
-  return (
-    <p className="row soft">
-      {article.status === "DRAFT" && <span className="badge">{t("status.DRAFT")}</span>}
-      <span>{article.author.fullName}</span>
-      <span>{nameOf(article.language)}</span>
-      <Moment at={article.updatedAt} />
-    </p>
-  );
 }

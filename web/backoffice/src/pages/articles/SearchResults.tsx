@@ -11,7 +11,8 @@ import { problemOfError } from "../../ui/problem";
 import { ProblemNotice } from "../../ui/ProblemNotice";
 import { useAddressState } from "../../ui/useAddressState";
 import { useFirstFocus } from "../../ui/useFirstFocus";
-import { ArticleFacts, ArticleHeader } from "./ArticlesPage";
+import { ArticleFacts } from "./ArticleFacts";
+import { ArticleHeader } from "./ArticleHeader";
 import { languageCode, useLanguages } from "./languages";
 import { SEARCH_PAGE } from "./operations";
 

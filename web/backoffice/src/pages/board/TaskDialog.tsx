@@ -1,7 +1,7 @@
 import { useEffect, useEffectEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "urql";
-import type { BoardPageQuery, TaskDetailsFragment } from "../../gql/graphql";
+import type { TaskDetailsFragment } from "../../gql/graphql";
 import { useFormat } from "../../ui/format";
 import { Dialog } from "../../ui/Dialog";
 import { Loading } from "../../ui/Loading";
@@ -11,11 +11,10 @@ import { clearPersistedState, hasPersistedState } from "../../ui/usePersistedSta
 import type { BoardTask } from "./boardState";
 import { Comments } from "./Comments";
 import { OPEN_TASK_CHANGES, TASK } from "./operations";
+import type { Choices } from "./taskDraft";
 import { TaskForm } from "./TaskForm";
 import { TaskHistory } from "./TaskHistory";
 import "./task.css";
-
-export type Choices = Pick<BoardPageQuery, "projects" | "labels" | "users" | "viewer">;
 
 interface Loaded {
   feedCursor: string;

@@ -14,8 +14,7 @@ import { STATUSES } from "./boardState";
 import { DeleteTask } from "./DeleteTask";
 import { UPDATE_TASK } from "./operations";
 import { PRIORITIES } from "./parts";
-import { changesOf, differencesOf, draftOf, type Draft } from "./taskDraft";
-import type { Choices } from "./TaskDialog";
+import { changesOf, differencesOf, draftOf, type Choices, type Draft } from "./taskDraft";
 
 type Saved = Extract<BoardUpdateTaskMutation["updateTask"], { __typename: "Task" }>;
 

@@ -1,8 +1,10 @@
 import type { TFunction } from "i18next";
-import type { CardFragment, TaskPriority, TaskStatus, UpdateTaskInput } from "../../gql/graphql";
+import type { BoardPageQuery, CardFragment, TaskPriority, TaskStatus, UpdateTaskInput } from "../../gql/graphql";
 import { fromLocalInput, toLocalInput } from "../../ui/dates";
 import type { Difference } from "../../ui/ConflictTable";
-import type { Choices } from "./TaskDialog";
+
+/** What the fields of a task are chosen from. */
+export type Choices = Pick<BoardPageQuery, "projects" | "labels" | "users" | "viewer">;
 
 type Whole = CardFragment & { description?: string | null };
 

@@ -2,7 +2,7 @@ import { useTranslation } from "react-i18next";
 import type { ProductRowFragment } from "../../gql/graphql";
 import { ConflictTable } from "../../ui/ConflictTable";
 import { useFormat } from "../../ui/format";
-import type { ProductValues } from "./ProductForm";
+import type { ProductValues } from "./productValues";
 
 interface Props {
   mine: ProductValues;

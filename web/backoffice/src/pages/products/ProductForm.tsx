@@ -11,14 +11,7 @@ import { newKey } from "../../ui/newKey";
 import { ConflictChoice } from "./ConflictChoice";
 import { CURRENCIES } from "./currencies";
 import { CREATE, UPDATE } from "./documents";
-
-export interface ProductValues {
-  sku: string;
-  name: string;
-  description: string | null;
-  price: { amount: string; currency: Currency };
-  isActive: boolean;
-}
+import type { ProductValues } from "./productValues";
 
 function readValues(texts: FormTexts): ProductValues {
   return {
