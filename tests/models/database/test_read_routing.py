@@ -150,7 +150,8 @@ async def test_a_promotion_takes_replicas_out_until_they_have_followed(primary: 
     await nodes.probe_all()
     (replica,), server = nodes.replicas, nodes._primary_server  # noqa: SLF001  # a promotion takes standbys
     assert server.status is not None
-    replica.status, replica.failures = server.status._replace(is_replica=True, timeline=None), 0
+    # Others write to the log meanwhile, so it is far ahead.
+    replica.status, replica.failures = server.status._replace(is_replica=True, timeline=None, lsn=2**62), 0
     replica.unhealthy_reason, nodes.timeline = None, server.status.mark - 1
     await nodes._probe_primary()  # noqa: SLF001  # it alone, as it may be at any moment
     assert nodes.replicas[0].unhealthy_reason is None
