@@ -16,7 +16,7 @@ LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 # Ids may be logged, names of the API are in it anyway, figures are like other figures, and single words are also the
 # log's own.
 _PUBLIC = re.compile(
-    r"(?:[A-Za-z]+:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[A-Z][A-Z_]*|[\d.:TZ+-]*|[a-z]+[A-Z]\w*|[A-Za-z]{1,12}"
+    r"(?:[A-Za-z]+:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[A-Z][A-Z_]*|[\d.:TZ+-]*|[a-z]+[A-Z]\w*|[A-Za-z]{1,12}:?"
 )
 
 
