@@ -38,7 +38,7 @@ def run_migrations(connection: Connection | None) -> None:
         compare_type=True,
         compare_server_default=True,
         transaction_per_migration=True,
-        on_version_apply=context.config.attributes["on_version_apply"],
+        on_version_apply=context.config.attributes.get("on_version_apply"),  # the runner of 0.2.0 has none
     )
     with context.begin_transaction():
         context.run_migrations()
