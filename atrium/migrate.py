@@ -16,10 +16,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, make_url, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.database.hosts import engine_options
+from models.database.hosts import create_unpooled_engine
 
 __all__ = [
     "COMPATIBILITY",
@@ -118,7 +117,7 @@ def require_no_differences(owner_url: str, runtime_url: str) -> None:
 
 async def has_compatible_revision(url: str) -> bool:
     """Return whether this release can serve the database at its revision; any role may ask."""
-    engine = create_async_engine(url, poolclass=NullPool, connect_args=engine_options())
+    engine = create_unpooled_engine(url)
     try:
         async with engine.connect() as connection:
             current = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_heads())
@@ -197,7 +196,7 @@ def _note_compatibility(ctx: MigrationContext, heads: set[str], **_: Any) -> Non
 
 def _run(owner_url: str, work: Callable[[Connection], Any]) -> None:
     async def main() -> None:
-        engine = create_async_engine(owner_url, poolclass=NullPool, connect_args=engine_options())
+        engine = create_unpooled_engine(owner_url)
         try:
             async with engine.connect() as connection:
                 await _wait_for_turn(connection)

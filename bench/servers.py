@@ -23,6 +23,7 @@ from bench.node import cache_folder
 from bench.peers.statements import STATEMENTS
 from bench.queries import BenchOperation
 from bench.templates import APP_ORIGIN, fill_head, fill_template
+from tests.support.ports import free_port
 
 __all__ = [
     "ATRIUM",
@@ -32,7 +33,6 @@ __all__ = [
     "RunningServer",
     "ServerKind",
     "ServerUnavailable",
-    "free_port",
     "run_server",
 ]
 
@@ -182,14 +182,6 @@ def _wait_until_ready(server: RunningServer, process: subprocess.Popen[bytes], l
 def _headers(kind: ServerKind, environment: BenchEnvironment) -> dict[str, str]:
     headers = {"content-type": "application/json", "accept": "application/json"}
     return headers | ({"authorization": f"Bearer {environment.token}"} if kind.is_atrium else {})
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _atrium_variables(environment: BenchEnvironment) -> dict[str, str]:

@@ -5,24 +5,20 @@ go to a collector that takes them and throws them away.
 """
 
 import asyncio
-import statistics
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from bench.environment import BenchEnvironment, open_environment
-from bench.load import Sample, build_requests, measure_undisturbed
-from bench.queries import OPERATIONS
-from bench.servers import ATRIUM, RunningServer, ServerKind, run_server
+from bench.servers import ATRIUM, ServerKind, run_server
+from bench.side_by_side import compare_servers
 
 SCALE = 0.1  # of the demo data
 ROUNDS = 5
-SECONDS = 2.0  # of load in a round
 NAMES = ("Q1", "Q4")
 TAKEN = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n"
 RATIOS = {"off": None, "on, ratio 0": "0", "on, ratio 1": "1"}
@@ -40,19 +36,12 @@ async def main() -> None:
 
 
 async def _compare(environment: BenchEnvironment, port: int) -> None:
-    table = Table("operation", "traces", "requests/s", "p50 ms", "server CPU ms", title="Medians of the rounds")
-    async with AsyncExitStack() as stack:
-        servers = [
-            stack.enter_context(run_server(_kind(environment, f"atrium{number}", ratio, port), environment))
-            for number, ratio in enumerate(RATIOS.values())
-        ]
-        for name in NAMES:
-            rounds = [
-                [await _measure(name, server, draw=1 + round_) for server in servers] for round_ in range(ROUNDS + 1)
-            ][1:]
-            for way, samples in zip(RATIOS, zip(*rounds, strict=True), strict=True):
-                table.add_row(name, way, *_medians(samples))
-    Console().print(table)
+    with ExitStack() as stack:
+        servers = {
+            way: stack.enter_context(run_server(_kind(environment, f"atrium{number}", ratio, port), environment))
+            for number, (way, ratio) in enumerate(RATIOS.items())
+        }
+        Console().print(await compare_servers(servers, NAMES, ROUNDS))
 
 
 def _kind(environment: BenchEnvironment, name: str, ratio: str | None, port: int) -> ServerKind:
@@ -80,17 +69,6 @@ async def _collect() -> AsyncIterator[int]:
 
     async with await asyncio.start_server(take, "127.0.0.1") as server:
         yield server.sockets[0].getsockname()[1]
-
-
-async def _measure(name: str, server: RunningServer, *, draw: int) -> Sample:
-    requests = build_requests(OPERATIONS[name], server, draw=draw)
-    return await measure_undisturbed(server, OPERATIONS[name], requests, SECONDS)
-
-
-def _medians(samples: Sequence[Sample]) -> list[str]:
-    figures = ("per_second", "p50", "server_cpu")
-    found = [statistics.median(getattr(sample, figure) for sample in samples) for figure in figures]
-    return [f"{found[0]:.0f}", f"{found[1]:.1f}", f"{found[2]:.3f}"]
 
 
 if __name__ == "__main__":

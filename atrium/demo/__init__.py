@@ -16,15 +16,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from atrium.demo import articles, builders, documents, orders
 from atrium.demo.builders import COMPANIES, OWNER_EMAIL, Company, CompanyContext, Person, RowBuilder, RowValues
 from atrium.settings import Settings, SettingsError
 from models import Model
 from models.base import new_id
-from models.database.hosts import engine_options
+from models.database.hosts import create_unpooled_engine
 from services.security import Passwords
 
 __all__ = ["OWNER_EMAIL", "PASSWORD", "TENANT_SLUG", "load", "load_once"]
@@ -111,7 +110,7 @@ def load(owner_url: str, settings: Settings, *, scale: float, console: Console, 
 async def _load_companies(
     owner_url: str, companies: Sequence[Company], *, scale: float, console: Console, once: bool
 ) -> None:
-    engine = create_async_engine(owner_url, poolclass=NullPool, connect_args=engine_options())
+    engine = create_unpooled_engine(owner_url)
     try:
         async with engine.begin() as connection:
             await connection.execute(TAKE_LOCK)

@@ -296,4 +296,4 @@ class FastPath:
         record.finish()
         if record.timings is None and self._observer.wants_timings(record):  # it was pipelined
             record.timings = OperationTimings.of_statement(request.operation.plan.sql, record.duration)
-        self._observer.finish(request.record)
+        self._observer.finish(record)

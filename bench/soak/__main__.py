@@ -5,18 +5,19 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from rich.console import Console
 
 from atrium.demo import OWNER_EMAIL, PASSWORD, TENANT_SLUG
 from atrium.embedded.standby import Standby, run_standbys
 from bench.environment import BenchEnvironment, open_environment
-from bench.servers import COST_VARIABLES, UNLIMITED, free_port
+from bench.servers import COST_VARIABLES, UNLIMITED
 from bench.soak.clients import Figures, Person
 from bench.soak.faults import TOKEN_MINUTES, FaultPlan, create_signing_key
 from bench.soak.followers import EventStreamFollower, Follower, WebSocketFollower
@@ -24,6 +25,7 @@ from bench.soak.mailbox import run_mail_server
 from bench.soak.nodes import Balancer, Node, run_node
 from bench.soak.traffic import Traffic
 from bench.soak.watch import COLUMNS, Sample, find_losses, growth, tables, take_sample
+from tests.support.ports import free_port
 
 PEOPLE = 8  # sessions of the tenant's owner
 PERIOD_SECONDS = 60
@@ -110,7 +112,7 @@ class Soak:
 
 
 @asynccontextmanager
-async def _background(*work: "asyncio._CoroutineLike[None]") -> AsyncIterator[None]:
+async def _background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Do some work for as long as this lasts; its own failure ends all."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(each) for each in work]

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import psutil
 
-from bench.servers import free_port
+from tests.support.ports import free_port
 
 __all__ = ["Balancer", "Node", "run_node"]
 

@@ -20,6 +20,7 @@ SELECT (SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'atriu
     (SELECT 1000 * extract(epoch FROM coalesce(max(replay_lag), '0')) FROM pg_stat_replication) AS replica_lag,
     pg_database_size(current_database()) / 1048576 AS size
 """
+UNKNOWN = "?"  # while the database is away
 COLUMNS = (
     *("minute", "answered/s", "p50 ms", "p99 ms", "sent again", "failed", "stale"),
     *("memory MB", "handles", "connections", "feed p99 ms", "replica ms", "database MB", "what happened"),
@@ -48,7 +49,7 @@ class Sample:
 
     def cells(self) -> list[str]:
         """Return its row."""
-        figures = self.database
+        figures = {name: f"{value:.0f}" for name, value in self.database.items()}
         return [
             f"{self.minute:.0f}",
             f"{self.per_second:.1f}",
@@ -56,9 +57,9 @@ class Sample:
             *(str(count) for count in (self.retries, self.failures, self.stale)),
             " + ".join(f"{each:.0f}" for each in self.memory),
             " + ".join(map(str, self.handles)),
-            f"{figures.get('connections', 0):.0f}",
+            figures.get("connections", UNKNOWN),
             f"{self.feed_p99:.0f}",
-            *(f"{figures.get(name, 0):.0f}" for name in ("replica_lag", "size")),
+            *(figures.get(name, UNKNOWN) for name in ("replica_lag", "size")),
             ", ".join(self.events),
         ]
 

@@ -13,8 +13,18 @@ from typing import Any, TypeAlias, cast
 
 import asyncpg
 from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
-__all__ = ["CONNECT_SECONDS", "Address", "HostConnector", "driver_address", "engine_options", "has_several_hosts"]
+__all__ = [
+    "CONNECT_SECONDS",
+    "Address",
+    "HostConnector",
+    "create_unpooled_engine",
+    "driver_address",
+    "engine_options",
+    "has_several_hosts",
+]
 
 CONNECT_SECONDS = 5.0  # that a connection may take to open, whichever host it leads to
 
@@ -69,6 +79,11 @@ def has_several_hosts(url: URL) -> bool:
     return isinstance(url.query.get("host"), tuple)
 
 
-def engine_options(timeout: float = CONNECT_SECONDS) -> dict[str, Any]:
+def engine_options(timeout: float) -> dict[str, Any]:
     """Return the `connect_args` of an engine whose address may name several hosts."""
     return {"timeout": timeout, "async_creator_fn": HostConnector().connect}
+
+
+def create_unpooled_engine(url: str) -> AsyncEngine:
+    """Return an engine that keeps no connections, for what is done once."""
+    return create_async_engine(url, poolclass=NullPool, connect_args=engine_options(CONNECT_SECONDS))

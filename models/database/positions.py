@@ -7,7 +7,7 @@ means something on its own timeline only.
 
 from typing import NamedTuple
 
-__all__ = ["CURRENT_POSITION_QUERY", "SET_MARK_STATEMENT", "LogPosition"]
+__all__ = ["CURRENT_POSITION_QUERY", "CURRENT_TIMELINE", "SET_MARK_STATEMENT", "LogPosition"]
 
 
 class LogPosition(NamedTuple):
@@ -18,11 +18,12 @@ class LogPosition(NamedTuple):
     """In bytes."""
 
 
-# Where the log ends, not where it was flushed to: a commit may be visible before. The control file also knows the
-# timeline, but not before the first checkpoint after a promotion, which may take minutes.
-CURRENT_POSITION_QUERY = """
-SELECT ARRAY[('x' || left(pg_walfile_name(lsn), 8))::bit(32)::bigint, lsn - '0/0']::bigint[]
-FROM pg_current_wal_insert_lsn() AS lsn"""
+# The control file also knows it, but not before the first checkpoint after a promotion, which may take minutes.
+CURRENT_TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint"
+"""In SQL, the number of the timeline on which a primary writes; a standby refuses to say."""
+
+# Where the log ends, not where it was flushed to: a commit may be visible before.
+CURRENT_POSITION_QUERY = f"SELECT ARRAY[{CURRENT_TIMELINE}, pg_current_wal_insert_lsn() - '0/0']::bigint[]"
 """The fields of a `LogPosition`."""
 
 # It waits for no standby: the primary may have none at the moment that could confirm it.

@@ -24,7 +24,7 @@ from models.database import Database
 from models.database.errors import DRIVER_ERRORS
 from models.database.hosts import Address, driver_address, has_several_hosts
 from models.database.pool import connect_dedicated
-from models.database.positions import SET_MARK_STATEMENT
+from models.database.positions import CURRENT_TIMELINE, SET_MARK_STATEMENT
 
 __all__ = ["PRIMARY", "DatabaseServer", "Replica", "ServerGroup", "ServerStatus", "backoff", "unhealthy_reason"]
 
@@ -36,15 +36,14 @@ PROBES_PER_LAG = 4  # within the allowed lag, which is therefore known to a quar
 MAX_PROBE_INTERVAL = 1.0
 MAX_BACKOFF = 30.0
 
-STATUS_QUERY = """
+STATUS_QUERY = f"""
 SELECT pg_is_in_recovery() AS is_replica,
     (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint
         AS lsn,
-    CASE WHEN NOT pg_is_in_recovery()
-        THEN ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint END AS timeline,
+    CASE WHEN NOT pg_is_in_recovery() THEN {CURRENT_TIMELINE} END AS timeline,
     m.last_value AS mark, s.system_identifier AS system, d.oid AS database, current_user AS role
 FROM pg_control_system() s, timeline_mark m, pg_database d WHERE d.datname = current_database()
-"""
+"""  # noqa: S608  # an expression of ours
 
 log = logging.getLogger("atrium.nodes")
 

@@ -29,7 +29,7 @@ from tests.support.client import SECRET_KEY
 from tests.support.clone_copy import copy_clone
 from tests.support.deployment import Instruction, stages
 from tests.support.interpreters import interpreter_of_everybody
-from tests.support.proxies import free_port
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -25,8 +25,9 @@ import pytest
 
 from tests.support.client import Client
 from tests.support.deployment import DEPLOY, compose_settings
+from tests.support.ports import free_port
 from tests.support.postgres_programs import postgres_programs
-from tests.support.proxies import free_port, program, run_proxy
+from tests.support.proxies import program, run_proxy
 
 pytestmark = pytest.mark.slow
 

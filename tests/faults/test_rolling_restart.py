@@ -18,7 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.conftest import Urls
 from tests.support.client import UNLIMITED_COST
 from tests.support.factories import World
-from tests.support.proxies import RunningProxy, free_port, run_proxy
+from tests.support.ports import free_port
+from tests.support.proxies import RunningProxy, run_proxy
 from tests.support.server_process import Process, served
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from tests.support.case_context import enter_as
 from tests.support.doc_pages import page_text
 from tests.support.factories import PASSWORD, Tenant, World, make_superuser
 from tests.support.operation_cases import NODE_BUILDERS, build_values
+from tests.support.ports import free_port
 from tests.support.server_process import Process, served
 from tests.support.source_files import ROOT
 
@@ -71,14 +71,6 @@ def write_samples(folder: Path) -> None:
         shutil.copy(CLIENTS / name, folder)
     shutil.copy(ROOT / "schema.graphql", folder)
     shutil.copytree(ROOT / "clients", folder / "clients")
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _constant_name(operation: str) -> str:

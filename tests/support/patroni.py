@@ -20,7 +20,7 @@ import yaml
 from atrium.embedded.process import LAUNCHER, ServerHome
 from tests.support import tmpfs
 from tests.support.pooler import PooledUrls
-from tests.support.proxies import free_port
+from tests.support.ports import free_port
 
 __all__ = ["PatroniCluster", "PatroniServer", "run_patroni"]
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -18,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.support.deployment import DEPLOY
+from tests.support.ports import free_port
 
-__all__ = ["PROXIES", "RunningProxy", "free_port", "prepare_caddy", "prepare_nginx", "program", "run_proxy"]
+__all__ = ["PROXIES", "RunningProxy", "prepare_caddy", "prepare_nginx", "program", "run_proxy"]
 
 START_SECONDS = 30
 NAME = "api.example.com"
@@ -59,14 +59,6 @@ class RunningProxy:
     def url(self, scheme: str) -> str:
         """Return its address, by http or ws."""
         return f"{scheme}{'s' if self.tls else ''}://127.0.0.1:{self.port}"
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def program(name: str) -> str:

@@ -13,16 +13,12 @@ import asyncpg
 import httpx
 
 from atrium.http.consistency import HEADER_NAME
-from tests.support.replication import GET_TASK
+from tests.support.replication import CREATE_TASK, GET_TASK
 from tests.support.server_process import Process
 
 __all__ = ["TaskWriters"]
 
 REQUEST_SECONDS = 90
-CREATE_TASK = """
-mutation($title: String!, $key: String!) {
-    createTask(input: {title: $title, idempotencyKey: $key}) { __typename ... on Task { id } ... on Error { code } }
-}"""
 
 
 @dataclass
@@ -58,7 +54,9 @@ class TaskWriters:
             turn = 0
             while not self._stops.is_set():
                 key = f"{number}-{turn}"
-                data, position = await self._ask(writer, CREATE_TASK, {"title": key, "key": key}, "")
+                data, position = await self._ask(
+                    writer, CREATE_TASK, {"input": {"title": key, "idempotencyKey": key}}, ""
+                )
                 if task := data.get("createTask", {}).get("id"):
                     self.acknowledged[key] = task
                     self.moments.append(time.monotonic())
@@ -72,7 +70,7 @@ class TaskWriters:
         self.stale += data["task"] != {"title": title}
 
     async def _ask(
-        self, http: httpx.AsyncClient, query: str, variables: dict[str, str], position: str
+        self, http: httpx.AsyncClient, query: str, variables: dict[str, Any], position: str
     ) -> tuple[dict[str, Any], str]:
         """Return the data, empty where there is none, and the position that the answer carries."""
         headers = {HEADER_NAME: position} if position else {}
